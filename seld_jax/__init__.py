@@ -1,0 +1,1 @@
+"""Sound event localization and detection in JAX and Flax."""

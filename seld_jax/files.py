@@ -1,0 +1,70 @@
+"""Writing files so that nobody ever sees half of one."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from seld_jax.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+  """Yields a temporary path that replaces `path` when the block succeeds.
+
+  The temporary file lies in the folder of `path` (made when missing) and keeps
+  its suffix, so that libraries which choose a format by name choose the right
+  one. When the block raises, the temporary file is removed and what was at
+  `path` before is untouched.
+
+  Args:
+    path: The file to write.
+
+  Yields:
+    The path to write to.
+
+  Raises:
+    InputError: The folder cannot be written or the disk is full.
+  """
+  path = pathlib.Path(path)
+  temporary = None
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+      dir=path.parent, prefix=f'.{path.stem}-', suffix=path.suffix
+    )
+    os.close(handle)
+    temporary = pathlib.Path(name)
+    # mkstemp makes files private; these are ordinary outputs.
+    temporary.chmod(0o666 & ~_umask())
+    yield temporary
+    os.replace(temporary, path)
+  except OSError as error:
+    if error.errno == errno.ENOSPC:
+      raise InputError(
+        f'{path} could not be written: the disk that holds {path.parent} is '
+        'full; free some space and start again.'
+      ) from error
+    if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+      raise InputError(
+        f'{path} could not be written: {error.strerror or error}.'
+      ) from error
+    raise
+  finally:
+    if temporary is not None:
+      temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+  """Writes UTF-8 text atomically."""
+  with atomic(path) as temporary:
+    temporary.write_text(text, encoding='utf-8')
+
+
+def _umask() -> int:
+  """The umask can only be read by setting it."""
+  mask = os.umask(0)
+  os.umask(mask)
+  return mask

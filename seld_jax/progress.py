@@ -1,0 +1,104 @@
+"""Progress of long work: a bar on a terminal, plain lines in a log."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich import console as rich_console
+from rich import progress as rich_progress
+
+# Seconds between two lines in a log.
+LOG_INTERVAL = 20.0
+
+
+@contextlib.contextmanager
+def bar(
+  description: str, total: float, *, unit: str, initial: float = 0
+) -> Iterator[Callable[..., None]]:
+  """Shows how far a long piece of work has come.
+
+  On a terminal this is a bar with rate and time left. Elsewhere it prints a
+  line at the start, one every 20 seconds and one at the end.
+
+  Args:
+    description: What is being done, e.g. `'features'`.
+    total: Amount of work, in `unit`.
+    unit: What is counted, in the plural, e.g. `'recordings'`.
+    initial: Work that was already done before, as after a resume.
+
+  Yields:
+    `advance(amount=1, note='')`: to be called as work gets done; `note` is
+    shown beside the bar, e.g. the current loss.
+  """
+  if sys.stderr.isatty():
+    with rich_progress.Progress(
+      '{task.description}',
+      rich_progress.BarColumn(),
+      rich_progress.MofNCompleteColumn(),
+      rich_progress.TextColumn('{task.fields[rate]}'),
+      rich_progress.TimeRemainingColumn(),
+      rich_progress.TextColumn('{task.fields[note]}'),
+      console=rich_console.Console(stderr=True),
+    ) as display:
+      task = display.add_task(
+        description, total=total, completed=int(initial), rate='', note=''
+      )
+      meter = _Meter(total, initial)
+
+      def advance(amount: float = 1, note: str = '') -> None:
+        meter.done += amount
+        rate = f'{meter.rate():.3g} {unit}/s'
+        display.update(task, advance=amount, rate=rate, note=note)
+
+      yield advance
+    return
+
+  meter = _Meter(total, initial)
+  _line(f'{description}: {total - initial:g} {unit} to do')
+
+  def advance(amount: float = 1, note: str = '') -> None:
+    meter.done += amount
+    if meter.due() and meter.done < total:
+      _line(f'{description}: {meter} {unit}{note and "  " + note}')
+
+  yield advance
+  _line(
+    f'{description}: {meter.done:g} {unit} done '
+    f'in {meter.elapsed():.1f} s ({meter.rate():.3g} {unit}/s)'
+  )
+
+
+class _Meter:
+  """Counts work and tells rate and time left."""
+
+  def __init__(self, total: float, initial: float):
+    self.total = total
+    self.initial = initial
+    self.done = initial
+    self._start = self._last_line = time.monotonic()
+
+  def elapsed(self) -> float:
+    return time.monotonic() - self._start
+
+  def rate(self) -> float:
+    return (self.done - self.initial) / max(self.elapsed(), 1e-9)
+
+  def due(self) -> bool:
+    now = time.monotonic()
+    if now - self._last_line < LOG_INTERVAL:
+      return False
+    self._last_line = now
+    return True
+
+  def __str__(self) -> str:
+    left = (self.total - self.done) / max(self.rate(), 1e-9)
+    minutes, seconds = divmod(round(left), 60)
+    return (
+      f'{self.done:g}/{self.total:g} ({self.rate():.3g}/s, '
+      f'{minutes}:{seconds:02d} left)'
+    )
+
+
+def _line(text: str) -> None:
+  print(text, file=sys.stderr, flush=True)
