@@ -1,0 +1,195 @@
+"""Sound files: checked when read, written whole or not at all."""
+
+import dataclasses
+import io
+import os
+import pathlib
+import struct
+
+import numpy as np
+import soundfile
+
+from seld_jax import files
+from seld_jax.errors import InputError
+
+# The data size of a WAV file whose writer did not know it (a stream), or that
+# stands in another chunk (RF64).
+_UNKNOWN_SIZE = 0xFFFFFFFF
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioInfo:
+  """What the header of a sound file says.
+
+  Attributes:
+    sample_rate: Samples a second.
+    num_channels: Number of channels.
+    num_samples: Samples in each channel.
+  """
+
+  sample_rate: int
+  num_channels: int
+  num_samples: int
+
+
+def info(path: str | os.PathLike[str]) -> AudioInfo:
+  """Reads the header of a sound file.
+
+  Args:
+    path: A file in any format that libsndfile reads (WAV, FLAC, ...).
+
+  Returns:
+    Sample rate, channels and samples.
+
+  Raises:
+    InputError: The file is missing, is no sound file, is truncated, or holds
+      no samples.
+  """
+  path = pathlib.Path(path)
+  _check_whole(path)
+  try:
+    header = soundfile.info(str(path))
+  except (soundfile.SoundFileError, RuntimeError) as error:
+    raise InputError(_unreadable(path, error)) from error
+  if header.frames < 1:
+    raise InputError(f'{path} holds no samples.')
+  return AudioInfo(
+    sample_rate=int(header.samplerate),
+    num_channels=int(header.channels),
+    num_samples=int(header.frames),
+  )
+
+
+def read(
+  path: str | os.PathLike[str],
+  *,
+  sample_rate: int = 24000,
+  num_channels: int = 4,
+) -> np.ndarray:
+  """Reads a whole recording.
+
+  Args:
+    path: A file in any format that libsndfile reads (WAV, FLAC, ...).
+    sample_rate: The sample rate it must have; nothing is resampled.
+    num_channels: The number of channels it must have.
+
+  Returns:
+    Samples in [-1, 1] for integer formats, float32 with shape
+    `[channels, samples]`.
+
+  Raises:
+    InputError: The file is missing, unreadable or truncated, has another
+      sample rate or number of channels, holds no samples, or holds NaN or
+      infinite ones.
+  """
+  path = pathlib.Path(path)
+  header = info(path)
+  if header.sample_rate != sample_rate:
+    raise InputError(
+      f'{path} has a sample rate of {header.sample_rate} Hz, '
+      f'but {sample_rate} Hz is needed.'
+    )
+  if header.num_channels != num_channels:
+    raise InputError(
+      f'{path} has {header.num_channels} channels, '
+      f'but {num_channels} are needed.'
+    )
+  try:
+    audio, _ = soundfile.read(str(path), dtype='float32', always_2d=True)
+  except (soundfile.SoundFileError, RuntimeError) as error:
+    raise InputError(_unreadable(path, error)) from error
+  if len(audio) < header.num_samples:
+    raise InputError(
+      f'{path} is truncated: its header promises {header.num_samples} samples '
+      f'a channel, but only {len(audio)} could be read.'
+    )
+  if not np.isfinite(audio).all():
+    sample, channel = np.argwhere(~np.isfinite(audio))[0]
+    raise InputError(
+      f'{path} holds samples that are NaN or infinite; the first is sample '
+      f'{sample} of channel {channel}.'
+    )
+  return np.ascontiguousarray(audio.T)
+
+
+def write(
+  path: str | os.PathLike[str], audio: np.ndarray, *, sample_rate: int = 24000
+) -> None:
+  """Writes a 16-bit PCM WAV file, atomically.
+
+  Args:
+    path: The file to write.
+    audio: Samples in [-1, 1], with shape `[channels, samples]`.
+    sample_rate: Samples a second.
+
+  Raises:
+    InputError: The samples have another shape, are not finite, or would clip;
+      or the file cannot be written.
+  """
+  audio = np.asarray(audio)
+  if audio.ndim != 2 or not audio.size:
+    raise InputError(
+      f'{path} needs audio of shape [channels, samples], got shape '
+      f'{audio.shape}.'
+    )
+  if not np.isfinite(audio).all():
+    raise InputError(f'{path} needs finite samples, got NaN or infinite ones.')
+  peak = float(np.abs(audio).max())
+  if peak > 1:
+    raise InputError(
+      f'{path} needs samples in [-1, 1], got a peak of {peak:.4g}, which would '
+      'clip; scale the audio first.'
+    )
+  # In memory first: libsndfile does not tell a full disk from other errors.
+  buffer = io.BytesIO()
+  soundfile.write(buffer, audio.T, sample_rate, format='WAV', subtype='PCM_16')
+  with files.atomic(path) as temporary:
+    temporary.write_bytes(buffer.getbuffer())
+
+
+def _check_whole(path: pathlib.Path) -> None:
+  """Refuses what is no file, and a WAV file shorter than its header says.
+
+  libsndfile reads a truncated WAV file without a word, as far as it goes.
+  """
+  if path.is_dir():
+    raise InputError(f'{path} is a folder, but a sound file is needed.')
+  try:
+    size = path.stat().st_size
+    if not size:
+      raise InputError(f'{path} is empty, but a sound file is needed.')
+    with open(path, 'rb') as file:
+      needed = _end_of_wav_data(file)
+  except FileNotFoundError as error:
+    raise InputError(f'{path} does not exist.') from error
+  except OSError as error:
+    raise InputError(_unreadable(path, error)) from error
+  if needed > size:
+    raise InputError(
+      f'{path} is truncated: its header promises {needed} bytes, but the file '
+      f'has {size}.'
+    )
+
+
+def _end_of_wav_data(file: io.BufferedReader) -> int:
+  """Where a RIFF file's data should end, in bytes; 0 when it does not say."""
+  head = file.read(12)
+  if (
+    len(head) < 12 or head[8:] != b'WAVE' or head[:4] not in (b'RIFF', b'RIFX')
+  ):
+    return 0
+  order = '<' if head[:4] == b'RIFF' else '>'
+  position = 12
+  while len(chunk := file.read(8)) == 8:
+    name, size = struct.unpack(f'{order}4sI', chunk)
+    position += 8
+    if name == b'data':
+      return 0 if size == _UNKNOWN_SIZE else position + size
+    position += size + size % 2
+    file.seek(position)
+  return 0
+
+
+def _unreadable(path: pathlib.Path, error: Exception) -> str:
+  reason = getattr(error, 'error_string', None) or error
+  return f'{path} cannot be read as a sound file: {str(reason).rstrip(".")}.'

@@ -1,0 +1,208 @@
+"""What training and evaluation read: folds in memory, crops of a step."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from jax import lax
+
+from seld_jax import labels
+from seld_jax.cache import Recording
+from seld_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+  """Recordings in memory, joined along time.
+
+  Recording i has the label frames `offsets[i]` to `offsets[i + 1]`, of which
+  the first `num_label_frames[i]` are its own and the rest, if any, padding; its
+  feature frames are those times the time pooling.
+
+  Attributes:
+    names: Names of the recordings.
+    features: float32 with shape `[frames, mels, channels]`, not standardised.
+    activity: float32 with shape `[label_frames, classes]`, 0 or 1.
+    doa: float32 with shape `[label_frames, classes, 3]`.
+    offsets: int64 with shape `[recordings + 1]`.
+    num_label_frames: int64 with shape `[recordings]`.
+    references: The events of each recording, as labelled.
+    pool: Feature frames in a label frame.
+  """
+
+  names: tuple[str, ...]
+  features: np.ndarray
+  activity: np.ndarray
+  doa: np.ndarray
+  offsets: np.ndarray
+  num_label_frames: np.ndarray
+  references: tuple[labels.Events, ...]
+  pool: int
+
+
+def load_fold(
+  recordings: Sequence[Recording],
+  paths: Mapping[str, pathlib.Path],
+  *,
+  num_classes: int,
+  pool: int,
+  min_frames: int,
+) -> Fold:
+  """Reads features and labels of recordings of any length.
+
+  The end of a recording that is no whole number of label frames is filled with
+  copies of its last frame; so is one that is shorter than `min_frames`.
+
+  Args:
+    recordings: What to read.
+    paths: Feature file of each, by name.
+    num_classes: Number of classes.
+    pool: Feature frames in a label frame.
+    min_frames: Feature frames that every recording must have at least, for
+      crops and windows to fit.
+
+  Returns:
+    The recordings in the order given.
+
+  Raises:
+    InputError: A label lies behind the end of its recording, or its class is
+      not one of the `num_classes`.
+  """
+  arrays = [np.load(paths[entry.name], mmap_mode='r') for entry in recordings]
+  lengths = np.array([-(-len(array) // pool) for array in arrays], np.int64)
+  padded = np.maximum(lengths, -(-min_frames // pool))
+  offsets = np.concatenate([[0], np.cumsum(padded)])
+  total = int(offsets[-1])
+  features = np.empty((total * pool, *arrays[0].shape[1:]), np.float32)
+  activity = np.zeros((total, num_classes), np.float32)
+  doa = np.zeros((total, num_classes, 3), np.float32)
+  references = []
+  for index, (entry, array) in enumerate(zip(recordings, arrays, strict=True)):
+    start, end = offsets[index], offsets[index + 1]
+    target = features[start * pool : end * pool]
+    target[: len(array)] = array
+    target[len(array) :] = array[-1]
+    events = labels.no_events()
+    if entry.labels is not None:
+      events = labels.read_csv(entry.labels, num_classes=num_classes)
+    if len(events.frame) and events.frame.max() >= lengths[index]:
+      raise InputError(
+        f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '
+        f'ends with frame {lengths[index] - 1}.'
+      )
+    dense = labels.to_dense(
+      events, num_frames=int(end - start), num_classes=num_classes
+    )
+    activity[start:end], doa[start:end] = dense
+    references.append(events)
+  return Fold(
+    names=tuple(entry.name for entry in recordings),
+    features=features,
+    activity=activity,
+    doa=doa,
+    offsets=offsets,
+    num_label_frames=lengths,
+    references=tuple(references),
+    pool=pool,
+  )
+
+
+def statistics(
+  paths: Sequence[pathlib.Path],
+) -> dict[str, np.ndarray]:
+  """Mean and standard deviation of each band and channel, in one pass.
+
+  Args:
+    paths: Feature files of the training recordings.
+
+  Returns:
+    `mean` and `std`, float32 with shape `[mels, channels]`: population
+    statistics over all frames; `std` is 1 where a value never changes.
+  """
+  count, mean, squares = 0, 0.0, 0.0
+  for path in paths:
+    array = np.load(path, mmap_mode='r').astype(np.float64)
+    # Chan's update: stable where a sum of squares would cancel.
+    size = len(array)
+    own_mean = array.mean(axis=0)
+    delta = own_mean - mean
+    squares = (
+      squares
+      + ((array - own_mean) ** 2).sum(axis=0)
+      + delta**2 * (count * size / (count + size))
+    )
+    mean = mean + delta * (size / (count + size))
+    count += size
+  std = np.sqrt(squares / count)
+  std = np.where(std > 1e-6, std, 1.0)
+  return {
+    'mean': np.asarray(mean, np.float32),
+    'std': np.asarray(std, np.float32),
+  }
+
+
+def crop_starts(
+  seed: int,
+  step: int,
+  *,
+  offsets: np.ndarray,
+  batch_size: int,
+  crop_label_frames: int,
+) -> np.ndarray:
+  """Where the crops of a training step begin: a function of seed and step.
+
+  Every epoch takes the recordings in a new order, one crop of each, at a random
+  label frame; the last incomplete batch is dropped.
+
+  Args:
+    seed: Seed of the run.
+    step: Number of the step, from 0.
+    offsets: First label frame of each recording, and the end of the last, with
+      shape `[recordings + 1]`.
+    batch_size: Crops in a step, at most the number of recordings.
+    crop_label_frames: Length of a crop, at most the shortest recording's.
+
+  Returns:
+    First label frames of the crops in the joined recordings, int32 with shape
+    `[batch_size]`.
+  """
+  num_recordings = len(offsets) - 1
+  epoch, position = divmod(step, num_recordings // batch_size)
+  generator = np.random.default_rng((seed, epoch))
+  order = generator.permutation(num_recordings)
+  spare = np.diff(offsets) - crop_label_frames
+  starts = offsets[:-1] + generator.integers(0, spare + 1)
+  chosen = order[position * batch_size : (position + 1) * batch_size]
+  return starts[chosen].astype(np.int32)
+
+
+def take_crops(array: jax.Array, starts: jax.Array, length: int) -> jax.Array:
+  """Cuts stretches of equal length out of an array, under jit.
+
+  Args:
+    array: Joined recordings, with shape `[frames, ...]`.
+    starts: First frames, with shape `[batch]`.
+    length: Number of frames of each.
+
+  Returns:
+    The crops, with shape `[batch, length, ...]`.
+  """
+  cut = lambda start: lax.dynamic_slice_in_dim(array, start, length)
+  return jax.vmap(cut)(starts)
+
+
+def standardise(
+  features: jax.Array, statistics: Mapping[str, jax.Array]
+) -> jax.Array:
+  """Zero mean and unit variance of each band and channel.
+
+  Args:
+    features: Features with shape `[..., mels, channels]`.
+    statistics: `mean` and `std`, with shape `[mels, channels]`.
+
+  Returns:
+    Standardised features, with the same shape.
+  """
+  return (features - statistics['mean']) / statistics['std']

@@ -1,0 +1,125 @@
+"""Losses and scores over the steps of a run."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import lines
+from matplotlib.figure import Figure
+
+from seld_jax.errors import InputError
+from seld_jax.figures import style
+
+# The scores of a validation and whether higher is better.
+SCORES = {
+  'ER20': False,
+  'F20': True,
+  'LE_CD': False,
+  'LR_CD': True,
+  'seld_score': False,
+}
+
+_MOST_MARKERS = 25
+
+# What a line of metrics.jsonl may hold beside losses and scores.
+_NEITHER = {'step', 'split', 'learning_rate', 'gradient_norm', 'LR_CD_recall'}
+
+
+def plot_learning_curves(
+  records: Iterable[Mapping[str, Any]],
+  *,
+  selected_step: int | None = None,
+  dark: bool = False,
+) -> Figure:
+  """Losses and scores over the steps of a run, a panel for each.
+
+  Args:
+    records: Lines of metrics.jsonl: `step`, `split` (`'train'` or
+      `'validation'`) and numbers by name. Of several for one step and split
+      the last counts; None is not drawn.
+    selected_step: The step whose snapshot was selected, to be marked.
+    dark: Light on dark instead of dark on light.
+
+  Returns:
+    The figure.
+
+  Raises:
+    InputError: The records hold neither a loss nor a score.
+  """
+  splits: dict[str, dict[int, Mapping[str, Any]]] = {'train': {}}
+  splits['validation'] = {}
+  for record in records:
+    splits[record['split']][record['step']] = record
+  names = dict.fromkeys(
+    itertools.chain.from_iterable(
+      record for split in splits.values() for record in split.values()
+    )
+  )
+  rows = [
+    [name for name in names if name not in {*_NEITHER, *SCORES}],
+    [name for name in SCORES if name in names],
+  ]
+  rows = [row for row in rows if row]
+  if not rows:
+    raise InputError('plot_learning_curves got no losses and no scores.')
+
+  theme = style.DARK if dark else style.LIGHT
+  figure = style.new_figure(theme, 12.5, 2.5 * len(rows) + 0.5)
+  columns = max(map(len, rows))
+  grid = figure.subplots(len(rows), columns, squeeze=False)
+  looks = {
+    'train': {'color': theme.palette[4 if dark else 0], 'linestyle': '-'},
+    'validation': {
+      'color': theme.palette[5],
+      'linestyle': '--',
+      'marker': 'o',
+      'markersize': 3.5,
+    },
+  }
+  selected = {
+    'color': theme.ink,
+    'linestyle': ':',
+    'linewidth': 1.2,
+  }
+  for row, panels in zip(rows, grid, strict=True):
+    for panel in panels[len(row) :]:
+      panel.remove()
+    for name, panel in zip(row, panels, strict=False):
+      style.style_axes(panel, theme)
+      panel.set_title(_title(name), fontsize=10, color=theme.ink)
+      for split, look in looks.items():
+        points = sorted(
+          (step, np.nan if record[name] is None else record[name])
+          for step, record in splits[split].items()
+          if name in record
+        )
+        if points:
+          every = max(1, len(points) // _MOST_MARKERS)
+          panel.plot(
+            *zip(*points, strict=True), label=split, markevery=every, **look
+          )
+      if selected_step is not None:
+        panel.axvline(selected_step, label='selected', **selected)
+      bottom, top = panel.get_ylim()
+      panel.set_ylim(min(0.0, bottom), 1.0 if SCORES.get(name) else top)
+      panel.set_xlim(left=0)
+      panel.locator_params(axis='x', nbins=4)
+      panel.set_xlabel('step')
+  handles = [
+    lines.Line2D([], [], label=split, **look)
+    for split, look in looks.items()
+    if splits[split]
+  ]
+  if selected_step is not None:
+    label = f'selected step {selected_step}'
+    handles.append(lines.Line2D([], [], label=label, **selected))
+  style.add_legend(figure, theme, handles)
+  return figure
+
+
+def _title(name: str) -> str:
+  if name not in SCORES:
+    return name
+  unit = ' (°)' if name == 'LE_CD' else ''
+  return f'{name}{unit}: {"higher" if SCORES[name] else "lower"} is better'

@@ -1,0 +1,235 @@
+"""What sounds when and where: the reference and a prediction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import axes, lines
+from matplotlib.figure import Figure
+
+from seld_jax import geometry, labels
+from seld_jax.errors import InputError
+from seld_jax.figures import spectrogram, style
+
+# As many markers as to be coprime with the seven colours, so that classes do
+# not share both before the 57th.
+_MARKERS = 'osD^vPX*'
+
+# Directions further apart than this from one frame to the next are not joined.
+_JUMP = 45.0
+
+# A class name is cut after this many characters.
+_LONGEST_NAME = 24
+
+
+def plot_tracks(
+  reference: labels.Events,
+  prediction: labels.Events,
+  *,
+  classes: Sequence[str],
+  num_frames: int,
+  audio: np.ndarray | None = None,
+  sample_rate: int = 24000,
+  dark: bool = False,
+) -> Figure:
+  """Where and when the reference and a prediction have which class.
+
+  From the top, on one time axis: the spectrogram of the first channel, where
+  audio is given; activity, a row for each class that occurs; azimuth;
+  elevation. The reference is grey, the prediction has a colour and a marker
+  for each class. Lines break where nothing sounds, and where the azimuth
+  passes from 180 to -180 degrees.
+
+  Args:
+    reference: Events of the reference.
+    prediction: Events of the system.
+    classes: Name of each class.
+    num_frames: Label frames to show, 10 a second.
+    audio: The recording, with shape `[channels, samples]`.
+    sample_rate: Its samples a second.
+    dark: Light on dark instead of dark on light.
+
+  Returns:
+    The figure.
+
+  Raises:
+    InputError: There is no frame, a class has no name, or audio has another
+      shape.
+  """
+  shown = np.union1d(reference.class_index, prediction.class_index)
+  if num_frames < 1 or (shown.size and shown[-1] >= len(classes)):
+    raise InputError(
+      'plot_tracks needs at least one frame and a name for each class, got '
+      f'{num_frames} frames and {len(classes)} names for classes up to '
+      f'{max(shown, default=0)}.'
+    )
+  if audio is not None and (np.ndim(audio) != 2 or not np.size(audio)):
+    raise InputError(
+      'plot_tracks needs audio of shape [channels, samples], got shape '
+      f'{np.shape(audio)}.'
+    )
+  theme = style.DARK if dark else style.LIGHT
+  heights = [0.3 + 0.27 * max(len(shown), 1), 2.5, 1.7]
+  if audio is not None:
+    heights.insert(0, 1.8)
+  figure = style.new_figure(theme, 11, sum(heights) + 1.1)
+  panels = figure.subplots(len(heights), sharex=True, height_ratios=heights)
+  for panel in panels:
+    style.style_axes(panel, theme)
+
+  activity, azimuth, elevation = panels[-3:]
+  if audio is not None:
+    spectrogram.draw_spectrogram(panels[0], np.asarray(audio)[0], sample_rate)
+  _draw_activity(activity, reference, prediction, shown, classes, theme)
+  every = max(1, num_frames // 60)
+  for index in shown:
+    time, *angles, _ = _track_lines(reference, index, every)
+    for panel, angle in zip(panels[-2:], angles, strict=True):
+      look = _reference_look(theme)
+      panel.plot(time, angle, gid=f'reference {index}', **look)
+  for index in shown:
+    time, *angles, marked = _track_lines(prediction, index, every)
+    for panel, angle in zip(panels[-2:], angles, strict=True):
+      look = _class_look(index, theme) | {'markevery': marked}
+      panel.plot(time, angle, gid=f'prediction {index}', **look)
+
+  _label_directions(azimuth, elevation, _highest(reference, prediction))
+  elevation.set_xlim(0, num_frames / labels.FRAMES_PER_SECOND)
+  elevation.set_xlabel('time (s)')
+  figure.align_ylabels(panels)
+  of_reference = lines.Line2D([], [], **_reference_look(theme))
+  of_reference.set_label('reference')
+  of_prediction = lines.Line2D([], [], **_class_look(0, theme))
+  of_prediction.set(
+    label='prediction (colour and marker: class)', color=theme.ink
+  )
+  style.add_legend(figure, theme, [of_reference, of_prediction])
+  return figure
+
+
+def _label_directions(
+  azimuth: axes.Axes, elevation: axes.Axes, highest: int
+) -> None:
+  azimuth.set_ylim(-190, 190)
+  azimuth.set_yticks(
+    [-180, -90, 0, 90, 180],
+    ['−180° back', '−90° right', '0° front', '90° left', '180° back'],
+  )
+  azimuth.set_ylabel('azimuth')
+  elevation.set_ylim(-highest, highest)
+  ticks = range(-60, 61, 30) if highest > 60 else range(-40, 41, 20)
+  elevation.set_yticks(ticks, [f'{_minus(tick)}°' for tick in ticks])
+  elevation.set_ylabel('elevation')
+
+
+def _reference_look(theme: style.Theme) -> dict[str, Any]:
+  return {
+    'color': theme.reference,
+    'linewidth': 4.5,
+    'solid_capstyle': 'butt',
+  }
+
+
+def _class_look(index: int, theme: style.Theme) -> dict[str, Any]:
+  return {
+    'color': theme.palette[index % len(theme.palette)],
+    'linewidth': 1.2,
+    'marker': _MARKERS[index % len(_MARKERS)],
+    'markersize': 5,
+    'markeredgecolor': theme.ink,
+    'markeredgewidth': 0.5,
+  }
+
+
+def _track_lines(
+  events: labels.Events, index: int, every: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
+  """Lines of a class: time, azimuth, elevation, and which points to mark.
+
+  NaN separates the pieces. Each ends where its last frame does, so that one
+  of a single frame is seen, too.
+  """
+  rows = np.flatnonzero(events.class_index == index)
+  rows = rows[np.lexsort((events.frame[rows], events.track[rows]))]
+  frame, xyz = events.frame[rows], events.xyz[rows]
+  azimuth, elevation = geometry.to_polar(xyz)
+  breaks = (
+    (np.diff(events.track[rows]) != 0)
+    | (np.diff(frame) != 1)
+    | (np.abs(np.diff(azimuth)) > 180)
+    | (geometry.angular_distance(xyz[1:], xyz[:-1]) > _JUMP)
+  )
+  points, marked = [np.empty((0, 3))], []
+  position = 0
+  for piece in np.split(np.arange(len(rows)), np.flatnonzero(breaks) + 1):
+    if not piece.size:
+      continue
+    line = np.stack([frame[piece], azimuth[piece], elevation[piece]], axis=-1)
+    marked += range(position, position + len(line), every)
+    points += [line, line[-1:] + (1, 0, 0), np.full((1, 3), np.nan)]
+    position += len(line) + 2
+  time, azimuth, elevation = np.concatenate(points).T
+  return time / labels.FRAMES_PER_SECOND, azimuth, elevation, marked
+
+
+def _draw_activity(
+  panel: axes.Axes,
+  reference: labels.Events,
+  prediction: labels.Events,
+  shown: np.ndarray,
+  classes: Sequence[str],
+  theme: style.Theme,
+) -> None:
+  """A row for each class: the reference wide and grey, the prediction in it."""
+  for row, index in enumerate(shown):
+    look = _class_look(index, theme)
+    for events, height, color in (
+      (reference, 0.8, theme.reference),
+      (prediction, 0.36, look['color']),
+    ):
+      bars = _bars(events.frame[events.class_index == index])
+      panel.broken_barh(bars, (row - height / 2, height), facecolors=color)
+    panel.plot(
+      [-0.01],
+      [row],
+      transform=panel.get_yaxis_transform(),
+      clip_on=False,
+      **look,
+    )
+  names = [classes[index] for index in shown]
+  names = [
+    name if len(name) <= _LONGEST_NAME else f'{name[: _LONGEST_NAME - 1]}…'
+    for name in names
+  ]
+  panel.set_yticks(range(len(shown)), names, parse_math=False)
+  panel.tick_params(axis='y', length=0, pad=14)
+  panel.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+  panel.grid(visible=False, axis='y')
+  panel.set_ylabel('activity')
+  if not shown.size:
+    panel.text(
+      0.5,
+      0.5,
+      'no events',
+      transform=panel.transAxes,
+      ha='center',
+      va='center',
+      color=theme.ink,
+    )
+
+
+def _bars(frames: np.ndarray) -> list[tuple[float, float]]:
+  """Start and length in seconds of every run of consecutive frames."""
+  frames = np.unique(frames)
+  runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+  rate = labels.FRAMES_PER_SECOND
+  return [(run[0] / rate, len(run) / rate) for run in runs if run.size]
+
+
+def _highest(*events: labels.Events) -> int:
+  elevations = [np.abs(geometry.to_polar(one.xyz)[1]) for one in events]
+  return 60 if np.max(np.concatenate(elevations), initial=0) <= 55 else 95
+
+
+def _minus(number: int) -> str:
+  return str(number).replace('-', '−')

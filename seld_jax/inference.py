@@ -1,0 +1,134 @@
+"""From features of a recording of any length to activity and directions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seld_jax import dataset
+
+# Outputs of the network that are put together again from windows.
+Outputs = dict[str, np.ndarray]
+
+
+def make_predict_step(
+  model: nn.Module,
+  *,
+  window: int,
+  pool: int,
+  out_shardings: Any = None,
+  compiler_options: dict[str, str] | None = None,
+) -> Callable[..., dict[str, jax.Array]]:
+  """Compiles the network for windows of joined recordings.
+
+  Args:
+    model: A network of `seld_jax.model`.
+    window: Frames that the network sees at once.
+    pool: Feature frames in a label frame.
+    out_shardings: Where the outputs lie; for several devices.
+    compiler_options: Options of XLA.
+
+  Returns:
+    `predict_step(variables, statistics, features, starts)`, where `features`
+    has shape `[frames, mels, channels]` and `starts`, in label frames, shape
+    `[batch]`. Gives the model's outputs with shape
+    `[batch, window // pool, ...]`.
+  """
+
+  def predict_step(variables, statistics, features, starts):
+    crops = dataset.take_crops(features, starts * pool, window)
+    return model.apply(variables, dataset.standardise(crops, statistics))
+
+  return jax.jit(
+    predict_step,
+    out_shardings=out_shardings,
+    compiler_options=compiler_options,
+  )
+
+
+def window_starts(num_frames: int, window: int) -> np.ndarray:
+  """Windows without overlap that cover a recording.
+
+  Args:
+    num_frames: Length of the recording.
+    window: Length of a window, in the same unit.
+
+  Returns:
+    First frame of each window, int64. The last window is moved back so that it
+    ends with the recording; in one that is shorter than a window it starts at
+    0, and the caller pads.
+  """
+  starts = np.arange(0, num_frames, window)
+  return np.maximum(0, np.minimum(starts, num_frames - window))
+
+
+def predict_fold(
+  predict_step: Callable[..., dict[str, jax.Array]],
+  variables: Mapping[str, Any],
+  statistics: Mapping[str, jax.Array],
+  features: jax.Array,
+  fold: dataset.Fold,
+  *,
+  window: int,
+  batch_size: int,
+  place: Callable[[np.ndarray], Any] = jnp.asarray,
+) -> list[Outputs]:
+  """Outputs of the network for every recording of a fold.
+
+  Args:
+    predict_step: From `make_predict_step`, for the same window.
+    variables: `params` and `batch_stats` of the model.
+    statistics: Statistics of the features.
+    features: `fold.features`, on the device.
+    fold: The recordings.
+    window: Frames that the network sees at once.
+    batch_size: Windows in one call.
+    place: Puts the starts of a batch where the devices expect them.
+
+  Returns:
+    For each recording `sed_logits`, `sed` with shape `[label_frames, classes]`
+    and `doa` with shape `[label_frames, classes, 3]`, in float32.
+  """
+  span = window // fold.pool
+  places = [
+    (index, int(start))
+    for index, length in enumerate(fold.num_label_frames)
+    for start in window_starts(int(length), span)
+  ]
+  starts = np.array([fold.offsets[i] + s for i, s in places], np.int32)
+  # Whole batches only, so that one program serves all.
+  padded = np.resize(starts, -(-len(starts) // batch_size) * batch_size)
+  batches = [
+    predict_step(variables, statistics, features, place(part))
+    for part in padded.reshape(-1, batch_size)
+  ]
+  fetched = jax.device_get(batches)
+  windows = {
+    name: np.concatenate([batch[name] for batch in fetched])
+    for name in fetched[0]
+  }
+  outputs: list[Outputs] = [
+    {
+      name: np.empty((length, *array.shape[2:]), np.float32)
+      for name, array in windows.items()
+    }
+    for length in fold.num_label_frames
+  ]
+  # Backwards, so that where the last window overlaps the one before it, the
+  # earlier window, which saw more of what follows, is kept.
+  for position in reversed(range(len(places))):
+    index, start = places[position]
+    for name, array in windows.items():
+      target = outputs[index][name][start : start + span]
+      target[:] = array[position][: len(target)]
+  return outputs
+
+
+def join_outputs(parts: Sequence[Outputs]) -> Outputs:
+  """Joins the outputs of several recordings along time."""
+  return {
+    name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+  }

@@ -1,0 +1,78 @@
+"""Trains a system from a config, or resumes it, and reports its scores.
+
+python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
+"""
+
+import pathlib
+
+import rich.console
+import rich.table
+from absl import flags
+from ml_collections import config_flags
+
+from seld_jax import commands, compilation, report, train
+from seld_jax import config as config_lib
+from seld_jax.errors import InputError
+
+_CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'Python file with get_config(), e.g. configs/mse_foa.py.'
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir', '', 'Run directory; empty: runs/NAME for configs/NAME.py.'
+)
+
+
+def main(arguments: list[str]) -> None:
+  """Runs what the flags say."""
+  commands.refuse_arguments(arguments)
+  config_file = config_flags.get_config_filename(flags.FLAGS['config'])
+  workdir = pathlib.Path(
+    _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
+  )
+  compilation.use_persistent_cache()
+  try:
+    scores = train.train_and_evaluate(_CONFIG.value, workdir)
+  except FloatingPointError as error:
+    raise InputError(
+      f'{error} The run stopped; {workdir / "checkpoints"} has the last good '
+      'state. A lower config.train.learning_rate may help.'
+    ) from error
+  print_scores(scores)
+  print(f'report: {report.write_report(workdir)}')
+
+
+def print_scores(scores: dict) -> None:
+  """Prints the table of scores of a run."""
+  table = rich.table.Table(
+    title=f'DCASE 2020 scores of step {scores["selected_step"]} '
+    f'({scores["selection"]})'
+  )
+  table.add_column('result')
+  for name in 'ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score':
+    table.add_column(name, justify='right')
+  for result in scores['results']:
+    values = result['scores']
+    table.add_row(
+      f'{result["name"]}, window {result["window_seconds"]:g} s',
+      f'{values["ER20"]:.3f}',
+      f'{values["F20"]:.3f}',
+      f'{values["LE_CD"]:.1f}°',
+      f'{values["LR_CD"]:.3f}',
+      f'{values["seld_score"]:.3f}',
+    )
+  rich.console.Console(width=100).print(table)
+
+
+def _config_help() -> str:
+  """All fields of the config with their defaults."""
+  lines = ['', 'Fields of the config, with their defaults:']
+  for section, fields in config_lib.to_dict(config_lib.default()).items():
+    entries = fields.items() if isinstance(fields, dict) else [('', fields)]
+    for name, value in entries:
+      path = '.'.join(filter(None, ('config', section, name)))
+      lines.append(f'  --{path}={value}')
+  return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+  commands.run(main, required=('config',), more_help=_config_help)

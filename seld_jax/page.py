@@ -1,0 +1,123 @@
+"""Pieces of a self-contained HTML page: nothing is loaded from elsewhere."""
+
+import base64
+import html
+from collections.abc import Iterable, Mapping, Sequence
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd;
+  --faint: #666; --wash: #f5f5f5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4;
+  --paper: #16181d; --line: #3a3d45; --faint: #a0a0a0; --wash: #1f2229; } }
+body { margin: 2rem auto; padding: 0 1rem; max-width: 72rem;
+  font: 16px/1.5 system-ui, sans-serif; color: var(--ink);
+  background: var(--paper); }
+h1, h2, h3 { line-height: 1.2; }
+h2 { margin-top: 2.5rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line);
+  text-align: right; vertical-align: top; }
+th:first-child { text-align: left; }
+thead th { background: var(--wash); }
+tbody th { font-weight: 600; }
+td small, th small { display: block; color: var(--faint); font-weight: 400; }
+.wide { overflow-x: auto; }
+dl { display: grid; grid-template-columns: max-content 1fr;
+  gap: .2rem 1.5rem; }
+dt { color: var(--faint); }
+dd { margin: 0; overflow-wrap: anywhere; }
+figure { margin: 1rem 0; }
+figure img { width: 100%; height: auto; }
+figcaption, .note { color: var(--faint); }
+pre { padding: 1rem; overflow-x: auto; background: var(--wash); }
+summary { cursor: pointer; margin: .5rem 0; font-weight: 600; }
+"""
+
+# What a browser may load: images and styles within the page, nothing else.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def document(title: str, sections: Iterable[str]) -> str:
+  """A whole page of sections that are HTML already."""
+  body = '\n'.join(sections)
+  return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def escape(text: object) -> str:
+  """Text as it stands in HTML, also within quotes."""
+  return html.escape(str(text))
+
+
+def paragraph(text: str, *, note: bool = False) -> str:
+  """A paragraph of plain text; a note is printed paler."""
+  return f'<p{" class=note" * note}>{escape(text)}</p>'
+
+
+def facts(pairs: Mapping[str, object]) -> str:
+  """What is known, by name."""
+  rows = ''.join(
+    f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n'
+    for name, value in pairs.items()
+  )
+  return f'<dl>\n{rows}</dl>'
+
+
+def table(
+  columns: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]
+) -> str:
+  """A table whose first column names the rows.
+
+  Args:
+    columns: The head of each column.
+    rows: The cells of each row: a text, and one to go below it or ''.
+  """
+  head = ''.join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+  lines = []
+  for first, *others in rows:
+    cells = ''.join(f'<td>{_cell(*cell)}</td>' for cell in others)
+    lines.append(f'<tr><th scope="row">{_cell(*first)}</th>{cells}</tr>')
+  body = '\n'.join(lines)
+  return (
+    f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+    f'<tbody>\n{body}\n</tbody>\n</table></div>'
+  )
+
+
+def fold(summary: str, content: str, *, opened: bool = False) -> str:
+  """HTML content under a line that shows and hides it."""
+  return (
+    f'<details{" open" * opened}><summary>{escape(summary)}</summary>\n'
+    f'{content}\n</details>'
+  )
+
+
+def figure(light: bytes, dark: bytes, *, caption: str, alt: str) -> str:
+  """Two PNG files of one figure, of which the reader's preference shows one."""
+  return f"""<figure>
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="{_embed(dark)}">
+<img src="{_embed(light)}" alt="{escape(alt)}">
+</picture>
+<figcaption>{escape(caption)}</figcaption>
+</figure>"""
+
+
+def _cell(text: str, below: str) -> str:
+  return escape(text) + (f'<small>{escape(below)}</small>' if below else '')
+
+
+def _embed(png: bytes) -> str:
+  return f'data:image/png;base64,{base64.b64encode(png).decode("ascii")}'

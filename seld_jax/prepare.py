@@ -1,0 +1,102 @@
+"""From a config to data in memory: scenes, features, folds."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from seld_jax import cache, dataset, scenes
+from seld_jax import config as config_lib
+from seld_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+  """The folds of a run, and the statistics of those it trains on."""
+
+  train: dataset.Fold
+  validation: dataset.Fold | None
+  test: dataset.Fold | None
+  statistics: dict[str, np.ndarray]
+
+
+def load_data(
+  config: config_lib.Config, *, say: Callable[[str], None] = print
+) -> Data:
+  """Finds, or renders, the dataset and brings its features into memory.
+
+  Args:
+    config: The configuration.
+    say: Called with each line that tells what is done.
+
+  Returns:
+    The folds that the config names.
+
+  Raises:
+    InputError: The dataset is missing or broken.
+  """
+  options = config_lib.feature_options(config)
+  root = pathlib.Path(config.data.root)
+  is_rendered = (root / 'synthesis.json').exists()
+  if config.data.synthesize and (is_rendered or not root.exists()):
+    scenes.synthesize(
+      root,
+      events=config.data.synthesize_events or None,
+      recordings=config.data.synthesize,
+      formats=(options['format'],),
+      seed=config.data.synthesize_seed,
+    )
+  if not root.is_dir():
+    raise InputError(missing_dataset(config))
+  purposes = ('train', 'validation', 'test')
+  found = {
+    purpose: cache.find_recordings(root, format=options['format'], folds=folds)
+    for purpose in purposes
+    if (folds := tuple(config.data[f'{purpose}_folds']))
+  }
+  folder = pathlib.Path(config.data.cache or root / 'features')
+  paths = cache.extract(
+    [entry for entries in found.values() for entry in entries],
+    folder,
+    options=options,
+  )
+  longest = max(
+    config.train.crop_frames, config.eval.window, *config.eval.test_windows
+  )
+  folds = {
+    purpose: dataset.load_fold(
+      entries,
+      paths,
+      num_classes=len(config.data.classes),
+      pool=config_lib.label_pool(config),
+      min_frames=longest,
+    )
+    for purpose, entries in found.items()
+  }
+  say(
+    f'{root}: '
+    + ', '.join(
+      f'{len(fold.names)} {purpose} recordings'
+      for purpose, fold in folds.items()
+    )
+  )
+  return Data(
+    train=folds['train'],
+    validation=folds.get('validation'),
+    test=folds.get('test'),
+    statistics=dataset.statistics([paths[e.name] for e in found['train']]),
+  )
+
+
+def missing_dataset(config: config_lib.Config) -> str:
+  """Three lines that say what to do without a dataset."""
+  root, audio = config.data.root, config.features.format
+  return (
+    f'there is no dataset in {root} (config.data.root). Either\n'
+    '  get TAU-NIGENS Spatial Sound Events 2020 and unpack it there, so that '
+    f'{root}/{audio}_dev and {root}/metadata_dev exist,\n'
+    '  or render scenes: python -m seld_jax.synthesize '
+    f'--out={root} --recordings=600 --format={audio},\n'
+    '  or point to a folder that has them: --config.data.root=FOLDER'
+  )

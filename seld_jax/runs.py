@@ -1,0 +1,188 @@
+"""What a run directory holds, for those who look at a run."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from seld_jax import audio, labels, metric_writer, metrics
+from seld_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What a run directory says.
+
+  Attributes:
+    workdir: The directory.
+    config: The configuration, from config.json.
+    scores: What was selected and how it scores, from scores.json.
+    records: Losses and scores over the steps, from metrics.jsonl.
+  """
+
+  workdir: pathlib.Path
+  config: Mapping[str, Any]
+  scores: Mapping[str, Any]
+  records: list[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+  """A recording of a result, to be looked at.
+
+  Attributes:
+    name: Its name, such as `fold1_room1_mix003_ov2`.
+    reference: Events of the reference.
+    prediction: Events of the system.
+    num_frames: Label frames.
+    score: Its own seld_score.
+  """
+
+  name: str
+  reference: labels.Events
+  prediction: labels.Events
+  num_frames: int
+  score: float
+
+
+def read_run(workdir: str | os.PathLike[str]) -> Run:
+  """Reads what a finished run left.
+
+  Raises:
+    InputError: config.json or scores.json is missing, or a file is damaged.
+  """
+  workdir = pathlib.Path(workdir)
+  for name in ('config.json', 'scores.json'):
+    if not (workdir / name).is_file():
+      raise InputError(
+        f'{workdir} has no {name}, so it holds no finished run; run '
+        f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}` first, '
+        'which also continues a run that was stopped.'
+      )
+  config = _parse(workdir / 'config.json')
+  for field in ('data.root', 'data.classes', 'features.format'):
+    _demand(config, field, workdir / 'config.json')
+  scores = _parse(workdir / 'scores.json')
+  for field in ('selected_step', 'num_steps', 'selection', 'results'):
+    _demand(scores, field, workdir / 'scores.json')
+  return Run(workdir, config, scores, _records(workdir / 'metrics.jsonl'))
+
+
+def read_recordings(run: Run, result: Mapping[str, Any]) -> list[Recording]:
+  """Reads the predictions of a result and the labels of the dataset.
+
+  Args:
+    run: The run.
+    result: One of `results` in its scores.
+
+  Returns:
+    The recordings that have labels with at least one event.
+
+  Raises:
+    InputError: There are none, or a file cannot be read.
+  """
+  folder = run.workdir / result['predictions']
+  root = pathlib.Path(run.config['data']['root'])
+  num_classes = len(run.config['data']['classes'])
+  found = []
+  for path in sorted(folder.glob('*.csv')):
+    label_path = root / 'metadata_dev' / path.name
+    if not label_path.is_file():
+      continue
+    reference = labels.read_csv(label_path, num_classes=num_classes)
+    if not reference.frame.size:
+      continue
+    prediction = labels.read_csv(path, num_classes=num_classes)
+    num_frames = _num_frames(run, result, path.stem, reference)
+    counts = metrics.counts(
+      reference, prediction, num_frames=num_frames, num_classes=num_classes
+    )
+    score = metrics.scores(counts).seld_score
+    found.append(Recording(path.stem, reference, prediction, num_frames, score))
+  if not found:
+    raise InputError(
+      f'{folder} holds no predictions whose labels are in '
+      f'{root / "metadata_dev"}.'
+    )
+  return found
+
+
+def choose_recording(recordings: list[Recording]) -> tuple[Recording, str]:
+  """The recording to show, and why: neither the best nor the worst.
+
+  Args:
+    recordings: At least one.
+
+  Returns:
+    The one with the median seld_score (the lower of two) among those whose
+    name tells of overlapping events, `_ov2`, or among all where none does; and
+    a sentence that says so.
+  """
+  overlapping = [one for one in recordings if one.name.endswith('_ov2')]
+  among = overlapping or recordings
+  ranked = sorted(among, key=lambda one: (one.score, one.name))
+  chosen = ranked[(len(ranked) - 1) // 2]
+  which = f'the {len(among)} recordings'
+  if overlapping:
+    which = f'the {len(among)} recordings with overlapping events'
+  if len(among) == 1:
+    which = which.replace('the 1 recordings', 'the one recording')
+  return chosen, (
+    f'{chosen.name}, chosen as the one with the median seld_score '
+    f'({chosen.score:.3f}) of {which}.'
+  )
+
+
+def audio_path(run: Run, name: str) -> pathlib.Path:
+  """Where the audio of a recording is, or was."""
+  folder = f'{run.config["features"]["format"]}_dev'
+  return pathlib.Path(run.config['data']['root']) / folder / f'{name}.wav'
+
+
+def _parse(path: pathlib.Path) -> dict[str, Any]:
+  try:
+    value = json.loads(path.read_text(encoding='utf-8'))
+  except (ValueError, OSError) as error:
+    raise InputError(f'{path} cannot be read as JSON: {error}.') from error
+  if not isinstance(value, dict):
+    raise InputError(
+      f'{path} must hold a JSON object, got {type(value).__name__}.'
+    )
+  return value
+
+
+def _demand(value: Any, field: str, path: pathlib.Path) -> None:
+  for key in field.split('.'):
+    if not isinstance(value, dict) or key not in value:
+      raise InputError(f'{path} has no field {field}, which a report needs.')
+    value = value[key]
+
+
+def _records(path: pathlib.Path) -> list[dict[str, Any]]:
+  try:
+    records = metric_writer.read(path)
+  except ValueError as error:
+    raise InputError(f'{path} has a line that is not JSON: {error}.') from error
+  for record in records:
+    if not isinstance(record, dict) or not {'step', 'split'} <= set(record):
+      raise InputError(
+        f'{path} needs a step and a split in each line, got {record}.'
+      )
+  return records
+
+
+def _num_frames(
+  run: Run, result: Mapping[str, Any], name: str, reference: labels.Events
+) -> int:
+  """From the audio; without it from what was scored; no less than labelled."""
+  scored = result['scores'].get('num_frames', 1)
+  frames = scored if isinstance(scored, int) else max(scored)
+  try:
+    header = audio.info(audio_path(run, name))
+    rate = labels.FRAMES_PER_SECOND
+    frames = -(-header.num_samples * rate // header.sample_rate)
+  except InputError:
+    pass
+  return max(frames, int(reference.frame.max()) + 1)

@@ -1,0 +1,282 @@
+"""Drawing scenes: which sound starts when, where it is and how it moves."""
+
+import dataclasses
+
+import numpy as np
+
+from seld_jax import geometry, labels
+from seld_jax.scenes import events as events_lib
+from seld_jax.scenes import rooms, sounds
+
+SAMPLE_RATE = sounds.SAMPLE_RATE
+LABEL_RATE = 10
+SPEEDS = (10.0, 20.0, 40.0)
+# Degrees of azimuth between two responses of a moving source.
+ARC_STEP = 3.0
+_MIN_SECONDS = 0.5
+_MAX_DISTANCE = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+  """A sound at a place, or on its way along an arc around the array.
+
+  Attributes:
+    class_name: The class.
+    sound: The dry sound.
+    onset: Seconds from the start of the recording.
+    track: 0 or 1; events that sound at once differ.
+    azimuth: Degrees at the onset.
+    elevation: Degrees, constant.
+    distance: Metres, constant.
+    speed: Degrees of azimuth a second, signed; 0 when static.
+    level_db: Level of the direct sound at the array, relative to the others.
+  """
+
+  class_name: str
+  sound: sounds.Sound
+  onset: float
+  track: int
+  azimuth: float
+  elevation: float
+  distance: float
+  speed: float
+  level_db: float
+
+  @property
+  def duration(self) -> float:
+    return self.sound.samples.size / SAMPLE_RATE
+
+  def position(self, time: np.ndarray) -> np.ndarray:
+    """Metres from the array at seconds after the onset, `[..., 3]`."""
+    azimuth = self.azimuth + self.speed * np.asarray(time)
+    return self.distance * geometry.to_cartesian(azimuth, self.elevation)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+  """All there is to know about a recording before it is rendered.
+
+  Attributes:
+    room: The room.
+    receiver: Position of the array in metres, with shape `[3]`.
+    events: The events, by onset.
+    seconds: Length of the recording.
+    snr_db: Power of the events, while any sounds, over that of the ambience.
+    seed: Determines reverberation and ambience.
+  """
+
+  room: rooms.Room
+  receiver: np.ndarray
+  events: tuple[Event, ...]
+  seconds: float
+  snr_db: float
+  seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+  """What scenes are like; the defaults follow TAU-NIGENS 2020.
+
+  Attributes:
+    moving: Fraction of the events that move.
+    pause: Range of the mean pause of a recording between the events of a
+      track, in seconds.
+    snr_db: Range of the ratio of events to ambience.
+    rt60: Range of the rooms' reverberation times in seconds.
+    same_class: Whether two events of one class may sound at once.
+    variation: Variation of every event.
+  """
+
+  moving: float = 0.5
+  pause: tuple[float, float] = (0.2, 0.9)
+  snr_db: tuple[float, float] = (6.0, 30.0)
+  rt60: tuple[float, float] = (0.2, 1.2)
+  same_class: bool = False
+  variation: sounds.Variation = sounds.Variation()
+
+
+def draw_scene(
+  rng: np.random.Generator,
+  source: events_lib.Source,
+  fold: int,
+  room: rooms.Room,
+  *,
+  overlap: int,
+  seconds: float = 60.0,
+  style: Style | None = None,
+) -> Scene:
+  """Fills a recording with events.
+
+  Args:
+    rng: Determines the scene.
+    source: The supply of dry sounds.
+    fold: The fold to take them from.
+    room: The room.
+    overlap: The most events at once, 1 or 2.
+    seconds: Length of the recording.
+    style: What scenes are like.
+
+  Returns:
+    The scene.
+
+  Raises:
+    InputError: A clip cannot be read.
+  """
+  style = style or Style()
+  receiver = rooms.place_array(rng, room)
+  # Two tracks are each less dense than one.
+  pause = rng.uniform(*style.pause) * overlap
+  placed: list[Event] = []
+  for track in range(overlap):
+    time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
+    while time < seconds - _MIN_SECONDS:
+      name = _draw_class(rng, source, fold, placed, time, style)
+      if name is None:
+        time += 0.5
+        continue
+      sound = sounds.draw(rng, source, fold, name, variation=style.variation)
+      sound = shorten(sound, seconds - time)
+      placed.append(
+        _place(rng, room, receiver, sound, name, time, track, style)
+      )
+      time += placed[-1].duration + rng.gamma(2.0, pause / 2.0)
+  return Scene(
+    room=room,
+    receiver=receiver,
+    events=tuple(sorted(placed, key=lambda event: (event.onset, event.track))),
+    seconds=seconds,
+    snr_db=float(rng.uniform(*style.snr_db)),
+    seed=int(rng.integers(2**63)),
+  )
+
+
+def shorten(sound: sounds.Sound, seconds: float) -> sounds.Sound:
+  """The same sound, faded out before `seconds` if it is longer."""
+  size = int(seconds * SAMPLE_RATE)
+  if sound.samples.size <= size:
+    return sound
+  samples = sound.samples[:size].copy()
+  fade = min(size, SAMPLE_RATE // 20)
+  samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+  intervals = np.minimum(sound.intervals, seconds)
+  intervals = intervals[intervals[:, 1] > intervals[:, 0]]
+  return sounds.Sound(samples, intervals, sound.origin)
+
+
+def active_frames(event: Event) -> np.ndarray:
+  """Indices of the label frames in which an event sounds, int64 `[n]`.
+
+  A frame of 100 ms counts when an active interval covers more than half of
+  it, counted from its nearest edge; every interval has at least one frame.
+  """
+  spans = []
+  for start, stop in (event.sound.intervals + event.onset) * LABEL_RATE:
+    first, last = round(start), round(stop)
+    if last <= first:
+      first = int((start + stop) / 2)
+      last = first + 1
+    spans.append(np.arange(first, last))
+  return np.unique(np.concatenate(spans)).astype(np.int64)
+
+
+def label_events(scene: Scene) -> labels.Events:
+  """The scene's labels: integer directions at the middle of every frame.
+
+  Args:
+    scene: The scene.
+
+  Returns:
+    Events sorted by frame and track.
+  """
+  num_frames = int(np.ceil(scene.seconds * LABEL_RATE - 1e-6))
+  rows = []
+  for event in scene.events:
+    frames = active_frames(event)
+    frames = frames[frames < num_frames]
+    azimuth, elevation = frame_directions(event, frames)
+    index = labels.TAU2020_CLASSES.index(event.class_name)
+    constant = np.tile([index, event.track], (frames.size, 1))
+    rows.append(np.column_stack([frames, constant, azimuth, elevation]))
+  table = np.concatenate(rows) if rows else np.zeros((0, 5))
+  table = table[np.lexsort((table[:, 2], table[:, 0]))]
+  return labels.Events(
+    frame=table[:, 0].astype(np.int64),
+    class_index=table[:, 1].astype(np.int64),
+    track=table[:, 2].astype(np.int64),
+    xyz=geometry.to_cartesian(table[:, 3], table[:, 4]),
+    distance=None,
+  )
+
+
+def frame_directions(
+  event: Event, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Integer azimuth in (-180, 180] and elevation at the middle of frames."""
+  time = (frames + 0.5) / LABEL_RATE - event.onset
+  time = np.clip(time, 0.0, event.duration)
+  azimuth = np.rint(event.azimuth + event.speed * time)
+  azimuth = geometry.wrap_degrees(azimuth).astype(np.int64)
+  return azimuth, np.full(frames.shape, round(event.elevation), np.int64)
+
+
+def _draw_class(
+  rng: np.random.Generator,
+  source: events_lib.Source,
+  fold: int,
+  placed: list[Event],
+  time: float,
+  style: Style,
+) -> str | None:
+  """A class that does not sound in what the next event may take up."""
+  end = time + sounds.MAX_SECONDS
+  sounding = {
+    event.class_name
+    for event in placed
+    if event.onset < end and event.onset + event.duration > time
+  }
+  names = [
+    name
+    for name in source.classes(fold)
+    if style.same_class or name not in sounding
+  ]
+  return names[rng.integers(len(names))] if names else None
+
+
+def _place(
+  rng: np.random.Generator,
+  room: rooms.Room,
+  receiver: np.ndarray,
+  sound: sounds.Sound,
+  name: str,
+  onset: float,
+  track: int,
+  style: Style,
+) -> Event:
+  """Puts a sound somewhere in the room, at rest or on an arc."""
+  azimuth = rng.uniform(-180, 180)
+  elevation = rng.uniform(-45, 45)
+  speed = 0.0
+  if rng.random() < style.moving:
+    speed = float(rng.choice(SPEEDS) * rng.choice([-1, 1]))
+  duration = sound.samples.size / SAMPLE_RATE
+  # A little beyond the end, as responses are computed at fixed steps.
+  path = azimuth + np.sign(speed) * np.linspace(
+    0, abs(speed) * duration + ARC_STEP, 64
+  )
+  free = rooms.free_distance(
+    room, receiver, geometry.to_cartesian(path, elevation)
+  )
+  reach = float(np.clip(free.min(), 1.0, _MAX_DISTANCE))
+  gain = style.variation.gain_db
+  return Event(
+    class_name=name,
+    sound=sound,
+    onset=float(onset),
+    track=track,
+    azimuth=float(azimuth),
+    elevation=float(elevation),
+    distance=float(rng.uniform(1.0, reach)),
+    speed=speed,
+    level_db=float(rng.uniform(-gain, gain)),
+  )

@@ -1,0 +1,206 @@
+"""Where dry sounds come from: recordings in folds, or the procedural bank."""
+
+import csv
+import dataclasses
+import hashlib
+import logging
+import os
+import pathlib
+from collections.abc import Mapping
+
+from seld_jax import labels
+from seld_jax.errors import InputError
+
+SUFFIXES = ('.wav', '.flac', '.ogg')
+DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
+# Names of NIGENS and other spellings, compared in lower case without '_- '.
+_ALIASES = {
+  'baby': 'crying_baby',
+  'babycrying': 'crying_baby',
+  'dog': 'barking_dog',
+  'dogbarking': 'barking_dog',
+  'engine': 'running_engine',
+  'fire': 'burning_fire',
+  'knock': 'knocking_on_door',
+  'doorknock': 'knocking_on_door',
+  'phone': 'ringing_phone',
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+  """One recording on disk; clips of one group stem from one source.
+
+  The name is its path relative to the folder or manifest.
+  """
+
+  path: str
+  name: str
+  group: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+  """A supply of dry sounds, split into folds.
+
+  Attributes:
+    name: What it is, for the descriptions of a set.
+    clips: Clips of a (fold, class name); None for the procedural bank.
+    fingerprint: Changes when the clips do.
+  """
+
+  name: str
+  clips: Mapping[tuple[int, str], tuple[Clip, ...]] | None
+  fingerprint: str
+
+  @property
+  def folds(self) -> tuple[int, ...]:
+    if self.clips is None:
+      return DEVELOPMENT_FOLDS + EVALUATION_FOLDS
+    return tuple(sorted({fold for fold, _ in self.clips}))
+
+  def classes(self, fold: int) -> tuple[str, ...]:
+    """Names of the classes that have a sound in a fold."""
+    if self.clips is None:
+      return labels.TAU2020_CLASSES
+    return tuple(
+      name for name in labels.TAU2020_CLASSES if (fold, name) in self.clips
+    )
+
+
+def open_source(events: str | os.PathLike[str] | None) -> Source:
+  """Finds the sounds of a set.
+
+  Args:
+    events: None for the procedural bank; a folder of class/*.wav, flac or ogg;
+      a folder with a manifest.csv; or a manifest: a CSV with the columns file
+      (relative to it), class, fold and, if clips share a source, group.
+
+  Returns:
+    The source. A folder without manifest is spread over folds 1 to 6. A class
+    without a sound in a fold is reported by one warning.
+
+  Raises:
+    InputError: Nothing usable is there, or a group lies in two folds.
+  """
+  if events is None:
+    return Source('procedural bank', None, 'procedural-1')
+  path = pathlib.Path(events)
+  if path.is_dir() and (path / 'manifest.csv').is_file():
+    path = path / 'manifest.csv'
+  if path.is_dir():
+    entries = _scan_folder(path)
+  elif path.is_file():
+    entries = _read_manifest(path)
+  else:
+    raise InputError(
+      f'{path} does not exist; events must be a folder of class/*.wav|flac|ogg '
+      'or a manifest.csv with the columns file, class and fold.'
+    )
+  clips: dict[tuple[int, str], list[Clip]] = {}
+  digest = hashlib.sha256()
+  for file, name, fold, group in sorted(entries):
+    relative = os.path.relpath(file, path.parent if path.is_file() else path)
+    clip = Clip(str(file), relative, group)
+    clips.setdefault((fold, name), []).append(clip)
+    digest.update(f'{relative},{name},{fold},{file.stat().st_size}\n'.encode())
+  source = Source(
+    str(path), {k: tuple(v) for k, v in clips.items()}, digest.hexdigest()[:16]
+  )
+  missing = [
+    f'fold {fold}: '
+    + ', '.join(
+      name
+      for name in labels.TAU2020_CLASSES
+      if name not in source.classes(fold)
+    )
+    for fold in source.folds
+    if len(source.classes(fold)) < len(labels.TAU2020_CLASSES)
+  ]
+  if missing:
+    _log.warning(
+      '%s has no recording of some classes, which are left out there (%s).',
+      path,
+      '; '.join(missing),
+    )
+  return source
+
+
+def _read_manifest(path: pathlib.Path):
+  """Yields (file, class, fold, group) of a manifest."""
+  with open(path, newline='', encoding='utf-8') as file:
+    rows = list(csv.DictReader(file))
+  if not rows or not {'file', 'class', 'fold'} <= set(rows[0]):
+    raise InputError(
+      f'{path} must be a CSV with a header naming the columns file, class and '
+      f'fold and at least one row, but it has '
+      f'{", ".join(map(str, rows[0])) if rows else "no rows"}.'
+    )
+  entries = []
+  fold_of: dict[str, int] = {}
+  for number, row in enumerate(rows, start=2):
+    clip = path.parent / row['file']
+    name = _class_name(row['class'] or '')
+    if name is None:
+      raise InputError(
+        f'{path} line {number}: the class must be one of the 14 of TAU-NIGENS '
+        f'2020, got {row["class"]!r}.'
+      )
+    fold = row['fold']
+    if fold not in map(str, DEVELOPMENT_FOLDS + EVALUATION_FOLDS):
+      raise InputError(
+        f'{path} line {number}: the fold must be 1 to 8, got {fold!r}.'
+      )
+    if not clip.is_file():
+      raise InputError(f'{path} line {number}: {clip} does not exist.')
+    group = row.get('group') or row['file']
+    if fold_of.setdefault(group, int(fold)) != int(fold):
+      raise InputError(
+        f'{path} line {number}: group {group} must lie in one fold, but is in '
+        f'folds {fold_of[group]} and {fold}.'
+      )
+    entries.append((clip, name, int(fold), group))
+  return entries
+
+
+def _scan_folder(path: pathlib.Path):
+  """Lists (file, class, fold, group) of a folder of class folders."""
+  files: dict[str, list[pathlib.Path]] = {}
+  for folder in sorted(path.iterdir()):
+    name = _class_name(folder.name)
+    if folder.is_dir() and name is not None:
+      files.setdefault(name, []).extend(
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in SUFFIXES
+      )
+  if not any(files.values()):
+    raise InputError(
+      f'{path} must hold folders named after classes, such as barking_dog or '
+      'dog, with wav, flac or ogg files, but none was found.'
+    )
+  # Stems are dealt to folds in the order of their hash, so that every fold
+  # gets its share and a stem that occurs in two classes stays in one fold.
+  fold_of: dict[str, int] = {}
+  entries = []
+  for name in sorted(files):
+    stems = sorted({file.stem for file in files[name]}, key=_hash)
+    for place, stem in enumerate(stems):
+      fold_of.setdefault(stem, DEVELOPMENT_FOLDS[place % 6])
+    entries += [
+      (file, name, fold_of[file.stem], file.stem) for file in files[name]
+    ]
+  return entries
+
+
+def _hash(stem: str) -> str:
+  return hashlib.sha256(stem.encode()).hexdigest()
+
+
+def _class_name(text: str) -> str | None:
+  """The TAU-NIGENS class that a folder or manifest means, if any."""
+  key = ''.join(c for c in text.lower() if c not in '_- ')
+  known = {name.replace('_', ''): name for name in labels.TAU2020_CLASSES}
+  return (known | _ALIASES).get(key)

@@ -1,0 +1,76 @@
+"""Which recordings a set consists of, and where they lie."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from seld_jax.scenes import events as events_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+  """One recording to be made; `split` is dev or eval."""
+
+  name: str
+  split: str
+  fold: int
+  room: int
+  mix: int
+  overlap: int
+
+
+def plan_recordings(
+  folds: Sequence[int], recordings: int, *, evaluation: bool, seed: int
+) -> list[Recording]:
+  """Which recordings a set consists of.
+
+  Args:
+    folds: Folds that have sounds.
+    recordings: Number of development recordings.
+    evaluation: Whether evaluation recordings are wanted.
+    seed: Determines the order of the evaluation recordings, whose names are
+      to tell nothing.
+
+  Returns:
+    Half of them with overlap 1 and half with 2, evenly over rooms and folds,
+    with a room for every five recordings of a fold but at least two.
+  """
+  plan = []
+  splits: dict[str, tuple[tuple[int, ...], int]] = {
+    'dev': (events_lib.DEVELOPMENT_FOLDS, recordings)
+  }
+  if evaluation:
+    splits['eval'] = (events_lib.EVALUATION_FOLDS, -(-recordings // 3))
+  for split, (all_folds, total) in splits.items():
+    members = [fold for fold in all_folds if fold in folds]
+    some = []
+    for place, fold in enumerate(members):
+      count = (total + len(members) - 1 - place) // len(members)
+      num_rooms = min(max(2, -(-count // 5)), max(count, 1))
+      for mix in range(count):
+        room = mix * num_rooms // count + 1
+        overlap = 1 + (mix + place) % 2
+        name = f'fold{fold}_room{room}_mix{mix + 1:03d}_ov{overlap}'
+        some.append(Recording(name, split, fold, room, mix + 1, overlap))
+    if split == 'eval':
+      order = np.random.default_rng((seed, 8)).permutation(len(some))
+      some = [
+        dataclasses.replace(some[k], name=f'mix{n:03d}')
+        for n, k in enumerate(order, start=1)
+      ]
+    plan += some
+  return plan
+
+
+def wav_path(
+  out: pathlib.Path, recording: Recording, name: str
+) -> pathlib.Path:
+  """Where the audio of a recording lies in a set, for a format."""
+  return out / f'{name}_{recording.split}' / f'{recording.name}.wav'
+
+
+def csv_path(out: pathlib.Path, recording: Recording) -> pathlib.Path:
+  """Where the labels of a recording lie in a set."""
+  return out / f'metadata_{recording.split}' / f'{recording.name}.csv'

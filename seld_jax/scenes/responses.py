@@ -1,0 +1,218 @@
+"""Room responses: image sources for early sound, diffuse noise for late sound.
+
+The images of a source in a shoebox have a closed form (Allen and Berkley,
+1979): in every mirror cell the source's coordinates, with a sign, plus an
+offset. Computing them for all positions of a moving source at once takes
+milliseconds and no compiled dependency; pyroomacoustics finds the same images
+and serves as the check in the tests.
+
+A response is the sum of all images up to about 40 ms, with exact fractional
+delays, and from there on noise whose power per octave continues the images'
+and decays with the room's RT60 (Polack's model). The two are crossfaded.
+"""
+
+import numpy as np
+
+from seld_jax.scenes import fourier, rooms
+from seld_jax.scenes.arrays import MicArray
+
+# The crossfade from images to noise, in seconds after emission.
+SEAM = (0.032, 0.044)
+
+
+def image_sources(
+  size: tuple[float, float, float],
+  sources: np.ndarray,
+  receiver: np.ndarray,
+  *,
+  max_distance: float,
+) -> tuple[np.ndarray, np.ndarray]:
+  """All image sources whose mirror cell comes within a distance.
+
+  Args:
+    size: Length, width and height of the room in metres.
+    sources: Positions in metres, with shape `[positions, 3]`.
+    receiver: Position in metres, with shape `[3]`.
+    max_distance: Cells that are farther from the receiver are left out.
+
+  Returns:
+    The images' positions, with shape `[positions, images, 3]`, and the number
+    of walls that each was reflected by, with shape `[images]`.
+  """
+  lengths = np.asarray(size, np.float64)
+  reach = [int(np.ceil(max_distance / length)) + 1 for length in lengths]
+  cells = np.stack(
+    np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing='ij'), axis=-1
+  ).reshape(-1, 3)
+  lower = cells * lengths - receiver
+  nearest = np.maximum(np.maximum(lower, -(lower + lengths)), 0.0)
+  cells = cells[np.sum(nearest**2, axis=-1) < max_distance**2]
+  odd = cells % 2
+  images = (1 - 2 * odd) * sources[:, None] + (cells + odd) * lengths
+  return images, np.sum(np.abs(cells), axis=-1)
+
+
+def early_responses(
+  room: rooms.Room,
+  receiver: np.ndarray,
+  sources: np.ndarray,
+  array: MicArray,
+  *,
+  sample_rate: int = 24000,
+) -> np.ndarray:
+  """Direct sound and reflections up to the seam, for every source position.
+
+  A source's amplitude is 1 at 1 m. Delays are those of sound travelling from
+  source to array.
+
+  Args:
+    room: The room.
+    receiver: Position of the array in metres, with shape `[3]`.
+    sources: Positions in metres, with shape `[positions, 3]`.
+    array: The array.
+    sample_rate: Samples a second.
+
+  Returns:
+    Responses with shape `[positions, channels, samples]`, float32.
+  """
+  num_samples = fourier.fast_size(int((SEAM[1] + 0.005) * sample_rate))
+  frequencies = fourier.frequencies(num_samples, sample_rate)
+  images, orders = image_sources(
+    room.size, sources, receiver, max_distance=SEAM[1] * rooms.SPEED_OF_SOUND
+  )
+  reflection = _log_reflection(room, frequencies)
+  decay = np.exp(np.arange(orders.max() + 1)[:, None] * reflection)
+  decay = (decay * _low_pass(frequencies, sample_rate)).astype(np.float32)
+  spectra = np.stack(
+    [
+      _early_spectrum(points - receiver, orders, decay, frequencies, array)
+      for points in images
+    ]
+  )
+  return fourier.irfft(spectra, num_samples)
+
+
+def late_tail(
+  rng: np.random.Generator,
+  room: rooms.Room,
+  array: MicArray,
+  *,
+  sample_rate: int = 24000,
+) -> np.ndarray:
+  """One realisation of the room's late reverberation.
+
+  At the seam its power is that of all image sources there, averaged over
+  directions; in a room as long as wide as high that is the diffuse field's
+  4 pi c / V 10^(-6 t / RT60) a second, for a source of amplitude 1 at 1 m.
+
+  Args:
+    rng: Determines the noise.
+    room: The room.
+    array: The array.
+    sample_rate: Samples a second.
+
+  Returns:
+    The response from the moment of emission (silent before the seam) until
+    it has fallen by 60 dB, with shape `[channels, samples]`, float32.
+  """
+  rt60 = np.asarray(room.rt60)
+  num_samples = fourier.fast_size(
+    int((SEAM[1] + 1.05 * rt60.max()) * sample_rate)
+  )
+  frequencies = fourier.frequencies(num_samples, sample_rate)
+  mixing = array.diffuse(frequencies)
+  noise = rng.standard_normal((mixing.shape[-1], num_samples), np.float32)
+  spectrum = fourier.mix(mixing, fourier.rfft(noise))
+  spectrum *= _low_pass(frequencies, sample_rate)
+  bands = fourier.irfft(
+    spectrum * octave_masks(frequencies)[:, None], num_samples
+  )
+  time = np.arange(num_samples) / sample_rate
+  power = _seam_power(room)[:, None] / sample_rate
+  power = power * 10 ** (-6 * (time - SEAM[0]) / rt60[:, None])
+  fade_in = np.sqrt(1 - early_fade(time) ** 2)
+  fade_out = np.clip((time[-1] - time) / 0.02, 0, 1)
+  envelope = (np.sqrt(power) * fade_in * fade_out).astype(np.float32)
+  return np.einsum('bcn,bn->cn', bands, envelope)
+
+
+def early_fade(time: np.ndarray) -> np.ndarray:
+  """Amplitude of the images at a time after emission: 1, falling to 0."""
+  x = np.clip((time - SEAM[0]) / (SEAM[1] - SEAM[0]), 0, 1)
+  return np.cos(np.pi / 2 * x)
+
+
+def octave_masks(frequencies: np.ndarray) -> np.ndarray:
+  """Raised-cosine octave bands that add up to 1, with shape `[octaves, f]`."""
+  position = np.log2(np.maximum(frequencies, 1.0) / rooms.OCTAVES[0])
+  position = np.clip(position, 0, rooms.OCTAVES.size - 1)
+  distance = np.abs(position - np.arange(rooms.OCTAVES.size)[:, None])
+  masks = np.cos(np.pi / 2 * np.clip(distance, 0, 1)) ** 2
+  return masks.astype(np.float32)
+
+
+def _early_spectrum(
+  vectors: np.ndarray,
+  orders: np.ndarray,
+  decay: np.ndarray,
+  frequencies: np.ndarray,
+  array: MicArray,
+) -> np.ndarray:
+  """Spectra `[channels, f]` of images at `vectors` `[n, 3]` from the array."""
+  distance = np.linalg.norm(vectors, axis=-1)
+  delay = distance / rooms.SPEED_OF_SOUND
+  heard = delay < SEAM[1]
+  vectors, distance, delay = vectors[heard], distance[heard], delay[heard]
+  waves = _delays(delay, frequencies) * decay[orders[heard]]
+  gains = array.steer(vectors / distance[:, None], frequencies)
+  gains = gains * (early_fade(delay) / distance)[:, None]
+  if gains.shape[0] == 1:
+    return gains[0].T.astype(np.float32) @ waves
+  return np.einsum('fnc,nf->cf', gains.astype(np.complex64), waves)
+
+
+def _delays(delay: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+  """exp(-j 2 pi f delay), with shape `[n, f]`, for equally spaced f.
+
+  As an outer product over the high and the low digits of the bin's index, as
+  complex exponentials are dear.
+  """
+  step = -2j * np.pi * frequencies[1] * delay[:, None]
+  count = frequencies.size
+  coarse = np.exp(step * (np.arange(-(-count // 32)) * 32)).astype(np.complex64)
+  fine = np.exp(step * np.arange(32)).astype(np.complex64)
+  return (coarse[:, :, None] * fine[:, None]).reshape(delay.size, -1)[:, :count]
+
+
+def _log_reflection(room: rooms.Room, frequencies: np.ndarray) -> np.ndarray:
+  """Log amplitude reflection factor of the walls at any frequency."""
+  octaves = np.log1p(-rooms.absorption(room)) / 2
+  return np.interp(
+    np.log2(np.maximum(frequencies, 1.0)), np.log2(rooms.OCTAVES), octaves
+  )
+
+
+def _seam_power(room: rooms.Room) -> np.ndarray:
+  """Power of the image sources a second at the seam, per octave.
+
+  Their density is 4 pi c^3 t^2 / V a second and each has the energy
+  (1 - absorption)^n / (c t)^2, where n, the walls crossed on the way, depends
+  on the direction; hence the mean over directions.
+  """
+  # Equally spaced directions of one octant suffice by symmetry.
+  index = np.arange(400) + 0.5
+  z = index / 400
+  angle = np.pi / 2 * ((index * 0.6180339887) % 1.0)
+  radius = np.sqrt(1 - z**2)
+  directions = np.stack([radius * np.cos(angle), radius * np.sin(angle), z], -1)
+  crossed = (
+    rooms.SPEED_OF_SOUND * SEAM[0] * np.sum(directions / room.size, axis=-1)
+  )
+  mean = np.mean((1 - rooms.absorption(room)[:, None]) ** crossed, axis=-1)
+  return 4 * np.pi * rooms.SPEED_OF_SOUND / room.volume * mean
+
+
+def _low_pass(frequencies: np.ndarray, sample_rate: int) -> np.ndarray:
+  """Fades the last tenth below Nyquist, to keep fractional delays short."""
+  x = np.clip((frequencies / (0.5 * sample_rate) - 0.9) / 0.1, 0, 1)
+  return (np.cos(np.pi / 2 * x) ** 2).astype(np.float32)

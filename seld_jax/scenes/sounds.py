@@ -1,0 +1,214 @@
+"""Dry sounds: reading, trimming, cutting and varying them."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import soundfile
+from scipy import signal
+
+from seld_jax.errors import InputError
+from seld_jax.scenes import bank, fourier
+from seld_jax.scenes.events import Source
+
+SAMPLE_RATE = 24000
+# No event is longer than this many seconds.
+MAX_SECONDS = 8.5
+# A recording is kept whole up to here; a longer one is cut, in seconds.
+_MAX_WHOLE_SECONDS = 8.0
+_MAX_READ_SECONDS = 120.0
+# Energy frames, in samples.
+_FRAME = SAMPLE_RATE // 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Variation:
+  """How far every placed event may differ from its recording.
+
+  Attributes:
+    gain_db: Level, plus or minus.
+    equalizer_db: Gain of every octave, plus or minus.
+    stretch: Pitch and tempo together, plus or minus, as a fraction.
+  """
+
+  gain_db: float = 5.0
+  equalizer_db: float = 3.0
+  stretch: float = 0.04
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+  """A dry sound, ready to be placed.
+
+  Attributes:
+    samples: With shape `[samples]`, float32; the mean square over its active
+      intervals is 1.
+    intervals: Seconds from and to which it sounds, with shape `[n, 2]`.
+    origin: The recording's file, or procedural:a:b for what
+      `bank.make_sound` makes with `np.random.default_rng((a, b))`.
+  """
+
+  samples: np.ndarray
+  intervals: np.ndarray
+  origin: str
+
+
+def draw(
+  rng: np.random.Generator,
+  source: Source,
+  fold: int,
+  class_name: str,
+  *,
+  variation: Variation,
+) -> Sound:
+  """Draws a sound of a class from a fold and varies it.
+
+  Args:
+    rng: Determines the choice and the variation.
+    source: The supply.
+    fold: The fold to draw from.
+    class_name: The class, which must have sounds in the fold.
+    variation: Amounts of variation.
+
+  Returns:
+    The sound, at 24 kHz, trimmed.
+
+  Raises:
+    InputError: The clip cannot be read.
+  """
+  if source.clips is None:
+    # The fold is part of the seed: no sound can occur in two folds.
+    seed = (fold, int(rng.integers(2**32)))
+    samples = bank.make_sound(
+      np.random.default_rng(seed), class_name, sample_rate=SAMPLE_RATE
+    )
+    origin = f'procedural:{seed[0]}:{seed[1]}'
+  else:
+    clips = source.clips[fold, class_name]
+    clip = clips[rng.integers(len(clips))]
+    samples = _cut(rng, read_clip(clip.path))
+    origin = clip.name
+  samples = _vary(rng, samples, variation)
+  samples, intervals = _trim(samples)
+  mask = np.zeros(samples.size, bool)
+  for start, stop in intervals:
+    mask[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)] = True
+  samples = samples / np.sqrt(np.mean(np.square(samples[mask])))
+  return Sound(samples.astype(np.float32), intervals, origin)
+
+
+@functools.lru_cache(maxsize=128)
+def read_clip(path: str) -> np.ndarray:
+  """A clip at 24 kHz, mono, trimmed of silence, with shape `[samples]`.
+
+  Raises:
+    InputError: It is unreadable, empty, silent or not finite.
+  """
+  try:
+    with soundfile.SoundFile(path) as file:
+      sample_rate = file.samplerate
+      samples = file.read(
+        int(_MAX_READ_SECONDS * sample_rate), dtype='float32', always_2d=True
+      ).mean(axis=1)
+  except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+    raise InputError(
+      f'{path} cannot be read as a sound file: {error}'
+    ) from error
+  if samples.size == 0 or not np.all(np.isfinite(samples)):
+    raise InputError(
+      f'{path} must hold finite samples, but it '
+      f'{"holds NaN or infinity" if samples.size else "is empty"}.'
+    )
+  if not np.max(np.abs(samples)) > 1e-6:
+    raise InputError(f'{path} holds nothing but silence.')
+  if sample_rate != SAMPLE_RATE:
+    divisor = np.gcd(sample_rate, SAMPLE_RATE)
+    samples = np.asarray(
+      signal.resample_poly(
+        samples, SAMPLE_RATE // divisor, sample_rate // divisor
+      )
+    )
+  return _trim(samples)[0].astype(np.float32)
+
+
+def active_intervals(
+  samples: np.ndarray,
+  *,
+  threshold_db: float = 35.0,
+  gap: float = 0.3,
+) -> np.ndarray:
+  """When a sound sounds, judged by its energy.
+
+  Args:
+    samples: A sound at 24 kHz that is not silent, with shape `[samples]`.
+    threshold_db: A frame of 10 ms is active when its level is at most so far
+      under the loudest frame's.
+    gap: Pauses shorter than this many seconds are closed.
+
+  Returns:
+    Start and end of the intervals in seconds, with shape `[n, 2]`.
+  """
+  padded = np.pad(samples.astype(np.float64), (0, -samples.size % _FRAME))
+  energy = np.sum(np.square(padded.reshape(-1, _FRAME)), axis=-1)
+  active = energy >= energy.max() * 10 ** (-threshold_db / 10)
+  edges = np.flatnonzero(np.diff(active.astype(int), prepend=0, append=0))
+  starts, stops = edges[::2], edges[1::2]
+  apart = (starts[1:] - stops[:-1]) * _FRAME >= gap * SAMPLE_RATE
+  starts = np.concatenate([starts[:1], starts[1:][apart]])
+  stops = np.concatenate([stops[:-1][apart], stops[-1:]])
+  intervals = np.stack([starts, stops], axis=-1) * (_FRAME / SAMPLE_RATE)
+  return np.minimum(intervals, samples.size / SAMPLE_RATE)
+
+
+def _trim(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Cuts leading and trailing silence; returns samples and intervals."""
+  intervals = active_intervals(samples)
+  start = round(intervals[0, 0] * SAMPLE_RATE)
+  stop = round(intervals[-1, 1] * SAMPLE_RATE)
+  return samples[start:stop], intervals - intervals[0, 0]
+
+
+def _cut(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
+  """A random part of a long clip, between two quiet moments."""
+  limit = int(_MAX_WHOLE_SECONDS * SAMPLE_RATE)
+  if samples.size <= limit:
+    return samples
+  length = int(rng.uniform(0.5, 0.9) * limit)
+  # Start where something sounds, not in a pause.
+  intervals = active_intervals(samples)
+  start, stop = intervals[rng.integers(len(intervals))] * SAMPLE_RATE
+  start = int(min(rng.uniform(start, stop), samples.size - length))
+  first = _quietest(samples, start)
+  part = samples[first : _quietest(samples, start + length)].copy()
+  fade = np.linspace(0, 1, int(0.02 * SAMPLE_RATE), dtype=np.float32)
+  part[: fade.size] *= fade
+  part[-fade.size :] *= fade[::-1]
+  return part
+
+
+def _quietest(samples: np.ndarray, around: int) -> int:
+  """The start of the quietest 20 ms within 0.4 s of a sample."""
+  low = max(around - int(0.4 * SAMPLE_RATE), 0)
+  high = min(around + int(0.4 * SAMPLE_RATE), samples.size)
+  power = np.cumsum(np.square(samples[low:high], dtype=np.float64))
+  width = 2 * _FRAME
+  return low + int(np.argmin(power[width:] - power[:-width]))
+
+
+def _vary(
+  rng: np.random.Generator, samples: np.ndarray, variation: Variation
+) -> np.ndarray:
+  """Changes speed and equalisation by random amounts."""
+  stretch, gains = rng.uniform(-1, 1), rng.uniform(-1, 1, 9)
+  percent = round(100 * variation.stretch * stretch)
+  if percent:
+    samples = np.asarray(signal.resample_poly(samples, 100, 100 + percent))
+  if variation.equalizer_db:
+    size = fourier.fast_size(samples.size + SAMPLE_RATE // 10)
+    frequencies = np.maximum(fourier.frequencies(size, SAMPLE_RATE), 1.0)
+    octaves = np.log2(frequencies / 62.5)
+    curve = np.interp(octaves, np.arange(9), gains * variation.equalizer_db)
+    spectrum = fourier.rfft(samples.astype(np.float32), size)
+    spectrum *= (10 ** (curve / 20)).astype(np.float32)
+    samples = fourier.irfft(spectrum, size)[: samples.size]
+  return samples

@@ -1,0 +1,296 @@
+"""A run from configuration to scores: data, training, selection, test."""
+
+import json
+import os
+import pathlib
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from seld_jax import (
+  checkpoint,
+  compilation,
+  dataset,
+  files,
+  metric_writer,
+  prepare,
+  progress,
+  scoring,
+  sharding,
+)
+from seld_jax import config as config_lib
+from seld_jax import model as model_lib
+from seld_jax.errors import InputError
+from seld_jax.signals import Signals
+from seld_jax.train_step import (
+  TrainState,
+  create_state,
+  make_schedule,
+  make_train_step,
+  mean_metrics,
+  total_steps,
+  zero_metrics,
+)
+
+__all__ = [
+  'TrainState',
+  'create_state',
+  'make_train_step',
+  'train_and_evaluate',
+]
+
+# Settings that may change between a start and a resume of the same run.
+_PLACES = {('data', 'root'), ('data', 'cache'), ('data', 'synthesize')}
+
+# The scores that metrics.jsonl keeps, of those that an evaluation has.
+_CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
+
+
+def train_and_evaluate(
+  config: config_lib.Config,
+  workdir: str | os.PathLike[str],
+  *,
+  say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+  """Trains, selects, tests and writes everything into a run directory.
+
+  Started again in the same directory it resumes from the latest checkpoint, and
+  ends with the same parameters and metrics as a run that was never stopped.
+  SIGTERM and Ctrl-C save a checkpoint and leave.
+
+  Args:
+    config: The configuration.
+    workdir: The run directory, made when missing.
+    say: Called with each line that tells how the run goes.
+
+  Returns:
+    What scores.json holds.
+
+  Raises:
+    InputError: The configuration or the data cannot work, or `workdir` holds
+      another run.
+    FloatingPointError: The loss was not finite.
+    SystemExit: A signal stopped the run; its state is saved.
+  """
+  workdir = pathlib.Path(workdir)
+  mesh = sharding.make_mesh()
+  config_lib.validate(config, num_devices=mesh.size)
+  _claim(workdir, config)
+  if (workdir / 'scores.json').exists():
+    say(f'The run in {workdir} is complete.')
+    return json.loads((workdir / 'scores.json').read_text())
+
+  data = prepare.load_data(config, say=say)
+  num_train = len(data.train.names)
+  config_lib.validate(config, num_devices=mesh.size, num_recordings=num_train)
+  steps_per_epoch = num_train // config.train.batch_size
+  num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
+  state = create_state(config, data.statistics)
+  say(
+    f'{model_lib.count_parameters(state.params):,} parameters, {num_train} '
+    f'training recordings, {num_steps} steps of {config.train.batch_size} '
+    f'crops on {mesh.size} {jax.default_backend()} device'
+    f'{"" if mesh.size == 1 else "s"}'
+  )
+  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+    restored = checkpoint.restore_latest(manager, state, say=say)
+    if restored is not None:
+      state = restored[1]
+      say(f'resuming after step {int(state.step)}')
+    for name in metric_writer.METRICS, metric_writer.TIMINGS:
+      metric_writer.rewind(workdir / name, int(state.step))
+    state = sharding.put_replicated(mesh, state)
+    validator = data.validation and scoring.Evaluator(
+      config, mesh, data.validation
+    )
+    state = _train(
+      config,
+      workdir,
+      mesh,
+      state,
+      data.train,
+      validator,
+      manager,
+      num_steps=num_steps,
+      steps_per_epoch=steps_per_epoch,
+      say=say,
+    )
+    manager.wait_until_finished()
+    selected, state = checkpoint.restore_best(manager, state)
+  state = sharding.put_replicated(mesh, state)
+  scores = {
+    'selected_step': selected,
+    'num_steps': num_steps,
+    'num_parameters': model_lib.count_parameters(state.params),
+    'selection': scoring.selection(config),
+    'results': scoring.final_results(config, workdir, mesh, state, data),
+  }
+  # Last, since its presence says that the run is complete.
+  files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
+  return scores
+
+
+def _train(
+  config,
+  workdir: pathlib.Path,
+  mesh,
+  state: TrainState,
+  fold: dataset.Fold,
+  validator: scoring.Evaluator | None,
+  manager: checkpoint.Manager,
+  *,
+  num_steps: int,
+  steps_per_epoch: int,
+  say: Callable[[str], None],
+) -> TrainState:
+  """The loop. Leaves checkpoints and records up to the last step behind."""
+  run_step = _make_run_step(config, mesh, fold, steps_per_epoch)
+  schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
+  train = config.train
+  crop = train.crop_frames // fold.pool
+  on_devices = sharding.put_replicated(
+    mesh, (fold.features, fold.activity, fold.doa)
+  )
+  pending: tuple[int, Any] | None = None
+  started = time.monotonic()
+  busy = 0.0  # seconds in evaluation and saving, which are not steps
+  step = first = int(state.step)
+
+  def write_pending() -> str:
+    nonlocal pending
+    if pending is None:
+      return ''
+    at, metrics = pending
+    pending = None
+    means = mean_metrics(jax.device_get(metrics))
+    rate = float(np.asarray(schedule(at - 1)))
+    metric_writer.append(
+      workdir / metric_writer.METRICS,
+      {'step': at, 'split': 'train', **means, 'learning_rate': rate},
+    )
+    return f'loss {means["loss"]:.4f}'
+
+  with (
+    Signals() as signals,
+    progress.bar('training', num_steps, unit='steps', initial=step) as advance,
+  ):
+    while step < num_steps:
+      starts = dataset.crop_starts(
+        config.seed,
+        step,
+        offsets=fold.offsets,
+        batch_size=train.batch_size,
+        crop_label_frames=crop,
+      )
+      state = run_step(
+        state, *on_devices, jax.device_put(starts, sharding.divided(mesh))
+      )
+      step += 1
+      if step % train.log_every == 0 or step == num_steps:
+        # Fetched one interval late, so that the device never waits for it.
+        note = write_pending()
+        pending = (step, state.metrics)
+        state = state.replace(
+          metrics=sharding.put_replicated(mesh, zero_metrics())
+        )
+        advance(0, note)
+      advance()
+      if step % train.evaluate_every == 0 or step == num_steps:
+        write_pending()
+        paused = time.monotonic()
+        score = _validate(config, workdir, state, step, validator, say)
+        checkpoint.save(manager, step, state, seld_score=score)
+        seconds = paused - started - busy
+        busy += time.monotonic() - paused
+        metric_writer.append(
+          workdir / metric_writer.TIMINGS,
+          {
+            'step': step,
+            'seconds': round(seconds, 3),
+            'steps_per_second': round((step - first) / seconds, 4),
+            'evaluation_seconds': round(time.monotonic() - paused, 3),
+          },
+        )
+      if signals.received is not None and step < num_steps:
+        write_pending()
+        checkpoint.save(manager, step, state)
+        manager.wait_until_finished()
+        say(
+          f'{signal.Signals(signals.received).name}: saved step {step}; the '
+          'same command resumes.'
+        )
+        raise SystemExit(128 + signals.received)
+  return state
+
+
+def _validate(config, workdir, state, step, validator, say) -> float | None:
+  """Scores the validation fold, records it, and gives what ranks it."""
+  if validator is None:
+    return None
+  scores, losses, _ = validator(state, config.eval.window)
+  curves = {name: scores[name] for name in _CURVES}
+  metric_writer.append(
+    workdir / metric_writer.METRICS,
+    {'step': step, 'split': 'validation', **losses, **curves},
+  )
+  say(
+    f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
+    f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
+    f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+  )
+  return scores['seld_score']
+
+
+def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
+  """Compiles crops and step into one program, the batch over all devices."""
+  train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
+  frames = config.train.crop_frames
+  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
+
+  def run_step(state, features, activity, doa, starts):
+    batch = {
+      'features': dataset.take_crops(features, starts * fold.pool, frames),
+      'activity': dataset.take_crops(activity, starts, frames // fold.pool),
+      'doa': dataset.take_crops(doa, starts, frames // fold.pool),
+    }
+    return train_step(state, jax.lax.with_sharding_constraint(batch, parts))
+
+  return jax.jit(
+    run_step,
+    in_shardings=(whole, whole, whole, whole, parts),
+    out_shardings=whole,
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+
+
+def _claim(workdir: pathlib.Path, config: config_lib.Config) -> None:
+  """Writes the config, or refuses when a run with another one is there."""
+  path = workdir / 'config.json'
+  ours = config_lib.to_dict(config)
+  has_run = any((workdir / 'checkpoints').glob('[0-9]*'))
+  if path.exists() and has_run:
+    theirs = _flat(json.loads(path.read_text()))
+    for name, value in _flat(ours).items():
+      if name not in _PLACES and theirs.get(name) != value:
+        raise InputError(
+          f'{workdir} holds a run with config.{".".join(name)} = '
+          f'{theirs.get(name)}, not {value}; choose another --workdir, or the '
+          'same config to resume.'
+        )
+  files.write_text(path, json.dumps(ours, indent=2))
+
+
+def _flat(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+  """Fields by (section, name), those without a section by (name,)."""
+  flat = {}
+  for section, fields in config.items():
+    if isinstance(fields, dict):
+      flat |= {(section, name): value for name, value in fields.items()}
+    else:
+      flat[(section,)] = fields
+  return flat

@@ -1,0 +1,138 @@
+"""Sound files come back as written, and broken ones are told by name."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from seld_jax import audio
+from seld_jax.errors import InputError
+
+
+@pytest.fixture
+def noise():
+  return np.random.default_rng(0).uniform(-1, 1, (4, 2400))
+
+
+@pytest.fixture
+def path(tmp_path, noise):
+  path = tmp_path / 'noise.wav'
+  audio.write(path, noise)
+  return path
+
+
+def test_reads_back_within_one_step_of_16_bits(path, noise):
+  back = audio.read(path)
+  assert back.dtype == np.float32
+  assert back.shape == noise.shape
+  np.testing.assert_allclose(back, noise, atol=1.01 / 32768)
+  assert audio.info(path) == audio.AudioInfo(24000, 4, 2400)
+  assert soundfile.info(path).subtype == 'PCM_16'
+
+
+def test_full_scale_does_not_wrap_around(tmp_path):
+  square = np.tile([[1.0, -1.0]], (4, 50))
+  audio.write(tmp_path / 'square.wav', square)
+  back = audio.read(tmp_path / 'square.wav')
+  np.testing.assert_allclose(back, square, atol=1.01 / 32768)
+
+
+def test_float_and_flac_files_are_read(tmp_path, noise):
+  noise = noise.astype(np.float32)
+  soundfile.write(tmp_path / 'a.wav', noise.T, 24000, subtype='FLOAT')
+  np.testing.assert_array_equal(audio.read(tmp_path / 'a.wav'), noise)
+  soundfile.write(tmp_path / 'a.flac', noise.T, 24000, subtype='PCM_24')
+  np.testing.assert_allclose(
+    audio.read(tmp_path / 'a.flac'), noise, atol=2**-22
+  )
+
+
+def test_another_rate_and_channel_count(path):
+  with pytest.raises(InputError, match=r'noise\.wav.* 24000 Hz.* 48000 Hz'):
+    audio.read(path, sample_rate=48000)
+  with pytest.raises(InputError, match=r'noise\.wav.* 4 channels.* 2 are'):
+    audio.read(path, num_channels=2)
+
+
+@pytest.mark.parametrize('lost', [1, 8, 100, 19200])
+def test_truncated_wav(path, lost):
+  path.write_bytes(path.read_bytes()[:-lost])
+  for function in (audio.read, audio.info):
+    with pytest.raises(InputError, match=r'noise\.wav is truncated: .*19244'):
+      function(path)
+
+
+def test_truncated_flac(tmp_path, noise):
+  path = tmp_path / 'noise.flac'
+  soundfile.write(path, noise.T, 24000)
+  path.write_bytes(path.read_bytes()[:-3000])
+  with pytest.raises(InputError, match=r'noise\.flac'):
+    audio.read(path)
+
+
+def test_chunks_around_the_data_are_no_truncation(path, noise):
+  raw = path.read_bytes()
+  # A chunk of odd size before the data, padded, and another after it.
+  chunk = b'note\x03\x00\x00\x00abc\x00'
+  raw = raw[:36] + chunk + raw[36:] + chunk
+  raw = raw[:4] + (len(raw) - 8).to_bytes(4, 'little') + raw[8:]
+  path.write_bytes(raw)
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  path.write_bytes(raw[: -len(chunk) - 10])
+  with pytest.raises(InputError, match='truncated'):
+    audio.read(path)
+
+
+def test_streamed_wav_of_unknown_length(path, noise):
+  raw = path.read_bytes()
+  path.write_bytes(raw[:40] + b'\xff' * 4 + raw[44:])
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+
+
+@pytest.mark.parametrize(
+  ('content', 'message'),
+  [
+    (b'', 'is empty'),
+    (b'0,1,0,30,10\n' * 20, 'cannot be read as a sound file'),
+    (b'RIFF', 'cannot be read as a sound file'),
+    (b'RIFF\x24\x00\x00\x00WAVE', 'cannot be read as a sound file'),
+  ],
+)
+def test_what_is_no_sound_file(tmp_path, content, message):
+  path = tmp_path / 'not.wav'
+  path.write_bytes(content)
+  with pytest.raises(InputError, match=rf'not\.wav {message}'):
+    audio.read(path)
+
+
+def test_missing_and_folder(tmp_path):
+  with pytest.raises(InputError, match=r'gone\.wav does not exist'):
+    audio.read(tmp_path / 'gone.wav')
+  with pytest.raises(InputError, match='is a folder'):
+    audio.read(tmp_path)
+
+
+def test_no_samples(tmp_path):
+  soundfile.write(tmp_path / 'none.wav', np.zeros((0, 4)), 24000)
+  with pytest.raises(InputError, match=r'none\.wav holds no samples'):
+    audio.read(tmp_path / 'none.wav')
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers(tmp_path, noise, value):
+  noise[2, 77] = value
+  path = tmp_path / 'bad.wav'
+  soundfile.write(path, noise.T, 24000, subtype='FLOAT')
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 77 of channel 2'):
+    audio.read(path)
+  with pytest.raises(InputError, match='finite'):
+    audio.write(path, noise)
+
+
+def test_refused_writing_leaves_the_old_file(path, noise):
+  before = path.read_bytes()
+  with pytest.raises(InputError, match=r'peak of 1\.001'):
+    audio.write(path, np.array([[0.0, -1.001]]))
+  with pytest.raises(InputError, match='channels, samples'):
+    audio.write(path, noise[0])
+  assert path.read_bytes() == before
+  assert list(path.parent.iterdir()) == [path]

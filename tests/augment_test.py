@@ -1,0 +1,309 @@
+"""Masks counted cell by cell; symmetries against sound that was turned."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seld_jax import augment, features, geometry
+
+SHAPE = (40, 24, 7)
+
+
+def example(shape=SHAPE, seed=0):
+  """Cells that all differ, with a mean of its own in every channel."""
+  rng = np.random.default_rng(seed)
+  cells = rng.permutation(np.prod(shape)).reshape(shape).astype(np.float32)
+  return cells / cells.size + 10 * np.arange(shape[-1], dtype=np.float32)
+
+
+# Masks.
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_mask_bands_replaces_exactly_the_named_cells(data):
+  axis = data.draw(st.integers(0, 1))
+  channels = data.draw(st.sampled_from([1, SHAPE[2]]))
+  size = SHAPE[axis]
+  pairs = st.lists(
+    st.tuples(st.integers(0, size), st.integers(0, size)),
+    min_size=2 * channels,
+    max_size=2 * channels,
+  )
+  starts, widths = np.array(data.draw(pairs)).T.reshape(2, 2, channels)
+  fill = np.arange(SHAPE[2], dtype=np.float32) - 5
+  expected = example().copy()
+  for mask, channel in np.ndindex(2, SHAPE[2]):
+    column = channel if channels > 1 else 0
+    start = starts[mask, column]
+    inside = slice(start, start + widths[mask, column])
+    where = (inside, slice(None)) if axis == 0 else (slice(None), inside)
+    expected[(*where, channel)] = fill[channel]
+  actual = augment.mask_bands(
+    jnp.asarray(example()),
+    jnp.asarray(starts),
+    jnp.asarray(widths),
+    axis=axis,
+    fill=jnp.asarray(fill),
+  )
+  np.testing.assert_array_equal(actual, expected)
+
+
+def masked_cells(key, *, shape=SHAPE, **options):
+  """Which cells one draw replaced; they must hold their channel's mean."""
+  before = example(shape)
+  after = np.asarray(augment.spec_augment(key, jnp.asarray(before), **options))
+  assert after.shape == before.shape
+  masked = after != before
+  mean = np.broadcast_to(before.mean(axis=(0, 1), dtype=np.float64), shape)
+  np.testing.assert_allclose(after[masked], mean[masked], rtol=1e-5)
+  return masked
+
+
+def lines(masked):
+  """The masked frames and bands of each channel: `[frames, c], [mels, c]`."""
+  frames, bands = masked.all(axis=1), masked.all(axis=0)
+  # Nothing but whole frames and whole bands.
+  np.testing.assert_array_equal(masked, frames[:, None] | bands[None])
+  return frames, bands
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_paper_masks_are_whole_frames_and_bands_in_bounds(seed):
+  frames, bands = lines(masked_cells(jax.random.key(seed)))
+  for masked in frames, bands:
+    # Two masks of 0 to 9: at most 18 lines in at most two stretches.
+    assert masked.sum(axis=0).max() <= 18
+    edges = np.diff(masked.astype(int), axis=0, prepend=0) == 1
+    assert edges.sum(axis=0).max() <= 2
+
+
+def many_draws(count=3000, size=16, width=5, share_channels=False):
+  """Frames masked by one time mask in many draws: `[count, size, 3]`."""
+  before = jnp.asarray(example((size, 2, 3)))
+  keys = jax.random.split(jax.random.key(3), count)
+  after = jax.vmap(
+    lambda key: augment.spec_augment(
+      key,
+      before,
+      num_time_masks=1,
+      max_time_width=width,
+      num_band_masks=0,
+      share_channels=share_channels,
+    )
+  )(keys)
+  masked = np.asarray(after != before)
+  np.testing.assert_array_equal(masked[:, :, 0], masked[:, :, 1])
+  return masked[:, :, 0]
+
+
+def test_widths_and_positions_are_uniform_and_reach_both_ends():
+  count, size, width = 3000, 16, 5
+  masked = many_draws(count, size, width)
+  widths = masked.sum(axis=1)
+  starts = masked.argmax(axis=1)
+  for channel in range(3):
+    numbers = np.bincount(widths[:, channel], minlength=width + 1)
+    assert len(numbers) == width + 1
+    expected = count / (width + 1)
+    assert (abs(numbers - expected) < 5 * np.sqrt(expected)).all()
+    for one in range(1, width + 1):
+      at = starts[widths[:, channel] == one, channel]
+      numbers = np.bincount(at, minlength=size - one + 1)
+      # Every place where the mask fits, the last one included, and no other.
+      assert len(numbers) == size - one + 1
+      expected = len(at) / len(numbers)
+      assert (abs(numbers - expected) < 5 * np.sqrt(expected)).all()
+  # In one piece each.
+  rises = np.diff(masked.astype(int), axis=1, prepend=0) == 1
+  np.testing.assert_array_equal(rises.sum(axis=1), widths > 0)
+
+
+def test_channels_have_masks_of_their_own_or_share_them():
+  own = many_draws(500)
+  shared = many_draws(500, share_channels=True)
+  assert np.mean((own[..., 0] != own[..., 1]).any(axis=1)) > 0.9
+  np.testing.assert_array_equal(shared[..., 0], shared[..., 1])
+  np.testing.assert_array_equal(shared[..., 0], shared[..., 2])
+  assert shared.any()
+  # Independent: no more alike than chance has it.
+  widths = own.sum(axis=1)
+  assert abs(np.corrcoef(widths[:, 0], widths[:, 1])[0, 1]) < 0.2
+
+
+def test_times_and_bands_are_drawn_independently():
+  keys = jax.random.split(jax.random.key(5), 2000)
+  before = jnp.asarray(example((20, 20, 1)))
+  draw = lambda key: augment.spec_augment(
+    key, before, num_time_masks=1, num_band_masks=1
+  )
+  masked = np.asarray(jax.vmap(draw)(keys) != before)[..., 0]
+  frames, bands = masked.all(axis=2).sum(axis=1), masked.all(axis=1).sum(axis=1)
+  assert abs(np.corrcoef(frames, bands)[0, 1]) < 0.12
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+def test_one_axis_can_be_left_alone(axis):
+  names = 'num_time_masks', 'num_band_masks'
+  masked = masked_cells(jax.random.key(1), **{names[1 - axis]: 0})
+  both = lines(masked)
+  assert both[axis].any()
+  assert not both[1 - axis].any()
+
+
+def test_masks_wider_than_the_features_still_fit():
+  shape = (3, 2, 4)
+  largest = 0
+  for seed in range(20):
+    masked = masked_cells(jax.random.key(seed), shape=shape)
+    largest = max(largest, masked.all(axis=(0, 1)).sum())
+  assert largest > 0
+
+
+def test_no_masks_change_nothing():
+  same = augment.spec_augment(
+    jax.random.key(0),
+    jnp.asarray(example()),
+    num_time_masks=0,
+    num_band_masks=0,
+  )
+  np.testing.assert_array_equal(same, example())
+
+
+def test_the_key_alone_decides_and_jit_equals_eager():
+  before = jnp.asarray(example())
+  jitted = jax.jit(augment.spec_augment)
+  results = [np.asarray(jitted(jax.random.key(k), before)) for k in range(8)]
+  again = augment.spec_augment(jax.random.key(3), before)
+  np.testing.assert_array_equal(results[3] != before, again != before)
+  np.testing.assert_allclose(results[3], again, rtol=1e-6)
+  assert len({result.tobytes() for result in results}) == 8
+
+
+# Symmetries.
+
+
+def matrices():
+  return augment.symmetry_matrices()
+
+
+def index_of(matrix):
+  found = np.flatnonzero((matrices() == matrix).all(axis=(1, 2)))
+  assert len(found) == 1, 'every symmetry is listed once'
+  return found[0]
+
+
+def test_symmetries_are_a_group_of_16():
+  assert matrices().shape == (augment.NUM_SYMMETRIES, 3, 3) == (16, 3, 3)
+  np.testing.assert_array_equal(matrices()[0], np.eye(3))
+  for one in matrices():
+    index_of(one)
+    index_of(one.T)  # the inverse
+    np.testing.assert_array_equal(one @ one.T, np.eye(3))
+    for other in matrices():
+      index_of(one @ other)
+
+
+@pytest.mark.parametrize('index', range(16))
+def test_symmetries_are_what_their_index_says(index):
+  flip, mirror, turns = index // 8, index // 4 % 2, index % 4
+  for azimuth, elevation in (20.0, 35.0), (-130.0, -10.0):
+    turned = matrices()[index] @ geometry.to_cartesian(azimuth, elevation)
+    expected = geometry.to_cartesian(
+      90 * turns + azimuth * (-1) ** mirror, elevation * (-1) ** flip
+    )
+    np.testing.assert_allclose(turned, expected, atol=1e-12)
+
+
+def turned_audio(audio, matrix):
+  """FOA in the order W, Y, Z, X of the sound field after a turn."""
+  dipoles = matrix @ audio[[3, 1, 2]]  # to X, Y, Z
+  return np.stack([audio[0], dipoles[1], dipoles[2], dipoles[0]])
+
+
+def test_features_of_turned_sound_are_turned_features():
+  rng = np.random.default_rng(0)
+  xyz = geometry.to_cartesian(
+    rng.uniform(-180, 180, 3), rng.uniform(-60, 60, 3)
+  )
+  sounds = 0.1 * rng.standard_normal((3, 2400))
+  audio = np.concatenate(
+    [sounds.sum(axis=0)[None], (xyz.T @ sounds)[[1, 2, 0]]]
+  )
+  # Unlike a plane wave, each channel has something of its own.
+  audio += 0.01 * rng.standard_normal(audio.shape)
+  doa = rng.standard_normal((1, 5, 3)).astype(np.float32)
+  extract = jax.jit(features.foa_features)
+  before = extract(audio.astype(np.float32))
+  all_turned = jnp.stack([turned_audio(audio, m) for m in matrices()])
+  expected = extract(all_turned.astype(np.float32))
+  for index in range(16):
+    actual, turned_doa = augment.apply_symmetry(before, doa, index)
+    np.testing.assert_allclose(actual, expected[index], atol=1e-3)
+    np.testing.assert_allclose(
+      actual[..., 4:], expected[index][..., 4:], atol=1e-5
+    )
+    np.testing.assert_allclose(turned_doa, doa @ matrices()[index].T, atol=1e-6)
+
+
+def plane_wave(azimuth, elevation):
+  x, y, z = geometry.to_cartesian(azimuth, elevation)
+  sound = 0.1 * np.random.default_rng(1).standard_normal(2400)
+  return np.stack([sound, y * sound, z * sound, x * sound]).astype(np.float32)
+
+
+def intensity_direction(cells):
+  """Where the intensity vector, stored as Y, Z, X, points to."""
+  total = np.asarray(cells, np.float64)[..., 4:].sum(axis=(0, 1))[[2, 0, 1]]
+  return total / np.linalg.norm(total)
+
+
+@settings(deadline=None, max_examples=10)
+@given(azimuth=st.floats(-180, 180), elevation=st.floats(-80, 80))
+def test_labels_turn_with_the_sound(azimuth, elevation):
+  cells = jax.jit(features.foa_features)(plane_wave(azimuth, elevation))
+  doa = np.zeros((1, 3, 3), np.float32)
+  doa[0, 1] = geometry.to_cartesian(azimuth, elevation)
+  for index in range(16):
+    turned, turned_doa = augment.apply_symmetry(cells, doa, index)
+    assert not np.any(turned_doa[0, [0, 2]])  # nobody there, still nobody
+    angle = geometry.angular_distance(
+      intensity_direction(turned), np.asarray(turned_doa[0, 1], np.float64)
+    )
+    assert angle < 0.01
+
+
+def test_random_turns_reach_all_symmetries_evenly():
+  cells = jnp.asarray(example((2, 3, 7)))
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  keys = jax.random.split(jax.random.key(0), 1600)
+  turned, turned_doa = jax.vmap(augment.rotate_foa, (0, None, None))(
+    keys, cells, doa
+  )
+  every, every_doa = jax.vmap(augment.apply_symmetry, (None, None, 0))(
+    cells, doa, jnp.arange(16)
+  )
+  same = np.asarray(turned_doa)[:, None] == np.asarray(every_doa)[None]
+  drawn, index = np.nonzero(same.all(axis=(2, 3, 4)))
+  np.testing.assert_array_equal(drawn, np.arange(1600))  # one each
+  # Features and labels by the same turn.
+  np.testing.assert_allclose(turned, np.asarray(every)[index], rtol=1e-6)
+  numbers = np.bincount(index, minlength=16)
+  assert (abs(numbers - 100) < 50).all()
+
+
+def test_turns_follow_the_key_and_the_type():
+  cells = jnp.asarray(example((2, 3, 7)), jnp.bfloat16)
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  key = jax.random.key(7)
+  eager = augment.rotate_foa(key, cells, doa)
+  jitted = jax.jit(augment.rotate_foa)(key, cells, doa)
+  assert eager[0].dtype == jnp.bfloat16
+  assert eager[1].dtype == jnp.float32
+  for one, other in zip(eager, jitted, strict=True):
+    np.testing.assert_array_equal(
+      one.astype(jnp.float32), other.astype(jnp.float32)
+    )

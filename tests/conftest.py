@@ -1,0 +1,88 @@
+"""What tests share: a tiny dataset, a tiny config, one compilation cache."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from seld_jax import audio, geometry, labels
+from seld_jax import config as config_lib
+
+SECONDS = 4
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _compilation_cache(tmp_path_factory):
+  """Programs that several tests compile are compiled once."""
+  import jax
+
+  jax.config.update(
+    'jax_compilation_cache_dir', str(tmp_path_factory.mktemp('xla'))
+  )
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
+
+
+@pytest.fixture(scope='session')
+def tiny_root(tmp_path_factory) -> pathlib.Path:
+  """Three folds of two 4-second recordings: one noise burst from somewhere."""
+  root = tmp_path_factory.mktemp('tiny')
+  rng = np.random.default_rng(0)
+  for fold in 1, 2, 3:
+    for mix in 1, 2:
+      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
+      azimuth = float(rng.integers(-170, 170))
+      direction = geometry.to_cartesian(azimuth, 0.0)
+      noise = 0.2 * rng.standard_normal(SECONDS * 24000)
+      start, end = 10, 30  # label frames
+      noise[: start * 2400] *= 1e-2
+      noise[end * 2400 :] *= 1e-2
+      x, y, z = direction
+      gains = np.array([1, y, z, x])
+      foa = np.clip(gains[:, None] * noise, -1, 1)
+      foa += 1e-3 * rng.standard_normal(foa.shape)
+      audio.write(root / 'foa_dev' / f'{name}.wav', np.clip(foa, -1, 1))
+      audio.write(root / 'mic_dev' / f'{name}.wav', np.clip(foa, -1, 1))
+      frames = np.arange(start, end)
+      labels.write_csv(
+        root / 'metadata_dev' / f'{name}.csv',
+        labels.Events(
+          frame=frames,
+          class_index=np.full(len(frames), mix),
+          track=np.zeros(len(frames), np.int64),
+          xyz=np.tile(direction, (len(frames), 1)),
+        ),
+      )
+  return root
+
+
+@pytest.fixture
+def tiny_config(tiny_root, tmp_path):
+  """The shape that all smoke tests share: small enough to compile fast."""
+  return make_tiny(config_lib.default(), tiny_root)
+
+
+def make_tiny(config, root):
+  """Shrinks any config to two frames' worth of work."""
+  config.data.root = str(root)
+  config.data.synthesize = 0
+  config.data.train_folds = (3,)
+  config.data.validation_folds = (2,)
+  config.data.test_folds = (1,)
+  config.features.n_mels = 16
+  config.features.n_fft = 1024
+  config.features.win_length = 960
+  config.features.hop_length = 480
+  config.model.filters = (4, 4)
+  config.model.pools = ((1, 2), (5, 4))
+  config.model.gru_features = 4
+  config.model.attention_features = 4
+  config.model.head_features = (8,)
+  config.train.batch_size = 2
+  config.train.crop_frames = 50
+  config.train.num_steps = 4
+  config.train.log_every = 1
+  config.train.evaluate_every = 2
+  config.eval.window = 50
+  config.eval.test_windows = (50,)
+  config.eval.batch_size = 4
+  return config

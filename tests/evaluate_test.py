@@ -1,0 +1,280 @@
+"""Folders of CSV files: pairing, breakdowns, and the command."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from seld_jax import evaluate, geometry, labels, metrics
+from seld_jax.errors import InputError
+
+NAMES = (
+  'fold1_room1_mix001_ov1',
+  'fold1_room1_mix002_ov2',
+  'fold1_room2_mix003_ov2',
+  'fold2_room1_mix001_ov1',
+)
+
+
+def some_events(rng, count):
+  return labels.Events(
+    rng.integers(0, 600, count),
+    rng.integers(0, 14, count),
+    np.zeros(count, np.int64),
+    geometry.to_cartesian(
+      rng.integers(-180, 181, count), rng.integers(-60, 61, count)
+    ),
+  )
+
+
+def jitter(rng, events):
+  kept = rng.random(len(events.frame)) < 0.8
+  xyz = events.xyz[kept] + rng.normal(0, 0.1, (kept.sum(), 3))
+  return labels.Events(
+    events.frame[kept], events.class_index[kept], events.track[kept], xyz
+  )
+
+
+def some_recordings(names=NAMES):
+  rng = np.random.default_rng(0)
+  references = [some_events(rng, 300) for _ in names]
+  return [
+    (name, r, jitter(rng, r)) for name, r in zip(names, references, strict=True)
+  ]
+
+
+@pytest.fixture
+def folders(tmp_path):
+  for name, reference, predictions in some_recordings():
+    labels.write_csv(tmp_path / 'reference' / f'{name}.csv', reference)
+    labels.write_csv(tmp_path / 'predictions' / f'{name}.csv', predictions)
+  return tmp_path / 'reference', tmp_path / 'predictions'
+
+
+def assert_close(a, b):
+  """Two results are the same but for the rounding of angles in files."""
+  assert a.keys() == b.keys()
+  for key, value in a.items():
+    if isinstance(value, dict):
+      assert_close(value, b[key])
+    else:
+      assert value == pytest.approx(b[key], abs=1e-6)
+
+
+def test_result_is_that_of_metrics():
+  recordings = some_recordings()
+  result = evaluate.evaluate_predictions(recordings)
+  counts = [metrics.counts(r, p) for _, r, p in recordings]
+  scores = metrics.scores(metrics.merge(counts))
+  assert 0.1 < scores.F20 < 1
+  for name in ('seld_score', 'ER20', 'F20', 'LE_CD', 'LR_CD', 'LR_CD_recall'):
+    assert result[name] == getattr(scores, name)
+    low, high = result['intervals'][name]
+    assert low < high
+  assert result['edition'] == '2020'
+  assert result['recordings'] == 4
+  assert result['num_frames'] == 600
+
+
+def test_breakdowns_add_up():
+  recordings = some_recordings()
+  result = evaluate.evaluate_predictions(
+    recordings, class_names=labels.TAU2020_CLASSES
+  )
+  assert list(result['per_class']) == list(labels.TAU2020_CLASSES)
+  assert list(result['per_overlap']) == ['ov1', 'ov2']
+  rooms = ['fold1_room1', 'fold1_room2', 'fold2_room1']
+  assert list(result['per_room']) == rooms
+  assert list(result['per_fold']) == ['fold1', 'fold2']
+  total = metrics.merge([metrics.counts(r, p) for _, r, p in recordings])
+  for kind in evaluate.BREAKDOWNS.values():
+    parts = result[kind].values()
+    segments = sum(part['reference_segments'] for part in parts)
+    assert segments == total.reference.sum()
+  # A group scores as its recordings do alone.
+  alone = evaluate.evaluate_predictions(recordings[1:3])
+  for name, value in result['per_overlap']['ov2'].items():
+    if name != 'reference_segments':
+      assert value == alone[name]
+
+
+def test_names_that_tell_nothing():
+  result = evaluate.evaluate_predictions(some_recordings(['mix001', 'mix002']))
+  assert result['per_room'] == result['per_overlap'] == result['per_fold'] == {}
+  result = evaluate.evaluate_predictions(some_recordings(['mix001', NAMES[0]]))
+  assert list(result['per_room']) == ['fold1_room1', 'other']
+
+
+def test_what_has_no_reference_has_no_score():
+  empty = labels.no_events()
+  [(name, reference, _)] = some_recordings(NAMES[:1])
+  only = reference.class_index == 3
+  few = labels.Events(
+    *(
+      getattr(reference, field)[only]
+      for field in ('frame', 'class_index', 'track', 'xyz')
+    )
+  )
+  result = evaluate.evaluate_predictions([(name, few, reference)])
+  assert result['per_class']['3']['LR_CD_recall'] == pytest.approx(1)
+  assert result['per_class']['2']['ER20'] is None
+  assert result['per_class']['2']['reference_segments'] == 0
+  assert set(result['intervals'].values()) == {None}
+  json.dumps(result, allow_nan=False)
+  silent = evaluate.evaluate_predictions([(name, empty, empty)])
+  assert silent['seld_score'] == 0.75
+  json.dumps(silent, allow_nan=False)
+
+
+def test_length_of_each_recording():
+  (a, reference, prediction), second = some_recordings(NAMES[:2])
+  late = labels.Events(
+    reference.frame + 60, reference.class_index, reference.track, reference.xyz
+  )
+  recordings = [(a, late, prediction), second]
+  with pytest.raises(InputError, match=rf'{a}: The reference .* 0 to 599'):
+    evaluate.evaluate_predictions(recordings)
+  lengths = {a: 660, second[0]: 600}
+  result = evaluate.evaluate_predictions(recordings, num_frames=lengths)
+  assert result['num_frames'] == [600, 660]
+  with pytest.raises(InputError, match=f'frames of {second[0]} is not given'):
+    evaluate.evaluate_predictions(recordings, num_frames={a: 660})
+
+
+def test_no_recordings_and_wrong_class_names():
+  with pytest.raises(InputError, match='no recordings'):
+    evaluate.evaluate_predictions([])
+  with pytest.raises(InputError, match='14 classes need as many names, got 2'):
+    evaluate.evaluate_predictions(some_recordings(), class_names=['a', 'b'])
+
+
+def test_folders_score_as_arrays_do(folders):
+  in_memory = evaluate.evaluate_predictions(some_recordings())
+  assert_close(evaluate.evaluate_folders(*folders), in_memory)
+
+
+def test_cartesian_files_score_as_polar_ones(folders):
+  polar = evaluate.evaluate_folders(*folders)
+  for folder in folders:
+    for path in folder.glob('*.csv'):
+      events = labels.read_csv(path)
+      rows = zip(
+        events.frame,
+        events.class_index,
+        events.track,
+        *events.xyz.T,
+        strict=True,
+      )
+      path.write_text(''.join(','.join(map(str, row)) + '\n' for row in rows))
+  assert_close(evaluate.evaluate_folders(*folders), polar)
+
+
+def test_missing_extra_and_broken_files(folders, tmp_path):
+  reference, predictions = folders
+  lost = predictions / f'{NAMES[1]}.csv'
+  text = lost.read_text()
+  lost.unlink()
+  with pytest.raises(InputError, match=rf'lacks {NAMES[1]}\.csv, which'):
+    evaluate.evaluate_folders(*folders)
+  result = evaluate.evaluate_folders(*folders, missing='empty')
+  lost.write_text('')
+  assert_close(evaluate.evaluate_folders(*folders), result)
+  assert result['recordings'] == 4
+
+  lost.write_text(text + '3,99,0,0,0\n')
+  with pytest.raises(InputError, match=rf"{NAMES[1]}\.csv, line .* got '99'"):
+    evaluate.evaluate_folders(*folders)
+
+  lost.rename(predictions / 'fold9.csv')
+  for missing, message in [('error', NAMES[1]), ('empty', 'has fold9')]:
+    with pytest.raises(InputError, match=message):
+      evaluate.evaluate_folders(*folders, missing=missing)
+
+  (tmp_path / 'bare').mkdir()
+  for pair in [(reference, tmp_path / 'bare'), (tmp_path / 'bare', reference)]:
+    with pytest.raises(InputError, match='bare holds no CSV files'):
+      evaluate.evaluate_folders(*pair)
+  with pytest.raises(InputError, match='gone is not a folder'):
+    evaluate.evaluate_folders(reference, tmp_path / 'gone')
+  with pytest.raises(InputError, match="'error' or 'empty', got 'skip'"):
+    evaluate.evaluate_folders(*folders, missing='skip')
+
+
+def run(*arguments):
+  return subprocess.run(
+    [sys.executable, '-m', 'seld_jax.evaluate', *arguments],
+    capture_output=True,
+    text=True,
+    timeout=100,
+  )
+
+
+def test_command_prints_json(folders):
+  reference, predictions = folders
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--json',
+    '--per=room',
+  )
+  assert done.returncode == 0, done.stderr
+  printed = json.loads(done.stdout)
+  expected = evaluate.evaluate_folders(*folders)
+  for name in ('per_class', 'per_overlap', 'per_fold'):
+    del expected[name]
+  assert printed == expected
+
+
+def test_command_prints_a_table(folders):
+  reference, predictions = folders
+  done = run(
+    f'--reference={reference}', f'--predictions={predictions}', '--per=class'
+  )
+  assert done.returncode == 0, done.stderr
+  result = evaluate.evaluate_folders(*folders)
+  assert '4 recordings of 600 frames' in done.stdout
+  assert f'{result["F20"]:.3f}' in done.stdout
+  assert f'{result["LE_CD"]:.1f}°' in done.stdout
+  for name in labels.TAU2020_CLASSES:
+    assert name in done.stdout
+
+
+def test_command_tells_mistakes_in_one_sentence(folders):
+  reference, predictions = folders
+  (predictions / f'{NAMES[2]}.csv').unlink()
+  done = run(f'--reference={reference}', f'--predictions={predictions}')
+  assert done.returncode == 1
+  assert f'lacks {NAMES[2]}.csv' in done.stderr + done.stdout
+  assert 'Traceback' not in done.stderr
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--missing=empty',
+    '--json',
+  )
+  assert done.returncode == 0
+  assert json.loads(done.stdout)['recordings'] == 4
+  assert run(f'--reference={reference}').returncode == 1
+  done = run(str(reference), f'--reference={reference}', '--predictions=x')
+  assert done.returncode == 1
+  assert 'Traceback' not in done.stderr
+
+
+def test_command_helps():
+  done = run('--help')
+  assert done.returncode == 0
+  for name in ('reference', 'predictions', 'json', 'frames', 'missing', 'per'):
+    assert name in done.stdout.split('Flags:')[1]
+
+
+def test_importing_defines_no_flags_and_needs_no_jax():
+  program = (
+    'import sys\n'
+    'from absl import flags\n'
+    'from seld_jax import evaluate\n'
+    'assert "reference" not in flags.FLAGS\n'
+    'assert not {"jax", "jaxlib", "flax"} & set(sys.modules)\n'
+  )
+  subprocess.run([sys.executable, '-c', program], check=True)

@@ -1,0 +1,295 @@
+"""Label files: what is written comes back, and mistakes are told by line."""
+
+import re
+import string
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from seld_jax import geometry, labels
+from seld_jax.errors import InputError
+
+relaxed = settings(
+  deadline=None,
+  max_examples=60,
+  suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+rows = st.lists(
+  st.tuples(
+    st.integers(0, 5000),
+    st.integers(0, 13),
+    st.integers(-3, 500),
+    st.floats(-180, 180),
+    st.floats(-90, 90),
+  ),
+  max_size=30,
+)
+whole_rows = st.lists(
+  st.tuples(
+    st.integers(0, 599),
+    st.integers(0, 13),
+    st.integers(0, 3),
+    st.integers(-180, 180),
+    st.integers(-89, 89),
+  ),
+  max_size=30,
+)
+
+
+def make(rows):
+  table = np.array(rows, np.float64).reshape(-1, 5)
+  integers = table[:, :3].astype(np.int64)
+  xyz = geometry.to_cartesian(table[:, 3], table[:, 4])
+  return labels.Events(integers[:, 0], integers[:, 1], integers[:, 2], xyz)
+
+
+def read_text(tmp_path, text, **options):
+  path = tmp_path / 'labels.csv'
+  path.write_bytes(text if isinstance(text, bytes) else text.encode())
+  return labels.read_csv(path, **options)
+
+
+def assert_same(a, b, *, degrees=1e-6):
+  np.testing.assert_array_equal(a.frame, b.frame)
+  np.testing.assert_array_equal(a.class_index, b.class_index)
+  np.testing.assert_array_equal(a.track, b.track)
+  assert np.all(geometry.angular_distance(a.xyz, b.xyz) < degrees)
+
+
+@relaxed
+@given(rows)
+def test_what_is_written_comes_back(tmp_path, rows):
+  events = make(rows)
+  labels.write_csv(tmp_path / 'a.csv', events)
+  back = labels.read_csv(tmp_path / 'a.csv', edition='2020', num_classes=14)
+  assert_same(back, events)
+  np.testing.assert_allclose(np.linalg.norm(back.xyz, axis=-1), 1)
+
+
+@relaxed
+@given(whole_rows)
+def test_whole_degrees_are_written_as_integers(tmp_path, rows):
+  labels.write_csv(tmp_path / 'a.csv', make(rows))
+  expected = ''.join(','.join(map(str, row)) + '\n' for row in rows)
+  assert (tmp_path / 'a.csv').read_text() == expected
+
+
+@relaxed
+@given(
+  whole_rows,
+  st.sampled_from(['\n', '\r\n', '\n \n', '\r\n\r\n']),
+  st.booleans(),
+  st.booleans(),
+  st.booleans(),
+)
+def test_ways_of_writing_the_same(tmp_path, rows, end, mark, decimals, last):
+  style = '{:.1f}'.format if decimals else str
+  text = end.join(','.join(map(style, row)) for row in rows)
+  text = '\ufeff' * mark + text + end * last
+  assert_same(read_text(tmp_path, text), make(rows))
+
+
+@relaxed
+@given(whole_rows, st.integers(5, 9))
+def test_cartesian_and_polar_files_are_the_same(tmp_path, rows, decimals):
+  events = make(rows)
+  text = ''.join(
+    f'{f},{c},{t},' + ','.join(f'{v:.{decimals}f}' for v in xyz) + '\n'
+    for f, c, t, xyz in zip(
+      events.frame, events.class_index, events.track, events.xyz, strict=True
+    )
+  )
+  # Each of three coordinates is rounded by at most half a unit.
+  bound = np.rad2deg(np.sqrt(3) * 0.5 * 10.0**-decimals) * 1.1
+  back = read_text(tmp_path, text, edition='2021')
+  assert_same(back, events, degrees=bound)
+  np.testing.assert_allclose(np.linalg.norm(back.xyz, axis=-1), 1)
+
+
+def test_four_columns_number_the_sources_of_a_class_in_a_frame(tmp_path):
+  events = read_text(tmp_path, '7,2,10,0\n3,2,20,0\n7,2,30,0\n7,1,40,0\n')
+  np.testing.assert_array_equal(events.frame, [7, 3, 7, 7])
+  np.testing.assert_array_equal(events.class_index, [2, 2, 2, 1])
+  np.testing.assert_array_equal(events.track, [0, 0, 1, 0])
+  azimuth, _ = geometry.to_polar(events.xyz)
+  np.testing.assert_allclose(azimuth, [10, 20, 30, 40])
+
+
+@pytest.mark.parametrize('text', ['', '\n\r\n', '\ufeff', ' \t\n'])
+def test_no_rows_at_all(tmp_path, text):
+  events = read_text(tmp_path, text)
+  assert events.frame.shape == (0,)
+  assert events.xyz.shape == (0, 3)
+  labels.write_csv(tmp_path / 'empty.csv', events)
+  assert (tmp_path / 'empty.csv').read_text() == ''
+
+
+@pytest.mark.parametrize(
+  ('line', 'message'),
+  [
+    ('1,2,0,30', r"4 columns \('1,2,0,30'\), but expected 5"),
+    ('1,2,0,30,4,5', 'but expected 5'),
+    ('1,2,0,,4', "azimuth must be a number .* got ''"),
+    ('1,2,0,left,4', "azimuth must be a number .* got 'left'"),
+    ('1,2,0,1_0,4', "azimuth must be a number .* got '1_0'"),
+    ('1,2,0,٣,4', "azimuth must be a number .* got '٣'"),
+    ('1,2,0,nan,4', "azimuth .* got 'nan'"),
+    ('1,2,0,1,inf', "elevation .* got 'inf'"),
+    ('1,2,0,1,1e999', "elevation .* got '1e999'"),
+    ('-1,2,0,1,1', "frame must be a whole number .* got '-1'"),
+    ('1.5,2,0,1,1', "frame must be a whole number .* got '1.5'"),
+    ('1e30,2,0,1,1', "frame must be a whole number .* got '1e30'"),
+    ('1,14,0,1,1', "class must be a whole number from 0 to 13, got '14'"),
+    ('1,-1,0,1,1', "class .* got '-1'"),
+    ('1,2,0.5,1,1', "track must be a whole number .* got '0.5'"),
+    ('1,2,0,361,1', "azimuth must be a number from -360 to 360, got '361'"),
+    ('1,2,0,1,90.5', "elevation must be a number from -90 to 90, got '90.5'"),
+    ('frame,class,track,azimuth,elevation', "frame .* got 'frame'"),
+    ('1;2;0;1;1', '1 columns'),
+  ],
+)
+def test_mistakes_name_file_line_and_value(tmp_path, line, message):
+  text = f'0,1,0,10,20\n\n{line}\n2,3,0,1,1\n'
+  with pytest.raises(InputError, match=rf'labels\.csv, line 3: .*{message}'):
+    read_text(tmp_path, text, num_classes=14)
+
+
+@pytest.mark.parametrize('columns', [1, 2, 3, 7, 8])
+def test_unknown_number_of_columns(tmp_path, columns):
+  text = ','.join(['1'] * columns)
+  with pytest.raises(InputError, match=rf'line 1: {columns} columns.*track'):
+    read_text(tmp_path, text)
+
+
+@relaxed
+@given(st.integers(-180, 180), st.integers(-90, 90), st.floats(0.2, 9))
+def test_distance_is_never_taken_for_a_coordinate(
+  tmp_path, azimuth, elevation, distance
+):
+  norm = np.linalg.norm([azimuth, elevation, round(distance, 2)])
+  assume(abs(norm - 1) > 0.011)
+  text = f'0,1,0,1,0,0\n0,1,0,{azimuth},{elevation},{distance:.2f}\n'
+  with pytest.raises(InputError, match=r'line 2: .*unit vector'):
+    read_text(tmp_path, text)
+
+
+def test_zero_is_no_direction(tmp_path):
+  with pytest.raises(InputError, match='line 1: .*norm 0,'):
+    read_text(tmp_path, '0,1,0,0,0,0')
+
+
+@pytest.mark.parametrize('content', [b'\xff\xfe1\x002\x00', b'RIFF\x00\xfc'])
+def test_binary_files(tmp_path, content):
+  with pytest.raises(InputError, match=r'labels\.csv is not a UTF-8 text'):
+    read_text(tmp_path, content)
+
+
+def test_missing_file_folder_and_edition(tmp_path):
+  with pytest.raises(InputError, match=r'gone\.csv does not exist'):
+    labels.read_csv(tmp_path / 'gone.csv')
+  with pytest.raises(InputError, match='cannot be read'):
+    labels.read_csv(tmp_path)
+  for call in (
+    lambda: read_text(tmp_path, '', edition='2019'),
+    lambda: labels.write_csv(tmp_path / 'a.csv', make([]), edition='2019'),
+  ):
+    with pytest.raises(InputError, match="'2019'.* 2020, 2021, 2022"):
+      call()
+
+
+@relaxed
+@given(
+  st.text('0123,.-+e_n\n\r \t"', max_size=40)
+  | st.text(string.printable, max_size=40)
+  | st.from_regex(r'([0-9]{1,2}(,[-.0-9]{1,3}){3}[\r\n]{1,2}){0,3}')
+)
+def test_any_text_is_read_or_refused(tmp_path, text):
+  try:
+    events = read_text(tmp_path, text)
+  except InputError:
+    return
+  assert np.isfinite(events.xyz).all()
+  lines = [line for line in re.split('[\r\n]', text) if line.strip()]
+  assert len(events.frame) == len(lines)
+
+
+def test_unwritable_events(tmp_path):
+  good = make([(0, 1, 0, 10, 20)])
+  bad = labels.Events(good.frame - 1, good.class_index, good.track, good.xyz)
+  with pytest.raises(InputError, match='frame of 0 or more'):
+    labels.write_csv(tmp_path / 'a.csv', bad)
+  bad = labels.Events(
+    good.frame, good.class_index, good.track, good.xyz * np.nan
+  )
+  with pytest.raises(InputError, match='finite'):
+    labels.write_csv(tmp_path / 'a.csv', bad)
+  assert not list(tmp_path.iterdir())
+
+
+@relaxed
+@given(whole_rows)
+def test_the_later_row_of_a_class_wins(rows):
+  events = make(rows)
+  activity, doa = labels.to_dense(events, num_frames=600, num_classes=14)
+  assert activity.dtype == doa.dtype == np.float32
+  last = {(row[0], row[1]): row[3:] for row in rows}
+  assert activity.sum() == len(last)
+  for (frame, class_index), (azimuth, elevation) in last.items():
+    assert activity[frame, class_index] == 1
+    np.testing.assert_allclose(
+      doa[frame, class_index],
+      geometry.to_cartesian(azimuth, elevation),
+      atol=1e-7,
+    )
+  assert not doa[activity == 0].any()
+  # A file that holds each class once a frame survives the way back, too.
+  back = labels.from_dense(activity, doa)
+  assert [*zip(back.frame, back.class_index, strict=True)] == sorted(last)
+  again = labels.to_dense(back, num_frames=600, num_classes=14)
+  np.testing.assert_array_equal(again[0], activity)
+  np.testing.assert_allclose(again[1], doa, atol=1e-7)
+
+
+def test_events_outside_of_the_dense_arrays():
+  events = make([(2, 1, 0, 0, 0), (600, 3, 0, 0, 0)])
+  with pytest.raises(InputError, match=r'frame 600, .* 600 \(frame 0 to 599\)'):
+    labels.to_dense(events, num_frames=600, num_classes=14)
+  with pytest.raises(InputError, match=r'class 3, .* 3 \(class 0 to 2\)'):
+    labels.to_dense(events, num_frames=601, num_classes=3)
+
+
+def test_dense_output_of_any_length_becomes_unit_vectors():
+  activity = np.array([[0.6, 0.5], [0.2, 0.9], [0.51, 1.0]], np.float32)
+  doa = np.zeros((3, 2, 3))
+  doa[0, 0] = (0, 1e-200, 0)
+  doa[1, 1] = (0, -3, 4)
+  doa[2, 1] = (1e200, 0, 0)
+  events = labels.from_dense(activity, doa)
+  np.testing.assert_array_equal(events.frame, [0, 1, 2, 2])
+  np.testing.assert_array_equal(events.class_index, [0, 1, 0, 1])
+  np.testing.assert_array_equal(events.track, 0)
+  # The third has no direction: it stays, and points to the front.
+  np.testing.assert_allclose(
+    events.xyz, [(0, 1, 0), (0, -0.6, 0.8), (1, 0, 0), (1, 0, 0)]
+  )
+  assert len(labels.from_dense(activity, doa, threshold=0.55).frame) == 3
+
+
+def test_dense_output_that_is_wrong():
+  activity, doa = np.ones((2, 3)), np.ones((2, 3, 3))
+  with pytest.raises(InputError, match=r'\(2, 3\) and \(2, 2, 3\)'):
+    labels.from_dense(activity, doa[:, :2])
+  doa[1, 2, 0] = np.nan
+  with pytest.raises(InputError, match='class 2 in frame 1'):
+    labels.from_dense(activity, doa)
+  activity[1, 2] = 0
+  assert len(labels.from_dense(activity, doa).frame) == 5
+
+
+def test_classes_are_those_of_2020():
+  assert len(set(labels.TAU2020_CLASSES)) == 14
+  assert labels.TAU2020_CLASSES[:2] == ('alarm', 'crying_baby')
+  assert labels.TAU2020_CLASSES[13] == 'piano'

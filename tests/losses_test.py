@@ -1,0 +1,337 @@
+"""Loss terms against NumPy in float64, their gradients against differences."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from jax import test_util
+
+from seld_jax import losses
+
+CLASSES = 5
+
+
+def batch(shape=(3, 4), seed=0, share=0.4):
+  """Logits, SED, DOA and their targets, float64."""
+  rng = np.random.default_rng(seed)
+  activity = (rng.random((*shape, CLASSES)) < share).astype(np.float64)
+  xyz = rng.standard_normal((*shape, CLASSES, 3))
+  xyz /= np.linalg.norm(xyz, axis=-1, keepdims=True)
+  logits = 3 * rng.standard_normal((*shape, CLASSES))
+  return {
+    'logits': logits,
+    'sed': 1 / (1 + np.exp(-logits)),
+    'activity': activity,
+    'doa': np.tanh(rng.standard_normal((*shape, CLASSES, 3))),
+    'xyz': xyz * activity[..., None],
+  }
+
+
+# Each term: its function, the names of what it compares, its NumPy twin.
+
+
+def numpy_cross_entropy(logits, targets):
+  positive = targets * np.logaddexp(0, -logits)
+  negative = (1 - targets) * np.logaddexp(0, logits)
+  return (positive + negative).sum(axis=-1)
+
+
+TERMS = {
+  'sed_mse': (
+    losses.sed_mse,
+    ('sed', 'activity'),
+    lambda p, t: ((p - t) ** 2).mean(axis=-1),
+  ),
+  'sed_cross_entropy': (
+    losses.sed_cross_entropy,
+    ('logits', 'activity'),
+    numpy_cross_entropy,
+  ),
+  'doa_mse': (
+    losses.doa_mse,
+    ('doa', 'xyz'),
+    lambda p, t: ((p - t) ** 2).mean(axis=(-2, -1)),
+  ),
+}
+parametrize_terms = pytest.mark.parametrize('term', TERMS)
+
+
+def ratio(predictions, targets, activity):
+  total, count = losses.doa_masked_mse(predictions, targets, activity)
+  return total / jnp.maximum(count, 1)
+
+
+@parametrize_terms
+@pytest.mark.parametrize('shape', [(), (4,), (2, 3, 4)])
+def test_terms_equal_numpy(term, shape):
+  function, names, expected = TERMS[term]
+  pair = [batch(shape)[name] for name in names]
+  actual = function(*(jnp.asarray(x, jnp.float32) for x in pair))
+  assert actual.shape == shape
+  assert actual.dtype == jnp.float32
+  np.testing.assert_allclose(actual, expected(*pair), rtol=1e-5)
+  with jax.enable_x64(True):
+    precise = function(*map(jnp.asarray, pair))
+    assert precise.dtype == jnp.float64
+    np.testing.assert_allclose(precise, expected(*pair), rtol=1e-12)
+
+
+def test_masked_terms_equal_numpy():
+  data = batch((2, 6))
+  total, count, active = 0.0, 0, np.argwhere(data['activity'])
+  for index in map(tuple, active):
+    total += sum((data['doa'][index] - data['xyz'][index]) ** 2)
+    count += 3
+  assert 0 < len(active) < data['activity'].size
+  actual = losses.doa_masked_mse(
+    *(jnp.asarray(data[k], jnp.float32) for k in ('doa', 'xyz', 'activity'))
+  )
+  assert all(x.shape == () and x.dtype == jnp.float32 for x in actual)
+  np.testing.assert_allclose(actual, (total, count), rtol=1e-6)
+  with jax.enable_x64(True):
+    precise = losses.doa_masked_mse(
+      *(jnp.asarray(data[k]) for k in ('doa', 'xyz', 'activity'))
+    )
+    assert precise[0].dtype == jnp.float64
+    np.testing.assert_allclose(precise, (total, count), rtol=1e-13)
+
+
+def test_known_values():
+  half = jnp.full((4,), 0.5)
+  one = jnp.array([1.0, 0.0, 0.0, 0.0])
+  assert losses.sed_mse(half, one) == 0.25
+  np.testing.assert_allclose(
+    losses.sed_cross_entropy(jnp.zeros(4), one), 4 * np.log(2), rtol=1e-6
+  )
+  front, left = jnp.eye(3)[:2]
+  doa, xyz = jnp.stack([left, 7 * left]), jnp.stack([front, 0 * front])
+  assert losses.doa_mse(doa, xyz) == (2 + 49) / 6
+  # The second class is not active: whatever it points to is free.
+  assert losses.doa_masked_mse(doa, xyz, jnp.array([1, 0])) == (2, 3)
+  assert losses.doa_masked_mse(doa, xyz, jnp.array([True, True])) == (51, 6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+  logits=hnp.arrays(
+    np.float32, (CLASSES,), elements=st.floats(-1e4, 1e4, width=32)
+  ),
+  targets=hnp.arrays(np.float32, (CLASSES,), elements=st.sampled_from([0, 1])),
+)
+def test_cross_entropy_of_any_logits(logits, targets):
+  actual, slope = jax.value_and_grad(losses.sed_cross_entropy)(logits, targets)
+  wide = logits.astype(np.float64)
+  np.testing.assert_allclose(
+    actual, numpy_cross_entropy(wide, targets), rtol=1e-5, atol=1e-6
+  )
+  sigmoid = 0.5 * (1 + np.tanh(wide / 2))
+  np.testing.assert_allclose(slope, sigmoid - targets, atol=1e-6)
+
+
+# Choosing with `where`.
+
+
+@parametrize_terms
+def test_where_equals_leaving_classes_out(term):
+  function, names, expected = TERMS[term]
+  pair = [batch()[name] for name in names]
+  chosen = np.array([True, False, True, True, False])
+  axis = -1 if pair[0].ndim == 3 else -2
+  where = chosen if axis == -1 else chosen[:, None]
+  actual = function(*(jnp.asarray(x, 'f') for x in pair), where=where)
+  left = [np.compress(chosen, x, axis=axis) for x in pair]
+  np.testing.assert_allclose(actual, expected(*left), rtol=1e-5)
+
+
+@parametrize_terms
+def test_where_true_changes_nothing_and_false_gives_zero(term):
+  function, names, _ = TERMS[term]
+  pair = [jnp.asarray(batch()[name], jnp.float32) for name in names]
+  for where in True, jnp.ones_like(pair[0], bool):
+    np.testing.assert_allclose(
+      function(*pair, where=where), function(*pair), rtol=1e-6
+    )
+  nothing = lambda x: function(x, pair[1], where=jnp.zeros_like(x, bool)).sum()
+  value, gradient = jax.value_and_grad(nothing)(pair[0])
+  assert value == 0
+  np.testing.assert_array_equal(gradient, 0)
+
+
+@parametrize_terms
+def test_where_may_differ_between_frames(term):
+  function, names, _ = TERMS[term]
+  pair = [jnp.asarray(batch()[name], jnp.float32) for name in names]
+  where = np.random.default_rng(1).random(pair[0].shape) < 0.5
+  where[0, 0] = False
+  whole = function(*pair, where=where)
+  assert whole[0, 0] == 0
+  for index in np.ndindex(whole.shape):
+    one = function(pair[0][index], pair[1][index], where=where[index])
+    np.testing.assert_allclose(whole[index], one, rtol=1e-6)
+
+
+def test_where_gives_no_gradient_to_what_is_left_out():
+  data = batch()
+  where = data['activity'] == 1
+  gradient = jax.grad(
+    lambda p: losses.sed_mse(p, data['activity'], where=where).sum()
+  )(jnp.asarray(data['sed'], jnp.float32))
+  np.testing.assert_array_equal(np.asarray(gradient)[~where], 0)
+  assert (np.asarray(gradient)[where] != 0).all()
+
+
+# Gradients.
+
+
+@parametrize_terms
+@pytest.mark.parametrize('masked', [False, True])
+def test_gradients_equal_finite_differences(term, masked):
+  function, names, _ = TERMS[term]
+  pair = [batch()[name] for name in names]
+  where = np.random.default_rng(2).random(pair[0].shape) < 0.6
+  with jax.enable_x64(True):
+    jax_pair = [jnp.asarray(x) for x in pair]
+    chosen = functools.partial(function, where=where if masked else None)
+    test_util.check_grads(
+      jax.jit(lambda p: chosen(p, jax_pair[1])), jax_pair[:1], order=2
+    )
+
+
+def test_masked_gradient_equals_finite_differences():
+  data = batch()
+  with jax.enable_x64(True):
+    doa, xyz, activity = (
+      jnp.asarray(data[k]) for k in ('doa', 'xyz', 'activity')
+    )
+    loss = jax.jit(lambda p: ratio(p, xyz, activity))
+    test_util.check_grads(loss, (doa,), order=2)
+    inactive = jax.grad(loss)(doa)[activity == 0]
+    np.testing.assert_array_equal(inactive, 0)
+
+
+@pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
+def test_gradients_are_finite_when_nothing_is_active(dtype):
+  data = {k: jnp.asarray(v, dtype) for k, v in batch(share=0).items()}
+  for function, names, _ in TERMS.values():
+    prediction, target = (data[name] for name in names)
+    gradient = jax.grad(lambda p, f=function, t=target: f(p, t).sum())
+    assert jnp.isfinite(gradient(prediction)).all()
+  value, gradient = jax.value_and_grad(ratio)(
+    data['doa'], data['xyz'], data['activity']
+  )
+  assert value == 0
+  np.testing.assert_array_equal(gradient.astype(jnp.float32), 0)
+
+
+# Batches, types and transformations.
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+  activity=hnp.arrays(np.bool_, (12, CLASSES)),
+  parts=st.sampled_from([1, 2, 3, 4, 6, 12]),
+)
+def test_masked_sums_of_parts_equal_the_whole(activity, parts):
+  data = batch((12,))
+  doa, xyz = (jnp.asarray(data[k], jnp.float32) for k in ('doa', 'xyz'))
+  whole = losses.doa_masked_mse(doa, xyz, activity)
+  assert whole[1] == 3 * activity.sum()
+
+  def on_device(*arrays):
+    sums = losses.doa_masked_mse(*arrays)
+    return jax.lax.psum(sums, 'devices')
+
+  split = lambda x: jnp.reshape(x, (parts, 12 // parts, *x.shape[1:]))
+  reduced = jax.vmap(on_device, axis_name='devices')(
+    split(doa), split(xyz), split(activity)
+  )
+  for one, many in zip(whole, reduced, strict=True):
+    np.testing.assert_allclose(many, np.full(parts, one), rtol=1e-5)
+
+
+def test_a_mean_of_means_would_weigh_events_unequally():
+  doa = jnp.array([[[1.0, 0, 0]], [[0, 2.0, 0]]]) * jnp.ones((2, CLASSES, 1))
+  activity = jnp.zeros((2, CLASSES)).at[0].set(1).at[1, 0].set(1)
+  total, count = losses.doa_masked_mse(doa, 0 * doa, activity)
+  parts = [ratio(doa[i], 0 * doa[i], activity[i]) for i in range(2)]
+  assert total / count == (5 * 1 + 1 * 4) / 18
+  assert (parts[0] + parts[1]) / 2 == pytest.approx((1 / 3 + 4 / 3) / 2)
+
+
+@parametrize_terms
+def test_bfloat16_is_kept_and_near_to_float32(term):
+  function, names, expected = TERMS[term]
+  pair = [batch()[name] for name in names]
+  actual = function(*(jnp.asarray(x, jnp.bfloat16) for x in pair))
+  assert actual.dtype == jnp.bfloat16
+  np.testing.assert_allclose(
+    actual.astype(jnp.float32), expected(*pair), rtol=0.03, atol=0.01
+  )
+
+
+def test_masked_sums_of_bfloat16_do_not_lose_events():
+  # 8 bits would stop counting at 256.
+  shape = (1000, CLASSES)
+  doa = jnp.ones((*shape, 3), jnp.bfloat16)
+  total, count = losses.doa_masked_mse(
+    doa, 0 * doa, jnp.ones(shape, jnp.bfloat16)
+  )
+  assert total == count == 3000 * CLASSES
+  assert total.dtype == count.dtype == jnp.float32
+
+
+@parametrize_terms
+def test_jit_vmap_and_batch_agree(term):
+  function, names, _ = TERMS[term]
+  pair = [jnp.asarray(batch()[name], jnp.float32) for name in names]
+  whole = function(*pair)
+  np.testing.assert_allclose(jax.jit(function)(*pair), whole, rtol=1e-6)
+  mapped = jax.vmap(jax.vmap(function))(*pair)
+  np.testing.assert_allclose(mapped, whole, rtol=1e-6)
+
+
+# The sum of tasks.
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+  st.dictionaries(
+    st.text(max_size=5),
+    st.tuples(st.floats(-100, 100), st.floats(-1000, 1000)),
+    min_size=1,
+    max_size=4,
+  )
+)
+def test_multitask_is_the_weighted_sum(pairs):
+  terms = {name: jnp.float32(term) for name, (term, _) in pairs.items()}
+  weights = {name: weight for name, (_, weight) in reversed(pairs.items())}
+  expected = sum(np.float64(np.float32(t)) * w for t, w in pairs.values())
+  actual = losses.multitask(terms, weights)
+  assert actual.shape == ()
+  assert actual.dtype == jnp.float32
+  np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=0.1)
+  gradient = jax.grad(losses.multitask)(terms, weights)
+  np.testing.assert_allclose(
+    [gradient[k] for k in weights], [*weights.values()], rtol=1e-6, atol=1e-30
+  )
+
+
+@pytest.mark.parametrize(
+  ('terms', 'weights'),
+  [
+    ({'sed': 1.0}, {'sed': 1.0, 'doa': 1.0}),
+    ({'sed': 1.0, 'doa': 1.0}, {'sed': 1.0}),
+    ({'sed': 1.0}, {'doa': 1.0}),
+    ({}, {}),
+  ],
+)
+def test_multitask_needs_one_weight_for_each_term(terms, weights):
+  with pytest.raises(ValueError) as error:
+    losses.multitask(terms, weights)
+  assert str(sorted(terms)) in str(error.value)
+  assert str(sorted(weights)) in str(error.value)

@@ -1,0 +1,438 @@
+"""The network against Flax's own layers, NumPy, and undivided batches."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seld_jax import model
+
+SMALL = {
+  'num_classes': 3,
+  'filters': (4, 6),
+  'pools': ((5, 2), (1, 2)),
+  'gru_features': 5,
+  'attention_features': 4,
+  'head_features': (7, 6),
+}
+WITHOUT_DROPOUT = {'conv_dropout': 0.0, 'gru_dropout': 0.0, 'head_dropout': 0.0}
+
+
+def numbers(*shape, seed=0):
+  return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def initialized(network, features):
+  """Variables with every parameter drawn, so that no bias stays 0."""
+  shapes = jax.eval_shape(network.init, jax.random.key(0), features)
+  rng = np.random.default_rng(1)
+  draw = lambda leaf: 0.4 * rng.standard_normal(leaf.shape).astype(leaf.dtype)
+  fresh = {'mean': np.zeros, 'var': np.ones}
+  return {
+    'params': jax.tree.map(draw, shapes['params']),
+    'batch_stats': jax.tree_util.tree_map_with_path(
+      lambda path, leaf: fresh[path[-1].key](leaf.shape, leaf.dtype),
+      shapes.get('batch_stats', {}),
+    ),
+  }
+
+
+def shapes_of(network, features_shape, **options):
+  features = jax.ShapeDtypeStruct(features_shape, jnp.float32)
+  return jax.eval_shape(
+    functools.partial(network.init_with_output, **options),
+    jax.random.key(0),
+    features,
+  )
+
+
+# The whole network.
+
+
+@pytest.mark.parametrize(
+  ('channels', 'count'), [(7, 3737976), (10, 3737976 + 3 * 3 * 3 * 64)]
+)
+def test_the_paper_system_has_its_published_size(channels, count):
+  outputs, variables = shapes_of(model.SeldCrnn(), (2, 600, 64, channels))
+  assert model.count_parameters(variables['params']) == count
+  assert outputs['sed'].shape == outputs['sed_logits'].shape == (2, 120, 14)
+  assert outputs['doa'].shape == (2, 120, 14, 3)
+  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
+
+
+@pytest.mark.parametrize(
+  ('pools', 'frames', 'label_frames'),
+  [
+    (((5, 2), (1, 2)), 20, 4),
+    (((2, 2), (1, 2)), 20, 10),
+    (((2, 1), (3, 4)), 12, 2),
+    (((1, 1), (1, 3)), 7, 7),
+  ],
+)
+def test_label_frames_are_frames_over_the_time_pooling(
+  pools, frames, label_frames
+):
+  network = model.SeldCrnn(**{**SMALL, 'pools': pools})
+  outputs, _ = shapes_of(network, (2, frames, 9, 7))
+  assert outputs['sed'].shape == (2, label_frames, 3)
+  assert outputs['doa'].shape == (2, label_frames, 3, 3)
+
+
+@pytest.mark.parametrize('frames', [599, 601, 4])
+def test_frames_that_do_not_divide_are_refused(frames):
+  with pytest.raises(ValueError, match=rf'multiple of 5 .*got.*{frames}'):
+    shapes_of(model.SeldCrnn(), (1, frames, 64, 7))
+
+
+def test_activity_and_directions_stay_in_range():
+  network = model.SeldCrnn(**SMALL)
+  features = 100 * numbers(2, 20, 9, 7)
+  outputs = jax.jit(network.apply)(initialized(network, features), features)
+  sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
+  assert ((sed >= 0) & (sed <= 1)).all()
+  assert (np.abs(doa) <= 1).all()
+  assert (doa.min() < 0) & (doa.max() > 0)  # no ReLU at the output
+  logits = np.asarray(outputs['sed_logits'], np.float64)
+  np.testing.assert_allclose(sed, 1 / (1 + np.exp(-logits)), atol=1e-6)
+
+
+def test_examples_do_not_see_each_other_outside_of_training():
+  network = model.SeldCrnn(**SMALL)
+  features = numbers(3, 20, 9, 7)
+  variables = initialized(network, features)
+  apply = jax.jit(network.apply)
+  together = apply(variables, features)
+  alone = apply(variables, features[1:2])
+  for name, value in together.items():
+    np.testing.assert_allclose(value[1:2], alone[name], atol=1e-5)
+
+
+def loss_and_gradient(network, variables, features, **options):
+  """A loss that feels every output, and its gradient."""
+  weights = numbers(SMALL['num_classes'], 3, seed=5)
+
+  def loss(params):
+    outputs = network.apply(
+      {**variables, 'params': params}, features, **options
+    )
+    if 'mutable' in options:
+      outputs, _ = outputs
+    return jnp.mean(outputs['doa'] * weights) + jnp.mean(
+      outputs['sed'] * weights[:, 0]
+    )
+
+  return jax.jit(jax.value_and_grad(loss))(variables['params'])
+
+
+def test_every_parameter_learns():
+  network = model.SeldCrnn(**SMALL, **WITHOUT_DROPOUT)
+  features = numbers(4, 20, 9, 7)
+  variables = initialized(network, features)
+  _, gradients = loss_and_gradient(
+    network, variables, features, train=True, mutable=['batch_stats']
+  )
+  # A constant added to all keys moves all scores of a query alike.
+  redundant = "['_SelfAttention_0']['key']['bias']"
+  for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
+    gradient = np.asarray(gradient)
+    assert np.isfinite(gradient).all(), path
+    if jax.tree_util.keystr(path) == redundant:
+      np.testing.assert_allclose(gradient, 0, atol=1e-6)
+    else:
+      assert np.abs(gradient).max() > 1e-6, path
+
+
+def test_bfloat16_computes_but_does_not_store():
+  features = numbers(2, 20, 9, 7)
+  wide = model.SeldCrnn(**SMALL)
+  narrow = model.SeldCrnn(**SMALL, dtype=jnp.bfloat16)
+  variables = initialized(narrow, features)
+  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
+  expected = jax.jit(wide.apply)(variables, features)
+  capture = functools.partial(
+    narrow.apply, capture_intermediates=True, mutable=['intermediates']
+  )
+  actual, state = jax.jit(capture)(variables, features)
+  inner = {
+    jax.tree_util.keystr(path): leaf.dtype
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+  }
+  for name in 'Conv_0', '_BatchNorm_0', '_BiGru_0', '_SelfAttention_0', 'doa':
+    of_layer = [v for k, v in inner.items() if f"['{name}']['__call__']" in k]
+    assert of_layer
+    assert set(of_layer) == {jnp.dtype(jnp.bfloat16)}
+  for name, value in actual.items():
+    assert value.dtype == jnp.float32
+    np.testing.assert_allclose(value, expected[name], atol=0.1)
+  train = functools.partial(
+    narrow.apply,
+    train=True,
+    mutable=['batch_stats'],
+    rngs={'dropout': jax.random.key(1)},
+  )
+  _, after = jax.eval_shape(train, variables, features)
+  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(after))
+
+
+# Divided over devices.
+
+
+def divided(network, variables, features, key, parts):
+  """Outputs and statistics of a training step that is split over an axis."""
+  clone = network.clone(axis_name='devices')
+  apply = lambda part: clone.apply(
+    variables,
+    part,
+    train=True,
+    mutable=['batch_stats'],
+    rngs={'dropout': key},
+  )
+  split = features.reshape(parts, -1, *features.shape[1:])
+  outputs, state = jax.jit(jax.vmap(apply, axis_name='devices'))(split)
+  outputs = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), outputs)
+  return outputs, state
+
+
+def test_training_does_not_depend_on_how_the_batch_is_divided():
+  with jax.enable_x64(True):
+    network = model.SeldCrnn(**SMALL, dtype=jnp.float64)
+    features = jnp.asarray(numbers(4, 10, 5, 7), jnp.float64)
+    variables = initialized(network, features)
+    variables = jax.tree.map(lambda x: x.astype(np.float64), variables)
+    key = jax.random.key(2)
+    outputs, state = jax.jit(
+      lambda features: network.apply(
+        variables,
+        features,
+        train=True,
+        mutable=['batch_stats'],
+        rngs={'dropout': key},
+      )
+    )(features)
+    assert all(x.dtype == jnp.float64 for x in jax.tree.leaves(outputs))
+    split_outputs, split_state = divided(network, variables, features, key, 2)
+    same = functools.partial(np.testing.assert_allclose, atol=1e-12)
+    jax.tree.map(same, split_outputs, outputs)
+    # Every device ends up with the statistics of the whole batch.
+    for device in range(2):
+      of_device = jax.tree.map(lambda x, i=device: x[i], split_state)
+      jax.tree.map(same, of_device, state)
+
+
+def dropped(x, *, rate=0.4, key=0, axis_name=None):
+  layer = model._Dropout(rate, deterministic=False, axis_name=axis_name)
+  apply = jax.jit(lambda x, key: layer.apply({}, x, rngs={'dropout': key}))
+  return apply(x, jax.random.key(key))
+
+
+def test_dropout_masks_belong_to_examples():
+  x = jnp.ones((8, 30, 11))
+  whole = dropped(x)
+  for parts in 2, 8:
+    on_device = functools.partial(dropped, axis_name='devices')
+    split = jax.jit(jax.vmap(on_device, axis_name='devices'))(
+      x.reshape(parts, -1, 30, 11)
+    )
+    np.testing.assert_array_equal(split.reshape(whole.shape), whole)
+  np.testing.assert_array_equal(dropped(x[:3]), whole[:3])
+  assert len({np.asarray(one).tobytes() for one in whole}) == 8
+  assert (dropped(x, key=1) != whole).any()
+
+
+def test_dropout_keeps_the_mean_and_its_share():
+  x = jnp.full((8, 100, 20), 3.0)
+  kept = np.asarray(dropped(x))
+  np.testing.assert_allclose(kept[kept != 0], 3 / 0.6, rtol=1e-6)
+  assert abs(np.mean(kept == 0) - 0.4) < 0.02
+  off = model._Dropout(0.4, deterministic=True).apply({}, x)
+  np.testing.assert_array_equal(off, x)
+  np.testing.assert_array_equal(dropped(x, rate=0.0), x)
+
+
+def test_dropout_is_off_outside_of_training():
+  network = model.SeldCrnn(**SMALL)
+  features = numbers(2, 20, 9, 7)
+  variables = initialized(network, features)
+  plain = network.clone(**WITHOUT_DROPOUT)
+  expected = jax.jit(plain.apply)(variables, features)
+  for name, value in jax.jit(network.apply)(variables, features).items():
+    np.testing.assert_array_equal(value, expected[name])
+
+
+# Layers.
+
+
+@pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
+@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
+def test_max_pool_equals_flax_after_a_relu(pool, shape):
+  x = numbers(*shape)
+  ours = lambda x: model.max_pool(nn.relu(x), pool)
+  theirs = lambda x: nn.max_pool(nn.relu(x), pool, strides=pool)
+  expected, backwards = jax.vjp(theirs, x)
+  actual, ours_backwards = jax.vjp(ours, x)
+  np.testing.assert_array_equal(actual, expected)
+  cotangent = numbers(*expected.shape, seed=1)
+  np.testing.assert_array_equal(
+    ours_backwards(cotangent)[0], backwards(cotangent)[0]
+  )
+
+
+def batch_norm(x, *, train, variables=None, momentum=0.9, axis_name=None):
+  layer = model._BatchNorm(momentum=momentum, axis_name=axis_name)
+  variables = variables or {
+    'params': {'scale': numbers(3, seed=3), 'bias': numbers(3, seed=4)},
+    'batch_stats': {
+      'mean': jnp.array([1.0, 2, 3]),
+      'var': jnp.array([4.0, 5, 6]),
+    },
+  }
+  return variables, layer.apply(
+    variables, x, train=train, mutable=['batch_stats']
+  )
+
+
+def test_batch_norm_in_training_equals_numpy():
+  x = 3 * numbers(4, 5, 6, 3) + np.array([10, 0, -2], np.float32)
+  variables, (y, state) = batch_norm(x, train=True)
+  wide = x.astype(np.float64)
+  mean, var = wide.mean(axis=(0, 1, 2)), wide.var(axis=(0, 1, 2))
+  params, stats = variables['params'], variables['batch_stats']
+  expected = (wide - mean) / np.sqrt(var + 1e-3) * params['scale']
+  np.testing.assert_allclose(y, expected + params['bias'], atol=1e-4)
+  new = state['batch_stats']
+  np.testing.assert_allclose(
+    new['mean'], 0.9 * stats['mean'] + 0.1 * mean, rtol=1e-5
+  )
+  np.testing.assert_allclose(
+    new['var'], 0.9 * stats['var'] + 0.1 * var, rtol=1e-5
+  )
+
+
+def test_batch_norm_outside_of_training_uses_its_running_statistics():
+  x = numbers(4, 5, 6, 3)
+  variables, (y, state) = batch_norm(x, train=False)
+  params, stats = variables['params'], variables['batch_stats']
+  expected = (x - stats['mean']) / np.sqrt(stats['var'] + 1e-3)
+  np.testing.assert_allclose(
+    y, expected * params['scale'] + params['bias'], atol=1e-5
+  )
+  for name, value in stats.items():
+    np.testing.assert_array_equal(state['batch_stats'][name], value)
+
+
+def test_batch_norm_has_the_statistics_and_gradient_of_the_global_batch():
+  # Means that differ between the parts, as means of variances would show.
+  x = numbers(4, 5, 6, 3) + 5 * np.arange(4, dtype='f')[:, None, None, None]
+  reference = nn.BatchNorm(
+    momentum=0.9, epsilon=1e-3, use_running_average=False
+  )
+  variables, (_, state) = batch_norm(x, train=True)
+
+  def split_loss(x):
+    parts = x.reshape(2, 2, 5, 6, 3)
+    one = lambda part: batch_norm(
+      part, train=True, variables=variables, axis_name='devices'
+    )[1]
+    y, states = jax.vmap(one, axis_name='devices')(parts)
+    return jnp.sum(jnp.sin(y)), states
+
+  def flax_loss(x):
+    y, state = reference.apply(variables, x, mutable=['batch_stats'])
+    return jnp.sum(jnp.sin(y)), state
+
+  theirs, their_state = jax.jit(jax.grad(flax_loss, has_aux=True))(x)
+  ours, our_states = jax.jit(jax.grad(split_loss, has_aux=True))(x)
+  np.testing.assert_allclose(ours, theirs, atol=1e-4)
+  for name in 'mean', 'var':
+    expected = their_state['batch_stats'][name]
+    np.testing.assert_allclose(state['batch_stats'][name], expected, rtol=1e-5)
+    for device in range(2):
+      np.testing.assert_allclose(
+        our_states['batch_stats'][name][device], expected, rtol=1e-5
+      )
+
+
+def test_constant_channels_do_not_blow_up():
+  x = jnp.full((2, 3, 4, 3), 1e4)
+  variables, (y, state) = batch_norm(x, train=True)
+  assert jnp.isfinite(y).all()
+  assert (state['batch_stats']['var'] >= 0).all()
+  loss = lambda x: batch_norm(x, train=True, variables=variables)[1][0].sum()
+  assert jnp.isfinite(jax.grad(loss)(x)).all()
+
+
+def flax_gru_params(params, direction):
+  """The parameters of one direction by the names of `nn.GRUCell`."""
+  cell = {}
+  for gate, name in enumerate('rzn'):
+    cell['i' + name] = {
+      'kernel': params['input_kernel'][direction, :, gate],
+      'bias': params['input_bias'][direction, gate],
+    }
+    cell['h' + name] = {'kernel': params['hidden_kernel'][direction, :, gate]}
+  cell['hn']['bias'] = params['hidden_bias'][direction]
+  return {'cell': cell}
+
+
+def test_bi_gru_equals_two_of_flax():
+  x = numbers(3, 9, 4)
+  ours = model._BiGru(5)
+  params = initialized(ours, x)['params']
+
+  def of_flax(params, x):
+    outputs = [
+      nn.RNN(nn.GRUCell(5), reverse=reverse, keep_order=True, name=None).apply(
+        {'params': flax_gru_params(params, direction)}, x
+      )
+      for direction, reverse in enumerate((False, True))
+    ]
+    return jnp.concatenate(outputs, axis=-1)
+
+  weights = numbers(3, 9, 10, seed=2)
+  results = []
+  for function in lambda p, x: ours.apply({'params': p}, x), of_flax:
+    loss = lambda p, x, f=function: jnp.sum(f(p, x) * weights)
+    gradients = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, x)
+    results.append((jax.jit(function)(params, x), gradients))
+  assert results[0][0].shape == (3, 9, 10)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *results
+  )
+
+
+def test_bi_gru_starts_orthogonal():
+  init = jax.jit(model._BiGru(6).init)
+  params = init(jax.random.key(0), numbers(1, 2, 4))['params']
+  for direction, gate in np.ndindex(2, 3):
+    kernel = params['hidden_kernel'][direction, :, gate]
+    np.testing.assert_allclose(kernel.T @ kernel, np.eye(6), atol=1e-5)
+    spread = params['input_kernel'][direction, :, gate]
+    assert np.abs(spread).max() <= np.sqrt(6 / (4 + 6))
+  assert (
+    len({float(x) for x in params['input_kernel'].ravel()}) == 2 * 4 * 3 * 6
+  )
+
+
+def test_attention_equals_numpy():
+  x = numbers(2, 6, 5)
+  layer = model._SelfAttention(3)
+  variables = initialized(layer, x)
+  maps = {
+    name: x.astype(np.float64) @ np.asarray(p['kernel']) + np.asarray(p['bias'])
+    for name, p in variables['params'].items()
+  }
+  expected = np.zeros((2, 6, 5))
+  for example in range(2):
+    for frame in range(6):
+      scores = maps['key'][example] @ maps['query'][example, frame]
+      weights = np.exp(scores / np.sqrt(3))
+      weights /= weights.sum()
+      expected[example, frame] = weights @ maps['value'][example]
+  np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
+
+
+def test_names_in_a_config_lead_to_networks():
+  assert model.MODELS['seld_crnn'] is model.SeldCrnn

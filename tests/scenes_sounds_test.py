@@ -1,0 +1,185 @@
+"""Dry sounds: the procedural bank, clips, folders and manifests."""
+
+import itertools
+
+import numpy as np
+import pytest
+import soundfile
+from scipy import signal
+
+from seld_jax import labels
+from seld_jax.errors import InputError
+from seld_jax.scenes import bank, events, sounds, synthesize
+
+RATE = 24000
+
+
+def write_clip(path, samples, *, rate=RATE):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  soundfile.write(path, samples, rate)
+
+
+@pytest.mark.parametrize('name', labels.TAU2020_CLASSES)
+def test_bank_is_seeded_varied_and_of_sensible_length(name):
+  made = [
+    bank.make_sound(np.random.default_rng(seed), name) for seed in range(8)
+  ]
+  again = bank.make_sound(np.random.default_rng(3), name)
+  np.testing.assert_array_equal(again, made[3])
+  assert len({sound.tobytes() for sound in made}) == 8
+  for sound in made:
+    assert sound.dtype == np.float32
+    assert 0.3 * RATE < sound.size <= bank.MAX_SECONDS * RATE
+    assert np.abs(sound).max() == pytest.approx(1.0)
+    assert abs(sound.mean()) < 0.05
+  assert len({sound.size for sound in made}) > 4
+
+
+def test_bank_has_the_published_classes_which_differ():
+  """A nearest-neighbour classifier of spectra tells unseen sounds apart."""
+  assert set(bank.GENERATORS) == set(labels.TAU2020_CLASSES)
+  table, truth = [], []
+  for index, name in enumerate(bank.GENERATORS):
+    for seed in range(20):
+      sound = bank.make_sound(np.random.default_rng((seed, index)), name)
+      power = np.abs(signal.stft(sound / sound.std(), RATE, nperseg=960)[2])
+      edges = np.unique(np.geomspace(2, 480, 25).astype(int))
+      bands = np.add.reduceat(power**2, edges[:-1], axis=0)
+      level = 10 * np.log10(bands + 1e-7)
+      change = np.abs(np.diff(level, axis=-1)).mean(-1)
+      table.append(np.concatenate([level.mean(-1), level.std(-1), change]))
+      truth.append(index)
+  table, truth = np.array(table), np.array(truth)
+  table = (table - table.mean(0)) / table.std(0)
+  train = np.arange(len(truth)) % 20 < 14
+  distance = np.linalg.norm(table[~train, None] - table[train], axis=-1)
+  guess = truth[train][distance.argmin(axis=1)]
+  assert np.mean(guess == truth[~train]) > 0.7
+
+
+def test_activity_follows_energy_and_closes_short_gaps():
+  sound = np.zeros(3 * RATE)
+  noise = np.random.default_rng(0).standard_normal(3 * RATE)
+  for start, stop in ((0.5, 1.0), (1.2, 1.5), (2.2, 2.6)):
+    part = slice(int(start * RATE), int(stop * RATE))
+    sound[part] = noise[part]
+  sound += 1e-4 * noise
+  np.testing.assert_allclose(
+    sounds.active_intervals(sound), [[0.5, 1.5], [2.2, 2.6]], atol=0.011
+  )
+
+
+def test_clips_are_resampled_mixed_down_and_trimmed(tmp_path):
+  time = np.arange(2 * 44100) / 44100
+  tone = 0.5 * np.sin(2 * np.pi * 1000 * time) * ((time > 0.5) & (time < 1.5))
+  write_clip(tmp_path / 'a.wav', np.stack([tone, tone], -1), rate=44100)
+  clip = sounds.read_clip(str(tmp_path / 'a.wav'))
+  assert clip.size == pytest.approx(RATE, abs=0.03 * RATE)
+  spectrum = np.abs(np.fft.rfft(clip))
+  assert spectrum.argmax() * RATE / clip.size == pytest.approx(1000, abs=2)
+
+
+def test_variation_of_nothing_leaves_the_clip_alone(tmp_path):
+  noise = np.random.default_rng(0).standard_normal(RATE) * 0.1
+  write_clip(tmp_path / 'dog' / 'a.wav', noise)
+  source = events.open_source(tmp_path)
+  fold = source.folds[0]
+  none = sounds.Variation(0.0, 0.0, 0.0)
+
+  def draw(seed, variation):
+    rng = np.random.default_rng(seed)
+    return sounds.draw(rng, source, fold, 'barking_dog', variation=variation)
+
+  plain, other = draw(0, none), draw(1, none)
+  np.testing.assert_array_equal(plain.samples, other.samples)
+  np.testing.assert_allclose(
+    plain.samples / plain.samples.std(), noise / noise.std(), atol=2e-3
+  )
+  varied, other = draw(0, sounds.Variation()), draw(1, sounds.Variation())
+  assert varied.samples.tobytes() != other.samples.tobytes()
+
+
+def test_long_clips_are_cut_and_short_ones_are_not_looped(tmp_path):
+  noise = np.random.default_rng(0).standard_normal(30 * RATE) * 0.1
+  write_clip(tmp_path / 'fire' / 'long.wav', noise)
+  write_clip(tmp_path / 'dog' / 'short.wav', noise[: RATE // 2])
+  source = events.open_source(tmp_path)
+  lengths = {'burning_fire': [], 'barking_dog': []}
+  for (fold, name), seed in itertools.product(source.clips, range(6)):
+    rng = np.random.default_rng(seed)
+    sound = sounds.draw(rng, source, fold, name, variation=sounds.Variation())
+    lengths[name].append(sound.samples.size / RATE)
+  assert min(lengths['burning_fire']) > 2.5
+  assert max(lengths['burning_fire']) <= sounds.MAX_SECONDS
+  assert max(lengths['barking_dog']) < 0.55
+
+
+@pytest.mark.parametrize(
+  ('content', 'words'),
+  [
+    (b'no sound at all', 'cannot be read'),
+    (None, 'silence'),
+  ],
+)
+def test_bad_clip_is_named_and_leaves_no_recording(tmp_path, content, words):
+  path = tmp_path / 'events' / 'dog' / 'bad.wav'
+  write_clip(path, np.zeros(RATE))
+  if content is not None:
+    path.write_bytes(content)
+  with pytest.raises(InputError, match=f'bad.wav .*{words}'):
+    synthesize(
+      tmp_path / 'out',
+      events=tmp_path / 'events',
+      recordings=1,
+      seconds=3,
+      num_workers=0,
+    )
+  assert not list((tmp_path / 'out').rglob('fold*'))
+
+
+def test_folder_understands_both_spellings_and_spreads_over_folds(
+  tmp_path, caplog
+):
+  noise = np.random.default_rng(0).standard_normal(2400) * 0.1
+  for k in range(12):
+    write_clip(tmp_path / 'femaleScream' / f'a{k}.wav', noise)
+    write_clip(tmp_path / 'knocking_on_door' / f'b{k}.flac', noise)
+  source = events.open_source(tmp_path)
+  assert source.folds == (1, 2, 3, 4, 5, 6)
+  for fold in source.folds:
+    assert source.classes(fold) == ('female_scream', 'knocking_on_door')
+    assert len(source.clips[fold, 'female_scream']) == 2
+  assert len(caplog.records) == 1
+  assert 'piano' in caplog.text
+  assert events.open_source(tmp_path) == source
+
+
+def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
+  noise = np.random.default_rng(0).standard_normal(2400) * 0.1
+  for name in ('a.wav', 'b.wav', 'c.wav'):
+    write_clip(tmp_path / name, noise)
+  manifest = tmp_path / 'manifest.csv'
+  rows = 'a.wav,piano,1,x\nb.wav,baby,7,y\n'
+  manifest.write_text('file,class,fold,group\n' + rows)
+  source = events.open_source(tmp_path)
+  assert source.folds == (1, 7)
+  assert source.classes(7) == ('crying_baby',)
+  manifest.write_text('file,class,fold,group\n' + rows + 'c.wav,piano,2,x\n')
+  with pytest.raises(InputError, match='line 4: group x .* folds 1 and 2'):
+    events.open_source(manifest)
+
+
+@pytest.mark.parametrize(
+  ('row', 'words'),
+  [
+    ('a.wav,trumpet,1', "line 2: the class .* got 'trumpet'"),
+    ('a.wav,piano,9', "line 2: the fold must be 1 to 8, got '9'"),
+    ('z.wav,piano,1', 'line 2: .*z.wav does not exist'),
+    ('', 'no rows'),
+  ],
+)
+def test_bad_manifests_are_refused(tmp_path, row, words):
+  write_clip(tmp_path / 'a.wav', np.ones(2400) * 0.1)
+  (tmp_path / 'manifest.csv').write_text('file,class,fold\n' + row)
+  with pytest.raises(InputError, match=words):
+    events.open_source(tmp_path)

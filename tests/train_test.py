@@ -1,0 +1,210 @@
+"""A run as a whole: it resumes exactly, refuses clearly, and learns."""
+
+import json
+import signal
+
+import jax
+import numpy as np
+import pytest
+from conftest import make_tiny
+
+from seld_jax import checkpoint, metric_writer, train, train_step
+from seld_jax import config as config_lib
+from seld_jax.errors import InputError
+
+
+def silent(_):
+  """Drops what a run says."""
+
+
+def final_state(config, workdir):
+  state = train.create_state(config)
+  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+    restored = checkpoint.restore_latest(manager, state)
+  assert restored is not None
+  return jax.device_get(restored[1])
+
+
+def assert_same_run(config, one, other):
+  """Parameters, optimiser, statistics and metrics are equal to the bit."""
+  name = metric_writer.METRICS
+  assert (one / name).read_bytes() == (other / name).read_bytes()
+  states = final_state(config, one), final_state(config, other)
+  jax.tree.map(np.testing.assert_array_equal, *states)
+
+
+def test_a_run_leaves_what_the_readme_says(tiny_config, tmp_path):
+  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  assert json.loads((tmp_path / 'scores.json').read_text()) == scores
+  assert (
+    config_lib.from_dict(json.loads((tmp_path / 'config.json').read_text()))
+    == tiny_config
+  )
+  records = metric_writer.read(tmp_path / 'metrics.jsonl')
+  assert [r['step'] for r in records if r['split'] == 'train'] == [1, 2, 3, 4]
+  validations = [r for r in records if r['split'] == 'validation']
+  assert [r['step'] for r in validations] == [2, 4]
+  best = min(validations, key=lambda record: record['seld_score'])
+  assert scores['selected_step'] == best['step']
+  by_name = {result['name']: result for result in scores['results']}
+  assert by_name['validation']['scores']['seld_score'] == best['seld_score'], (
+    'the restored snapshot scores as it did when it was saved'
+  )
+  assert len(list((tmp_path / 'predictions' / 'test').glob('*.csv'))) == 2
+
+
+def test_a_complete_run_is_left_alone(tiny_config, tmp_path):
+  first = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  said = []
+  again = train.train_and_evaluate(tiny_config, tmp_path, say=said.append)
+  assert again == first
+  assert 'complete' in said[-1]
+
+
+@pytest.mark.parametrize('stop_at', [1, 2, 3])
+def test_a_stopped_run_resumes_to_the_same_bits(
+  stop_at, tiny_config, tmp_path, monkeypatch
+):
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+
+  make = train._make_run_step
+
+  def make_interrupted(*args):
+    run_step = make(*args)
+
+    def interrupted(state, *rest):
+      state = run_step(state, *rest)
+      if int(state.step) == stop_at:
+        signal.raise_signal(signal.SIGTERM)
+      return state
+
+    return interrupted
+
+  monkeypatch.setattr(train, '_make_run_step', make_interrupted)
+  with pytest.raises(SystemExit) as stop:
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  assert stop.value.code == 128 + signal.SIGTERM
+  monkeypatch.setattr(train, '_make_run_step', make)
+  said = []
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=said.append)
+  assert any(f'resuming after step {stop_at}' in line for line in said)
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
+
+
+def test_a_run_that_was_killed_resumes_to_the_same_bits(
+  tiny_config, tmp_path, monkeypatch
+):
+  """Nothing is saved at a kill: what was written since is written again."""
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  save = checkpoint.save
+
+  def dies(manager, step, state, **keywords):
+    if step == 4:
+      manager.wait_until_finished()
+      raise KeyboardInterrupt
+    save(manager, step, state, **keywords)
+
+  monkeypatch.setattr(checkpoint, 'save', dies)
+  with pytest.raises(KeyboardInterrupt):
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  monkeypatch.setattr(checkpoint, 'save', save)
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
+
+
+def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path):
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'torn', say=silent)
+  (tmp_path / 'torn' / 'scores.json').unlink()
+  state_files = [
+    path
+    for path in (tmp_path / 'torn/checkpoints/4').rglob('*')
+    if path.is_file() and 'metric' not in str(path)
+  ]
+  for path in state_files:
+    path.write_bytes(path.read_bytes()[:7])
+  said = []
+  train.train_and_evaluate(tiny_config, tmp_path / 'torn', say=said.append)
+  assert any('step 4 cannot be read' in line for line in said)
+  assert any('resuming after step 2' in line for line in said)
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'torn')
+
+
+def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
+  tiny_config.train.num_steps = 2
+  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  tiny_config.model.gru_features = 5
+  with pytest.raises(InputError, match=r'model\.gru_features = 4, not 5'):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+
+
+def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
+  tiny_config.train.learning_rate = 1e30
+  tiny_config.train.schedule = 'paper'
+  tiny_config.train.warmup_epochs = 0
+  tiny_config.train.num_steps = 40
+  tiny_config.train.evaluate_every = 10
+  with pytest.raises(FloatingPointError, match=r'step \d+ is not a finite'):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  assert not (tmp_path / 'scores.json').exists()
+
+
+def test_missing_dataset_says_what_to_do(tiny_config, tmp_path):
+  tiny_config.data.root = str(tmp_path / 'nowhere')
+  with pytest.raises(InputError) as error:
+    train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+  for word in 'metadata_dev', 'seld_jax.synthesize', '--config.data.root':
+    assert word in str(error.value)
+
+
+def test_without_validation_the_last_snapshot_is_tested(tiny_config, tmp_path):
+  tiny_config.data.validation_folds = ()
+  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  assert scores['selected_step'] == 4
+  assert scores['selection'] == 'last snapshot'
+  assert [result['name'] for result in scores['results']] == ['test']
+
+
+def test_the_paper_schedule_is_the_papers():
+  config = config_lib.default()
+  rate = train_step.make_schedule(config, steps_per_epoch=6)
+  at_epoch = lambda epoch: float(rate(6 * epoch))
+  np.testing.assert_allclose(at_epoch(0), 2e-5, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(10), 2e-5, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(11), 2e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(199), 2e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(200), 1.6e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(600), 1.28e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(9999), 1.024e-4, rtol=1e-6)
+  assert train_step.total_steps(config, steps_per_epoch=6) == 60000
+
+
+@pytest.mark.parametrize('sed', ['mse', 'cross_entropy'])
+@pytest.mark.parametrize('doa', ['masked_mse', 'mse'])
+def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
+  """Two hundred steps on the same two crops bring the loss far down."""
+  config = make_tiny(config_lib.default(), tiny_root)
+  config.loss.sed, config.loss.doa = sed, doa
+  config.train.schedule = 'paper'
+  config.train.warmup_epochs = 0
+  config.train.learning_rate = 1e-2
+  config.model.gru_features = 16
+  config.model.conv_dropout = 0.0
+  config.model.head_dropout = 0.0
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  data = train.load_data(config, say=silent)
+  fold = data.train
+  batch = {
+    'features': np.stack([fold.features[:50], fold.features[200:250]]),
+    'activity': np.stack([fold.activity[:10], fold.activity[40:50]]),
+    'doa': np.stack([fold.doa[:10], fold.doa[40:50]]),
+  }
+  batch['activity'][:, 5:, 3] = 1
+  batch['doa'][:, 5:, 3] = [0, 0.6, 0.8]
+  step = jax.jit(train.make_train_step(config))
+  state = train.create_state(config, data.statistics)
+  losses = []
+  for _ in range(200):
+    state = step(state.replace(metrics=train_step.zero_metrics()), batch)
+    losses.append(float(state.metrics['loss']))
+  assert np.mean(losses[-5:]) < 0.1 * losses[0]
