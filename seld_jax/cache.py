@@ -127,9 +127,9 @@ def extract(
   Raises:
     InputError: A recording cannot be read or the cache cannot be written.
   """
-  folder = pathlib.Path(folder) / options['format']
+  target = pathlib.Path(folder) / options['format']
   paths = {
-    entry.name: folder / f'{entry.name}.{_stamp(entry, options)}.npy'
+    entry.name: target / f'{entry.name}.{_stamp(entry, options)}.npy'
     for entry in recordings
   }
   missing = [entry for entry in recordings if not is_intact(paths[entry.name])]
@@ -143,7 +143,7 @@ def extract(
     path = paths[entry.name]
     with files.atomic(path) as temporary:
       np.save(temporary, array)
-    for old in folder.glob(f'{entry.name}.*.npy'):
+    for old in target.glob(f'{entry.name}.*.npy'):
       if old != path:
         old.unlink(missing_ok=True)
 

@@ -125,6 +125,46 @@ def default() -> Config:
   return config.lock()
 
 
+def narrow(config: Config) -> Config:
+  """Makes a config small enough for two CPU cores, in place.
+
+  Half the bands and frames of 50 ms instead of 20, a third of the filters,
+  crops of 6 s instead of 12, and the rates that go with minutes of training
+  instead of days: about 30 times less work for a second of audio.
+
+  Args:
+    config: The configuration; its data, losses and seed are left alone.
+
+  Returns:
+    The same object.
+  """
+  config.features.n_fft = 2048
+  config.features.win_length = 2048
+  config.features.hop_length = 1200
+  config.features.n_mels = 32
+  config.model.filters = (24, 24, 48, 48, 96, 96)
+  config.model.pools = ((2, 2), (1, 2), (1, 2), (1, 1), (1, 2), (1, 1))
+  config.model.gru_features = 96
+  config.model.head_features = (192, 192)
+  config.model.conv_dropout = 0.05
+  config.model.gru_dropout = 0.05
+  config.model.head_dropout = 0.05
+  config.model.bn_momentum = 0.97
+  config.augment.rotate = config.features.format == 'foa'
+  config.augment.num_time_masks = 0
+  config.augment.num_band_masks = 0
+  config.train.batch_size = 32
+  config.train.crop_frames = 120
+  config.train.learning_rate = 2e-3
+  config.train.schedule = 'cosine'
+  config.train.warmup_epochs = 10
+  config.train.log_every = 50
+  config.train.evaluate_every = 250
+  config.eval.window = 120
+  config.eval.test_windows = (120, 40)
+  return config
+
+
 def label_pool(config: Config) -> int:
   """Feature frames in one label frame: the product of the time pooling."""
   product = 1

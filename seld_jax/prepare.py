@@ -38,8 +38,11 @@ def load_data(
   """
   options = config_lib.feature_options(config)
   root = pathlib.Path(config.data.root)
-  is_rendered = (root / 'synthesis.json').exists()
-  if config.data.synthesize and (is_rendered or not root.exists()):
+  # A set that was begun is rendered to its end; a folder that came from
+  # elsewhere is used as it is.
+  was_begun = (root / 'synthesis.json').exists()
+  is_wanted = config.data.synthesize and (was_begun or not root.exists())
+  if is_wanted and not scenes.is_complete(root):
     scenes.synthesize(
       root,
       events=config.data.synthesize_events or None,

@@ -216,8 +216,9 @@ def _train(
           },
         )
       if signals.received is not None and step < num_steps:
-        write_pending()
-        checkpoint.save(manager, step, state)
+        if manager.latest_step() != step:
+          write_pending()
+          checkpoint.save(manager, step, state)
         manager.wait_until_finished()
         say(
           f'{signal.Signals(signals.received).name}: saved step {step}; the '

@@ -215,7 +215,7 @@ def make_train_step(
     values = {
       'loss': loss,
       **terms,
-      'gradient_norm': optax.global_norm(gradients),
+      'gradient_norm': optax.tree.norm(gradients),
     }
     return state.replace(
       step=state.step + 1,

@@ -1,5 +1,7 @@
 """Masks counted cell by cell; symmetries against sound that was turned."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,10 @@ from hypothesis import strategies as st
 from seld_jax import augment, features, geometry
 
 SHAPE = (40, 24, 7)
+# Compiled quickly rather than well.
+jit = functools.partial(
+  jax.jit, compiler_options={'xla_backend_optimization_level': '0'}
+)
 
 
 def example(shape=SHAPE, seed=0):
@@ -52,10 +58,15 @@ def test_mask_bands_replaces_exactly_the_named_cells(data):
   np.testing.assert_array_equal(actual, expected)
 
 
+@functools.cache
+def masking(**options):
+  return jit(functools.partial(augment.spec_augment, **options))
+
+
 def masked_cells(key, *, shape=SHAPE, **options):
   """Which cells one draw replaced; they must hold their channel's mean."""
   before = example(shape)
-  after = np.asarray(augment.spec_augment(key, jnp.asarray(before), **options))
+  after = np.asarray(masking(**options)(key, jnp.asarray(before)))
   assert after.shape == before.shape
   masked = after != before
   mean = np.broadcast_to(before.mean(axis=(0, 1), dtype=np.float64), shape)
@@ -85,16 +96,14 @@ def many_draws(count=3000, size=16, width=5, share_channels=False):
   """Frames masked by one time mask in many draws: `[count, size, 3]`."""
   before = jnp.asarray(example((size, 2, 3)))
   keys = jax.random.split(jax.random.key(3), count)
-  after = jax.vmap(
-    lambda key: augment.spec_augment(
-      key,
-      before,
-      num_time_masks=1,
-      max_time_width=width,
-      num_band_masks=0,
-      share_channels=share_channels,
-    )
-  )(keys)
+  draw = functools.partial(
+    augment.spec_augment,
+    num_time_masks=1,
+    max_time_width=width,
+    num_band_masks=0,
+    share_channels=share_channels,
+  )
+  after = jit(jax.vmap(draw, (0, None)))(keys, before)
   masked = np.asarray(after != before)
   np.testing.assert_array_equal(masked[:, :, 0], masked[:, :, 1])
   return masked[:, :, 0]
@@ -140,7 +149,7 @@ def test_times_and_bands_are_drawn_independently():
   draw = lambda key: augment.spec_augment(
     key, before, num_time_masks=1, num_band_masks=1
   )
-  masked = np.asarray(jax.vmap(draw)(keys) != before)[..., 0]
+  masked = np.asarray(jit(jax.vmap(draw))(keys) != before)[..., 0]
   frames, bands = masked.all(axis=2).sum(axis=1), masked.all(axis=1).sum(axis=1)
   assert abs(np.corrcoef(frames, bands)[0, 1]) < 0.12
 
@@ -280,7 +289,7 @@ def test_random_turns_reach_all_symmetries_evenly():
   cells = jnp.asarray(example((2, 3, 7)))
   doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
   keys = jax.random.split(jax.random.key(0), 1600)
-  turned, turned_doa = jax.vmap(augment.rotate_foa, (0, None, None))(
+  turned, turned_doa = jit(jax.vmap(augment.rotate_foa, (0, None, None)))(
     keys, cells, doa
   )
   every, every_doa = jax.vmap(augment.apply_symmetry, (None, None, 0))(

@@ -20,7 +20,7 @@ RATE = 24000
 PAPER = {'n_fft': 1024, 'win_length': 960, 'hop_length': 480, 'n_mels': 64}
 SHORT = {'n_fft': 2048, 'win_length': 2048, 'hop_length': 1200, 'n_mels': 32}
 PAIRS = list(itertools.combinations(range(4), 2))
-OPTIONS = (*PAPER, 'top_db', 'offset', 'pad_mode', 'layout')
+OPTIONS = (*PAPER, 'top_db', 'pad_mode', 'layout')
 
 foa_features = jax.jit(features.foa_features, static_argnames=OPTIONS)
 mic_features = jax.jit(features.mic_features, static_argnames=OPTIONS)
@@ -204,7 +204,7 @@ def test_stft_of_any_length_equals_librosa(samples, pad_mode):
   np.testing.assert_allclose(actual, expected, atol=2e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
   samples=st.integers(1, 30000),
   hop_length=st.integers(1, 2000),
@@ -229,7 +229,7 @@ def test_frames_are_samples_over_hop_rounded_up(
   assert shape.shape == (math.ceil(samples / hop_length), 16, 7)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(
   win_length=st.integers(1, 64),
   extra=st.integers(0, 20),
@@ -399,7 +399,7 @@ def features_and_gradient(array):
     cells = FORMATS[array](audio, offset=offset)
     return jnp.sum(cells * jnp.cos(jnp.arange(cells.size)).reshape(cells.shape))
 
-  return FORMATS[array], jax.jit(jax.grad(total), static_argnames='offset')
+  return FORMATS[array], jax.jit(jax.grad(total))
 
 
 def assert_finite_and_bounded(array, audio, offset):
@@ -615,7 +615,7 @@ def test_intensity_vector_refuses_other_channels():
 def test_unknown_options_are_refused(options, message):
   for array in features.FORMATS.values():
     with pytest.raises(ValueError, match=message):
-      array(jnp.zeros((4, 480)), **options)
+      jax.eval_shape(functools.partial(array, **options), jnp.zeros((4, 480)))
 
 
 def test_no_samples_are_refused():

@@ -1,5 +1,5 @@
 """Synthetic sound scenes: dry sounds, rooms, arrays, rendering, writing."""
 
-from seld_jax.scenes.writer import synthesize
+from seld_jax.scenes.writer import is_complete, synthesize
 
-__all__ = ['synthesize']
+__all__ = ['is_complete', 'synthesize']

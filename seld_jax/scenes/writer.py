@@ -115,6 +115,30 @@ def synthesize(
   rows = description.read(out / 'scenes.csv')
   todo = [r for r in plan if not _complete(out, r, formats, rows)]
   _remove_fragments(out, todo, formats)
+  make = functools.partial(
+    write_recording,
+    out=out,
+    source=source,
+    formats=tuple(formats),
+    seed=seed,
+    seconds=seconds,
+    style=style,
+  )
+  if todo:
+    last_save = time.monotonic()
+    try:
+      with progress.bar(
+        'scenes', len(plan), unit='recordings', initial=len(plan) - len(todo)
+      ) as advance:
+        for name, new_rows in pool.run(make, todo, num_workers=num_workers):
+          rows[name] = new_rows
+          advance()
+          if time.monotonic() - last_save > _SAVE_INTERVAL:
+            description.write(out / 'scenes.csv', plan, rows)
+            last_save = time.monotonic()
+    finally:
+      description.write(out / 'scenes.csv', plan, rows)
+  # Last, as its presence says that the set is complete.
   files.write_text(
     out / 'README.md',
     _README.format(
@@ -125,30 +149,12 @@ def synthesize(
       classes=', '.join(labels.TAU2020_CLASSES),
     ),
   )
-  make = functools.partial(
-    write_recording,
-    out=out,
-    source=source,
-    formats=tuple(formats),
-    seed=seed,
-    seconds=seconds,
-    style=style,
-  )
-  if not todo:
-    return
-  last_save = time.monotonic()
-  try:
-    with progress.bar(
-      'scenes', len(plan), unit='recordings', initial=len(plan) - len(todo)
-    ) as advance:
-      for name, new_rows in pool.run(make, todo, num_workers=num_workers):
-        rows[name] = new_rows
-        advance()
-        if time.monotonic() - last_save > _SAVE_INTERVAL:
-          description.write(out / 'scenes.csv', plan, rows)
-          last_save = time.monotonic()
-  finally:
-    description.write(out / 'scenes.csv', plan, rows)
+
+
+def is_complete(out: str | os.PathLike[str]) -> bool:
+  """Whether a folder holds a set of scenes that was rendered to its end."""
+  out = pathlib.Path(out)
+  return all((out / name).is_file() for name in ('synthesis.json', 'README.md'))
 
 
 def write_recording(

@@ -1,0 +1,138 @@
+"""Data flows one way: a module imports only what stands above it in a list."""
+
+import ast
+import pathlib
+
+import pytest
+
+import seld_jax
+
+# From the bottom up. A line may import from the lines before it; the modules of
+# a package are free among themselves, and those of one line may not see each
+# other. Who adds a module finds its place here first.
+ORDER = """
+  errors
+  files progress commands compilation signals page
+  geometry
+  features augment losses metrics
+  audio
+  labels
+  scenes
+  cache
+  dataset
+  sharding
+  model
+  inference
+  evaluate
+  config
+  checkpoint
+  predictor
+  metric_writer
+  prepare
+  train_step
+  scoring
+  train
+  runs
+  figures
+  report
+  main predict synthesize export listen validate reproduce tau2020
+"""
+LEVELS = {
+  name: level
+  for level, line in enumerate(ORDER.split('\n'))
+  for name in line.split()
+}
+PURE = ('geometry', 'features', 'augment', 'losses', 'metrics')
+NUMPY_ONLY = ('geometry', 'metrics', 'labels')
+ROOT = pathlib.Path(seld_jax.__file__).parent
+
+
+def module_of(path):
+  """The first name below seld_jax: a module, or the package it is part of."""
+  return path.relative_to(ROOT).parts[0].removesuffix('.py')
+
+
+def imports(source):
+  """All that is imported anywhere in a file: full names, functions included."""
+  found = set()
+  for node in ast.walk(ast.parse(source)):
+    if isinstance(node, ast.Import):
+      found |= {alias.name for alias in node.names}
+    elif isinstance(node, ast.ImportFrom):
+      assert node.level == 0, 'imports are absolute'
+      found |= {f'{node.module}.{alias.name}' for alias in node.names}
+  return found
+
+
+def edges(source):
+  """The modules of seld_jax that a file imports."""
+  parts = (name.split('.') for name in imports(source))
+  return {name[1] for name in parts if name[0] == 'seld_jax' and len(name) > 1}
+
+
+def sources():
+  paths = sorted(ROOT.rglob('*.py'))
+  assert len(paths) > 10
+  return [path for path in paths if path != ROOT / '__init__.py']
+
+
+def upward(name, source):
+  """What this module imports but must not."""
+  return [
+    other
+    for other in sorted(edges(source))
+    if other != name and LEVELS.get(other, len(ORDER)) >= LEVELS[name]
+  ]
+
+
+@pytest.mark.parametrize('path', sources(), ids=lambda p: str(p.name))
+def test_imports_point_down(path):
+  name = module_of(path)
+  assert name in LEVELS, f'{name} needs a place in the list of layers'
+  wrong = upward(name, path.read_text(encoding='utf-8'))
+  assert not wrong, f'{path} imports {wrong}, which stand above it or beside it'
+
+
+def test_upward_imports_are_seen():
+  assert upward('losses', 'from seld_jax import train') == ['train']
+  assert upward('losses', 'import seld_jax.metrics as m') == ['metrics']
+  assert upward('losses', 'def f():\n  from seld_jax.model import X') == [
+    'model'
+  ]
+  assert upward('losses', 'from seld_jax import unheard_of') == ['unheard_of']
+  assert not upward('metrics', 'import jax\nfrom seld_jax.geometry import x')
+
+
+@pytest.mark.parametrize('name', PURE)
+def test_pure_modules_know_no_network_and_no_config(name):
+  source = (ROOT / f'{name}.py').read_text(encoding='utf-8')
+  roots = {imported.split('.')[0] for imported in imports(source)}
+  assert not roots & {'flax', 'ml_collections', 'orbax', 'absl', 'soundfile'}
+  names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+  assert not names & {'open', 'print'}
+  allowed = {'geometry', 'errors'} if name == 'metrics' else set()
+  assert edges(source) <= allowed
+
+
+@pytest.mark.parametrize('name', NUMPY_ONLY)
+def test_modules_for_everyone_import_numpy_and_scipy_alone(name):
+  source = (ROOT / f'{name}.py').read_text(encoding='utf-8')
+  roots = {imported.split('.')[0] for imported in imports(source)}
+  assert not roots & {'jax', 'flax', 'optax', 'orbax', 'ml_collections'}
+
+
+def test_only_one_module_imports_orbax():
+  users = {
+    module_of(path)
+    for path in sources()
+    if any(n.split('.')[0] == 'orbax' for n in imports(path.read_text()))
+  }
+  assert users <= {'checkpoint'}
+
+
+def test_the_package_itself_loads_nothing():
+  tree = ast.parse((ROOT / '__init__.py').read_text(encoding='utf-8'))
+  top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+  names = imports(ast.unparse(ast.Module(top, [])))
+  roots = {name.split('.')[0] for name in names}
+  assert roots <= {'importlib', 'typing', '__future__'}
