@@ -1,1 +1,38 @@
-"""Sound event localization and detection in JAX and Flax."""
+"""Sound event localization and detection in JAX and Flax.
+
+`import seld_jax` imports nothing else: `seld_jax.metrics`, say, is imported
+when it is first used, so that scores can be had without JAX.
+"""
+
+import importlib
+from types import ModuleType
+
+__version__ = '0.1.0'
+
+_MODULES = (
+  'audio',
+  'augment',
+  'config',
+  'dataset',
+  'evaluate',
+  'features',
+  'geometry',
+  'inference',
+  'labels',
+  'losses',
+  'metrics',
+  'model',
+  'report',
+  'scenes',
+  'train',
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+  if name in _MODULES:
+    return importlib.import_module(f'seld_jax.{name}')
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+  return sorted([*globals(), *_MODULES])

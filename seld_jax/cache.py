@@ -22,6 +22,9 @@ _VERSION = 1
 
 _FOLD = re.compile(r'fold(\d+)_')
 
+# What follows the name of a recording in the name of its features.
+_STAMPED = re.compile(r'\.[0-9a-f]{16}\.npy$')
+
 LAYOUT = (
   '{format}_dev/fold1_room1_mix001_ov1.wav, ... and '
   'metadata_dev/fold1_room1_mix001_ov1.csv, ...'
@@ -76,11 +79,14 @@ def find_recordings(
       f'{audio_folder} is missing: a dataset has {LAYOUT.format(format=format)}'
     )
   paths = sorted(
-    path
-    for path in audio_folder.iterdir()
-    if path.suffix.lower() in ('.wav', '.flac') and path.name[0] != '.'
+    (
+      path
+      for path in audio_folder.iterdir()
+      if path.suffix.lower() in ('.wav', '.flac') and path.name[0] != '.'
+    ),
+    key=lambda path: (path.stem, path.suffix),
   )
-  recordings = []
+  recordings: list[Recording] = []
   for path in paths:
     match = _FOLD.match(path.name)
     fold = int(match.group(1)) if match else None
@@ -91,6 +97,11 @@ def find_recordings(
       if split == 'dev':
         raise InputError(f'{path} has no labels: {csv} is missing.')
       csv = None
+    if recordings and recordings[-1].name == path.stem:
+      raise InputError(
+        f'{recordings[-1].audio} and {path} have the same name, which must '
+        'tell recordings apart.'
+      )
     recordings.append(Recording(path.stem, path, csv, fold))
   empty = sorted(set(folds or ()) - {entry.fold for entry in recordings})
   if empty:
@@ -143,8 +154,8 @@ def extract(
     path = paths[entry.name]
     with files.atomic(path) as temporary:
       np.save(temporary, array)
-    for old in target.glob(f'{entry.name}.*.npy'):
-      if old != path:
+    for old in target.iterdir():
+      if old != path and _STAMPED.sub('', old.name) == entry.name:
         old.unlink(missing_ok=True)
 
   # Reading and writing overlap with computing, which XLA spreads by itself.

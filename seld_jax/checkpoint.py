@@ -77,8 +77,8 @@ def restore_latest(
 ) -> tuple[int, Any] | None:
   """Restores the latest checkpoint that can be read.
 
-  A torn one is deleted, so that its step can be saved again, and the one before
-  it is taken.
+  Where that is not the latest, the torn ones after it are deleted, so that
+  their steps can be saved again; where none can be read, all are left alone.
 
   Args:
     manager: From `open_manager`.
@@ -93,16 +93,21 @@ def restore_latest(
   """
   steps = sorted(manager.all_steps(), reverse=True)
   problem = None
+  torn = []
   for step in steps:
     try:
-      return step, _restore(manager, step, template)
+      state = _restore(manager, step, template)
     except Exception as error:  # Orbax raises many kinds for a torn folder
       say(
         f'The checkpoint of step {step} cannot be read '
         f'({type(error).__name__}); falling back to the one before.'
       )
       problem = error
-      manager.delete(step)
+      torn.append(step)
+      continue
+    for later in torn:
+      manager.delete(later)
+    return step, state
   if steps:
     raise InputError(
       f'None of the checkpoints {steps} in {manager.directory} can be read.'

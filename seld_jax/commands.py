@@ -1,6 +1,9 @@
 """What all commands share: parsing flags, help, errors in one sentence."""
 
+import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from absl import flags
@@ -15,6 +18,7 @@ def run(
   *,
   required: Sequence[str] = (),
   more_help: Callable[[], str] | None = None,
+  check: Callable[[list[str]], None] | None = None,
 ) -> None:
   """Parses the flags, calls `main` and exits.
 
@@ -26,19 +30,18 @@ def run(
     main: Called with the arguments that are no flags.
     required: Names of flags that must be given.
     more_help: Text that `--help` shows below the flags.
+    check: Called with the words of the command line before they are parsed,
+      for what it can refuse more clearly than the parser does.
   """
-  # absl reads the module that runs from here when it prints help.
-  import __main__
-
-  if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
-    print((__main__.__doc__ or '').strip())
-    print(_flag_help(required))
-    if more_help is not None:
-      print(more_help())
-    sys.exit(0)
   try:
+    if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
+      _print_help(required, more_help)
+      sys.exit(0)
+    if check is not None:
+      check(sys.argv[1:])
     arguments = _parse(required)
     main(arguments[1:])
+    sys.stdout.flush()
   except InputError as error:
     sys.stdout.flush()
     print(f'error: {error}', file=sys.stderr)
@@ -46,6 +49,11 @@ def run(
   except KeyboardInterrupt:
     print('stopped', file=sys.stderr)
     sys.exit(130)
+  except BrokenPipeError:
+    # Whoever read our output, as `head` does, has seen enough. Python would
+    # complain again when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 def refuse_arguments(arguments: Sequence[str]) -> None:
@@ -66,23 +74,67 @@ def _parse(required: Sequence[str]) -> list[str]:
     # Besides flags.Error, a config file given on the command line can raise
     # anything, and ml_collections raises KeyError, AttributeError, TypeError
     # and OSError for unknown fields, wrong types and missing files.
-    raise InputError(_one_line(error)) from error
+    raise InputError(explain(error)) from error
   for name in required:
     if FLAGS[name].value in (None, ''):
       raise InputError(f'--{name} is missing; --help lists all flags.')
   return arguments
 
 
-def _one_line(error: Exception) -> str:
-  """The message of a parsing error, as one line."""
+def explain(error: BaseException) -> str:
+  """What went wrong when flags were read, in one line.
+
+  Args:
+    error: From the parser, or from a file that a flag names and that Python
+      runs: of such a file the line is named.
+
+  Returns:
+    The line.
+  """
+  arguments = [word.rpartition('=')[2] for word in sys.argv[1:]]
+  named = {os.path.abspath(path): path for path in arguments if path}
+  cause: BaseException | None = error
+  while cause is not None:
+    places = [
+      (frame.filename, frame.lineno)
+      for frame in traceback.extract_tb(cause.__traceback__)
+    ]
+    reason = _one_line(cause)
+    if isinstance(cause, SyntaxError):
+      places.append((cause.filename or '', cause.lineno))
+      reason = cause.msg
+    for path, line in reversed(places):
+      if path in named:
+        kind = type(cause).__name__
+        return f'{named[path]}, line {line}: {kind}: {reason}'
+    cause = cause.__cause__ or cause.__context__
+  return _one_line(error)
+
+
+def _one_line(error: BaseException) -> str:
+  """The message of an error on one line, without a listing of fields."""
+  # A KeyError shows its message in quotes, however deep it is wrapped.
+  while len(error.args) == 1 and isinstance(error.args[0], BaseException):
+    error = error.args[0]
   if isinstance(error, KeyError) and error.args:
     text = str(error.args[0])
   else:
     text = str(error)
-  text = ' '.join(text.split())
-  if not isinstance(error, flags.Error | KeyError | AttributeError):
-    text = f'{type(error).__name__} while reading the flags: {text}'
-  return text
+  text = re.sub(r' Other fields present: ".*"$', '', text, flags=re.MULTILINE)
+  return ' '.join(text.split())
+
+
+def _print_help(
+  required: Sequence[str], more_help: Callable[[], str] | None
+) -> None:
+  # absl reads the module that runs from here when it prints help.
+  import __main__
+
+  print((__main__.__doc__ or '').strip())
+  print(_flag_help(required))
+  if more_help is not None:
+    print(more_help())
+  sys.stdout.flush()
 
 
 def _flag_help(required: Sequence[str]) -> str:
@@ -91,10 +143,13 @@ def _flag_help(required: Sequence[str]) -> str:
   for flag in sorted(
     FLAGS.get_flags_for_module(sys.argv[0]), key=lambda flag: flag.name
   ):
+    about = flag.help
     if isinstance(flag, flags.BooleanFlag):
       head = f'--[no]{flag.name}'
     elif isinstance(flag, flags.EnumFlag):
-      head = f'--{flag.name}={"|".join(flag.parser.enum_values)}'
+      choices = '|'.join(flag.parser.enum_values)
+      head = f'--{flag.name}={choices}'
+      about = about.removeprefix(f'<{choices}>: ')
     else:
       head = f'--{flag.name}=...'
     if flag.name in required:
@@ -102,6 +157,6 @@ def _flag_help(required: Sequence[str]) -> str:
     elif flag.default in (None, ''):
       note = ''
     else:
-      note = f' (default: {flag.default_as_str or flag.default})'
-    lines.append(f'  {head}{note}\n      {flag.help}')
+      note = f' (default: {flag.default})'
+    lines.append(f'  {head}{note}\n      {about}')
   return '\n'.join(lines)

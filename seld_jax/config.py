@@ -20,6 +20,14 @@ else:
 # Label frames a second, in all editions of DCASE.
 LABEL_RATE = 10
 
+# How error messages call the types of fields.
+_TYPE_NAMES = {
+  bool: 'True or False',
+  int: 'a whole number',
+  float: 'a number',
+  str: 'a text',
+}
+
 # Loss terms of each task by their name in a config.
 SED_TERMS = {'mse': 'sed_mse', 'cross_entropy': 'sed_cross_entropy'}
 DOA_TERMS = {'masked_mse': 'doa_masked_mse', 'mse': 'doa_mse'}
@@ -201,7 +209,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     A locked ConfigDict.
 
   Raises:
-    InputError: A field is not one of this version's.
+    InputError: A field is not one of this version's, or of another type.
   """
 
   def tuples(value):
@@ -211,17 +219,51 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
   config = default()
   for section, entry in values.items():
-    fields = entry if isinstance(entry, Mapping) else {section: entry}
-    target = config[section] if isinstance(entry, Mapping) else config
-    for field, value in fields.items():
-      if field not in target:
-        known = difflib.get_close_matches(field, list(target), n=1)
-        hint = f'; did you mean {known[0]!r}?' if known else '.'
-        raise InputError(
-          f'The configuration has an unknown field {section}.{field}{hint}'
-        )
-      target[field] = tuples(value)
+    is_section = isinstance(entry, Mapping)
+    for field, value in (entry if is_section else {section: entry}).items():
+      path = f'{section}.{field}' if is_section else section
+      refuse_unknown(path)
+      target = config[section] if is_section else config
+      try:
+        target[field] = tuples(value)
+      except TypeError as error:
+        raise InputError(f'{path} cannot be {value!r}: {error}.') from error
   return config
+
+
+def refuse_unknown(path: str) -> None:
+  """Refuses the name of a field that no configuration has.
+
+  Args:
+    path: A field by section and name, such as `train.batch_size`.
+
+  Raises:
+    InputError: There is no such field; the nearest one is named.
+  """
+  config = default()
+  sections = {
+    name
+    for name in config
+    if isinstance(config[name], ml_collections.ConfigDict)
+  }
+  fields = [name for name in config if name not in sections]
+  fields += [f'{name}.{field}' for name in sections for field in config[name]]
+  if path in sections or path in fields:
+    return
+  section, _, field = path.rpartition('.')
+  inside = {
+    name.rpartition('.')[2]: name
+    for name in fields
+    if name.rpartition('.')[0] == section
+  }
+  namesakes = sorted(n for n in fields if n.rpartition('.')[2] == field)
+  close = (
+    [inside[name] for name in difflib.get_close_matches(field, inside, n=1)]
+    or difflib.get_close_matches(path, namesakes, n=1, cutoff=0)
+    or difflib.get_close_matches(path, sorted(fields), n=1)
+  )
+  hint = f'; did you mean config.{close[0]}?' if close else '.'
+  raise InputError(f'There is no field config.{path}{hint}')
 
 
 def validate(
@@ -240,9 +282,9 @@ def validate(
   Raises:
     InputError: A field has no known value, or fields contradict each other.
   """
+  _check_types('', config, default())
   data, feats, model = config.data, config.features, config.model
   train, augment, loss = config.train, config.augment, config.loss
-  pool = label_pool(config)
   _one_of('features.format', feats.format, features_lib.FORMATS)
   _one_of('features.layout', feats.layout, ('aligned', 'published'))
   _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
@@ -252,6 +294,17 @@ def validate(
   _one_of('loss.doa', loss.doa, DOA_TERMS)
   _one_of('train.schedule', train.schedule, ('paper', 'cosine'))
   for name, value in {
+    **{f'model.filters[{i}]': n for i, n in enumerate(model.filters)},
+    **{
+      f'model.pools[{i}][{j}]': size
+      for i, pools in enumerate(model.pools)
+      for j, size in enumerate(pools)
+    },
+    'model.gru_features': model.gru_features,
+    'model.attention_features': model.attention_features,
+    **{
+      f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
+    },
     'features.sample_rate': feats.sample_rate,
     'features.hop_length': feats.hop_length,
     'features.win_length': feats.win_length,
@@ -265,6 +318,22 @@ def validate(
   }.items():
     if not value > 0:
       raise InputError(f'{name} must be positive, got {value}.')
+  for name, value in {
+    'seed': config.seed,
+    'data.synthesize': data.synthesize,
+    'data.synthesize_seed': data.synthesize_seed,
+    'loss.sed_weight': loss.sed_weight,
+    'loss.doa_weight': loss.doa_weight,
+    'augment.num_time_masks': augment.num_time_masks,
+    'augment.max_time_width': augment.max_time_width,
+    'augment.num_band_masks': augment.num_band_masks,
+    'augment.max_band_width': augment.max_band_width,
+    'train.num_epochs': train.num_epochs,
+    'train.num_steps': train.num_steps,
+    'train.clip_gradient': train.clip_gradient,
+  }.items():
+    if not value >= 0:
+      raise InputError(f'{name} must not be negative, got {value}.')
   for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
@@ -283,6 +352,7 @@ def validate(
     f'model.filters has {len(model.filters)} entries and model.pools '
     f'{len(model.pools)}; every convolution needs both.',
   )
+  pool = label_pool(config)
   _check(
     feats.hop_length * pool * LABEL_RATE == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
@@ -356,6 +426,37 @@ def validate(
     'augment.rotate works on features.format = foa in the aligned layout, got '
     f'{feats.format} and {feats.layout}.',
   )
+
+
+def _check_types(name: str, value: Any, example: Any) -> None:
+  """Refuses what is not of the type of the default.
+
+  A ConfigDict guards the types of its fields, but neither what is in a tuple
+  nor a section that is replaced as a whole.
+  """
+  if isinstance(example, ml_collections.ConfigDict):
+    for field in example:
+      path = f'{name}.{field}' if name else field
+      if field not in value:
+        raise InputError(f'The configuration lacks the field {path}.')
+      _check_types(path, value[field], example[field])
+  elif isinstance(example, tuple):
+    # Pairs in a tuple; a tuple of any length elsewhere.
+    is_pair = name.endswith(']')
+    if not isinstance(value, tuple | list) or (
+      is_pair and len(value) != len(example)
+    ):
+      kind = f' of {len(example)} numbers' if is_pair else ''
+      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
+    for index, entry in enumerate(value):
+      _check_types(f'{name}[{index}]', entry, example[0])
+  elif not (value is None and name == 'features.top_db'):
+    kinds = (int, float) if isinstance(example, float) else type(example)
+    is_flag = isinstance(value, bool) and not isinstance(example, bool)
+    if is_flag or not isinstance(value, kinds):
+      raise InputError(
+        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
+      )
 
 
 def _one_of(name: str, value: Any, known: Any) -> None:

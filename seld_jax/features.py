@@ -179,7 +179,6 @@ def stft(
   left = (n_fft - win_length) // 2
   padded = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
   needed = left + (num_frames - 1) * hop_length + win_length
-  padded = _pad_last(padded, (0, max(0, needed - padded.shape[-1])))
   frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
   window = _hann(win_length).astype(frames.dtype)
   frames = _pad_last(frames * window, (left, n_fft - win_length - left))

@@ -4,10 +4,19 @@ import contextlib
 import errno
 import os
 import pathlib
-import tempfile
+import secrets
 from collections.abc import Iterator
 
 from seld_jax.errors import InputError
+
+# What keeps a file from being written that its user can mend.
+_MENDABLE = (
+  errno.EACCES,
+  errno.EROFS,
+  errno.ENOTDIR,
+  errno.EISDIR,
+  errno.EEXIST,
+)
 
 
 @contextlib.contextmanager
@@ -32,13 +41,11 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
   temporary = None
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-      dir=path.parent, prefix=f'.{path.stem}-', suffix=path.suffix
-    )
-    os.close(handle)
-    temporary = pathlib.Path(name)
-    # mkstemp makes files private; these are ordinary outputs.
-    temporary.chmod(0o666 & ~_umask())
+    # Not by mkstemp, which makes files private; these are ordinary outputs.
+    unique = f'.{path.stem}-{secrets.token_hex(4)}{path.suffix}'
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    os.close(os.open(path.parent / unique, flags, 0o666))
+    temporary = path.parent / unique
     yield temporary
     os.replace(temporary, path)
   except OSError as error:
@@ -47,7 +54,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         f'{path} could not be written: the disk that holds {path.parent} is '
         'full; free some space and start again.'
       ) from error
-    if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+    if error.errno in _MENDABLE:
       raise InputError(
         f'{path} could not be written: {error.strerror or error}.'
       ) from error
@@ -61,10 +68,3 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
   """Writes UTF-8 text atomically."""
   with atomic(path) as temporary:
     temporary.write_text(text, encoding='utf-8')
-
-
-def _umask() -> int:
-  """The umask can only be read by setting it."""
-  mask = os.umask(0)
-  os.umask(mask)
-  return mask

@@ -4,7 +4,10 @@ python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 """
 
 import pathlib
+import re
+from collections.abc import Sequence
 
+import ml_collections
 import rich.console
 import rich.table
 from absl import flags
@@ -25,13 +28,14 @@ _WORKDIR = flags.DEFINE_string(
 def main(arguments: list[str]) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
+  config = loaded_config()
   config_file = config_flags.get_config_filename(flags.FLAGS['config'])
   workdir = pathlib.Path(
     _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
   compilation.use_persistent_cache()
   try:
-    scores = train.train_and_evaluate(_CONFIG.value, workdir)
+    scores = train.train_and_evaluate(config, workdir)
   except FloatingPointError as error:
     raise InputError(
       f'{error} The run stopped; {workdir / "checkpoints"} has the last good '
@@ -39,6 +43,47 @@ def main(arguments: list[str]) -> None:
     ) from error
   print_scores(scores)
   print(f'report: {report.write_report(workdir)}')
+
+
+def check_words(words: Sequence[str]) -> None:
+  """Refuses a config file or fields of it that do not exist.
+
+  Args:
+    words: The command line, without the command.
+
+  Raises:
+    InputError: Says which, and the nearest field.
+  """
+  for word, following in zip(words, [*words[1:], ''], strict=True):
+    name, equals, value = word.partition('=')
+    if name in ('--config', '-config'):
+      path = pathlib.Path((value if equals else following).partition(':')[0])
+      if not path.is_file():
+        raise InputError(f'--config: there is no file {path}.')
+    field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
+    if field:
+      # An entry of a tuple is set by its index: config.train_folds[0].
+      config_lib.refuse_unknown(re.sub(r'\[.*', '', field[1]))
+
+
+def loaded_config() -> config_lib.Config:
+  """The config of the flags.
+
+  Raises:
+    InputError: The file raised an OSError, which its flag keeps until the
+      config is used, or it gave something else.
+  """
+  config = _CONFIG.value
+  if isinstance(config, ml_collections.ConfigDict):
+    return config
+  try:
+    getattr(config, 'seed', None)
+  except OSError as error:
+    raise InputError(commands.explain(error)) from error
+  raise InputError(
+    '--config: get_config() must return what seld_jax.config.default() gave, '
+    f'got {config!r}.'
+  )
 
 
 def print_scores(scores: dict) -> None:
@@ -75,4 +120,6 @@ def _config_help() -> str:
 
 
 if __name__ == '__main__':
-  commands.run(main, required=('config',), more_help=_config_help)
+  commands.run(
+    main, required=('config',), more_help=_config_help, check=check_words
+  )

@@ -96,10 +96,9 @@ def missing_dataset(config: config_lib.Config) -> str:
   """Three lines that say what to do without a dataset."""
   root, audio = config.data.root, config.features.format
   return (
-    f'there is no dataset in {root} (config.data.root). Either\n'
-    '  get TAU-NIGENS Spatial Sound Events 2020 and unpack it there, so that '
-    f'{root}/{audio}_dev and {root}/metadata_dev exist,\n'
-    '  or render scenes: python -m seld_jax.synthesize '
-    f'--out={root} --recordings=600 --format={audio},\n'
+    f'{root} is missing. Get TAU-NIGENS Spatial Sound Events 2020 and unpack '
+    f'it to {root}/{audio}_dev and {root}/metadata_dev,\n'
+    f'  or render scenes: python -m seld_jax.synthesize --out={root} '
+    f'--recordings=600 --format={audio}\n'
     '  or point to a folder that has them: --config.data.root=FOLDER'
   )

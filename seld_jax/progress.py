@@ -92,12 +92,12 @@ class _Meter:
     return True
 
   def __str__(self) -> str:
-    left = (self.total - self.done) / max(self.rate(), 1e-9)
-    minutes, seconds = divmod(round(left), 60)
-    return (
-      f'{self.done:g}/{self.total:g} ({self.rate():.3g}/s, '
-      f'{minutes}:{seconds:02d} left)'
-    )
+    rate = self.rate()
+    left = '?'
+    if rate > 0:
+      minutes, seconds = divmod(round((self.total - self.done) / rate), 60)
+      left = f'{minutes}:{seconds:02d}'
+    return f'{self.done:g}/{self.total:g} ({rate:.3g}/s, {left} left)'
 
 
 def _line(text: str) -> None:

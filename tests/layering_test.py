@@ -2,6 +2,8 @@
 
 import ast
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -136,3 +138,16 @@ def test_the_package_itself_loads_nothing():
   names = imports(ast.unparse(ast.Module(top, [])))
   roots = {name.split('.')[0] for name in names}
   assert roots <= {'importlib', 'typing', '__future__'}
+
+
+def test_scores_and_labels_can_be_had_without_jax():
+  """What the imports of imports bring in shows only in a fresh process."""
+  names = ', '.join(f'seld_jax.{name}' for name in NUMPY_ONLY)
+  script = (
+    f'import sys, {names}; print([m for m in ("jax", "flax", "ml_collections")'
+    ' if m in sys.modules])'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', script], capture_output=True, text=True, check=True
+  )
+  assert done.stdout.strip() == '[]'

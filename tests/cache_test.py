@@ -1,0 +1,290 @@
+"""Recordings are found as published; features are made when needed only."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from seld_jax import audio, cache, features
+from seld_jax.errors import InputError
+
+OPTIONS = {
+  'format': 'foa',
+  'sample_rate': 24000,
+  'n_fft': 1024,
+  'hop_length': 480,
+  'win_length': 960,
+  'n_mels': 16,
+  'top_db': 80.0,
+  'offset': 1e-8,
+  'pad_mode': 'constant',
+  'layout': 'aligned',
+}
+
+
+def touch(path):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_bytes(b'')
+
+
+@pytest.fixture
+def published(tmp_path):
+  """The folders of TAU-NIGENS 2020, with empty files."""
+  for fold in range(1, 7):
+    for mix in 2, 1:
+      name = f'fold{fold}_room1_mix{mix:03d}_ov{mix}'
+      touch(tmp_path / 'foa_dev' / f'{name}.wav')
+      touch(tmp_path / 'mic_dev' / f'{name}.wav')
+      touch(tmp_path / 'metadata_dev' / f'{name}.csv')
+  for mix in 2, 1, 10:
+    touch(tmp_path / 'foa_eval' / f'mix{mix:03d}.wav')
+  return tmp_path
+
+
+def test_the_published_layout_is_found(published):
+  found = cache.find_recordings(published)
+  assert [entry.name for entry in found] == [
+    f'fold{fold}_room1_mix{mix:03d}_ov{mix}'
+    for fold in range(1, 7)
+    for mix in (1, 2)
+  ]
+  for entry in found:
+    assert entry.audio == published / 'foa_dev' / f'{entry.name}.wav'
+    assert entry.labels == published / 'metadata_dev' / f'{entry.name}.csv'
+    assert entry.fold == int(entry.name[4])
+
+
+def test_folds_are_chosen(published):
+  found = cache.find_recordings(published, folds=(5, 3))
+  assert [entry.fold for entry in found] == [3, 3, 5, 5]
+
+
+def test_the_other_format_has_the_same_labels(published):
+  foa = cache.find_recordings(published)
+  mic = cache.find_recordings(published, format='mic')
+  assert [entry.labels for entry in mic] == [entry.labels for entry in foa]
+  assert {entry.audio.parent.name for entry in mic} == {'mic_dev'}
+
+
+def test_evaluation_recordings_need_no_labels(published):
+  found = cache.find_recordings(published, split='eval')
+  assert [entry.name for entry in found] == ['mix001', 'mix002', 'mix010']
+  assert all(entry.labels is None and entry.fold is None for entry in found)
+  touch(published / 'metadata_eval' / 'mix002.csv')
+  found = cache.find_recordings(published, split='eval')
+  assert [entry.labels is not None for entry in found] == [False, True, False]
+
+
+def test_other_files_are_passed_over(published):
+  folder = published / 'foa_dev'
+  for name in '._fold1_room1_mix001_ov1.wav', 'readme.md', '.DS_Store':
+    touch(folder / name)
+  (folder / 'fold1_room1_mix001_ov1.wav').rename(
+    folder / 'fold1_room1_mix001_ov1.WAV'
+  )
+  found = cache.find_recordings(published)
+  assert len(found) == 12
+  assert found[0].audio.suffix == '.WAV'
+
+
+def test_what_is_missing_is_named(published):
+  with pytest.raises(InputError, match=r'nowhere/foa_dev is missing') as error:
+    cache.find_recordings(published / 'nowhere')
+  assert 'metadata_dev/fold1_room1_mix001_ov1.csv' in str(error.value)
+  with pytest.raises(InputError, match=r'mic_eval is missing'):
+    cache.find_recordings(published, format='mic', split='eval')
+  with pytest.raises(InputError, match=r'no recording of fold 7: .*fold7_room1'):
+    cache.find_recordings(published, folds=(1, 7))
+  csv = published / 'metadata_dev' / 'fold4_room1_mix001_ov1.csv'
+  csv.unlink()
+  with pytest.raises(InputError, match=f'{csv} is missing'):
+    cache.find_recordings(published)
+  # Folds that are not asked for may lack theirs.
+  assert len(cache.find_recordings(published, folds=(1, 2))) == 4
+  for path in (published / 'foa_eval').iterdir():
+    path.unlink()
+  with pytest.raises(InputError, match='foa_eval has no sound files'):
+    cache.find_recordings(published, split='eval')
+
+
+def test_two_files_of_one_name_are_refused(published):
+  touch(published / 'foa_dev' / 'fold1_room1_mix001_ov1.flac')
+  with pytest.raises(InputError, match=r'ov1\.flac and .*ov1\.wav have the same'):
+    cache.find_recordings(published)
+
+
+@pytest.fixture
+def root(tiny_root, tmp_path):
+  """A copy whose files may be changed: the two recordings of fold 1."""
+  for folder in 'foa_dev', 'mic_dev', 'metadata_dev':
+    (tmp_path / folder).mkdir()
+    for path in (tiny_root / folder).glob('fold1_*'):
+      shutil.copy2(path, tmp_path / folder)
+  return tmp_path
+
+
+@pytest.fixture
+def computed(monkeypatch):
+  """Counts what is computed, by cheap stand-ins for the feature functions."""
+  calls = []
+
+  def feature_function(options):
+    named = dict(options)
+
+    def compute(signal):
+      calls.append(named['format'])
+      frames = -(-signal.shape[-1] // named['hop_length'])
+      value = signal[0, 0] + named['n_mels']
+      return np.full((frames, 2, 3), value, np.float32)
+
+    return compute
+
+  monkeypatch.setattr(cache, '_feature_function', feature_function)
+  return calls
+
+
+def extract(root, **changes):
+  options = OPTIONS | changes
+  recordings = cache.find_recordings(root, format=options['format'])
+  return cache.extract(recordings, root / 'features', options=options)
+
+
+def cached(root):
+  return sorted(path for path in (root / 'features').rglob('*') if path.is_file())
+
+
+def test_features_equal_a_direct_call(root):
+  """The first is shorter than the others: lengths may differ."""
+  path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
+  audio.write(path, audio.read(path)[:, :30001])
+  paths = extract(root)
+  keywords = {k: v for k, v in OPTIONS.items() if k != 'format'}
+  lengths = []
+  for entry in cache.find_recordings(root):
+    array = np.load(paths[entry.name])
+    direct = features.foa_features(audio.read(entry.audio), **keywords)
+    assert array.dtype == np.float32
+    assert array.shape == direct.shape
+    np.testing.assert_allclose(array, direct, atol=1e-3)
+    lengths.append(len(array))
+  assert lengths == [63, 200]
+
+
+def test_a_second_call_computes_nothing(root, computed):
+  paths = extract(root)
+  assert len(computed) == 2
+  before = {path: path.stat().st_mtime_ns for path in cached(root)}
+  assert set(before) == set(paths.values())
+  assert extract(root) == paths
+  assert len(computed) == 2
+  assert {path: path.stat().st_mtime_ns for path in cached(root)} == before
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'n_mels': 17},
+    {'n_fft': 2048},
+    {'hop_length': 600},
+    {'win_length': 1000},
+    {'top_db': None},
+    {'offset': 0.0},
+    {'pad_mode': 'reflect'},
+    {'layout': 'published'},
+  ],
+  ids=lambda change: next(iter(change)),
+)
+def test_another_option_makes_features_anew(change, root, computed):
+  old = extract(root)
+  new = extract(root, **change)
+  assert len(computed) == 4
+  assert not set(old.values()) & set(new.values())
+  assert cached(root) == sorted(new.values()), 'what is stale is deleted'
+
+
+def test_the_other_format_is_kept_beside(root, computed):
+  foa = extract(root)
+  mic = extract(root, format='mic')
+  assert computed == ['foa', 'foa', 'mic', 'mic']
+  assert cached(root) == sorted([*foa.values(), *mic.values()])
+  extract(root)
+  extract(root, format='mic')
+  assert len(computed) == 4
+
+
+def test_another_recording_makes_its_features_anew(root, computed):
+  old = extract(root)
+  name = 'fold1_room1_mix002_ov1'
+  path = root / 'foa_dev' / f'{name}.wav'
+  audio.write(path, audio.read(path)[:, :-480])
+  new = extract(root)
+  assert len(computed) == 3, 'the other one is kept'
+  assert len(np.load(new[name])) == 199
+  assert old[name] != new[name]
+  assert cached(root) == sorted(new.values())
+
+
+def test_another_time_makes_features_anew(root, computed):
+  """A file of the same size may hold something else."""
+  extract(root)
+  path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
+  status = path.stat()
+  os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+  paths = extract(root)
+  assert len(computed) == 3
+  assert cached(root) == sorted(paths.values())
+
+
+def test_features_of_a_longer_name_are_not_stale(root, computed):
+  """`a.b` is another recording than `a`."""
+  for folder, suffix in ('foa_dev', 'wav'), ('metadata_dev', 'csv'):
+    for source in list((root / folder).iterdir()):
+      shutil.copy2(source, source.with_name(f'{source.stem}.take2.{suffix}'))
+  extract(root)
+  extract(root, n_mels=17)
+  assert len(computed) == 8
+  paths = extract(root, n_mels=17)
+  assert len(computed) == 8
+  assert cached(root) == sorted(paths.values())
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    lambda content: content[:-1],
+    lambda content: content[:100],
+    lambda content: content[:9],
+    lambda content: b'',
+    lambda content: b'x' * len(content),
+    lambda content: content + b'more',
+  ],
+)
+def test_damaged_features_are_made_anew(damage, root, computed):
+  paths = extract(root)
+  path = paths['fold1_room1_mix001_ov1']
+  whole = path.read_bytes()
+  path.write_bytes(damage(whole))
+  assert not cache.is_intact(path)
+  assert extract(root) == paths
+  assert len(computed) == 3
+  assert path.read_bytes() == whole
+  assert cache.is_intact(path)
+
+
+def test_an_unreadable_recording_is_named(root, computed):
+  path = root / 'foa_dev' / 'fold1_room1_mix002_ov1.wav'
+  path.write_bytes(path.read_bytes()[:1000])
+  with pytest.raises(InputError, match=f'{path} is truncated'):
+    extract(root)
+  assert not any(entry.name[0] == '.' for entry in cached(root))
+  audio.write(path, np.zeros((4, 4800)), sample_rate=16000)
+  with pytest.raises(InputError, match=f'{path} has a sample rate of 16000'):
+    extract(root)
+
+
+def test_progress_is_told(root, computed, capsys):
+  extract(root)
+  assert 'features: 2 recordings' in capsys.readouterr().err
+  extract(root)
+  assert capsys.readouterr().err == ''

@@ -1,0 +1,144 @@
+"""Checkpoints: which are kept, which is best, and what a torn one does."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seld_jax import checkpoint
+from seld_jax.errors import InputError
+
+
+def make_state(step):
+  """A state of several types, unlike that of any other step."""
+  rng = np.random.default_rng(step)
+  return {
+    'step': jnp.asarray(step, jnp.int32),
+    'params': {'kernel': jnp.asarray(rng.standard_normal((3, 2)), jnp.float32)},
+    'half': jnp.asarray(rng.standard_normal(5), jnp.bfloat16),
+    'odd': jnp.asarray([np.nan, np.inf, -0.0, 1e-40], jnp.float32),
+    'key': jnp.asarray(rng.integers(0, 2**32, 2), jnp.uint32),
+  }
+
+
+def assert_same_bits(one, other):
+  def check(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.dtype == b.dtype
+    assert a.shape == b.shape
+    assert a.tobytes() == b.tobytes()
+
+  jax.tree.map(check, one, other)
+
+
+def save_all(folder, scores):
+  """Saves steps 1, 2, ... with these scores."""
+  with checkpoint.open_manager(folder) as manager:
+    for step, score in enumerate(scores, 1):
+      checkpoint.save(manager, step, make_state(step), seld_score=score)
+      manager.wait_until_finished()
+
+
+def kept(folder):
+  return sorted(int(path.name) for path in folder.iterdir() if path.is_dir())
+
+
+def tear(folder, step):
+  """What a full disk or a power cut leaves: files cut short."""
+  torn = [
+    path
+    for path in (folder / str(step)).rglob('*')
+    if path.is_file() and 'metrics' not in path.parts
+  ]
+  assert torn
+  for path in torn:
+    path.write_bytes(path.read_bytes()[:5])
+
+
+def restored(folder, restore, **options):
+  with checkpoint.open_manager(folder) as manager:
+    return restore(manager, make_state(0), **options)
+
+
+def test_a_restored_state_is_the_saved_one_to_the_bit(tmp_path):
+  save_all(tmp_path, [0.5])
+  step, state = restored(tmp_path, checkpoint.restore_latest)
+  assert step == 1
+  assert_same_bits(state, make_state(1))
+
+
+def test_an_empty_folder_has_nothing_to_restore(tmp_path):
+  folder = tmp_path / 'new' / 'checkpoints'
+  assert restored(folder, checkpoint.restore_latest) is None
+  with pytest.raises(InputError, match='holds no checkpoint'):
+    restored(folder, checkpoint.restore_best)
+
+
+@pytest.mark.parametrize(
+  ('scores', 'best'),
+  [
+    ([0.5, 0.2, 0.4, 0.6, 0.7], 2),
+    ([0.1, 0.9, 0.8, 0.7, 0.6], 1),
+    ([0.9, 0.8, 0.7, 0.6, 0.5], 5),
+    # Neither the first nor the last, nor anything in between: a NaN is worst.
+    ([math.nan, 0.3, math.nan, 0.5, math.nan], 2),
+    ([0.9, 0.4, math.nan, -math.inf, math.inf], 2),
+    # One without a score, as a signal leaves it, is not the best either.
+    ([0.9, 0.4, None, 0.5, None], 2),
+  ],
+)
+def test_the_two_latest_and_the_best_are_kept(scores, best, tmp_path):
+  save_all(tmp_path, scores)
+  assert kept(tmp_path) == sorted({best, 4, 5})
+  step, state = restored(tmp_path, checkpoint.restore_best)
+  assert step == best
+  assert_same_bits(state, make_state(best))
+  assert restored(tmp_path, checkpoint.restore_latest)[0] == 5
+
+
+def test_the_best_of_a_resumed_run_may_be_from_before(tmp_path):
+  """Scores of old checkpoints are read, not only those saved since."""
+  save_all(tmp_path, [0.7, 0.2, 0.6])
+  with checkpoint.open_manager(tmp_path) as manager:
+    for step in 4, 5:
+      checkpoint.save(manager, step, make_state(step), seld_score=0.5)
+      manager.wait_until_finished()
+    assert checkpoint.restore_best(manager, make_state(0))[0] == 2
+  assert kept(tmp_path) == [2, 4, 5]
+
+
+def test_without_scores_the_latest_is_the_best(tmp_path):
+  save_all(tmp_path, [None, None, None])
+  step, state = restored(tmp_path, checkpoint.restore_best)
+  assert step == 3
+  assert_same_bits(state, make_state(3))
+  assert kept(tmp_path) == [2, 3]
+
+
+def test_a_torn_checkpoint_falls_back_and_can_be_saved_again(tmp_path):
+  save_all(tmp_path, [0.5, 0.4, 0.3])
+  tear(tmp_path, 3)
+  said = []
+  with checkpoint.open_manager(tmp_path) as manager:
+    found = checkpoint.restore_latest(manager, make_state(0), say=said.append)
+    assert found is not None
+    assert found[0] == 2
+    assert_same_bits(found[1], make_state(2))
+    checkpoint.save(manager, 3, make_state(3), seld_score=0.3)
+  assert len(said) == 1
+  assert 'step 3 cannot be read' in said[0]
+  step, state = restored(tmp_path, checkpoint.restore_latest)
+  assert step == 3
+  assert_same_bits(state, make_state(3))
+
+
+def test_where_none_can_be_read_none_is_deleted(tmp_path):
+  """What cannot be read now may be readable once the cause is mended."""
+  save_all(tmp_path, [0.5, 0.4])
+  for step in 1, 2:
+    tear(tmp_path, step)
+  with pytest.raises(InputError, match=r'\[2, 1\] .* can be read'):
+    restored(tmp_path, checkpoint.restore_latest, say=lambda _: None)
+  assert kept(tmp_path) == [1, 2]

@@ -1,0 +1,106 @@
+"""Progress in a log and on a terminal."""
+
+import io
+import re
+import sys
+
+import pytest
+
+from seld_jax import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+  """A clock that only moves when told to."""
+
+  class Clock:
+    now = 1000.0
+
+    def monotonic(self):
+      return self.now
+
+  clock = Clock()
+  monkeypatch.setattr(progress, 'time', clock)
+  return clock
+
+
+def lines(capsys):
+  output = capsys.readouterr()
+  assert output.out == '', 'standard output is for results'
+  return output.err.splitlines()
+
+
+def test_a_log_has_description_rate_and_time_left(clock, capsys):
+  with progress.bar('features', 100, unit='recordings') as advance:
+    assert lines(capsys) == ['features: 100 recordings to do']
+    clock.now += 25
+    advance(20, 'loss 0.5')
+    (line,) = lines(capsys)
+    # 20 of 100 in 25 seconds: 0.8 a second, 100 seconds for the other 80.
+    assert line == 'features: 20/100 (0.8/s, 1:40 left) recordings  loss 0.5'
+    clock.now += 15
+    advance(80)
+  (line,) = lines(capsys)
+  assert line == 'features: 100 recordings done in 40.0 s (2.5 recordings/s)'
+
+
+def test_a_log_is_not_flooded(clock, capsys):
+  with progress.bar('training', 1000, unit='steps') as advance:
+    for _ in range(1000):
+      clock.now += 0.1
+      advance()
+  # A hundred seconds: the first line, one every 20 seconds, the last.
+  assert len(lines(capsys)) in (5, 6, 7)
+
+
+def test_a_resumed_run_counts_only_its_own_work(clock, capsys):
+  with progress.bar('training', 100, unit='steps', initial=60) as advance:
+    assert lines(capsys) == ['training: 40 steps to do']
+    clock.now += 20
+    advance(20)
+    (line,) = lines(capsys)
+    assert line == 'training: 80/100 (1/s, 0:20 left) steps'
+
+
+def test_nothing_to_do_divides_by_nothing(clock, capsys):
+  with progress.bar('features', 0, unit='recordings'):
+    pass
+  first, last = lines(capsys)
+  assert first == 'features: 0 recordings to do'
+  assert last == 'features: 0 recordings done in 0.0 s (0 recordings/s)'
+
+
+def test_time_left_is_unknown_before_anything_is_done(clock, capsys):
+  with progress.bar('training', 10, unit='steps') as advance:
+    clock.now += 30
+    advance(0, 'compiling')
+    line = lines(capsys)[-1]
+  assert '(0/s, ? left)' in line
+  assert line.endswith('compiling')
+
+
+def test_work_that_failed_is_not_called_done(clock, capsys):
+  with (
+    pytest.raises(RuntimeError),
+    progress.bar('features', 10, unit='recordings'),
+  ):
+    raise RuntimeError
+  assert lines(capsys) == ['features: 10 recordings to do']
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+  class Terminal(io.StringIO):
+    def isatty(self):
+      return True
+
+  terminal = Terminal()
+  monkeypatch.setenv('TERM', 'xterm')
+  monkeypatch.setenv('COLUMNS', '120')
+  monkeypatch.setattr(sys, 'stderr', terminal)
+  with progress.bar('training', 40, unit='steps', initial=10) as advance:
+    advance(30, 'loss 0.25')
+  text = re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', terminal.getvalue())
+  assert 'training' in text
+  assert '40/40' in text
+  assert 'steps/s' in text
+  assert 'loss 0.25' in text
