@@ -76,7 +76,7 @@ def _parse(required: Sequence[str]) -> list[str]:
     # and OSError for unknown fields, wrong types and missing files.
     raise InputError(explain(error)) from error
   for name in required:
-    if FLAGS[name].value in (None, ''):
+    if not FLAGS[name].present or FLAGS[name].value == '':
       raise InputError(f'--{name} is missing; --help lists all flags.')
   return arguments
 

@@ -54,7 +54,7 @@ def check_words(words: Sequence[str]) -> None:
   Raises:
     InputError: Says which, and the nearest field.
   """
-  for word, following in zip(words, [*words[1:], ''], strict=True):
+  for word, following in zip(words, [*words, ''][1:], strict=True):
     name, equals, value = word.partition('=')
     if name in ('--config', '-config'):
       path = pathlib.Path((value if equals else following).partition(':')[0])

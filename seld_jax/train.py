@@ -25,14 +25,13 @@ from seld_jax import (
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
 from seld_jax.errors import InputError
+from seld_jax.optimizer import make_schedule, total_steps
 from seld_jax.signals import Signals
 from seld_jax.train_step import (
   TrainState,
   create_state,
-  make_schedule,
   make_train_step,
   mean_metrics,
-  total_steps,
   zero_metrics,
 )
 

@@ -8,6 +8,7 @@ import pytest
 
 MODULES = (
   'geometry',
+  'spectrum',
   'features',
   'augment',
   'losses',

@@ -94,7 +94,7 @@ def test_what_is_missing_is_named(published):
   assert 'metadata_dev/fold1_room1_mix001_ov1.csv' in str(error.value)
   with pytest.raises(InputError, match=r'mic_eval is missing'):
     cache.find_recordings(published, format='mic', split='eval')
-  with pytest.raises(InputError, match=r'no recording of fold 7: .*fold7_room1'):
+  with pytest.raises(InputError, match='no recording of fold 7: .*fold7_'):
     cache.find_recordings(published, folds=(1, 7))
   csv = published / 'metadata_dev' / 'fold4_room1_mix001_ov1.csv'
   csv.unlink()
@@ -110,7 +110,7 @@ def test_what_is_missing_is_named(published):
 
 def test_two_files_of_one_name_are_refused(published):
   touch(published / 'foa_dev' / 'fold1_room1_mix001_ov1.flac')
-  with pytest.raises(InputError, match=r'ov1\.flac and .*ov1\.wav have the same'):
+  with pytest.raises(InputError, match=r'\.flac and .*\.wav have the same'):
     cache.find_recordings(published)
 
 
@@ -151,7 +151,9 @@ def extract(root, **changes):
 
 
 def cached(root):
-  return sorted(path for path in (root / 'features').rglob('*') if path.is_file())
+  return sorted(
+    path for path in (root / 'features').rglob('*') if path.is_file()
+  )
 
 
 def test_features_equal_a_direct_call(root):

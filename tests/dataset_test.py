@@ -59,12 +59,16 @@ def test_recordings_are_joined_exactly(make):
   assert fold.features.dtype == np.float32
   assert fold.activity.shape == (16, CLASSES)
   assert fold.doa.shape == (16, CLASSES, 3)
-  for index, (entry, length) in enumerate(zip(recordings, lengths, strict=True)):
+  for index, (entry, length) in enumerate(
+    zip(recordings, lengths, strict=True)
+  ):
     start, end = fold.offsets[index : index + 2] * POOL
     array = np.load(paths[entry.name])
     np.testing.assert_array_equal(fold.features[start : start + length], array)
     padding = fold.features[start + length : end]
-    np.testing.assert_array_equal(padding, np.repeat(array[-1:], len(padding), 0))
+    np.testing.assert_array_equal(
+      padding, np.repeat(array[-1:], len(padding), 0)
+    )
 
 
 def test_labels_stand_at_the_frames_of_their_recording(make):
@@ -72,7 +76,9 @@ def test_labels_stand_at_the_frames_of_their_recording(make):
   fold = load(*make([20, 13], rows))
   # Recording 1 begins with label frame 4.
   places = {(0, 2): (30, 10), (3, 1): (-90, 0), (4 + 2, 0): (180, -45)}
-  assert {tuple(map(int, at)) for at in np.argwhere(fold.activity)} == set(places)
+  assert {tuple(map(int, at)) for at in np.argwhere(fold.activity)} == set(
+    places
+  )
   for at, direction in places.items():
     assert fold.activity[at] == 1
     xyz = geometry.to_cartesian(*map(float, direction))
@@ -91,7 +97,9 @@ def test_the_last_frame_of_a_recording_can_be_labelled(make):
 def test_a_label_behind_the_end_is_refused(make):
   """Padding to a window does not make room for it."""
   recordings, paths = make([20, 13], {1: [(3, 0, 0, 0, 0)]})
-  with pytest.raises(InputError, match='labels frame 3.*ends with frame 2') as e:
+  with pytest.raises(
+    InputError, match='labels frame 3.*ends with frame 2'
+  ) as e:
     load(recordings, paths, min_frames=100)
   assert str(recordings[1].labels) in str(e.value)
   assert str(recordings[1].audio) in str(e.value)
@@ -239,7 +247,10 @@ def test_every_recording_and_every_place_comes_up():
   lengths = np.array([30, 20, 41, 20, 25, 33, 20])
   offsets = np.concatenate([[0], np.cumsum(lengths)])
   valid = np.concatenate(
-    [np.arange(o, o + n - 20 + 1) for o, n in zip(offsets, lengths, strict=False)]
+    [
+      np.arange(o, o + n - 20 + 1)
+      for o, n in zip(offsets[:-1], lengths, strict=True)
+    ]
   )
   assert set(starts) == set(valid), 'both ends and all between, nothing else'
   share = np.bincount(recording_of(starts)) / len(starts)

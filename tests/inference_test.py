@@ -95,7 +95,9 @@ def test_windows_cover_every_frame(num_frames, window):
 def test_a_minute_in_published_windows():
   starts = inference.window_starts(600, 120)
   np.testing.assert_array_equal(starts, [0, 120, 240, 360, 480])
-  np.testing.assert_array_equal(inference.window_starts(600, 20)[-2:], [560, 580])
+  np.testing.assert_array_equal(
+    inference.window_starts(600, 20)[-2:], [560, 580]
+  )
 
 
 @pytest.mark.parametrize('window', [10, 50, 100])
@@ -128,9 +130,7 @@ def test_the_batch_size_changes_nothing():
 
 def test_where_windows_overlap_the_earlier_is_kept():
   """The last window moves back; what the one before it said stands."""
-  (output,) = predict(
-    make_fold([25], min_frames=50), window=50, batch_size=4
-  )
+  (output,) = predict(make_fold([25], min_frames=50), window=50, batch_size=4)
   # Windows at 0, 10 and 15: frames 20 to 24 are the last five of the third.
   position = [*range(10), *range(10), *range(5, 10)]
   for column in output['sed_logits'].T:

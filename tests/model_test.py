@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seld_jax import model
+from seld_jax import layers, model
 
 SMALL = {
   'num_classes': 3,
@@ -139,7 +139,7 @@ def test_every_parameter_learns():
     network, variables, features, train=True, mutable=['batch_stats']
   )
   # A constant added to all keys moves all scores of a query alike.
-  redundant = "['_SelfAttention_0']['key']['bias']"
+  redundant = "['SelfAttention_0']['key']['bias']"
   for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
     gradient = np.asarray(gradient)
     assert np.isfinite(gradient).all(), path
@@ -164,7 +164,7 @@ def test_bfloat16_computes_but_does_not_store():
     jax.tree_util.keystr(path): leaf.dtype
     for path, leaf in jax.tree_util.tree_leaves_with_path(state)
   }
-  for name in 'Conv_0', '_BatchNorm_0', '_BiGru_0', '_SelfAttention_0', 'doa':
+  for name in 'Conv_0', 'BatchNorm_0', 'BiGru_0', 'SelfAttention_0', 'doa':
     of_layer = [v for k, v in inner.items() if f"['{name}']['__call__']" in k]
     assert of_layer
     assert set(of_layer) == {jnp.dtype(jnp.bfloat16)}
@@ -227,7 +227,7 @@ def test_training_does_not_depend_on_how_the_batch_is_divided():
 
 
 def dropped(x, *, rate=0.4, key=0, axis_name=None):
-  layer = model._Dropout(rate, deterministic=False, axis_name=axis_name)
+  layer = layers.Dropout(rate, deterministic=False, axis_name=axis_name)
   return layer.apply({}, x, rngs={'dropout': jax.random.key(key)})
 
 
@@ -251,7 +251,7 @@ def test_dropout_keeps_the_mean_and_its_share():
   kept = np.asarray(jit(dropped)(x))
   np.testing.assert_allclose(kept[kept != 0], 3 / 0.6, rtol=1e-6)
   assert abs(np.mean(kept == 0) - 0.4) < 0.02
-  off = model._Dropout(0.4, deterministic=True).apply({}, x)
+  off = layers.Dropout(0.4, deterministic=True).apply({}, x)
   np.testing.assert_array_equal(off, x)
   np.testing.assert_array_equal(dropped(x, rate=0.0), x)
 
@@ -273,7 +273,7 @@ def test_dropout_is_off_outside_of_training():
 @pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
 def test_max_pool_equals_flax_after_a_relu(pool, shape):
   x = numbers(*shape)
-  ours = lambda x: model.max_pool(nn.relu(x), pool)
+  ours = lambda x: layers.max_pool(nn.relu(x), pool)
   theirs = lambda x: nn.max_pool(nn.relu(x), pool, strides=pool)
 
   @jit
@@ -290,7 +290,7 @@ def test_max_pool_equals_flax_after_a_relu(pool, shape):
 
 
 def batch_norm(x, *, train, variables=None, momentum=0.9, axis_name=None):
-  layer = model._BatchNorm(momentum=momentum, axis_name=axis_name)
+  layer = layers.BatchNorm(momentum=momentum, axis_name=axis_name)
   variables = variables or {
     'params': {'scale': numbers(3, seed=3), 'bias': numbers(3, seed=4)},
     'batch_stats': {
@@ -388,7 +388,7 @@ def flax_gru_params(params, direction):
 
 def test_bi_gru_equals_two_of_flax():
   x = numbers(3, 9, 4)
-  ours = model._BiGru(5)
+  ours = layers.BiGru(5)
   params = initialized(ours, x)['params']
 
   def of_flax(params, x):
@@ -413,7 +413,7 @@ def test_bi_gru_equals_two_of_flax():
 
 
 def test_bi_gru_starts_orthogonal():
-  init = jit(model._BiGru(6).init)
+  init = jit(layers.BiGru(6).init)
   params = init(jax.random.key(0), numbers(1, 2, 4))['params']
   for direction, gate in np.ndindex(2, 3):
     kernel = params['hidden_kernel'][direction, :, gate]
@@ -427,7 +427,7 @@ def test_bi_gru_starts_orthogonal():
 
 def test_attention_equals_numpy():
   x = numbers(2, 6, 5)
-  layer = model._SelfAttention(3)
+  layer = layers.SelfAttention(3)
   variables = initialized(layer, x)
   maps = {
     name: x.astype(np.float64) @ np.asarray(p['kernel']) + np.asarray(p['bias'])

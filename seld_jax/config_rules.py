@@ -1,0 +1,259 @@
+"""What a configuration must keep to, each rule in one sentence."""
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import ml_collections
+
+from seld_jax import features as features_lib
+from seld_jax import model as model_lib
+from seld_jax.errors import InputError
+
+# Type checkers cannot know the fields of a ConfigDict.
+if TYPE_CHECKING:
+  Config = Any
+else:
+  Config = ml_collections.ConfigDict
+
+# Label frames a second, in all editions of DCASE.
+LABEL_RATE = 10
+
+# How error messages call the types of fields.
+_TYPE_NAMES = {
+  bool: 'True or False',
+  int: 'a whole number',
+  float: 'a number',
+  str: 'a text',
+}
+
+# Loss terms of each task by their name in a config.
+SED_TERMS = {'mse': 'sed_mse', 'cross_entropy': 'sed_cross_entropy'}
+DOA_TERMS = {'masked_mse': 'doa_masked_mse', 'mse': 'doa_mse'}
+
+
+def label_pool(config: Config) -> int:
+  """Feature frames in one label frame: the product of the time pooling."""
+  product = 1
+  for frames, _ in config.model.pools:
+    product *= frames
+  return product
+
+
+def check_types(name: str, value: Any, example: Any) -> None:
+  """Refuses what is not of the type of the default.
+
+  A ConfigDict guards the types of its fields, but neither what is in a tuple
+  nor a section that is replaced as a whole.
+  """
+  if isinstance(example, ml_collections.ConfigDict):
+    for field in example:
+      path = f'{name}.{field}' if name else field
+      if field not in value:
+        raise InputError(f'The configuration lacks the field {path}.')
+      check_types(path, value[field], example[field])
+  elif isinstance(example, tuple):
+    # Pairs in a tuple; a tuple of any length elsewhere.
+    is_pair = name.endswith(']')
+    if not isinstance(value, tuple | list) or (
+      is_pair and len(value) != len(example)
+    ):
+      kind = f' of {len(example)} numbers' if is_pair else ''
+      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
+    for index, entry in enumerate(value):
+      check_types(f'{name}[{index}]', entry, example[0])
+  elif not (value is None and name == 'features.top_db'):
+    kinds = (int, float) if isinstance(example, float) else type(example)
+    is_flag = isinstance(value, bool) and not isinstance(example, bool)
+    if is_flag or not isinstance(value, kinds):
+      raise InputError(
+        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
+      )
+
+
+def check_names(config: Config) -> None:
+  """Refuses values that are not one of those known."""
+  feats, model, loss = config.features, config.model, config.loss
+  _one_of('features.format', feats.format, features_lib.FORMATS)
+  _one_of('features.layout', feats.layout, ('aligned', 'published'))
+  _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
+  _one_of('model.name', model.name, model_lib.MODELS)
+  _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
+  _one_of('loss.sed', loss.sed, SED_TERMS)
+  _one_of('loss.doa', loss.doa, DOA_TERMS)
+  _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
+
+
+def check_ranges(config: Config) -> None:
+  """Refuses numbers that are too small or too large by themselves."""
+  data, feats, model = config.data, config.features, config.model
+  train, augment, loss = config.train, config.augment, config.loss
+  for name, value in {
+    **{f'model.filters[{i}]': n for i, n in enumerate(model.filters)},
+    **{
+      f'model.pools[{i}][{j}]': size
+      for i, pools in enumerate(model.pools)
+      for j, size in enumerate(pools)
+    },
+    'model.gru_features': model.gru_features,
+    'model.attention_features': model.attention_features,
+    **{
+      f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
+    },
+    'features.sample_rate': feats.sample_rate,
+    'features.hop_length': feats.hop_length,
+    'features.win_length': feats.win_length,
+    'features.n_mels': feats.n_mels,
+    'train.batch_size': train.batch_size,
+    'train.crop_frames': train.crop_frames,
+    'train.learning_rate': train.learning_rate,
+    'train.log_every': train.log_every,
+    'train.evaluate_every': train.evaluate_every,
+    'eval.batch_size': config.eval.batch_size,
+  }.items():
+    if not value > 0:
+      raise InputError(f'{name} must be positive, got {value}.')
+  for name, value in {
+    'seed': config.seed,
+    'data.synthesize': data.synthesize,
+    'data.synthesize_seed': data.synthesize_seed,
+    'loss.sed_weight': loss.sed_weight,
+    'loss.doa_weight': loss.doa_weight,
+    'augment.num_time_masks': augment.num_time_masks,
+    'augment.max_time_width': augment.max_time_width,
+    'augment.num_band_masks': augment.num_band_masks,
+    'augment.max_band_width': augment.max_band_width,
+    'train.num_epochs': train.num_epochs,
+    'train.num_steps': train.num_steps,
+    'train.clip_gradient': train.clip_gradient,
+  }.items():
+    if not value >= 0:
+      raise InputError(f'{name} must not be negative, got {value}.')
+  for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
+    if not 0 <= model[name] < 1:
+      raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
+
+
+def check_features(config: Config) -> None:
+  """Refuses features and a network that do not fit together."""
+  data, feats, model = config.data, config.features, config.model
+  augment = config.augment
+  _check(
+    feats.win_length <= feats.n_fft,
+    f'features.win_length = {feats.win_length} does not fit into '
+    f'features.n_fft = {feats.n_fft}.',
+  )
+  _check(
+    len(set(data.classes)) == len(data.classes) > 0,
+    'data.classes must name at least one class and none twice, got '
+    f'{tuple(data.classes)}.',
+  )
+  _check(
+    len(model.filters) == len(model.pools),
+    f'model.filters has {len(model.filters)} entries and model.pools '
+    f'{len(model.pools)}; every convolution needs both.',
+  )
+  pool = label_pool(config)
+  _check(
+    feats.hop_length * pool * LABEL_RATE == feats.sample_rate,
+    f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
+    f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
+    f'{feats.sample_rate} Hz, but labels come every {1000 // LABEL_RATE} ms.',
+  )
+  bands = feats.n_mels
+  for _, size in model.pools:
+    bands //= size
+  _check(
+    bands >= 1,
+    f'model.pools leave nothing of features.n_mels = {feats.n_mels} bands.',
+  )
+  _check(
+    not augment.rotate or (feats.format == 'foa' and feats.layout == 'aligned'),
+    'augment.rotate works on features.format = foa in the aligned layout, got '
+    f'{feats.format} and {feats.layout}.',
+  )
+
+
+def check_lengths(config: Config) -> None:
+  """Refuses crops, windows and intervals that do not divide."""
+  train, pool = config.train, label_pool(config)
+  lengths = {
+    'train.crop_frames': train.crop_frames,
+    'eval.window': config.eval.window,
+  }
+  for index, frames in enumerate(config.eval.test_windows):
+    lengths[f'eval.test_windows[{index}]'] = frames
+  for name, frames in lengths.items():
+    _check(
+      frames > 0 and frames % pool == 0,
+      f'{name} = {frames} must be a positive multiple of the time pooling '
+      f'{pool}.',
+    )
+  _check(
+    len(config.eval.test_windows) > 0,
+    'eval.test_windows must name at least one window.',
+  )
+  _check(
+    train.num_epochs > 0 or train.num_steps > 0,
+    'train.num_epochs or train.num_steps must be positive.',
+  )
+  _check(
+    train.evaluate_every % train.log_every == 0,
+    f'train.evaluate_every = {train.evaluate_every} must be a multiple of '
+    f'train.log_every = {train.log_every}.',
+  )
+
+
+def check_batches(
+  config: Config, *, num_devices: int, num_recordings: int | None
+) -> None:
+  """Refuses batches that cannot be divided or filled."""
+  train = config.train
+  for name, size in {
+    'train.batch_size': train.batch_size,
+    'eval.batch_size': config.eval.batch_size,
+  }.items():
+    _check(
+      size % num_devices == 0,
+      f'{name} = {size} cannot be divided among {num_devices} devices.',
+    )
+  _check(
+    num_recordings is None or train.batch_size <= num_recordings,
+    f'train.batch_size = {train.batch_size} is more than the '
+    f'{num_recordings} training recordings, of which each gives one example '
+    'an epoch.',
+  )
+
+
+def check_folds(config: Config) -> None:
+  """Refuses folds that serve two purposes."""
+  data = config.data
+  purposes = {
+    'train_folds': set(data.train_folds),
+    'validation_folds': set(data.validation_folds),
+    'test_folds': set(data.test_folds),
+  }
+  _check(bool(data.train_folds), 'data.train_folds must not be empty.')
+  for first, second in (
+    ('train_folds', 'validation_folds'),
+    ('train_folds', 'test_folds'),
+    ('validation_folds', 'test_folds'),
+  ):
+    shared = purposes[first] & purposes[second]
+    _check(
+      not shared,
+      f'data.{first} and data.{second} share the folds {sorted(shared)}.',
+    )
+
+
+def _one_of(name: str, value: Any, known: Any) -> None:
+  if value not in known:
+    close = difflib.get_close_matches(str(value), list(known), n=1)
+    hint = f' (did you mean {close[0]!r}?)' if close else ''
+    raise InputError(
+      f'{name} must be one of {", ".join(known)}, got {value!r}{hint}.'
+    )
+
+
+def _check(condition: bool, message: str) -> None:
+  if not condition:
+    raise InputError(message)

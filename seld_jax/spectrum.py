@@ -1,0 +1,199 @@
+"""Spectra and mel bands of signals: what all features are made of.
+
+Pure functions that work under jit, vmap and grad, on any number of leading
+axes.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# Lowest power of a mel band, before the logarithm; as in librosa.
+_POWER_FLOOR = 1e-10
+
+
+def stft(
+  audio: jax.Array,
+  *,
+  n_fft: int = 1024,
+  hop_length: int = 480,
+  win_length: int = 960,
+  pad_mode: str = 'constant',
+) -> jax.Array:
+  """Short-time Fourier transform with centred frames and a Hann window.
+
+  Args:
+    audio: Signals, with shape `[..., samples]`.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Samples from one frame to the next.
+    win_length: Length of the periodic Hann window, which stands in the middle
+      of the `n_fft` samples.
+    pad_mode: How the edges are padded by `n_fft // 2` samples: `'constant'`
+      (zeros, as librosa since 0.10) or `'reflect'` (as before).
+
+  Returns:
+    The complex spectrum, with shape `[..., frames, n_fft // 2 + 1]`, where
+    frames is `ceil(samples / hop_length)`: librosa's, less the frame that
+    starts behind the end of a signal of whole hops.
+
+  Raises:
+    ValueError: An option is out of range.
+  """
+  if not 0 < win_length <= n_fft:
+    raise ValueError(
+      f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
+    )
+  if pad_mode not in ('constant', 'reflect'):
+    raise ValueError(
+      f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}."
+    )
+  samples = audio.shape[-1]
+  if samples == 0:
+    raise ValueError(f'stft needs samples, got shape {audio.shape}.')
+  num_frames = -(-samples // hop_length)
+  # Only win_length of the n_fft samples of a frame lie under the window, so
+  # only those are cut out; the zeros around them are put back before the FFT.
+  left = (n_fft - win_length) // 2
+  padded = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
+  needed = left + (num_frames - 1) * hop_length + win_length
+  frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
+  window = _hann(win_length).astype(frames.dtype)
+  frames = _pad_last(frames * window, (left, n_fft - win_length - left))
+  return jnp.fft.rfft(frames, axis=-1)
+
+
+@functools.lru_cache(maxsize=8)
+def mel_filter_bank(
+  *,
+  sample_rate: int = 24000,
+  n_fft: int = 1024,
+  n_mels: int = 64,
+  f_min: float = 0.0,
+  f_max: float | None = None,
+) -> np.ndarray:
+  """Triangular filters on Slaney's mel scale, each of unit area.
+
+  Args:
+    sample_rate: Sampling rate in Hz.
+    n_fft: Length of the Fourier transform in samples.
+    n_mels: Number of bands.
+    f_min: Lower edge of the lowest band in Hz.
+    f_max: Upper edge of the highest band in Hz; half the sampling rate when
+      None.
+
+  Returns:
+    Weights with shape `[n_mels, n_fft // 2 + 1]`, float64, read-only; equal to
+    `librosa.filters.mel`.
+
+  References:
+    Slaney, Auditory Toolbox, Interval Research technical report 1998-010
+  """
+  f_max = sample_rate / 2 if f_max is None else f_max
+  lowest, highest = _hz_to_mel(np.array([f_min, f_max]))
+  edges = _mel_to_hz(np.linspace(lowest, highest, n_mels + 2))
+  bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+  lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+  rising = (bins - lower) / (centre - lower)
+  falling = (upper - bins) / (upper - centre)
+  weights = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
+  weights.flags.writeable = False  # the cache hands out one array
+  return weights
+
+
+def log_mel(
+  spectrum: jax.Array,
+  mel_filters: jax.typing.ArrayLike,
+  *,
+  top_db: float | None = 80.0,
+) -> jax.Array:
+  """Power in mel bands, in decibels.
+
+  Args:
+    spectrum: Complex spectrum, with shape `[..., frames, bins]`.
+    mel_filters: Filter bank, with shape `[mels, bins]`.
+    top_db: Nothing is lower than this many dB under the maximum over frames and
+      mels; None switches the clipping off.
+
+  Returns:
+    `10 log10(max(power, 1e-10))`, with shape `[..., frames, mels]`.
+  """
+  bin_power = power(spectrum)
+  filters = jnp.asarray(mel_filters, bin_power.dtype)
+  mel_power = jnp.matmul(
+    bin_power, filters.T, precision=jax.lax.Precision.HIGHEST
+  )
+  decibels = 10 / np.log(10) * jnp.log(jnp.maximum(mel_power, _POWER_FLOOR))
+  if top_db is None:
+    return decibels
+  loudest = jnp.max(decibels, axis=(-2, -1), keepdims=True)
+  return jnp.maximum(decibels, loudest - top_db)
+
+
+def power(spectrum: jax.Array) -> jax.Array:
+  """|spectrum|^2, without the root that jnp.abs would take and undo.
+
+  Args:
+    spectrum: Complex spectrum, with shape `[...]`.
+
+  Returns:
+    Power, with the same shape.
+  """
+  return spectrum.real**2 + spectrum.imag**2
+
+
+def _frame(
+  signal: jax.Array, num_frames: int, length: int, hop: int
+) -> jax.Array:
+  """Cuts `[..., samples]` into `[..., num_frames, length]`.
+
+  Joins shifted blocks of one hop rather than gathering single samples, which
+  XLA does several times slower.
+  """
+  blocks_per_frame = -(-length // hop)
+  num_blocks = num_frames + blocks_per_frame - 1
+  signal = _pad_last(signal, (0, max(0, num_blocks * hop - signal.shape[-1])))
+  blocks = signal[..., : num_blocks * hop].reshape(
+    *signal.shape[:-1], num_blocks, hop
+  )
+  frames = jnp.concatenate(
+    [
+      blocks[..., shift : shift + num_frames, :]
+      for shift in range(blocks_per_frame)
+    ],
+    axis=-1,
+  )
+  return frames[..., :length]
+
+
+def _pad_last(
+  array: jax.Array, widths: tuple[int, int], *, mode: str = 'constant'
+) -> jax.Array:
+  """Pads the last axis only."""
+  return jnp.pad(array, [(0, 0)] * (array.ndim - 1) + [widths], mode=mode)
+
+
+@functools.lru_cache(maxsize=8)
+def _hann(length: int) -> np.ndarray:
+  """Periodic Hann window."""
+  return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+# Slaney's scale: linear up to 1 kHz (15 mels), then 27 steps for a factor 6.4.
+_MEL_HZ = 200 / 3
+_MEL_KNEE_HZ = 1000.0
+_MEL_KNEE = _MEL_KNEE_HZ / _MEL_HZ
+_MEL_LOG_STEP = np.log(6.4) / 27
+
+
+def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
+  logarithmic = (
+    _MEL_KNEE + np.log(np.maximum(hz, 1e-9) / _MEL_KNEE_HZ) / _MEL_LOG_STEP
+  )
+  return np.where(hz < _MEL_KNEE_HZ, hz / _MEL_HZ, logarithmic)
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+  logarithmic = _MEL_KNEE_HZ * np.exp(_MEL_LOG_STEP * (mel - _MEL_KNEE))
+  return np.where(mel < _MEL_KNEE, mel * _MEL_HZ, logarithmic)
