@@ -29,7 +29,7 @@ def bar(
 
   Yields:
     `advance(amount=1, note='')`: to be called as work gets done; `note` is
-    shown beside the bar, e.g. the current loss.
+    shown beside the bar until the next one, e.g. the current loss.
   """
   if sys.stderr.isatty():
     with rich_progress.Progress(
@@ -47,9 +47,9 @@ def bar(
       meter = _Meter(total, initial)
 
       def advance(amount: float = 1, note: str = '') -> None:
-        meter.done += amount
+        meter.add(amount, note)
         rate = f'{meter.rate():.3g} {unit}/s'
-        display.update(task, advance=amount, rate=rate, note=note)
+        display.update(task, advance=amount, rate=rate, note=meter.note)
 
       yield advance
     return
@@ -58,9 +58,9 @@ def bar(
   _line(f'{description}: {total - initial:g} {unit} to do')
 
   def advance(amount: float = 1, note: str = '') -> None:
-    meter.done += amount
+    meter.add(amount, note)
     if meter.due() and meter.done < total:
-      _line(f'{description}: {meter} {unit}{note and "  " + note}')
+      _line(f'{description}: {meter} {unit}  {meter.note}'.rstrip())
 
   yield advance
   _line(
@@ -76,7 +76,12 @@ class _Meter:
     self.total = total
     self.initial = initial
     self.done = initial
+    self.note = ''
     self._start = self._last_line = time.monotonic()
+
+  def add(self, amount: float, note: str) -> None:
+    self.done += amount
+    self.note = note or self.note
 
   def elapsed(self) -> float:
     return time.monotonic() - self._start
