@@ -153,9 +153,9 @@ def narrow(config: Config) -> Config:
   config.model.pools = ((2, 2), (1, 2), (1, 2), (1, 1), (1, 2), (1, 1))
   config.model.gru_features = 96
   config.model.head_features = (192, 192)
-  config.model.conv_dropout = 0.05
-  config.model.gru_dropout = 0.05
-  config.model.head_dropout = 0.05
+  config.model.conv_dropout = 0.0
+  config.model.gru_dropout = 0.0
+  config.model.head_dropout = 0.0
   config.model.bn_momentum = 0.97
   config.augment.rotate = config.features.format == 'foa'
   config.augment.num_time_masks = 0
