@@ -71,7 +71,8 @@ def default() -> Config:
   features.hop_length = 480
   features.win_length = 960
   features.n_mels = 64
-  features.top_db = 80.0  # dB under the maximum of a recording's channel
+  # Floor, in dB under the maximum of a recording's channel; 0: none.
+  features.top_db = 80.0
   features.offset = 1e-8  # added to the audio
   features.pad_mode = 'constant'  # or 'reflect'
   features.layout = 'aligned'  # or 'published': the scrambled order of 2020
@@ -174,7 +175,9 @@ def narrow(config: Config) -> Config:
 
 def feature_options(config: Config) -> dict[str, Any]:
   """Keyword arguments of the feature function, and its name as `format`."""
-  return dict(config.features)
+  options = dict(config.features)
+  options['top_db'] = options['top_db'] or None
+  return options
 
 
 def to_dict(config: Config) -> dict[str, Any]:

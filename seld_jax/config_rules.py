@@ -61,7 +61,7 @@ def check_types(name: str, value: Any, example: Any) -> None:
       raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
     for index, entry in enumerate(value):
       check_types(f'{name}[{index}]', entry, example[0])
-  elif not (value is None and name == 'features.top_db'):
+  else:
     kinds = (int, float) if isinstance(example, float) else type(example)
     is_flag = isinstance(value, bool) and not isinstance(example, bool)
     if is_flag or not isinstance(value, kinds):
@@ -114,6 +114,7 @@ def check_ranges(config: Config) -> None:
       raise InputError(f'{name} must be positive, got {value}.')
   for name, value in {
     'seed': config.seed,
+    'features.top_db': config.features.top_db,
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
     'loss.sed_weight': loss.sed_weight,
