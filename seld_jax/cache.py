@@ -57,6 +57,11 @@ def find_recordings(
 ) -> list[Recording]:
   """Lists the recordings of a dataset in the layout of TAU-NIGENS 2020.
 
+  Sets that were made by others are found as they are: in folders within those
+  of the layout, as in STARSS and AudibleLight; in `foa` (or `mic`) and
+  `labels`, as SpatialScaper's example writes them; or in `foa` with the labels
+  in `metadata` beside `root`, a scenario of the generator of DCASE 2022.
+
   Args:
     root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev`, `foa_eval`,
       `mic_eval` and `metadata_eval`, or those of them that are needed.
@@ -71,9 +76,7 @@ def find_recordings(
   Raises:
     InputError: A folder or a CSV file is missing, or a fold has no recording.
   """
-  root = pathlib.Path(root)
-  audio_folder = root / f'{format}_{split}'
-  label_folder = root / f'metadata_{split}'
+  audio_folder, label_folder = _folders(pathlib.Path(root), format, split)
   if not audio_folder.is_dir():
     raise InputError(
       f'{audio_folder} is missing: a dataset has {LAYOUT.format(format=format)}'
@@ -81,7 +84,7 @@ def find_recordings(
   paths = sorted(
     (
       path
-      for path in audio_folder.iterdir()
+      for path in audio_folder.rglob('*')
       if path.suffix.lower() in ('.wav', '.flac') and path.name[0] != '.'
     ),
     key=lambda path: (path.stem, path.suffix),
@@ -93,6 +96,9 @@ def find_recordings(
     if folds is not None and fold not in folds:
       continue
     csv = label_folder / f'{path.stem}.csv'
+    if not csv.is_file():
+      within = path.parent.relative_to(audio_folder)
+      csv = label_folder / within / f'{path.stem}.csv'
     if not csv.is_file():
       if split == 'dev':
         raise InputError(f'{path} has no labels: {csv} is missing.')
@@ -112,6 +118,19 @@ def find_recordings(
   if not recordings:
     raise InputError(f'{audio_folder} has no sound files (.wav or .flac).')
   return recordings
+
+
+def _folders(
+  root: pathlib.Path, format: str, split: str
+) -> tuple[pathlib.Path, pathlib.Path]:
+  """The folders of audio and of labels, as published or as others have them."""
+  published = root / f'{format}_{split}', root / f'metadata_{split}'
+  if published[0].is_dir() or split != 'dev' or not (root / format).is_dir():
+    return published
+  for labels in (root / 'labels', root / 'metadata', root.parent / 'metadata'):
+    if labels.is_dir():
+      return root / format, labels
+  return published
 
 
 def extract(

@@ -50,6 +50,9 @@ def default() -> Config:
   data.root = 'data/tau2020'
   # Names of the classes, in the order of their index in the CSV files.
   data.classes = labels.TAU2020_CLASSES
+  # Year whose form the CSV files have, e.g. '2023'; empty: told by each file,
+  # which is refused when that is doubtful.
+  data.csv_edition = ''
   # Folds of foldN_*.wav used for each purpose; no validation folds: the last
   # snapshot is tested.
   data.train_folds = (3, 4, 5, 6)

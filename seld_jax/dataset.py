@@ -49,6 +49,7 @@ def load_fold(
   num_classes: int,
   pool: int,
   min_frames: int,
+  csv_edition: str | None = None,
 ) -> Fold:
   """Reads features and labels of recordings of any length.
 
@@ -62,6 +63,7 @@ def load_fold(
     pool: Feature frames in a label frame.
     min_frames: Feature frames that every recording must have at least, for
       crops and windows to fit.
+    csv_edition: Year whose form the labels have; None: told by each file.
 
   Returns:
     The recordings in the order given.
@@ -86,7 +88,9 @@ def load_fold(
     target[len(array) :] = array[-1]
     events = labels.no_events()
     if entry.labels is not None:
-      events = labels.read_csv(entry.labels, num_classes=num_classes)
+      events = labels.read_csv(
+        entry.labels, edition=csv_edition, num_classes=num_classes
+      )
     if len(events.frame) and events.frame.max() >= lengths[index]:
       raise InputError(
         f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '

@@ -3,118 +3,31 @@
 python -m seld_jax.evaluate --reference=DIR --predictions=DIR
 """
 
-import dataclasses
 import json
 import os
 import pathlib
-import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import rich.console
-import rich.table
 from absl import flags
 
-from seld_jax import commands, labels, metrics
+from seld_jax import (
+  breakdowns,
+  commands,
+  csv_folders,
+  labels,
+  metrics,
+  score_tables,
+)
+from seld_jax.breakdowns import BREAKDOWNS, evaluate_predictions
 from seld_jax.errors import InputError
 
-# What the command can break scores down by, and where the result has it.
-BREAKDOWNS = {
-  'class': 'per_class',
-  'overlap': 'per_overlap',
-  'room': 'per_room',
-  'fold': 'per_fold',
-}
+__all__ = ['BREAKDOWNS', 'evaluate_folders', 'evaluate_predictions']
 
-# What to do about a recording without a file of predictions.
-MISSING = ('error', 'empty')
-
-# Rooms are numbered anew in every fold.
-_NAME = re.compile(
-  r'(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+_(?P<overlap>ov\d+)'
-)
-
-_ANGLES = ('LE_CD',)
-
-
-def evaluate_predictions(
-  recordings: Iterable[tuple[str, labels.Events, labels.Events]],
-  *,
-  edition: str = '2020',
-  num_frames: int | Mapping[str, int] = 600,
-  num_classes: int = 14,
-  class_names: Sequence[str] | None = None,
-) -> dict[str, Any]:
-  """Scores a system on some recordings.
-
-  Args:
-    recordings: Name, reference and prediction of each recording. Names such as
-      `fold1_room2_mix003_ov1` tell its fold, room and overlap.
-    edition: The edition of the challenge whose scores to compute.
-    num_frames: Label frames of every recording, or of each by its name.
-    num_classes: Number of classes.
-    class_names: Their names for the breakdown, or None for their numbers.
-
-  Returns:
-    A dictionary that JSON can hold: `edition`, `recordings` (their number),
-    `num_frames` (shortest and longest where they differ), each score by name,
-    `intervals` (low and high end at 95% of each score, None for a single
-    recording), and the breakdowns `per_class`, `per_overlap`, `per_room` (of
-    a fold) and `per_fold`: by name, the scores and `reference_segments`, the
-    seconds that have the class in the reference summed over classes; without
-    any, the scores are None. Recordings whose name tells nothing are left to
-    the group `other`, or to none where no name does.
-
-  Raises:
-    InputError: There are no recordings, one has no length, or its events are
-      out of range.
-  """
-  if class_names is not None and len(class_names) != num_classes:
-    raise InputError(
-      f'{num_classes} classes need as many names, got {len(class_names)}.'
-    )
-  names, lengths, counts = [], [], []
-  for name, reference, prediction in recordings:
-    length = _length(num_frames, name)
-    try:
-      one = metrics.counts(
-        reference,
-        prediction,
-        edition=edition,
-        num_frames=length,
-        num_classes=num_classes,
-      )
-    except InputError as error:
-      raise InputError(f'{name}: {error}') from error
-    names.append(name)
-    lengths.append(length)
-    counts.append(one)
-  if not counts:
-    raise InputError('There are no recordings to score.')
-
-  total = metrics.merge(counts)
-  shortest, longest = min(lengths), max(lengths)
-  result: dict[str, Any] = {
-    'edition': edition,
-    'recordings': len(counts),
-    'num_frames': shortest if shortest == longest else [shortest, longest],
-    **dataclasses.asdict(metrics.scores(total)),
-    'intervals': {
-      name: None if np.isnan(interval).any() else list(interval)
-      for name, interval in metrics.jackknife(counts).items()
-    },
-    'per_class': {
-      str(index if class_names is None else class_names[index]): _part(
-        metrics.of_class(total, index)
-      )
-      for index in range(num_classes)
-    },
-  }
-  for kind in ('overlap', 'room', 'fold'):
-    result[BREAKDOWNS[kind]] = _groups(names, counts, kind)
-  return result
+# Units of distance in metres.
+UNITS = {'m': 1.0, 'cm': 0.01}
 
 
 def evaluate_folders(
@@ -122,10 +35,13 @@ def evaluate_folders(
   predictions: str | os.PathLike[str],
   *,
   edition: str = '2020',
-  num_frames: int | Mapping[str, int] = 600,
-  num_classes: int = 14,
+  num_frames: int | str | Mapping[str, int] | None = None,
+  audio: str | os.PathLike[str] | None = None,
+  csv_edition: str | None = None,
+  num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
   missing: str = 'error',
+  units: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
   """Scores a folder of CSV files against another with the same file names.
 
@@ -134,163 +50,103 @@ def evaluate_folders(
     predictions: Folder of a system's files.
     edition: The edition of the challenge whose scores to compute.
     num_frames: Label frames of every recording, or of each by its file's name
-      without `.csv`.
-    num_classes: Number of classes.
+      without `.csv`; `'audio'` takes the lengths of the sound files,
+      `'last_reference'` ends a recording after the last frame of its reference.
+      When None, 600 up to 2021, and an error after.
+    audio: Folder of the sound files, for `'audio'`.
+    csv_edition: The edition of the files' forms; told by each file when None.
+    num_classes: Number of classes, as for `evaluate_predictions`.
     class_names: Their names for the breakdown, or None for their numbers.
     missing: What a reference without predictions is: an `'error'`, or scored
       as an `'empty'` prediction.
+    units: Keys of `UNITS`: that of the distances of the reference, and that of
+      the predictions; the same one when None.
 
   Returns:
     The same as `evaluate_predictions`.
 
   Raises:
     InputError: A folder has no CSV file, one is missing or too many, or one
-      cannot be read.
+      cannot be read; or distances differ as centimetres and metres do.
   """
-  if missing not in MISSING:
-    raise InputError(
-      f'A missing file can be {" or ".join(map(repr, MISSING))}, '
-      f'got {missing!r}.'
-    )
-  expected, found = _csv_files(reference), _csv_files(predictions)
-  if not expected:
-    raise InputError(f'{reference} holds no CSV files.')
-  if lost := sorted(expected.keys() - found.keys()):
-    if not found:
-      raise InputError(f'{predictions} holds no CSV files.')
-    if missing == 'error':
-      raise InputError(
-        f'{predictions} lacks {lost[0]}.csv{_others(lost)}, which {reference} '
-        'has; --missing=empty scores it as no prediction.'
-      )
-  if extra := sorted(found.keys() - expected.keys()):
-    raise InputError(
-      f'{predictions} has {extra[0]}.csv{_others(extra)}, but {reference} has '
-      'no such file.'
-    )
+  files = csv_folders.pair(reference, predictions, missing=missing)
+  scales = tuple(UNITS[unit] for unit in units) if units else (1.0, 1.0)
 
-  def read(path: pathlib.Path | None) -> labels.Events:
+  def read(
+    path: pathlib.Path | None, limit: int, scale: float
+  ) -> labels.Events:
     if path is None:
       return labels.no_events()
-    return labels.read_csv(path, num_classes=num_classes)
+    return labels.read_csv(
+      path, edition=csv_edition, num_classes=limit, distance_scale=scale
+    )
 
-  return evaluate_predictions(
-    ((name, read(expected[name]), read(found.get(name))) for name in expected),
+  names = [name for name, *_ in files]
+  limit = num_classes or len(labels.TAU2020_CLASSES)
+  references = [read(path, limit, scales[0]) for _, path, _ in files]
+  if num_classes is None:
+    num_classes = breakdowns.default_num_classes(edition, references)
+  predicted = [read(path, num_classes, scales[1]) for *_, path in files]
+  if edition == '2024' and units is None:
+    csv_folders.check_units(references, predicted)
+  rule = None
+  if isinstance(num_frames, str):
+    rule = num_frames
+    if rule == 'audio':
+      num_frames = csv_folders.audio_lengths(audio, names)
+    elif rule == 'last_reference':
+      last = [int(one.frame.max(initial=0)) for one in references]
+      num_frames = {n: m + 1 for n, m in zip(names, last, strict=True)}
+    else:
+      raise InputError(
+        "The length of recordings can be a number of frames, 'audio' or "
+        f"'last_reference', got {rule!r}."
+      )
+  result = evaluate_predictions(
+    zip(names, references, predicted, strict=True),
     edition=edition,
     num_frames=num_frames,
     num_classes=num_classes,
     class_names=class_names,
   )
-
-
-def table(result: Mapping[str, Any]) -> rich.table.Table:
-  """The scores of a result and their intervals."""
-  frames = result['num_frames']
-  if isinstance(frames, list):
-    frames = ' to '.join(map(str, frames))
-  shown = rich.table.Table(
-    title=f'DCASE {result["edition"]}, {result["recordings"]} recordings of '
-    f'{frames} frames',
-    caption='LR_CD: the F-score published in 2020',
-  )
-  shown.add_column('score')
-  shown.add_column('value', justify='right')
-  shown.add_column('95% interval', justify='right')
-  for name, interval in result['intervals'].items():
-    ends = '-'
-    if interval is not None:
-      ends = ' to '.join(_number(name, end) for end in interval)
-    shown.add_row(name, _number(name, result[name]), ends)
-  return shown
-
-
-def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:
-  """The scores of a result by one of `BREAKDOWNS`."""
-  names = list(result['intervals'])
-  shown = rich.table.Table(title=f'By {kind}')
-  shown.add_column(kind, no_wrap=True)
-  for name in (*names, 'segments'):
-    shown.add_column(name, justify='right')
-  for group, part in result[BREAKDOWNS[kind]].items():
-    shown.add_row(
-      group,
-      *(_number(name, part[name]) for name in names),
-      str(part['reference_segments']),
-    )
-  return shown
-
-
-def _length(num_frames: int | Mapping[str, int], name: str) -> int:
-  if not isinstance(num_frames, Mapping):
-    return num_frames
-  if name not in num_frames:
-    raise InputError(f'The number of frames of {name} is not given.')
-  return num_frames[name]
-
-
-def _part(counts: metrics.Counts) -> dict[str, Any]:
-  segments = int(counts.reference.sum())
-  scores = dataclasses.asdict(metrics.scores(counts))
-  if not segments:
-    scores = dict.fromkeys(scores)
-  return {**scores, 'reference_segments': segments}
-
-
-def _groups(
-  names: Sequence[str], counts: Sequence[metrics.Counts], kind: str
-) -> dict[str, dict[str, Any]]:
-  """Scores of the recordings that share what their names tell."""
-  groups: dict[str, list[metrics.Counts]] = {}
-  for name, one in zip(names, counts, strict=True):
-    match = _NAME.fullmatch(name)
-    group = 'other'
-    if match:
-      group = match[kind]
-      if kind == 'room':
-        group = f'{match["fold"]}_{group}'
-    groups.setdefault(group, []).append(one)
-  if list(groups) == ['other']:
-    return {}
-  return {
-    group: _part(metrics.merge(groups[group])) for group in sorted(groups)
-  }
-
-
-def _csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
-  folder = pathlib.Path(folder)
-  if not folder.is_dir():
-    raise InputError(
-      f'{folder} is not a folder, but one of CSV files is needed.'
-    )
-  return {path.stem: path for path in sorted(folder.glob('*.csv'))}
-
-
-def _others(names: Sequence[str]) -> str:
-  more = len(names) - 1
-  return f' and {more} more file{"s" * (more > 1)}' if more else ''
-
-
-def _number(name: str, value: float | None) -> str:
-  if value is None:
-    return '-'
-  if name in _ANGLES:
-    return f'{value:.1f}°'
-  return f'{value:.3f}' if abs(value) < 1000 else f'{value:.2g}'
+  if rule is not None:
+    result['length_rule'] = rule
+  return result
 
 
 def main(argv: list[str]) -> None:
   """Prints the scores of a folder of CSV files."""
   commands.refuse_arguments(argv)
   values = flags.FLAGS
-  num_classes = len(labels.TAU2020_CLASSES)
+  units = None
+  if values.reference_unit or values.predictions_unit:
+    units = (values.reference_unit or 'cm', values.predictions_unit or 'cm')
+  frames = values.frames
+  if frames is None and values.audio is not None:
+    frames = 'audio'
+  elif frames is not None and frames.isdecimal():
+    frames = int(frames)
+  if frames is None and values.edition not in metrics.DEFAULT_NUM_FRAMES:
+    raise InputError(
+      f'The scores of {values.edition} need the length of recordings: '
+      '--frames=N, --frames=audio with --audio=DIR, or --frames=last_reference.'
+    )
   result = evaluate_folders(
     values.reference,
     values.predictions,
-    num_frames=values.frames,
-    num_classes=num_classes,
-    class_names=labels.TAU2020_CLASSES,
+    edition=values.edition,
+    num_frames=frames,
+    audio=values.audio,
+    csv_edition=values.csv_edition,
+    num_classes=values.classes,
     missing=values.missing,
+    units=units,
   )
+  for names in labels.BY_EDITION[values.edition], labels.TAU2020_CLASSES:
+    if len(names) == result['num_classes']:
+      parts = result['per_class'].values()
+      result['per_class'] = dict(zip(names, parts, strict=True))
+      break
   if values.json:
     unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}
     kept = {key: value for key, value in result.items() if key not in unwanted}
@@ -298,28 +154,48 @@ def main(argv: list[str]) -> None:
     return
   # In a file or pipe there is no width to fit into.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
-  console.print(table(result))
+  console.print(score_tables.table(result))
   if values.per:
-    console.print(breakdown_table(result, values.per))
+    console.print(score_tables.breakdown_table(result, values.per))
 
 
 def _define_flags() -> None:
   """Only for the command: other commands import this module, too."""
-  flags.DEFINE_string('reference', None, 'Folder of reference CSV files.')
-  flags.DEFINE_string('predictions', None, "Folder of a system's CSV files.")
+  text, choice = flags.DEFINE_string, flags.DEFINE_enum
+  text('reference', None, 'Folder of reference CSV files.')
+  text('predictions', None, "Folder of a system's CSV files.")
   flags.DEFINE_bool('json', False, 'Print one JSON object instead of a table.')
-  flags.DEFINE_integer(
-    'frames', 600, 'Label frames of a recording, 10 a second.', lower_bound=1
+  choice('edition', '2020', list(metrics.EDITIONS), 'Whose scores to compute.')
+  text(
+    'frames',
+    None,
+    'Label frames of a recording, 10 a second: a number, audio (see --audio), '
+    'or last_reference (up to the last frame of the reference); when absent, '
+    '600 up to edition 2021.',
   )
-  flags.DEFINE_enum(
+  text('audio', None, 'Folder of the sound files, which tell the lengths.')
+  choice(
+    'csv_edition',
+    None,
+    list(labels.EDITIONS),
+    'The edition of the form of the files, where a file does not tell.',
+  )
+  flags.DEFINE_integer(
+    'classes',
+    None,
+    'Number of classes; when absent, those of the edition, or the 14 of 2020 '
+    'where the reference names more.',
+    lower_bound=1,
+  )
+  choice(
     'missing',
     'error',
-    list(MISSING),
+    list(csv_folders.MISSING),
     'What a recording without a file of predictions is.',
   )
-  flags.DEFINE_enum(
-    'per', None, list(BREAKDOWNS), 'Also break the scores down by this.'
-  )
+  choice('per', None, list(BREAKDOWNS), 'Also break the scores down by this.')
+  for name in 'reference', 'predictions':
+    choice(f'{name}_unit', None, list(UNITS), f'Unit of distance in --{name}.')
 
 
 if __name__ == '__main__':

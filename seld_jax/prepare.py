@@ -42,12 +42,13 @@ def load_data(
   # elsewhere is used as it is.
   was_begun = (root / 'synthesis.json').exists()
   is_wanted = config.data.synthesize and (was_begun or not root.exists())
-  if is_wanted and not scenes.is_complete(root):
+  formats = (options['format'],)
+  if is_wanted and not scenes.is_complete(root, formats=formats):
     scenes.synthesize(
       root,
       events=config.data.synthesize_events or None,
       recordings=config.data.synthesize,
-      formats=(options['format'],),
+      formats=formats,
       seed=config.data.synthesize_seed,
     )
   if not root.is_dir():
@@ -74,6 +75,7 @@ def load_data(
       num_classes=len(config.data.classes),
       pool=config_lib.label_pool(config),
       min_frames=longest,
+      csv_edition=config.data.csv_edition or None,
     )
     for purpose, entries in found.items()
   }

@@ -1,15 +1,26 @@
 """Renders sound scenes in the layout of TAU-NIGENS Spatial Sound Events 2020.
 
+The same arguments give the same files, whatever the number of workers; a set
+that was interrupted continues when the command is run again, and one that was
+made in one format gets the other with --format=both.
+
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
 """
 
+import functools
 import pathlib
 
 from absl import flags
 
-from seld_jax import commands, scenes
+from seld_jax import commands, progress, scenes
+from seld_jax.errors import InputError
+from seld_jax.scenes import composer, pool, sounds
 from seld_jax.scenes import events as events_lib
+
+_FORMATS = {'foa': ('foa',), 'mic': ('mic',), 'both': ('foa', 'mic')}
+_STYLE = composer.Style()
+_VARIATION = sounds.Variation()
 
 _OUT = flags.DEFINE_string('out', None, 'Folder to write the set to.')
 _EVENTS = flags.DEFINE_string(
@@ -27,7 +38,11 @@ _RECORDINGS = flags.DEFINE_integer(
   lower_bound=1,
 )
 _FORMAT = flags.DEFINE_enum(
-  'format', 'foa', ['foa'], 'Format of the recordings: Ambisonics (foa).'
+  'format',
+  'foa',
+  list(_FORMATS),
+  'Ambisonics of first order (foa), four capsules on a rigid sphere (mic), or '
+  'both of the same scenes.',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Determines the set.', lower_bound=0)
 _SECONDS = flags.DEFINE_float(
@@ -36,22 +51,79 @@ _SECONDS = flags.DEFINE_float(
 _WORKERS = flags.DEFINE_integer(
   'workers', None, 'Processes; by default one a core.', lower_bound=1
 )
+_PLOT = flags.DEFINE_bool(
+  'plot',
+  False,
+  'Draw a picture of every recording into OUT/plots: spectrogram, activity, '
+  'azimuth and elevation over time.',
+)
+_SAME_CLASS = flags.DEFINE_bool(
+  'same_class',
+  _STYLE.same_class,
+  'Let two events of one class sound at once.',
+)
+_MOVING = flags.DEFINE_float(
+  'moving', _STYLE.moving, 'Fraction of the events that move, 0 to 1.'
+)
+_RT60 = flags.DEFINE_string(
+  'rt60',
+  '{:g},{:g}'.format(*_STYLE.rt60),
+  "Range LOW,HIGH of the rooms' reverberation times in seconds.",
+)
+_SNR_DB = flags.DEFINE_string(
+  'snr_db',
+  '{:g},{:g}'.format(*_STYLE.snr_db),
+  'Range LOW,HIGH of the SNR of a recording in dB: power of the reverberant '
+  'events, while any sounds, over that of the ambience.',
+)
+_GAIN_DB = flags.DEFINE_float(
+  'gain_db',
+  _VARIATION.gain_db,
+  'Variation of the level of every event, plus or minus so many dB; 0: none.',
+)
+_EQUALIZER_DB = flags.DEFINE_float(
+  'equalizer_db',
+  _VARIATION.equalizer_db,
+  'Variation of the level of every octave of every event, plus or minus so '
+  'many dB; 0: none.',
+)
+_STRETCH = flags.DEFINE_float(
+  'stretch',
+  _VARIATION.stretch,
+  'Variation of pitch and tempo of every event, plus or minus this fraction; '
+  '0: none.',
+)
 
 
 def main(argv: list[str]) -> None:
   """Renders what the flags ask for."""
   commands.refuse_arguments(argv)
   out = pathlib.Path(_OUT.value or '')
+  formats = _FORMATS[_FORMAT.value]
+  style = composer.Style(
+    moving=_MOVING.value,
+    snr_db=_range(_SNR_DB),
+    rt60=_range(_RT60),
+    same_class=_SAME_CLASS.value,
+    variation=sounds.Variation(
+      gain_db=_GAIN_DB.value,
+      equalizer_db=_EQUALIZER_DB.value,
+      stretch=_STRETCH.value,
+    ),
+  )
   scenes.synthesize(
     out,
     events=_EVENTS.value,
     recordings=_RECORDINGS.value,
-    formats=(_FORMAT.value,),
+    formats=formats,
     seed=_SEED.value,
     seconds=_SECONDS.value,
     num_workers=_WORKERS.value,
     evaluation=True,
+    style=style,
   )
+  if _PLOT.value:
+    plot_set(out, format=formats[0], num_workers=_WORKERS.value)
   if not any(out.glob('*_eval')):
     folds = ' and '.join(map(str, events_lib.EVALUATION_FOLDS))
     print(
@@ -59,6 +131,57 @@ def main(argv: list[str]) -> None:
       f'in folds {folds}.'
     )
   print(f'The scenes are in {out}, described in {out / "scenes.csv"}.')
+
+
+def plot_set(
+  out: pathlib.Path, *, format: str = 'foa', num_workers: int | None = None
+) -> None:
+  """Draws every recording of a set that has no picture yet into OUT/plots.
+
+  Args:
+    out: Folder of the set.
+    format: Whose spectrogram to show, that of its first channel.
+    num_workers: Processes; None for one a core, 0 for none but this one.
+
+  Raises:
+    InputError: A recording cannot be read or a picture not be written.
+  """
+  recordings = [
+    (path, path.parents[1] / f'metadata_{split}' / f'{path.stem}.csv')
+    for split in ('dev', 'eval')
+    for path in sorted((out / f'{format}_{split}').glob('*.wav'))
+  ]
+  pictures = out / 'plots'
+  todo = [
+    (audio, table)
+    for audio, table in recordings
+    if not (pictures / f'{audio.stem}.png').is_file()
+  ]
+  if not todo:
+    return
+  # Matplotlib takes long to load, in every process that renders, too.
+  from seld_jax import figures
+
+  work = functools.partial(figures.write_recording, folder=pictures)
+  with progress.bar(
+    'plots',
+    len(recordings),
+    unit='recordings',
+    initial=len(recordings) - len(todo),
+  ) as advance:
+    for _ in pool.run(work, todo, num_workers=num_workers):
+      advance()
+
+
+def _range(flag: flags.FlagHolder[str | None]) -> tuple[float, float]:
+  """The two numbers of a flag LOW,HIGH."""
+  try:
+    low, high = map(float, (flag.value or '').split(','))
+  except ValueError as error:
+    raise InputError(
+      f'--{flag.name} needs two numbers LOW,HIGH, got {flag.value!r}.'
+    ) from error
+  return low, high
 
 
 if __name__ == '__main__':

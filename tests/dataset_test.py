@@ -37,14 +37,26 @@ def make(tmp_path):
   return make
 
 
-def load(recordings, paths, *, min_frames=POOL):
+def load(recordings, paths, *, min_frames=POOL, csv_edition=None):
   return dataset.load_fold(
     recordings,
     paths,
     num_classes=CLASSES,
     pool=POOL,
     min_frames=min_frames,
+    csv_edition=csv_edition,
   )
+
+
+def test_the_form_of_doubtful_labels_is_stated_by_the_caller(make):
+  """Small angles and a distance of six columns may be a direction, too."""
+  recordings, paths = make([20], {0: [(1, 2, 0, 0, 0, 1)]})
+  with pytest.raises(InputError, match='edition'):
+    load(recordings, paths)
+  up = load(recordings, paths, csv_edition='2022')
+  np.testing.assert_allclose(up.doa[1, 2], [0, 0, 1], atol=1e-7)
+  front = load(recordings, paths, csv_edition='2023')
+  np.testing.assert_allclose(front.doa[1, 2], [1, 0, 0], atol=1e-7)
 
 
 def test_recordings_are_joined_exactly(make):

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import test_util
+from scipy import signal
 
 from seld_jax import features, geometry
 
@@ -124,10 +125,24 @@ def delayed(sound, delays, margin=20):
   )
 
 
+def reverberate(sound, *, seed, seconds=0.3):
+  """Four channels with as many different tails of a room."""
+  rng = np.random.default_rng(seed)
+  samples = int(seconds * RATE)
+  decay = 10.0 ** (-3 * np.arange(samples) / samples)
+  tails = 0.02 * rng.standard_normal((4, samples)) * decay
+  return signal.fftconvolve(tails, sound[None], axes=-1)[
+    :, : len(sound)
+  ].astype(np.float32)
+
+
 def scene(kind, array, samples=36000):
   """A sound from somewhere over a floor of -60 dBFS in every channel."""
   if kind == 'noise':
     return noise(0, 4, samples)
+  if kind == 'room':
+    direct = scene('events', array, samples)
+    return direct + reverberate(bursts(1, samples), seed=4)
   make = {'speech': speech_like, 'events': bursts}[kind]
   if array == 'foa':
     direct = plane_wave(make(1, samples), 50, 20)
@@ -149,7 +164,7 @@ def assert_log_mels_agree(actual, expected):
 
 @pytest.mark.parametrize('pad_mode', ['constant', 'reflect'])
 @pytest.mark.parametrize('options', [PAPER, SHORT], ids=['paper', 'short'])
-@pytest.mark.parametrize('kind', ['noise', 'speech', 'events'])
+@pytest.mark.parametrize('kind', ['noise', 'speech', 'events', 'room'])
 def test_equal_to_librosa(kind, options, pad_mode):
   n_fft, n_mels = options['n_fft'], options['n_mels']
   for array, number in ('foa', 3), ('mic', 6):
@@ -523,6 +538,25 @@ def test_gradient_equals_finite_differences():
         modes=['rev'],
         rtol=1e-4,
       )
+
+
+@pytest.mark.parametrize('name', ['foa', 'mic'])
+def test_published_values_are_the_defaults(name):
+  audio = jnp.asarray(scene('events', name, 4800))
+  stated = features.FORMATS[name](
+    audio,
+    sample_rate=24000,
+    n_fft=1024,
+    hop_length=480,
+    win_length=960,
+    n_mels=64,
+    top_db=80.0,
+    offset=1e-8,
+  )
+  np.testing.assert_array_equal(features.FORMATS[name](audio), stated)
+  for option in {'offset': 1e-2}, {'top_db': 20.0}:
+    other = features.FORMATS[name](audio, **option)
+    assert np.abs(other - stated).max() > 0.1
 
 
 # Layouts.

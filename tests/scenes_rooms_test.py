@@ -9,7 +9,7 @@ from seld_jax import geometry
 from seld_jax.scenes import responses, rooms
 from seld_jax.scenes.arrays import ARRAYS
 
-FOA = ARRAYS['foa']
+FOA = (ARRAYS['foa'],)
 RATE = 24000
 
 

@@ -22,7 +22,7 @@ from seld_jax.scenes import (
   synthesize,
 )
 
-FOA = arrays.ARRAYS['foa']
+FOA = (arrays.ARRAYS['foa'],)
 RATE = 24000
 
 
@@ -147,7 +147,7 @@ def test_moving_source_is_heard_where_its_label_says():
   noise = np.random.default_rng(0).standard_normal(4 * RATE)
   event = make_event(noise, azimuth=-100, elevation=15, speed=40)
   scene = make_scene([event], rt60=0.2, seconds=4.0)
-  audio = renderer.render(scene, FOA)
+  audio = renderer.render(scene, ('foa',))['foa']
   rows = composer.label_events(scene)
   for frame, truth in list(zip(rows.frame, rows.xyz, strict=True))[1:]:
     found = direction(audio[:, frame * 2400 : (frame + 1) * 2400])
@@ -165,7 +165,7 @@ def test_direction_of_isolated_sources_at_26_directions():
       rng.standard_normal(RATE), azimuth=azimuth, elevation=elevation
     )
     scene = make_scene([event], rt60=0.2, seconds=1.0, snr_db=20.0)
-    found = direction(renderer.render(scene, FOA))
+    found = direction(renderer.render(scene, ('foa',))['foa'])
     assert geometry.angular_distance(found, vector) < 5
 
 
@@ -194,7 +194,7 @@ def test_ambience_is_isotropic_pink_and_at_the_asked_level():
   # The event sounds in the first second of two, the ambience throughout.
   event = make_event(rng.standard_normal(RATE))
   scene = make_scene([event], rt60=0.2, seconds=2.0, snr_db=10.0)
-  power = renderer.render(scene, FOA)[0] ** 2
+  power = renderer.render(scene, ('foa',))['foa'][0] ** 2
   quiet = power[int(1.5 * RATE) :].mean()
   ratio = (power[:RATE].mean() - quiet) / quiet
   assert 10 * np.log10(ratio) == pytest.approx(10, abs=0.7)
@@ -202,7 +202,7 @@ def test_ambience_is_isotropic_pink_and_at_the_asked_level():
 
 def test_recordings_do_not_clip_and_reverberation_is_not_labelled():
   scene = draw_some(overlap=2, seed=5)
-  audio = renderer.render(scene, FOA)
+  audio = renderer.render(scene, ('foa',))['foa']
   assert audio.shape == (4, 30 * RATE)
   assert audio.dtype == np.float32
   assert 0.05 < np.abs(audio).max() <= renderer.PEAK + 1e-6
@@ -213,7 +213,12 @@ def test_recordings_do_not_clip_and_reverberation_is_not_labelled():
 # Sets.
 
 
-SMALL = {'recordings': 12, 'seconds': 3.0, 'evaluation': True}
+SMALL = {
+  'recordings': 12,
+  'seconds': 3.0,
+  'evaluation': True,
+  'formats': ('foa', 'mic'),
+}
 
 
 @pytest.fixture(scope='module')
@@ -301,7 +306,7 @@ def test_a_folder_of_another_set_is_refused(small_set, tmp_path):
   [
     ({'recordings': 0}, 'at least 1 recording'),
     ({'seconds': 0.5}, 'at least 1 second'),
-    ({'formats': ('stereo',)}, 'one of foa, got stereo'),
+    ({'formats': ('stereo',)}, 'one of foa, mic, got stereo'),
     ({'events': 'nowhere'}, 'nowhere does not exist'),
     ({'folds': (9,)}, 'leaves nothing to render'),
   ],

@@ -11,6 +11,7 @@ from conftest import make_tiny
 from seld_jax import (
   checkpoint,
   metric_writer,
+  optimizer,
   prepare,
   train,
   train_step,
@@ -174,7 +175,7 @@ def test_without_validation_the_last_snapshot_is_tested(tiny_config, tmp_path):
 
 def test_the_paper_schedule_is_the_papers():
   config = config_lib.default()
-  rate = train_step.make_schedule(config, steps_per_epoch=6)
+  rate = optimizer.make_schedule(config, steps_per_epoch=6)
   at_epoch = lambda epoch: float(rate(6 * epoch))
   np.testing.assert_allclose(at_epoch(0), 2e-5, rtol=1e-6)
   np.testing.assert_allclose(at_epoch(10), 2e-5, rtol=1e-6)
@@ -183,7 +184,7 @@ def test_the_paper_schedule_is_the_papers():
   np.testing.assert_allclose(at_epoch(200), 1.6e-4, rtol=1e-6)
   np.testing.assert_allclose(at_epoch(600), 1.28e-4, rtol=1e-6)
   np.testing.assert_allclose(at_epoch(9999), 1.024e-4, rtol=1e-6)
-  assert train_step.total_steps(config, steps_per_epoch=6) == 60000
+  assert optimizer.total_steps(config, steps_per_epoch=6) == 60000
 
 
 @pytest.mark.parametrize('sed', ['mse', 'cross_entropy'])

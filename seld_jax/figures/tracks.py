@@ -24,7 +24,7 @@ _LONGEST_NAME = 24
 
 def plot_tracks(
   reference: labels.Events,
-  prediction: labels.Events,
+  prediction: labels.Events | None,
   *,
   classes: Sequence[str],
   num_frames: int,
@@ -42,7 +42,8 @@ def plot_tracks(
 
   Args:
     reference: Events of the reference.
-    prediction: Events of the system.
+    prediction: Events of the system; None to show the reference alone, in
+      colours.
     classes: Name of each class.
     num_frames: Label frames to show, 10 a second.
     audio: The recording, with shape `[channels, samples]`.
@@ -56,6 +57,9 @@ def plot_tracks(
     InputError: There is no frame, a class has no name, or audio has another
       shape.
   """
+  compared = prediction is not None
+  if prediction is None:
+    reference, prediction = labels.no_events(), reference
   shown = np.union1d(reference.class_index, prediction.class_index)
   if num_frames < 1 or (shown.size and shown[-1] >= len(classes)):
     raise InputError(
@@ -97,13 +101,14 @@ def plot_tracks(
   elevation.set_xlim(0, num_frames / labels.FRAMES_PER_SECOND)
   elevation.set_xlabel('time (s)')
   figure.align_ylabels(panels)
-  of_reference = lines.Line2D([], [], **_reference_look(theme))
-  of_reference.set_label('reference')
-  of_prediction = lines.Line2D([], [], **_class_look(0, theme))
-  of_prediction.set(
-    label='prediction (colour and marker: class)', color=theme.ink
-  )
-  style.add_legend(figure, theme, [of_reference, of_prediction])
+  if compared:
+    of_reference = lines.Line2D([], [], **_reference_look(theme))
+    of_reference.set_label('reference')
+    of_prediction = lines.Line2D([], [], **_class_look(0, theme))
+    of_prediction.set(
+      label='prediction (colour and marker: class)', color=theme.ink
+    )
+    style.add_legend(figure, theme, [of_reference, of_prediction])
   return figure
 
 

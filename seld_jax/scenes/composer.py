@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from seld_jax import geometry, labels
+from seld_jax.errors import InputError
 from seld_jax.scenes import events as events_lib
 from seld_jax.scenes import rooms, sounds
 
@@ -94,6 +95,24 @@ class Style:
   rt60: tuple[float, float] = (0.2, 1.2)
   same_class: bool = False
   variation: sounds.Variation = sounds.Variation()
+
+  def __post_init__(self) -> None:
+    """Raises InputError where a value makes no sense."""
+    if not 0 <= self.moving <= 1:
+      raise InputError(
+        f'moving is a fraction from 0 to 1 of the events, got {self.moving:g}.'
+      )
+    for name, least, most in (
+      ('rt60', 0.1, 5.0),
+      ('snr_db', -50.0, 100.0),
+      ('pause', 0.0, 60.0),
+    ):
+      low, high = getattr(self, name)
+      if not least <= low <= high <= most:
+        raise InputError(
+          f'{name} is a range from low to high within {least:g} and {most:g}, '
+          f'got {low:g} to {high:g}.'
+        )
 
 
 def draw_scene(

@@ -86,7 +86,7 @@ def open_source(events: str | os.PathLike[str] | None) -> Source:
     InputError: Nothing usable is there, or a group lies in two folds.
   """
   if events is None:
-    return Source('procedural bank', None, 'procedural-1')
+    return Source('the procedural bank', None, 'procedural-1')
   path = pathlib.Path(events)
   if path.is_dir() and (path / 'manifest.csv').is_file():
     path = path / 'manifest.csv'

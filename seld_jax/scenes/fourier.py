@@ -1,7 +1,12 @@
 """Real FFTs in the precision of their input, with types that can be checked."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import fft
+
+# Frequencies at which slowly varying matrices are computed.
+_MIXING_CELLS = 256
 
 
 def rfft(x: np.ndarray, size: int | None = None) -> np.ndarray:
@@ -24,8 +29,35 @@ def fast_size(size: int) -> int:
   return int(np.asarray(fft.next_fast_len(size, real=True)))
 
 
-def mix(mixing: np.ndarray, spectrum: np.ndarray) -> np.ndarray:
-  """Applies `mixing` `[f or 1, c, c]` to a spectrum `[c, f]`."""
-  if mixing.shape[0] == 1:
-    return mixing[0].astype(np.float32) @ spectrum
-  return np.einsum('fcd,df->cf', mixing.astype(np.complex64), spectrum)
+def mix(
+  mixing: Callable[[np.ndarray], list[np.ndarray]],
+  spectrum: np.ndarray,
+  frequencies: np.ndarray,
+) -> np.ndarray:
+  """Applies matrices that vary slowly over frequency to a spectrum.
+
+  They are computed at about 256 frequencies and interpolated in between.
+
+  Args:
+    mixing: Maps frequencies in Hz `[f]` to matrices `[f, rows, c]`, whose
+      outputs are stacked; one of fewer columns takes the first inputs.
+    spectrum: The inputs' bins, complex64 with shape `[inputs, bins]`.
+    frequencies: Their frequencies, equally spaced from 0.
+
+  Returns:
+    Bins with shape `[all rows, bins]`, complex64.
+  """
+  num_bins = frequencies.size
+  width = -(-num_bins // _MIXING_CELLS)
+  cells = -(-num_bins // width)
+  padded = np.zeros((len(spectrum), cells * width), np.complex64)
+  padded[:, :num_bins] = spectrum
+  blocks = padded.reshape(-1, cells, width).transpose(1, 0, 2)
+  rising = blocks * np.linspace(0, 1, width, endpoint=False, dtype=np.float32)
+  mixed = []
+  for matrix in mixing(frequencies[1] * width * np.arange(cells + 1)):
+    step = np.diff(matrix, axis=0)
+    inputs = matrix.shape[-1]
+    out = matrix[:-1] @ blocks[:, :inputs] + step @ rising[:, :inputs]
+    mixed.append(out.transpose(1, 0, 2).reshape(-1, cells * width))
+  return np.concatenate(mixed)[:, :num_bins]

@@ -53,8 +53,9 @@ def run(
       yield job.result()
   except process.BrokenProcessPool as error:
     raise InputError(
-      'a rendering process ended unexpectedly, perhaps for want of memory; '
-      'start again with fewer workers to continue.'
+      'a rendering process ended unexpectedly: for want of memory (start again '
+      'with fewer workers to continue), or because a script that renders lacks '
+      "the line if __name__ == '__main__'."
     ) from error
   finally:
     pool.shutdown(cancel_futures=True)

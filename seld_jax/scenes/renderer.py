@@ -1,10 +1,12 @@
 """Rendering a scene: events through the room's responses, plus ambience."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import signal
 
 from seld_jax.scenes import fourier, responses
-from seld_jax.scenes.arrays import MicArray
+from seld_jax.scenes.arrays import ARRAYS, MicArray
 from seld_jax.scenes.composer import (
   ARC_STEP,
   LABEL_RATE,
@@ -18,62 +20,81 @@ from seld_jax.scenes.composer import (
 # leaves the loudest sample lower.
 PEAK = 0.89
 RMS = 0.05
+# An ideal shoebox reflects the lowest frequencies all in phase, louder than any
+# room would and any loudspeaker could.
+_HIGH_PASS = signal.butter(2, 40, 'highpass', fs=SAMPLE_RATE, output='sos')
+# Which random numbers are drawn for what.
+_TAIL_CHOICE, _AMBIENCE, _TAILS = range(3)
 
 
-def render(scene: Scene, array: MicArray, *, num_tails: int = 6) -> np.ndarray:
-  """The recording that the array makes of a scene.
+def render(
+  scene: Scene, formats: Sequence[str], *, num_tails: int = 6
+) -> dict[str, np.ndarray]:
+  """The recordings that arrays at one place make of a scene.
+
+  A format's recording does not depend on which others are made: all follow
+  from the scene's pressure in the centre of the array, W of FOA, whose ratio
+  of power, between the events while any sounds, direct and reverberant, and
+  the ambience, is the scene's SNR.
 
   Args:
     scene: The scene.
-    array: The array.
+    formats: Keys of `arrays.ARRAYS`.
     num_tails: Different realisations of the late reverberation, of which
       every event gets one.
 
   Returns:
-    Audio of 24 kHz with shape `[channels, samples]`, float32, its peak 0.89
-    or less.
+    For every format audio of 24 kHz with shape `[channels, samples]`,
+    float32, its peak 0.89 or less.
   """
-  rng = np.random.default_rng(scene.seed)
+  names = ['foa', *(name for name in formats if name != 'foa')]
+  arrays = [ARRAYS[name] for name in names]
   tails = [
-    responses.late_tail(rng, scene.room, array)
-    for _ in range(min(num_tails, max(len(scene.events), 1)))
+    responses.late_tail(_generator(scene, _TAILS, k), scene.room, arrays)
+    for k in range(min(num_tails, max(len(scene.events), 1)))
   ]
+  choice = _generator(scene, _TAIL_CHOICE)
   num_samples = round(scene.seconds * SAMPLE_RATE)
   mix = np.zeros((tails[0].shape[0], num_samples), np.float32)
   for event in scene.events:
-    tail = tails[rng.integers(len(tails))]
-    wet = render_event(event, scene, array, tail=tail)
+    tail = tails[choice.integers(len(tails))]
+    wet = render_event(event, scene, arrays, tail=tail)
     start = round(event.onset * SAMPLE_RATE)
     stop = min(start + wet.shape[-1], num_samples)
     mix[:, start:stop] += wet[:, : stop - start]
-  noise = ambience(rng, array, num_samples)
+  noise = ambience(_generator(scene, _AMBIENCE), arrays, num_samples)
   power = _active_power(mix[0], scene)
-  mix += noise * np.float32(np.sqrt(power * 10 ** (-scene.snr_db / 10)))
-  scale = min(
-    PEAK / max(np.abs(mix).max(), 1e-12),
-    RMS / max(np.sqrt(np.mean(np.square(mix[0]))), 1e-12),
-  )
-  return mix * np.float32(scale)
+  noise *= np.float32(np.sqrt(power * 10 ** (-scene.snr_db / 10)))
+  mix += noise
+  scale = RMS / max(np.sqrt(np.mean(np.square(mix[0]))), 1e-12)
+  ends = np.cumsum([array.num_channels for array in arrays])
+  audio = dict(zip(names, np.split(mix, ends[:-1]), strict=True))
+  return {
+    name: audio[name]
+    * np.float32(min(scale, PEAK / max(np.abs(audio[name]).max(), 1e-12)))
+    for name in formats
+  }
 
 
 def render_event(
-  event: Event, scene: Scene, array: MicArray, *, tail: np.ndarray
+  event: Event, scene: Scene, arrays: Sequence[MicArray], *, tail: np.ndarray
 ) -> np.ndarray:
   """One event in the room, from its onset on.
 
   Args:
     event: The event.
     scene: The scene, for room and receiver.
-    array: The array.
-    tail: Late reverberation, with shape `[channels, n]`.
+    arrays: The arrays.
+    tail: Late reverberation, with shape `[channels of all, n]`.
 
   Returns:
-    Audio with shape `[channels, samples]`, float32, longer than the dry sound
-    by the reverberation.
+    Audio with shape `[channels of all, samples]`, float32, longer than the dry
+    sound by the reverberation.
   """
   # Undo the loss over the distance: levels are meant at the array.
   gain = event.distance * 10 ** (event.level_db / 20)
-  dry = event.sound.samples * np.float32(gain)
+  dry = np.asarray(signal.sosfilt(_HIGH_PASS, event.sound.samples))
+  dry = (dry * gain).astype(np.float32)
   if event.speed:
     hop = round(ARC_STEP / abs(event.speed) * SAMPLE_RATE)
     times = np.arange(dry.size // hop + 2) * (hop / SAMPLE_RATE)
@@ -83,7 +104,7 @@ def render_event(
     scene.room,
     scene.receiver,
     scene.receiver + event.position(times),
-    array,
+    arrays,
   )
   if not event.speed:
     response = tail.copy()
@@ -129,32 +150,36 @@ def convolve_moving(
 
 
 def ambience(
-  rng: np.random.Generator, array: MicArray, num_samples: int
+  rng: np.random.Generator, arrays: Sequence[MicArray], num_samples: int
 ) -> np.ndarray:
   """Spherically isotropic noise with a pink-like spectrum.
 
   Args:
     rng: Determines the noise and the slope of its spectrum, 2 to 4 dB an
       octave.
-    array: The array, for its response to a diffuse field.
+    arrays: The arrays, which hear one and the same field.
     num_samples: Length at 24 kHz.
 
   Returns:
-    Noise with shape `[channels, samples]`, float32; the pressure that it
-    stands for has unit power.
+    Noise with shape `[channels of all, samples]`, float32; the pressure that
+    it stands for has unit power.
   """
   size = fourier.fast_size(num_samples)
   frequencies = fourier.frequencies(size, SAMPLE_RATE)
-  mixing = array.diffuse(frequencies)
   slope = rng.uniform(2.0, 4.0) / (20 * np.log10(2))
   shape = (np.maximum(frequencies, 50.0) / 1000) ** -slope
   shape *= frequencies**2 / (frequencies**2 + 30.0**2)
   # White noise of unit power has |spectrum|^2 = size in every bin.
   shape /= np.sqrt(np.mean(np.square(shape)))
-  noise = rng.standard_normal((mixing.shape[-1], size), np.float32)
-  spectrum = fourier.rfft(noise)
+  spectrum = responses.diffuse_spectrum(rng, arrays, size, SAMPLE_RATE)
   spectrum *= shape.astype(np.float32)
-  return fourier.irfft(fourier.mix(mixing, spectrum), size)[:, :num_samples]
+  return fourier.irfft(spectrum, size)[:, :num_samples]
+
+
+def _generator(scene: Scene, *key: int) -> np.random.Generator:
+  return np.random.default_rng(
+    np.random.SeedSequence(scene.seed, spawn_key=key)
+  )
 
 
 def _active_power(omni: np.ndarray, scene: Scene) -> float:

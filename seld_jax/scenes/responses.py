@@ -9,10 +9,17 @@ and serves as the check in the tests.
 A response is the sum of all images up to about 40 ms, with exact fractional
 delays, and from there on noise whose power per octave continues the images'
 and decays with the room's RT60 (Polack's model). The two are crossfaded.
+
+Several arrays stand at the same place of the same field: they hear the same
+images and one diffuse field, so that formats of one scene can be compared.
 """
+
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 
+from seld_jax.scenes import arrays as arrays_lib
 from seld_jax.scenes import fourier, rooms
 from seld_jax.scenes.arrays import MicArray
 
@@ -56,24 +63,25 @@ def early_responses(
   room: rooms.Room,
   receiver: np.ndarray,
   sources: np.ndarray,
-  array: MicArray,
+  arrays: Sequence[MicArray],
   *,
   sample_rate: int = 24000,
 ) -> np.ndarray:
   """Direct sound and reflections up to the seam, for every source position.
 
   A source's amplitude is 1 at 1 m. Delays are those of sound travelling from
-  source to array.
+  source to the arrays' centre, which capsules on the near side hear earlier.
+  Wave fronts are taken as plane at the array.
 
   Args:
     room: The room.
     receiver: Position of the array in metres, with shape `[3]`.
     sources: Positions in metres, with shape `[positions, 3]`.
-    array: The array.
+    arrays: The arrays at that place.
     sample_rate: Samples a second.
 
   Returns:
-    Responses with shape `[positions, channels, samples]`, float32.
+    Responses with shape `[positions, channels of all, samples]`, float32.
   """
   num_samples = fourier.fast_size(int((SEAM[1] + 0.005) * sample_rate))
   frequencies = fourier.frequencies(num_samples, sample_rate)
@@ -83,9 +91,10 @@ def early_responses(
   reflection = _log_reflection(room, frequencies)
   decay = np.exp(np.arange(orders.max() + 1)[:, None] * reflection)
   decay = (decay * _low_pass(frequencies, sample_rate)).astype(np.float32)
+  series = [(array, array.weights(frequencies)) for array in arrays]
   spectra = np.stack(
     [
-      _early_spectrum(points - receiver, orders, decay, frequencies, array)
+      _early_spectrum(points - receiver, orders, decay, frequencies, series)
       for points in images
     ]
   )
@@ -95,7 +104,7 @@ def early_responses(
 def late_tail(
   rng: np.random.Generator,
   room: rooms.Room,
-  array: MicArray,
+  arrays: Sequence[MicArray],
   *,
   sample_rate: int = 24000,
 ) -> np.ndarray:
@@ -108,21 +117,19 @@ def late_tail(
   Args:
     rng: Determines the noise.
     room: The room.
-    array: The array.
+    arrays: The arrays, which hear one and the same field.
     sample_rate: Samples a second.
 
   Returns:
     The response from the moment of emission (silent before the seam) until
-    it has fallen by 60 dB, with shape `[channels, samples]`, float32.
+    it has fallen by 60 dB, with shape `[channels of all, samples]`, float32.
   """
   rt60 = np.asarray(room.rt60)
   num_samples = fourier.fast_size(
     int((SEAM[1] + 1.05 * rt60.max()) * sample_rate)
   )
   frequencies = fourier.frequencies(num_samples, sample_rate)
-  mixing = array.diffuse(frequencies)
-  noise = rng.standard_normal((mixing.shape[-1], num_samples), np.float32)
-  spectrum = fourier.mix(mixing, fourier.rfft(noise))
+  spectrum = diffuse_spectrum(rng, arrays, num_samples, sample_rate)
   spectrum *= _low_pass(frequencies, sample_rate)
   bands = fourier.irfft(
     spectrum * octave_masks(frequencies)[:, None], num_samples
@@ -134,6 +141,34 @@ def late_tail(
   fade_out = np.clip((time[-1] - time) / 0.02, 0, 1)
   envelope = (np.sqrt(power) * fade_in * fade_out).astype(np.float32)
   return np.einsum('bcn,bn->cn', bands, envelope)
+
+
+def diffuse_spectrum(
+  rng: np.random.Generator,
+  arrays: Sequence[MicArray],
+  num_samples: int,
+  sample_rate: int,
+) -> np.ndarray:
+  """Spectrum of white noise from all directions alike.
+
+  Args:
+    rng: Determines the noise. An array's channels do not depend on which
+      arrays follow it.
+    arrays: The arrays, which hear one and the same field.
+    num_samples: Length of the noise.
+    sample_rate: Samples a second.
+
+  Returns:
+    Bins with shape `[channels of all, num_samples // 2 + 1]`, complex64, for a
+    pressure of unit power.
+  """
+  count = sum(array.num_channels for array in arrays)
+  noise = rng.standard_normal((count, num_samples), np.float32)
+  return fourier.mix(
+    functools.partial(arrays_lib.diffuse_mixing, arrays),
+    fourier.rfft(noise),
+    fourier.frequencies(num_samples, sample_rate),
+  )
 
 
 def early_fade(time: np.ndarray) -> np.ndarray:
@@ -156,19 +191,29 @@ def _early_spectrum(
   orders: np.ndarray,
   decay: np.ndarray,
   frequencies: np.ndarray,
-  array: MicArray,
+  series: Sequence[tuple[MicArray, np.ndarray]],
 ) -> np.ndarray:
-  """Spectra `[channels, f]` of images at `vectors` `[n, 3]` from the array."""
+  """Spectra `[channels, f]` of images at `vectors` `[n, 3]` from the array.
+
+  The images are summed for every polynomial of an array's series, in one
+  product, before its weights are applied.
+  """
   distance = np.linalg.norm(vectors, axis=-1)
   delay = distance / rooms.SPEED_OF_SOUND
   heard = delay < SEAM[1]
   vectors, distance, delay = vectors[heard], distance[heard], delay[heard]
   waves = _delays(delay, frequencies) * decay[orders[heard]]
-  gains = array.steer(vectors / distance[:, None], frequencies)
-  gains = gains * (early_fade(delay) / distance)[:, None]
-  if gains.shape[0] == 1:
-    return gains[0].T.astype(np.float32) @ waves
-  return np.einsum('fnc,nf->cf', gains.astype(np.complex64), waves)
+  # Real times complex, as one product of real matrices.
+  waves = waves.view(np.float32)
+  amplitude = early_fade(delay) / distance
+  spectra = []
+  for array, weights in series:
+    terms = array.polynomials(vectors / distance[:, None], len(weights))
+    terms = (terms * amplitude).astype(np.float32)
+    sums = terms.reshape(-1, delay.size) @ waves
+    sums = sums.view(np.complex64).reshape(*terms.shape[:2], -1)
+    spectra.append(np.sum(weights.astype(np.complex64) * sums, axis=0))
+  return np.concatenate(spectra)
 
 
 def _delays(delay: np.ndarray, frequencies: np.ndarray) -> np.ndarray:

@@ -35,6 +35,20 @@ class Variation:
   equalizer_db: float = 3.0
   stretch: float = 0.04
 
+  def __post_init__(self) -> None:
+    """Raises InputError where a value makes no sense."""
+    for name, most in (
+      ('gain_db', 30.0),
+      ('equalizer_db', 30.0),
+      ('stretch', 0.3),
+    ):
+      value = getattr(self, name)
+      if not 0 <= value <= most:
+        raise InputError(
+          f'{name} is an amount of variation from 0 (none) to {most:g}, got '
+          f'{value:g}.'
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Sound:

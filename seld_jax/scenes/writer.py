@@ -1,5 +1,6 @@
 """Writing a set of scenes in the layout of TAU-NIGENS 2020, in parallel."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -7,36 +8,21 @@ import os
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from seld_jax import audio, files, labels, progress
 from seld_jax.errors import InputError
-from seld_jax.scenes import composer, description, pool, renderer, rooms
+from seld_jax.scenes import composer, description, pool, readme, renderer, rooms
 from seld_jax.scenes import events as events_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes.arrays import ARRAYS
 
 # Changes when the same settings would give other files.
-_VERSION = 1
+_VERSION = 2
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
-_README = """# Synthetic sound scenes
-
-{recordings} recordings of {seconds:g} s in the layout of TAU-NIGENS Spatial
-Sound Events 2020, rendered by seld_jax from the {source}, seed {seed}.
-
-- FORMAT_dev, FORMAT_eval: WAV, 24 kHz, 16 bit, 4 channels. foa: Ambisonics of
-  first order, channels W Y Z X (ACN, SN3D).
-- metadata_dev, metadata_eval: a CSV per recording, without header: frame (of
-  100 ms), class, track, azimuth and elevation in whole degrees, azimuth
-  counter-clockwise from the front, elevation up.
-- scenes.csv: every event with its sound, place, motion, room and SNR.
-- Classes, from 0: {classes}.
-
-Development names are fold_room_mix_overlap; the room's number restarts in
-every fold, and folds share neither rooms nor sounds.
-"""
 
 
 def synthesize(
@@ -54,16 +40,17 @@ def synthesize(
 ) -> None:
   """Renders a set of scenes, or what is missing of it.
 
-  Writes OUT/foa_dev, OUT/metadata_dev, OUT/scenes.csv, OUT/README.md and
-  OUT/synthesis.json. The same arguments give the same bytes, whatever the
-  number of workers.
+  Writes OUT/foa_dev, OUT/mic_dev, OUT/metadata_dev, OUT/scenes.csv,
+  OUT/README.md and OUT/synthesis.json. The same arguments give the same bytes,
+  whatever the number of workers.
 
   Args:
     out: The folder to write to.
     events: Where the dry sounds come from; see `events.open_source`.
     recordings: Number of development recordings, spread over the folds of the
       sounds among 1 to 6.
-    formats: Keys of `arrays.ARRAYS`.
+    formats: Keys of `arrays.ARRAYS`. A set made before in one format gets the
+      other added, as if it had been made in both.
     seed: Determines everything.
     seconds: Length of every recording.
     num_workers: Processes; None for one a core, 0 for none but this one.
@@ -99,7 +86,6 @@ def synthesize(
     'version': _VERSION,
     'events': source.fingerprint,
     'recordings': recordings,
-    'formats': list(formats),
     'seed': seed,
     'seconds': seconds,
     'evaluation': evaluation,
@@ -111,7 +97,7 @@ def synthesize(
       f'{source.name} has sounds in folds {_listed(source.folds)} only, which '
       'leaves nothing to render.'
     )
-  _claim(out, settings)
+  formats = _claim(out, settings, formats)
   rows = description.read(out / 'scenes.csv')
   todo = [r for r in plan if not _complete(out, r, formats, rows)]
   _remove_fragments(out, todo, formats)
@@ -125,6 +111,8 @@ def synthesize(
     style=style,
   )
   if todo:
+    # Its presence says that the set is complete.
+    (out / 'README.md').unlink(missing_ok=True)
     last_save = time.monotonic()
     try:
       with progress.bar(
@@ -136,25 +124,36 @@ def synthesize(
           if time.monotonic() - last_save > _SAVE_INTERVAL:
             description.write(out / 'scenes.csv', plan, rows)
             last_save = time.monotonic()
-    finally:
-      description.write(out / 'scenes.csv', plan, rows)
-  # Last, as its presence says that the set is complete.
-  files.write_text(
-    out / 'README.md',
-    _README.format(
-      recordings=len(plan),
-      seconds=seconds,
-      source=source.name,
-      seed=seed,
-      classes=', '.join(labels.TAU2020_CLASSES),
-    ),
+    except BaseException:
+      # What went wrong first is what is told.
+      with contextlib.suppress(InputError):
+        description.write(out / 'scenes.csv', plan, rows)
+      raise
+    description.write(out / 'scenes.csv', plan, rows)
+  text = readme.text(
+    plan,
+    formats=formats,
+    seconds=seconds,
+    source=source.name,
+    seed=seed,
+    style=style,
   )
+  files.write_text(out / 'README.md', text)
 
 
-def is_complete(out: str | os.PathLike[str]) -> bool:
-  """Whether a folder holds a set of scenes that was rendered to its end."""
+def is_complete(
+  out: str | os.PathLike[str], *, formats: Sequence[str] = ()
+) -> bool:
+  """Whether a folder holds a set of scenes that was rendered to its end.
+
+  Args:
+    out: The folder.
+    formats: Formats that the set must have, too.
+  """
   out = pathlib.Path(out)
-  return all((out / name).is_file() for name in ('synthesis.json', 'README.md'))
+  if not (out / 'README.md').is_file():
+    return False
+  return set(formats) <= set(_read_settings(out).get('formats', []))
 
 
 def write_recording(
@@ -168,6 +167,9 @@ def write_recording(
   style: composer.Style,
 ) -> tuple[str, list[dict[str, str]]]:
   """Draws, renders and writes one recording, its audio last.
+
+  Audio that is there stays. When something cannot be written, what was written
+  here is removed again.
 
   Returns:
     The recording's name and its rows of scenes.csv.
@@ -184,14 +186,19 @@ def write_recording(
     seconds=seconds,
     style=style,
   )
-  labels.write_csv(
-    plan_lib.csv_path(out, recording),
-    composer.label_events(scene),
-    edition='2020',
-  )
-  for name in formats:
-    sound = renderer.render(scene, ARRAYS[name])
-    audio.write(plan_lib.wav_path(out, recording, name), sound)
+  table = plan_lib.csv_path(out, recording)
+  paths = {name: plan_lib.wav_path(out, recording, name) for name in formats}
+  missing = [name for name, path in paths.items() if not path.is_file()]
+  sound = renderer.render(scene, missing)
+  new = [path for path in (table, *paths.values()) if not path.is_file()]
+  try:
+    labels.write_csv(table, composer.label_events(scene), edition='2020')
+    for name in missing:
+      audio.write(paths[name], sound[name])
+  except BaseException:
+    for path in new:
+      path.unlink(missing_ok=True)
+    raise
   return recording.name, description.describe(recording, scene)
 
 
@@ -230,26 +237,59 @@ def _listed(numbers: Sequence[int]) -> str:
   return ', '.join(map(str, numbers))
 
 
-def _claim(out: pathlib.Path, settings: dict) -> None:
-  """Notes the settings in the folder, or checks that they are the same."""
+def _claim(
+  out: pathlib.Path, settings: dict, formats: Sequence[str]
+) -> tuple[str, ...]:
+  """Notes the settings in the folder, or checks that they are the same.
+
+  Returns:
+    The formats of the set: those that are asked for, and those asked for
+    before.
+  """
   path = out / 'synthesis.json'
-  text = json.dumps(settings, indent=2)
+  earlier = []
   if path.is_file():
-    try:
-      found = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError:
-      found = {}
-    wanted = json.loads(text)
-    for key, value in wanted.items():
+    found = _read_settings(out)
+    for key, value in json.loads(json.dumps(settings)).items():
       if found.get(key) != value:
-        raise InputError(
-          f'{out} holds scenes made with {key} {found.get(key)}, but {key} '
-          f'{value} was asked for; choose another folder or remove it.'
-        )
+        _refuse(out, key, found.get(key), value)
+    earlier = found['formats']
   elif out.is_dir() and any(out.glob('*_dev')):
     raise InputError(
       f'{out} holds a data set that was not made by this command (it has no '
       'synthesis.json); choose another folder.'
     )
-  else:
-    files.write_text(path, text + '\n')
+  union = [name for name in ARRAYS if name in {*formats, *earlier}]
+  text = json.dumps(settings | {'formats': union}, indent=2) + '\n'
+  if not path.is_file() or path.read_text(encoding='utf-8') != text:
+    files.write_text(path, text)
+  return tuple(union)
+
+
+def _read_settings(out: pathlib.Path) -> dict:
+  """What the set in a folder was made with; nothing when that is unknown."""
+  try:
+    found = json.loads((out / 'synthesis.json').read_text(encoding='utf-8'))
+  except (OSError, ValueError):
+    return {}
+  return found if isinstance(found, dict) else {}
+
+
+def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
+  if isinstance(found, dict) and isinstance(wanted, dict):
+    for name, value in wanted.items():
+      if found.get(name) != value:
+        _refuse(out, name, found.get(name), value)
+  others = {
+    'events': 'from other sounds',
+    'version': 'by another version of seld_jax',
+  }
+  if key in others:
+    raise InputError(
+      f'{out} holds scenes made {others[key]}; choose another folder or remove '
+      'it.'
+    )
+  raise InputError(
+    f'{out} holds scenes made with {key} {found}, but {key} {wanted} was asked '
+    'for; choose another folder or remove it.'
+  )

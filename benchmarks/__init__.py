@@ -1,0 +1,1 @@
+"""Measurements of speed; run each with python -m benchmarks.NAME."""

@@ -1,0 +1,63 @@
+"""How many minutes of scenes are rendered in a minute.
+
+Renders one-minute recordings of the procedural bank in rooms of RT60 0.5 s into
+a temporary folder, from the start of the processes to the last file.
+
+Example:
+  python -m benchmarks.scenes --recordings=24
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from seld_jax import commands, scenes
+from seld_jax.scenes import composer
+
+_RECORDINGS = flags.DEFINE_integer(
+  'recordings', 24, 'One-minute recordings for each row.', lower_bound=1
+)
+_WORKERS = flags.DEFINE_integer(
+  'workers', os.cpu_count() or 1, 'Processes.', lower_bound=1
+)
+_RT60 = flags.DEFINE_float('rt60', 0.5, 'Reverberation time in seconds.')
+_FORMATS = {'foa': ('foa',), 'foa and mic': ('foa', 'mic')}
+
+
+def measure(
+  formats: Sequence[str], *, recordings: int, num_workers: int, rt60: float
+) -> float:
+  """Seconds that it takes to render a set."""
+  with tempfile.TemporaryDirectory() as folder:
+    start = time.perf_counter()
+    scenes.synthesize(
+      folder,
+      recordings=recordings,
+      formats=formats,
+      num_workers=num_workers,
+      style=composer.Style(rt60=(rt60, rt60)),
+    )
+    return time.perf_counter() - start
+
+
+def main(argv: list[str]) -> None:
+  """Prints a row for each choice of formats."""
+  commands.refuse_arguments(argv)
+  count, workers = _RECORDINGS.value, _WORKERS.value
+  rows = []
+  for name, formats in _FORMATS.items():
+    seconds = measure(
+      formats, recordings=count, num_workers=workers, rt60=_RT60.value
+    )
+    rows.append((name, seconds, 60 * count / seconds))
+  print(f'{count} minutes, RT60 {_RT60.value:g} s, {workers} processes')
+  print(f'{"format":12} {"seconds":>8} {"minutes of audio a minute":>26}')
+  for name, seconds, rate in rows:
+    print(f'{name:12} {seconds:8.1f} {rate:26.1f}')
+
+
+if __name__ == '__main__':
+  commands.run(main)

@@ -1,0 +1,86 @@
+"""The classes of the DCASE challenges on localization and detection."""
+
+from seld_jax.errors import InputError
+
+# TAU Spatial Sound Events 2019, in the order of the published baseline. Its
+# label files hold these names.
+TAU2019_CLASSES = (
+  'knock',
+  'drawer',
+  'clearthroat',
+  'phone',
+  'keysDrop',
+  'speech',
+  'keyboard',
+  'pageturn',
+  'cough',
+  'doorslam',
+  'laughter',
+)
+
+# TAU-NIGENS Spatial Sound Events 2020.
+TAU2020_CLASSES = (
+  'alarm',
+  'crying_baby',
+  'crash',
+  'barking_dog',
+  'running_engine',
+  'female_scream',
+  'female_speech',
+  'burning_fire',
+  'footsteps',
+  'knocking_on_door',
+  'male_scream',
+  'male_speech',
+  'ringing_phone',
+  'piano',
+)
+
+# TAU-NIGENS Spatial Sound Events 2021: two classes fewer.
+TAU2021_CLASSES = tuple(
+  name
+  for name in TAU2020_CLASSES
+  if name not in ('running_engine', 'burning_fire')
+)
+
+# STARSS22 and STARSS23, in use since 2022.
+STARSS_CLASSES = (
+  'female_speech',
+  'male_speech',
+  'clapping',
+  'telephone',
+  'laughter',
+  'domestic_sounds',
+  'footsteps',
+  'door',
+  'music',
+  'musical_instrument',
+  'water_tap',
+  'bell',
+  'knock',
+)
+
+# The classes of each edition of the challenge.
+BY_EDITION = {
+  '2019': TAU2019_CLASSES,
+  '2020': TAU2020_CLASSES,
+  '2021': TAU2021_CLASSES,
+  '2022': STARSS_CLASSES,
+  '2023': STARSS_CLASSES,
+  '2024': STARSS_CLASSES,
+  '2025': STARSS_CLASSES,
+}
+
+
+def of_edition(edition: str) -> tuple[str, ...]:
+  """The names of the classes of an edition, by index.
+
+  Raises:
+    InputError: The edition is unknown.
+  """
+  if edition not in BY_EDITION:
+    raise InputError(
+      f'Classes of edition {edition!r} are not known; the editions are '
+      f'{", ".join(BY_EDITION)}.'
+    )
+  return BY_EDITION[edition]

@@ -1,0 +1,152 @@
+"""What all scores share: checked events, angles, directions paired."""
+
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from seld_jax import geometry
+from seld_jax.errors import InputError
+
+# Labels are integer degrees and hit the threshold exactly; without this, the
+# rounding of a sine would decide.
+ANGLE_TOLERANCE = 1e-6
+
+# Added to the denominators, as the published code does. It changes nothing but
+# quotients by zero: an error rate without any reference becomes enormous.
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def check_events(
+  what: str, events: Any, num_frames: int | None, num_classes: int
+) -> None:
+  """Refuses events out of range.
+
+  Args:
+    what: What they are, for the error.
+    events: Events.
+    num_frames: Label frames of the recording; None for any frame from 0 on.
+    num_classes: Number of classes.
+
+  Raises:
+    InputError: A frame or class is out of range, or a direction is not finite.
+  """
+  for name, values, size in (
+    ('frame', events.frame, num_frames),
+    ('class', events.class_index, num_classes),
+  ):
+    high = np.inf if size is None else size
+    outside = values[(values < 0) | (values >= high)]
+    if outside.size:
+      between = 'from 0' if size is None else f'from 0 to {size - 1}'
+      raise InputError(
+        f'The {what} has an event of {name} {outside[0]}, but expected '
+        f'{between}.'
+      )
+  if not np.isfinite(events.xyz).all():
+    raise InputError(f'The {what} has a direction that is NaN or infinite.')
+
+
+def paired(
+  reference_key: np.ndarray,
+  reference_xyz: np.ndarray,
+  predicted_key: np.ndarray,
+  predicted_xyz: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Pairs directions that share a key so that their angles' sum is smallest.
+
+  Args:
+    reference_key: Of each row of the reference, e.g. its frame and class, int64
+      with shape `[n]`.
+    reference_xyz: Directions of the reference, with shape `[n, 3]`.
+    predicted_key: Of each row of the prediction, int64 with shape `[m]`.
+    predicted_xyz: Directions of the prediction, with shape `[m, 3]`.
+
+  Returns:
+    Rows of the reference, rows of the prediction, and angles in degrees, all
+    with shape `[pairs]`. What finds no partner is not in them.
+  """
+  a_key, a_first, a_size, a_order = _groups(reference_key)
+  b_key, b_first, b_size, b_order = _groups(predicted_key)
+  _, a, b = np.intersect1d(
+    a_key, b_key, assume_unique=True, return_indices=True
+  )
+  sizes = np.stack([a_size[a], b_size[b]], axis=-1)
+  found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+  for n, m in np.unique(sizes, axis=0):
+    chosen = np.flatnonzero((sizes == (n, m)).all(axis=-1))
+    rows = a_order[a_first[a[chosen], None] + np.arange(n)]
+    columns = b_order[b_first[b[chosen], None] + np.arange(m)]
+    costs = geometry.angular_distance(
+      reference_xyz[rows][:, :, None], predicted_xyz[columns][:, None]
+    )
+    if min(n, m) == 1:
+      best = costs.reshape(len(chosen), -1).argmin(axis=1)[:, None]
+      i, j = best // m, best % m
+    else:
+      assigned = [optimize.linear_sum_assignment(cost) for cost in costs]
+      i, j = np.swapaxes(np.array(assigned), 0, 1)
+    every = np.arange(len(chosen))[:, None]
+    found.append((rows[every, i], columns[every, j], costs[every, i, j]))
+  if not found:
+    none = np.zeros(0, np.int64)
+    return none, none.copy(), np.zeros(0)
+  rows, columns, angles = (
+    np.concatenate([part.ravel() for part in parts])
+    for parts in zip(*found, strict=True)
+  )
+  return rows, columns, angles
+
+
+def add_at(
+  shape: tuple[int, ...],
+  places: tuple[np.ndarray, ...],
+  *,
+  values: np.ndarray | int = 1,
+) -> np.ndarray:
+  """Zeros of a shape to which values are added, some places several times.
+
+  Args:
+    shape: The shape of the result.
+    places: Indices for each axis, with shape `[n]`.
+    values: What to add there, with shape `[n]`, or one number for all.
+
+  Returns:
+    The sums, with shape `shape`.
+  """
+  total = np.zeros(shape, np.asarray(values).dtype)
+  np.add.at(total, places, values)
+  return total
+
+
+def f_score(hits: float, predicted: float, reference: float) -> float:
+  """The F-score of hits among what was predicted and what there was."""
+  precision = hits / (predicted + EPSILON)
+  recall = hits / (reference + EPSILON)
+  return 2 * precision * recall / (precision + recall + EPSILON)
+
+
+def occurrence(key: np.ndarray) -> np.ndarray:
+  """How many rows before each row have the same key.
+
+  Args:
+    key: Keys, int64 with shape `[n]`.
+
+  Returns:
+    Numbers from 0 on, int64 with shape `[n]`.
+  """
+  _, first, size, order = _groups(key)
+  position = np.empty(len(key), np.int64)
+  position[order] = np.arange(len(key)) - np.repeat(first, size)
+  return position
+
+
+def _groups(
+  key: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+  """Distinct keys, their first places in `order`, their numbers, `order`."""
+  order = np.argsort(key, kind='stable')
+  distinct, first, size = np.unique(
+    key[order], return_index=True, return_counts=True
+  )
+  return distinct, first, size, order
