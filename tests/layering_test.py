@@ -27,6 +27,7 @@ ORDER = """
   csv_folders breakdowns checks
   score_tables
   scenes
+  recordings
   cache
   dataset
   sharding

@@ -72,6 +72,32 @@ def test_audible_light(tmp_path):
   np.testing.assert_allclose(metres.distance, 1.83)
 
 
+def test_audible_light_as_its_scene_leaves_it(tmp_path):
+  """A folder a scene, a file a microphone, labels beside the sound."""
+  for scene in 'fold1_a', 'fold2_b':
+    for mic in 'eigenmike', 'MyFOA':
+      write(tmp_path / scene / f'audio_out_{mic}.wav')
+      write(tmp_path / scene / f'metadata_out_{mic}.csv', '3,1,0,90,0,250\n')
+  assert len(cache.find_recordings(tmp_path)) == 2
+  found = only(tmp_path, folds=(2,))
+  assert (found.name, found.fold) == ('fold2_b', 2)
+  assert found.audio.name == 'audio_out_MyFOA.wav'
+  events = labels.read_csv(found.labels, edition='2024')
+  np.testing.assert_allclose(events.xyz, [[0, 1, 0]], atol=1e-12)
+  np.testing.assert_allclose(events.distance, 250)
+  with pytest.raises(InputError, match='holds the microphones MyFOA, eigenm'):
+    cache.find_recordings(tmp_path, format='mic')
+  (tmp_path / 'fold1_a' / 'metadata_out_MyFOA.csv').unlink()
+  with pytest.raises(InputError, match=r'metadata_out_MyFOA\.csv is missing'):
+    cache.find_recordings(tmp_path)
+
+
+def test_audible_light_with_one_microphone_of_any_name(tmp_path):
+  write(tmp_path / 'audio_out_mic000.wav')
+  write(tmp_path / 'metadata_out_mic000.csv', '')
+  assert only(tmp_path).name == tmp_path.name
+
+
 def test_published_folders_come_first(tmp_path):
   write(tmp_path / 'foa_dev' / 'fold1_room1_mix001_ov1.wav')
   write(tmp_path / 'metadata_dev' / 'fold1_room1_mix001_ov1.csv', '')

@@ -1,0 +1,167 @@
+"""Recordings of a dataset folder, as published or as others write them."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Collection
+
+from seld_jax.errors import InputError
+
+_FOLD = re.compile(r'fold(\d+)_')
+
+LAYOUT = (
+  '{format}_dev/fold1_room1_mix001_ov1.wav, ... and '
+  'metadata_dev/fold1_room1_mix001_ov1.csv, ...'
+)
+
+# What AudibleLight puts before the name of a microphone.
+_SCENE_AUDIO = 'audio_out_'
+_SCENE_LABELS = 'metadata_out_'
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+  """One recording of a dataset.
+
+  Attributes:
+    name: File name without suffix, e.g. `fold1_room1_mix001_ov1`.
+    audio: Path of the sound file.
+    labels: Path of the CSV file; None where the dataset has none.
+    fold: Number in the name; None where the name has none.
+  """
+
+  name: str
+  audio: pathlib.Path
+  labels: pathlib.Path | None
+  fold: int | None
+
+
+def find_recordings(
+  root: str | os.PathLike[str],
+  *,
+  format: str = 'foa',
+  folds: Collection[int] | None = None,
+  split: str = 'dev',
+) -> list[Recording]:
+  """Lists the recordings of a dataset in the layout of TAU-NIGENS 2020.
+
+  Sets that were made by others are found as they are: in folders within those
+  of the layout, as in STARSS and AudibleLight; in `foa` (or `mic`) and
+  `labels`, as SpatialScaper's example writes them; or in `foa` with the labels
+  in `metadata` beside `root`, a scenario of the generator of DCASE 2022; or as
+  AudibleLight's `Scene.generate` leaves them, a folder for each scene with
+  `audio_out_MIC.wav` beside `metadata_out_MIC.csv` for each microphone MIC.
+  There, a recording is named by its folder, and of several microphones the one
+  with the format in its name is taken.
+
+  Args:
+    root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev`, `foa_eval`,
+      `mic_eval` and `metadata_eval`, or those of them that are needed.
+    format: `'foa'` or `'mic'`.
+    folds: Folds to list; all when None.
+    split: `'dev'`, or `'eval'` for the evaluation recordings, whose labels may
+      be missing and whose names tell no fold.
+
+  Returns:
+    Recordings in the order of their names.
+
+  Raises:
+    InputError: A folder or a CSV file is missing, or a fold has no recording.
+  """
+  root = pathlib.Path(root)
+  audio_folder, label_folder = _folders(root, format, split)
+  if not audio_folder.is_dir():
+    scenes = _generated_scenes(root, format) if split == 'dev' else []
+    if scenes:
+      return _of_folds(scenes, folds, root)
+    raise InputError(
+      f'{audio_folder} is missing: a dataset has {LAYOUT.format(format=format)}'
+    )
+  paths = sorted(
+    (
+      path
+      for path in audio_folder.rglob('*')
+      if path.suffix.lower() in ('.wav', '.flac') and path.name[0] != '.'
+    ),
+    key=lambda path: (path.stem, path.suffix),
+  )
+  recordings: list[Recording] = []
+  for path in paths:
+    match = _FOLD.match(path.name)
+    fold = int(match.group(1)) if match else None
+    if folds is not None and fold not in folds:
+      continue  # a fold that is not asked for may lack labels
+    csv = label_folder / f'{path.stem}.csv'
+    if not csv.is_file():
+      within = path.parent.relative_to(audio_folder)
+      csv = label_folder / within / f'{path.stem}.csv'
+    if not csv.is_file():
+      if split == 'dev':
+        raise InputError(f'{path} has no labels: {csv} is missing.')
+      csv = None
+    if recordings and recordings[-1].name == path.stem:
+      raise InputError(
+        f'{recordings[-1].audio} and {path} have the same name, which must '
+        'tell recordings apart.'
+      )
+    recordings.append(Recording(path.stem, path, csv, fold))
+  return _of_folds(recordings, folds, audio_folder)
+
+
+def _of_folds(
+  recordings: list[Recording],
+  folds: Collection[int] | None,
+  folder: pathlib.Path,
+) -> list[Recording]:
+  """The recordings of these folds; refuses a fold without any, or none."""
+  if folds is not None:
+    recordings = [entry for entry in recordings if entry.fold in folds]
+  empty = sorted(set(folds or ()) - {entry.fold for entry in recordings})
+  if empty:
+    raise InputError(
+      f'{folder} has no recording of fold {empty[0]}: expected names '
+      f'like fold{empty[0]}_room1_mix001_ov1.wav.'
+    )
+  if not recordings:
+    raise InputError(f'{folder} has no sound files (.wav or .flac).')
+  return recordings
+
+
+def _generated_scenes(root: pathlib.Path, format: str) -> list[Recording]:
+  """What AudibleLight's `Scene.generate` wrote anywhere below a folder."""
+  by_folder: dict[pathlib.Path, list[pathlib.Path]] = {}
+  for path in sorted(root.rglob(f'{_SCENE_AUDIO}*.wav')):
+    by_folder.setdefault(path.parent, []).append(path)
+  recordings = []
+  for folder, paths in sorted(by_folder.items()):
+    named = [path for path in paths if format in path.stem.lower()]
+    if len(paths) > 1 and len(named) != 1:
+      raise InputError(
+        f'{folder} holds the microphones '
+        f'{", ".join(path.stem.removeprefix(_SCENE_AUDIO) for path in paths)}; '
+        f'exactly one must have {format!r} in its name.'
+      )
+    path = named[0] if named else paths[0]
+    microphone = path.stem.removeprefix(_SCENE_AUDIO)
+    csv = folder / f'{_SCENE_LABELS}{microphone}.csv'
+    if not csv.is_file():
+      raise InputError(f'{path} has no labels: {csv} is missing.')
+    name = '_'.join(folder.relative_to(root).parts) or folder.name
+    match = _FOLD.match(name)
+    fold = int(match.group(1)) if match else None
+    recordings.append(Recording(name, path, csv, fold))
+  return recordings
+
+
+def _folders(
+  root: pathlib.Path, format: str, split: str
+) -> tuple[pathlib.Path, pathlib.Path]:
+  """The folders of audio and of labels, as published or as others have them."""
+  published = root / f'{format}_{split}', root / f'metadata_{split}'
+  if published[0].is_dir() or split != 'dev' or not (root / format).is_dir():
+    return published
+  for labels in (root / 'labels', root / 'metadata', root.parent / 'metadata'):
+    if labels.is_dir():
+      return root / format, labels
+  return published
