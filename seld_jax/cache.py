@@ -33,9 +33,10 @@ def extract(
 ) -> dict[str, pathlib.Path]:
   """Computes the features of recordings, or finds them where they are current.
 
-  A file of features is named by a hash of the options and of the size and time
-  of its recording, so that whatever changes makes a new one; what it replaces
-  is deleted.
+  Each set of options has a folder, named by their hash, and each file of
+  features is named by a hash of the size and time of its recording, so that
+  whatever changes makes a new one. Features of what a recording was before are
+  deleted; those of other options, which another run may be reading, stay.
 
   Args:
     recordings: What to extract.
@@ -49,9 +50,9 @@ def extract(
   Raises:
     InputError: A recording cannot be read or the cache cannot be written.
   """
-  target = pathlib.Path(folder) / options['format']
+  target = pathlib.Path(folder) / f'{options["format"]}_{_hash(dict(options))}'
   paths = {
-    entry.name: target / f'{entry.name}.{_stamp(entry, options)}.npy'
+    entry.name: target / f'{entry.name}.{_stamp(entry)}.npy'
     for entry in recordings
   }
   missing = [entry for entry in recordings if not is_intact(paths[entry.name])]
@@ -111,11 +112,13 @@ def _feature_function(
   return jax.jit(functools.partial(function, **keywords))
 
 
-def _stamp(recording: Recording, options: Mapping[str, Any]) -> str:
-  """Changes with everything that the features of a recording depend on."""
+def _stamp(recording: Recording) -> str:
+  """Changes with the size and the time of the recording."""
   status = recording.audio.stat()
-  content = json.dumps(
-    [_VERSION, dict(options), status.st_size, status.st_mtime_ns],
-    sort_keys=True,
-  )
-  return hashlib.sha256(content.encode()).hexdigest()[:16]
+  return _hash([status.st_size, status.st_mtime_ns])
+
+
+def _hash(content: Any) -> str:
+  """Sixteen hexadecimal digits that change with the content, or the code."""
+  text = json.dumps([_VERSION, content], sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -126,13 +126,20 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
     Step and state.
 
   Raises:
-    InputError: There is no checkpoint.
+    InputError: There is no checkpoint, or it cannot be read.
   """
   step = manager.best_step()
   step = manager.latest_step() if step is None else step
   if step is None:
     raise InputError(f'{manager.directory} holds no checkpoint.')
-  return step, _restore(manager, step, template)
+  try:
+    return step, _restore(manager, step, template)
+  except Exception as error:  # Orbax raises many kinds for a torn folder
+    raise InputError(
+      f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
+      f'({type(error).__name__}); delete it, and the same command selects '
+      'among the others.'
+    ) from error
 
 
 def _restore(manager: Manager, step: int, template: Any) -> Any:

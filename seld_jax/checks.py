@@ -17,6 +17,9 @@ _SILENCE = 1e-5
 # So many samples in a row at full scale are clipping, fewer a loud peak.
 _CLIPPED_RUN = 3
 _FULL_SCALE = 1 - 2.0**-14
+# Frames with less than this share of the power of the loudest (-20 dB) tell
+# no direction.
+_QUIET = 0.01
 # Frames with one source that it takes to compare directions, and how much
 # better (as a mean cosine) another reading of the channels must fit.
 _MIN_FRAMES = 20
@@ -55,6 +58,7 @@ class Finding:
 
 # What is looked at, in the order of the table.
 CHECKS = {
+  'recordings': 'recordings to train on, in folds',
   'pairs': 'audio and labels in pairs',
   'audio': 'readable audio, channels, sample rate',
   'labels': 'readable labels, classes and angles in range',
@@ -125,10 +129,11 @@ def check_audio(
   num_frames = math.ceil(
     signal.shape[1] * labels.FRAMES_PER_SECOND / sample_rate
   )
-  if events is not None and np.max(events.frame, initial=-1) >= num_frames:
+  last = -1 if events is None else int(np.max(events.frame, initial=-1))
+  if last >= num_frames:
     text = (
       f'it lasts {signal.shape[1] / sample_rate:.1f} s, but its last label is '
-      f'of frame {events.frame.max()} at {events.frame.max() / 10:.1f} s'
+      f'of frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
     )
     found.append(Finding('duration', 'error', str(path), text))
   for channel, samples in enumerate(signal):
@@ -219,7 +224,7 @@ def _reading(
     for channel in signal
   )
   power = np.einsum('ij,ij->i', omni, omni)[frames]
-  loud = power > 0.01 * power.max(initial=0)
+  loud = power > _QUIET * power.max(initial=0)
   frames, rows = frames[loud], rows[loud]
   if len(frames) < _MIN_FRAMES:
     return None, ''

@@ -84,3 +84,17 @@ def of_edition(edition: str) -> tuple[str, ...]:
       f'{", ".join(BY_EDITION)}.'
     )
   return BY_EDITION[edition]
+
+
+def names_of(edition: str, num_classes: int) -> tuple[str, ...] | None:
+  """What so many classes are called in an edition; None where nobody can tell.
+
+  Systems of 2021 may be scored with the 14 classes of 2020.
+
+  Raises:
+    InputError: The edition is unknown.
+  """
+  names = of_edition(edition)
+  if edition == '2021' and num_classes == len(TAU2020_CLASSES):
+    names = TAU2020_CLASSES
+  return names if len(names) == num_classes else None

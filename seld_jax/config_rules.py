@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import ml_collections
 
 from seld_jax import features as features_lib
+from seld_jax import labels
 from seld_jax import model as model_lib
 from seld_jax.errors import InputError
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 else:
   Config = ml_collections.ConfigDict
 
-# Label frames a second, in all editions of DCASE.
-LABEL_RATE = 10
+LABEL_RATE = labels.FRAMES_PER_SECOND
 
 # How error messages call the types of fields.
 _TYPE_NAMES = {
@@ -81,6 +81,8 @@ def check_names(config: Config) -> None:
   _one_of('loss.sed', loss.sed, SED_TERMS)
   _one_of('loss.doa', loss.doa, DOA_TERMS)
   _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
+  if config.data.csv_edition:
+    _one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
 
 
 def check_ranges(config: Config) -> None:
@@ -123,12 +125,21 @@ def check_ranges(config: Config) -> None:
     'augment.max_time_width': augment.max_time_width,
     'augment.num_band_masks': augment.num_band_masks,
     'augment.max_band_width': augment.max_band_width,
+    'features.offset': config.features.offset,
+    'train.warmup_epochs': train.warmup_epochs,
+    'train.warmup_factor': train.warmup_factor,
+    'train.decay_factor': train.decay_factor,
+    **{f'train.decay_epochs[{i}]': n for i, n in enumerate(train.decay_epochs)},
     'train.num_epochs': train.num_epochs,
     'train.num_steps': train.num_steps,
     'train.clip_gradient': train.clip_gradient,
   }.items():
     if not value >= 0:
       raise InputError(f'{name} must not be negative, got {value}.')
+  _check(
+    0 <= config.eval.threshold < 1,
+    f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
+  )
   for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')

@@ -3,7 +3,8 @@
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -13,12 +14,19 @@ from seld_jax.errors import InputError
 # What to do about a recording without a file of predictions.
 MISSING = ('error', 'empty')
 
+# The fold in the name of a file; those of 2019 are called splits.
+_FOLD = re.compile(r'(?:fold|split)(\d+)_')
+# Medians of distances that differ by more than this factor are in other units:
+# systems are off by much less, centimetres and metres differ by 100.
+_OTHER_UNIT = 20
+
 
 def pair(
   reference: str | os.PathLike[str],
   predictions: str | os.PathLike[str],
   *,
   missing: str = 'error',
+  folds: Collection[int] | None = None,
 ) -> list[tuple[str, pathlib.Path, pathlib.Path | None]]:
   """The files of two folders that have the same name.
 
@@ -27,13 +35,16 @@ def pair(
     predictions: Folder of a system's files.
     missing: What a reference without predictions is: an `'error'`, or an
       `'empty'` prediction.
+    folds: Folds to compare, told by names such as `fold1_room1_mix001_ov1`; all
+      files of both folders when None.
 
   Returns:
     Name without suffix, reference and prediction (None where it is missing) of
     each recording, by name.
 
   Raises:
-    InputError: A folder has no CSV file, or one is missing or too many.
+    InputError: A folder has no CSV file, or one is missing or too many; or a
+      fold has no reference.
   """
   if missing not in MISSING:
     raise InputError(
@@ -43,13 +54,24 @@ def pair(
   expected, found = csv_files(reference), csv_files(predictions)
   if not expected:
     raise InputError(f'{reference} holds no CSV files.')
+  if folds is not None:
+    if empty := sorted(set(folds) - set(map(_fold, expected))):
+      raise InputError(
+        f'{reference} has no file of fold {empty[0]}: expected names like '
+        f'fold{empty[0]}_room1_mix001_ov1.csv.'
+      )
+    expected, found = (
+      {name: path for name, path in files.items() if _fold(name) in folds}
+      for files in (expected, found)
+    )
   if lost := sorted(expected.keys() - found.keys()):
     if not found:
-      raise InputError(f'{predictions} holds no CSV files.')
+      some = f' of the folds {", ".join(map(str, folds))}' if folds else ''
+      raise InputError(f'{predictions} holds no CSV files{some}.')
     if missing == 'error':
       raise InputError(
         f'{predictions} lacks {lost[0]}.csv{_others(lost)}, which {reference} '
-        'has; --missing=empty scores it as no prediction.'
+        f'has; --missing=empty scores it as no prediction{_hint(lost, found)}.'
       )
   if extra := sorted(found.keys() - expected.keys()):
     raise InputError(
@@ -119,19 +141,36 @@ def check_units(
   """Refuses metres against centimetres: relative errors would mean nothing.
 
   Raises:
-    InputError: Distances differ by a factor of 20 or more in the middle.
+    InputError: Distances differ by a factor of more than 20 in the middle.
   """
   middle = []
   for part in references, predictions:
     distances = [one.distance for one in part if one.distance is not None]
     joined = np.concatenate([*distances, np.zeros(0)])
     middle.append(float(np.median(joined)) if joined.size else 0.0)
-  if min(middle) > 0 and max(middle) / min(middle) > 20:
+  if min(middle) > 0 and max(middle) > _OTHER_UNIT * min(middle):
     raise InputError(
       f'The reference has distances around {middle[0]:.3g} and the predictions '
       f'around {middle[1]:.3g}, which looks like centimetres and metres; '
       '--reference_unit and --predictions_unit state them.'
     )
+
+
+def _fold(name: str) -> int | None:
+  """The number of the fold in a name, where it has one."""
+  match = _FOLD.match(name)
+  return int(match.group(1)) if match else None
+
+
+def _hint(lost: Collection[str], found: Collection[str]) -> str:
+  """What to say when all that is missing is of folds nobody predicted."""
+  have, lack = set(map(_fold, found)), set(map(_fold, lost))
+  if None in have | lack or have & lack:
+    return ''
+  numbers = ','.join(
+    map(str, sorted(fold for fold in have if fold is not None))
+  )
+  return f', and --folds={numbers} compares the folds that have predictions'
 
 
 def _others(names: Sequence[str]) -> str:

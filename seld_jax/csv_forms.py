@@ -112,7 +112,7 @@ def told_by_norm(rows: csv_rows.Rows, table: np.ndarray) -> str:
   """Whether six columns are unit vectors, or angles and distance.
 
   All unit vectors: Cartesian, unless all of them are the whole numbers 0, 0, 1,
-  which may be a source in front. None of them, with numbers beyond 1: polar.
+  which may be a source in front. Not all of them, with numbers beyond 1: polar.
   Small numbers of any norm may be vectors as a network gives them.
 
   Args:
@@ -164,23 +164,27 @@ def normalised(
   Args:
     rows: The rows they are from.
     xyz: Vectors, with shape `[rows, 3]`.
-    any_norm: Whether any norm but 0 is good, with components up to 1.
+    any_norm: Whether any norm but 0 is good, as long as no component is beyond
+      1 (and its tolerance).
 
   Returns:
     Unit vectors, with shape `[rows, 3]`.
 
   Raises:
-    InputError: A vector has another norm.
+    InputError: A vector is another one.
   """
   norm = np.linalg.norm(xyz, axis=-1)
   wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)
+  expected = 'a unit vector'
   if any_norm:
-    wrong = (norm == 0) | (np.abs(xyz).max(axis=-1) > 1 + NORM_TOLERANCE)
+    most = 1 + NORM_TOLERANCE
+    wrong = (norm == 0) | (np.abs(xyz).max(axis=-1) > most)
+    expected = f'a vector other than 0 with components from {-most} to {most}'
   if wrong.any():
     index = int(np.argmax(wrong))
     rows.refuse(
       index,
       f'x, y, z = {",".join(rows.cells[index][3:6]).strip()} has the norm '
-      f'{norm[index]:.4g}, but expected a unit vector',
+      f'{norm[index]:.4g}, but expected {expected}',
     )
   return xyz / norm[:, None]

@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import rich.console
@@ -15,6 +15,7 @@ from absl import flags
 
 from seld_jax import (
   breakdowns,
+  classes,
   commands,
   csv_folders,
   labels,
@@ -42,6 +43,7 @@ def evaluate_folders(
   class_names: Sequence[str] | None = None,
   missing: str = 'error',
   units: tuple[str, str] | None = None,
+  folds: Collection[int] | None = None,
 ) -> dict[str, Any]:
   """Scores a folder of CSV files against another with the same file names.
 
@@ -61,6 +63,8 @@ def evaluate_folders(
       as an `'empty'` prediction.
     units: Keys of `UNITS`: that of the distances of the reference, and that of
       the predictions; the same one when None.
+    folds: Folds to compare, as the names of the files tell them, of both
+      folders; all files when None.
 
   Returns:
     The same as `evaluate_predictions`.
@@ -69,7 +73,7 @@ def evaluate_folders(
     InputError: A folder has no CSV file, one is missing or too many, or one
       cannot be read; or distances differ as centimetres and metres do.
   """
-  files = csv_folders.pair(reference, predictions, missing=missing)
+  files = csv_folders.pair(reference, predictions, missing=missing, folds=folds)
   scales = tuple(UNITS[unit] for unit in units) if units else (1.0, 1.0)
 
   def read(
@@ -119,8 +123,13 @@ def main(argv: list[str]) -> None:
   commands.refuse_arguments(argv)
   values = flags.FLAGS
   units = None
-  if values.reference_unit or values.predictions_unit:
-    units = (values.reference_unit or 'cm', values.predictions_unit or 'cm')
+  if values.reference_unit and values.predictions_unit:
+    units = (values.reference_unit, values.predictions_unit)
+  elif values.reference_unit or values.predictions_unit:
+    raise InputError(
+      '--reference_unit and --predictions_unit go together: state both of '
+      'them, or neither.'
+    )
   frames = values.frames
   if frames is None and values.audio is not None:
     frames = 'audio'
@@ -141,12 +150,12 @@ def main(argv: list[str]) -> None:
     num_classes=values.classes,
     missing=values.missing,
     units=units,
+    folds=_fold_numbers(values.folds),
   )
-  for names in labels.BY_EDITION[values.edition], labels.TAU2020_CLASSES:
-    if len(names) == result['num_classes']:
-      parts = result['per_class'].values()
-      result['per_class'] = dict(zip(names, parts, strict=True))
-      break
+  names = classes.names_of(values.edition, result['num_classes'])
+  if names is not None:
+    parts = result['per_class'].values()
+    result['per_class'] = dict(zip(names, parts, strict=True))
   if values.json:
     unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}
     kept = {key: value for key, value in result.items() if key not in unwanted}
@@ -157,6 +166,17 @@ def main(argv: list[str]) -> None:
   console.print(score_tables.table(result))
   if values.per:
     console.print(score_tables.breakdown_table(result, values.per))
+
+
+def _fold_numbers(texts: Sequence[str] | None) -> list[int] | None:
+  """The numbers of --folds."""
+  if texts is None:
+    return None
+  if not texts or not all(text.strip().isdecimal() for text in texts):
+    raise InputError(
+      f'--folds needs numbers such as 1 or 1,2, got {",".join(texts)!r}.'
+    )
+  return [int(text) for text in texts]
 
 
 def _define_flags() -> None:
@@ -173,7 +193,12 @@ def _define_flags() -> None:
     'or last_reference (up to the last frame of the reference); when absent, '
     '600 up to edition 2021.',
   )
-  text('audio', None, 'Folder of the sound files, which tell the lengths.')
+  text(
+    'audio',
+    None,
+    'Folder of the sound files, which tell the lengths; without --frames it '
+    'means --frames=audio.',
+  )
   choice(
     'csv_edition',
     None,
@@ -193,9 +218,20 @@ def _define_flags() -> None:
     list(csv_folders.MISSING),
     'What a recording without a file of predictions is.',
   )
+  flags.DEFINE_list(
+    'folds',
+    None,
+    'Folds to compare, such as 1 or 1,2, as the names of the files tell them; '
+    'all files when absent.',
+  )
   choice('per', None, list(BREAKDOWNS), 'Also break the scores down by this.')
   for name in 'reference', 'predictions':
-    choice(f'{name}_unit', None, list(UNITS), f'Unit of distance in --{name}.')
+    choice(
+      f'{name}_unit',
+      None,
+      list(UNITS),
+      f'Unit of distance in --{name}; state both units, or neither.',
+    )
 
 
 if __name__ == '__main__':

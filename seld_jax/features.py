@@ -77,21 +77,18 @@ def foa_features(
     Sources <https://arxiv.org/abs/2006.01919>`_, 2020
   """
   _check_channels('foa_features', audio, axis=-2)
-  spectrum = stft(
-    audio + jnp.asarray(offset, audio.dtype),
+  log_mels, spectrum, mel_filters = _spectra(
+    audio,
+    sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
+    n_mels=n_mels,
+    top_db=top_db,
+    offset=offset,
     pad_mode=pad_mode,
   )
-  mel_filters = mel_filter_bank(
-    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
-  )
-  return stack(
-    log_mel(spectrum, mel_filters, top_db=top_db),
-    intensity_vector(spectrum, mel_filters),
-    layout=layout,
-  )
+  return stack(log_mels, intensity_vector(spectrum, mel_filters), layout=layout)
 
 
 def mic_features(
@@ -130,21 +127,18 @@ def mic_features(
     ValueError: The audio has no 4 channels, or an option has no known value.
   """
   _check_channels('mic_features', audio, axis=-2)
-  spectrum = stft(
-    audio + jnp.asarray(offset, audio.dtype),
+  log_mels, spectrum, _ = _spectra(
+    audio,
+    sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
+    n_mels=n_mels,
+    top_db=top_db,
+    offset=offset,
     pad_mode=pad_mode,
   )
-  mel_filters = mel_filter_bank(
-    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
-  )
-  return stack(
-    log_mel(spectrum, mel_filters, top_db=top_db),
-    gcc_phat(spectrum, n_lags=n_mels),
-    layout=layout,
-  )
+  return stack(log_mels, gcc_phat(spectrum, n_lags=n_mels), layout=layout)
 
 
 def intensity_vector(
@@ -250,6 +244,32 @@ def stack(
 # Audio formats by their name in a config.
 FORMATS = {'foa': foa_features, 'mic': mic_features}
 NUM_CHANNELS = {'foa': 7, 'mic': 10}
+
+
+def _spectra(
+  audio: jax.Array,
+  *,
+  sample_rate: int,
+  n_fft: int,
+  hop_length: int,
+  win_length: int,
+  n_mels: int,
+  top_db: float | None,
+  offset: float,
+  pad_mode: str,
+) -> tuple[jax.Array, jax.Array, np.ndarray]:
+  """Log-mel spectrograms, the spectra, and the filters between them."""
+  spectrum = stft(
+    audio + jnp.asarray(offset, audio.dtype),
+    n_fft=n_fft,
+    hop_length=hop_length,
+    win_length=win_length,
+    pad_mode=pad_mode,
+  )
+  mel_filters = mel_filter_bank(
+    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
+  )
+  return log_mel(spectrum, mel_filters, top_db=top_db), spectrum, mel_filters
 
 
 def _check_channels(caller: str, array: jax.Array, *, axis: int) -> None:

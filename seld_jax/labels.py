@@ -62,7 +62,7 @@ def read_csv(
       all is a recording without events.
     edition: Year of the challenge whose forms to expect; one of `EDITIONS`.
       When it is given, or seven columns leave no doubt, x, y, z may have any
-      norm but 0, as systems wrote them.
+      norm but 0, as systems wrote them, with components up to 1.01.
     num_classes: When given, a class at or above it is refused.
     class_names: What the names in a file of 2019 mean, by index.
     distance_scale: What distances are multiplied with: 1 keeps the unit of the

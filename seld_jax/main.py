@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> None:
   except FloatingPointError as error:
     raise InputError(
       f'{error} The run stopped; {workdir / "checkpoints"} has the last good '
-      'state. A lower config.train.learning_rate may help.'
+      'state. A lower config.train.learning_rate, in another --workdir, may '
+      'help.'
     ) from error
   print_scores(scores)
   print(f'report: {report.write_report(workdir)}')
@@ -62,7 +63,7 @@ def check_words(words: Sequence[str]) -> None:
         raise InputError(f'--config: there is no file {path}.')
     field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
     if field:
-      # An entry of a tuple is set by its index: config.train_folds[0].
+      # An entry of a tuple is set by its index: config.data.train_folds[0].
       config_lib.refuse_unknown(re.sub(r'\[.*', '', field[1]))
 
 

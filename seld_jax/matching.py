@@ -1,5 +1,6 @@
 """What all scores share: checked events, angles, directions paired."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,36 @@ ANGLE_TOLERANCE = 1e-6
 # Added to the denominators, as the published code does. It changes nothing but
 # quotients by zero: an error rate without any reference becomes enormous.
 EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+  """How a recording is counted; an edition uses what it has a use for.
+
+  Attributes:
+    edition: The edition that tells how to count.
+    num_frames: Label frames of the recording.
+    num_classes: Number of classes.
+    doa_threshold: Largest angle of a true positive, in degrees.
+    distance_threshold: Largest relative distance error of a true positive.
+    segment_frames: Label frames of a segment of one second.
+  """
+
+  edition: str
+  num_frames: int
+  num_classes: int
+  doa_threshold: float
+  distance_threshold: float
+  segment_frames: int
+
+  @property
+  def num_segments(self) -> int:
+    """Segments of the recording, the last one begun."""
+    return -(-self.num_frames // self.segment_frames)
+
+  def key(self, events: Any) -> np.ndarray:
+    """A number for each frame and class, for the rows of events."""
+    return events.frame * self.num_classes + events.class_index
 
 
 def check_events(

@@ -141,12 +141,14 @@ def counts(
   return count(
     reference,
     predictions,
-    edition=edition,
-    num_frames=num_frames,
-    num_classes=num_classes,
-    doa_threshold=doa_threshold,
-    distance_threshold=distance_threshold,
-    segment_frames=segment_frames,
+    matching.Rules(
+      edition=edition,
+      num_frames=num_frames,
+      num_classes=num_classes,
+      doa_threshold=doa_threshold,
+      distance_threshold=distance_threshold,
+      segment_frames=segment_frames,
+    ),
   )
 
 
@@ -171,7 +173,7 @@ def merge(counts: Iterable[Any]) -> Any:
   return dataclasses.replace(
     counts[0],
     **{
-      name: sum(getattr(one, name) for one in counts)
+      name: sum(one[name] for one in map(_sums, counts))
       for name in _sums(counts[0])
     },
   )
@@ -181,8 +183,8 @@ def of_class(counts: Any, class_index: int) -> Any:
   """The counts as if there was no class but this one."""
   chosen = {
     name: value[class_index : class_index + 1]
-    for name in _sums(counts)
-    if isinstance(value := getattr(counts, name), np.ndarray)
+    for name, value in _sums(counts).items()
+    if isinstance(value, np.ndarray)
   }
   alone = dataclasses.replace(counts, **chosen)
   return dataclasses.replace(
@@ -247,16 +249,14 @@ def _edition(name: str) -> _Edition:
   return EDITIONS[name]
 
 
-def _sums(counts: Any) -> list[str]:
-  """The fields that add up."""
-  names = [field.name for field in dataclasses.fields(counts)]
-  return [name for name in names if name != 'edition']
+def _sums(counts: Any) -> dict[str, Any]:
+  """The fields that add up, by name."""
+  return {
+    name: value for name, value in vars(counts).items() if name != 'edition'
+  }
 
 
 def _without(whole: Any, one: Any) -> Any:
-  return dataclasses.replace(
-    whole,
-    **{
-      name: getattr(whole, name) - getattr(one, name) for name in _sums(whole)
-    },
-  )
+  parts = _sums(one)
+  rest = {name: value - parts[name] for name, value in _sums(whole).items()}
+  return dataclasses.replace(whole, **rest)

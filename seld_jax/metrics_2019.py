@@ -69,24 +69,13 @@ class Scores:
   frame_recall: float
 
 
-def count(
-  reference: Any,
-  predictions: Any,
-  *,
-  edition: str,
-  num_frames: int,
-  num_classes: int,
-  doa_threshold: float,
-  distance_threshold: float,
-  segment_frames: int,
-) -> Counts:
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts classes by the second and directions by frame; see `metrics.counts`.
 
   Directions of a frame are paired so that the sum of their angles is smallest,
   whatever their class; what finds no partner adds no angle.
   """
-  del doa_threshold, distance_threshold
-  num_segments = -(-num_frames // segment_frames)
+  num_frames, num_classes = rules.num_frames, rules.num_classes
   kept = predictions.frame < num_frames
   frames = (reference.frame, predictions.frame[kept])
   classes = (reference.class_index, predictions.class_index[kept])
@@ -94,8 +83,8 @@ def count(
 
   present = []
   for frame, class_index in zip(frames, classes, strict=True):
-    there = np.zeros((num_segments, num_classes), bool)
-    there[frame // segment_frames, class_index] = True
+    there = np.zeros((rules.num_segments, num_classes), bool)
+    there[frame // rules.segment_frames, class_index] = True
     present.append(there)
   miss, alarm = present[0] & ~present[1], present[1] & ~present[0]
 
@@ -122,7 +111,7 @@ def count(
     )
   )
   return Counts(
-    edition=edition,
+    edition=rules.edition,
     reference=present[0].sum(axis=0),
     predicted=present[1].sum(axis=0),
     true_positives=(present[0] & present[1]).sum(axis=0),

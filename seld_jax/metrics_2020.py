@@ -63,31 +63,18 @@ class Scores:
   LR_CD_recall: float
 
 
-def count(
-  reference: Any,
-  predictions: Any,
-  *,
-  edition: str,
-  num_frames: int,
-  num_classes: int,
-  doa_threshold: float,
-  distance_threshold: float,
-  segment_frames: int,
-) -> Counts:
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts segments of one second; see `metrics.counts`.
 
   Where a class has several directions in a frame, the least sum of the angles
   of all pairs is the angle of that frame. A class that is too far away is a
   miss, and not a false alarm as well.
   """
-  del distance_threshold
-  num_segments = -(-num_frames // segment_frames)
-  kept = predictions.frame < num_segments * segment_frames
-  reference_key = reference.frame * num_classes + reference.class_index
-  predicted_key = (predictions.frame * num_classes + predictions.class_index)[
-    kept
-  ]
-  shape = (num_segments, num_classes)
+  num_classes, segment_frames = rules.num_classes, rules.segment_frames
+  kept = predictions.frame < rules.num_segments * segment_frames
+  reference_key = rules.key(reference)
+  predicted_key = rules.key(predictions)[kept]
+  shape = (rules.num_segments, num_classes)
 
   def place(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     frame, class_index = np.divmod(key, num_classes)
@@ -106,12 +93,12 @@ def count(
   mean = total / np.maximum(common, 1)
 
   located = common > 0
-  hit = located & (mean <= doa_threshold + matching.ANGLE_TOLERANCE)
+  hit = located & (mean <= rules.doa_threshold + matching.ANGLE_TOLERANCE)
   miss = in_reference & ~hit
   alarm = in_prediction & ~in_reference
   misses, alarms = miss.sum(axis=1), alarm.sum(axis=1)
   return Counts(
-    edition=edition,
+    edition=rules.edition,
     reference=in_reference.sum(axis=0),
     predicted=in_prediction.sum(axis=0),
     true_positives=hit.sum(axis=0),

@@ -66,17 +66,7 @@ class Scores:
   RDE_micro: float
 
 
-def count(
-  reference: Any,
-  predictions: Any,
-  *,
-  edition: str,
-  num_frames: int,
-  num_classes: int,
-  doa_threshold: float,
-  distance_threshold: float,
-  segment_frames: int,
-) -> Counts:
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts rows frame by frame; see `metrics.counts`.
 
   In each frame directions of a class are paired so that the sum of their angles
@@ -87,12 +77,9 @@ def count(
   Raises:
     InputError: An event has no distance, or one that is negative or not finite.
   """
-  del segment_frames
-  kept = predictions.frame < num_frames
-  reference_key = reference.frame * num_classes + reference.class_index
-  predicted_key = (predictions.frame * num_classes + predictions.class_index)[
-    kept
-  ]
+  kept = predictions.frame < rules.num_frames
+  reference_key = rules.key(reference)
+  predicted_key = rules.key(predictions)[kept]
   reference_distance = _distances('reference', reference)
   predicted_distance = _distances('prediction', predictions)[kept]
   rows, columns, angle = matching.paired(
@@ -101,27 +88,27 @@ def count(
   true = reference_distance[rows]
   relative = np.abs(true - predicted_distance[columns])
   relative = relative / (true + matching.EPSILON)
-  wrong = angle > doa_threshold + matching.ANGLE_TOLERANCE
-  wrong |= relative > distance_threshold + _DISTANCE_TOLERANCE
+  wrong = angle > rules.doa_threshold + matching.ANGLE_TOLERANCE
+  wrong |= relative > rules.distance_threshold + _DISTANCE_TOLERANCE
 
   def per_class(
-    classes: np.ndarray, values: np.ndarray | int = 1
+    classes: np.ndarray, *, values: np.ndarray | int = 1
   ) -> np.ndarray:
-    return matching.add_at((num_classes,), (classes,), values=values)
+    return matching.add_at((rules.num_classes,), (classes,), values=values)
 
   classes = reference.class_index[rows]
   num_reference = per_class(reference.class_index)
   num_predicted = per_class(predictions.class_index[kept])
   pairs, far = per_class(classes), per_class(classes[wrong])
   return Counts(
-    edition=edition,
+    edition=rules.edition,
     reference=num_reference,
     true_positives=pairs - far,
     too_far=far,
     false_positives=num_predicted - pairs,
     false_negatives=num_reference - pairs,
-    angles=per_class(classes, angle),
-    distances=per_class(classes, relative),
+    angles=per_class(classes, values=angle),
+    distances=per_class(classes, values=relative),
   )
 
 
@@ -130,9 +117,9 @@ def score(counts: Counts) -> Scores:
   total = dataclasses.replace(
     counts,
     **{
-      field.name: np.sum(getattr(counts, field.name), keepdims=True)
-      for field in dataclasses.fields(counts)
-      if field.name != 'edition'
+      name: np.sum(value, keepdims=True)
+      for name, value in vars(counts).items()
+      if name != 'edition'
     },
   )
   return Scores(*_means(counts), *_means(total))

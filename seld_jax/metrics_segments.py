@@ -92,17 +92,7 @@ class Scores2022:
   LR_CD_micro: float
 
 
-def count(
-  reference: Any,
-  predictions: Any,
-  *,
-  edition: str,
-  num_frames: int,
-  num_classes: int,
-  doa_threshold: float,
-  distance_threshold: float,
-  segment_frames: int,
-) -> Counts:
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts tracks in segments of one second; see `metrics.counts`.
 
   In each frame directions of a class are paired so that the sum of their angles
@@ -112,14 +102,11 @@ def count(
   never in the same frame, has as many misses as tracks were predicted: so the
   published code, too.
   """
-  del distance_threshold
-  num_segments = -(-num_frames // segment_frames)
-  kept = predictions.frame < num_segments * segment_frames
-  reference_key = reference.frame * num_classes + reference.class_index
-  predicted_key = (predictions.frame * num_classes + predictions.class_index)[
-    kept
-  ]
-  shape = (num_segments, num_classes)
+  num_classes, segment_frames = rules.num_classes, rules.segment_frames
+  kept = predictions.frame < rules.num_segments * segment_frames
+  reference_key = rules.key(reference)
+  predicted_key = rules.key(predictions)[kept]
+  shape = (rules.num_segments, num_classes)
 
   def tracks(key: np.ndarray) -> np.ndarray:
     distinct, size = np.unique(key, return_counts=True)
@@ -140,7 +127,7 @@ def count(
   full = (*shape, int(num_reference.max(initial=0)) + 1)
   frames = matching.add_at(full, place)
   mean = matching.add_at(full, place, values=angle) / np.maximum(frames, 1)
-  near = (frames > 0) & (mean <= doa_threshold + matching.ANGLE_TOLERANCE)
+  near = (frames > 0) & (mean <= rules.doa_threshold + matching.ANGLE_TOLERANCE)
   located = (frames > 0).sum(axis=-1)
   hits = near.sum(axis=-1)
 
@@ -152,7 +139,7 @@ def count(
   too_far = located - hits
   # S + D + I = min(FP, FN) + |FP - FN| = max(FP, FN) in each segment.
   return Counts(
-    edition=edition,
+    edition=rules.edition,
     reference=num_reference.sum(axis=0),
     true_positives=hits.sum(axis=0),
     too_far=too_far.sum(axis=0),
@@ -203,9 +190,9 @@ def _together(counts: Counts, *, weight: float) -> tuple[float, ...]:
   total = dataclasses.replace(
     counts,
     **{
-      field.name: np.sum(getattr(counts, field.name), keepdims=True)
-      for field in dataclasses.fields(counts)
-      if field.name not in ('edition', 'errors')
+      name: np.sum(value, keepdims=True)
+      for name, value in vars(counts).items()
+      if name not in ('edition', 'errors')
     },
   )
   error_rate = float(counts.errors / (total.reference[0] + matching.EPSILON))

@@ -37,6 +37,23 @@ class Recording:
   fold: int | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """A sound file and a label file that belong together, or one of them.
+
+  Attributes:
+    name: The name of the recording.
+    audio: Path of the sound file, where there is one.
+    labels: Path of the CSV file, where there is one.
+    missing: Where the one that there is not was expected.
+  """
+
+  name: str
+  audio: pathlib.Path | None
+  labels: pathlib.Path | None
+  missing: pathlib.Path | None
+
+
 def find_recordings(
   root: str | os.PathLike[str],
   *,
@@ -70,43 +87,85 @@ def find_recordings(
     InputError: A folder or a CSV file is missing, or a fold has no recording.
   """
   root = pathlib.Path(root)
-  audio_folder, label_folder = _folders(root, format, split)
-  if not audio_folder.is_dir():
-    scenes = _generated_scenes(root, format) if split == 'dev' else []
-    if scenes:
-      return _of_folds(scenes, folds, root)
+  audio_folder, _ = _folders(root, format, split)
+  pairs = [
+    pair
+    for pair in list_pairs(root, format=format, split=split)
+    if pair.audio is not None
+  ]
+  if not pairs and not audio_folder.is_dir():
     raise InputError(
       f'{audio_folder} is missing: a dataset has {LAYOUT.format(format=format)}'
     )
-  paths = sorted(
-    (
-      path
-      for path in audio_folder.rglob('*')
-      if path.suffix.lower() in ('.wav', '.flac') and path.name[0] != '.'
-    ),
-    key=lambda path: (path.stem, path.suffix),
-  )
   recordings: list[Recording] = []
-  for path in paths:
-    match = _FOLD.match(path.name)
+  for pair in pairs:
+    match = _FOLD.match(pair.name)
     fold = int(match.group(1)) if match else None
-    if folds is not None and fold not in folds:
+    if pair.audio is None or (folds is not None and fold not in folds):
       continue  # a fold that is not asked for may lack labels
+    if pair.labels is None and split == 'dev':
+      raise InputError(
+        f'{pair.audio} has no labels: {pair.missing} is missing.'
+      )
+    if recordings and recordings[-1].name == pair.name:
+      raise InputError(
+        f'{recordings[-1].audio} and {pair.audio} have the same name, which '
+        'must tell recordings apart.'
+      )
+    recordings.append(Recording(pair.name, pair.audio, pair.labels, fold))
+  folder = audio_folder if audio_folder.is_dir() else root
+  return _of_folds(recordings, folds, folder)
+
+
+def list_pairs(
+  root: str | os.PathLike[str], *, format: str = 'foa', split: str = 'dev'
+) -> list[Pair]:
+  """Lists all sound files and label files, those without partner, too.
+
+  Args:
+    root: As for `find_recordings`, like all that follow.
+    format: `'foa'` or `'mic'`.
+    split: `'dev'` or `'eval'`.
+
+  Returns:
+    Pairs in the order of their names; none where there are no such folders.
+
+  Raises:
+    InputError: Nothing tells which microphone of a scene is meant.
+  """
+  root = pathlib.Path(root)
+  audio_folder, label_folder = _folders(root, format, split)
+  if split == 'dev' and not audio_folder.is_dir():
+    scenes = _generated_scenes(root, format)
+    if scenes:
+      return scenes
+  pairs: list[Pair] = []
+  for path in audio_folder.rglob('*'):
+    if path.suffix.lower() not in ('.wav', '.flac') or path.name[0] == '.':
+      continue
     csv = label_folder / f'{path.stem}.csv'
     if not csv.is_file():
       within = path.parent.relative_to(audio_folder)
       csv = label_folder / within / f'{path.stem}.csv'
-    if not csv.is_file():
-      if split == 'dev':
-        raise InputError(f'{path} has no labels: {csv} is missing.')
-      csv = None
-    if recordings and recordings[-1].name == path.stem:
-      raise InputError(
-        f'{recordings[-1].audio} and {path} have the same name, which must '
-        'tell recordings apart.'
-      )
-    recordings.append(Recording(path.stem, path, csv, fold))
-  return _of_folds(recordings, folds, audio_folder)
+    pairs.append(_pair(path.stem, path, csv))
+  partners = {pair.labels for pair in pairs}
+  for csv in label_folder.rglob('*.csv'):
+    if csv not in partners and csv.name[0] != '.':
+      within = csv.parent.relative_to(label_folder)
+      expected = audio_folder / within / f'{csv.stem}.wav'
+      pairs.append(Pair(csv.stem, None, csv, expected))
+  return sorted(pairs, key=_order)
+
+
+def _order(pair: Pair) -> tuple[str, str, str]:
+  """By name; of one name, by the kind of file and then the folder."""
+  path = pair.audio or pair.labels or pathlib.Path()
+  return pair.name, path.suffix, str(path)
+
+
+def _pair(name: str, audio: pathlib.Path, csv: pathlib.Path) -> Pair:
+  there = csv.is_file()
+  return Pair(name, audio, csv if there else None, None if there else csv)
 
 
 def _of_folds(
@@ -128,12 +187,12 @@ def _of_folds(
   return recordings
 
 
-def _generated_scenes(root: pathlib.Path, format: str) -> list[Recording]:
+def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
   """What AudibleLight's `Scene.generate` wrote anywhere below a folder."""
   by_folder: dict[pathlib.Path, list[pathlib.Path]] = {}
   for path in sorted(root.rglob(f'{_SCENE_AUDIO}*.wav')):
     by_folder.setdefault(path.parent, []).append(path)
-  recordings = []
+  pairs = []
   for folder, paths in sorted(by_folder.items()):
     named = [path for path in paths if format in path.stem.lower()]
     if len(paths) > 1 and len(named) != 1:
@@ -145,13 +204,9 @@ def _generated_scenes(root: pathlib.Path, format: str) -> list[Recording]:
     path = named[0] if named else paths[0]
     microphone = path.stem.removeprefix(_SCENE_AUDIO)
     csv = folder / f'{_SCENE_LABELS}{microphone}.csv'
-    if not csv.is_file():
-      raise InputError(f'{path} has no labels: {csv} is missing.')
     name = '_'.join(folder.relative_to(root).parts) or folder.name
-    match = _FOLD.match(name)
-    fold = int(match.group(1)) if match else None
-    recordings.append(Recording(name, path, csv, fold))
-  return recordings
+    pairs.append(_pair(name, path, csv))
+  return sorted(pairs, key=_order)
 
 
 def _folders(

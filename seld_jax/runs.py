@@ -1,13 +1,14 @@
 """What a run directory holds, for those who look at a run."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import audio, labels, metric_writer, metrics
+from seld_jax import audio, labels, metric_writer, metrics, recordings
 from seld_jax.errors import InputError
 
 
@@ -84,14 +85,18 @@ def read_recordings(run: Run, result: Mapping[str, Any]) -> list[Recording]:
     InputError: There are none, or a file cannot be read.
   """
   folder = run.workdir / result['predictions']
-  root = pathlib.Path(run.config['data']['root'])
-  num_classes = len(run.config['data']['classes'])
+  data = run.config['data']
+  num_classes = len(data['classes'])
   found = []
   for path in sorted(folder.glob('*.csv')):
-    label_path = root / 'metadata_dev' / path.name
+    label_path = _place(run, path.stem)[1]
     if not label_path.is_file():
       continue
-    reference = labels.read_csv(label_path, num_classes=num_classes)
+    reference = labels.read_csv(
+      label_path,
+      edition=data.get('csv_edition') or None,
+      num_classes=num_classes,
+    )
     if not reference.frame.size:
       continue
     prediction = labels.read_csv(path, num_classes=num_classes)
@@ -103,25 +108,24 @@ def read_recordings(run: Run, result: Mapping[str, Any]) -> list[Recording]:
     found.append(Recording(path.stem, reference, prediction, num_frames, score))
   if not found:
     raise InputError(
-      f'{folder} holds no predictions whose labels are in '
-      f'{root / "metadata_dev"}.'
+      f'{folder} holds no predictions whose labels are in {data["root"]}.'
     )
   return found
 
 
-def choose_recording(recordings: list[Recording]) -> tuple[Recording, str]:
+def choose_recording(candidates: list[Recording]) -> tuple[Recording, str]:
   """The recording to show, and why: neither the best nor the worst.
 
   Args:
-    recordings: At least one.
+    candidates: At least one.
 
   Returns:
     The one with the median seld_score (the lower of two) among those whose
     name tells of overlapping events, `_ov2`, or among all where none does; and
     a sentence that says so.
   """
-  overlapping = [one for one in recordings if one.name.endswith('_ov2')]
-  among = overlapping or recordings
+  overlapping = [one for one in candidates if one.name.endswith('_ov2')]
+  among = overlapping or candidates
   ranked = sorted(among, key=lambda one: (one.score, one.name))
   chosen = ranked[(len(ranked) - 1) // 2]
   which = f'the {len(among)} recordings'
@@ -137,8 +141,30 @@ def choose_recording(recordings: list[Recording]) -> tuple[Recording, str]:
 
 def audio_path(run: Run, name: str) -> pathlib.Path:
   """Where the audio of a recording is, or was."""
-  folder = f'{run.config["features"]["format"]}_dev'
-  return pathlib.Path(run.config['data']['root']) / folder / f'{name}.wav'
+  return _place(run, name)[0]
+
+
+def _place(run: Run, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+  """Audio and labels of a recording; as published when they are gone."""
+  root, format = run.config['data']['root'], run.config['features']['format']
+  found = _dataset(root, format).get(name)
+  if found is not None and found.labels is not None:
+    return found.audio, found.labels
+  root = pathlib.Path(root)
+  return (
+    root / f'{format}_dev' / f'{name}.wav',
+    root / 'metadata_dev' / f'{name}.csv',
+  )
+
+
+@functools.lru_cache(maxsize=1)
+def _dataset(root: str, format: str) -> dict[str, recordings.Recording]:
+  """What the dataset holds by name; nothing when it is not there any more."""
+  try:
+    found = recordings.find_recordings(root, format=format)
+  except InputError:
+    return {}
+  return {entry.name: entry for entry in found}
 
 
 def _parse(path: pathlib.Path) -> dict[str, Any]:

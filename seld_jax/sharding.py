@@ -9,7 +9,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 BATCH_AXIS = 'batch'
 
 
-def make_mesh(devices: Any = None) -> Mesh:
+def make_mesh(*, devices: Any = None) -> Mesh:
   """All devices in a row; batches are divided along it.
 
   Args:

@@ -29,6 +29,7 @@ from seld_jax.optimizer import make_schedule, total_steps
 from seld_jax.signals import Signals
 from seld_jax.train_step import (
   TrainState,
+  check_finite,
   create_state,
   make_train_step,
   mean_metrics,
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 # Settings that may change between a start and a resume of the same run.
-_PLACES = {('data', 'root'), ('data', 'cache'), ('data', 'synthesize')}
+_PLACES = {('data', 'root'), ('data', 'cache')}
 
 # The scores that metrics.jsonl keeps, of those that an evaluation has.
 _CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
@@ -72,7 +73,7 @@ def train_and_evaluate(
   Raises:
     InputError: The configuration or the data cannot work, or `workdir` holds
       another run.
-    FloatingPointError: The loss was not finite.
+    FloatingPointError: The loss or gradient was not finite.
     SystemExit: A signal stopped the run; its state is saved.
   """
   workdir = pathlib.Path(workdir)
@@ -88,7 +89,7 @@ def train_and_evaluate(
   config_lib.validate(config, num_devices=mesh.size, num_recordings=num_train)
   steps_per_epoch = num_train // config.train.batch_size
   num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
-  state = create_state(config, data.statistics)
+  state = create_state(config, statistics=data.statistics)
   say(
     f'{model_lib.count_parameters(state.params):,} parameters, {num_train} '
     f'training recordings, {num_steps} steps of {config.train.batch_size} '
@@ -214,11 +215,13 @@ def _train(
             'evaluation_seconds': round(time.monotonic() - paused, 3),
           },
         )
-      if signals.received is not None and step < num_steps:
+      if signals.received is not None:
+        manager.wait_until_finished()
         if manager.latest_step() != step:
           write_pending()
+          check_finite(jax.device_get(state.metrics))
           checkpoint.save(manager, step, state)
-        manager.wait_until_finished()
+          manager.wait_until_finished()
         say(
           f'{signal.Signals(signals.received).name}: saved step {step}; the '
           'same command resumes.'

@@ -44,6 +44,7 @@ class TrainState(struct.PyTreeNode):
 
 def create_state(
   config: config_lib.Config,
+  *,
   statistics: Mapping[str, jax.typing.ArrayLike] | None = None,
 ) -> TrainState:
   """The state before the first step, a function of the config.
@@ -220,7 +221,7 @@ def zero_metrics() -> dict[str, jax.Array]:
   return {
     **{name: jnp.zeros((), jnp.float32) for name in names},
     'num_steps': jnp.zeros((), jnp.int32),
-    # The first step whose loss was not finite.
+    # The first step whose loss or gradient was not finite.
     'failed_step': jnp.full((), _NO_STEP, jnp.int32),
   }
 
@@ -235,13 +236,9 @@ def mean_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     The mean of each loss by name.
 
   Raises:
-    FloatingPointError: The loss of a step was not finite.
+    FloatingPointError: The loss or gradient of a step was not finite.
   """
-  failed = int(metrics['failed_step'])
-  if failed != _NO_STEP:
-    raise FloatingPointError(
-      f'The loss of step {failed + 1} is not a finite number.'
-    )
+  check_finite(metrics)
   count = int(metrics['num_steps'])
   return {
     name: float(value) / count
@@ -250,8 +247,25 @@ def mean_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
   }
 
 
+def check_finite(metrics: Mapping[str, Any]) -> None:
+  """Refuses a state that a step spoiled.
+
+  Args:
+    metrics: `state.metrics`, fetched from the device.
+
+  Raises:
+    FloatingPointError: The loss or gradient of a step was not finite.
+  """
+  failed = int(metrics['failed_step'])
+  if failed != _NO_STEP:
+    raise FloatingPointError(
+      f'The loss or gradient of step {failed + 1} is not a finite number.'
+    )
+
+
 def _add_metrics(metrics, values, step):
-  failed = jnp.where(jnp.isfinite(values['loss']), _NO_STEP, step)
+  finite = jnp.isfinite(values['loss']) & jnp.isfinite(values['gradient_norm'])
+  failed = jnp.where(finite, _NO_STEP, step)
   return {
     **{name: metrics[name] + value for name, value in values.items()},
     'num_steps': metrics['num_steps'] + 1,

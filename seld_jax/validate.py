@@ -11,17 +11,19 @@ import dataclasses
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import checks, commands, labels, progress
+from seld_jax import checks, commands, labels, progress, recordings
 from seld_jax.errors import InputError
 
 FORMATS = ('foa', 'mic')
 SPLITS = ('dev', 'eval')
-_SUFFIXES = ('.wav', '.flac')
+# The sound files of each name and label file, with their format.
+_Jobs = dict[tuple[str, pathlib.Path | None], dict[pathlib.Path, str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +60,7 @@ def validate(
   """Looks through a dataset in the layout of TAU-NIGENS 2020, or near it.
 
   Args:
-    root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev` and the same
-      with `_eval`, or those of them that there are; files may lie in folders
-      within. `foa` or `mic` with `labels` or `metadata` will do, too.
+    root: Folder of any layout that `recordings.find_recordings` knows.
     sample_rate: What the audio must have, in Hz.
     num_classes: Classes must be below this.
     csv_edition: As `edition` of `labels.read_csv`.
@@ -75,45 +75,31 @@ def validate(
   root = pathlib.Path(root)
   if not root.is_dir():
     raise InputError(f'{root} is not a folder, but a dataset is needed.')
-  jobs: dict[tuple[str, str], list[tuple[str, pathlib.Path]]] = {}
-  csvs: dict[tuple[str, str], pathlib.Path] = {}
-  for split in SPLITS:
-    for path in sorted(_label_folder(root, split).rglob('*.csv')):
-      csvs[split, path.stem] = path
-      jobs[split, path.stem] = []
-    for format in FORMATS:
-      for path in sorted(_audio_folder(root, format, split).rglob('*')):
-        if path.suffix.lower() in _SUFFIXES and path.name[0] != '.':
-          jobs.setdefault((split, path.stem), []).append((format, path))
-  num_files = sum(map(len, jobs.values()))
+  jobs, formats, findings = _look(root)
+  num_files = sum(len(sounds) for sounds in jobs.values())
   if not num_files:
+    if findings:
+      return Report(0, 0, {}, findings)
     raise InputError(
       f'{root} holds no audio: expected foa_dev/*.wav or mic_dev/*.wav in it.'
     )
-  formats = {
-    (split, format) for (split, _), found in jobs.items() for format, _ in found
-  }
+  for format in formats:
+    findings += _refused(root, format, findings)
+  if not formats:
+    text = 'there is nothing to train on: expected foa_dev/*.wav or '
+    text += 'mic_dev/*.wav, with labels in metadata_dev/*.csv'
+    findings.append(checks.Finding('recordings', 'error', str(root), text))
 
   def work(
-    key: tuple[str, str],
+    path: pathlib.Path | None, sounds: dict[pathlib.Path, str]
   ) -> tuple[list[str | None], list[checks.Finding]]:
-    split, name = key
     events, found = None, []
-    path = csvs.get(key)
     if path is not None:
       events, found = checks.check_labels(
         path, num_classes=num_classes, edition=csv_edition
       )
-      for format in FORMATS:
-        if (split, format) in formats and format not in dict(jobs[key]):
-          text = f'it has no audio {format}_{split}/{name}.wav'
-          found.append(checks.Finding('pairs', 'error', str(path), text))
-    elif split == 'dev':
-      missing = f'it has no labels metadata_{split}/{name}.csv'
-      for _, sound in jobs[key]:
-        found.append(checks.Finding('pairs', 'error', str(sound), missing))
     readings = []
-    for format, sound in jobs[key]:
+    for sound, format in sounds.items():
       reading, more = checks.check_audio(
         sound, events, format=format, sample_rate=sample_rate
       )
@@ -123,14 +109,15 @@ def validate(
     return readings, found
 
   readings: collections.Counter[str | None] = collections.Counter()
-  findings: list[checks.Finding] = []
   with (
     progress.bar('recordings', len(jobs), unit='recordings') as advance,
     concurrent.futures.ThreadPoolExecutor(
       num_workers or os.cpu_count() or 1
     ) as pool,
   ):
-    futures = [pool.submit(work, key) for key in jobs]
+    futures = [
+      pool.submit(work, path, sounds) for (_, path), sounds in jobs.items()
+    ]
     try:
       for future in concurrent.futures.as_completed(futures):
         fits, found = future.result()
@@ -144,7 +131,8 @@ def validate(
   if scenes.is_file():
     findings += checks.check_folds(scenes)
   findings.sort(key=lambda one: (one.level, one.file, one.text))
-  return Report(num_files, len(csvs), dict(readings), findings)
+  num_labels = len({path for _, path in jobs if path is not None})
+  return Report(num_files, num_labels, dict(readings), findings)
 
 
 def table(report: Report) -> rich.table.Table:
@@ -162,22 +150,67 @@ def table(report: Report) -> rich.table.Table:
   return shown
 
 
-def _audio_folder(root: pathlib.Path, format: str, split: str) -> pathlib.Path:
-  """As published, or by the name of the format alone, as others have it."""
-  published = root / f'{format}_{split}'
-  if split == 'dev' and not published.is_dir():
-    return root / format
-  return published
+def _look(
+  root: pathlib.Path,
+) -> tuple[_Jobs, list[str], list[checks.Finding]]:
+  """What there is to look through, formats to train on, what has no partner."""
+  jobs: _Jobs = {}
+  formats: list[str] = []
+  findings: list[checks.Finding] = []
+  refused: dict[str, checks.Finding] = {}
+  for split in SPLITS:
+    for format in FORMATS:
+      try:
+        pairs = recordings.list_pairs(root, format=format, split=split)
+      except InputError as error:
+        text = str(error).rstrip('.')
+        refused[text] = checks.Finding('recordings', 'error', str(root), text)
+        continue
+      there = any(pair.audio is not None for pair in pairs)
+      if there and split == 'dev':
+        formats.append(format)
+      for pair in pairs:
+        sounds = jobs.setdefault((pair.name, pair.labels), {})
+        if pair.audio is not None:
+          # A scene's only microphone is that of both formats, unless its name
+          # tells.
+          if pair.audio not in sounds or format in pair.audio.stem.lower():
+            sounds[pair.audio] = format
+        elif there:
+          text = f'it has no audio {pair.missing}'
+          found = checks.Finding('pairs', 'error', str(pair.labels), text)
+          findings.append(found)
+        if pair.labels is None and split == 'dev':
+          text = f'it has no labels {pair.missing}'
+          found = checks.Finding('pairs', 'error', str(pair.audio), text)
+          if found not in findings:
+            findings.append(found)
+  # Scenes for another format than that of the microphones are no mistake.
+  return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
-def _label_folder(root: pathlib.Path, split: str) -> pathlib.Path:
-  """As published, or as SpatialScaper or the generator of 2022 have it."""
-  published = root / f'metadata_{split}'
-  if split == 'dev' and not published.is_dir():
-    for other in root / 'labels', root / 'metadata', root.parent / 'metadata':
-      if other.is_dir() and any((root / name).is_dir() for name in FORMATS):
-        return other
-  return published
+def _refused(
+  root: pathlib.Path, format: str, findings: Sequence[checks.Finding]
+) -> list[checks.Finding]:
+  """Why training would refuse these recordings, but for what is known."""
+  try:
+    found = recordings.find_recordings(root, format=format)
+  except InputError as error:
+    text = str(error).rstrip('.')
+    known = [one.file for one in findings if one.check == 'pairs']
+    if text.startswith(tuple(known)):
+      return []
+    return [checks.Finding('recordings', 'error', str(root), text)]
+  lost = [one for one in found if one.fold is None]
+  if not lost:
+    return []
+  level = 'error' if len(lost) == len(found) else 'warning'
+  text = (
+    f'{len(lost)} of {len(found)} {format} recordings have names that tell no '
+    f'fold, such as {lost[0].name}: names like fold1_room1_mix001_ov1 are '
+    'needed'
+  )
+  return [checks.Finding('recordings', level, str(root), text)]
 
 
 def main(argv: list[str]) -> None:

@@ -142,3 +142,10 @@ def test_where_none_can_be_read_none_is_deleted(tmp_path):
   with pytest.raises(InputError, match=r'\[2, 1\] .* can be read'):
     restored(tmp_path, checkpoint.restore_latest, say=lambda _: None)
   assert kept(tmp_path) == [1, 2]
+
+
+def test_a_torn_best_checkpoint_is_named(tmp_path):
+  save_all(tmp_path, [0.1, 0.5, 0.6])
+  tear(tmp_path, 1)
+  with pytest.raises(InputError, match='/1, cannot be read'):
+    restored(tmp_path, checkpoint.restore_best)

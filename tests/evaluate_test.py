@@ -513,3 +513,74 @@ def test_command_scores_2024(folders_of):
   assert printed['length_rule'] == 'last_reference'
   assert 0 < printed['F20'] < 1
   assert printed['RDE'] > 0
+
+
+def test_one_unit_alone_is_refused(folders_of):
+  reference, predictions = folders_of('2024')
+  for path in predictions.glob('*.csv'):
+    events = labels.read_csv(path, distance_scale=0.01)
+    labels.write_csv(path, events, edition='2024')
+  command = [
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--edition=2024',
+    '--frames=600',
+    '--json',
+  ]
+  for one in '--reference_unit=m', '--predictions_unit=m':
+    done = run(*command, one)
+    assert done.returncode == 1
+    assert 'state both of them, or neither.' in done.stderr
+    assert 'Traceback' not in done.stderr
+  both = ['--reference_unit=cm', '--predictions_unit=m']
+  assert run(*command, *both).returncode == 0
+
+
+def test_folds(folders):
+  reference, predictions = folders
+  (predictions / f'{NAMES[3]}.csv').unlink()
+  with pytest.raises(InputError, match='and --folds=1 compares the folds'):
+    evaluate.evaluate_folders(*folders)
+  one = evaluate.evaluate_folders(*folders, folds=[1])
+  assert_close(one, evaluate.evaluate_predictions(some_recordings()[:3]))
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--folds=1',
+    '--json',
+  )
+  assert done.returncode == 0, done.stderr
+  assert json.loads(done.stdout)['seld_score'] == one['seld_score']
+  # What is predicted beyond the folds does not count, either.
+  (predictions / 'fold2_extra.csv').write_text('')
+  assert evaluate.evaluate_folders(*folders, folds=[1]) == one
+  with pytest.raises(InputError, match='has no file of fold 7'):
+    evaluate.evaluate_folders(*folders, folds=[1, 7])
+  (predictions / 'fold2_extra.csv').unlink()
+  with pytest.raises(InputError, match='no CSV files of the folds 2'):
+    evaluate.evaluate_folders(*folders, folds=[2])
+  # Where another file of the fold is there, it is no question of folds.
+  (predictions / f'{NAMES[0]}.csv').unlink()
+  with pytest.raises(InputError, match='lacks') as error:
+    evaluate.evaluate_folders(*folders)
+  assert '--folds' not in str(error.value)
+  for wrong in '--folds=', '--folds=one', '--folds=1,-2':
+    done = run(
+      f'--reference={reference}', f'--predictions={predictions}', wrong
+    )
+    assert done.returncode == 1
+    assert '--folds needs numbers' in done.stderr
+
+
+def test_class_names_of_the_command(folders, folders_of):
+  late = ['--edition=2022', '--frames=600', '--json', '--per=class']
+  reference, predictions = folders
+  done = run(f'--reference={reference}', f'--predictions={predictions}', *late)
+  # 14 classes are not those of 2022, and nobody said which they are.
+  numbers = [str(index) for index in range(14)]
+  assert list(json.loads(done.stdout)['per_class']) == numbers
+  reference, predictions = folders_of('2022')
+  done = run(f'--reference={reference}', f'--predictions={predictions}', *late)
+  assert list(json.loads(done.stdout)['per_class']) == list(
+    labels.STARSS_CLASSES
+  )

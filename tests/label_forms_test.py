@@ -137,7 +137,7 @@ def test_an_event_of_2019_sounds_in_the_frames_it_overlaps(tmp_path):
     ('frame,class\n1,2', 'line 1: 2 columns'),
     ('frame,class,track,azimuth,elevation\n', "line 1: frame .* 'frame'"),
     ('0,1,0,2,3,4,-1', 'line 1: .*distance .*-1'),
-    ('0,1,0,2,3,4,5', 'norm 5.385, but expected a unit vector'),
+    ('0,1,0,2,3,4,5', 'norm 5.385, but .* from -1.01 to 1.01'),
   ],
 )
 def test_mistakes_name_file_line_and_value(tmp_path, text, message):
@@ -294,3 +294,24 @@ def test_classes_of_the_editions():
     assert len(set(names)) == len(names)
   with pytest.raises(InputError, match="'2018' are not known"):
     classes.of_edition('2018')
+
+
+def test_class_names_are_never_those_of_others():
+  for edition, names in classes.BY_EDITION.items():
+    assert classes.names_of(edition, len(names)) == names
+    for number in range(1, 20):
+      if number == 14 and edition in ('2020', '2021'):
+        expected = classes.TAU2020_CLASSES
+      else:
+        expected = names if number == len(names) else None
+      assert classes.names_of(edition, number) == expected
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022'])
+def test_norms_of_a_stated_edition(tmp_path, edition):
+  for good in '1.01,-1.01,1', '0,0.001,0', '0.3,0.3,0.1':
+    events = read_text(tmp_path, f'0,1,0,{good}', edition=edition)
+    np.testing.assert_allclose(np.linalg.norm(events.xyz), 1)
+  for wrong in '0,0,0', '1.02,0,0', '0,-1.02,0':
+    with pytest.raises(InputError, match='a vector other than 0 with'):
+      read_text(tmp_path, f'0,1,0,{wrong}', edition=edition)

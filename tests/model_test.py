@@ -289,6 +289,33 @@ def test_max_pool_equals_flax_after_a_relu(pool, shape):
     np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.parametrize('effort', ['0', '3'])
+def test_max_pool_never_loses_a_gradient(effort):
+  """A compiler may compute the input twice, and round it differently."""
+
+  def loss(scale, pool):
+    x = jax.lax.conv_general_dilated(
+      features,
+      kernel,
+      (1, 1),
+      'SAME',
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+    )
+    x = nn.relu(x * scale + 0.1 * scale**2)
+    return jnp.sum(pool(x, (5, 2)) ** 2)
+
+  features, kernel = numbers(4, 30, 16, 7), numbers(3, 3, 7, 6, seed=1)
+  theirs = lambda x, pool: nn.max_pool(x, pool, strides=pool)
+  gradients = [
+    jax.jit(
+      jax.grad(functools.partial(loss, pool=pool)),
+      compiler_options={'xla_backend_optimization_level': effort},
+    )(jnp.linspace(0.3, 1.7, 6))
+    for pool in (layers.max_pool, theirs)
+  ]
+  np.testing.assert_allclose(*gradients, rtol=1e-4)
+
+
 def batch_norm(x, *, train, variables=None, momentum=0.9, axis_name=None):
   layer = layers.BatchNorm(momentum=momentum, axis_name=axis_name)
   variables = variables or {

@@ -486,3 +486,21 @@ def test_tracks_refuse(options, message):
   defaults = {'classes': HOSTILE, 'num_frames': NUM_FRAMES}
   with pytest.raises(InputError, match=message):
     figures.plot_tracks(events, events, **(defaults | options))
+
+
+def test_a_dataset_in_folders_of_its_own_is_found(tmp_path):
+  """Labels and sound within folders, as STARSS has them."""
+  workdir = make_run(tmp_path)
+  for kind in 'metadata_dev', 'foa_dev':
+    folder = tmp_path / 'data' / kind
+    inner = folder / 'dev-train'
+    inner.mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+      path.rename(inner / path.name)
+  runs._dataset.cache_clear()
+  run = runs.read_run(workdir)
+  shown = runs.read_recordings(run, run.scores['results'][-1])
+  assert {one.name for one in shown} <= set(NAMES)
+  path = runs.audio_path(run, shown[0].name)
+  assert path.parent.name == 'dev-train'
+  assert path.is_file()

@@ -152,9 +152,27 @@ def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
   tiny_config.train.warmup_epochs = 0
   tiny_config.train.num_steps = 40
   tiny_config.train.evaluate_every = 10
-  with pytest.raises(FloatingPointError, match=r'step \d+ is not a finite'):
+  with pytest.raises(
+    FloatingPointError, match=r'step \d+ is not a finite number'
+  ):
     train.train_and_evaluate(tiny_config, tmp_path, say=silent)
   assert not (tmp_path / 'scores.json').exists()
+
+
+def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is():
+  """The loss of a step is taken before its gradient spoils the state."""
+  metrics = train_step.zero_metrics()
+  values = {
+    name: np.float32(0.1)
+    for name in metrics
+    if name not in ('num_steps', 'failed_step')
+  }
+  good = train_step._add_metrics(metrics, values, np.int32(5))
+  assert train_step.mean_metrics(good)['loss'] == np.float32(0.1)
+  values['gradient_norm'] = np.float32(np.inf)
+  added = train_step._add_metrics(good, values, np.int32(6))
+  with pytest.raises(FloatingPointError, match='step 7 '):
+    train_step.mean_metrics(added)
 
 
 def test_missing_dataset_says_what_to_do(tiny_config, tmp_path):
@@ -210,7 +228,7 @@ def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
   batch['activity'][:, 5:, 3] = 1
   batch['doa'][:, 5:, 3] = [0, 0.6, 0.8]
   step = jax.jit(train.make_train_step(config))
-  state = train.create_state(config, data.statistics)
+  state = train.create_state(config, statistics=data.statistics)
   losses = []
   for _ in range(200):
     state = step(state.replace(metrics=train_step.zero_metrics()), batch)
