@@ -43,6 +43,12 @@ def load_data(
   was_begun = (root / 'synthesis.json').exists()
   is_wanted = config.data.synthesize and (was_begun or not root.exists())
   formats = (options['format'],)
+  if is_wanted:
+    scenes.check_settings(
+      root,
+      recordings=config.data.synthesize,
+      seed=config.data.synthesize_seed,
+    )
   if is_wanted and not scenes.is_complete(root, formats=formats):
     scenes.synthesize(
       root,

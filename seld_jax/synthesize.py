@@ -37,6 +37,12 @@ _RECORDINGS = flags.DEFINE_integer(
   'evaluation recordings come on top when the sounds have folds 7 and 8.',
   lower_bound=1,
 )
+_EVALUATION = flags.DEFINE_bool(
+  'evaluation',
+  None,
+  'Render evaluation recordings, too; by default as the set in --out was '
+  'begun, and yes for a new one.',
+)
 _FORMAT = flags.DEFINE_enum(
   'format',
   'foa',
@@ -111,6 +117,9 @@ def main(argv: list[str]) -> None:
       stretch=_STRETCH.value,
     ),
   )
+  evaluation = _EVALUATION.value
+  if evaluation is None and not (out / 'synthesis.json').exists():
+    evaluation = True
   scenes.synthesize(
     out,
     events=_EVENTS.value,
@@ -119,12 +128,12 @@ def main(argv: list[str]) -> None:
     seed=_SEED.value,
     seconds=_SECONDS.value,
     num_workers=_WORKERS.value,
-    evaluation=True,
+    evaluation=evaluation,
     style=style,
   )
   if _PLOT.value:
     plot_set(out, format=formats[0], num_workers=_WORKERS.value)
-  if not any(out.glob('*_eval')):
+  if evaluation and not any(out.glob('*_eval')):
     folds = ' and '.join(map(str, events_lib.EVALUATION_FOLDS))
     print(
       f'No evaluation recordings were written: {_EVENTS.value} has no sounds '

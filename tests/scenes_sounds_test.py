@@ -176,6 +176,7 @@ def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
     ('a.wav,piano,9', "line 2: the fold must be 1 to 8, got '9'"),
     ('z.wav,piano,1', 'line 2: .*z.wav does not exist'),
     ('', 'no rows'),
+    (',piano,1', 'line 2: the column file is empty'),
   ],
 )
 def test_bad_manifests_are_refused(tmp_path, row, words):
@@ -183,3 +184,25 @@ def test_bad_manifests_are_refused(tmp_path, row, words):
   (tmp_path / 'manifest.csv').write_text('file,class,fold\n' + row)
   with pytest.raises(InputError, match=words):
     events.open_source(tmp_path)
+
+
+def test_manifests_of_spreadsheets_are_read(tmp_path):
+  write_clip(tmp_path / 'a.wav', np.ones(2400) * 0.1)
+  rows = 'file,class,fold\r\na.wav,piano,1\r\n'
+  (tmp_path / 'manifest.csv').write_bytes(b'\xef\xbb\xbf' + rows.encode())
+  assert events.open_source(tmp_path).classes(1) == ('piano',)
+
+
+def test_a_sound_in_place_of_a_manifest_is_refused(tmp_path):
+  noise = np.random.default_rng(0).standard_normal(2400) * 0.1
+  write_clip(tmp_path / 'piano.wav', noise)
+  with pytest.raises(InputError, match=r'piano\.wav must be a manifest'):
+    events.open_source(tmp_path / 'piano.wav')
+
+
+def test_folders_of_other_classes_are_named(tmp_path, caplog):
+  for name in 'piano', 'siren', 'theremin':
+    (tmp_path / name).mkdir()
+    write_clip(tmp_path / name / 'a.wav', np.ones(2400) * 0.1)
+  events.open_source(tmp_path)
+  assert 'siren, theremin' in caplog.text

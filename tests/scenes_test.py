@@ -18,6 +18,7 @@ from seld_jax.scenes import (
   plan,
   renderer,
   rooms,
+  settings,
   sounds,
   synthesize,
 )
@@ -330,3 +331,46 @@ def test_plan_is_balanced():
   evaluation = [r for r in made if r.split == 'eval']
   assert {r.fold for r in evaluation[:100]} == {7, 8}
   assert [r.name for r in evaluation] == [f'mix{n:03d}' for n in range(1, 201)]
+
+
+def test_long_sounds_never_share_a_class_however_far_they_are_stretched(
+  tmp_path,
+):
+  """Eight seconds, 30% slower, are longer than what an event may take up."""
+  rng = np.random.default_rng(0)
+  rows = ['file,class,fold']
+  for name in 'piano', 'alarm':
+    samples = 0.1 * rng.standard_normal(8 * RATE)
+    soundfile.write(tmp_path / f'{name}.wav', samples, RATE)
+    rows.append(f'{name}.wav,{name},1')
+  (tmp_path / 'manifest.csv').write_text('\n'.join(rows))
+  source = events.open_source(tmp_path)
+  style = composer.Style(variation=sounds.Variation(stretch=0.3))
+  room = rooms.Room((6.0, 5.0, 3.0), (0.3,) * rooms.OCTAVES.size)
+  longest = 0.0
+  for seed in range(4):
+    scene = composer.draw_scene(
+      np.random.default_rng(seed), source, 1, room, overlap=2, style=style
+    )
+    longest = max(longest, *(event.duration for event in scene.events))
+    made = composer.label_events(scene)
+    cells = list(zip(made.frame, made.class_index, strict=True))
+    assert len(set(cells)) == len(cells)
+  assert 8.0 < longest <= sounds.MAX_SECONDS
+
+
+def test_a_set_goes_on_with_the_evaluation_it_was_begun_with(tmp_path):
+  """A run continues what the command began, and the other way round."""
+  options = {'recordings': 6, 'seconds': 1.0, 'num_workers': 0}
+  for begun, number in (True, 2), (False, 0):
+    out = tmp_path / str(begun)
+    synthesize(out, evaluation=begun, **options)
+    (out / 'README.md').unlink()
+    synthesize(out, **options)
+    assert len(list(out.glob('foa_eval/*.wav'))) == number
+  with pytest.raises(InputError, match='evaluation False, but evaluation True'):
+    synthesize(out, evaluation=True, **options)
+  settings.check_settings(out, recordings=6, seed=0)
+  settings.check_settings(tmp_path / 'none', recordings=9, seed=9)
+  with pytest.raises(InputError, match='recordings 6, but recordings 240'):
+    settings.check_settings(out, recordings=240, seed=0)

@@ -1,5 +1,6 @@
 """Synthetic sound scenes: dry sounds, rooms, arrays, rendering, writing."""
 
-from seld_jax.scenes.writer import is_complete, synthesize
+from seld_jax.scenes.settings import check_settings, is_complete
+from seld_jax.scenes.writer import synthesize
 
-__all__ = ['is_complete', 'synthesize']
+__all__ = ['check_settings', 'is_complete', 'synthesize']

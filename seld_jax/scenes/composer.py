@@ -102,12 +102,11 @@ class Style:
       raise InputError(
         f'moving is a fraction from 0 to 1 of the events, got {self.moving:g}.'
       )
-    for name, least, most in (
-      ('rt60', 0.1, 5.0),
-      ('snr_db', -50.0, 100.0),
-      ('pause', 0.0, 60.0),
+    for name, (low, high), least, most in (
+      ('rt60', self.rt60, 0.1, 5.0),
+      ('snr_db', self.snr_db, -50.0, 100.0),
+      ('pause', self.pause, 0.0, 60.0),
     ):
-      low, high = getattr(self, name)
       if not least <= low <= high <= most:
         raise InputError(
           f'{name} is a range from low to high within {least:g} and {most:g}, '
@@ -155,7 +154,7 @@ def draw_scene(
         time += 0.5
         continue
       sound = sounds.draw(rng, source, fold, name, variation=style.variation)
-      sound = shorten(sound, seconds - time)
+      sound = shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
       )

@@ -130,8 +130,15 @@ def open_source(events: str | os.PathLike[str] | None) -> Source:
 
 def _read_manifest(path: pathlib.Path):
   """Yields (file, class, fold, group) of a manifest."""
-  with open(path, newline='', encoding='utf-8') as file:
-    rows = list(csv.DictReader(file))
+  try:
+    # Spreadsheets put a byte-order mark before the first column's name.
+    with open(path, newline='', encoding='utf-8-sig') as file:
+      rows = list(csv.DictReader(file))
+  except (UnicodeDecodeError, csv.Error) as error:
+    raise InputError(
+      f'{path} must be a manifest, a CSV text with the columns file, class and '
+      f'fold, but it is not text: {error}.'
+    ) from error
   if not rows or not {'file', 'class', 'fold'} <= set(rows[0]):
     raise InputError(
       f'{path} must be a CSV with a header naming the columns file, class and '
@@ -141,6 +148,8 @@ def _read_manifest(path: pathlib.Path):
   entries = []
   fold_of: dict[str, int] = {}
   for number, row in enumerate(rows, start=2):
+    if not row['file']:
+      raise InputError(f'{path} line {number}: the column file is empty.')
     clip = path.parent / row['file']
     name = _class_name(row['class'] or '')
     if name is None:
@@ -168,9 +177,12 @@ def _read_manifest(path: pathlib.Path):
 def _scan_folder(path: pathlib.Path):
   """Lists (file, class, fold, group) of a folder of class folders."""
   files: dict[str, list[pathlib.Path]] = {}
+  unknown = []
   for folder in sorted(path.iterdir()):
     name = _class_name(folder.name)
-    if folder.is_dir() and name is not None:
+    if folder.is_dir() and name is None and folder.name[0] != '.':
+      unknown.append(folder.name)
+    elif folder.is_dir() and name is not None:
       files.setdefault(name, []).extend(
         file
         for file in sorted(folder.iterdir())
@@ -181,6 +193,13 @@ def _scan_folder(path: pathlib.Path):
       f'{path} must hold folders named after classes, such as barking_dog or '
       'dog, with wav, flac or ogg files, but none was found.'
     )
+  if unknown:
+    _log.warning(
+      '%s has folders that are none of the 14 classes of TAU-NIGENS 2020 and '
+      'are left out: %s.',
+      path,
+      ', '.join(unknown),
+    )
   # Stems are dealt to folds in the order of their hash, so that every fold
   # gets its share and a stem that occurs in two classes stays in one fold.
   fold_of: dict[str, int] = {}
@@ -188,7 +207,9 @@ def _scan_folder(path: pathlib.Path):
   for name in sorted(files):
     stems = sorted({file.stem for file in files[name]}, key=_hash)
     for place, stem in enumerate(stems):
-      fold_of.setdefault(stem, DEVELOPMENT_FOLDS[place % 6])
+      fold_of.setdefault(
+        stem, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
+      )
     entries += [
       (file, name, fold_of[file.stem], file.stem) for file in files[name]
     ]

@@ -3,12 +3,10 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from seld_jax.errors import InputError
 from seld_jax.scenes import composer, description, pool, readme, renderer, rooms
 from seld_jax.scenes import events as events_lib
 from seld_jax.scenes import plan as plan_lib
+from seld_jax.scenes import settings as settings_lib
 from seld_jax.scenes.arrays import ARRAYS
 
 # Changes when the same settings would give other files.
@@ -34,7 +33,7 @@ def synthesize(
   seed: int = 0,
   seconds: float = 60.0,
   num_workers: int | None = None,
-  evaluation: bool = False,
+  evaluation: bool | None = None,
   folds: Sequence[int] | None = None,
   style: composer.Style | None = None,
 ) -> None:
@@ -55,7 +54,8 @@ def synthesize(
     seconds: Length of every recording.
     num_workers: Processes; None for one a core, 0 for none but this one.
     evaluation: Whether to write a third as many evaluation recordings, too,
-      from folds 7 and 8, if the sounds have them.
+      from folds 7 and 8, if the sounds have them; None for what the set in the
+      folder was begun with, and no for a new one.
     folds: Only these folds; None for all that have sounds.
     style: What scenes are like.
 
@@ -79,6 +79,8 @@ def synthesize(
   members = source.folds
   if folds is not None:
     members = tuple(fold for fold in members if fold in folds)
+  if evaluation is None:
+    evaluation = bool(settings_lib.read(out).get('evaluation', False))
   plan = plan_lib.plan_recordings(
     members, recordings, evaluation=evaluation, seed=seed
   )
@@ -97,7 +99,7 @@ def synthesize(
       f'{source.name} has sounds in folds {_listed(source.folds)} only, which '
       'leaves nothing to render.'
     )
-  formats = _claim(out, settings, formats)
+  formats = settings_lib.claim(out, settings, formats)
   rows = description.read(out / 'scenes.csv')
   todo = [r for r in plan if not _complete(out, r, formats, rows)]
   _remove_fragments(out, todo, formats)
@@ -139,21 +141,6 @@ def synthesize(
     style=style,
   )
   files.write_text(out / 'README.md', text)
-
-
-def is_complete(
-  out: str | os.PathLike[str], *, formats: Sequence[str] = ()
-) -> bool:
-  """Whether a folder holds a set of scenes that was rendered to its end.
-
-  Args:
-    out: The folder.
-    formats: Formats that the set must have, too.
-  """
-  out = pathlib.Path(out)
-  if not (out / 'README.md').is_file():
-    return False
-  return set(formats) <= set(_read_settings(out).get('formats', []))
 
 
 def write_recording(
@@ -235,61 +222,3 @@ def _remove_fragments(
 
 def _listed(numbers: Sequence[int]) -> str:
   return ', '.join(map(str, numbers))
-
-
-def _claim(
-  out: pathlib.Path, settings: dict, formats: Sequence[str]
-) -> tuple[str, ...]:
-  """Notes the settings in the folder, or checks that they are the same.
-
-  Returns:
-    The formats of the set: those that are asked for, and those asked for
-    before.
-  """
-  path = out / 'synthesis.json'
-  earlier = []
-  if path.is_file():
-    found = _read_settings(out)
-    for key, value in json.loads(json.dumps(settings)).items():
-      if found.get(key) != value:
-        _refuse(out, key, found.get(key), value)
-    earlier = found['formats']
-  elif out.is_dir() and any(out.glob('*_dev')):
-    raise InputError(
-      f'{out} holds a data set that was not made by this command (it has no '
-      'synthesis.json); choose another folder.'
-    )
-  union = [name for name in ARRAYS if name in {*formats, *earlier}]
-  text = json.dumps(settings | {'formats': union}, indent=2) + '\n'
-  if not path.is_file() or path.read_text(encoding='utf-8') != text:
-    files.write_text(path, text)
-  return tuple(union)
-
-
-def _read_settings(out: pathlib.Path) -> dict:
-  """What the set in a folder was made with; nothing when that is unknown."""
-  try:
-    found = json.loads((out / 'synthesis.json').read_text(encoding='utf-8'))
-  except (OSError, ValueError):
-    return {}
-  return found if isinstance(found, dict) else {}
-
-
-def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
-  if isinstance(found, dict) and isinstance(wanted, dict):
-    for name, value in wanted.items():
-      if found.get(name) != value:
-        _refuse(out, name, found.get(name), value)
-  others = {
-    'events': 'from other sounds',
-    'version': 'by another version of seld_jax',
-  }
-  if key in others:
-    raise InputError(
-      f'{out} holds scenes made {others[key]}; choose another folder or remove '
-      'it.'
-    )
-  raise InputError(
-    f'{out} holds scenes made with {key} {found}, but {key} {wanted} was asked '
-    'for; choose another folder or remove it.'
-  )
