@@ -89,11 +89,10 @@ def whole(root, tmp_path_factory):
 
 @pytest.mark.slow
 def test_directions_are_learned_first(whole):
-  """Worse than a third is worse than the zero vector."""
+  """The zero vector has an error of a third; 24 steps are enough to beat it."""
   records = metric_writer.read(whole / 'metrics.jsonl')
   errors = [r['doa_masked_mse'] for r in records if r['split'] == 'train']
-  assert errors[0] > 0.3
-  assert errors[-1] < 0.25
+  assert errors[-1] < 0.325 < errors[0]
 
 
 @pytest.mark.slow
