@@ -75,34 +75,45 @@ def make_scene(vector, samples, *, snr_db=60.0, speed=0.0, rt60=0.2, seed=0):
   )
 
 
-def test_plane_waves_match_the_series_of_the_rigid_sphere():
-  """On the direct path as it is rendered, from 100 Hz to 8 kHz."""
-  room = flat_room(0.01, (9.0, 8.0, 7.0))
+def direct_path(directions, distance):
+  """Frequencies, and what is rendered of plane waves from there, [n, 4, f].
+
+  Walls of a large room that reflect nearly nothing; the delay and the decay on
+  the way to the array's centre are taken off.
+  """
   receiver = np.array([4.5, 4.0, 3.5])
-  directions = np.concatenate([sphere_points(100), CAPSULES, -CAPSULES])
-  distance = np.random.default_rng(0).uniform(1, 3, len(directions))
   response = responses.early_responses(
-    room, receiver, receiver + directions * distance[:, None], (MIC,)
+    flat_room(0.01, (9.0, 8.0, 7.0)),
+    receiver,
+    receiver + directions * distance[:, None],
+    (MIC,),
   )
   frequency = np.fft.rfftfreq(response.shape[-1], 1 / RATE)
-  band = (frequency >= 100) & (frequency <= 8000)
   delay = np.exp(2j * np.pi * frequency * distance[:, None] / SPEED)
-  found = np.fft.rfft(response) * (distance[:, None] * delay)[:, None]
+  return frequency, np.fft.rfft(response) * (distance[:, None] * delay)[:, None]
+
+
+def test_plane_waves_match_the_series_of_the_rigid_sphere():
+  """On the direct path as it is rendered, from 100 Hz to 8 kHz."""
+  directions = np.concatenate([sphere_points(100), CAPSULES, -CAPSULES])
+  distance = np.random.default_rng(0).uniform(1, 3, len(directions))
+  frequency, found = direct_path(directions, distance)
+  band = (frequency >= 100) & (frequency <= 8000)
   expected = sphere(directions, frequency[band]).transpose(1, 2, 0)
   ratio = found[..., band] / expected
   assert np.abs(20 * np.log10(np.abs(ratio))).max() < 0.5
   assert np.abs(np.rad2deg(np.angle(ratio))).max() < 5
-  # And the series itself is exact.
-  steered = MIC.steer(directions, frequency[band]).transpose(1, 2, 0)
-  np.testing.assert_allclose(steered, expected, atol=1e-6)
+  # To single precision, nothing is left out of the series either.
+  np.testing.assert_allclose(found[..., band], expected, atol=2e-4)
 
 
 def test_sphere_is_transparent_at_low_frequencies_and_a_wall_at_high_ones():
-  front = MIC.steer(MIC.axes[:1], np.array([1.0, 11000.0]))[:, 0, 0]
-  np.testing.assert_allclose(np.abs(front), [1, 2], atol=0.15)
+  frequency, found = direct_path(CAPSULES[:1], np.ones(1))
+  front = np.interp([50.0, 10000.0], frequency, np.abs(found[0, 0]))
+  np.testing.assert_allclose(front, [1, 2], atol=0.15)
   # The near capsule leads the centre by three halves of the radius at most.
-  low = MIC.steer(MIC.axes[:1], np.array([50.0]))[0, 0, 0]
-  lead = np.angle(low) / (2 * np.pi * 50)
+  low = np.searchsorted(frequency, 50.0)
+  lead = np.angle(found[0, 0, low]) / (2 * np.pi * frequency[low])
   assert lead == pytest.approx(1.5 * RADIUS / SPEED, rel=0.01)
 
 

@@ -177,6 +177,9 @@ def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
     ('z.wav,piano,1', 'line 2: .*z.wav does not exist'),
     ('', 'no rows'),
     (',piano,1', 'line 2: the column file is empty'),
+    ('a.wav', r'manifest\.csv line 2: the row ends before the column class'),
+    ('a.wav,piano', 'line 2: the row ends before the column fold'),
+    ('a.wav,piano,1\n\na.wav', 'line 4: the row ends before the column class'),
   ],
 )
 def test_bad_manifests_are_refused(tmp_path, row, words):
@@ -200,9 +203,35 @@ def test_a_sound_in_place_of_a_manifest_is_refused(tmp_path):
     events.open_source(tmp_path / 'piano.wav')
 
 
+def test_text_that_is_not_utf_8_is_refused(tmp_path):
+  manifest = tmp_path / 'manifest.csv'
+  manifest.write_bytes('file,class,fold\nf\xfc.wav,piano,1\n'.encode('latin-1'))
+  with pytest.raises(InputError, match=r'manifest\.csv must be .* not text'):
+    events.open_source(manifest)
+
+
 def test_folders_of_other_classes_are_named(tmp_path, caplog):
   for name in 'piano', 'siren', 'theremin':
-    (tmp_path / name).mkdir()
     write_clip(tmp_path / name / 'a.wav', np.ones(2400) * 0.1)
+  (tmp_path / '.git').mkdir()
   events.open_source(tmp_path)
-  assert 'siren, theremin' in caplog.text
+  mine = [r.getMessage() for r in caplog.records if 'siren' in r.getMessage()]
+  assert len(mine) == 1
+  assert mine[0].startswith(str(tmp_path))
+  assert mine[0].endswith(': siren, theremin.')
+
+
+@pytest.mark.parametrize(
+  ('file', 'words'),
+  [
+    ('siren/a.wav', 'it has other folders: siren'),
+    ('dog/a.mp3', 'it has no such files in barking_dog'),
+    ('a.wav', 'it has no folders'),
+  ],
+)
+def test_a_folder_without_a_known_class_is_refused(tmp_path, file, words):
+  path = tmp_path / 'sounds' / file
+  path.parent.mkdir(parents=True)
+  path.write_bytes(b'')
+  with pytest.raises(InputError, match=f'sounds must .* piano.*{words}'):
+    events.open_source(tmp_path / 'sounds')

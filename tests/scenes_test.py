@@ -13,12 +13,12 @@ from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   arrays,
+  check_settings,
   composer,
   events,
   plan,
   renderer,
   rooms,
-  settings,
   sounds,
   synthesize,
 )
@@ -370,7 +370,31 @@ def test_a_set_goes_on_with_the_evaluation_it_was_begun_with(tmp_path):
     assert len(list(out.glob('foa_eval/*.wav'))) == number
   with pytest.raises(InputError, match='evaluation False, but evaluation True'):
     synthesize(out, evaluation=True, **options)
-  settings.check_settings(out, recordings=6, seed=0)
-  settings.check_settings(tmp_path / 'none', recordings=9, seed=9)
-  with pytest.raises(InputError, match='recordings 6, but recordings 240'):
-    settings.check_settings(out, recordings=240, seed=0)
+
+
+def test_settings_other_than_those_of_the_set_are_refused(tmp_path, caplog):
+  sound = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+  for name in 'mine', 'other':
+    (tmp_path / name / 'piano').mkdir(parents=True)
+    soundfile.write(tmp_path / name / 'piano' / f'{name}.wav', sound, RATE)
+  options = {'recordings': 2, 'seed': 3}
+  mine = {**options, 'events': tmp_path / 'mine'}
+  out = tmp_path / 'out'
+  check_settings(out, **mine)
+  synthesize(out, seconds=1.0, num_workers=0, **mine)
+  told = len(caplog.records)
+  check_settings(out, **options)
+  check_settings(out, **mine)
+  for wrong, words in (
+    ({'recordings': 240}, 'recordings 2, but recordings 240 was asked for'),
+    ({'seed': 0}, 'seed 3, but seed 0 was asked for'),
+    ({'events': tmp_path / 'other'}, 'from other events than asked for'),
+    ({'events': None}, 'from other events than asked for'),
+  ):
+    with pytest.raises(InputError, match=f'out holds scenes made .*{words}'):
+      check_settings(out, **{**mine, **wrong})
+  # Rendered scenes do without the sounds that they were made from.
+  (tmp_path / 'mine').rename(tmp_path / 'gone')
+  check_settings(out, **mine)
+  # The sounds' own warnings are for those who render.
+  assert len(caplog.records) == told

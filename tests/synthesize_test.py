@@ -97,8 +97,10 @@ def test_help_names_every_option():
   text = run('--help').stdout
   for flag in ('format=foa|mic|both', 'gain_db', 'equalizer_db', 'stretch'):
     assert f'--{flag}' in text
-  for flag in 'rt60', 'snr_db', 'moving', '[no]same_class', '[no]plot':
+  for flag in ('rt60', 'snr_db', 'moving'):
     assert f'--{flag}' in text
+  for flag in ('same_class', 'plot', 'evaluation'):
+    assert f'--[no]{flag}' in text
 
 
 def test_flags_that_make_no_sense_are_refused_in_a_sentence(tmp_path):
@@ -245,6 +247,26 @@ def test_variation_off_leaves_the_level_alone():
   assert len(scene.events) > 5
   assert {event.level_db for event in scene.events} == {0.0}
   assert {event.speed for event in scene.events} == {0.0}
+
+
+@pytest.mark.parametrize('begun', [None, False, True])
+def test_command_goes_on_with_the_evaluation_of_the_set(tmp_path, begun):
+  """None is a set that the command begins, False one that a run began."""
+  if begun is not None:
+    synthesize(
+      tmp_path, recordings=6, seconds=1.0, num_workers=0, evaluation=begun
+    )
+  flags = ('--recordings=6', '--seconds=1', '--format=both', '--workers=1')
+  done = run(f'--out={tmp_path}', *flags)
+  assert done.returncode == 0, done.stderr
+  assert len(list(tmp_path.glob('mic_dev/*.wav'))) == 6
+  number = 0 if begun is False else 2
+  assert len(list(tmp_path.glob('mic_eval/*.wav'))) == number
+  other = '--evaluation' if begun is False else '--noevaluation'
+  done = run(f'--out={tmp_path}', other, *flags)
+  assert done.returncode == 1
+  assert 'made with evaluation' in done.stderr
+  assert len(done.stderr.splitlines()) == 1
 
 
 def test_settings_of_a_set_can_be_read(made):

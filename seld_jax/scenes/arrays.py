@@ -64,25 +64,6 @@ class MicArray:
     """
     return _legendre(num_orders, self.axes @ directions.T)
 
-  def steer(
-    self, directions: np.ndarray, frequencies: np.ndarray
-  ) -> np.ndarray:
-    """Gains of the channels for plane waves.
-
-    Args:
-      directions: Unit vectors towards the sources, with shape `[n, 3]`.
-      frequencies: In Hz, with shape `[f]`.
-
-    Returns:
-      Gains with shape `[f or 1, n, channels]`, 1 where they do not depend on
-      frequency.
-    """
-    weights = self.weights(frequencies)
-    terms = self.polynomials(directions, len(weights))
-    # Capsules may share their weights.
-    shape = (*terms.shape[:2], weights.shape[-1])
-    return np.einsum('ocf,ocn->fnc', np.broadcast_to(weights, shape), terms)
-
 
 def diffuse_covariance(
   arrays: Sequence[MicArray], frequencies: np.ndarray

@@ -10,7 +10,6 @@ from seld_jax.scenes import events as events_lib
 from seld_jax.scenes import rooms, sounds
 
 SAMPLE_RATE = sounds.SAMPLE_RATE
-LABEL_RATE = 10
 SPEEDS = (10.0, 20.0, 40.0)
 # Degrees of azimuth between two responses of a moving source.
 ARC_STEP = 3.0
@@ -189,7 +188,8 @@ def active_frames(event: Event) -> np.ndarray:
   it, counted from its nearest edge; every interval has at least one frame.
   """
   spans = []
-  for start, stop in (event.sound.intervals + event.onset) * LABEL_RATE:
+  intervals = event.sound.intervals + event.onset
+  for start, stop in intervals * labels.FRAMES_PER_SECOND:
     first, last = round(start), round(stop)
     if last <= first:
       first = int((start + stop) / 2)
@@ -207,7 +207,7 @@ def label_events(scene: Scene) -> labels.Events:
   Returns:
     Events sorted by frame and track.
   """
-  num_frames = int(np.ceil(scene.seconds * LABEL_RATE - 1e-6))
+  num_frames = int(np.ceil(scene.seconds * labels.FRAMES_PER_SECOND - 1e-6))
   rows = []
   for event in scene.events:
     frames = active_frames(event)
@@ -231,7 +231,7 @@ def frame_directions(
   event: Event, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Integer azimuth in (-180, 180] and elevation at the middle of frames."""
-  time = (frames + 0.5) / LABEL_RATE - event.onset
+  time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
   time = np.clip(time, 0.0, event.duration)
   azimuth = np.rint(event.azimuth + event.speed * time)
   azimuth = geometry.wrap_degrees(azimuth).astype(np.int64)

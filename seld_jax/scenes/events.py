@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from seld_jax import labels
 from seld_jax.errors import InputError
@@ -70,17 +70,21 @@ class Source:
     )
 
 
-def open_source(events: str | os.PathLike[str] | None) -> Source:
+def open_source(
+  events: str | os.PathLike[str] | None, *, quiet: bool = False
+) -> Source:
   """Finds the sounds of a set.
 
   Args:
     events: None for the procedural bank; a folder of class/*.wav, flac or ogg;
       a folder with a manifest.csv; or a manifest: a CSV with the columns file
       (relative to it), class, fold and, if clips share a source, group.
+    quiet: Whether to give no warnings.
 
   Returns:
     The source. A folder without manifest is spread over folds 1 to 6. A class
-    without a sound in a fold is reported by one warning.
+    without a sound in a fold is reported by one warning, and so are folders
+    that are not named after a class.
 
   Raises:
     InputError: Nothing usable is there, or a group lies in two folds.
@@ -91,7 +95,7 @@ def open_source(events: str | os.PathLike[str] | None) -> Source:
   if path.is_dir() and (path / 'manifest.csv').is_file():
     path = path / 'manifest.csv'
   if path.is_dir():
-    entries = _scan_folder(path)
+    entries = _scan_folder(path, quiet=quiet)
   elif path.is_file():
     entries = _read_manifest(path)
   else:
@@ -119,7 +123,7 @@ def open_source(events: str | os.PathLike[str] | None) -> Source:
     for fold in source.folds
     if len(source.classes(fold)) < len(labels.TAU2020_CLASSES)
   ]
-  if missing:
+  if missing and not quiet:
     _log.warning(
       '%s has no recording of some classes, which are left out there (%s).',
       path,
@@ -133,25 +137,31 @@ def _read_manifest(path: pathlib.Path):
   try:
     # Spreadsheets put a byte-order mark before the first column's name.
     with open(path, newline='', encoding='utf-8-sig') as file:
-      rows = list(csv.DictReader(file))
+      reader = csv.DictReader(file)
+      rows = [(reader.line_num, row) for row in reader]
   except (UnicodeDecodeError, csv.Error) as error:
     raise InputError(
       f'{path} must be a manifest, a CSV text with the columns file, class and '
       f'fold, but it is not text: {error}.'
     ) from error
-  if not rows or not {'file', 'class', 'fold'} <= set(rows[0]):
+  if not rows or not {'file', 'class', 'fold'} <= set(rows[0][1]):
     raise InputError(
       f'{path} must be a CSV with a header naming the columns file, class and '
       f'fold and at least one row, but it has '
-      f'{", ".join(map(str, rows[0])) if rows else "no rows"}.'
+      f'{", ".join(map(str, rows[0][1])) if rows else "no rows"}.'
     )
   entries = []
   fold_of: dict[str, int] = {}
-  for number, row in enumerate(rows, start=2):
+  for number, row in rows:
+    short = [c for c in ('file', 'class', 'fold') if row[c] is None]
+    if short:
+      raise InputError(
+        f'{path} line {number}: the row ends before the column {short[0]}.'
+      )
     if not row['file']:
       raise InputError(f'{path} line {number}: the column file is empty.')
     clip = path.parent / row['file']
-    name = _class_name(row['class'] or '')
+    name = _class_name(row['class'])
     if name is None:
       raise InputError(
         f'{path} line {number}: the class must be one of the 14 of TAU-NIGENS '
@@ -174,7 +184,7 @@ def _read_manifest(path: pathlib.Path):
   return entries
 
 
-def _scan_folder(path: pathlib.Path):
+def _scan_folder(path: pathlib.Path, *, quiet: bool):
   """Lists (file, class, fold, group) of a folder of class folders."""
   files: dict[str, list[pathlib.Path]] = {}
   unknown = []
@@ -190,10 +200,11 @@ def _scan_folder(path: pathlib.Path):
       )
   if not any(files.values()):
     raise InputError(
-      f'{path} must hold folders named after classes, such as barking_dog or '
-      'dog, with wav, flac or ogg files, but none was found.'
+      f'{path} must hold folders of wav, flac or ogg files named after classes '
+      f'({", ".join(labels.TAU2020_CLASSES)}), but it has '
+      f'{_found(unknown, sorted(files))}.'
     )
-  if unknown:
+  if unknown and not quiet:
     _log.warning(
       '%s has folders that are none of the 14 classes of TAU-NIGENS 2020 and '
       'are left out: %s.',
@@ -214,6 +225,16 @@ def _scan_folder(path: pathlib.Path):
       (file, name, fold_of[file.stem], file.stem) for file in files[name]
     ]
   return entries
+
+
+def _found(unknown: Sequence[str], known: Sequence[str]) -> str:
+  """What a folder without usable sounds has instead."""
+  found = []
+  if known:
+    found.append(f'no such files in {", ".join(known)}')
+  if unknown:
+    found.append(f'other folders: {", ".join(unknown)}')
+  return ' and '.join(found) or 'no folders'
 
 
 def _hash(stem: str) -> str:

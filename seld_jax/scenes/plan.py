@@ -8,6 +8,10 @@ import numpy as np
 
 from seld_jax.scenes import events as events_lib
 
+# A fold has a room for every so many recordings, but at least so many rooms.
+_RECORDINGS_A_ROOM = 5
+_MIN_ROOMS = 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
@@ -48,7 +52,8 @@ def plan_recordings(
     some = []
     for place, fold in enumerate(members):
       count = (total + len(members) - 1 - place) // len(members)
-      num_rooms = min(max(2, -(-count // 5)), max(count, 1))
+      num_rooms = max(_MIN_ROOMS, -(-count // _RECORDINGS_A_ROOM))
+      num_rooms = min(num_rooms, max(count, 1))
       for mix in range(count):
         room = mix * num_rooms // count + 1
         overlap = 1 + (mix + place) % 2

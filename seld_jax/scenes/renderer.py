@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import signal
 
+from seld_jax import labels
 from seld_jax.scenes import fourier, responses
 from seld_jax.scenes.arrays import ARRAYS, MicArray
 from seld_jax.scenes.composer import (
   ARC_STEP,
-  LABEL_RATE,
   SAMPLE_RATE,
   Event,
   Scene,
@@ -187,7 +187,7 @@ def _active_power(omni: np.ndarray, scene: Scene) -> float:
   frames = [active_frames(event) for event in scene.events]
   if not frames:
     return 1.0
-  hop = SAMPLE_RATE // LABEL_RATE
+  hop = SAMPLE_RATE // labels.FRAMES_PER_SECOND
   whole = omni[: omni.size // hop * hop].reshape(-1, hop)
   index = np.unique(np.concatenate(frames))
   index = index[index < len(whole)]

@@ -25,6 +25,10 @@ from seld_jax.scenes.arrays import MicArray
 
 # The crossfade from images to noise, in seconds after emission.
 SEAM = (0.032, 0.044)
+# The tail lasts a little longer than until it has fallen by 60 dB, as a
+# fraction of RT60; its last samples are faded out over so many seconds.
+_TAIL_LENGTH = 1.05
+_TAIL_FADE = 0.02
 
 
 def image_sources(
@@ -126,7 +130,7 @@ def late_tail(
   """
   rt60 = np.asarray(room.rt60)
   num_samples = fourier.fast_size(
-    int((SEAM[1] + 1.05 * rt60.max()) * sample_rate)
+    int((SEAM[1] + _TAIL_LENGTH * rt60.max()) * sample_rate)
   )
   frequencies = fourier.frequencies(num_samples, sample_rate)
   spectrum = diffuse_spectrum(rng, arrays, num_samples, sample_rate)
@@ -138,7 +142,7 @@ def late_tail(
   power = _seam_power(room)[:, None] / sample_rate
   power = power * 10 ** (-6 * (time - SEAM[0]) / rt60[:, None])
   fade_in = np.sqrt(1 - early_fade(time) ** 2)
-  fade_out = np.clip((time[-1] - time) / 0.02, 0, 1)
+  fade_out = np.clip((time[-1] - time) / _TAIL_FADE, 0, 1)
   envelope = (np.sqrt(power) * fade_in * fade_out).astype(np.float32)
   return np.einsum('bcn,bn->cn', bands, envelope)
 

@@ -3,11 +3,13 @@
 import json
 import os
 import pathlib
+import types
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from seld_jax import files
 from seld_jax.errors import InputError
+from seld_jax.scenes import events as events_lib
 from seld_jax.scenes.arrays import ARRAYS
 
 
@@ -27,7 +29,11 @@ def is_complete(
 
 
 def check_settings(
-  out: str | os.PathLike[str], *, recordings: int, seed: int
+  out: str | os.PathLike[str],
+  *,
+  recordings: int,
+  seed: int,
+  events: str | os.PathLike[str] | types.EllipsisType | None = ...,
 ) -> None:
   """Refuses a folder whose scenes were made with other settings.
 
@@ -35,15 +41,23 @@ def check_settings(
     out: Folder of a set, or of none.
     recordings: Number of development recordings that it should have.
     seed: Its seed.
+    events: Where its dry sounds should come from, as for `synthesize`; `...`
+      for anywhere. Sounds that are no longer there are not compared: a set
+      that is complete does without them.
 
   Raises:
-    InputError: The set was made with another number or seed.
+    InputError: The set was made with another number, seed or other sounds.
   """
   out = pathlib.Path(out)
   found = read(out)
-  for key, value in {'recordings': recordings, 'seed': seed}.items():
-    if key in found and found[key] != value:
-      _refuse(out, key, found[key], value)
+  if not found:
+    return
+  _compare(out, found, {'recordings': recordings, 'seed': seed})
+  if isinstance(events, types.EllipsisType):
+    return
+  if events is None or pathlib.Path(events).exists():
+    source = events_lib.open_source(events, quiet=True)
+    _compare(out, found, {'events': source.fingerprint})
 
 
 def claim(
@@ -59,9 +73,7 @@ def claim(
   earlier = []
   if path.is_file():
     found = read(out)
-    for key, value in json.loads(json.dumps(settings)).items():
-      if found.get(key) != value:
-        _refuse(out, key, found.get(key), value)
+    _compare(out, found, json.loads(json.dumps(settings)))
     earlier = found['formats']
   elif out.is_dir() and any(out.glob('*_dev')):
     raise InputError(
@@ -84,13 +96,18 @@ def read(out: pathlib.Path) -> dict:
   return found if isinstance(found, dict) else {}
 
 
+def _compare(out: pathlib.Path, found: dict, wanted: dict) -> None:
+  """Refuses the first setting, or setting in a setting, that differs."""
+  for key, value in wanted.items():
+    if found.get(key) != value:
+      _refuse(out, key, found.get(key), value)
+
+
 def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
   if isinstance(found, dict) and isinstance(wanted, dict):
-    for name, value in wanted.items():
-      if found.get(name) != value:
-        _refuse(out, name, found.get(name), value)
+    _compare(out, found, wanted)
   others = {
-    'events': 'from other sounds',
+    'events': 'from other events than asked for',
     'version': 'by another version of seld_jax',
   }
   if key in others:

@@ -37,12 +37,11 @@ class Variation:
 
   def __post_init__(self) -> None:
     """Raises InputError where a value makes no sense."""
-    for name, most in (
-      ('gain_db', 30.0),
-      ('equalizer_db', 30.0),
-      ('stretch', 0.3),
+    for name, value, most in (
+      ('gain_db', self.gain_db, 30.0),
+      ('equalizer_db', self.equalizer_db, 30.0),
+      ('stretch', self.stretch, 0.3),
     ):
-      value = getattr(self, name)
       if not 0 <= value <= most:
         raise InputError(
           f'{name} is an amount of variation from 0 (none) to {most:g}, got '
