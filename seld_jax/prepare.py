@@ -48,6 +48,7 @@ def load_data(
       root,
       recordings=config.data.synthesize,
       seed=config.data.synthesize_seed,
+      events=config.data.synthesize_events or None,
     )
   if is_wanted and not scenes.is_complete(root, formats=formats):
     scenes.synthesize(
