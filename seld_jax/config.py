@@ -9,7 +9,6 @@ import ml_collections
 from seld_jax import config_rules, labels
 from seld_jax.config_rules import (
   DOA_TERMS,
-  LABEL_RATE,
   SED_TERMS,
   Config,
   label_pool,
@@ -18,7 +17,6 @@ from seld_jax.errors import InputError
 
 __all__ = [
   'DOA_TERMS',
-  'LABEL_RATE',
   'SED_TERMS',
   'Config',
   'default',

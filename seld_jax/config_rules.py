@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 else:
   Config = ml_collections.ConfigDict
 
-LABEL_RATE = labels.FRAMES_PER_SECOND
 
 # How error messages call the types of fields.
 _TYPE_NAMES = {
@@ -164,12 +163,12 @@ def check_features(config: Config) -> None:
     f'model.filters has {len(model.filters)} entries and model.pools '
     f'{len(model.pools)}; every convolution needs both.',
   )
-  pool = label_pool(config)
+  pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
   _check(
-    feats.hop_length * pool * LABEL_RATE == feats.sample_rate,
+    feats.hop_length * pool * rate == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
     f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
-    f'{feats.sample_rate} Hz, but labels come every {1000 // LABEL_RATE} ms.',
+    f'{feats.sample_rate} Hz, but labels come every {1000 // rate} ms.',
   )
   bands = feats.n_mels
   for _, size in model.pools:

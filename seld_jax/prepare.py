@@ -44,20 +44,14 @@ def load_data(
   is_wanted = config.data.synthesize and (was_begun or not root.exists())
   formats = (options['format'],)
   if is_wanted:
-    scenes.check_settings(
-      root,
-      recordings=config.data.synthesize,
-      seed=config.data.synthesize_seed,
-      events=config.data.synthesize_events or None,
-    )
-  if is_wanted and not scenes.is_complete(root, formats=formats):
-    scenes.synthesize(
-      root,
-      events=config.data.synthesize_events or None,
-      recordings=config.data.synthesize,
-      formats=formats,
-      seed=config.data.synthesize_seed,
-    )
+    asked = {
+      'recordings': config.data.synthesize,
+      'seed': config.data.synthesize_seed,
+      'events': config.data.synthesize_events or None,
+    }
+    scenes.check_settings(root, **asked)
+    if not scenes.is_complete(root, formats=formats):
+      scenes.synthesize(root, formats=formats, **asked)
   if not root.is_dir():
     raise InputError(missing_dataset(config))
   purposes = ('train', 'validation', 'test')

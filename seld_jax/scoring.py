@@ -16,7 +16,6 @@ from seld_jax import (
   sharding,
 )
 from seld_jax import config as config_lib
-from seld_jax.prepare import Data
 from seld_jax.train_step import TrainState, loss_sums, make_model
 
 
@@ -112,7 +111,8 @@ def final_results(
   workdir: pathlib.Path,
   mesh: jax.sharding.Mesh,
   state: TrainState,
-  data: Data,
+  validator: Evaluator | None,
+  test: dataset.Fold | None,
 ) -> list[dict[str, Any]]:
   """Scores the selected state and writes its predictions.
 
@@ -121,18 +121,21 @@ def final_results(
     workdir: The run directory; predictions go to `predictions/NAME` in it.
     mesh: The devices.
     state: The selected state.
-    data: The folds; validation and test are scored.
+    validator: What scored the validation fold during training, if any did.
+    test: The test fold, if there is one.
 
   Returns:
     The `results` of scores.json: one entry for each fold and window.
   """
   results = []
-  jobs = [('validation', data.validation, (config.eval.window,))]
-  jobs.append(('test', data.test, tuple(config.eval.test_windows)))
-  for purpose, fold, windows in jobs:
-    if fold is None:
+  tester = test and Evaluator(config, mesh, test)
+  for purpose, evaluator, windows in (
+    ('validation', validator, (config.eval.window,)),
+    ('test', tester, tuple(config.eval.test_windows)),
+  ):
+    if evaluator is None:
       continue
-    evaluator = Evaluator(config, mesh, fold)
+    fold = evaluator.fold
     for number, window in enumerate(windows):
       seconds = (
         window * config.features.hop_length / config.features.sample_rate

@@ -127,7 +127,9 @@ def train_and_evaluate(
     'num_steps': num_steps,
     'num_parameters': model_lib.count_parameters(state.params),
     'selection': scoring.selection(config),
-    'results': scoring.final_results(config, workdir, mesh, state, data),
+    'results': scoring.final_results(
+      config, workdir, mesh, state, validator, data.test
+    ),
   }
   # Last, since its presence says that the run is complete.
   files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
