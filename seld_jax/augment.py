@@ -144,6 +144,70 @@ def apply_symmetry(
   return turned, doa
 
 
+def swap_mic_channels(
+  key: jax.Array, features: jax.Array, doa: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Turns or mirrors a scene of the tetrahedral array, features and labels.
+
+  Draws one of the 8 symmetries that map the capsules to each other. They only
+  exchange channels, so that features of the turned sound are exactly the turned
+  features; but the first lag of a reversed GCC, which has no counterpart among
+  the lags that are kept, stays. It holds noise only: it is many times the delay
+  across the array.
+
+  Args:
+    key: PRNG key.
+    features: MIC features before standardisation, in the aligned layout, with
+      shape `[frames, mels, 10]`.
+    doa: Directions, with shape `[label_frames, classes, 3]`.
+
+  Returns:
+    Turned features and directions, with the same shapes.
+
+  References:
+    Wang et al., `A four-stage data augmentation approach to ResNet-Conformer
+    based acoustic modeling for sound event localization and detection
+    <https://arxiv.org/abs/2101.02919>`_, 2021 (audio channel swapping)
+  """
+  index = jax.random.randint(key, (), 0, NUM_MIC_SYMMETRIES)
+  return apply_mic_symmetry(features, doa, index)
+
+
+def apply_mic_symmetry(
+  features: jax.Array, doa: jax.Array, index: jax.typing.ArrayLike
+) -> tuple[jax.Array, jax.Array]:
+  """Applies the symmetry of this index, 0 to 7, to features and directions.
+
+  Args:
+    features: MIC features before standardisation, with shape
+      `[frames, mels, 10]`.
+    doa: Directions, with shape `[label_frames, classes, 3]`.
+    index: 0 changes nothing.
+
+  Returns:
+    Turned features and directions, with the same shapes.
+  """
+  of_doa, channels, pairs, is_reversed = map(jnp.asarray, _MIC_SYMMETRIES)
+  log_mels, correlations = features[..., :4], features[..., 4:]
+  correlations = correlations[..., pairs[index]]
+  # The lag of index k is k - n / 2, so that its negative has the index n - k.
+  backwards = jnp.roll(jnp.flip(correlations, axis=-2), 1, axis=-2)
+  correlations = jnp.where(is_reversed[index], backwards, correlations)
+  turned = jnp.concatenate(
+    [log_mels[..., channels[index]], correlations], axis=-1
+  )
+  doa = jnp.matmul(
+    doa,
+    of_doa[index].T.astype(doa.dtype),
+    precision=jax.lax.Precision.HIGHEST,
+  )
+  return turned, doa
+
+
+# How a scene is turned, by the format of its features.
+TURNS = {'foa': rotate_foa, 'mic': swap_mic_channels}
+
+
 def symmetry_matrices() -> np.ndarray:
   """The 16 signed permutations of (x, y, z), with shape `[16, 3, 3]`.
 
@@ -180,3 +244,39 @@ def _symmetry_tables() -> tuple[np.ndarray, np.ndarray]:
 
 _SYMMETRIES = _symmetry_tables()
 NUM_SYMMETRIES = len(_SYMMETRIES[0])
+
+
+def _mic_symmetry_tables() -> tuple[np.ndarray, ...]:
+  """What each symmetry does to directions, channels and pairs of channels.
+
+  Returns:
+    Matrices `[8, 3, 3]`, the channel that each channel takes the place of
+    `[8, 4]`, the same for pairs `[8, 6]`, and whether a pair is reversed
+    `[8, 6]`.
+  """
+  # Signs of x, y and z of the capsules at (45, 35), (-45, -35), (135, -35) and
+  # (-135, 35) degrees.
+  capsules = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+  pairs = list(itertools.combinations(range(len(capsules)), 2))
+  rows = []
+  for matrix in symmetry_matrices():
+    # A capsule hears of the turned scene what was heard where it came from.
+    came_from = (capsules @ matrix)[:, None] == capsules
+    found = came_from.all(axis=-1)
+    if not found.any(axis=1).all():
+      continue
+    channels = found.argmax(axis=1)
+    old = [(channels[i], channels[j]) for i, j in pairs]
+    rows.append(
+      (
+        matrix,
+        channels,
+        np.array([pairs.index((min(pair), max(pair))) for pair in old]),
+        np.array([first > second for first, second in old]),
+      )
+    )
+  return tuple(map(np.stack, zip(*rows, strict=True)))
+
+
+_MIC_SYMMETRIES = _mic_symmetry_tables()
+NUM_MIC_SYMMETRIES = len(_MIC_SYMMETRIES[0])

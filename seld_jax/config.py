@@ -6,13 +6,14 @@ from typing import Any
 
 import ml_collections
 
-from seld_jax import config_rules, labels
+from seld_jax import config_rules, config_types, labels
 from seld_jax.config_rules import (
   DOA_TERMS,
   SED_TERMS,
-  Config,
   label_pool,
+  model_fields,
 )
+from seld_jax.config_types import Config
 from seld_jax.errors import InputError
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
   'feature_options',
   'from_dict',
   'label_pool',
-  'narrow',
+  'model_fields',
   'refuse_unknown',
   'to_dict',
   'validate',
@@ -56,6 +57,9 @@ def default() -> Config:
   data.train_folds = (3, 4, 5, 6)
   data.validation_folds = (2,)
   data.test_folds = (1,)
+  # Whether the evaluation recordings (foa_eval) are predicted at the end, and
+  # scored where metadata_eval has their labels.
+  data.evaluation = False
   # Folder of extracted features; empty: ROOT/features.
   data.cache = ''
   # Scenes are rendered into `root` when it does not exist: the number of
@@ -79,27 +83,28 @@ def default() -> Config:
   features.layout = 'aligned'  # or 'published': the scrambled order of 2020
 
   config.model = model = ml_collections.ConfigDict()
-  model.name = 'seld_crnn'
+  model.name = 'seld_crnn'  # or 'seld_net': the baseline of DCASE 2020
   model.filters = (64, 64, 128, 128, 256, 256)
   # (frames, bands) of each max pooling; frames multiply to one label frame.
   model.pools = ((1, 1), (5, 2), (1, 2), (1, 2), (1, 2), (1, 2))
   model.gru_features = 256  # in each direction
-  model.attention_features = 64
+  model.attention_features = 64  # of seld_crnn; 0: no attention
   model.head_features = (512, 512)
   model.conv_dropout = 0.5
   model.gru_dropout = 0.1
   model.head_dropout = 0.25
   model.bn_momentum = 0.999
+  model.normalise_bands = False  # of seld_net: as published, not by channel
   model.dtype = 'float32'  # of the computation; or 'bfloat16'
 
   config.loss = loss = ml_collections.ConfigDict()
   loss.sed = 'mse'  # or 'cross_entropy'
-  loss.doa = 'masked_mse'  # or 'mse'
+  loss.doa = 'masked_mse'  # or 'mse', or 'masked_norm': the baseline's
   loss.sed_weight = 1.0
   loss.doa_weight = 1.0
 
   config.augment = augment = ml_collections.ConfigDict()
-  augment.rotate = False  # 16 symmetries of the sphere; FOA only
+  augment.rotate = False  # 16 symmetries of FOA, 8 of the capsules of MIC
   # SpecAugment: number of masks and their largest width; 0 masks: none.
   augment.num_time_masks = 2
   augment.max_time_width = 9  # frames
@@ -110,7 +115,10 @@ def default() -> Config:
   config.train = train = ml_collections.ConfigDict()
   train.batch_size = 64  # over all devices
   train.crop_frames = 600  # length of a training example
-  train.num_epochs = 10000  # an epoch draws one crop of every recording
+  # 'crops': an epoch draws one crop of every recording, at a random place;
+  # 'segments': all that recordings divide into, without overlap.
+  train.sampler = 'crops'
+  train.num_epochs = 10000
   train.num_steps = 0  # stop after this many steps; 0: after num_epochs
   train.learning_rate = 2e-4  # of Adam
   # 'paper': warm-up epochs at a fraction of the rate, then steps down.
@@ -121,6 +129,9 @@ def default() -> Config:
   train.decay_epochs = (200, 600, 1000)
   train.decay_factor = 0.8
   train.clip_gradient = 0.0  # largest global norm; 0: not clipped
+  # Whether the norm of each task's gradient at the last layer that they share
+  # is written down with the losses.
+  train.log_gradient_norms = False
   train.log_every = 100  # steps between lines in metrics.jsonl
   train.evaluate_every = 100  # steps between evaluations and checkpoints
 
@@ -129,49 +140,13 @@ def default() -> Config:
   # Windows that the final test reports, in frames. The paper tests on 100
   # (2 s), its published script on 600.
   evaluation.test_windows = (600, 100)
+  # What is scored at every evaluation beside the validation folds, for curves
+  # alone: 'test', and 'train', of which so many recordings are taken.
+  evaluation.watch = ()
+  evaluation.watch_recordings = 60
   evaluation.batch_size = 32  # windows
   evaluation.threshold = 0.5  # of activity
   return config.lock()
-
-
-def narrow(config: Config) -> Config:
-  """Makes a config small enough for two CPU cores, in place.
-
-  Half the bands and frames of 50 ms instead of 20, a third of the filters,
-  crops of 6 s instead of 12, and the rates that go with minutes of training
-  instead of days: about 30 times less work for a second of audio.
-
-  Args:
-    config: The configuration; its data, losses and seed are left alone.
-
-  Returns:
-    The same object.
-  """
-  config.features.n_fft = 2048
-  config.features.win_length = 2048
-  config.features.hop_length = 1200
-  config.features.n_mels = 32
-  config.model.filters = (24, 24, 48, 48, 96, 96)
-  config.model.pools = ((2, 2), (1, 2), (1, 2), (1, 1), (1, 2), (1, 1))
-  config.model.gru_features = 96
-  config.model.head_features = (192, 192)
-  config.model.conv_dropout = 0.0
-  config.model.gru_dropout = 0.0
-  config.model.head_dropout = 0.0
-  config.model.bn_momentum = 0.97
-  config.augment.rotate = config.features.format == 'foa'
-  config.augment.num_time_masks = 0
-  config.augment.num_band_masks = 0
-  config.train.batch_size = 32
-  config.train.crop_frames = 120
-  config.train.learning_rate = 2e-3
-  config.train.schedule = 'cosine'
-  config.train.warmup_epochs = 10
-  config.train.log_every = 50
-  config.train.evaluate_every = 250
-  config.eval.window = 120
-  config.eval.test_windows = (120, 40)
-  return config
 
 
 def feature_options(config: Config) -> dict[str, Any]:
@@ -266,6 +241,7 @@ def validate(
   *,
   num_devices: int,
   num_recordings: int | None = None,
+  num_segments: int | None = None,
 ) -> None:
   """Refuses what cannot work, each in one sentence.
 
@@ -273,16 +249,21 @@ def validate(
     config: The configuration.
     num_devices: Number of devices that share a batch.
     num_recordings: Number of training recordings, when they are known.
+    num_segments: Number of segments that they divide into, when known.
 
   Raises:
     InputError: A field has no known value, or fields contradict each other.
   """
-  config_rules.check_types('', config, default())
+  config_types.check_types('', config, default())
   config_rules.check_names(config)
+  config_rules.check_model(config, default())
   config_rules.check_ranges(config)
   config_rules.check_features(config)
   config_rules.check_lengths(config)
   config_rules.check_batches(
-    config, num_devices=num_devices, num_recordings=num_recordings
+    config,
+    num_devices=num_devices,
+    num_recordings=num_recordings,
+    num_segments=num_segments,
   )
   config_rules.check_folds(config)

@@ -1,33 +1,21 @@
 """What a configuration must keep to, each rule in one sentence."""
 
 import difflib
-from typing import TYPE_CHECKING, Any
-
-import ml_collections
+from typing import Any
 
 from seld_jax import features as features_lib
-from seld_jax import labels
+from seld_jax import labels, sampling
 from seld_jax import model as model_lib
+from seld_jax.config_types import Config
 from seld_jax.errors import InputError
-
-# Type checkers cannot know the fields of a ConfigDict.
-if TYPE_CHECKING:
-  Config = Any
-else:
-  Config = ml_collections.ConfigDict
-
-
-# How error messages call the types of fields.
-_TYPE_NAMES = {
-  bool: 'True or False',
-  int: 'a whole number',
-  float: 'a number',
-  str: 'a text',
-}
 
 # Loss terms of each task by their name in a config.
 SED_TERMS = {'mse': 'sed_mse', 'cross_entropy': 'sed_cross_entropy'}
-DOA_TERMS = {'masked_mse': 'doa_masked_mse', 'mse': 'doa_mse'}
+DOA_TERMS = {
+  'masked_mse': 'doa_masked_mse',
+  'mse': 'doa_mse',
+  'masked_norm': 'doa_masked_norm',
+}
 
 
 def label_pool(config: Config) -> int:
@@ -38,35 +26,10 @@ def label_pool(config: Config) -> int:
   return product
 
 
-def check_types(name: str, value: Any, example: Any) -> None:
-  """Refuses what is not of the type of the default.
-
-  A ConfigDict guards the types of its fields, but neither what is in a tuple
-  nor a section that is replaced as a whole.
-  """
-  if isinstance(example, ml_collections.ConfigDict):
-    for field in example:
-      path = f'{name}.{field}' if name else field
-      if field not in value:
-        raise InputError(f'The configuration lacks the field {path}.')
-      check_types(path, value[field], example[field])
-  elif isinstance(example, tuple):
-    # Pairs in a tuple; a tuple of any length elsewhere.
-    is_pair = name.endswith(']')
-    if not isinstance(value, tuple | list) or (
-      is_pair and len(value) != len(example)
-    ):
-      kind = f' of {len(example)} numbers' if is_pair else ''
-      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
-    for index, entry in enumerate(value):
-      check_types(f'{name}[{index}]', entry, example[0])
-  else:
-    kinds = (int, float) if isinstance(example, float) else type(example)
-    is_flag = isinstance(value, bool) and not isinstance(example, bool)
-    if is_flag or not isinstance(value, kinds):
-      raise InputError(
-        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
-      )
+def model_fields(config: Config) -> list[str]:
+  """Fields of `config.model` that are arguments of the network it names."""
+  arguments = model_lib.MODELS[config.model.name].__dataclass_fields__
+  return [name for name in config.model if name in arguments and name != 'name']
 
 
 def check_names(config: Config) -> None:
@@ -80,6 +43,9 @@ def check_names(config: Config) -> None:
   _one_of('loss.sed', loss.sed, SED_TERMS)
   _one_of('loss.doa', loss.doa, DOA_TERMS)
   _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
+  _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
+  for index, name in enumerate(config.eval.watch):
+    _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
   if config.data.csv_edition:
     _one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
 
@@ -96,7 +62,6 @@ def check_ranges(config: Config) -> None:
       for j, size in enumerate(pools)
     },
     'model.gru_features': model.gru_features,
-    'model.attention_features': model.attention_features,
     **{
       f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
     },
@@ -110,6 +75,7 @@ def check_ranges(config: Config) -> None:
     'train.log_every': train.log_every,
     'train.evaluate_every': train.evaluate_every,
     'eval.batch_size': config.eval.batch_size,
+    'eval.watch_recordings': config.eval.watch_recordings,
   }.items():
     if not value > 0:
       raise InputError(f'{name} must be positive, got {value}.')
@@ -118,6 +84,7 @@ def check_ranges(config: Config) -> None:
     'features.top_db': config.features.top_db,
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
+    'model.attention_features': model.attention_features,
     'loss.sed_weight': loss.sed_weight,
     'loss.doa_weight': loss.doa_weight,
     'augment.num_time_masks': augment.num_time_masks,
@@ -142,6 +109,17 @@ def check_ranges(config: Config) -> None:
   for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
+
+
+def check_model(config: Config, example: Config) -> None:
+  """Refuses a change of a field that the chosen network does not have."""
+  used = model_fields(config)
+  for name, value in config.model.items():
+    if name not in used and name != 'name' and value != example.model[name]:
+      raise InputError(
+        f'model.{name} = {value} would change nothing: model.name = '
+        f'{config.model.name} has no such field.'
+      )
 
 
 def check_features(config: Config) -> None:
@@ -178,9 +156,8 @@ def check_features(config: Config) -> None:
     f'model.pools leave nothing of features.n_mels = {feats.n_mels} bands.',
   )
   _check(
-    not augment.rotate or (feats.format == 'foa' and feats.layout == 'aligned'),
-    'augment.rotate works on features.format = foa in the aligned layout, got '
-    f'{feats.format} and {feats.layout}.',
+    not augment.rotate or feats.layout == 'aligned',
+    f'augment.rotate works on features.layout = aligned, got {feats.layout}.',
   )
 
 
@@ -215,7 +192,11 @@ def check_lengths(config: Config) -> None:
 
 
 def check_batches(
-  config: Config, *, num_devices: int, num_recordings: int | None
+  config: Config,
+  *,
+  num_devices: int,
+  num_recordings: int | None,
+  num_segments: int | None,
 ) -> None:
   """Refuses batches that cannot be divided or filled."""
   train = config.train
@@ -228,10 +209,20 @@ def check_batches(
       f'{name} = {size} cannot be divided among {num_devices} devices.',
     )
   _check(
-    num_recordings is None or train.batch_size <= num_recordings,
+    train.sampler != 'crops'
+    or num_recordings is None
+    or train.batch_size <= num_recordings,
     f'train.batch_size = {train.batch_size} is more than the '
     f'{num_recordings} training recordings, of which each gives one example '
     'an epoch.',
+  )
+  _check(
+    train.sampler != 'segments'
+    or num_segments is None
+    or train.batch_size <= num_segments,
+    f'train.batch_size = {train.batch_size} is more than the {num_segments} '
+    f'segments of {train.crop_frames} frames that the training recordings '
+    'have.',
   )
 
 
@@ -254,6 +245,10 @@ def check_folds(config: Config) -> None:
       not shared,
       f'data.{first} and data.{second} share the folds {sorted(shared)}.',
     )
+  _check(
+    'test' not in config.eval.watch or bool(data.test_folds),
+    'eval.watch names the test folds, but data.test_folds is empty.',
+  )
 
 
 def _one_of(name: str, value: Any, known: Any) -> None:

@@ -1,4 +1,4 @@
-"""What training and evaluation read: folds in memory, crops of a step."""
+"""What training and evaluation read: folds in memory, standardised."""
 
 import dataclasses
 import pathlib
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
-from jax import lax
 
 from seld_jax import labels
 from seld_jax.cache import Recording
@@ -30,6 +29,8 @@ class Fold:
     num_label_frames: int64 with shape `[recordings]`.
     references: The events of each recording, as labelled.
     pool: Feature frames in a label frame.
+    is_labelled: Whether the recordings have labels; without, they count as
+      silent.
   """
 
   names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Fold:
   num_label_frames: np.ndarray
   references: tuple[labels.Events, ...]
   pool: int
+  is_labelled: bool = True
 
 
 def load_fold(
@@ -69,9 +71,15 @@ def load_fold(
     The recordings in the order given.
 
   Raises:
-    InputError: A label lies behind the end of its recording, or its class is
-      not one of the `num_classes`.
+    InputError: A label lies behind the end of its recording, its class is not
+      one of the `num_classes`, or only some of the recordings have labels.
   """
+  unlabelled = [entry.audio for entry in recordings if entry.labels is None]
+  if unlabelled and len(unlabelled) < len(recordings):
+    raise InputError(
+      f'{unlabelled[0]} has no labels, like {len(unlabelled)} of the '
+      f'{len(recordings)} recordings there: label all of them, or none.'
+    )
   arrays = [np.load(paths[entry.name], mmap_mode='r') for entry in recordings]
   lengths = np.array([-(-len(array) // pool) for array in arrays], np.int64)
   padded = np.maximum(lengths, -(-min_frames // pool))
@@ -110,6 +118,7 @@ def load_fold(
     num_label_frames=lengths,
     references=tuple(references),
     pool=pool,
+    is_labelled=not unlabelled,
   )
 
 
@@ -147,54 +156,31 @@ def statistics(
   }
 
 
-def crop_starts(
-  seed: int,
-  step: int,
-  *,
-  offsets: np.ndarray,
-  batch_size: int,
-  crop_label_frames: int,
-) -> np.ndarray:
-  """Where the crops of a training step begin: a function of seed and step.
-
-  Every epoch takes the recordings in a new order, one crop of each, at a random
-  label frame; the last incomplete batch is dropped.
+def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
+  """The fold that these recordings make.
 
   Args:
-    seed: Seed of the run.
-    step: Number of the step, from 0.
-    offsets: First label frame of each recording, and the end of the last, with
-      shape `[recordings + 1]`.
-    batch_size: Crops in a step, at most the number of recordings.
-    crop_label_frames: Length of a crop, at most the shortest recording's.
+    fold: Recordings.
+    indices: Which of them, in the order of the result.
 
   Returns:
-    First label frames of the crops in the joined recordings, int32 with shape
-    `[batch_size]`.
+    Copies of their features and labels.
   """
-  num_recordings = len(offsets) - 1
-  epoch, position = divmod(step, num_recordings // batch_size)
-  generator = np.random.default_rng((seed, epoch))
-  order = generator.permutation(num_recordings)
-  spare = np.diff(offsets) - crop_label_frames
-  starts = offsets[:-1] + generator.integers(0, spare + 1)
-  chosen = order[position * batch_size : (position + 1) * batch_size]
-  return starts[chosen].astype(np.int32)
-
-
-def take_crops(array: jax.Array, starts: jax.Array, length: int) -> jax.Array:
-  """Cuts stretches of equal length out of an array, under jit.
-
-  Args:
-    array: Joined recordings, with shape `[frames, ...]`.
-    starts: First frames, with shape `[batch]`.
-    length: Number of frames of each.
-
-  Returns:
-    The crops, with shape `[batch, length, ...]`.
-  """
-  cut = lambda start: lax.dynamic_slice_in_dim(array, start, length)
-  return jax.vmap(cut)(starts)
+  sizes = np.diff(fold.offsets)[list(indices)]
+  frames = np.concatenate(
+    [np.arange(fold.offsets[i], fold.offsets[i + 1]) for i in indices]
+  )
+  each = fold.features.reshape(-1, fold.pool, *fold.features.shape[1:])
+  return dataclasses.replace(
+    fold,
+    names=tuple(fold.names[i] for i in indices),
+    features=each[frames].reshape(-1, *fold.features.shape[1:]),
+    activity=fold.activity[frames],
+    doa=fold.doa[frames],
+    offsets=np.concatenate([[0], np.cumsum(sizes)]),
+    num_label_frames=fold.num_label_frames[list(indices)],
+    references=tuple(fold.references[i] for i in indices),
+  )
 
 
 def standardise(

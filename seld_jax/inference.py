@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import dataset
+from seld_jax import dataset, sampling
 
 # Outputs of the network that are put together again from windows.
 Outputs = dict[str, np.ndarray]
@@ -39,7 +39,7 @@ def make_predict_step(
   """
 
   def predict_step(variables, statistics, features, starts):
-    crops = dataset.take_crops(features, starts * pool, window)
+    crops = sampling.take_crops(features, starts * pool, window)
     return model.apply(variables, dataset.standardise(crops, statistics))
 
   return jax.jit(
@@ -47,22 +47,6 @@ def make_predict_step(
     out_shardings=out_shardings,
     compiler_options=compiler_options,
   )
-
-
-def window_starts(num_frames: int, window: int) -> np.ndarray:
-  """Windows without overlap that cover a recording.
-
-  Args:
-    num_frames: Length of the recording.
-    window: Length of a window, in the same unit.
-
-  Returns:
-    First frame of each window, int64. The last window is moved back so that it
-    ends with the recording; in one that is shorter than a window it starts at
-    0, and the caller pads.
-  """
-  starts = np.arange(0, num_frames, window)
-  return np.maximum(0, np.minimum(starts, num_frames - window))
 
 
 def predict_fold(
@@ -96,7 +80,7 @@ def predict_fold(
   places = [
     (index, int(start))
     for index, length in enumerate(fold.num_label_frames)
-    for start in window_starts(int(length), span)
+    for start in sampling.window_starts(int(length), span)
   ]
   starts = np.array([fold.offsets[i] + s for i, s in places], np.int32)
   # Whole batches only, so that one program serves all.

@@ -91,14 +91,22 @@ class BatchNorm(nn.Module):
   Under `jit` the mean is over the global batch, whatever its sharding; under
   `pmap` first and second moments are averaged over the devices before the
   variance is formed.
+
+  Attributes:
+    momentum: Momentum of the running statistics.
+    axis: The axis that has statistics of its own for each index: -1, the
+      channels, or -2, the bands.
+    axis_name: The axis under `pmap`.
   """
 
   momentum: float
+  axis: int = -1
   axis_name: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    size = (x.shape[-1],)
+    size = (x.shape[self.axis],)
+    others = tuple(set(range(x.ndim)) - {self.axis % x.ndim})
     scale = self.param('scale', nn.initializers.ones, size, jnp.float32)
     bias = self.param('bias', nn.initializers.zeros, size, jnp.float32)
     running_mean = self.variable(
@@ -109,8 +117,8 @@ class BatchNorm(nn.Module):
     )
     if train and not self.is_initializing():
       wide = x.astype(at_least_float32(x.dtype))
-      mean = jnp.mean(wide, axis=(0, 1, 2))
-      square = jnp.mean(wide**2, axis=(0, 1, 2))
+      mean = jnp.mean(wide, axis=others)
+      square = jnp.mean(wide**2, axis=others)
       if self.axis_name is not None:
         mean, square = lax.pmean((mean, square), self.axis_name)
       var = jnp.maximum(square - mean**2, 0)
@@ -121,7 +129,12 @@ class BatchNorm(nn.Module):
     else:
       mean, var = running_mean.value, running_var.value
     gain = scale * lax.rsqrt(var + _BN_EPSILON)
-    return x * gain.astype(x.dtype) + (bias - mean * gain).astype(x.dtype)
+    along = [1] * (-1 - self.axis)  # the axes after the one with statistics
+    gain, shift = (
+      part.reshape(-1, *along).astype(x.dtype)
+      for part in (gain, bias - mean * gain)
+    )
+    return x * gain + shift
 
 
 class Dropout(nn.Module):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 
 def sed_mse(
@@ -120,6 +121,46 @@ def doa_masked_mse(
   mask = activity.astype(wide)
   errors = optax.squared_error(predictions, targets).astype(wide)
   return jnp.sum(errors * mask[..., None]), 3.0 * jnp.sum(mask)
+
+
+def doa_masked_norm(
+  predictions: jax.Array,
+  targets: jax.Array,
+  activity: jax.Array,
+  *,
+  axis_name: str | None = None,
+) -> jax.Array:
+  """Norm of all errors of active classes, by their number: the baseline's.
+
+  The root is taken of the sum over the whole batch, before it is divided, so
+  that the loss and its weight against another fall as batches grow: with `n`
+  active coordinates it is `sqrt(doa_masked_mse / n)`.
+
+  Args:
+    predictions: Direction vectors, with shape `[..., classes, 3]`.
+    targets: Unit vectors of active classes, with the same shape.
+    activity: Reference activity, 0 or 1, with shape `[..., classes]`.
+    axis_name: The axis under `pmap` over which a batch is spread.
+
+  Returns:
+    A scalar, float32 at least; 0, with a zero gradient, when nothing is active.
+    Under `pmap` this device's share, to be summed over the axis like its
+    gradient.
+
+  References:
+    `masked_mse` of the published baseline of DCASE 2020 (Politis et al.,
+    `A dataset of reverberant spatial sound scenes with moving sources
+    <https://arxiv.org/abs/2006.01919>`_, 2020)
+  """
+  part, count = doa_masked_mse(predictions, targets, activity)
+  total, count = lax.stop_gradient((part, count))
+  if axis_name is not None:
+    total, count = lax.psum((total, count), axis_name)
+  root = jnp.sqrt(jnp.where(total > 0, total, 1))
+  # d sqrt(s) = ds / 2 sqrt(s): half of the share carries the gradient, and the
+  # other half, a constant, makes the shares sum up to the root.
+  share = (part + lax.stop_gradient(part)) / (2 * root)
+  return share / jnp.maximum(count, 1)
 
 
 def multitask(

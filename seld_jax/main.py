@@ -98,8 +98,12 @@ def print_scores(scores: dict) -> None:
     table.add_column(name, justify='right')
   for result in scores['results']:
     values = result['scores']
+    about = f'{result["name"]}, window {result["window_seconds"]:g} s'
+    if values is None:  # recordings without labels
+      table.add_row(about, *'-----')
+      continue
     table.add_row(
-      f'{result["name"]}, window {result["window_seconds"]:g} s',
+      about,
       f'{values["ER20"]:.3f}',
       f'{values["F20"]:.3f}',
       f'{values["LE_CD"]:.1f}°',

@@ -1,11 +1,11 @@
-"""The network: a convolutional recurrent network with self-attention.
+"""The networks: the paper's CRNN with self-attention, and the baseline.
 
 Flax Linen modules, used by Linen's pure `init` and `apply`.
 """
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -35,7 +35,7 @@ class SeldCrnn(nn.Module):
     filters: Filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution; (1, 1) for none.
     gru_features: Units of the GRU in each direction.
-    attention_features: Size of queries and keys.
+    attention_features: Size of queries and keys; 0: no attention.
     head_features: Units of the hidden layers of each branch.
     conv_dropout: Dropout rate after each pooling.
     gru_dropout: Dropout rate of the GRU's output.
@@ -90,12 +90,7 @@ class SeldCrnn(nn.Module):
     Raises:
       ValueError: The frames are no multiple of the time pooling.
     """
-    frames_per_label = math.prod(frames for frames, _ in self.pools)
-    if features.shape[1] == 0 or features.shape[1] % frames_per_label:
-      raise ValueError(
-        f'SeldCrnn needs a multiple of {frames_per_label} frames on axis 1, '
-        f'got shape {tuple(features.shape)}.'
-      )
+    _check_frames('SeldCrnn', features, self.pools)
     drop = functools.partial(
       Dropout, axis_name=self.axis_name, deterministic=not train
     )
@@ -120,27 +115,156 @@ class SeldCrnn(nn.Module):
     x = x.reshape(*x.shape[:2], -1)
     x = BiGru(self.gru_features, dtype=self.dtype)(x)
     x = drop(self.gru_dropout)(x)
-    x = SelfAttention(self.attention_features, dtype=self.dtype)(x)
+    if self.attention_features:
+      x = SelfAttention(self.attention_features, dtype=self.dtype)(x)
     outputs = {}
-    wide = at_least_float32(self.dtype)
     for name, size in ('sed', self.num_classes), ('doa', 3 * self.num_classes):
       y = x
       for layer, width in enumerate(self.head_features):
         y = dense(width, self.dtype, name=f'{name}_hidden_{layer}')(y)
         y = drop(self.head_dropout)(nn.relu(y))
-      outputs[name] = dense(size, self.dtype, name=name)(y).astype(wide)
-    doa = jnp.tanh(outputs['doa'])
-    return {
-      'sed_logits': outputs['sed'],
-      'sed': nn.sigmoid(outputs['sed']),
-      'doa': doa.reshape(*doa.shape[:-1], self.num_classes, 3),
-    }
+      outputs[name] = dense(size, self.dtype, name=name)(y)
+    return _activate(outputs, self.dtype)
+
+
+class SeldNet(nn.Module):
+  """SELDnet, the baseline of DCASE 2020: a CRNN with linear branches.
+
+  Convolutions with pooling, bidirectional GRUs whose directions are multiplied,
+  and for each task a fully connected layer without activation before its
+  output.
+
+  Attributes:
+    num_classes: Number of event classes.
+    filters: Filters of each 3x3 convolution.
+    pools: Max pooling (frames, bands) after each convolution.
+    gru_features: Units of each GRU in each direction.
+    gru_layers: Number of bidirectional GRUs.
+    head_features: Units of the hidden layers of each branch.
+    conv_dropout: Dropout rate after each pooling.
+    gru_dropout: Dropout rate of the output of each GRU.
+    head_dropout: Dropout rate after each hidden layer of the branches.
+    bn_momentum: Momentum of the running statistics of batch normalisation.
+    normalise_bands: Whether batch normalisation has statistics for each band,
+      as the published code has by a slip of axes, instead of each channel.
+    dtype: Type of the computation; parameters and statistics are float32.
+    axis_name: The axis under `pmap`, as for `SeldCrnn`.
+
+  References:
+    Adavanne et al., `Sound event localization and detection of overlapping
+    sources using convolutional recurrent neural networks
+    <https://arxiv.org/abs/1807.00129>`_, 2018; Politis et al., `A dataset of
+    reverberant spatial sound scenes with moving sources
+    <https://arxiv.org/abs/2006.01919>`_, 2020
+  """
+
+  num_classes: int = 14
+  filters: Sequence[int] = (64, 64, 64)
+  pools: Sequence[tuple[int, int]] = ((5, 4), (1, 4), (1, 2))
+  gru_features: int = 128
+  gru_layers: int = 2
+  head_features: Sequence[int] = (128,)
+  conv_dropout: float = 0.0
+  gru_dropout: float = 0.0
+  head_dropout: float = 0.0
+  bn_momentum: float = 0.99
+  normalise_bands: bool = False
+  dtype: Any = jnp.float32
+  axis_name: str | None = None
+
+  @nn.compact
+  def __call__(
+    self, features: jax.Array, *, train: bool = False
+  ) -> dict[str, jax.Array]:
+    """Activity and directions, with the arguments and results of `SeldCrnn`.
+
+    Args:
+      features: Standardised features, with shape
+        `[batch, frames, mels, channels]`.
+      train: Whether dropout is on and batch statistics are updated.
+
+    Returns:
+      `sed_logits` and `sed`, with shape `[batch, label_frames, num_classes]`,
+      and `doa`, with shape `[batch, label_frames, num_classes, 3]`, in float32.
+
+    Raises:
+      ValueError: The frames are no multiple of the time pooling.
+    """
+    _check_frames('SeldNet', features, self.pools)
+    drop = functools.partial(
+      Dropout, axis_name=self.axis_name, deterministic=not train
+    )
+    x = features.astype(self.dtype)
+    for filters, pool in zip(self.filters, self.pools, strict=True):
+      # With a bias, as published, though it matters to `normalise_bands` only.
+      x = nn.Conv(
+        filters,
+        (3, 3),
+        dtype=self.dtype,
+        kernel_init=nn.initializers.glorot_uniform(),
+      )(x)
+      x = BatchNorm(
+        momentum=self.bn_momentum,
+        axis=-2 if self.normalise_bands else -1,
+        axis_name=self.axis_name,
+      )(x, train=train)
+      x = drop(self.conv_dropout)(max_pool(nn.relu(x), pool))
+    x = x.reshape(*x.shape[:2], -1)
+    for _ in range(self.gru_layers):
+      both = BiGru(self.gru_features, dtype=self.dtype)(x)
+      forwards, backwards = jnp.split(both, 2, axis=-1)
+      x = drop(self.gru_dropout)(forwards * backwards)
+    outputs = {}
+    for name, size in ('sed', self.num_classes), ('doa', 3 * self.num_classes):
+      y = x
+      for layer, width in enumerate(self.head_features):
+        y = dense(width, self.dtype, name=f'{name}_hidden_{layer}')(y)
+        y = drop(self.head_dropout)(y)
+      outputs[name] = dense(size, self.dtype, name=name)(y)
+    return _activate(outputs, self.dtype)
 
 
 # Networks by their name in a config.
-MODELS = {'seld_crnn': SeldCrnn}
+MODELS = {'seld_crnn': SeldCrnn, 'seld_net': SeldNet}
+
+
+def last_shared_layer(params: Mapping[str, Any]) -> str:
+  """The layer before the branches part, whose gradient both tasks share.
+
+  Args:
+    params: Parameters of a network.
+
+  Returns:
+    Its name in `params`: the attention, or the last GRU where there is none.
+  """
+  if 'SelfAttention_0' in params:
+    return 'SelfAttention_0'
+  return max(name for name in params if name.startswith('BiGru_'))
 
 
 def count_parameters(params: Any) -> int:
   """Number of trainable numbers in a tree of parameters."""
   return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+
+
+def _check_frames(
+  name: str, features: jax.Array, pools: Sequence[tuple[int, int]]
+) -> None:
+  frames_per_label = math.prod(frames for frames, _ in pools)
+  if features.shape[1] == 0 or features.shape[1] % frames_per_label:
+    raise ValueError(
+      f'{name} needs a multiple of {frames_per_label} frames on axis 1, '
+      f'got shape {tuple(features.shape)}.'
+    )
+
+
+def _activate(outputs: dict[str, jax.Array], dtype: Any) -> dict[str, Any]:
+  """The outputs of a network from those of its last linear layers."""
+  wide = at_least_float32(dtype)
+  logits = outputs['sed'].astype(wide)
+  doa = jnp.tanh(outputs['doa'].astype(wide))
+  return {
+    'sed_logits': logits,
+    'sed': nn.sigmoid(logits),
+    'doa': doa.reshape(*doa.shape[:-1], -1, 3),
+  }

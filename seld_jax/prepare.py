@@ -18,6 +18,7 @@ class Data:
   train: dataset.Fold
   validation: dataset.Fold | None
   test: dataset.Fold | None
+  evaluation: dataset.Fold | None
   statistics: dict[str, np.ndarray]
 
 
@@ -60,6 +61,8 @@ def load_data(
     for purpose in purposes
     if (folds := tuple(config.data[f'{purpose}_folds']))
   }
+  if config.data.evaluation:
+    found['evaluation'] = _evaluation_recordings(root, options['format'])
   folder = pathlib.Path(config.data.cache or root / 'features')
   paths = cache.extract(
     [entry for entries in found.values() for entry in entries],
@@ -91,8 +94,19 @@ def load_data(
     train=folds['train'],
     validation=folds.get('validation'),
     test=folds.get('test'),
+    evaluation=folds.get('evaluation'),
     statistics=dataset.statistics([paths[e.name] for e in found['train']]),
   )
+
+
+def _evaluation_recordings(root: pathlib.Path, format: str):
+  try:
+    return cache.find_recordings(root, format=format, split='eval')
+  except InputError as error:
+    raise InputError(
+      f'{error} Without evaluation recordings, set '
+      '--config.data.evaluation=False.'
+    ) from error
 
 
 def missing_dataset(config: config_lib.Config) -> str:

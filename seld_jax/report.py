@@ -89,7 +89,7 @@ def _scores(run: runs.Run) -> str:
     return page.paragraph('This run has no scores: nothing was evaluated.')
   rows = []
   for result in results:
-    scores = result['scores']
+    scores = result['scores'] or {}
     intervals = scores.get('intervals', {})
     rows.append(
       [(result['name'], _about(result))]
@@ -109,7 +109,7 @@ def _breakdowns(run: runs.Run) -> str:
   for result in results:
     tables = []
     for kind, key in evaluate.BREAKDOWNS.items():
-      groups = result['scores'].get(key, {})
+      groups = (result['scores'] or {}).get(key, {})
       # One group has the scores of the whole.
       if len(groups) > 1:
         rows = [
@@ -219,15 +219,18 @@ def _figure(
 def _main_result(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
   """The test, or what comes nearest to one."""
   tests = [result for result in results if result['name'] == 'test']
-  return (tests or results)[-1]
+  scored = [result for result in results if result['scores'] is not None]
+  return (tests or scored or results)[-1]
 
 
 def _about(result: Mapping[str, Any]) -> str:
   folds = ', '.join(map(str, result['folds']))
+  several = 's' * (len(result['folds']) > 1)
   return (
-    f'fold{"s" * (len(result["folds"]) > 1)} {folds}, '
-    f'{result["num_recordings"]} recordings, '
-    f'windows of {result["window_seconds"]:g} s'
+    (f'fold{several} {folds}, ' if folds else '')
+    + f'{result["num_recordings"]} recordings'
+    + (' without labels' if result['scores'] is None else '')
+    + f', windows of {result["window_seconds"]:g} s'
   )
 
 

@@ -203,7 +203,7 @@ def _num_frames(
   run: Run, result: Mapping[str, Any], name: str, reference: labels.Events
 ) -> int:
   """From the audio; without it from what was scored; no less than labelled."""
-  scored = result['scores'].get('num_frames', 1)
+  scored = (result['scores'] or {}).get('num_frames', 1)
   frames = scored if isinstance(scored, int) else max(scored)
   try:
     header = audio.info(audio_path(run, name))

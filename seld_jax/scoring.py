@@ -1,7 +1,7 @@
 """Scores of a state on a fold, during training and at its end."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,10 +13,12 @@ from seld_jax import (
   evaluate,
   inference,
   labels,
+  prepare,
   sharding,
 )
 from seld_jax import config as config_lib
-from seld_jax.train_step import TrainState, loss_sums, make_model
+from seld_jax.step_metrics import loss_sums
+from seld_jax.train_step import TrainState, make_model
 
 
 class Evaluator:
@@ -32,12 +34,13 @@ class Evaluator:
     self._config = config
     self._model = make_model(config)
     self._mesh = mesh
-    self._features = sharding.put_replicated(mesh, fold.features)
+    # Placed when first used: a fold for the end stays away until then.
+    self._features: jax.Array | None = None
     self._predict_steps: dict[int, Callable[..., Any]] = {}
 
   def __call__(
     self, state: TrainState, window: int
-  ) -> tuple[dict[str, Any], dict[str, float], list[labels.Events]]:
+  ) -> tuple[dict[str, Any] | None, dict[str, float], list[labels.Events]]:
     """Scores a state.
 
     Args:
@@ -45,10 +48,12 @@ class Evaluator:
       window: Frames that the network sees at once.
 
     Returns:
-      Scores as `evaluate.evaluate_predictions` gives them, losses by name, and
-      the predicted events of each recording.
+      Scores as `evaluate.evaluate_predictions` gives them (None without
+      labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
+    if self._features is None:
+      self._features = sharding.put_replicated(self._mesh, fold.features)
     if window not in self._predict_steps:
       self._predict_steps[window] = inference.make_predict_step(
         self._model,
@@ -73,6 +78,8 @@ class Evaluator:
       )
       for output in outputs
     ]
+    if not fold.is_labelled:
+      return None, {}, events
     scores = evaluate.evaluate_predictions(
       zip(fold.names, fold.references, events, strict=True),
       num_frames=dict(
@@ -106,35 +113,67 @@ class Evaluator:
 _jitted_loss_sums = jax.jit(loss_sums)
 
 
+def make_evaluators(
+  config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
+) -> dict[str, Evaluator]:
+  """What scores the folds of a run, by the name of the split in its records.
+
+  Args:
+    config: The configuration.
+    mesh: The devices.
+    data: The folds.
+
+  Returns:
+    An evaluator for each of `validation`, `test` and `evaluation` that there
+    is, and for `train_fold`, some of the training recordings, if their scores
+    are watched.
+  """
+  folds = {
+    'validation': data.validation,
+    'test': data.test,
+    'evaluation': data.evaluation,
+  }
+  if 'train' in config.eval.watch:
+    size = len(data.train.names)
+    count = min(size, config.eval.watch_recordings)
+    # Evenly spread, so that every fold and both overlaps are among them.
+    chosen = np.arange(count) * size // count
+    folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
+  return {
+    name: Evaluator(config, mesh, fold)
+    for name, fold in folds.items()
+    if fold is not None
+  }
+
+
 def final_results(
   config: config_lib.Config,
   workdir: pathlib.Path,
-  mesh: jax.sharding.Mesh,
   state: TrainState,
-  validator: Evaluator | None,
-  test: dataset.Fold | None,
+  evaluators: Mapping[str, Evaluator],
 ) -> list[dict[str, Any]]:
   """Scores the selected state and writes its predictions.
 
   Args:
     config: The configuration.
     workdir: The run directory; predictions go to `predictions/NAME` in it.
-    mesh: The devices.
     state: The selected state.
-    validator: What scored the validation fold during training, if any did.
-    test: The test fold, if there is one.
+    evaluators: From `make_evaluators`.
 
   Returns:
-    The `results` of scores.json: one entry for each fold and window.
+    The `results` of scores.json: one entry for each fold and window. Those of
+    recordings without labels have the scores None.
   """
   results = []
-  tester = test and Evaluator(config, mesh, test)
-  for purpose, evaluator, windows in (
-    ('validation', validator, (config.eval.window,)),
-    ('test', tester, tuple(config.eval.test_windows)),
+  tests = tuple(config.eval.test_windows)
+  for purpose, folds, windows in (
+    ('validation', config.data.validation_folds, (config.eval.window,)),
+    ('test', config.data.test_folds, tests),
+    ('evaluation', (), tests),
   ):
-    if evaluator is None:
+    if purpose not in evaluators:
       continue
+    evaluator = evaluators[purpose]
     fold = evaluator.fold
     for number, window in enumerate(windows):
       seconds = (
@@ -148,7 +187,7 @@ def final_results(
       results.append(
         {
           'name': name,
-          'folds': list(config.data[f'{purpose}_folds']),
+          'folds': list(folds),
           'window_seconds': seconds,
           'num_recordings': len(fold.names),
           'predictions': str(folder),

@@ -5,7 +5,7 @@ import os
 import pathlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from seld_jax import (
   metric_writer,
   prepare,
   progress,
+  sampling,
   scoring,
   sharding,
 )
@@ -27,12 +28,11 @@ from seld_jax import model as model_lib
 from seld_jax.errors import InputError
 from seld_jax.optimizer import make_schedule, total_steps
 from seld_jax.signals import Signals
+from seld_jax.step_metrics import check_finite, mean_metrics
 from seld_jax.train_step import (
   TrainState,
-  check_finite,
   create_state,
   make_train_step,
-  mean_metrics,
   zero_metrics,
 )
 
@@ -86,8 +86,16 @@ def train_and_evaluate(
 
   data = prepare.load_data(config, say=say)
   num_train = len(data.train.names)
-  config_lib.validate(config, num_devices=mesh.size, num_recordings=num_train)
-  steps_per_epoch = num_train // config.train.batch_size
+  crop = config.train.crop_frames // data.train.pool
+  num_segments = len(sampling.all_segments(data.train.offsets, crop))
+  config_lib.validate(
+    config,
+    num_devices=mesh.size,
+    num_recordings=num_train,
+    num_segments=num_segments,
+  )
+  examples = {'crops': num_train, 'segments': num_segments}
+  steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
   num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
   state = create_state(config, statistics=data.statistics)
   say(
@@ -104,16 +112,14 @@ def train_and_evaluate(
     for name in metric_writer.METRICS, metric_writer.TIMINGS:
       metric_writer.rewind(workdir / name, int(state.step))
     state = sharding.put_replicated(mesh, state)
-    validator = data.validation and scoring.Evaluator(
-      config, mesh, data.validation
-    )
+    evaluators = scoring.make_evaluators(config, mesh, data)
     state = _train(
       config,
       workdir,
       mesh,
       state,
       data.train,
-      validator,
+      evaluators,
       manager,
       num_steps=num_steps,
       steps_per_epoch=steps_per_epoch,
@@ -127,9 +133,7 @@ def train_and_evaluate(
     'num_steps': num_steps,
     'num_parameters': model_lib.count_parameters(state.params),
     'selection': scoring.selection(config),
-    'results': scoring.final_results(
-      config, workdir, mesh, state, validator, data.test
-    ),
+    'results': scoring.final_results(config, workdir, state, evaluators),
   }
   # Last, since its presence says that the run is complete.
   files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
@@ -142,7 +146,7 @@ def _train(
   mesh,
   state: TrainState,
   fold: dataset.Fold,
-  validator: scoring.Evaluator | None,
+  evaluators: Mapping[str, scoring.Evaluator],
   manager: checkpoint.Manager,
   *,
   num_steps: int,
@@ -181,7 +185,7 @@ def _train(
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
     while step < num_steps:
-      starts = dataset.crop_starts(
+      starts = sampling.SAMPLERS[train.sampler](
         config.seed,
         step,
         offsets=fold.offsets,
@@ -197,14 +201,14 @@ def _train(
         note = write_pending()
         pending = (step, state.metrics)
         state = state.replace(
-          metrics=sharding.put_replicated(mesh, zero_metrics())
+          metrics=sharding.put_replicated(mesh, zero_metrics(config))
         )
         advance(0, note)
       advance()
       if step % train.evaluate_every == 0 or step == num_steps:
         write_pending()
         paused = time.monotonic()
-        score = _validate(config, workdir, state, step, validator, say)
+        score = _evaluate(config, workdir, state, step, evaluators, say)
         checkpoint.save(manager, step, state, seld_score=score)
         seconds = paused - started - busy
         busy += time.monotonic() - paused
@@ -232,22 +236,29 @@ def _train(
   return state
 
 
-def _validate(config, workdir, state, step, validator, say) -> float | None:
-  """Scores the validation fold, records it, and gives what ranks it."""
-  if validator is None:
-    return None
-  scores, losses, _ = validator(state, config.eval.window)
-  curves = {name: scores[name] for name in _CURVES}
-  metric_writer.append(
-    workdir / metric_writer.METRICS,
-    {'step': step, 'split': 'validation', **losses, **curves},
-  )
-  say(
-    f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
-    f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
-    f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
-  )
-  return scores['seld_score']
+def _evaluate(config, workdir, state, step, evaluators, say) -> float | None:
+  """Scores and records what is watched, and gives what ranks the state."""
+  ranks = None
+  watched = {'train': 'train_fold', 'test': 'test'}
+  for split in ('validation', *(watched[name] for name in config.eval.watch)):
+    if split not in evaluators:
+      continue
+    scores, losses, _ = evaluators[split](state, config.eval.window)
+    if scores is None:
+      continue
+    curves = {name: scores[name] for name in _CURVES}
+    metric_writer.append(
+      workdir / metric_writer.METRICS,
+      {'step': step, 'split': split, **losses, **curves},
+    )
+    if split == 'validation':
+      ranks = scores['seld_score']
+      say(
+        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
+        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
+        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+      )
+  return ranks
 
 
 def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
@@ -258,9 +269,9 @@ def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
 
   def run_step(state, features, activity, doa, starts):
     batch = {
-      'features': dataset.take_crops(features, starts * fold.pool, frames),
-      'activity': dataset.take_crops(activity, starts, frames // fold.pool),
-      'doa': dataset.take_crops(doa, starts, frames // fold.pool),
+      'features': sampling.take_crops(features, starts * fold.pool, frames),
+      'activity': sampling.take_crops(activity, starts, frames // fold.pool),
+      'doa': sampling.take_crops(doa, starts, frames // fold.pool),
     }
     return train_step(state, jax.lax.with_sharding_constraint(batch, parts))
 

@@ -10,14 +10,12 @@ import optax
 from flax import struct
 from jax import lax
 
-from seld_jax import augment, dataset, features, losses
+from seld_jax import augment, dataset, features, losses, step_metrics
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
 from seld_jax.optimizer import make_optimizer
 
 Batch = Mapping[str, jax.Array]
-
-_NO_STEP = 2**31 - 1
 
 
 class TrainState(struct.PyTreeNode):
@@ -74,7 +72,14 @@ def create_state(
     opt_state=make_optimizer(config).init(params),
     key=run_key,
     statistics=jax.tree.map(jnp.asarray, dict(statistics)),
-    metrics=zero_metrics(),
+    metrics=zero_metrics(config),
+  )
+
+
+def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
+  """What `TrainState.metrics` is before the first step of an interval."""
+  return step_metrics.zero_metrics(
+    log_gradient_norms=config.train.log_gradient_norms
   )
 
 
@@ -91,9 +96,12 @@ def make_model(
     A Linen module.
   """
   options = dict(config.model)
+  network = model_lib.MODELS[options.pop('name')]
   options['dtype'] = jnp.dtype(options['dtype'])
-  return model_lib.MODELS[options.pop('name')](
-    num_classes=len(config.data.classes), axis_name=axis_name, **options
+  return network(
+    num_classes=len(config.data.classes),
+    axis_name=axis_name,
+    **{name: options[name] for name in config_lib.model_fields(config)},
   )
 
 
@@ -137,9 +145,7 @@ def make_train_step(
     augment_key, dropout_key = jax.random.split(
       jax.random.fold_in(state.key, state.step)
     )
-    batch = _augment(
-      augment_key, batch, state.statistics, config.augment, axis_name
-    )
+    batch = _augment(augment_key, batch, state.statistics, config, axis_name)
 
     def loss_function(params):
       outputs, updates = network.apply(
@@ -152,137 +158,63 @@ def make_train_step(
       # This device's share of each mean: its sum by the count of all.
       terms = {
         name: part / jnp.maximum(lax.stop_gradient(total(count)), 1)
-        for name, (part, count) in loss_sums(outputs, batch).items()
+        for name, (part, count) in step_metrics.loss_sums(
+          outputs, batch
+        ).items()
       }
-      loss = losses.multitask({name: terms[name] for name in weights}, weights)
-      return loss, (terms, updates['batch_stats'])
+      trained = dict(terms)
+      if doa_term == 'doa_masked_norm':
+        trained[doa_term] = losses.doa_masked_norm(
+          outputs['doa'], batch['doa'], batch['activity'], axis_name=axis_name
+        )
+      trained = {name: trained[name] for name in weights}
+      loss = losses.multitask(trained, weights)
+      sed_loss = weights[sed_term] * trained[sed_term]
+      return (loss, sed_loss), (terms, updates['batch_stats'])
 
-    (loss, (terms, batch_stats)), gradients = jax.value_and_grad(
-      loss_function, has_aux=True
-    )(state.params)
+    (loss, _), pull_back, (terms, batch_stats) = jax.vjp(
+      loss_function, state.params, has_aux=True
+    )
+    one, zero = jnp.ones_like(loss), jnp.zeros_like(loss)
+    (gradients,) = pull_back((one, zero))
     gradients, loss, terms = total((gradients, loss, terms))
+    norms = {'gradient_norm': optax.tree.norm(gradients)}
+    if config.train.log_gradient_norms:
+      # Of the gradient of activity only one layer is used, so that XLA leaves
+      # out the rest of this second way back; that of directions is the
+      # difference, as gradients add up.
+      layer = model_lib.last_shared_layer(state.params)
+      sed = total(pull_back((zero, one))[0][layer])
+      doa = jax.tree.map(jnp.subtract, gradients[layer], sed)
+      for name, tree in zip(step_metrics.SHARED_NORMS, (sed, doa), strict=True):
+        norms[name] = optax.tree.norm(tree)
     updates, opt_state = optimizer.update(
       gradients, state.opt_state, state.params
     )
-    values = {
-      'loss': loss,
-      **terms,
-      'gradient_norm': optax.tree.norm(gradients),
-    }
     return state.replace(
       step=state.step + 1,
       params=optax.apply_updates(state.params, updates),
       batch_stats=batch_stats,
       opt_state=opt_state,
-      metrics=_add_metrics(state.metrics, values, state.step),
+      metrics=step_metrics.add_metrics(
+        state.metrics, {'loss': loss, **terms, **norms}, state.step
+      ),
     )
 
   return train_step
 
 
-def loss_sums(
-  outputs: Mapping[str, jax.Array], batch: Batch
-) -> dict[str, tuple[jax.Array, jax.Array]]:
-  """Every loss of the project as (sum, count), trained on or not.
-
-  Args:
-    outputs: Outputs of the network, with shape `[..., classes]` (`sed`,
-      `sed_logits`) and `[..., classes, 3]` (`doa`).
-    batch: Targets `activity` and `doa`, with the same shapes.
-
-  Returns:
-    Name -> (sum, count); their ratio is the loss.
-  """
-  activity, doa = batch['activity'], batch['doa']
-  sums = {
-    name: (jnp.sum(values), jnp.float32(values.size))
-    for name, values in {
-      'sed_mse': losses.sed_mse(outputs['sed'], activity),
-      'sed_cross_entropy': losses.sed_cross_entropy(
-        outputs['sed_logits'], activity
-      ),
-      'doa_mse': losses.doa_mse(outputs['doa'], doa),
-    }.items()
-  }
-  sums['doa_masked_mse'] = losses.doa_masked_mse(outputs['doa'], doa, activity)
-  return sums
-
-
-def zero_metrics() -> dict[str, jax.Array]:
-  """Sums over no steps."""
-  names = (
-    'loss',
-    'sed_mse',
-    'sed_cross_entropy',
-    'doa_masked_mse',
-    'doa_mse',
-    'gradient_norm',
-  )
-  return {
-    **{name: jnp.zeros((), jnp.float32) for name in names},
-    'num_steps': jnp.zeros((), jnp.int32),
-    # The first step whose loss or gradient was not finite.
-    'failed_step': jnp.full((), _NO_STEP, jnp.int32),
-  }
-
-
-def mean_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-  """Means over the steps that were gathered.
-
-  Args:
-    metrics: `state.metrics`, fetched from the device.
-
-  Returns:
-    The mean of each loss by name.
-
-  Raises:
-    FloatingPointError: The loss or gradient of a step was not finite.
-  """
-  check_finite(metrics)
-  count = int(metrics['num_steps'])
-  return {
-    name: float(value) / count
-    for name, value in metrics.items()
-    if name not in ('num_steps', 'failed_step')
-  }
-
-
-def check_finite(metrics: Mapping[str, Any]) -> None:
-  """Refuses a state that a step spoiled.
-
-  Args:
-    metrics: `state.metrics`, fetched from the device.
-
-  Raises:
-    FloatingPointError: The loss or gradient of a step was not finite.
-  """
-  failed = int(metrics['failed_step'])
-  if failed != _NO_STEP:
-    raise FloatingPointError(
-      f'The loss or gradient of step {failed + 1} is not a finite number.'
-    )
-
-
-def _add_metrics(metrics, values, step):
-  finite = jnp.isfinite(values['loss']) & jnp.isfinite(values['gradient_norm'])
-  failed = jnp.where(finite, _NO_STEP, step)
-  return {
-    **{name: metrics[name] + value for name, value in values.items()},
-    'num_steps': metrics['num_steps'] + 1,
-    'failed_step': jnp.minimum(metrics['failed_step'], failed),
-  }
-
-
-def _augment(key, batch, statistics, options, axis_name):
+def _augment(key, batch, statistics, config, axis_name):
   """Rotates, standardises and masks, with draws that belong to examples."""
-  crops, doa = batch['features'], batch['doa']
+  crops, doa, options = batch['features'], batch['doa'], config.augment
   index = jnp.arange(crops.shape[0])
   if axis_name is not None:
     index += lax.axis_index(axis_name) * crops.shape[0]
   keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
   rotate_keys, mask_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
   if options.rotate:
-    crops, doa = jax.vmap(augment.rotate_foa)(rotate_keys, crops, doa)
+    turn = augment.TURNS[config.features.format]
+    crops, doa = jax.vmap(turn)(rotate_keys, crops, doa)
   crops = dataset.standardise(crops, statistics)
   if options.num_time_masks or options.num_band_masks:
     mask = lambda key, example: augment.spec_augment(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax import augment, features, geometry
+from seld_jax.scenes import arrays
 
 SHAPE = (40, 24, 7)
 # Compiled quickly rather than well.
@@ -316,3 +317,78 @@ def test_turns_follow_the_key_and_the_type():
     np.testing.assert_array_equal(
       one.astype(jnp.float32), other.astype(jnp.float32)
     )
+
+
+# Symmetries of the tetrahedral array.
+
+
+def mic_matrices():
+  """The symmetries that exchange the capsules, by their index."""
+  doa = jnp.eye(3)[None]
+  nothing = jnp.zeros((1, 4, 10))
+  turn = lambda index: augment.apply_mic_symmetry(nothing, doa, index)[1][0].T
+  return np.stack([turn(i) for i in range(augment.NUM_MIC_SYMMETRIES)])
+
+
+def wave_at_the_sphere(direction, seed=1):
+  """A plane wave of noise as the rigid sphere's capsules hear it."""
+  sphere = arrays.ARRAYS['mic']
+  frequencies = np.fft.rfftfreq(4800, 1 / 24000)
+  weights = sphere.weights(frequencies)
+  terms = sphere.polynomials(direction[None], len(weights))[..., 0]
+  response = np.einsum('ocf,oc->cf', weights, terms)
+  noise = np.random.default_rng(seed).standard_normal(4800)
+  spectrum = np.fft.rfft(0.1 * noise)
+  return np.fft.irfft(response * spectrum).astype(np.float32)
+
+
+def test_the_array_has_8_symmetries_that_map_its_capsules():
+  matrices = mic_matrices()
+  assert matrices.shape == (8, 3, 3)
+  assert len({m.tobytes() for m in matrices}) == 8
+  capsules = geometry.to_cartesian(*np.array(arrays.CAPSULES).T)
+  for matrix in matrices:
+    turned = capsules @ matrix.T
+    distances = np.linalg.norm(turned[:, None] - capsules, axis=-1)
+    np.testing.assert_allclose(np.sort(distances.min(axis=0)), 0, atol=1e-12)
+
+
+def test_mic_features_of_turned_waves_are_turned_features():
+  """Two waves from anywhere, at capsules on a rigid sphere."""
+  extract = jax.jit(features.mic_features)
+  directions = geometry.to_cartesian(np.array([25, -110]), np.array([15, -40]))
+
+  def scene(matrix):
+    waves = [
+      wave_at_the_sphere(matrix @ direction, seed)
+      for seed, direction in enumerate(directions)
+    ]
+    return extract(np.sum(waves, axis=0))
+
+  before = scene(np.eye(3))
+  doa = jnp.asarray(directions, jnp.float32)[None]
+  for index, matrix in enumerate(mic_matrices()):
+    expected = np.asarray(scene(matrix))
+    actual, turned_doa = augment.apply_mic_symmetry(before, doa, index)
+    np.testing.assert_allclose(actual[..., :4], expected[..., :4], atol=2e-2)
+    # The first lag has no counterpart when a pair is reversed.
+    np.testing.assert_allclose(
+      actual[:, 1:, 4:], expected[:, 1:, 4:], atol=2e-3
+    )
+    np.testing.assert_allclose(turned_doa[0], directions @ matrix.T, atol=1e-6)
+
+
+def test_turns_by_format_are_drawn_from_all_symmetries():
+  cells = jnp.asarray(example((2, 3, 10)))
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  keys = jax.random.split(jax.random.key(0), 800)
+  turn = augment.TURNS['mic']
+  turned, turned_doa = jit(jax.vmap(turn, (0, None, None)))(keys, cells, doa)
+  every, every_doa = jax.vmap(augment.apply_mic_symmetry, (None, None, 0))(
+    cells, doa, jnp.arange(8)
+  )
+  same = np.asarray(turned_doa)[:, None] == np.asarray(every_doa)[None]
+  drawn, index = np.nonzero(same.all(axis=(2, 3, 4)))
+  np.testing.assert_array_equal(drawn, np.arange(800))
+  np.testing.assert_array_equal(turned, np.asarray(every)[index])
+  assert (abs(np.bincount(index, minlength=8) - 100) < 50).all()

@@ -226,6 +226,15 @@ def test_a_value_of_another_type_is_refused():
     ({'model__pools': ((1, 1, 1),) * 6}, ['model.pools[0]', '(1, 1, 1)']),
     ({'train__batch_size': True}, ['train.batch_size', 'whole', 'True']),
     ({'augment': {'rotate': True}}, ['lacks', 'augment.']),
+    ({'train__sampler': 'crop'}, ["'crop'", 'segments', "mean 'crops'"]),
+    ({'eval__watch': ('validation',)}, ['eval.watch[0]', 'train, test']),
+    ({'eval__watch': ('test',), 'data__test_folds': ()}, ['data.test_folds']),
+    ({'eval__watch_recordings': 0}, ['eval.watch_recordings', 'positive']),
+    (
+      {'model__normalise_bands': True},
+      ['model.normalise_bands', 'seld_crnn has no such field'],
+    ),
+    ({'model__name': 'seld_net', 'model__attention_features': 8}, ['seld_net']),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else '',
 )
@@ -237,12 +246,12 @@ def test_what_cannot_work_is_refused(fields, words):
   assert sentence.endswith('.')
 
 
-@pytest.mark.parametrize('name', ['mic', 'published'])
-def test_rotation_needs_aligned_foa(name):
-  config = changed(augment__rotate=True)
+@pytest.mark.parametrize('format', ['foa', 'mic'])
+def test_rotation_needs_aligned_features(format):
+  config = changed(augment__rotate=True, features__format=format)
   config_lib.validate(config, num_devices=1)
-  config.features['format' if name == 'mic' else 'layout'] = name
-  assert name in refusal(config)
+  config.features.layout = 'published'
+  assert 'published' in refusal(config)
 
 
 def test_a_batch_must_divide_among_devices():
@@ -258,6 +267,15 @@ def test_a_batch_needs_as_many_recordings():
   sentence = refusal(config_lib.default(), num_recordings=63)
   assert '64' in sentence
   assert '63 training recordings' in sentence
+
+
+def test_a_batch_needs_as_many_segments():
+  config = changed(train__sampler='segments')
+  config_lib.validate(config, num_devices=1, num_recordings=7, num_segments=64)
+  with pytest.raises(InputError, match='63 segments of 600 frames'):
+    config_lib.validate(
+      config, num_devices=1, num_recordings=700, num_segments=63
+    )
 
 
 def test_no_validation_and_no_test_fold_can_work():

@@ -24,12 +24,17 @@ def _compilation_cache(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def tiny_root(tmp_path_factory) -> pathlib.Path:
-  """Three folds of two 4-second recordings: one noise burst from somewhere."""
+  """Three folds of two 4-second recordings: one noise burst from somewhere.
+
+  And two evaluation recordings of the same kind.
+  """
   root = tmp_path_factory.mktemp('tiny')
   rng = np.random.default_rng(0)
-  for fold in 1, 2, 3:
+  for fold in 1, 2, 3, None:
     for mix in 1, 2:
-      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
+      split, name = 'dev', f'fold{fold}_room1_mix{mix:03d}_ov1'
+      if fold is None:
+        split, name = 'eval', f'mix{mix:03d}'
       azimuth = float(rng.integers(-170, 170))
       direction = geometry.to_cartesian(azimuth, 0.0)
       noise = 0.2 * rng.standard_normal(SECONDS * 24000)
@@ -40,11 +45,11 @@ def tiny_root(tmp_path_factory) -> pathlib.Path:
       gains = np.array([1, y, z, x])
       foa = np.clip(gains[:, None] * noise, -1, 1)
       foa += 1e-3 * rng.standard_normal(foa.shape)
-      audio.write(root / 'foa_dev' / f'{name}.wav', np.clip(foa, -1, 1))
-      audio.write(root / 'mic_dev' / f'{name}.wav', np.clip(foa, -1, 1))
+      audio.write(root / f'foa_{split}' / f'{name}.wav', np.clip(foa, -1, 1))
+      audio.write(root / f'mic_{split}' / f'{name}.wav', np.clip(foa, -1, 1))
       frames = np.arange(start, end)
       labels.write_csv(
-        root / 'metadata_dev' / f'{name}.csv',
+        root / f'metadata_{split}' / f'{name}.csv',
         labels.Events(
           frame=frames,
           class_index=np.full(len(frames), mix),
@@ -65,9 +70,8 @@ def make_tiny(config, root):
   """Shrinks any config to two frames' worth of work."""
   config.data.root = str(root)
   config.data.synthesize = 0
-  config.data.train_folds = (3,)
-  config.data.validation_folds = (2,)
-  config.data.test_folds = (1,)
+  for purpose in 'train_folds', 'validation_folds', 'test_folds':
+    config.data[purpose] = tuple(f for f in config.data[purpose] if f <= 3)
   config.features.n_mels = 16
   config.features.n_fft = 1024
   config.features.win_length = 960
@@ -75,7 +79,8 @@ def make_tiny(config, root):
   config.model.filters = (4, 4)
   config.model.pools = ((1, 2), (5, 4))
   config.model.gru_features = 4
-  config.model.attention_features = 4
+  if config.model.name == 'seld_crnn':
+    config.model.attention_features = 4
   config.model.head_features = (8,)
   config.train.batch_size = 2
   config.train.crop_frames = 50

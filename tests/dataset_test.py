@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seld_jax import cache, dataset, geometry, labels
+from seld_jax import cache, dataset, geometry, labels, sampling
 from seld_jax.errors import InputError
 
 POOL = 5
@@ -204,7 +204,7 @@ def test_standardise_broadcasts_over_leading_axes():
 
 
 def crops(step, *, seed=0, lengths=(30, 20, 41, 20, 25, 33, 20), batch_size=3):
-  return dataset.crop_starts(
+  return sampling.crop_starts(
     seed,
     step,
     offsets=np.concatenate([[0], np.cumsum(lengths)]),
@@ -284,7 +284,7 @@ def test_epochs_differ_in_order_and_place():
 
 def test_take_crops_cuts_under_jit():
   array = np.arange(60 * 2).reshape(60, 2)
-  take = jax.jit(dataset.take_crops, static_argnums=2)
+  take = jax.jit(sampling.take_crops, static_argnums=2)
   starts = jnp.array([0, 55, 13, 13])
   result = take(array, starts, 5)
   assert result.shape == (4, 5, 2)
@@ -303,11 +303,11 @@ def test_crops_of_features_and_labels_belong_together(make):
     np.save(path, array)
   fold = load(recordings, paths)
   for step in range(6):
-    starts = dataset.crop_starts(
+    starts = sampling.crop_starts(
       0, step, offsets=fold.offsets, batch_size=2, crop_label_frames=6
     )
-    features = dataset.take_crops(fold.features, starts * POOL, 6 * POOL)
-    activity = dataset.take_crops(fold.activity, starts, 6)
+    features = sampling.take_crops(fold.features, starts * POOL, 6 * POOL)
+    activity = sampling.take_crops(fold.activity, starts, 6)
     np.testing.assert_array_equal(
       np.asarray(features)[:, ::POOL, 0, 0], np.asarray(activity)[..., 0]
     )

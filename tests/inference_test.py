@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seld_jax import dataset, inference, labels
+from seld_jax import dataset, inference, labels, sampling
 
 POOL = 5
 MELS = 4
@@ -78,7 +78,7 @@ def expected(fold, index):
 @settings(deadline=None, max_examples=200)
 @given(st.integers(1, 300), st.integers(1, 80))
 def test_windows_cover_every_frame(num_frames, window):
-  starts = inference.window_starts(num_frames, window)
+  starts = sampling.window_starts(num_frames, window)
   times = np.zeros(max(num_frames, window), int)
   for start in starts:
     times[start : start + window] += 1
@@ -93,10 +93,10 @@ def test_windows_cover_every_frame(num_frames, window):
 
 
 def test_a_minute_in_published_windows():
-  starts = inference.window_starts(600, 120)
+  starts = sampling.window_starts(600, 120)
   np.testing.assert_array_equal(starts, [0, 120, 240, 360, 480])
   np.testing.assert_array_equal(
-    inference.window_starts(600, 20)[-2:], [560, 580]
+    sampling.window_starts(600, 20)[-2:], [560, 580]
   )
 
 

@@ -19,7 +19,7 @@ ORDER = """
   spectrum
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
-  features augment losses metrics
+  features augment losses metrics sampling
   audio
   csv_forms
   csv_text
@@ -35,13 +35,16 @@ ORDER = """
   model
   inference
   evaluate
+  config_types
   config_rules
   config
+  systems
   checkpoint
   predictor
   metric_writer
   prepare
   optimizer
+  step_metrics
   train_step
   scoring
   train

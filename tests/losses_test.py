@@ -335,3 +335,59 @@ def test_multitask_needs_one_weight_for_each_term(terms, weights):
     losses.multitask(terms, weights)
   assert str(sorted(terms)) in str(error.value)
   assert str(sorted(weights)) in str(error.value)
+
+
+def test_masked_norm_equals_numpy():
+  """Root of the sum over everything, by the number of what is active."""
+  example = batch()
+  doa, xyz, activity = (example[name] for name in ('doa', 'xyz', 'activity'))
+  mask = activity[..., None]
+  expected = np.sqrt((((doa - xyz) ** 2) * mask).sum()) / (3 * activity.sum())
+  with jax.enable_x64(True):
+    actual = losses.doa_masked_norm(*map(jnp.asarray, (doa, xyz, activity)))
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    test_util.check_grads(
+      lambda p: _plain_norm(p, jnp.asarray(xyz), jnp.asarray(activity)),
+      (jnp.asarray(doa),),
+      order=1,
+      modes=['rev'],
+    )
+    # The gradient is that of the formula, though half of the value is constant.
+    own = jax.grad(losses.doa_masked_norm)(
+      *map(jnp.asarray, (doa, xyz, activity))
+    )
+    plain = jax.grad(_plain_norm)(*map(jnp.asarray, (doa, xyz, activity)))
+    np.testing.assert_allclose(own, plain, rtol=1e-12)
+
+
+def _plain_norm(doa, xyz, activity):
+  errors = (doa - xyz) ** 2 * activity[..., None]
+  return jnp.sqrt(jnp.sum(errors)) / (3 * jnp.sum(activity))
+
+
+def test_masked_norm_of_nothing_active_is_zero_with_a_zero_gradient():
+  example = batch()
+  doa = jnp.asarray(example['doa'], jnp.float32)
+  silent = jnp.zeros(doa.shape[:-1])
+  value, gradient = jax.value_and_grad(losses.doa_masked_norm)(
+    doa, 0 * doa, silent
+  )
+  assert value == 0
+  assert not np.any(gradient)
+  perfect = jax.grad(losses.doa_masked_norm)(doa, doa, silent + 1)
+  assert np.isfinite(perfect).all()
+
+
+def test_masked_norm_under_an_axis_sums_up_to_that_of_the_whole():
+  example = batch(shape=(4, 3))
+  arrays = [
+    jnp.asarray(example[name], jnp.float32)
+    for name in ('doa', 'xyz', 'activity')
+  ]
+  share = functools.partial(losses.doa_masked_norm, axis_name='batch')
+  values, gradients = jax.vmap(jax.value_and_grad(share), axis_name='batch')(
+    *arrays
+  )
+  value, gradient = jax.value_and_grad(losses.doa_masked_norm)(*arrays)
+  np.testing.assert_allclose(jnp.sum(values), value, rtol=1e-6)
+  np.testing.assert_allclose(gradients, gradient, rtol=1e-5, atol=1e-9)

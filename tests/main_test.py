@@ -29,10 +29,18 @@ def load(path):
 )
 def test_every_config_runs_in_the_tiny_shape(path, tiny_root, tmp_path):
   config = make_tiny(load(path), tiny_root)
+  config.train.num_steps = 200
+  config.train.log_every = 50
+  config.train.evaluate_every = 100
   scores = train.train_and_evaluate(config, tmp_path, say=lambda _: None)
-  for record in metric_writer.read(tmp_path / 'metrics.jsonl'):
+  records = metric_writer.read(tmp_path / 'metrics.jsonl')
+  for record in records:
     assert all(np.isfinite(v) for v in record.values() if v not in _TEXTS)
-  assert {result['name'] for result in scores['results']} >= {'test'}
+  trained = [record for record in records if record['split'] == 'train']
+  assert trained[-1]['step'] == 200
+  assert trained[-1]['loss'] < trained[0]['loss']
+  last = 'evaluation' if config.data.evaluation else 'test'
+  assert scores['results'][-1]['name'] == last
   page = report.write_report(tmp_path).read_text()
   value = scores['results'][-1]['scores']['seld_score']
   assert f'{value:.3f}' in page

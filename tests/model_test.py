@@ -53,7 +53,7 @@ def shapes_of(network, features_shape, **options):
   )
 
 
-# The whole network.
+# The whole networks.
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,84 @@ def test_the_paper_system_has_its_published_size(channels, count):
   assert outputs['sed'].shape == outputs['sed_logits'].shape == (2, 120, 14)
   assert outputs['doa'].shape == (2, 120, 14, 3)
   assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
+
+
+def test_the_baseline_has_the_size_that_its_layers_add_up_to():
+  """Counted layer by layer as published, for FOA and 14 classes."""
+  convolutions = 9 * 7 * 64 + 64 + 2 * (9 * 64 * 64 + 64)
+  normalisations = 3 * 2 * 64
+  # Two biGRU of 128 units: 64 mels / (4 * 4 * 2) bands of 64 filters come in,
+  # then the product of the directions; one bias of the recurrence is kept.
+  gru = 2 * 2 * (128 * 3 * 128 + 3 * 128 + 128 * 3 * 128 + 128)
+  heads = 2 * (128 * 128 + 128) + 129 * 14 + 129 * 42
+  outputs, variables = shapes_of(model.SeldNet(), (2, 300, 64, 7))
+  count = convolutions + normalisations + gru + heads
+  assert model.count_parameters(variables['params']) == count
+  assert outputs['sed'].shape == outputs['sed_logits'].shape == (2, 60, 14)
+  assert outputs['doa'].shape == (2, 60, 14, 3)
+  biased = model.SeldNet(normalise_bands=True)
+  _, variables = shapes_of(biased, (2, 300, 64, 7))
+  scales = [
+    variables['params'][f'BatchNorm_{i}']['scale'].shape for i in range(3)
+  ]
+  assert scales == [(64,), (16,), (4,)], 'as many as there are bands'
+
+
+SMALL_BASELINE = {
+  'num_classes': 3,
+  'filters': (4, 6),
+  'pools': ((5, 2), (1, 2)),
+  'gru_features': 5,
+  'head_features': (7,),
+}
+
+
+def test_the_baselines_heads_are_linear_and_its_directions_multiplied():
+  """Rebuilt from its own layers; scaling a head's input scales its logits."""
+  network = model.SeldNet(**SMALL_BASELINE)
+  features = numbers(2, 20, 9, 7)
+  variables = initialized(network, features)
+  outputs, state = jit(
+    functools.partial(
+      network.apply, capture_intermediates=True, mutable=['intermediates']
+    )
+  )(variables, features)
+  seen = jax.tree.map(
+    np.asarray, jax.device_get(state['intermediates']), is_leaf=np.isscalar
+  )
+  both = seen['BiGru_1']['__call__'][0]
+  x = both[..., :5] * both[..., 5:]
+  params = variables['params']
+  for name, logits in (
+    ('sed', outputs['sed_logits']),
+    ('doa', np.arctanh(np.float64(outputs['doa'])).reshape(2, 4, 9)),
+  ):
+    hidden = params[f'{name}_hidden_0']
+    y = x @ hidden['kernel'] + hidden['bias']
+    y = y @ params[name]['kernel'] + params[name]['bias']
+    np.testing.assert_allclose(logits, y, atol=1e-4)
+
+
+def test_every_parameter_of_the_baseline_learns():
+  network = model.SeldNet(**SMALL_BASELINE, normalise_bands=True)
+  features = numbers(3, 20, 9, 7)
+  variables = initialized(network, features)
+  _, gradient = loss_and_gradient(
+    network, variables, features, train=True, mutable=['batch_stats']
+  )
+  for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+    assert np.abs(leaf).max() > 1e-9, path
+
+
+def test_attention_can_be_left_out():
+  network = model.SeldCrnn(**{**SMALL, 'attention_features': 0})
+  _, variables = shapes_of(network, (2, 20, 9, 7))
+  assert 'SelfAttention_0' not in variables['params']
+  assert model.last_shared_layer(variables['params']) == 'BiGru_0'
+  _, variables = shapes_of(model.SeldCrnn(**SMALL), (2, 20, 9, 7))
+  assert model.last_shared_layer(variables['params']) == 'SelfAttention_0'
+  _, variables = shapes_of(model.SeldNet(**SMALL_BASELINE), (2, 20, 9, 7))
+  assert model.last_shared_layer(variables['params']) == 'BiGru_1'
 
 
 @pytest.mark.parametrize(
@@ -344,6 +422,18 @@ def test_batch_norm_in_training_equals_numpy():
   )
   np.testing.assert_allclose(
     new['var'], 0.9 * stats['var'] + 0.1 * var, rtol=1e-5
+  )
+
+
+@pytest.mark.parametrize('train', [False, True])
+def test_batch_norm_by_band_is_that_by_channel_of_exchanged_axes(train):
+  x = numbers(4, 5, 3, 6) + np.arange(3, dtype=np.float32)[:, None]
+  variables, (expected, state) = batch_norm(np.swapaxes(x, 2, 3), train=train)
+  layer = layers.BatchNorm(momentum=0.9, axis=-2)
+  actual, own = layer.apply(variables, x, train=train, mutable=['batch_stats'])
+  np.testing.assert_allclose(actual, np.swapaxes(expected, 2, 3), atol=1e-6)
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, rtol=1e-6), own, state
   )
 
 

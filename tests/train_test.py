@@ -5,14 +5,18 @@ import signal
 
 import jax
 import numpy as np
+import optax
 import pytest
 from conftest import make_tiny
 
 from seld_jax import (
   checkpoint,
   metric_writer,
+  model,
   optimizer,
   prepare,
+  report,
+  step_metrics,
   train,
   train_step,
 )
@@ -161,18 +165,18 @@ def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
 
 def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is():
   """The loss of a step is taken before its gradient spoils the state."""
-  metrics = train_step.zero_metrics()
+  metrics = step_metrics.zero_metrics()
   values = {
     name: np.float32(0.1)
     for name in metrics
     if name not in ('num_steps', 'failed_step')
   }
-  good = train_step._add_metrics(metrics, values, np.int32(5))
-  assert train_step.mean_metrics(good)['loss'] == np.float32(0.1)
+  good = step_metrics.add_metrics(metrics, values, np.int32(5))
+  assert step_metrics.mean_metrics(good)['loss'] == np.float32(0.1)
   values['gradient_norm'] = np.float32(np.inf)
-  added = train_step._add_metrics(good, values, np.int32(6))
+  added = step_metrics.add_metrics(good, values, np.int32(6))
   with pytest.raises(FloatingPointError, match='step 7 '):
-    train_step.mean_metrics(added)
+    step_metrics.mean_metrics(added)
 
 
 def test_missing_dataset_says_what_to_do(tiny_config, tmp_path):
@@ -191,6 +195,119 @@ def test_without_validation_the_last_snapshot_is_tested(tiny_config, tmp_path):
   assert [result['name'] for result in scores['results']] == ['test']
 
 
+def test_evaluation_recordings_are_predicted_and_scored(tiny_config, tmp_path):
+  tiny_config.data.evaluation = True
+  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  result = scores['results'][-1]
+  assert result['name'] == 'evaluation'
+  assert result['num_recordings'] == result['scores']['recordings'] == 2
+  names = {p.name for p in (tmp_path / result['predictions']).iterdir()}
+  assert names == {'mix001.csv', 'mix002.csv'}
+
+
+def test_evaluation_recordings_without_labels_are_predicted_alone(
+  tiny_config, tiny_root, tmp_path
+):
+  """As it was while the challenge ran."""
+  root = tmp_path / 'data'
+  root.mkdir()
+  for folder in 'foa_dev', 'metadata_dev', 'foa_eval':
+    (root / folder).symlink_to(tiny_root / folder)
+  tiny_config.data.root = str(root)
+  tiny_config.data.evaluation = True
+  scores = train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+  result = scores['results'][-1]
+  assert (result['name'], result['scores']) == ('evaluation', None)
+  assert len(list((tmp_path / 'run' / result['predictions']).iterdir())) == 2
+  page = report.write_report(tmp_path / 'run').read_text()
+  assert '2 recordings without labels' in page
+  # One label file of two is a mistake.
+  (root / 'metadata_eval').mkdir()
+  (root / 'metadata_eval/mix002.csv').write_text('10,1,0,5,0\n')
+  with pytest.raises(InputError, match='mix001.wav has no labels, like 1 of'):
+    train.train_and_evaluate(tiny_config, tmp_path / 'other', say=silent)
+
+
+def test_missing_evaluation_recordings_are_said_before_training(
+  tiny_config, tiny_root, tmp_path
+):
+  root = tmp_path / 'data'
+  root.mkdir()
+  for folder in 'foa_dev', 'metadata_dev':
+    (root / folder).symlink_to(tiny_root / folder)
+  tiny_config.data.root = str(root)
+  tiny_config.data.evaluation = True
+  with pytest.raises(InputError, match=r'foa_eval .*data\.evaluation=False'):
+    train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+
+
+def test_watching_more_folds_changes_nothing_but_the_records(
+  tiny_config, tmp_path
+):
+  train.train_and_evaluate(tiny_config, tmp_path / 'plain', say=silent)
+  state = final_state(tiny_config, tmp_path / 'plain')
+  tiny_config.eval.watch = ('train', 'test')
+  tiny_config.eval.watch_recordings = 1
+  scores = train.train_and_evaluate(
+    tiny_config, tmp_path / 'watched', say=silent
+  )
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    state,
+    final_state(tiny_config, tmp_path / 'watched'),
+  )
+  plain = metric_writer.read(tmp_path / 'plain' / 'metrics.jsonl')
+  watched = metric_writer.read(tmp_path / 'watched' / 'metrics.jsonl')
+  extra = [r for r in watched if r['split'] in ('train_fold', 'test')]
+  assert [r for r in watched if r not in extra] == plain
+  assert [r['step'] for r in extra] == [2, 2, 4, 4]
+  # The curve ends in what the table has.
+  last = [r for r in extra if r['split'] == 'test'][-1]
+  if scores['selected_step'] == 4:
+    table = scores['results'][-1]['scores']
+    assert table['seld_score'] == last['seld_score']
+
+
+@pytest.mark.parametrize('network', ['seld_crnn', 'seld_net'])
+@pytest.mark.parametrize('doa', ['masked_mse', 'masked_norm'])
+def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
+  """Against a gradient of each term alone, and without a change of the step."""
+  tiny_config.loss.doa, tiny_config.loss.doa_weight = doa, 7.0
+  if network == 'seld_net':
+    tiny_config.model.attention_features = 64
+    tiny_config.model.name = network
+  rng = np.random.default_rng(0)
+  batch = {
+    'features': rng.standard_normal((2, 50, 16, 7)).astype(np.float32),
+    'activity': (rng.random((2, 10, 14)) < 0.2).astype(np.float32),
+    'doa': rng.standard_normal((2, 10, 14, 3)).astype(np.float32),
+  }
+  gradients, found = {}, {}
+  for case, weights in {
+    'both': (1.0, 7.0),
+    'sed': (1.0, 0.0),
+    'doa': (0.0, 7.0),
+  }.items():
+    tiny_config.loss.sed_weight, tiny_config.loss.doa_weight = weights
+    tiny_config.train.log_gradient_norms = case == 'both'
+    step = jax.jit(
+      train.make_train_step(tiny_config),
+      # Compiled quickly rather than well.
+      compiler_options={'xla_backend_optimization_level': '0'},
+    )
+    state = step(train.create_state(tiny_config), batch)
+    found[case] = state.metrics
+    # Adam's first moment after one step is a tenth of the gradient.
+    moments = state.opt_state[0].mu
+    layer = moments[model.last_shared_layer(moments)]
+    gradients[case] = 10 * optax.tree.norm(layer)
+  for task in 'sed', 'doa':
+    np.testing.assert_allclose(
+      found['both'][f'{task}_shared_gradient'], gradients[task], rtol=1e-3
+    )
+  assert 'sed_shared_gradient' not in found['sed']
+
+
 def test_the_paper_schedule_is_the_papers():
   config = config_lib.default()
   rate = optimizer.make_schedule(config, steps_per_epoch=6)
@@ -206,7 +323,7 @@ def test_the_paper_schedule_is_the_papers():
 
 
 @pytest.mark.parametrize('sed', ['mse', 'cross_entropy'])
-@pytest.mark.parametrize('doa', ['masked_mse', 'mse'])
+@pytest.mark.parametrize('doa', ['masked_mse', 'mse', 'masked_norm'])
 def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
   """Two hundred steps on the same two crops bring the loss far down."""
   config = make_tiny(config_lib.default(), tiny_root)
@@ -231,6 +348,6 @@ def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
   state = train.create_state(config, statistics=data.statistics)
   losses = []
   for _ in range(200):
-    state = step(state.replace(metrics=train_step.zero_metrics()), batch)
+    state = step(state.replace(metrics=train_step.zero_metrics(config)), batch)
     losses.append(float(state.metrics['loss']))
   assert np.mean(losses[-5:]) < 0.1 * losses[0]

@@ -20,10 +20,25 @@ SCORES = {
   'seld_score': False,
 }
 
+# What is in the records: a split, and how the legend calls it.
+SPLITS = {
+  'train': 'train',
+  'validation': 'validation',
+  'test': 'test',
+  'train_fold': 'train, as tested',
+}
+
 _MOST_MARKERS = 25
 
 # What a line of metrics.jsonl may hold beside losses and scores.
-_NEITHER = {'step', 'split', 'learning_rate', 'gradient_norm', 'LR_CD_recall'}
+_NEITHER = {
+  'step',
+  'split',
+  'learning_rate',
+  'gradient_norm',
+  'sed_shared_gradient',
+  'doa_shared_gradient',
+}
 
 
 def plot_learning_curves(
@@ -35,9 +50,9 @@ def plot_learning_curves(
   """Losses and scores over the steps of a run, a panel for each.
 
   Args:
-    records: Lines of metrics.jsonl: `step`, `split` (`'train'` or
-      `'validation'`) and numbers by name. Of several for one step and split
-      the last counts; None is not drawn.
+    records: Lines of metrics.jsonl: `step`, `split` (one of `SPLITS`) and
+      numbers by name. Of several for one step and split the last counts; None
+      is not drawn.
     selected_step: The step whose snapshot was selected, to be marked.
     dark: Light on dark instead of dark on light.
 
@@ -47,8 +62,9 @@ def plot_learning_curves(
   Raises:
     InputError: The records hold neither a loss nor a score.
   """
-  splits: dict[str, dict[int, Mapping[str, Any]]] = {'train': {}}
-  splits['validation'] = {}
+  splits: dict[str, dict[int, Mapping[str, Any]]] = {
+    split: {} for split in SPLITS
+  }
   for record in records:
     splits[record['split']][record['step']] = record
   names = dict.fromkeys(
@@ -74,6 +90,18 @@ def plot_learning_curves(
       'color': theme.palette[5],
       'linestyle': '--',
       'marker': 'o',
+      'markersize': 3.5,
+    },
+    'test': {
+      'color': theme.palette[2],
+      'linestyle': '-.',
+      'marker': 's',
+      'markersize': 3.5,
+    },
+    'train_fold': {
+      'color': theme.palette[3],
+      'linestyle': ':',
+      'marker': '^',
       'markersize': 3.5,
     },
   }
@@ -107,7 +135,7 @@ def plot_learning_curves(
       panel.locator_params(axis='x', nbins=4)
       panel.set_xlabel('step')
   handles = [
-    lines.Line2D([], [], label=split, **look)
+    lines.Line2D([], [], label=SPLITS[split], **look)
     for split, look in looks.items()
     if splits[split]
   ]

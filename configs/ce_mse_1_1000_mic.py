@@ -1,0 +1,11 @@
+"""Cross-entropy, and squared error times 1000, on the microphone array."""
+
+from seld_jax import config as config_lib
+from seld_jax import systems
+
+
+def get_config():
+  """Cross-entropy for activity, 1000 times the error for directions."""
+  config = config_lib.default()
+  config.features.format = 'mic'
+  return systems.ce_mse(config, doa_weight=1000.0)

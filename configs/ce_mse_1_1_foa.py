@@ -1,0 +1,10 @@
+"""Cross-entropy and squared error, weighed alike, on first-order ambisonics."""
+
+from seld_jax import config as config_lib
+from seld_jax import systems
+
+
+def get_config():
+  """Cross-entropy for activity, squared error for directions."""
+  config = config_lib.default()
+  return systems.ce_mse(config, doa_weight=1.0)

@@ -1,0 +1,10 @@
+"""The paper's first submission on first-order ambisonics."""
+
+from seld_jax import config as config_lib
+from seld_jax import systems
+
+
+def get_config():
+  """Trained on folds 2 to 6, selected on 1, for the evaluation recordings."""
+  config = config_lib.default()
+  return systems.submission1(config)
