@@ -22,17 +22,17 @@ class Data:
   statistics: dict[str, np.ndarray]
 
 
-def load_data(
-  config: config_lib.Config, *, say: Callable[[str], None] = print
-) -> Data:
-  """Finds, or renders, the dataset and brings its features into memory.
+def extract_features(
+  config: config_lib.Config,
+) -> tuple[dict[str, list[cache.Recording]], dict[str, pathlib.Path]]:
+  """Finds, or renders, the dataset and computes the features that are missing.
 
   Args:
     config: The configuration.
-    say: Called with each line that tells what is done.
 
   Returns:
-    The folds that the config names.
+    The recordings of each purpose that the config names (`train`, `validation`,
+    `test`, `evaluation`), and the file of features of each by its name.
 
   Raises:
     InputError: The dataset is missing or broken.
@@ -69,6 +69,25 @@ def load_data(
     folder,
     options=options,
   )
+  return found, paths
+
+
+def load_data(
+  config: config_lib.Config, *, say: Callable[[str], None] = print
+) -> Data:
+  """Finds, or renders, the dataset and brings its features into memory.
+
+  Args:
+    config: The configuration.
+    say: Called with each line that tells what is done.
+
+  Returns:
+    The folds that the config names.
+
+  Raises:
+    InputError: The dataset is missing or broken.
+  """
+  found, paths = extract_features(config)
   longest = max(
     config.train.crop_frames, config.eval.window, *config.eval.test_windows
   )
@@ -84,7 +103,7 @@ def load_data(
     for purpose, entries in found.items()
   }
   say(
-    f'{root}: '
+    f'{config.data.root}: '
     + ', '.join(
       f'{len(fold.names)} {purpose} recordings'
       for purpose, fold in folds.items()

@@ -52,8 +52,10 @@ class Evaluator:
       labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
-    if self._features is None:
-      self._features = sharding.put_replicated(self._mesh, fold.features)
+    features = self._features
+    if features is None:
+      features = sharding.put_replicated(self._mesh, fold.features)
+      self._features = features
     if window not in self._predict_steps:
       self._predict_steps[window] = inference.make_predict_step(
         self._model,
@@ -66,7 +68,7 @@ class Evaluator:
       self._predict_steps[window],
       {'params': state.params, 'batch_stats': state.batch_stats},
       state.statistics,
-      self._features,
+      features,
       fold,
       window=window,
       batch_size=config.eval.batch_size,

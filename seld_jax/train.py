@@ -19,13 +19,13 @@ from seld_jax import (
   metric_writer,
   prepare,
   progress,
+  run_folder,
   sampling,
   scoring,
   sharding,
 )
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
-from seld_jax.errors import InputError
 from seld_jax.optimizer import make_schedule, total_steps
 from seld_jax.signals import Signals
 from seld_jax.step_metrics import check_finite, mean_metrics
@@ -42,9 +42,6 @@ __all__ = [
   'make_train_step',
   'train_and_evaluate',
 ]
-
-# Settings that may change between a start and a resume of the same run.
-_PLACES = {('data', 'root'), ('data', 'cache')}
 
 # The scores that metrics.jsonl keeps, of those that an evaluation has.
 _CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
@@ -79,7 +76,7 @@ def train_and_evaluate(
   workdir = pathlib.Path(workdir)
   mesh = sharding.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
-  _claim(workdir, config)
+  run_folder.claim(workdir, config)
   if (workdir / 'scores.json').exists():
     say(f'The run in {workdir} is complete.')
     return json.loads((workdir / 'scores.json').read_text())
@@ -282,31 +279,3 @@ def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
     donate_argnums=0,
     compiler_options=compilation.compiler_options(),
   )
-
-
-def _claim(workdir: pathlib.Path, config: config_lib.Config) -> None:
-  """Writes the config, or refuses when a run with another one is there."""
-  path = workdir / 'config.json'
-  ours = config_lib.to_dict(config)
-  has_run = any((workdir / 'checkpoints').glob('[0-9]*'))
-  if path.exists() and has_run:
-    theirs = _flat(json.loads(path.read_text()))
-    for name, value in _flat(ours).items():
-      if name not in _PLACES and theirs.get(name) != value:
-        raise InputError(
-          f'{workdir} holds a run with config.{".".join(name)} = '
-          f'{theirs.get(name)}, not {value}; choose another --workdir, or the '
-          'same config to resume.'
-        )
-  files.write_text(path, json.dumps(ours, indent=2))
-
-
-def _flat(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-  """Fields by (section, name), those without a section by (name,)."""
-  flat = {}
-  for section, fields in config.items():
-    if isinstance(fields, dict):
-      flat |= {(section, name): value for name, value in fields.items()}
-    else:
-      flat[(section,)] = fields
-  return flat

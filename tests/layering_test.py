@@ -42,15 +42,17 @@ ORDER = """
   checkpoint
   predictor
   metric_writer
-  prepare
+  prepare run_folder
   optimizer
   step_metrics
   train_step
   scoring
   train
-  runs
+  train_many
+  runs comparison
+  comparison_tables
   figures
-  report
+  report comparison_report
   main predict synthesize export listen validate reproduce tau2020
 """
 LEVELS = {
