@@ -30,6 +30,8 @@ MODULES = (
   'score_tables',
   'validate',
   'audio',
+  'split_zip',
+  'unpack',
 )
 # Annotations of arguments and results that have a shape.
 ARRAYS = re.compile(r'\b(jax\.Array|Array|ArrayLike|np\.ndarray)\b')
