@@ -31,7 +31,10 @@ MODULES = (
   'validate',
   'audio',
   'split_zip',
+  'download',
   'unpack',
+  'archives',
+  'tau2020',
 )
 # Annotations of arguments and results that have a shape.
 ARRAYS = re.compile(r'\b(jax\.Array|Array|ArrayLike|np\.ndarray)\b')

@@ -15,7 +15,8 @@ import seld_jax
 ORDER = """
   errors
   files progress commands compilation signals page split_zip
-  unpack
+  download unpack
+  archives
   geometry csv_rows classes events
   spectrum
   matching
