@@ -30,6 +30,11 @@ MODULES = (
   'score_tables',
   'validate',
   'audio',
+  'split_zip',
+  'download',
+  'unpack',
+  'archives',
+  'tau2020',
 )
 # Annotations of arguments and results that have a shape.
 ARRAYS = re.compile(r'\b(jax\.Array|Array|ArrayLike|np\.ndarray)\b')

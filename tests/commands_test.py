@@ -273,6 +273,7 @@ def outcomes(tmp_path_factory):
     'evaluate help': ('seld_jax.evaluate', ['--help']),
     'synthesize help': ('seld_jax.synthesize', ['--help']),
     'report help': ('seld_jax.report', ['--help']),
+    'tau2020 help': ('seld_jax.tau2020', ['--help']),
     'closed': (MAIN, ['CLOSED', '--help']),
     'no config': (MAIN, []),
     'config without a file': (MAIN, ['--config']),
@@ -387,6 +388,7 @@ def test_main_help_lists_all_flags_and_fields(outcomes):
     ('evaluate', ['--reference=...', '--missing=error|empty', '--[no]json']),
     ('synthesize', ['--out=... (required)', '(default: 60)', '--format=foa']),
     ('report', ['--workdir=... (required)']),
+    ('tau2020', ['--out=... (required)', '--formats=foa|mic|both']),
   ],
 )
 def test_every_command_has_help(command, expected, outcomes):

@@ -14,7 +14,9 @@ import seld_jax
 # other. Who adds a module finds its place here first.
 ORDER = """
   errors
-  files progress commands compilation signals page
+  files progress commands compilation signals page split_zip
+  download unpack
+  archives
   geometry csv_rows classes events
   spectrum
   matching
