@@ -116,11 +116,7 @@ def audio_lengths(
   """
   if folder is None:
     raise InputError('Lengths from the audio need its folder: --audio=DIR.')
-  paths = {
-    path.stem: path
-    for path in sorted(pathlib.Path(folder).rglob('*'))
-    if path.suffix.lower() in ('.wav', '.flac')
-  }
+  paths = audio_files(folder)
   lengths = {}
   for name in names:
     if name not in paths:
@@ -133,6 +129,15 @@ def audio_lengths(
       info.num_samples * labels.FRAMES_PER_SECOND / info.sample_rate
     )
   return lengths
+
+
+def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
+  """The sound files of a folder and of those within it, by their names."""
+  return {
+    path.stem: path
+    for path in sorted(pathlib.Path(folder).rglob('*'))
+    if path.suffix.lower() in ('.wav', '.flac')
+  }
 
 
 def check_units(

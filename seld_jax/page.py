@@ -1,8 +1,11 @@
 """Pieces of a self-contained HTML page: nothing is loaded from elsewhere."""
 
 import base64
+import hashlib
 import html
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd;
@@ -27,27 +30,46 @@ dl { display: grid; grid-template-columns: max-content 1fr;
 dt { color: var(--faint); }
 dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; }
-figure img { width: 100%; height: auto; }
+figure img { width: 100%; min-width: 40rem; height: auto; }
 figcaption, .note { color: var(--faint); }
 pre { padding: 1rem; overflow-x: auto; background: var(--wash); }
 summary { cursor: pointer; margin: .5rem 0; font-weight: 600; }
 """
 
-# What a browser may load: images and styles within the page, nothing else.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+# What a browser may load: images, sound and styles within the page, and the
+# script that has the hash; nothing else, whatever a name in the page may say.
+_POLICY = (
+  "default-src 'none'; img-src data:; media-src data:; "
+  "style-src 'unsafe-inline'"
+)
 
 
-def document(title: str, sections: Iterable[str]) -> str:
-  """A whole page of sections that are HTML already."""
+def document(
+  title: str, sections: Iterable[str], *, script: str = '', style: str = ''
+) -> str:
+  """A whole page.
+
+  Args:
+    title: Its title, as plain text.
+    sections: What it shows, HTML already.
+    script: JavaScript that runs when the page is there, and the only one that
+      may run; none when empty. It must not hold `</script`.
+    style: CSS beside that of all pages.
+  """
   body = '\n'.join(sections)
+  policy = _POLICY
+  if script:
+    digest = hashlib.sha256(script.encode()).digest()
+    policy += f"; script-src 'sha256-{base64.b64encode(digest).decode()}'"
+    body += f'\n<script>{script}</script>'
   return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{style}</style>
 </head>
 <body>
 {body}
@@ -106,18 +128,29 @@ def fold(summary: str, content: str, *, opened: bool = False) -> str:
 
 def figure(light: bytes, dark: bytes, *, caption: str, alt: str) -> str:
   """Two PNG files of one figure, of which the reader's preference shows one."""
+  addresses = [address(png, 'image/png') for png in (light, dark)]
   return f"""<figure>
-<picture>
-<source media="(prefers-color-scheme: dark)" srcset="{_embed(dark)}">
-<img src="{_embed(light)}" alt="{escape(alt)}">
-</picture>
+<div class="wide"><picture>
+<source media="(prefers-color-scheme: dark)" srcset="{addresses[1]}">
+<img src="{addresses[0]}" alt="{escape(alt)}">
+</picture></div>
 <figcaption>{escape(caption)}</figcaption>
 </figure>"""
 
 
+def data(value: Any) -> str:
+  """JSON for the script of the page, which no text within can leave."""
+  text = json.dumps(value, separators=(',', ':'), allow_nan=False)
+  # The only character that could end the element or begin a comment.
+  text = text.replace('<', '\\u003c')
+  return f'<script type="application/json">{text}</script>'
+
+
+def address(content: bytes, media_type: str) -> str:
+  """The content itself, as an address that loads nothing."""
+  text = base64.b64encode(content).decode('ascii')
+  return f'data:{media_type};base64,{text}'
+
+
 def _cell(text: str, below: str) -> str:
   return escape(text) + (f'<small>{escape(below)}</small>' if below else '')
-
-
-def _embed(png: bytes) -> str:
-  return f'data:image/png;base64,{base64.b64encode(png).decode("ascii")}'

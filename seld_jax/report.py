@@ -1,24 +1,34 @@
-"""A page about a run: its scores, its learning curves, what it hears.
+"""A page about a run or about anybody's results: how good, and where not.
 
 python -m seld_jax.report --workdir=DIR
+python -m seld_jax.report --reference=DIR --predictions=DIR --out=FILE.html
 """
 
 import json
-import math
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
-from matplotlib.figure import Figure
 
-from seld_jax import audio, commands, evaluate, figures, files, page, runs
+from seld_jax import (
+  commands,
+  examples,
+  figures,
+  files,
+  folders,
+  page,
+  report_folders,
+  report_recordings,
+  report_scores,
+  runs,
+)
 from seld_jax.errors import InputError
+from seld_jax.report_folders import write_folder_report
+from seld_jax.report_scores import COLUMNS
 
-# The scores of a table and how many decimals each has.
-COLUMNS = {'ER20': 3, 'F20': 3, 'LE_CD': 1, 'LR_CD': 3, 'seld_score': 3}
-_UNITS = {'LE_CD': '°'}
+__all__ = ['COLUMNS', 'write_folder_report', 'write_report']
 
 _LEGEND = (
   'ER20 (lower is better) and F20 (higher is better): error rate and F-score '
@@ -53,7 +63,13 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
   for heading, section in SECTIONS.items():
     sections.append(f'<h2>{page.escape(heading)}</h2>\n{section(run)}')
   path = run.workdir / 'report.html'
-  files.write_text(path, page.document(title, sections))
+  document = page.document(
+    title,
+    sections,
+    script=report_recordings.script(),
+    style=report_recordings.style(),
+  )
+  files.write_text(path, document)
   return path
 
 
@@ -87,18 +103,9 @@ def _scores(run: runs.Run) -> str:
   results = run.scores['results']
   if not results:
     return page.paragraph('This run has no scores: nothing was evaluated.')
-  rows = []
-  for result in results:
-    scores = result['scores'] or {}
-    intervals = scores.get('intervals', {})
-    rows.append(
-      [(result['name'], _about(result))]
-      + [
-        (_number(name, scores.get(name)), _interval(name, intervals.get(name)))
-        for name in COLUMNS
-      ]
-    )
-  shown = page.table(['', *COLUMNS], rows)
+  shown = report_scores.results_table(
+    [(one['name'], _about(one), one['scores']) for one in results]
+  )
   return f'{shown}\n{page.paragraph(_LEGEND, note=True)}'
 
 
@@ -107,25 +114,10 @@ def _breakdowns(run: runs.Run) -> str:
   results = run.scores['results']
   parts = []
   for result in results:
-    tables = []
-    for kind, key in evaluate.BREAKDOWNS.items():
-      groups = (result['scores'] or {}).get(key, {})
-      # One group has the scores of the whole.
-      if len(groups) > 1:
-        rows = [
-          [(group, '')]
-          + [(_number(name, part.get(name)), '') for name in COLUMNS]
-          + [(f'{part["reference_segments"]:,}', '')]
-          for group, part in groups.items()
-        ]
-        tables.append(f'<h3>By {page.escape(kind)}</h3>')
-        tables.append(page.table([kind, *COLUMNS, 'seconds'], rows))
-    if tables:
+    if tables := report_scores.breakdown_tables(result['scores'] or {}):
       heading = f'{result["name"]}: {_about(result)}'
       parts.append(
-        page.fold(
-          heading, '\n'.join(tables), opened=result is _main_result(results)
-        )
+        page.fold(heading, tables, opened=result is _main_result(results))
       )
   if not parts:
     return page.paragraph('There are no scores to break down.')
@@ -139,12 +131,12 @@ def _curves(run: runs.Run) -> str:
       'metrics.jsonl holds no losses and scores, so there are no curves.'
     )
   step = run.scores['selected_step']
-  return _figure(
-    run,
-    'learning_curves',
+  return figures.write_and_embed(
     lambda dark: figures.plot_learning_curves(
       run.records, selected_step=step, dark=dark
     ),
+    folder=run.workdir / 'figures',
+    name='learning_curves',
     caption='Losses and scores over the steps. The snapshot of step '
     f'{step:,} was selected: {run.scores["selection"]}.',
     alt='Learning curves: losses of training and validation and the scores of '
@@ -152,68 +144,31 @@ def _curves(run: runs.Run) -> str:
   )
 
 
-def _tracks(run: runs.Run) -> str:
+def _recordings(run: runs.Run) -> str:
+  """Recordings to see and hear, and where the system errs in all of them."""
   results = run.scores['results']
   if not results:
     return page.paragraph('There are no predictions to show.')
+  result = _main_result(results)
   try:
-    recordings = runs.read_recordings(run, _main_result(results))
+    found = runs.read_recordings(run, result)
   except InputError as error:
     return page.paragraph(f'No recording can be shown: {error}')
-  chosen, reason = runs.choose_recording(recordings)
-  sound, sample_rate, remark = None, 24000, ''
-  path = runs.audio_path(run, chosen.name)
-  try:
-    header = audio.info(path)
-    sample_rate = header.sample_rate
-    sound = audio.read(
-      path, sample_rate=sample_rate, num_channels=header.num_channels
-    )
-    channel = 'W channel'
-    if run.config['features']['format'] != 'foa':
-      channel = 'first microphone'
-    remark = f' The spectrogram shows the {channel}.'
-  except InputError as error:
-    remark = f' There is no spectrogram: {error}'
-  return _figure(
-    run,
-    'tracks',
-    lambda dark: figures.plot_tracks(
-      chosen.reference,
-      chosen.prediction,
-      classes=run.config['data']['classes'],
-      num_frames=chosen.num_frames,
-      audio=sound,
-      sample_rate=sample_rate,
-      dark=dark,
-    ),
-    caption=f'{reason}{remark}',
-    alt='Spectrogram, activity of the classes, azimuth and elevation over '
-    f'time of {chosen.name}, the prediction over the reference',
+  is_foa = run.config['features']['format'] == 'foa'
+  about = page.paragraph(f'{result["name"]}: {_about(result)}.')
+  return about + report_recordings.sections(
+    found,
+    chosen=examples.choose_recordings(found),
+    classes=run.config['data']['classes'],
+    folder=run.workdir / 'figures',
+    scenes=pathlib.Path(run.config['data']['root'], 'scenes.csv'),
+    first_channel='W channel' if is_foa else 'first microphone',
   )
 
 
 def _configuration(run: runs.Run) -> str:
   text = page.escape(json.dumps(run.config, indent=2))
   return page.fold('Show all fields', f'<pre>{text}</pre>')
-
-
-def _figure(
-  run: runs.Run,
-  name: str,
-  plot: Callable[[bool], Figure],
-  *,
-  caption: str,
-  alt: str,
-) -> str:
-  """Writes a figure for light and for dark pages, and embeds both."""
-  images = []
-  for suffix, dark in (('', False), ('_dark', True)):
-    images.append(figures.to_png(plot(dark)))
-    path = run.workdir / 'figures' / f'{name}{suffix}.png'
-    with files.atomic(path) as temporary:
-      temporary.write_bytes(images[-1])
-  return page.figure(*images, caption=caption, alt=alt)
 
 
 def _main_result(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -234,22 +189,10 @@ def _about(result: Mapping[str, Any]) -> str:
   )
 
 
-def _number(name: str, value: float | None) -> str:
-  if value is None or not math.isfinite(value):
-    return '–'
-  return f'{value:.{COLUMNS[name]}f}{_UNITS.get(name, "")}'
-
-
-def _interval(name: str, ends: list[float] | None) -> str:
-  if ends is None:
-    return ''
-  return ' to '.join(_number(name, end) for end in ends)
-
-
 # The sections of the page, by their headings.
 SECTIONS = {
   'Scores': _scores,
-  'One recording': _tracks,
+  'Recordings': _recordings,
   'Learning curves': _curves,
   'Scores by class, overlap and room': _breakdowns,
   'Configuration': _configuration,
@@ -257,11 +200,51 @@ SECTIONS = {
 
 
 def main(argv: list[str]) -> None:
-  """Writes the report of a run and prints where it is."""
+  """Writes the report of a run or of two folders, and prints where it is."""
   commands.refuse_arguments(argv)
-  print(write_report(flags.FLAGS.workdir))
+  values = flags.FLAGS
+  given = [name for name in _OF_FOLDERS if getattr(values, name)]
+  if values.workdir:
+    if given:
+      raise InputError(
+        f'--workdir is a run, which knows its data: --{given[0]} is for the '
+        'results of others and does not go with it.'
+      )
+    print(write_report(values.workdir))
+    return
+  for name in _OF_FOLDERS[:3]:
+    if name not in given:
+      raise InputError(
+        'A report needs --workdir=DIR of a run, or --reference=DIR, '
+        f'--predictions=DIR and --out=FILE.html; --{name} is missing.'
+      )
+  print(
+    report_folders.write_folder_report(
+      values.reference,
+      values.predictions,
+      out=values.out,
+      show=values.show or (),
+      **folders.folder_options(),
+    )
+  )
+
+
+_OF_FOLDERS = ('reference', 'predictions', 'out', 'audio', 'show')
+
+
+def _define_flags() -> None:
+  """Only for the command: other commands import this module, too."""
+  flags.DEFINE_string('workdir', None, 'Directory of a finished run.')
+  folders.define_folder_flags()
+  flags.DEFINE_string('out', None, 'The page to write, FILE.html.')
+  flags.DEFINE_list(
+    'show',
+    None,
+    'Names of the recordings to show; when absent, the median, the worst and '
+    'the best.',
+  )
 
 
 if __name__ == '__main__':
-  flags.DEFINE_string('workdir', None, 'Directory of a finished run.')
-  commands.run(main, required=('workdir',))
+  _define_flags()
+  commands.run(main)

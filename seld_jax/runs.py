@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import audio, labels, metric_writer, metrics, recordings
+from seld_jax import audio, examples, labels, metric_writer, recordings
 from seld_jax.errors import InputError
 
 
@@ -27,25 +27,6 @@ class Run:
   config: Mapping[str, Any]
   scores: Mapping[str, Any]
   records: list[dict[str, Any]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-  """A recording of a result, to be looked at.
-
-  Attributes:
-    name: Its name, such as `fold1_room1_mix003_ov2`.
-    reference: Events of the reference.
-    prediction: Events of the system.
-    num_frames: Label frames.
-    score: Its own seld_score.
-  """
-
-  name: str
-  reference: labels.Events
-  prediction: labels.Events
-  num_frames: int
-  score: float
 
 
 def read_run(workdir: str | os.PathLike[str]) -> Run:
@@ -71,7 +52,9 @@ def read_run(workdir: str | os.PathLike[str]) -> Run:
   return Run(workdir, config, scores, _records(workdir / 'metrics.jsonl'))
 
 
-def read_recordings(run: Run, result: Mapping[str, Any]) -> list[Recording]:
+def read_recordings(
+  run: Run, result: Mapping[str, Any]
+) -> list[examples.Recording]:
   """Reads the predictions of a result and the labels of the dataset.
 
   Args:
@@ -101,42 +84,21 @@ def read_recordings(run: Run, result: Mapping[str, Any]) -> list[Recording]:
       continue
     prediction = labels.read_csv(path, num_classes=num_classes)
     num_frames = _num_frames(run, result, path.stem, reference)
-    counts = metrics.counts(
-      reference, prediction, num_frames=num_frames, num_classes=num_classes
+    found.append(
+      examples.make_recording(
+        path.stem,
+        reference,
+        prediction,
+        num_frames=num_frames,
+        num_classes=num_classes,
+        audio=audio_path(run, path.stem),
+      )
     )
-    score = metrics.scores(counts).seld_score
-    found.append(Recording(path.stem, reference, prediction, num_frames, score))
   if not found:
     raise InputError(
       f'{folder} holds no predictions whose labels are in {data["root"]}.'
     )
   return found
-
-
-def choose_recording(candidates: list[Recording]) -> tuple[Recording, str]:
-  """The recording to show, and why: neither the best nor the worst.
-
-  Args:
-    candidates: At least one.
-
-  Returns:
-    The one with the median seld_score (the lower of two) among those whose
-    name tells of overlapping events, `_ov2`, or among all where none does; and
-    a sentence that says so.
-  """
-  overlapping = [one for one in candidates if one.name.endswith('_ov2')]
-  among = overlapping or candidates
-  ranked = sorted(among, key=lambda one: (one.score, one.name))
-  chosen = ranked[(len(ranked) - 1) // 2]
-  which = f'the {len(among)} recordings'
-  if overlapping:
-    which = f'the {len(among)} recordings with overlapping events'
-  if len(among) == 1:
-    which = which.replace('the 1 recordings', 'the one recording')
-  return chosen, (
-    f'{chosen.name}, chosen as the one with the median seld_score '
-    f'({chosen.score:.3f}) of {which}.'
-  )
 
 
 def audio_path(run: Run, name: str) -> pathlib.Path:

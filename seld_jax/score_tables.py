@@ -17,7 +17,7 @@ LENGTH_RULES = {
 }
 
 _ANGLES = ('LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
-_CAPTIONS = {
+CAPTIONS = {
   '2019': 'ER, F: of classes by the second; DOA_error, frame_recall: by frame',
   '2020': 'LR_CD: the F-score published in 2020',
   '2021': 'over all classes together; LR_CD: recall',
@@ -25,8 +25,8 @@ _CAPTIONS = {
   '2023': 'means over classes; _micro: over all classes together',
   '2024': 'means over classes; _micro: over all classes together',
 }
-# What the reference is counted in.
-_UNITS = {'2021': 'tracks', '2022': 'tracks', '2023': 'tracks', '2024': 'rows'}
+# What the reference is counted in, where not in segments of a second.
+UNITS = {'2021': 'tracks', '2022': 'tracks', '2023': 'tracks', '2024': 'rows'}
 
 
 def table(result: Mapping[str, Any]) -> rich.table.Table:
@@ -38,7 +38,7 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
     min_width=64,
     title=f'DCASE {result["edition"]}, {result["recordings"]} recordings of '
     f'{frames} frames',
-    caption=f'{_CAPTIONS[result["edition"]]}\nlength of recordings: '
+    caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
     f'{LENGTH_RULES[result["length_rule"]]}',
   )
   shown.add_column('score')
@@ -47,8 +47,8 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
   for name, interval in result['intervals'].items():
     ends = '-'
     if interval is not None:
-      ends = ' to '.join(_number(name, end) for end in interval)
-    shown.add_row(name, _number(name, result[name]), ends)
+      ends = ' to '.join(number(name, end) for end in interval)
+    shown.add_row(name, number(name, result[name]), ends)
   return shown
 
 
@@ -58,18 +58,19 @@ def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:
   names = [name for name in result['intervals'] if not name.endswith('_micro')]
   shown = rich.table.Table(title=f'By {kind}')
   shown.add_column(kind, no_wrap=True)
-  for name in (*names, _UNITS.get(result['edition'], 'segments')):
+  for name in (*names, UNITS.get(result['edition'], 'segments')):
     shown.add_column(name, justify='right')
   for group, part in result[BREAKDOWNS[kind]].items():
     shown.add_row(
       group,
-      *(_number(name, part[name]) for name in names),
+      *(number(name, part[name]) for name in names),
       str(part['reference_segments']),
     )
   return shown
 
 
-def _number(name: str, value: float | None) -> str:
+def number(name: str, value: float | None) -> str:
+  """A score as text, with the unit that its name implies."""
   if value is None:
     return '-'
   if name in _ANGLES:

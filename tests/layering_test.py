@@ -14,7 +14,7 @@ import seld_jax
 # other. Who adds a module finds its place here first.
 ORDER = """
   errors
-  files progress commands compilation signals page split_zip
+  files progress commands compilation signals page split_zip listening
   download unpack
   archives
   geometry csv_rows classes events
@@ -26,8 +26,9 @@ ORDER = """
   csv_forms
   csv_text
   labels
-  csv_folders breakdowns checks
-  score_tables
+  csv_folders breakdowns checks confusion direction_errors examples
+  scene_conditions
+  score_tables folders
   scenes
   recordings
   cache
@@ -54,6 +55,9 @@ ORDER = """
   runs comparison
   comparison_tables
   figures
+  report_scores report_errors
+  report_recordings
+  report_folders
   report comparison_report
   main predict synthesize export listen validate reproduce tau2020
 """

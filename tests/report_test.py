@@ -1,6 +1,7 @@
 """The page of a run and its figures."""
 
-import dataclasses
+import base64
+import hashlib
 import html.parser
 import io
 import json
@@ -14,6 +15,7 @@ from matplotlib import image
 from seld_jax import (
   audio,
   evaluate,
+  examples,
   figures,
   geometry,
   labels,
@@ -183,13 +185,59 @@ def line(axes, gid: str):
 def test_page_is_whole_and_loads_nothing(reported):
   path = reported / 'report.html'
   page = Page(path)
-  # Two figures, each for light and dark.
-  assert len(page.addresses) == 4
-  assert all(a.startswith('data:image/png;base64,') for a in page.addresses)
-  assert 'script' not in page.tags and 'link' not in page.tags
-  style = path.read_text().split('<style>')[1].split('</style>')[0]
+  # Three figures, each for light and dark, and the sound of three recordings.
+  assert [a.split(';')[0] for a in page.addresses] == (
+    ['data:audio/mpeg'] * 3 + ['data:image/png'] * 6
+  )
+  assert 'link' not in page.tags and 'iframe' not in page.tags
+  text = path.read_text()
+  style = text.split('<style>')[1].split('</style>')[0]
   assert 'url(' not in style and '@import' not in style
   assert 'prefers-color-scheme: dark' in style
+  assert not re.search(r'https?:|//[a-z]+\.', re.sub(r'base64,\S+', '', text))
+  assert len(text) < 5e6
+
+
+def test_page_allows_its_one_script_and_no_other(reported):
+  text = (reported / 'report.html').read_text()
+  policy = re.search(r'Security-Policy" content="([^"]*)"', text)[1]
+  rules = dict(one.strip().split(' ', 1) for one in policy.split(';'))
+  assert rules['default-src'] == "'none'"
+  assert rules['img-src'] == rules['media-src'] == 'data:'
+  (script,) = re.findall(r'<script>(.*?)</script>', text, re.DOTALL)
+  digest = hashlib.sha256(script.encode()).digest()
+  expected = f"'sha256-{base64.b64encode(digest).decode()}'"
+  assert rules['script-src'] == expected
+  # Everything else in script elements is data, and what others write as a name
+  # does not leave it.
+  kinds = re.findall(r'<script( [^>]*)?>', text)
+  assert sorted(kinds) == ['', *[' type="application/json"'] * 3]
+
+
+def test_data_in_the_page_is_that_of_the_recordings(reported):
+  text = (reported / 'report.html').read_text()
+  run = runs.read_run(reported)
+  found = {
+    one.name: one for one in runs.read_recordings(run, run.scores['results'][1])
+  }
+  pattern = r'<script type="application/json">(.*?)</script>'
+  shown = [json.loads(one) for one in re.findall(pattern, text, re.DOTALL)]
+  assert len({one['name'] for one in shown}) == 3
+  for one in shown:
+    recording = found[one['name']]
+    assert one['seconds'] == one['soundSeconds'] == SECONDS
+    names = [each['name'] for each in one['classes']]
+    for kind in 'reference', 'prediction':
+      events = getattr(recording, kind)
+      azimuth, elevation = geometry.to_polar(events.xyz)
+      expected = sorted(
+        zip(events.frame, events.class_index, azimuth, elevation, strict=True)
+      )
+      rows = sorted(
+        (frame, HOSTILE.index(names[index]), a, e)
+        for frame, index, _, a, e in one[kind]
+      )
+      np.testing.assert_allclose(rows, expected, atol=0.0501)
 
 
 def test_page_says_what_the_run_is(reported):
@@ -199,10 +247,9 @@ def test_page_says_what_the_run_is(reported):
 
 
 def test_class_names_are_text(reported):
-  page = Page(reported / 'report.html')
-  assert 'script' not in page.tags
+  text = Page(reported / 'report.html').text
   for name in HOSTILE:
-    assert name in page.text
+    assert name in text
 
 
 def test_every_score_is_shown(reported):
@@ -243,13 +290,15 @@ def test_score_without_reference_is_a_dash(workdir):
 
 def test_figures_show_something(reported):
   found = {path.stem: path for path in (reported / 'figures').iterdir()}
-  for name in ('tracks', 'learning_curves'):
+  for name in sorted({name.removesuffix('_dark') for name in found}):
     light = pixels(found[name].read_bytes())
     dark = pixels(found[f'{name}_dark'].read_bytes())
     assert light.shape == dark.shape
     assert light.std() > 0.05 and dark.std() > 0.05
     assert light[0, 0, :3].mean() > 0.9 and dark[0, 0, :3].mean() < 0.2
-  assert len(found) == 4
+  assert len(found) == 12
+  for name in 'tracks', 'learning_curves', 'confusion', 'direction_errors':
+    assert name in found
 
 
 def test_report_is_deterministic(reported, workdir):
@@ -260,21 +309,15 @@ def test_report_is_deterministic(reported, workdir):
   assert report.write_report(workdir).read_bytes() == first
 
 
-def test_median_overlapping_recording_is_chosen(reported):
+def test_recordings_of_a_run_know_their_length_and_sound(reported):
   run = runs.read_run(reported)
   recordings = runs.read_recordings(run, run.scores['results'][1])
   assert [one.name for one in recordings] == list(NAMES)
   assert {one.num_frames for one in recordings} == {NUM_FRAMES}
-  chosen, reason = runs.choose_recording(recordings)
-  overlapping = recordings[1:]
-  assert sum(one.score < chosen.score for one in overlapping) == 1
-  assert sum(one.score > chosen.score for one in overlapping) == 1
-  assert chosen.name.endswith('_ov2')
-  assert reason in Page(reported / 'report.html').text
-  # Whatever their order; and any recording where none tells of overlap.
-  assert runs.choose_recording(recordings[::-1])[0] is chosen
-  plain = [dataclasses.replace(one, name='mix') for one in recordings[:1]]
-  assert runs.choose_recording(plain)[0] is plain[0]
+  assert all(one.audio.is_file() for one in recordings)
+  text = Page(reported / 'report.html').text
+  for _, reason in examples.choose_recordings(recordings):
+    assert reason in text
 
 
 def test_missing_audio_is_said(workdir):
@@ -283,8 +326,8 @@ def test_missing_audio_is_said(workdir):
   for path in pathlib.Path(config['data']['root'], 'foa_dev').iterdir():
     path.unlink()
   page = Page(report.write_report(workdir))
-  assert 'no spectrogram' in page.text and 'does not exist' in page.text
-  assert len(page.addresses) == 2
+  assert 'There is no sound' in page.text and 'does not exist' in page.text
+  assert len(page.addresses) == 4
 
 
 def test_missing_labels_are_said(workdir):

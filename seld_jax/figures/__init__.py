@@ -1,16 +1,28 @@
-"""Figures: what sounds when and where, learning curves, systems compared."""
+"""Figures: what sounds when and where, errors, curves, systems compared."""
 
 from seld_jax.figures.curves import plot_learning_curves
+from seld_jax.figures.embedding import write_and_embed
+from seld_jax.figures.errors import plot_confusion, plot_direction_errors
 from seld_jax.figures.recordings import write_recording
-from seld_jax.figures.style import to_png
+from seld_jax.figures.spectrogram import frequency_places, spectrogram_png
+from seld_jax.figures.style import DARK, LIGHT, Theme, to_png
 from seld_jax.figures.systems import plot_systems, plot_weights
-from seld_jax.figures.tracks import plot_tracks
+from seld_jax.figures.tracks import class_mark, plot_tracks
 
 __all__ = [
+  'DARK',
+  'LIGHT',
+  'Theme',
+  'class_mark',
+  'frequency_places',
+  'plot_confusion',
+  'plot_direction_errors',
   'plot_learning_curves',
   'plot_systems',
   'plot_tracks',
   'plot_weights',
+  'spectrogram_png',
   'to_png',
+  'write_and_embed',
   'write_recording',
 ]

@@ -1,7 +1,9 @@
 """The spectrogram of a recording, as a background for what sounds in it."""
 
+import io
+
 import numpy as np
-from matplotlib import axes
+from matplotlib import axes, image
 
 _LOWEST_FREQUENCY = 50.0
 _DYNAMIC_RANGE = 70.0
@@ -24,21 +26,8 @@ def draw_spectrogram(
     channel: Samples, with shape `[samples]`.
     sample_rate: Samples a second.
   """
-  size, columns, rows = 1024, 1200, 128
-  hop = -(-len(channel) // columns)
-  padded = np.pad(channel, size // 2)
-  windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
-  power = np.abs(np.fft.rfft(windows * np.hanning(size))) ** 2
-  # The mean power between two frequencies, from the integral over the bins.
-  integral = np.pad(np.cumsum(power, axis=-1), ((0, 0), (1, 0)))
+  level = _levels(channel, sample_rate, columns=1200, rows=128)
   highest = sample_rate / 2
-  edges = np.geomspace(_LOWEST_FREQUENCY, highest, rows + 1)
-  place = edges / sample_rate * size
-  low = np.floor(place).astype(int)
-  share = place - low
-  integral = integral[:, low] * (1 - share) + integral[:, low + 1] * share
-  bands = np.diff(integral) / np.diff(place)
-  level = 10 * np.log10(np.maximum(bands, 1e-12))
   panel.imshow(
     level.T,
     origin='lower',
@@ -52,10 +41,68 @@ def draw_spectrogram(
       np.log2(highest),
     ),
   )
-  ticks = [tick for tick in (100, 300, 1000, 3000, 10000) if tick < highest]
-  names = [
-    f'{tick} Hz' if tick < 1000 else f'{tick // 1000} kHz' for tick in ticks
-  ]
-  panel.set_yticks(np.log2(ticks), names)
+  ticks = frequency_ticks(sample_rate)
+  panel.set_yticks(np.log2(list(ticks)), list(ticks.values()))
   panel.set_ylabel('frequency')
   panel.grid(visible=False)
+
+
+def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
+  """The same without axes, as a small PNG file.
+
+  Args:
+    channel: Samples, with shape `[samples]`.
+    sample_rate: Samples a second.
+
+  Returns:
+    The file; its height is the logarithm of frequency, from 50 Hz up.
+  """
+  level = _levels(channel, sample_rate, columns=900, rows=80)
+  # Few shades: noise in all of 256 would make the file three times as large.
+  shade = (level - level.max()) / _DYNAMIC_RANGE + 1
+  shade = np.round(np.maximum(shade, 0) * 40) / 40
+  buffer = io.BytesIO()
+  image.imsave(
+    buffer,
+    shade.T,
+    origin='lower',
+    cmap='magma',
+    vmin=0,
+    vmax=1,
+    format='png',
+  )
+  return buffer.getvalue()
+
+
+def frequency_ticks(sample_rate: int) -> dict[int, str]:
+  """Frequencies below half the sample rate to label, in Hz, and their names."""
+  return {tick: name for tick, name in _TICKS.items() if tick < sample_rate / 2}
+
+
+def frequency_places(sample_rate: int) -> dict[str, float]:
+  """Where these lie in the picture: 0 at the bottom, 1 at the top, by name."""
+  low, high = np.log2(_LOWEST_FREQUENCY), np.log2(sample_rate / 2)
+  return {
+    name: float((np.log2(tick) - low) / (high - low))
+    for tick, name in frequency_ticks(sample_rate).items()
+  }
+
+
+def _levels(
+  channel: np.ndarray, sample_rate: int, *, columns: int, rows: int
+) -> np.ndarray:
+  """Levels in dB, with shape `[columns or fewer, rows]`."""
+  size = 1024
+  hop = -(-len(channel) // columns)
+  padded = np.pad(channel, size // 2)
+  windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
+  power = np.abs(np.fft.rfft(windows * np.hanning(size))) ** 2
+  # The mean power between two frequencies, from the integral over the bins.
+  integral = np.pad(np.cumsum(power, axis=-1), ((0, 0), (1, 0)))
+  edges = np.geomspace(_LOWEST_FREQUENCY, sample_rate / 2, rows + 1)
+  place = edges / sample_rate * size
+  low = np.floor(place).astype(int)
+  share = place - low
+  integral = integral[:, low] * (1 - share) + integral[:, low + 1] * share
+  bands = np.diff(integral) / np.diff(place)
+  return 10 * np.log10(np.maximum(bands, 1e-12))

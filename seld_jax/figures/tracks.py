@@ -112,6 +112,14 @@ def plot_tracks(
   return figure
 
 
+def class_mark(index: int, theme: style.Theme) -> tuple[str, str]:
+  """The marker, as Matplotlib names it, and the colour of a class."""
+  return (
+    _MARKERS[index % len(_MARKERS)],
+    theme.palette[index % len(theme.palette)],
+  )
+
+
 def _label_directions(
   azimuth: axes.Axes, elevation: axes.Axes, highest: int
 ) -> None:
@@ -136,10 +144,11 @@ def _reference_look(theme: style.Theme) -> dict[str, Any]:
 
 
 def _class_look(index: int, theme: style.Theme) -> dict[str, Any]:
+  marker, color = class_mark(index, theme)
   return {
-    'color': theme.palette[index % len(theme.palette)],
+    'color': color,
     'linewidth': 1.2,
-    'marker': _MARKERS[index % len(_MARKERS)],
+    'marker': marker,
     'markersize': 5,
     'markeredgecolor': theme.ink,
     'markeredgewidth': 0.5,
