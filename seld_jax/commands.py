@@ -138,10 +138,10 @@ def _print_help(
 
 
 def _flag_help(required: Sequence[str]) -> str:
-  """One paragraph for each flag of the main module."""
+  """One paragraph for each flag of the main module, and those it adopted."""
   lines = ['', 'Flags:']
   for flag in sorted(
-    FLAGS.get_flags_for_module(sys.argv[0]), key=lambda flag: flag.name
+    FLAGS.get_key_flags_for_module(sys.argv[0]), key=lambda flag: flag.name
   ):
     about = flag.help
     if isinstance(flag, flags.BooleanFlag):

@@ -123,6 +123,7 @@ def main(argv: list[str]) -> None:
 
 if __name__ == '__main__':
   folders.define_folder_flags()
+  flags.adopt_module_key_flags(folders)
   flags.DEFINE_bool('json', False, 'Print one JSON object instead of a table.')
   per = 'Also break the scores down by this.'
   flags.DEFINE_enum('per', None, list(BREAKDOWNS), per)

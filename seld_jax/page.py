@@ -24,6 +24,7 @@ th:first-child { text-align: left; }
 thead th { background: var(--wash); }
 tbody th { font-weight: 600; }
 td small, th small { display: block; color: var(--faint); font-weight: 400; }
+td small { white-space: nowrap; }
 .wide { overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr;
   gap: .2rem 1.5rem; }

@@ -318,7 +318,12 @@ class Player {
         const y = top + head + (piece[0][1] + 0.5) * row - head / 2 - thick / 2;
         pen.fillStyle = which ? this.color(one) : look.reference;
         const x = at(piece[0][0]);
-        pen.fillRect(x, y, at(piece[piece.length - 1][0] + 1) - x, thick);
+        const box = [x, y, at(piece[piece.length - 1][0] + 1) - x, thick];
+        pen.fillRect(...box);
+        // In grey some colours are those of the reference.
+        pen.strokeStyle = look.ink;
+        pen.lineWidth = 0.7;
+        if (which) pen.strokeRect(...box);
       }
     });
     data.classes.forEach((one, index) => {

@@ -236,6 +236,7 @@ def _define_flags() -> None:
   """Only for the command: other commands import this module, too."""
   flags.DEFINE_string('workdir', None, 'Directory of a finished run.')
   folders.define_folder_flags()
+  flags.adopt_module_key_flags(folders)
   flags.DEFINE_string('out', None, 'The page to write, FILE.html.')
   flags.DEFINE_list(
     'show',

@@ -137,7 +137,7 @@ def _legend(result: dict[str, Any]) -> str:
   if isinstance(frames, list):
     frames = ' to '.join(map(str, frames))
   return (
-    f'DCASE {result["edition"]}, {score_tables.CAPTIONS[result["edition"]]}. '
+    f'DCASE {result["edition"]} ({score_tables.CAPTIONS[result["edition"]]}). '
     f'Recordings have {frames} frames, '
     f'{score_tables.LENGTH_RULES[result["length_rule"]]}. The intervals are by '
     'jackknife over the recordings.'

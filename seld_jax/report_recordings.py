@@ -100,7 +100,7 @@ def players(
   for recording, reason in chosen:
     seconds = recording.num_frames / labels.FRAMES_PER_SECOND
     seconds = min(seconds, _MOST_SECONDS)
-    remarks = [reason]
+    remarks = []
     if seconds * labels.FRAMES_PER_SECOND < recording.num_frames:
       remarks.append(f'Its first {seconds:g} s are shown.')
     channel, sample_rate, problem = _sound(recording, seconds)
@@ -125,8 +125,7 @@ def players(
       f'{page.paragraph(" ".join(remarks))}\n{page.data(value)}\n'
       f'<div class="bar">{element}</div>\n</section>'
     )
-    summary = f'{recording.name}: seld_score {recording.score:.3f}'
-    parts.append(page.fold(summary, section, opened=len(parts) == 1))
+    parts.append(page.fold(reason, section, opened=len(parts) == 1))
   parts.append(
     '<noscript><p>The tracks need scripts; a picture of them is in the folder '
     'of figures beside this page.</p></noscript>'

@@ -79,6 +79,15 @@ class Tab:
 
   def open(self, path: pathlib.Path, *, width: int = 1200, dark: bool = False):
     """Shows a page and waits until it is there."""
+    self.resize(width)
+    scheme = {'name': 'prefers-color-scheme'}
+    scheme['value'] = 'dark' if dark else 'light'
+    self.call('Emulation.setEmulatedMedia', features=[scheme])
+    self.call('Page.navigate', url=path.resolve().as_uri())
+    self.wait('document.readyState === "complete"')
+
+  def resize(self, width: int) -> None:
+    """Makes the window this wide, in CSS pixels."""
     self.call(
       'Emulation.setDeviceMetricsOverride',
       width=width,
@@ -86,11 +95,6 @@ class Tab:
       deviceScaleFactor=1,
       mobile=width < 600,
     )
-    scheme = {'name': 'prefers-color-scheme'}
-    scheme['value'] = 'dark' if dark else 'light'
-    self.call('Emulation.setEmulatedMedia', features=[scheme])
-    self.call('Page.navigate', url=path.resolve().as_uri())
-    self.wait('document.readyState === "complete"')
 
   def run(self, expression: str) -> Any:
     """The value of a JavaScript expression, awaited where it is a promise."""

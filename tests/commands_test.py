@@ -387,7 +387,7 @@ def test_main_help_lists_all_flags_and_fields(outcomes):
   [
     ('evaluate', ['--reference=...', '--missing=error|empty', '--[no]json']),
     ('synthesize', ['--out=... (required)', '(default: 60)', '--format=foa']),
-    ('report', ['--workdir=... (required)']),
+    ('report', ['--workdir=...', '--predictions=...', '--out=...']),
     ('tau2020', ['--out=... (required)', '--formats=foa|mic|both']),
   ],
 )

@@ -140,6 +140,19 @@ def test_keys_and_clicks_go_to_a_moment_that_is_told_in_words(tab, page):
   assert tab.problems == []
 
 
+def test_tracks_are_drawn_when_a_recording_is_unfolded(tab, page):
+  show(tab, page)
+  folded = 'document.querySelector("details:has(.recording)")'
+  tab.run(f'{folded}.open = false')
+  tab.resize(600)
+  tab.run(f'{folded}.open = true')
+  tab.wait('players[0].canvas.width === players[0].tracks.clientWidth')
+  assert tab.run('players[0].canvas.width') < 600
+  tab.run('players[0].seek(2)')
+  assert abs(place(tab) - 2) < 0.01
+  assert tab.problems == []
+
+
 def test_left_is_on_the_left_of_the_map(tab, page):
   show(tab, page)
   middle = []

@@ -197,12 +197,19 @@ def _draw_activity(
   """A row for each class: the reference wide and grey, the prediction in it."""
   for row, index in enumerate(shown):
     look = _class_look(index, theme)
-    for events, height, color in (
-      (reference, 0.8, theme.reference),
-      (prediction, 0.36, look['color']),
+    for events, height, color, line in (
+      (reference, 0.8, theme.reference, 0.0),
+      # Outlined, as in grey some colours are those of the reference.
+      (prediction, 0.36, look['color'], 0.5),
     ):
       bars = _bars(events.frame[events.class_index == index])
-      panel.broken_barh(bars, (row - height / 2, height), facecolors=color)
+      panel.broken_barh(
+        bars,
+        (row - height / 2, height),
+        facecolors=color,
+        edgecolors=theme.ink,
+        linewidths=line,
+      )
     panel.plot(
       [-0.01],
       [row],
