@@ -60,7 +60,7 @@ def plot_confusion(
   )
   size = 0.52 if len(columns) <= _MOST_NUMBERS else 0.26
   figure = style.new_figure(
-    theme, size * len(columns) + 4.2, size * len(rows) + 2.3
+    theme, max(10.0, size * len(columns) + 4.2), size * len(rows) + 2.3
   )
   panel = figure.subplots()
   style.style_axes(panel, theme)
@@ -120,7 +120,7 @@ def plot_direction_errors(
   if not profiles:
     raise InputError('plot_direction_errors needs at least one profile.')
   theme = style.DARK if dark else style.LIGHT
-  figure = style.new_figure(theme, 3.1 * len(profiles) + 0.9, 5.4)
+  figure = style.new_figure(theme, 12.5, 5.4)
   grid = figure.subplots(2, len(profiles), squeeze=False, sharex='col')
   angle_color = theme.palette[4 if dark else 0]
   angle_look = {'color': angle_color, 'marker': 'o', 'markersize': 4}
@@ -142,12 +142,12 @@ def plot_direction_errors(
     np.divide(100 * one.found, one.rows, out=share, where=one.rows > 0)
     below.plot(one.value, share, gid='found', **found_look)
     below.set_xlabel(label)
-    below.set_ylim(0, 100)
+    below.set_ylim(-4, 104)
     if label.startswith('azimuth'):
       _label_azimuth(below)
   highest = max(panel.get_ylim()[1] for panel in grid[0])
   for panel in grid[0]:
-    panel.set_ylim(0, highest)
+    panel.set_ylim(-0.03 * highest, highest)
   for panel in grid[:, 1:].flat:
     panel.tick_params(labelleft=False)
   grid[0, 0].set_ylabel('angle to the reference (°)')
