@@ -5,7 +5,7 @@ python -m seld_jax.reproduce --data=DIR --workdir=DIR --scale=paper
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import rich.console
 import rich.table
@@ -28,7 +28,7 @@ def plan(
   *,
   names: Sequence[str],
   formats: Sequence[str],
-  seeds: int,
+  seeds: Iterable[int],
   scale: str = 'paper',
   layout: str = 'aligned',
 ) -> dict[str, config_lib.Config]:
@@ -38,7 +38,7 @@ def plan(
     data: Folder of the dataset.
     names: Systems, of `systems.SYSTEMS`.
     formats: `'foa'`, `'mic'` or both.
-    seeds: Number of seeds, from 0.
+    seeds: The seeds.
     scale: One of `systems.SCALES`.
     layout: Layout of the features.
 
@@ -49,7 +49,7 @@ def plan(
   """
   root = pathlib.Path(data)
   configs = {}
-  for seed in range(seeds):
+  for seed in seeds:
     for format in formats:
       has_evaluation = (root / f'{format}_eval').is_dir()
       for name in names:
@@ -79,7 +79,7 @@ def read_results(
   *,
   names: Sequence[str],
   formats: Sequence[str],
-  seeds: int,
+  seeds: Iterable[int],
 ) -> list[comparison.Result]:
   """The runs of a comparison that are finished.
 
@@ -101,7 +101,7 @@ def read_results(
     )
     for system in names
     for format in formats
-    for seed in range(seeds)
+    for seed in seeds
   )
   return [result for result in found if result is not None]
 
@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> None:
   configs = plan(
     root,
     **options,
-    seeds=values.seeds,
+    seeds=range(values.seeds),
     scale=values.scale,
     layout=values.layout,
   )
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> None:
       )
     configs = {name: configs[name] for name in values.only}
   failed = train_many.train_many(configs, values.workdir, jobs=values.jobs)
-  results = read_results(values.workdir, **options, seeds=values.seeds)
+  results = read_results(values.workdir, **options, seeds=range(values.seeds))
   if results:
     notes = comparison_report.describe(
       values.data, scale=values.scale, layout=values.layout, results=results
