@@ -30,7 +30,9 @@ def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
     (workdir / 'checkpoints').glob('[0-9]*')
   )
   if path.exists() and has_run:
-    theirs = _flat(json.loads(path.read_text()))
+    # A field that a version before this one did not have is at its default.
+    found = config_lib.from_dict(json.loads(path.read_text()))
+    theirs = _flat(config_lib.to_dict(found))
     for name, value in _flat(ours).items():
       if name not in _PLACES and theirs.get(name) != value:
         raise InputError(

@@ -33,7 +33,7 @@ ORDER = """
   cache
   dataset
   sharding
-  layers
+  layers recurrent
   model
   inference
   evaluate

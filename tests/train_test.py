@@ -150,6 +150,22 @@ def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
     train.train_and_evaluate(tiny_config, tmp_path, say=silent)
 
 
+def test_a_run_of_a_version_with_fewer_fields_is_its_own(tiny_config, tmp_path):
+  tiny_config.train.num_steps = 2
+  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  path = tmp_path / 'config.json'
+  older = json.loads(path.read_text())
+  del older['model']['gru_reset_first']
+  path.write_text(json.dumps(older))
+  said = []
+  train.train_and_evaluate(tiny_config, tmp_path, say=said.append)
+  assert 'is complete' in said[-1]
+  path.write_text(json.dumps(older))
+  tiny_config.model.gru_reset_first = True
+  with pytest.raises(InputError, match='gru_reset_first = False, not True'):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+
+
 def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
   tiny_config.train.learning_rate = 1e30
   tiny_config.train.schedule = 'paper'
