@@ -225,9 +225,13 @@ def _extract_features(workdir, configs, signals) -> None:
   for config in kinds.values():
     # Away from the folders of the runs, which it does not begin.
     child = _start(_extract, workdir / 'features', config, slot=0, jobs=1)
-    child.process.join()
-    if signals.received is not None:
-      raise SystemExit(128 + signals.received)
+    while child.process.exitcode is None:
+      child.process.join(_POLL_SECONDS)
+      if signals.received is not None:
+        # Features are written whole or not at all, and those done are kept.
+        child.process.terminate()
+        child.process.join()
+        raise SystemExit(128 + signals.received)
     if child.process.exitcode:
       raise InputError(child.last_words().removeprefix('error: '))
 
