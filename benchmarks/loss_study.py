@@ -56,10 +56,11 @@ def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
 
 
 def _mask(config: Config, *, share_channels: bool) -> None:
-  """The masks of the scale `small`, also where a scale has none."""
+  """The masks of a scale, or where it has none, those of the scale `small`."""
   augment = config.augment
-  augment.num_time_masks = augment.num_band_masks = 2
-  augment.max_time_width, augment.max_band_width = 8, 5
+  if not augment.num_time_masks:
+    augment.num_time_masks = augment.num_band_masks = 2
+    augment.max_time_width, augment.max_band_width = 8, 5
   augment.share_channels = share_channels
 
 
@@ -149,7 +150,8 @@ def write_ablation(
 ) -> list[pathlib.Path]:
   """Writes the ablation as a table; its last lines are of shorter windows."""
   lines = []
-  for split in 'test', 'test_2s':
+  tests = {split for one in results for split in one.scores} - {'validation'}
+  for split in sorted(tests):
     for one in results:
       window = f'{one.windows[split]:g} s'
       lines.append([one.system, window, *_cells(one, ('validation', split))])
@@ -187,6 +189,8 @@ def main(arguments: list[str]) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
   values = flags.FLAGS
+  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
+    raise InputError(f'{values.data} has no {values.format}_dev.')
   changes = {
     'weights': {name: run[2] for name, run in weight_runs().items()},
     'ablation': ABLATIONS,

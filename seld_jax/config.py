@@ -119,7 +119,7 @@ def default() -> Config:
   train.batch_size = 64  # over all devices
   train.crop_frames = 600  # length of a training example
   # 'crops': an epoch draws one crop of every recording, at a random place;
-  # 'segments': all that recordings divide into, without overlap.
+  # 'segments': all that recordings divide into, the last moved back to fit.
   train.sampler = 'crops'
   train.num_epochs = 10000
   train.num_steps = 0  # stop after this many steps; 0: after num_epochs

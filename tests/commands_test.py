@@ -281,7 +281,7 @@ def outcomes(tmp_path_factory):
     ),
     'reproduce unknown system': (
       'seld_jax.reproduce',
-      ['--data=.', '--formats=foa', '--systems=msee', '--workdir=x'],
+      ['--data=.', '--systems=msee', '--workdir=x'],
     ),
     'closed': (MAIN, ['CLOSED', '--help']),
     'no config': (MAIN, []),

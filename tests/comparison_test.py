@@ -1,6 +1,7 @@
 """Systems side by side: statistics, quotes, tables and figures."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -42,13 +43,20 @@ def records(seed, *, splits=('test', 'train_fold', 'train')):
   ]
 
 
-def result(system, seed, *, format='foa', shift=0.0, splits=('test',)):
+FOLDS = {'validation': (2,), 'test': (1,), 'test_2s': (1,), 'evaluation': ()}
+
+
+def result(
+  system, seed, *, format='foa', shift=0.0, splits=('test',), folds=FOLDS
+):
   return comparison.Result(
     system=system,
     format=format,
     seed=seed,
     scores={split: scores(seed, shift) for split in splits},
     windows=dict.fromkeys(splits, 6.0),
+    folds={split: folds[split] for split in splits},
+    root='somewhere',
     records=records(seed),
   )
 
@@ -117,7 +125,8 @@ def test_the_tables_say_the_same():
       )
       assert shown in line
       assert shown in html
-    quoted = row.paper.get('foa', {}).get('LE_CD', '')
+    split = 'validation' if row.split == 'validation' else 'test'
+    quoted = comparison.paper_cells()[split, row.system]['foa']['LE_CD']
     assert values['paper_foa_LE_CD'] == quoted
   # In Markdown every line has as many cells as the head.
   widths = {line.count('|') for line in markdown.splitlines()}
@@ -142,6 +151,20 @@ def test_differences_are_taken_seed_by_seed():
   assert not comparison.paired_differences([result('baseline', 0)])
 
 
+def test_systems_with_other_folds_are_not_subtracted():
+  """Submission 1 is validated on the fold that the others are tested on."""
+  both = [
+    result('mse', 0, splits=('validation',)),
+    result(
+      'submission1', 0, splits=('validation',), folds={'validation': (1,)}
+    ),
+  ]
+  assert not comparison.paired_differences(both, split='validation')
+  text = comparison_tables.to_markdown(comparison.make_table(both))
+  assert '| validation (fold 1) | submission 1 |' in text
+  assert '| validation (fold 2) | MSE + MSE (1, 1) |' in text
+
+
 def test_differences_need_both_runs_of_a_seed():
   some = [result('mse', 0), result('mse', 1), result('baseline', 1)]
   ((_, _, cells),) = comparison.paired_differences(some)
@@ -151,8 +174,10 @@ def test_differences_need_both_runs_of_a_seed():
 def test_a_run_is_read_when_it_is_finished(tmp_path):
   options = {'system': 'mse', 'format': 'foa', 'seed': 4}
   assert comparison.read_result(tmp_path, **options) is None
-  entry = {'name': 'test', 'window_seconds': 12.0, 'scores': scores(0)}
-  unlabelled = {'name': 'evaluation', 'window_seconds': 12.0, 'scores': None}
+  (tmp_path / 'config.json').write_text('{"data": {"root": "there"}}')
+  common = {'window_seconds': 12.0, 'folds': [1, 3]}
+  entry = {'name': 'test', 'scores': scores(0), **common}
+  unlabelled = {'name': 'evaluation', 'scores': None, **common}
   (tmp_path / 'scores.json').write_text(
     json.dumps({'results': [entry, unlabelled]})
   )
@@ -161,6 +186,8 @@ def test_a_run_is_read_when_it_is_finished(tmp_path):
   found = comparison.read_result(tmp_path, **options)
   assert found.scores == {'test': scores(0)}
   assert found.windows == {'test': 12.0}
+  assert found.folds == {'test': (1, 3)}
+  assert found.root == 'there'
   assert found.records == records(0)
   assert found.seed == 4
 
@@ -227,14 +254,28 @@ def test_the_report_is_whole_and_loads_nothing(tmp_path):
   assert 'Difference to MSE + MSE (1, 1) on test' in text
 
 
+def notes(tmp_path, **options):
+  options = {'scale': 'paper', 'layout': 'aligned'} | options
+  systems = options.pop('systems', ('mse',))
+  runs = [
+    dataclasses.replace(result(system, 0), root=str(tmp_path))
+    for system in systems
+  ]
+  return ' '.join(comparison_report.describe(runs, **options))
+
+
 def test_notes_name_the_deviations(tmp_path):
-  describe = comparison_report.describe
-  options = {'layout': 'aligned', 'results': RESULTS}
-  notes = ' '.join(describe(str(tmp_path), scale='paper', **options))
-  assert 'training folds alone' in notes
-  assert '--layout=published' in notes
-  assert 'Scale' not in notes and 'synthetic' not in notes
-  assert 'no row of them' in notes
+  text = notes(tmp_path)
+  assert text.count('Deviation: ') == 2
+  assert 'training folds alone' in text and '--layout=published' in text
+  assert str(tmp_path) in text
+  assert 'no row of them' in text
+  for word in 'Scale', 'synthetic', 'turned', 'baseline':
+    assert word not in text
+  assert 'a fortieth of the audio' in notes(tmp_path, systems=('baseline',))
+  text = notes(tmp_path, layout='published')
+  assert text.count('Deviation: ') == 1 and 'turned' not in text
   (tmp_path / 'synthesis.json').write_text('{}')
-  notes = ' '.join(describe(str(tmp_path), scale='small', **options))
-  assert 'Scale small' in notes and 'synthetic scenes' in notes
+  text = notes(tmp_path, scale='small', layout='published')
+  assert 'Scale small' in text and 'synthetic scenes' in text
+  assert 'not turned' in text

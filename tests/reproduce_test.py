@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
+import numpy as np
 import pytest
 from conftest import make_tiny
 
 from benchmarks import loss_study
-from seld_jax import comparison, reproduce, systems, train_many
+from seld_jax import comparison, reproduce, run_folder, systems, train_many
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -65,7 +67,58 @@ def test_a_folder_with_other_runs_is_refused_before_anything_runs(
   (folder / 'scores.json').write_text('{}')
   with pytest.raises(InputError, match=r'loss\.doa_weight = 2\.0, not 1\.0'):
     train_many.train_many(configs, tmp_path, say=lambda _: None)
-  assert not (tmp_path / 'mse_foa_seed0' / 'log.txt').exists()
+  assert not (tmp_path / 'mse_foa_seed0').exists()
+
+
+def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+  configs = reproduce.plan(
+    tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1, 2]
+  )
+  with pytest.raises(InputError, match='3 jobs .* but there are 2'):
+    train_many.train_many(configs, tmp_path, jobs=3, say=lambda _: None)
+
+
+def test_features_of_all_runs_are_extracted_once(
+  tmp_path, tiny_root, tiny_scale, monkeypatch
+):
+  """The union of what they need, also where folds or recordings differ."""
+  started = []
+
+  def start(target, workdir, config, **options):
+    started.append((target, config))
+    raise InterruptedError
+
+  monkeypatch.setattr(train_many, '_start', start)
+  configs = reproduce.plan(
+    tiny_root,
+    names=['mse', 'submission2'],
+    formats=['foa'],
+    seeds=[0, 1],
+    scale=tiny_scale,
+  )
+  with pytest.raises(InterruptedError):
+    train_many.train_many(configs, tmp_path, say=lambda _: None)
+  ((target, config),) = started
+  assert target is train_many._extract
+  assert config.data.train_folds == (1, 2, 3)
+  assert config.data.evaluation
+
+
+def test_the_reason_of_a_failure_is_told(tmp_path):
+  """The error after the log of earlier starts, on one line."""
+  log = tmp_path / 'log.txt'
+  log.write_text('error: of yesterday.\n')
+  ended = types.SimpleNamespace(exitcode=1)
+  child = train_many._Child(tmp_path, ended, log.stat().st_size)
+  with log.open('a') as file:
+    file.write('step 3\nerror: nowhere is missing.\n  or render scenes\n')
+  assert child.last_words() == 'nowhere is missing. or render scenes'
+  killed = types.SimpleNamespace(exitcode=-signal.SIGKILL)
+  child = train_many._Child(tmp_path, killed, log.stat().st_size)
+  assert child.last_words() == 'the process was ended by SIGKILL'
+  nothing = train_many._Child(tmp_path / 'none', ended, 0)
+  assert nothing.last_words() == 'exit status 1'
 
 
 def test_weights_share_their_runs_with_the_table(tiny_root):
@@ -129,7 +182,20 @@ def test_runs_are_trained_compared_and_not_repeated(
   assert [row.split for row in rows].count('evaluation') == 2
   watched = {r['split'] for r in results[0].records}
   assert watched == {'train', 'validation', 'test', 'train_fold'}
-  assert loss_study.gradient_ratio(results[0]) > 0
+  norms = [r for r in results[0].records if r['split'] == 'train']
+  ratios = [r['doa_shared_gradient'] / r['sed_shared_gradient'] for r in norms]
+  np.testing.assert_allclose(
+    loss_study.gradient_ratio(results[0]), np.prod(ratios) ** (1 / len(ratios))
+  )
+  paths = loss_study.write_weights(tmp_path / 'study', results[:1])
+  assert {p.name for p in paths} == {
+    'weights.md',
+    'weights.csv',
+    'weights.png',
+    'weights_dark.png',
+  }
+  (path,) = loss_study.write_ablation(tmp_path / 'study', results[:1])
+  assert path.read_text().count('\n| mse |') == 1
   # Nothing is trained again.
   before = (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text()
   said = []
@@ -151,12 +217,12 @@ def test_a_run_that_fails_does_not_stop_the_others(
   failed = train_many.train_many(configs, tmp_path, say=lambda _: None)
   assert set(failed) == {'mse_foa_seed0'}
   assert 'is not a finite number' in failed['mse_foa_seed0']
-  assert train_many.is_complete(tmp_path / 'mse_foa_seed1')
+  assert run_folder.is_complete(tmp_path / 'mse_foa_seed1')
 
 
 @pytest.mark.slow
-def test_the_command_stops_saves_and_resumes(tmp_path, tiny_root):
-  """SIGTERM to the command reaches the runs, which are saved."""
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
   script = (
     'import sys, signal\n'
     'sys.path.insert(0, sys.argv[1])\n'
@@ -183,14 +249,16 @@ def test_the_command_stops_saves_and_resumes(tmp_path, tiny_root):
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
+    start_new_session=True,
   )
   metrics = [work / f'mse_foa_seed{seed}' / 'metrics.jsonl' for seed in (0, 1)]
   while process.poll() is None and not all(p.exists() for p in metrics):
     time.sleep(0.05)
-  process.send_signal(signal.SIGTERM)
+  # As a terminal does it: to the command and all that it has started.
+  os.killpg(process.pid, number)
   output, _ = process.communicate(timeout=300)
-  assert process.returncode == 128 + signal.SIGTERM, output
+  assert process.returncode == 128 + number, output
   assert 'all runs are saved' in output
   for run in metrics:
     assert 'the same command resumes' in (run.parent / 'log.txt').read_text()
-    assert not train_many.is_complete(run.parent)
+    assert not run_folder.is_complete(run.parent)
