@@ -6,8 +6,8 @@ from seld_jax import systems
 
 def get_config():
   """The paper's network and loss, narrowed, on scenes of simulated rooms."""
-  config = systems.narrow(config_lib.default())
+  config = systems.quick(config_lib.default())
   config.data.root = 'data/quick'
   config.data.synthesize = 240
-  config.train.num_steps = 2400
+  config.train.evaluate_every = 250
   return config

@@ -1,12 +1,15 @@
 """Features of recordings, computed once and kept on disk."""
 
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import pathlib
 import re
+import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +22,13 @@ from seld_jax.recordings import Recording, find_recordings
 __all__ = ['Recording', 'extract', 'find_recordings', 'is_intact']
 
 # Raised when a change of the code changes the features it computes.
-_VERSION = 1
+_VERSION = 2
+
+# Bytes of the checksum that follows the array in a file.
+_CHECKSUM_BYTES = 4
+
+# Seconds after which a temporary file belongs to no process that still runs.
+_ABANDONED = 3600.0
 
 # What follows the name of a recording in the name of its features.
 _STAMPED = re.compile(r'\.[0-9a-f]{16}\.npy$')
@@ -36,7 +45,8 @@ def extract(
   Each set of options has a folder, named by their hash, and each file of
   features is named by a hash of the size and time of its recording, so that
   whatever changes makes a new one. Features of what a recording was before are
-  deleted; those of other options, which another run may be reading, stay.
+  deleted; those of other options, which another run may be reading, stay. A
+  checksum in each file tells damage of any kind, and that one is made anew.
 
   Args:
     recordings: What to extract.
@@ -55,7 +65,13 @@ def extract(
     entry.name: target / f'{entry.name}.{_stamp(entry)}.npy'
     for entry in recordings
   }
-  missing = [entry for entry in recordings if not is_intact(paths[entry.name])]
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    intact = list(pool.map(is_intact, paths.values()))
+  missing = [
+    entry
+    for entry, is_done in zip(recordings, intact, strict=True)
+    if not is_done
+  ]
   if not missing:
     return paths
   compute = _feature_function(tuple(sorted(options.items())))
@@ -64,15 +80,20 @@ def extract(
     signal = audio.read(entry.audio, sample_rate=options['sample_rate'])
     array = np.asarray(compute(signal))
     path = paths[entry.name]
-    with files.atomic(path) as temporary:
-      np.save(temporary, array)
+    write(path, array)
     for old in target.iterdir():
       if old != path and _STAMPED.sub('', old.name) == entry.name:
         old.unlink(missing_ok=True)
 
+  _remove_fragments(target)
   # Reading and writing overlap with computing, which XLA spreads by itself.
   with (
-    progress.bar('features', len(missing), unit='recordings') as advance,
+    progress.bar(
+      'features',
+      len(recordings),
+      unit='recordings',
+      initial=len(recordings) - len(missing),
+    ) as advance,
     concurrent.futures.ThreadPoolExecutor(2) as pool,
   ):
     futures = [pool.submit(work, entry) for entry in missing]
@@ -86,8 +107,25 @@ def extract(
   return paths
 
 
+def write(path: pathlib.Path, array: np.ndarray) -> None:
+  """Writes a .npy file with a checksum behind the array, atomically.
+
+  Args:
+    path: The file; `np.load` reads it like any other.
+    array: What it holds.
+
+  Raises:
+    InputError: The folder cannot be written or the disk is full.
+  """
+  array = np.ascontiguousarray(array)
+  with files.atomic(path) as temporary, temporary.open('wb') as file:
+    np.save(file, array)
+    checksum = zlib.crc32(array.data)
+    file.write(checksum.to_bytes(_CHECKSUM_BYTES, 'little'))
+
+
 def is_intact(path: pathlib.Path) -> bool:
-  """Whether a .npy file exists and is as long as its header says."""
+  """Whether a file of `write` exists and holds what was written."""
   try:
     with path.open('rb') as file:
       version = np.lib.format.read_magic(file)
@@ -96,10 +134,25 @@ def is_intact(path: pathlib.Path) -> bool:
         (2, 0): np.lib.format.read_array_header_2_0,
       }[version]
       shape, _, dtype = read(file)
-      expected = file.tell() + dtype.itemsize * int(np.prod(shape))
-    return path.stat().st_size == expected
+      left = dtype.itemsize * int(np.prod(shape))
+      if path.stat().st_size != file.tell() + left + _CHECKSUM_BYTES:
+        return False
+      checksum = 0
+      while left:
+        part = file.read(min(left, 2**20))
+        checksum = zlib.crc32(part, checksum)
+        left -= len(part)
+      return file.read() == checksum.to_bytes(_CHECKSUM_BYTES, 'little')
   except (OSError, ValueError, KeyError):
     return False
+
+
+def _remove_fragments(folder: pathlib.Path) -> None:
+  """Deletes temporary files of processes that were killed while writing."""
+  for path in folder.glob('.*.npy'):
+    with contextlib.suppress(FileNotFoundError):
+      if time.time() - path.stat().st_mtime > _ABANDONED:
+        path.unlink()
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,24 +1,32 @@
 """Checkpoints of a run: the two latest and the best. The only user of Orbax."""
 
+import contextlib
 import logging
 import math
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from seld_jax import files
 from seld_jax.errors import InputError
 
 # What is minimised; NaN counts as worst, or it would pass for the best.
 _METRIC = 'seld_score'
 
+# How a full disk shows in the text of an error.
+_FULL_WORDS = ('No space left on device', 'Disk quota exceeded')
+
 Manager = ocp.CheckpointManager
 
 
-def open_manager(folder: str | os.PathLike[str]) -> Manager:
+@contextlib.contextmanager
+def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
   """Opens the checkpoints of a run, making the folder when it is missing.
 
   Two latest ones are kept, as one that was torn must have a predecessor, and
@@ -27,11 +35,15 @@ def open_manager(folder: str | os.PathLike[str]) -> Manager:
   Args:
     folder: The folder of checkpoints.
 
-  Returns:
-    The manager; close it when done.
+  Yields:
+    The manager. At its end, what is being saved is waited for.
+
+  Raises:
+    InputError: The disk is full.
   """
-  # Orbax reports every step of a save; a run's log is not the place.
-  logging.getLogger('absl').setLevel(logging.ERROR)
+  # Orbax reports every step of a save, and what goes wrong in each of its
+  # threads; it is raised here, too, and told once.
+  logging.getLogger('absl').setLevel(logging.CRITICAL)
   policy = checkpoint_managers.AnyPreservationPolicy(
     [
       checkpoint_managers.LatestN(2),
@@ -43,8 +55,10 @@ def open_manager(folder: str | os.PathLike[str]) -> Manager:
       ),
     ]
   )
-  return ocp.CheckpointManager(
+  manager = ocp.CheckpointManager(
     pathlib.Path(folder).resolve(),
+    # Named, so that what a checkpoint holds can be asked before it is read.
+    item_handlers=ocp.StandardCheckpointHandler(),
     options=ocp.CheckpointManagerOptions(
       preservation_policy=policy,
       # Without it, the manager does not read the metrics of old checkpoints.
@@ -53,6 +67,15 @@ def open_manager(folder: str | os.PathLike[str]) -> Manager:
       cleanup_tmp_directories=True,
     ),
   )
+  try:
+    yield manager
+  except BaseException:
+    # What went wrong first is what is told.
+    with contextlib.suppress(Exception):
+      manager.close()
+    raise
+  with _explained(manager):
+    manager.close()
 
 
 def save(
@@ -65,11 +88,34 @@ def save(
     step: Number of steps done.
     state: The pytree to save.
     seld_score: The validation score that ranks it; None when there is none.
+
+  Raises:
+    InputError: The disk is full, now or at the save before.
   """
   metrics = None if seld_score is None else {_METRIC: float(seld_score)}
-  manager.save(
-    step, args=ocp.args.StandardSave(state), metrics=metrics, force=True
-  )
+  with _explained(manager):
+    manager.save(
+      step, args=ocp.args.StandardSave(state), metrics=metrics, force=True
+    )
+
+
+def check(manager: Manager) -> None:
+  """Raises InputError when saving in the background met a full disk."""
+  with _explained(manager):
+    manager.check_for_errors()
+
+
+def wait(manager: Manager) -> None:
+  """Waits for the end of the save that is under way.
+
+  Args:
+    manager: From `open_manager`.
+
+  Raises:
+    InputError: The disk is full.
+  """
+  with _explained(manager):
+    manager.wait_until_finished()
 
 
 def restore_latest(
@@ -89,12 +135,14 @@ def restore_latest(
     Step and state, or None when there is no checkpoint at all.
 
   Raises:
-    InputError: There are checkpoints, but none can be read.
+    InputError: There are checkpoints, but none can be read, or one is of
+      another network.
   """
   steps = sorted(manager.all_steps(), reverse=True)
   problem = None
   torn = []
   for step in steps:
+    _refuse_other(manager, step, template)
     try:
       state = _restore(manager, step, template)
     except Exception as error:  # Orbax raises many kinds for a torn folder
@@ -144,6 +192,65 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
 
 def _restore(manager: Manager, step: int, template: Any) -> Any:
   return manager.restore(step, args=ocp.args.StandardRestore(template))
+
+
+def _refuse_other(manager: Manager, step: int, template: Any) -> None:
+  """Refuses a checkpoint that can be read, but has other arrays."""
+  try:
+    metadata = manager.item_metadata(step)
+    theirs = _shapes(getattr(metadata, 'tree', metadata))
+  except Exception:  # it cannot be read
+    return
+  ours = _shapes(template)
+  for name in sorted(theirs.keys() | ours.keys()):
+    # Parameters, of which many may differ, before what is made from them.
+    if not name.startswith('params.'):
+      continue
+    if theirs.get(name) != ours.get(name):
+      there, wanted = (shapes.get(name, 'missing') for shapes in (theirs, ours))
+      raise InputError(
+        f'The checkpoint of step {step} in {manager.directory} is of another '
+        f'network: its {name} is {there}, that of the configuration {wanted}; '
+        'choose another --workdir, or the config that it was made with.'
+      )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  """Shapes of the arrays of a tree by their path, dotted."""
+
+  def name(path):
+    keys = (getattr(k, 'key', getattr(k, 'name', None)) for k in path)
+    return '.'.join(map(str, keys))
+
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return {
+    name(path): tuple(leaf.shape if hasattr(leaf, 'shape') else np.shape(leaf))
+    for path, leaf in leaves
+  }
+
+
+@contextlib.contextmanager
+def _explained(manager: Manager) -> Iterator[None]:
+  """Tells in a sentence that the disk is full, and what that leaves."""
+  try:
+    yield
+  except Exception as error:
+    # Orbax's threads pass on an OSError, tensorstore only its text.
+    is_full = isinstance(error, OSError) and error.errno in files.FULL
+    if not is_full and not any(word in str(error) for word in _FULL_WORDS):
+      raise
+    folder = pathlib.Path(manager.directory)
+    steps = sorted(int(p.name) for p in folder.glob('*') if p.name.isdecimal())
+    left, needed = 'there is none from before', ''
+    if steps:
+      sizes = [p.stat().st_size for p in (folder / str(steps[-1])).rglob('*')]
+      left = f'that of step {steps[-1]} is kept and resumes the run'
+      needed = f' {sum(sizes) / 1e6:.1f} MB for each of three'
+    raise InputError(
+      f'A checkpoint could not be saved: the disk that holds {folder} is full '
+      f'and needs{needed or " more space"}; free some by deleting what else is '
+      f'on it, and start again ({left}).'
+    ) from error
 
 
 def _rank(metrics: Any) -> float:

@@ -152,11 +152,14 @@ def _flag_help(required: Sequence[str]) -> str:
       about = about.removeprefix(f'<{choices}>: ')
     else:
       head = f'--{flag.name}=...'
+    default = flag.default
+    if isinstance(default, list):
+      default = ','.join(map(str, default))
     if flag.name in required:
       note = ' (required)'
-    elif flag.default in (None, ''):
+    elif default in (None, ''):
       note = ''
     else:
-      note = f' (default: {flag.default})'
+      note = f' (default: {default})'
     lines.append(f'  {head}{note}\n      {about}')
   return '\n'.join(lines)

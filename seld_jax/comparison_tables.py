@@ -45,7 +45,7 @@ def to_markdown(rows: Iterable[Row]) -> str:
   for row in rows:
     cells = [_text(row, f, m) for f in FORMATS for m in METRICS]
     lines.append(
-      f'| {row.split} | {label(row.system)} | {_window(row)} | {_seeds(row)} '
+      f'| {_split(row)} | {label(row.system)} | {_window(row)} | {_seeds(row)} '
       f'| {" | ".join(cells)} |'
     )
     if row.paper:
@@ -64,7 +64,7 @@ def to_csv(rows: Iterable[Row]) -> str:
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(
-    ['split', 'system', 'window_seconds', 'seeds']
+    ['split', 'folds', 'system', 'window_seconds', 'seeds']
     + [f'{f}_{m}' for f, m in columns]
     + [f'{f}_{m}_deviation' for f, m in columns]
     + [f'paper_{f}_{m}' for f, m in columns]
@@ -72,7 +72,8 @@ def to_csv(rows: Iterable[Row]) -> str:
   for row in rows:
     found = [row.cells.get(f, {}).get(m, (None, None, 0)) for f, m in columns]
     writer.writerow(
-      [row.split, row.system, _window(row, unit=''), _seeds(row)]
+      [row.split, ' '.join(map(str, row.folds))]
+      + [row.system, _window(row, unit=''), _seeds(row)]
       + [_precise(mean) for mean, _, _ in found]
       + [_precise(deviation) for _, deviation, _ in found]
       + [row.paper.get(f, {}).get(m, '') for f, m in columns]
@@ -86,7 +87,7 @@ def to_html(rows: Iterable[Row]) -> str:
   lines = []
   for row in rows:
     line = [
-      (f'{row.split}: {label(row.system)}', f'windows of {_window(row)}'),
+      (f'{label(row.system)}', f'{_split(row)}, windows of {_window(row)}'),
       (_seeds(row), ''),
     ]
     for f in FORMATS:
@@ -184,6 +185,12 @@ def _text(row: Row, format: str, metric: str) -> str:
 
 def _head(metric: str) -> str:
   return {'seld_score': 'SELD'}.get(metric, metric)
+
+
+def _split(row: Row) -> str:
+  """The split and its folds."""
+  folds = ', '.join(map(str, row.folds))
+  return f'{row.split} (fold {folds})' if folds else row.split
 
 
 def _window(row: Row, *, unit: str = ' s') -> str:

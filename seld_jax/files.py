@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 from seld_jax.errors import InputError
 
+# What a full disk, or a used-up share of one, is told by.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 # What keeps a file from being written that its user can mend.
 _MENDABLE = (
   errno.EACCES,
@@ -39,17 +42,36 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
   """
   path = pathlib.Path(path)
   temporary = None
+  with explained(path):
+    try:
+      path.parent.mkdir(parents=True, exist_ok=True)
+      # Not by mkstemp, which makes files private; these are ordinary outputs.
+      unique = f'.{path.stem}-{secrets.token_hex(4)}{path.suffix}'
+      flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+      os.close(os.open(path.parent / unique, flags, 0o666))
+      temporary = path.parent / unique
+      yield temporary
+      os.replace(temporary, path)
+    finally:
+      if temporary is not None:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explained(path: str | os.PathLike[str]) -> Iterator[None]:
+  """Tells in a sentence why a file cannot be written by the block.
+
+  Args:
+    path: The file.
+
+  Raises:
+    InputError: The folder cannot be written or the disk is full.
+  """
+  path = pathlib.Path(path)
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not by mkstemp, which makes files private; these are ordinary outputs.
-    unique = f'.{path.stem}-{secrets.token_hex(4)}{path.suffix}'
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    os.close(os.open(path.parent / unique, flags, 0o666))
-    temporary = path.parent / unique
-    yield temporary
-    os.replace(temporary, path)
+    yield
   except OSError as error:
-    if error.errno == errno.ENOSPC:
+    if error.errno in FULL:
       raise InputError(
         f'{path} could not be written: the disk that holds {path.parent} is '
         'full; free some space and start again.'
@@ -59,9 +81,6 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         f'{path} could not be written: {error.strerror or error}.'
       ) from error
     raise
-  finally:
-    if temporary is not None:
-      temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -23,8 +23,14 @@ def append(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
   Args:
     path: The file, made when missing.
     record: What JSON can hold; it should have a `step`.
+
+  Raises:
+    InputError: The file cannot be written or the disk is full.
   """
-  with pathlib.Path(path).open('a', encoding='utf-8') as file:
+  with (
+    files.explained(path),
+    pathlib.Path(path).open('a', encoding='utf-8') as file,
+  ):
     file.write(json.dumps(record) + '\n')
     file.flush()
     os.fsync(file.fileno())

@@ -15,13 +15,13 @@ import numpy as np
 
 from seld_jax.layers import (
   BatchNorm,
-  BiGru,
   Dropout,
   SelfAttention,
   at_least_float32,
   dense,
   max_pool,
 )
+from seld_jax.recurrent import BiGru
 
 
 class SeldCrnn(nn.Module):
@@ -35,6 +35,7 @@ class SeldCrnn(nn.Module):
     filters: Filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution; (1, 1) for none.
     gru_features: Units of the GRU in each direction.
+    gru_reset_first: Whether the GRU has the cell of the published system.
     attention_features: Size of queries and keys; 0: no attention.
     head_features: Units of the hidden layers of each branch.
     conv_dropout: Dropout rate after each pooling.
@@ -61,6 +62,7 @@ class SeldCrnn(nn.Module):
     (1, 2),
   )
   gru_features: int = 256
+  gru_reset_first: bool = False
   attention_features: int = 64
   head_features: Sequence[int] = (512, 512)
   conv_dropout: float = 0.5
@@ -113,7 +115,7 @@ class SeldCrnn(nn.Module):
         x = max_pool(x, pool)
         x = drop(self.conv_dropout)(x)
     x = x.reshape(*x.shape[:2], -1)
-    x = BiGru(self.gru_features, dtype=self.dtype)(x)
+    x = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
     x = drop(self.gru_dropout)(x)
     if self.attention_features:
       x = SelfAttention(self.attention_features, dtype=self.dtype)(x)
@@ -139,6 +141,7 @@ class SeldNet(nn.Module):
     filters: Filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution.
     gru_features: Units of each GRU in each direction.
+    gru_reset_first: Whether the GRUs have the cell of the published system.
     gru_layers: Number of bidirectional GRUs.
     head_features: Units of the hidden layers of each branch.
     conv_dropout: Dropout rate after each pooling.
@@ -162,6 +165,7 @@ class SeldNet(nn.Module):
   filters: Sequence[int] = (64, 64, 64)
   pools: Sequence[tuple[int, int]] = ((5, 4), (1, 4), (1, 2))
   gru_features: int = 128
+  gru_reset_first: bool = False
   gru_layers: int = 2
   head_features: Sequence[int] = (128,)
   conv_dropout: float = 0.0
@@ -211,7 +215,7 @@ class SeldNet(nn.Module):
       x = drop(self.conv_dropout)(max_pool(nn.relu(x), pool))
     x = x.reshape(*x.shape[:2], -1)
     for _ in range(self.gru_layers):
-      both = BiGru(self.gru_features, dtype=self.dtype)(x)
+      both = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
       forwards, backwards = jnp.split(both, 2, axis=-1)
       x = drop(self.gru_dropout)(forwards * backwards)
     outputs = {}

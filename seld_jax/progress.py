@@ -55,7 +55,8 @@ def bar(
     return
 
   meter = _Meter(total, initial)
-  _line(f'{description}: {total - initial:g} {unit} to do')
+  before = f', {initial:g} done before' if initial else ''
+  _line(f'{description}: {total - initial:g} {unit} to do{before}')
 
   def advance(amount: float = 1, note: str = '') -> None:
     meter.add(amount, note)

@@ -5,7 +5,7 @@ python -m seld_jax.reproduce --data=DIR --workdir=DIR --scale=paper
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import rich.console
 import rich.table
@@ -16,6 +16,7 @@ from seld_jax import (
   comparison,
   comparison_report,
   comparison_tables,
+  run_folder,
   systems,
   train_many,
 )
@@ -28,7 +29,7 @@ def plan(
   *,
   names: Sequence[str],
   formats: Sequence[str],
-  seeds: int,
+  seeds: Iterable[int],
   scale: str = 'paper',
   layout: str = 'aligned',
 ) -> dict[str, config_lib.Config]:
@@ -38,7 +39,7 @@ def plan(
     data: Folder of the dataset.
     names: Systems, of `systems.SYSTEMS`.
     formats: `'foa'`, `'mic'` or both.
-    seeds: Number of seeds, from 0.
+    seeds: The seeds.
     scale: One of `systems.SCALES`.
     layout: Layout of the features.
 
@@ -49,7 +50,7 @@ def plan(
   """
   root = pathlib.Path(data)
   configs = {}
-  for seed in range(seeds):
+  for seed in seeds:
     for format in formats:
       has_evaluation = (root / f'{format}_eval').is_dir()
       for name in names:
@@ -79,7 +80,7 @@ def read_results(
   *,
   names: Sequence[str],
   formats: Sequence[str],
-  seeds: int,
+  seeds: Iterable[int],
 ) -> list[comparison.Result]:
   """The runs of a comparison that are finished.
 
@@ -101,7 +102,7 @@ def read_results(
     )
     for system in names
     for format in formats
-    for seed in range(seeds)
+    for seed in seeds
   )
   return [result for result in found if result is not None]
 
@@ -111,44 +112,35 @@ def main(arguments: list[str]) -> None:
   commands.refuse_arguments(arguments)
   values = flags.FLAGS
   root = pathlib.Path(values.data)
-  formats = values.formats or [
+  there = [
     name for name in comparison.FORMATS if (root / f'{name}_dev').is_dir()
   ]
-  if not formats:
+  names = _known('systems', values.systems, list(systems.SYSTEMS))
+  formats = _known('formats', values.formats or there, list(comparison.FORMATS))
+  if not there:
     raise InputError(
       f'{root} has neither foa_dev nor mic_dev; `python -m seld_jax.tau2020` '
       'fetches TAU-NIGENS 2020, `python -m seld_jax.synthesize` renders scenes.'
     )
-  for flag, given, known in (
-    ('systems', values.systems, systems.SYSTEMS),
-    ('formats', formats, comparison.FORMATS),
-  ):
-    for name in given:
-      if name not in known:
-        raise InputError(
-          f'--{flag} must be of {", ".join(known)}, got {name!r}.'
-        )
-  options = {'names': values.systems, 'formats': formats}
-  configs = plan(
-    root,
-    **options,
-    seeds=values.seeds,
-    scale=values.scale,
-    layout=values.layout,
-  )
-  if values.only:
-    unknown = sorted(set(values.only) - set(configs))
-    if unknown:
-      raise InputError(
-        f'--only: there is no run {unknown[0]}; the runs are '
-        f'{", ".join(configs)}.'
-      )
-    configs = {name: configs[name] for name in values.only}
+  for format in formats:
+    if format not in there:
+      raise InputError(f'--formats: {root} has no {format}_dev.')
+  options = {'names': names, 'formats': formats, 'seeds': range(values.seeds)}
+  configs = plan(root, **options, scale=values.scale, layout=values.layout)
+  for name, config in configs.items():
+    run_folder.check(pathlib.Path(values.workdir) / name, config)
+  for name in names:
+    if not any(run.startswith(f'{name}_') for run in configs):
+      print(f'{name} is left out: {root} has no evaluation recordings.')
+  chosen = _known('only', values.only or list(configs), list(configs))
+  configs = {name: configs[name] for name in chosen}
+  if not configs:
+    raise InputError('There is nothing to train: all systems are left out.')
   failed = train_many.train_many(configs, values.workdir, jobs=values.jobs)
-  results = read_results(values.workdir, **options, seeds=values.seeds)
+  results = read_results(values.workdir, **options)
   if results:
     notes = comparison_report.describe(
-      values.data, scale=values.scale, layout=values.layout, results=results
+      results, scale=values.scale, layout=values.layout
     )
     path = comparison_report.write_comparison(
       values.workdir, results, notes=notes
@@ -160,6 +152,14 @@ def main(arguments: list[str]) -> None:
       f'{len(failed)} of {len(configs)} runs failed: '
       + '; '.join(f'{name}: {why}' for name, why in failed.items())
     )
+
+
+def _known(flag: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
+  """The values of a flag, each once; refuses one that is not known."""
+  for name in given:
+    if name not in known:
+      raise InputError(f'--{flag} must be of {", ".join(known)}, got {name!r}.')
+  return list(dict.fromkeys(given))
 
 
 def _print_table(rows: Sequence[comparison.Row]) -> None:

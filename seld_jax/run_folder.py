@@ -1,44 +1,156 @@
-"""A run directory belongs to one configuration."""
+"""A run directory belongs to one configuration, and to one run at a time."""
 
+import contextlib
 import json
 import os
 import pathlib
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 from seld_jax import config as config_lib
 from seld_jax import files
 from seld_jax.errors import InputError
 
-# Settings that may change between a start and a resume of the same run.
-_PLACES = {('data', 'root'), ('data', 'cache')}
+try:
+  import fcntl
+except ImportError:  # Windows, where run directories are not guarded
+  fcntl = None
+
+# Settings that may change between a start and a resume of the same run: where
+# the data are, and whether there are evaluation recordings by now.
+_MOVABLE = {('data', 'root'), ('data', 'cache'), ('data', 'evaluation')}
+
+
+@contextlib.contextmanager
+def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
+  """Keeps other runs out of a run directory for the length of the block.
+
+  The operating system ends the lock with the process, however that ends, so
+  that a run which crashed blocks nobody.
+
+  Args:
+    workdir: The run directory, made when missing.
+
+  Raises:
+    InputError: Another run is in it, or it cannot be written.
+  """
+  path = pathlib.Path(workdir) / '.lock'
+  with files.explained(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open('a+', encoding='utf-8')
+  with file:
+    if fcntl is not None:
+      try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError as error:
+        file.seek(0)
+        raise InputError(
+          f'{workdir} is in use by {file.read() or "another run"}; wait until '
+          'it ends, or choose another --workdir.'
+        ) from error
+      except OSError:
+        pass  # some network file systems have no locks
+    with files.explained(path):
+      file.truncate(0)
+      file.write(f'process {os.getpid()} on {socket.gethostname()}')
+      file.flush()
+    yield
+
+
+def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:
+  """Refuses a run directory that holds a run with another config.
+
+  A copy of the config lies with the checkpoints and is what counts, so that
+  neither an edited nor a lost config.json makes them pass for those of another
+  run. A field that the version of that run did not have is at its default.
+
+  Args:
+    workdir: The run directory.
+    config: The configuration of the run.
+
+  Returns:
+    Whether the directory holds a run whose config could be compared.
+
+  Raises:
+    InputError: It holds checkpoints or scores of a run with another config.
+  """
+  workdir = pathlib.Path(workdir)
+  known = [path for path in _places(workdir) if path.exists()]
+  if not has_run(workdir) or not known:
+    return False
+  ours = config_lib.to_dict(config)
+  for name, here, asked in _differences(_read(known[0]), ours):
+    raise InputError(
+      f'{workdir} holds a run with config.{name} = {here}, not {asked}; '
+      'choose another --workdir, or the same config to resume.'
+    )
+  return True
 
 
 def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
   """Writes the config into a run directory, or refuses one of another run.
+
+  What a complete run says of itself is left alone. Where checkpoints are there
+  but no config, nothing is written: `note` does so once they have been read.
 
   Args:
     workdir: The run directory, made when missing.
     config: The configuration of the run.
 
   Raises:
-    InputError: It holds checkpoints or scores of a run with another config.
+    InputError: As `check`.
   """
   workdir = pathlib.Path(workdir)
-  path = workdir / 'config.json'
-  ours = config_lib.to_dict(config)
-  has_run = (workdir / 'scores.json').exists() or any(
-    (workdir / 'checkpoints').glob('[0-9]*')
+  is_known = check(workdir, config)
+  if (is_known and not is_complete(workdir)) or not has_run(workdir):
+    note(workdir, config)
+
+
+def has_run(workdir: str | os.PathLike[str]) -> bool:
+  """Whether a run was begun in a directory: checkpoints or scores are there."""
+  return is_complete(workdir) or any(
+    (pathlib.Path(workdir) / 'checkpoints').glob('[0-9]*')
   )
-  if path.exists() and has_run:
-    theirs = _flat(json.loads(path.read_text()))
-    for name, value in _flat(ours).items():
-      if name not in _PLACES and theirs.get(name) != value:
-        raise InputError(
-          f'{workdir} holds a run with config.{".".join(name)} = '
-          f'{theirs.get(name)}, not {value}; choose another --workdir, or the '
-          'same config to resume.'
-        )
-  files.write_text(path, json.dumps(ours, indent=2))
+
+
+def is_complete(workdir: str | os.PathLike[str]) -> bool:
+  """Whether a directory holds a run that was trained and tested."""
+  return (pathlib.Path(workdir) / 'scores.json').is_file()
+
+
+def note(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
+  """Writes the config into a run directory whose checkpoints are its own.
+
+  Args:
+    workdir: The run directory.
+    config: The configuration of the run.
+  """
+  text = json.dumps(config_lib.to_dict(config), indent=2)
+  for path in _places(pathlib.Path(workdir)):
+    files.write_text(path, text)
+
+
+def _places(workdir: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+  return workdir / 'checkpoints' / 'config.json', workdir / 'config.json'
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+  try:
+    found = json.loads(path.read_text(encoding='utf-8'))
+  except ValueError as error:
+    raise InputError(
+      f'{path} is damaged ({error}); delete it to resume by the config given.'
+    ) from error
+  return config_lib.to_dict(config_lib.from_dict(found))
+
+
+def _differences(theirs: dict[str, Any], ours: dict[str, Any]):
+  """Yields the fields that differ: name, their value, ours."""
+  flat = _flat(theirs)
+  for name, value in _flat(ours).items():
+    if name not in _MOVABLE and flat.get(name) != value:
+      yield '.'.join(name), flat.get(name), value
 
 
 def _flat(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:

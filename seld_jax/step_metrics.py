@@ -18,7 +18,10 @@ _NO_STEP = 2**31 - 1
 def loss_sums(
   outputs: Mapping[str, jax.Array], batch: Mapping[str, jax.Array]
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-  """Every loss of the project as (sum, count), trained on or not.
+  """Every loss that is a mean, as (sum, count), whether trained on or not.
+
+  That leaves out `losses.doa_masked_norm`, which depends on the size of the
+  batch; it is `sqrt(doa_masked_mse / count)`.
 
   Args:
     outputs: Outputs of the network, with shape `[..., classes]` (`sed`,

@@ -69,18 +69,23 @@ def train_and_evaluate(
 
   Raises:
     InputError: The configuration or the data cannot work, or `workdir` holds
-      another run.
+      another run, or one that is under way, or the disk is full.
     FloatingPointError: The loss or gradient was not finite.
     SystemExit: A signal stopped the run; its state is saved.
   """
   workdir = pathlib.Path(workdir)
   mesh = sharding.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
-  run_folder.claim(workdir, config)
-  if (workdir / 'scores.json').exists():
-    say(f'The run in {workdir} is complete.')
-    return json.loads((workdir / 'scores.json').read_text())
+  with run_folder.lock(workdir):
+    run_folder.claim(workdir, config)
+    if (workdir / 'scores.json').exists():
+      say(f'The run in {workdir} is complete.')
+      return json.loads((workdir / 'scores.json').read_text())
+    return _train_and_evaluate(config, workdir, mesh, say)
 
+
+def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
+  """The run in a directory that is its own."""
   data = prepare.load_data(config, say=say)
   num_train = len(data.train.names)
   crop = config.train.crop_frames // data.train.pool
@@ -106,6 +111,7 @@ def train_and_evaluate(
     if restored is not None:
       state = restored[1]
       say(f'resuming after step {int(state.step)}')
+      run_folder.note(workdir, config)
     for name in metric_writer.METRICS, metric_writer.TIMINGS:
       metric_writer.rewind(workdir / name, int(state.step))
     state = sharding.put_replicated(mesh, state)
@@ -122,7 +128,7 @@ def train_and_evaluate(
       steps_per_epoch=steps_per_epoch,
       say=say,
     )
-    manager.wait_until_finished()
+    checkpoint.wait(manager)
     selected, state = checkpoint.restore_best(manager, state)
   state = sharding.put_replicated(mesh, state)
   scores = {
@@ -201,6 +207,7 @@ def _train(
           metrics=sharding.put_replicated(mesh, zero_metrics(config))
         )
         advance(0, note)
+        checkpoint.check(manager)
       advance()
       if step % train.evaluate_every == 0 or step == num_steps:
         write_pending()
@@ -213,18 +220,19 @@ def _train(
           workdir / metric_writer.TIMINGS,
           {
             'step': step,
+            'num_steps': num_steps,
             'seconds': round(seconds, 3),
             'steps_per_second': round((step - first) / seconds, 4),
             'evaluation_seconds': round(time.monotonic() - paused, 3),
           },
         )
       if signals.received is not None:
-        manager.wait_until_finished()
+        checkpoint.wait(manager)
         if manager.latest_step() != step:
           write_pending()
           check_finite(jax.device_get(state.metrics))
           checkpoint.save(manager, step, state)
-          manager.wait_until_finished()
+          checkpoint.wait(manager)
         say(
           f'{signal.Signals(signals.received).name}: saved step {step}; the '
           'same command resumes.'

@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seld_jax import config as config_lib
@@ -34,8 +35,8 @@ def train_many(
 
   Each run has a process of its own and leaves in `workdir/NAME` what
   `train.train_and_evaluate` leaves, and what it said in `log.txt`. Stopped and
-  started again, all resume. Runs at the same time share the processors, or the
-  GPUs that CUDA_VISIBLE_DEVICES names, among them.
+  started again, all resume. Runs at the same time share the processors and the
+  GPUs among them.
 
   Args:
     configs: The configurations by the name of their run.
@@ -48,37 +49,45 @@ def train_many(
 
   Raises:
     InputError: The folder holds a run of such a name with another
-      configuration, or the dataset cannot be used.
+      configuration, the dataset cannot be used, or there are fewer GPUs than
+      jobs.
     SystemExit: A signal stopped the runs, which have saved their states.
   """
   workdir = pathlib.Path(workdir)
   for name, config in configs.items():
-    run_folder.claim(workdir / name, config)
+    run_folder.check(workdir / name, config)
   to_do = {
     name: config
     for name, config in configs.items()
-    if not is_complete(workdir / name)
+    if not run_folder.is_complete(workdir / name)
   }
   if len(to_do) < len(configs):
     say(f'{len(configs) - len(to_do)} of {len(configs)} runs are complete.')
   if not to_do:
     return {}
+  gpus = _gpus()
+  if 0 < len(gpus) < jobs:
+    raise InputError(
+      f'{jobs} jobs at the same time need as many GPUs, but there are '
+      f'{len(gpus)}.'
+    )
   failed: dict[str, str] = {}
   waiting = list(to_do)
   running: dict[int, _Child] = {}
-  steps = _Steps(workdir, to_do)
   with Signals() as signals:
     _extract_features(workdir, to_do, signals)
-    with progress.bar(
-      'runs', steps.total, unit='steps', initial=steps.done()
-    ) as advance:
-      shown = steps.done()
+    with progress.bar('training', len(to_do), unit='runs') as advance:
+      shown = 0.0
       while (waiting or running) and signals.received is None:
         for slot in sorted(set(range(jobs)) - set(running)):
           if waiting:
             name = waiting.pop(0)
             running[slot] = _start(
-              _train, workdir / name, to_do[name], slot=slot, jobs=jobs
+              _train,
+              workdir / name,
+              to_do[name],
+              processors=(slot, jobs),
+              gpus=gpus[slot::jobs],
             )
         time.sleep(_POLL_SECONDS)
         for slot, child in list(running.items()):
@@ -88,7 +97,10 @@ def train_many(
           if child.process.exitcode:
             failed[child.name] = child.last_words()
             say(f'{child.name} failed: {failed[child.name]}')
-        done = steps.done()
+        ended = len(to_do) - len(waiting) - len(running)
+        parts = [child.share_done() for child in running.values()]
+        # Rounded, as the log prints it; never backwards.
+        done = max(shown, round(ended + sum(parts), 2))
         advance(done - shown, ', '.join(c.name for c in running.values()))
         shown = done
     if signals.received is not None:
@@ -96,53 +108,54 @@ def train_many(
   return failed
 
 
-def is_complete(workdir: pathlib.Path) -> bool:
-  """Whether a run directory holds a run that was trained and tested."""
-  return (workdir / 'scores.json').is_file()
-
-
 @dataclasses.dataclass(frozen=True)
 class _Child:
-  """A run under way."""
+  """A run under way, and how long its log was before it."""
 
   workdir: pathlib.Path
   process: Any
+  log_start: int
 
   @property
   def name(self) -> str:
     return self.workdir.name
 
   def last_words(self) -> str:
-    """The last line of the log, which tells why a run ended."""
-    lines = (self.workdir / LOG).read_text(errors='replace').split('\n')
-    words = [line for line in lines if line.strip()]
-    return words[-1] if words else f'exit status {self.process.exitcode}'
+    """Why the run ended: its error, or else the signal or its last line."""
+    text = ''
+    with contextlib.suppress(OSError), (self.workdir / LOG).open('rb') as file:
+      file.seek(self.log_start)
+      text = file.read().decode(errors='replace')
+    _, found, error = text.rpartition('error: ')
+    if found:
+      return ' '.join(error.split())
+    if self.process.exitcode < 0:
+      name = signal.Signals(-self.process.exitcode).name
+      return f'the process was ended by {name}'
+    lines = [line for line in text.split('\n') if line.strip()]
+    return lines[-1] if lines else f'exit status {self.process.exitcode}'
+
+  def share_done(self) -> float:
+    """The share of its steps that is done, from 0 to 1."""
+    records = metric_writer.read(self.workdir / metric_writer.TIMINGS)
+    if not records:
+      return 0.0
+    return records[-1]['step'] / records[-1]['num_steps']
 
 
-class _Steps:
-  """Counts the steps of all runs, by what they have written down."""
-
-  def __init__(self, workdir, configs):
-    self._paths = {
-      workdir / name / metric_writer.METRICS: config.train.num_steps
-      for name, config in configs.items()
-    }
-    # Without a number of steps, the epochs tell: as many as the paper has.
-    self._guess = 6 * max(c.train.num_epochs for c in configs.values())
-    self.total = sum(steps or self._guess for steps in self._paths.values())
-
-  def done(self) -> int:
-    return sum(map(_last_step, self._paths))
-
-
-def _last_step(path: pathlib.Path) -> int:
+def _gpus() -> list[str]:
+  """The GPUs that JAX would see, without starting it; none without a driver."""
+  named = os.environ.get('CUDA_VISIBLE_DEVICES')
+  if named is not None:
+    return [entry for entry in named.split(',') if entry.strip()]
   try:
-    with path.open('rb') as file:
-      file.seek(max(0, path.stat().st_size - 4096))
-      lines = file.read().split(b'\n')
-    return json.loads(lines[-2])['step']
-  except (OSError, IndexError, ValueError):
-    return 0
+    listed = subprocess.run(
+      ['nvidia-smi', '-L'], capture_output=True, text=True, check=True
+    )
+  except (OSError, subprocess.CalledProcessError):
+    return []
+  lines = [one for one in listed.stdout.splitlines() if one.startswith('GPU ')]
+  return [str(index) for index in range(len(lines))]
 
 
 def _start(
@@ -150,17 +163,19 @@ def _start(
   workdir: pathlib.Path,
   config: config_lib.Config,
   *,
-  slot: int,
-  jobs: int,
+  processors: tuple[int, int] = (0, 1),
+  gpus: Sequence[str] = (),
 ) -> _Child:
   """Starts a process that has its share of processors and GPUs."""
   process = multiprocessing.get_context('spawn').Process(
     target=_in_child,
-    args=(target, config_lib.to_dict(config), str(workdir), slot, jobs),
+    args=(target, config_lib.to_dict(config), str(workdir), gpus),
   )
-  with _processors(slot, jobs):
+  log = workdir / LOG
+  log_start = log.stat().st_size if log.exists() else 0
+  with _processors(*processors):
     process.start()
-  return _Child(workdir, process)
+  return _Child(workdir, process, log_start)
 
 
 @contextlib.contextmanager
@@ -183,13 +198,14 @@ def _in_child(
   target: Callable[..., None],
   values: dict[str, Any],
   folder: str,
-  slot: int,
-  jobs: int,
+  gpus: Sequence[str],
 ) -> None:
   """What the process does: `target`, with all it says in the log."""
-  visible = os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',')
-  if len(visible) >= jobs > 1:
-    os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(visible[slot::jobs])
+  if hasattr(os, 'setpgrp'):
+    # Ctrl-C on a terminal is for the command alone, which then asks once.
+    os.setpgrp()
+  if gpus:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(gpus)
   workdir = pathlib.Path(folder)
   workdir.mkdir(parents=True, exist_ok=True)
   log = (workdir / LOG).open('a', encoding='utf-8', buffering=1)
@@ -215,21 +231,28 @@ def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:
 
 def _extract_features(workdir, configs, signals) -> None:
   """Computes the features first, which runs at the same time would share."""
-  kinds = {
-    json.dumps(
-      [values['features'], values['data']['root'], values['data']['cache']]
-    ): config
-    for config in configs.values()
-    for values in [config_lib.to_dict(config)]
-  }
-  for config in kinds.values():
+  kinds: dict[str, config_lib.Config] = {}
+  for config in configs.values():
+    values = config_lib.to_dict(config)
+    key = [values['features'], values['data']['root'], values['data']['cache']]
+    union = kinds.setdefault(json.dumps(key), config_lib.from_dict(values))
+    data = config.data
+    folds = {*data.train_folds, *data.validation_folds, *data.test_folds}
+    union.data.train_folds = tuple(sorted({*union.data.train_folds, *folds}))
+    union.data.evaluation |= data.evaluation
+  for union in kinds.values():
+    union.data.validation_folds = union.data.test_folds = ()
     # Away from the folders of the runs, which it does not begin.
-    child = _start(_extract, workdir / 'features', config, slot=0, jobs=1)
-    child.process.join()
-    if signals.received is not None:
-      raise SystemExit(128 + signals.received)
+    child = _start(_extract, workdir / 'features', union)
+    while child.process.exitcode is None:
+      child.process.join(_POLL_SECONDS)
+      if signals.received is not None:
+        # Features are written whole or not at all, and those done are kept.
+        child.process.terminate()
+        child.process.join()
+        raise SystemExit(128 + signals.received)
     if child.process.exitcode:
-      raise InputError(child.last_words().removeprefix('error: '))
+      raise InputError(child.last_words())
 
 
 def _stop(children, number: int, say: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ MODULES = (
   'features',
   'augment',
   'losses',
+  'sampling',
   'matching',
   'metrics',
   'labels',

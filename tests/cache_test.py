@@ -265,6 +265,9 @@ def test_features_of_a_longer_name_are_not_stale(root, computed):
     lambda content: b'',
     lambda content: b'x' * len(content),
     lambda content: content + b'more',
+    # As long as it was, with a bit that a disk turned.
+    lambda content: content[:900] + bytes([content[900] ^ 4]) + content[901:],
+    lambda content: content[:-1] + bytes([content[-1] ^ 1]),
   ],
 )
 def test_damaged_features_are_made_anew(damage, root, computed):
@@ -277,6 +280,19 @@ def test_damaged_features_are_made_anew(damage, root, computed):
   assert len(computed) == 3
   assert path.read_bytes() == whole
   assert cache.is_intact(path)
+
+
+def test_what_a_killed_process_left_is_removed_in_time(root, computed):
+  """Not at once: another process may be writing it."""
+  folder = next(iter(extract(root).values())).parent
+  old, new = folder / '.a-1234abcd.npy', folder / '.b-1234abcd.npy'
+  for path in old, new:
+    path.write_bytes(b'half')
+  os.utime(old, (1e9, 1e9))
+  extract(root, format='foa')
+  next(folder.glob('fold1*')).unlink()
+  extract(root)
+  assert new.exists() and not old.exists()
 
 
 def test_an_unreadable_recording_is_named(root, computed):

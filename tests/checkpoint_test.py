@@ -1,10 +1,17 @@
 """Checkpoints: which are kept, which is best, and what a torn one does."""
 
+import errno
 import math
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from seld_jax import checkpoint
@@ -149,3 +156,90 @@ def test_a_torn_best_checkpoint_is_named(tmp_path):
   tear(tmp_path, 1)
   with pytest.raises(InputError, match='/1, cannot be read'):
     restored(tmp_path, checkpoint.restore_best)
+
+
+def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
+  save_all(tmp_path, [0.5, 0.4])
+  other = make_state(0)
+  other['params'] = {'kernel': jnp.zeros((3, 5)), 'bias': jnp.zeros(5)}
+  with (
+    checkpoint.open_manager(tmp_path) as manager,
+    pytest.raises(InputError, match=r'params\.bias is missing, .* \(5,\)'),
+  ):
+    checkpoint.restore_latest(manager, other)
+  del other['params']['bias']
+  with (
+    checkpoint.open_manager(tmp_path) as manager,
+    pytest.raises(InputError, match=r'kernel is \(3, 2\), .* \(3, 5\); choose'),
+  ):
+    checkpoint.restore_latest(manager, other)
+  assert kept(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize('asynchronous', [False, True])
+def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
+  asynchronous, tmp_path, monkeypatch
+):
+  """A write deep inside Orbax fails, in the caller's thread or in another."""
+  save_all(tmp_path, [0.5])
+  full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  def fail(*args, **keywords):
+    raise full
+
+  with (
+    pytest.raises(InputError, match=r'is full .* 0\.0 MB .* of step 1 is kept'),
+    checkpoint.open_manager(tmp_path) as manager,
+  ):
+    if asynchronous:
+      monkeypatch.setattr(ocp.StandardCheckpointHandler, 'finalize', fail)
+    else:
+      monkeypatch.setattr(type(manager), 'save', fail)
+    checkpoint.save(manager, 2, make_state(2))
+    checkpoint.wait(manager)
+  monkeypatch.undo()
+  assert restored(tmp_path, checkpoint.restore_latest)[0] == 1
+
+
+# Saves until the disk is full, in a file system of a few kilobytes.
+_FILL = """
+import sys, numpy as np
+from seld_jax import checkpoint
+from seld_jax.errors import InputError
+make = lambda step: {'x': np.random.default_rng(step).standard_normal(15000)}
+step = 0
+try:
+  with checkpoint.open_manager(sys.argv[1]) as manager:
+    for step in range(1, 9):
+      checkpoint.save(manager, step, make(step), seld_score=0.5)
+      checkpoint.wait(manager)
+except InputError as error:
+  print(error)
+with checkpoint.open_manager(sys.argv[1]) as manager:
+  found, state = checkpoint.restore_latest(manager, make(0))
+  assert found == step - 1 and (state['x'] == make(found)['x']).all()
+"""
+
+
+def test_a_disk_that_fills_up_in_a_save(tmp_path):
+  """A real one: a file system in memory, which this process alone sees."""
+  mount = f'mount -t tmpfs -o size=400k tmpfs {tmp_path}'
+  alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
+  if (
+    not shutil.which('unshare')
+    or subprocess.run([*alone, mount], capture_output=True).returncode
+  ):
+    pytest.skip('file systems cannot be mounted here')
+  done = subprocess.run(
+    [
+      *alone,
+      f'{mount} && "$0" -c "$1" {tmp_path}/checkpoints',
+      sys.executable,
+      textwrap.dedent(_FILL),
+    ],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'is full and needs 0.1 MB' in done.stdout
+  assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr

@@ -274,6 +274,15 @@ def outcomes(tmp_path_factory):
     'synthesize help': ('seld_jax.synthesize', ['--help']),
     'report help': ('seld_jax.report', ['--help']),
     'tau2020 help': ('seld_jax.tau2020', ['--help']),
+    'reproduce help': ('seld_jax.reproduce', ['--help']),
+    'reproduce without a dataset': (
+      'seld_jax.reproduce',
+      ['--data=nowhere', f'--workdir={folder / "x"}'],
+    ),
+    'reproduce unknown system': (
+      'seld_jax.reproduce',
+      ['--data=.', '--systems=msee', '--workdir=x'],
+    ),
     'closed': (MAIN, ['CLOSED', '--help']),
     'no config': (MAIN, []),
     'config without a file': (MAIN, ['--config']),
@@ -389,6 +398,7 @@ def test_main_help_lists_all_flags_and_fields(outcomes):
     ('synthesize', ['--out=... (required)', '(default: 60)', '--format=foa']),
     ('report', ['--workdir=...', '--predictions=...', '--out=...']),
     ('tau2020', ['--out=... (required)', '--formats=foa|mic|both']),
+    ('reproduce', ['--data=... (required)', '--scale=paper|small|quick']),
   ],
 )
 def test_every_command_has_help(command, expected, outcomes):
@@ -398,6 +408,15 @@ def test_every_command_has_help(command, expected, outcomes):
     assert out.count(text) == 1
   assert f'seld_jax.{command}' in out
   assert "default: '" not in out
+
+
+def test_reproduce_needs_a_dataset_and_known_systems(outcomes):
+  text = sentence(outcomes['reproduce without a dataset'])
+  assert text.startswith('nowhere has neither foa_dev nor mic_dev;')
+  assert 'seld_jax.tau2020' in text
+  text = sentence(outcomes['reproduce unknown system'])
+  assert text.startswith('--systems must be of baseline, ce_mse_1_1000, ')
+  assert text.endswith("got 'msee'.")
 
 
 def test_a_reader_that_has_gone_is_no_traceback(outcomes):

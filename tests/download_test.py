@@ -92,7 +92,7 @@ def test_a_cut_connection_is_taken_up_where_it_broke(server, path, capsys):
   lines = capsys.readouterr().err.splitlines()
   assert lines[0] == 'a.zip: 0.32768 MB to do'
   assert 'trying again in 0 s' in lines[1]
-  assert lines[2] == 'a.zip: 0.196608 MB to do'
+  assert lines[2] == 'a.zip: 0.196608 MB to do, 0.131072 done before'
   assert lines[-1].startswith('a.zip: 0.32768 MB done')
 
 

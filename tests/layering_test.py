@@ -34,7 +34,7 @@ ORDER = """
   cache
   dataset
   sharding
-  layers
+  layers recurrent
   model
   inference
   evaluate

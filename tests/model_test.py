@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seld_jax import layers, model
+from seld_jax import layers, model, recurrent
 
 SMALL = {
   'num_classes': 3,
@@ -505,7 +505,7 @@ def flax_gru_params(params, direction):
 
 def test_bi_gru_equals_two_of_flax():
   x = numbers(3, 9, 4)
-  ours = layers.BiGru(5)
+  ours = recurrent.BiGru(5)
   params = initialized(ours, x)['params']
 
   def of_flax(params, x):
@@ -529,8 +529,53 @@ def test_bi_gru_equals_two_of_flax():
   )
 
 
+def numpy_gru_resetting_first(params, x, direction):
+  """The cell of Cho et al., 2014, a frame at a time, float64."""
+  inputs, bias, hidden_kernel = (
+    np.asarray(params[name][direction], np.float64)
+    for name in ('input_kernel', 'input_bias', 'hidden_kernel')
+  )
+  sigmoid = lambda a: 1 / (1 + np.exp(-a))
+  state, states = np.zeros((x.shape[0], bias.shape[-1])), []
+  for frame in np.moveaxis(x, 1, 0)[:: -1 if direction else 1]:
+    r, z = (
+      sigmoid(frame @ inputs[:, gate] + state @ hidden_kernel[:, gate] + b)
+      for gate, b in enumerate(bias[:2])
+    )
+    n = np.tanh(
+      frame @ inputs[:, 2] + (r * state) @ hidden_kernel[:, 2] + bias[2]
+    )
+    state = z * state + (1 - z) * n
+    states.append(state)
+  return np.stack(states[:: -1 if direction else 1], axis=1)
+
+
+def test_bi_gru_resetting_first_equals_numpy():
+  layer = recurrent.BiGru(5, reset_first=True)
+  x = numbers(2, 7, 4)
+  fresh = layer.init(jax.random.key(0), x)['params']
+  assert set(fresh) == {'input_kernel', 'input_bias', 'hidden_kernel'}
+  np.testing.assert_array_equal(fresh['input_bias'][:, :2], 1)
+  np.testing.assert_array_equal(fresh['input_bias'][:, 2], 0)
+  variables = initialized(layer, x)
+  expected = [
+    numpy_gru_resetting_first(variables['params'], x.astype(np.float64), d)
+    for d in range(2)
+  ]
+  np.testing.assert_allclose(
+    layer.apply(variables, x), np.concatenate(expected, axis=-1), atol=1e-6
+  )
+
+
+def test_the_published_cell_gives_the_published_size():
+  _, variables = shapes_of(
+    model.SeldCrnn(gru_reset_first=True), (2, 600, 64, 7)
+  )
+  assert model.count_parameters(variables['params']) == 3737464
+
+
 def test_bi_gru_starts_orthogonal():
-  init = jit(layers.BiGru(6).init)
+  init = jit(recurrent.BiGru(6).init)
   params = init(jax.random.key(0), numbers(1, 2, 4))['params']
   for direction, gate in np.ndindex(2, 3):
     kernel = params['hidden_kernel'][direction, :, gate]

@@ -55,7 +55,7 @@ def test_a_log_is_not_flooded(clock, capsys):
 
 def test_a_resumed_run_counts_only_its_own_work(clock, capsys):
   with progress.bar('training', 100, unit='steps', initial=60) as advance:
-    assert lines(capsys) == ['training: 40 steps to do']
+    assert lines(capsys) == ['training: 40 steps to do, 60 done before']
     clock.now += 20
     advance(20)
     (line,) = lines(capsys)

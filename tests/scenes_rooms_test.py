@@ -69,6 +69,37 @@ def test_images_equal_pyroomacoustics(seed):
   np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
+def closed_form(size, source, receiver, *, distance):
+  """Images after Allen and Berkley, 1979, cell by cell."""
+  lengths = np.array(size)
+  reach = np.ceil(distance / lengths).astype(int) + 1
+  images, orders = [], []
+  for cell in np.ndindex(*(2 * reach + 1)):
+    n = np.array(cell) - reach
+    image = np.where(n % 2, (n + 1) * lengths - source, n * lengths + source)
+    if np.linalg.norm(image - receiver) < distance:
+      images.append(image)
+      orders.append(np.abs(n).sum())
+  return np.array(images), np.array(orders)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_images_of_any_position_follow_from_those_of_two(seed):
+  """Also where the most reflections are needed, in the smallest room."""
+  rng = np.random.default_rng(seed)
+  size = (3.6, 3.4, 2.6) if seed == 0 else tuple(rng.uniform(2.6, 10, 3))
+  room = flat_room(0.5, size)
+  receiver = rng.uniform(0.3, 0.7, 3) * room.size
+  for source in rng.uniform(0.02, 0.98, (3, 3)) * room.size:
+    expected, expected_orders = closed_form(
+      size, source, receiver, distance=16.0
+    )
+    images, orders = rooms_images(room, source, receiver, 16.0)
+    near = np.linalg.norm(images - receiver, axis=-1) < 16.0
+    np.testing.assert_allclose(images[near], expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(orders[near], expected_orders)
+
+
 def rooms_images(room, source, receiver, distance):
   images, orders = responses.image_sources(
     room.size, source[None], receiver, max_distance=distance

@@ -74,6 +74,20 @@ def test_the_baseline_sees_as_much_audio_as_the_others(scale, times):
   assert seconds['mse'] == seconds['baseline']
 
 
+@pytest.mark.parametrize('scale', ['small', 'quick'])
+def test_the_balance_of_the_baselines_losses_is_that_of_its_batches(scale):
+  """Its direction loss is sqrt(masked_mse / n), with n growing as the batch."""
+  weights = []
+  for config in (
+    systems.make('baseline', format='foa'),
+    systems.make('baseline', format='foa', scale=scale),
+  ):
+    frames = config.train.crop_frames // config_lib.label_pool(config)
+    n = config.train.batch_size * frames
+    weights.append(config.loss.doa_weight / n**0.5)
+  assert weights[0] == pytest.approx(weights[1])
+
+
 def test_submissions_have_the_papers_folds():
   one = systems.make('submission1', format='mic').data
   two = systems.make('submission2', format='mic').data

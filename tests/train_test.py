@@ -16,6 +16,7 @@ from seld_jax import (
   optimizer,
   prepare,
   report,
+  run_folder,
   step_metrics,
   train,
   train_step,
@@ -150,6 +151,22 @@ def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
     train.train_and_evaluate(tiny_config, tmp_path, say=silent)
 
 
+def test_a_run_of_a_version_with_fewer_fields_is_its_own(tiny_config, tmp_path):
+  tiny_config.train.num_steps = 2
+  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  path = tmp_path / 'config.json'
+  older = json.loads(path.read_text())
+  del older['model']['gru_reset_first']
+  path.write_text(json.dumps(older))
+  said = []
+  train.train_and_evaluate(tiny_config, tmp_path, say=said.append)
+  assert 'is complete' in said[-1]
+  path.write_text(json.dumps(older))
+  tiny_config.model.gru_reset_first = True
+  with pytest.raises(InputError, match='gru_reset_first = False, not True'):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+
+
 def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
   tiny_config.train.learning_rate = 1e30
   tiny_config.train.schedule = 'paper'
@@ -261,11 +278,10 @@ def test_watching_more_folds_changes_nothing_but_the_records(
   extra = [r for r in watched if r['split'] in ('train_fold', 'test')]
   assert [r for r in watched if r not in extra] == plain
   assert [r['step'] for r in extra] == [2, 2, 4, 4]
-  # The curve ends in what the table has.
-  last = [r for r in extra if r['split'] == 'test'][-1]
-  if scores['selected_step'] == 4:
-    table = scores['results'][-1]['scores']
-    assert table['seld_score'] == last['seld_score']
+  # At the selected step the curve has what the table has.
+  at = {r['step']: r for r in extra if r['split'] == 'test'}
+  table = scores['results'][-1]['scores']
+  assert table['seld_score'] == at[scores['selected_step']]['seld_score']
 
 
 @pytest.mark.parametrize('network', ['seld_crnn', 'seld_net'])
@@ -351,3 +367,27 @@ def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
     state = step(state.replace(metrics=train_step.zero_metrics(config)), batch)
     losses.append(float(state.metrics['loss']))
   assert np.mean(losses[-5:]) < 0.1 * losses[0]
+
+
+def test_a_second_run_in_the_same_directory_is_refused(tiny_config, tmp_path):
+  with (
+    run_folder.lock(tmp_path),
+    pytest.raises(InputError, match='in use by process'),
+  ):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  assert not (tmp_path / 'config.json').exists()
+
+
+def test_checkpoints_of_another_network_are_refused_without_any_config(
+  tiny_config, tmp_path
+):
+  """The shapes tell, where everything that names the configuration is lost."""
+  tiny_config.train.num_steps = 2
+  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  for name in 'scores.json', 'config.json', 'checkpoints/config.json':
+    (tmp_path / name).unlink()
+  tiny_config.model.gru_features = 5
+  with pytest.raises(InputError, match='step 2 .* is of another network'):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  tiny_config.model.gru_features = 4
+  train.train_and_evaluate(tiny_config, tmp_path, say=silent)

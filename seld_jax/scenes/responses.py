@@ -1,10 +1,8 @@
 """Room responses: image sources for early sound, diffuse noise for late sound.
 
-The images of a source in a shoebox have a closed form (Allen and Berkley,
-1979): in every mirror cell the source's coordinates, with a sign, plus an
-offset. Computing them for all positions of a moving source at once takes
-milliseconds and no compiled dependency; pyroomacoustics finds the same images
-and serves as the check in the tests.
+pyroomacoustics finds the images of a room. As a source moves, each of its
+images moves with it or against it along every axis, so that the images of two
+sources give those of all: a moving source costs no more than a still one.
 
 A response is the sum of all images up to about 40 ms, with exact fractional
 delays, and from there on noise whose power per octave continues the images'
@@ -51,16 +49,49 @@ def image_sources(
     of walls that each was reflected by, with shape `[images]`.
   """
   lengths = np.asarray(size, np.float64)
-  reach = [int(np.ceil(max_distance / length)) + 1 for length in lengths]
-  cells = np.stack(
-    np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing='ij'), axis=-1
-  ).reshape(-1, 3)
+  # As far as this many reflections reach in the direction where it is least.
+  max_order = int(np.ceil(max_distance * np.linalg.norm(1 / lengths))) + 3
+  cells = _mirror_cells(tuple(map(float, size)), max_order)
   lower = cells * lengths - receiver
   nearest = np.maximum(np.maximum(lower, -(lower + lengths)), 0.0)
   cells = cells[np.sum(nearest**2, axis=-1) < max_distance**2]
   odd = cells % 2
   images = (1 - 2 * odd) * sources[:, None] + (cells + odd) * lengths
   return images, np.sum(np.abs(cells), axis=-1)
+
+
+@functools.lru_cache(maxsize=64)
+def _mirror_cells(
+  size: tuple[float, float, float], max_order: int
+) -> np.ndarray:
+  """Where the mirror images of a room lie, found by pyroomacoustics.
+
+  Along each axis an image of a source at s is at s + n L in a cell of even
+  number n, and at (n + 1) L - s in one of odd number.
+
+  Args:
+    size: Length, width and height of the room in metres.
+    max_order: Largest number of reflections.
+
+  Returns:
+    Numbers of the cells in lexical order, with shape `[images, 3]`.
+  """
+  # A compiled library that takes a second to load, and only rendering needs.
+  import pyroomacoustics
+
+  lengths = np.array(size)
+  room = pyroomacoustics.ShoeBox(
+    list(size), max_order=max_order, air_absorption=False
+  )
+  for share in 0.25, 0.5:
+    room.add_source(list(share * lengths))
+  room.add_microphone(list(0.7 * lengths))
+  room.image_source_model()
+  one, two = (source.images.T.astype(np.float64) for source in room.sources)
+  against = two < one
+  cells = np.where(against, one + 0.25 * lengths, one - 0.25 * lengths)
+  cells = np.rint(cells / lengths).astype(np.int64) - against
+  return cells[np.lexsort(cells.T[::-1])]
 
 
 def early_responses(

@@ -1,0 +1,234 @@
+"""Is it homogeneity that wins, or balance? And what the paper is silent about.
+
+python -m benchmarks.loss_study --study=weights --data=DIR --workdir=DIR
+python -m benchmarks.loss_study --study=ablation --data=DIR --workdir=DIR
+
+The first trains combinations of losses with many weights of the directions and
+puts their scores against the weight and against the ratio of the gradients of
+both tasks at the last layer that they share. The second changes one thing at a
+time. Runs of `seld_jax.reproduce` in the same workdir are used, not repeated.
+"""
+
+import csv
+import io
+import math
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from absl import flags
+
+from seld_jax import (
+  commands,
+  comparison,
+  comparison_tables,
+  figures,
+  files,
+  reproduce,
+  systems,
+  train_many,
+)
+from seld_jax.config import Config
+from seld_jax.errors import InputError
+
+CE_WEIGHTS = (1, 10, 30, 100, 1000)
+MSE_WEIGHTS = (0.1, 1, 10)
+SPLITS = ('validation', 'test')
+
+
+def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
+  """Name of a system -> its losses, its weight, and how to change `mse`."""
+
+  def weigh(sed: str, weight: float) -> Callable[[Config], None]:
+    def change(config: Config) -> None:
+      config.loss.sed = sed
+      config.loss.doa_weight = float(weight)
+
+    return change
+
+  runs = {
+    f'ce_mse_1_{weight}': ('CE + MSE', weight, weigh('cross_entropy', weight))
+    for weight in CE_WEIGHTS
+  }
+  for weight in MSE_WEIGHTS:
+    name = 'mse' if weight == 1 else f'mse_1_{weight}'
+    runs[name] = ('MSE + MSE', weight, weigh('mse', weight))
+  return runs
+
+
+def _mask(config: Config, *, share_channels: bool) -> None:
+  """The masks of a scale, or where it has none, those of the scale `small`."""
+  augment = config.augment
+  if not augment.num_time_masks:
+    augment.num_time_masks = augment.num_band_masks = 2
+    augment.max_time_width, augment.max_band_width = 8, 5
+  augment.share_channels = share_channels
+
+
+def _publish(config: Config) -> None:
+  config.augment.rotate = False  # turns need to know what stands where
+  config.features.layout = 'published'
+
+
+# What is changed in `mse`; a change that a scale has already is left out.
+ABLATIONS: Mapping[str, Callable[[Config], object]] = {
+  'mse': lambda config: None,
+  'mse_unrotated': lambda config: config.augment.update(rotate=False),
+  'mse_published_layout': _publish,
+  'mse_unmasked_directions': lambda config: config.loss.update(doa='mse'),
+  'mse_masks': lambda config: _mask(config, share_channels=False),
+  'mse_shared_masks': lambda config: _mask(config, share_channels=True),
+  'mse_no_attention': lambda config: config.model.update(attention_features=0),
+}
+
+
+def plan(
+  changes: Mapping[str, Callable[[Config], object]],
+  *,
+  data: str,
+  scale: str,
+  format: str,
+  seed: int,
+) -> dict[str, Config]:
+  """A configuration for each change of the proposed system, by run."""
+  configs = {}
+  for name, change in changes.items():
+    (config,) = reproduce.plan(
+      data, names=['mse'], formats=[format], seeds=[seed], scale=scale
+    ).values()
+    change(config)
+    if config not in configs.values():
+      configs[reproduce.run_name(name, format, seed)] = config
+  return configs
+
+
+def gradient_ratio(result: comparison.Result) -> float:
+  """Geometric mean over training: directions' gradient norm by activity's."""
+  ratios = [
+    math.log(record['doa_shared_gradient'] / record['sed_shared_gradient'])
+    for record in result.records
+    if record['split'] == 'train'
+  ]
+  return math.exp(sum(ratios) / len(ratios))
+
+
+def write_weights(
+  workdir: pathlib.Path, results: Sequence[comparison.Result]
+) -> list[pathlib.Path]:
+  """Writes the curve as a table, as CSV and as a figure."""
+  runs = weight_runs()
+  output, curves, lines = io.StringIO(), {}, []
+  writer = csv.writer(output, lineterminator='\n')
+  writer.writerow(
+    ['losses', 'weight', 'gradient_ratio']
+    + [f'{split}_{name}' for split in SPLITS for name in comparison.METRICS]
+  )
+  for one in sorted(results, key=lambda one: list(runs).index(one.system)):
+    losses, weight, _ = runs[one.system]
+    ratio = gradient_ratio(one)
+    scores = [one.scores[s][m] for s in SPLITS for m in comparison.METRICS]
+    writer.writerow([losses, weight, f'{ratio:.4g}', *map(_precise, scores)])
+    point = {'weight': weight, 'gradient_ratio': ratio, **one.scores['test']}
+    curves.setdefault(losses, []).append(point)
+    lines.append([f'{losses} (1, {weight:g})', f'{ratio:.3g}', *_cells(one)])
+  heads = ['losses', 'gradients, DOA by SED', *_HEADS]
+  texts = {'weights.md': _markdown(heads, lines), 'weights.csv': output}
+  paths = []
+  for name, text in texts.items():
+    paths.append(workdir / name)
+    content = text if isinstance(text, str) else text.getvalue()
+    files.write_text(paths[-1], content)
+  for suffix, dark in ('', False), ('_dark', True):
+    paths.append(workdir / f'weights{suffix}.png')
+    with files.atomic(paths[-1]) as temporary:
+      figure = figures.plot_weights(curves, dark=dark)
+      temporary.write_bytes(figures.to_png(figure))
+  return paths
+
+
+def write_ablation(
+  workdir: pathlib.Path, results: Sequence[comparison.Result]
+) -> list[pathlib.Path]:
+  """Writes the ablation as a table; its last lines are of shorter windows."""
+  lines = []
+  tests = {split for one in results for split in one.scores} - {'validation'}
+  for split in sorted(tests):
+    for one in results:
+      window = f'{one.windows[split]:g} s'
+      lines.append([one.system, window, *_cells(one, ('validation', split))])
+  path = workdir / 'ablation.md'
+  heads = ['system', 'window at test', *_HEADS]
+  files.write_text(path, _markdown(heads, lines))
+  return [path]
+
+
+_HEADS = [
+  f'{split} {"SELD" if metric == "seld_score" else metric}'
+  for split in SPLITS
+  for metric in comparison.METRICS
+]
+
+
+def _cells(one: comparison.Result, splits: Sequence[str] = SPLITS) -> list[str]:
+  return [
+    comparison_tables.format_cell(metric, (one.scores[split][metric], None, 1))
+    for split in splits
+    for metric in comparison.METRICS
+  ]
+
+
+def _markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+  rows = [heads, ['---'] * len(heads), *lines]
+  return '\n'.join(f'| {" | ".join(row)} |' for row in rows) + '\n'
+
+
+def _precise(value: float) -> str:
+  return f'{value:.6g}'
+
+
+def main(arguments: list[str]) -> None:
+  """Runs what the flags say."""
+  commands.refuse_arguments(arguments)
+  values = flags.FLAGS
+  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
+    raise InputError(f'{values.data} has no {values.format}_dev.')
+  changes = {
+    'weights': {name: run[2] for name, run in weight_runs().items()},
+    'ablation': ABLATIONS,
+  }[values.study]
+  configs = plan(
+    changes,
+    data=values.data,
+    scale=values.scale,
+    format=values.format,
+    seed=values.seed,
+  )
+  failed = train_many.train_many(configs, values.workdir, jobs=values.jobs)
+  workdir = pathlib.Path(values.workdir)
+  results = [
+    result
+    for name in changes
+    if (run := reproduce.run_name(name, values.format, values.seed)) in configs
+    and (
+      result := comparison.read_result(
+        workdir / run, system=name, format=values.format, seed=values.seed
+      )
+    )
+  ]
+  write = {'weights': write_weights, 'ablation': write_ablation}[values.study]
+  for path in write(workdir, results):
+    print(path)
+  if failed:
+    raise InputError(
+      '; '.join(f'{name} failed: {why}' for name, why in failed.items())
+    )
+
+
+if __name__ == '__main__':
+  flags.DEFINE_enum('study', None, ['weights', 'ablation'], 'What is studied.')
+  flags.DEFINE_string('data', None, 'Folder of the scenes.')
+  flags.DEFINE_string('workdir', None, 'Folder of the runs and of the tables.')
+  flags.DEFINE_enum('scale', 'quick', list(systems.SCALES), 'Size of training.')
+  flags.DEFINE_enum('format', 'foa', list(comparison.FORMATS), 'Format.')
+  flags.DEFINE_integer('seed', 0, 'Seed of all runs.', lower_bound=0)
+  flags.DEFINE_integer('jobs', 1, 'Runs at the same time.', lower_bound=1)
+  commands.run(main, required=('study', 'data', 'workdir'))
