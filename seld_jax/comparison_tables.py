@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seld_jax import page
 from seld_jax.comparison import (
@@ -35,25 +35,29 @@ CURVES = (
 )
 
 
-def to_markdown(rows: Iterable[Row]) -> str:
-  """The table as Markdown, the paper's cells in italics below ours."""
-  heads = [f'{f.upper()} {_head(m)}' for f in FORMATS for m in METRICS]
+def to_markdown(rows: Sequence[Row]) -> str:
+  """The table as Markdown, the paper's cells in italics below ours.
+
+  Args:
+    rows: The rows; a format that none of them has gets no columns.
+
+  Returns:
+    The text.
+  """
+  columns = _columns(rows)
+  heads = [f'{f.upper()} {_head(m)}' for f, m in columns]
   lines = [
     f'| split | system | window | seeds | {" | ".join(heads)} |',
     f'|---|---|---|---|{"---:|" * len(heads)}',
   ]
   for row in rows:
-    cells = [_text(row, f, m) for f in FORMATS for m in METRICS]
+    cells = [_text(row, f, m) for f, m in columns]
     lines.append(
       f'| {_split(row)} | {label(row.system)} | {_window(row)} | {_seeds(row)} '
       f'| {" | ".join(cells)} |'
     )
     if row.paper:
-      cells = [
-        f'*{row.paper[f][m]}*' if f in row.paper else ''
-        for f in FORMATS
-        for m in METRICS
-      ]
+      cells = [f'*{row.paper[f][m]}*' for f, m in columns]
       lines.append(f"| | *the paper's* | | | {' | '.join(cells)} |")
   return '\n'.join(lines) + '\n'
 
@@ -81,21 +85,26 @@ def to_csv(rows: Iterable[Row]) -> str:
   return output.getvalue()
 
 
-def to_html(rows: Iterable[Row]) -> str:
-  """The table as HTML, the paper's cells in small below ours."""
-  columns = [f'{f.upper()} {_head(m)}' for f in FORMATS for m in METRICS]
+def to_html(rows: Sequence[Row]) -> str:
+  """The table as HTML, the paper's cells in small below ours.
+
+  Args:
+    rows: As for `to_markdown`.
+
+  Returns:
+    The table.
+  """
+  columns = _columns(rows)
   lines = []
   for row in rows:
-    line = [
-      (f'{label(row.system)}', f'{_split(row)}, windows of {_window(row)}'),
-      (_seeds(row), ''),
-    ]
-    for f in FORMATS:
-      for m in METRICS:
-        quoted = row.paper.get(f, {}).get(m)
-        line.append((_text(row, f, m), f'paper: {quoted}' if quoted else ''))
+    about = f'{_split(row)}, windows of {_window(row)}'
+    line = [(label(row.system), about), (_seeds(row), '')]
+    for f, m in columns:
+      quoted = row.paper.get(f, {}).get(m)
+      line.append((_text(row, f, m), f'paper: {quoted}' if quoted else ''))
     lines.append(line)
-  return page.table(['', 'seeds', *columns], lines)
+  heads = [f'{f.upper()} {_head(m)}' for f, m in columns]
+  return page.table(['', 'seeds', *heads], lines)
 
 
 def differences_to_markdown(rows: Iterable[Difference]) -> str:
@@ -175,6 +184,12 @@ def format_cell(
   if deviation is not None:
     text += f' ± {factor * deviation:.{decimals}f}'
   return text + unit
+
+
+def _columns(rows: Sequence[Row]) -> list[tuple[str, str]]:
+  """Formats that have results, with each metric."""
+  there = [f for f in FORMATS if any(f in row.cells for row in rows)]
+  return [(f, m) for f in there for m in METRICS]
 
 
 def _text(row: Row, format: str, metric: str) -> str:

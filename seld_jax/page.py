@@ -23,8 +23,8 @@ th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line);
 th:first-child { text-align: left; }
 thead th { background: var(--wash); }
 tbody th { font-weight: 600; }
+td, tbody th { white-space: nowrap; }
 td small, th small { display: block; color: var(--faint); font-weight: 400; }
-td small { white-space: nowrap; }
 .wide { overflow-x: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr;
   gap: .2rem 1.5rem; }

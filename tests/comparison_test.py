@@ -128,6 +128,9 @@ def test_the_tables_say_the_same():
     split = 'validation' if row.split == 'validation' else 'test'
     quoted = comparison.paper_cells()[split, row.system]['foa']['LE_CD']
     assert values['paper_foa_LE_CD'] == quoted
+  assert 'MIC' not in comparison_tables.to_markdown(
+    comparison.make_table([result('mse', 0)])
+  )
   # In Markdown every line has as many cells as the head.
   widths = {line.count('|') for line in markdown.splitlines()}
   assert len(widths) == 1
