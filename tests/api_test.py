@@ -10,6 +10,8 @@ MODULES = (
   'geometry',
   'spectrum',
   'features',
+  'window_features',
+  'streaming',
   'augment',
   'losses',
   'matching',

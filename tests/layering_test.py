@@ -17,12 +17,12 @@ ORDER = """
   files progress commands compilation signals page split_zip
   download unpack
   archives
-  geometry csv_rows classes events
-  spectrum
+  geometry csv_rows classes events resampling
+  spectrum streaming
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
   features augment losses metrics sampling
-  audio
+  audio window_features
   csv_forms
   csv_text
   labels
@@ -42,13 +42,13 @@ ORDER = """
   config
   systems
   checkpoint
-  predictor
   metric_writer
   prepare run_folder
   optimizer
   step_metrics
   train_step
-  scoring
+  scoring trained
+  predictor
   train
   train_many
   runs comparison
@@ -67,6 +67,9 @@ PURE = (
   'geometry',
   'spectrum',
   'features',
+  'window_features',
+  'resampling',
+  'streaming',
   'augment',
   'losses',
   'matching',
@@ -84,6 +87,8 @@ NUMPY_ONLY = (
   'csv_forms',
   'csv_text',
   'labels',
+  'resampling',
+  'streaming',
 )
 ROOT = pathlib.Path(seld_jax.__file__).parent
 
@@ -153,6 +158,9 @@ def test_pure_modules_know_no_network_and_no_config(name):
   assert not names & {'open', 'print'}
   allowed = {
     'features': {'spectrum'},
+    'window_features': {'spectrum', 'features'},
+    'resampling': {'errors'},
+    'streaming': {'errors', 'resampling'},
     'matching': {'geometry', 'errors'},
     'metrics': {'matching', 'errors', *EDITIONS},
   }
