@@ -183,13 +183,26 @@ class Predictor:
     self, frames: Frames, *, threshold: float | None = None
   ) -> labels.Events:
     """The events of label frames, numbered from the start of the recording."""
-    threshold = self.spec.threshold if threshold is None else threshold
-    if not 0 < threshold < 1:
-      raise InputError(
-        f'The threshold must be between 0 and 1, got {threshold:g}.'
-      )
+    threshold = self._threshold(threshold)
     found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
+
+  def check(
+    self,
+    *,
+    window: float | None = None,
+    overlap: float = 0.0,
+    threshold: float | None = None,
+  ) -> None:
+    """Raises InputError where a call with these options would."""
+    self.stream(window=window, overlap=overlap)
+    self._threshold(threshold)
+
+  def _threshold(self, value: float | None) -> float:
+    value = self.spec.threshold if value is None else value
+    if not 0 < value < 1:
+      raise InputError(f'The threshold must be between 0 and 1, got {value:g}.')
+    return value
 
   def _window_frames(self, seconds: float | None) -> int:
     """A window in feature frames."""

@@ -17,7 +17,7 @@ ORDER = """
   files progress commands compilation signals page split_zip
   download unpack
   archives
-  geometry csv_rows classes events resampling
+  geometry csv_rows classes events resampling channels
   spectrum streaming
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
@@ -54,7 +54,7 @@ ORDER = """
   runs comparison
   comparison_tables
   figures
-  report comparison_report
+  report comparison_report predictions
   main predict synthesize export listen validate reproduce tau2020
 """
 LEVELS = {
@@ -69,7 +69,6 @@ PURE = (
   'features',
   'window_features',
   'resampling',
-  'streaming',
   'augment',
   'losses',
   'matching',
@@ -87,6 +86,7 @@ NUMPY_ONLY = (
   'csv_forms',
   'csv_text',
   'labels',
+  'channels',
   'resampling',
   'streaming',
 )
@@ -160,7 +160,6 @@ def test_pure_modules_know_no_network_and_no_config(name):
     'features': {'spectrum'},
     'window_features': {'spectrum', 'features'},
     'resampling': {'errors'},
-    'streaming': {'errors', 'resampling'},
     'matching': {'geometry', 'errors'},
     'metrics': {'matching', 'errors', *EDITIONS},
   }
