@@ -40,6 +40,7 @@ class Predictor:
   Attributes:
     spec: What the network takes and gives: classes, format, sample rate, ...
     source: Where it was loaded from.
+    has_fixed_window: Whether no other window than that of the spec can be had.
   """
 
   def __init__(
@@ -62,7 +63,7 @@ class Predictor:
       has_fixed_window: Whether it takes windows of `spec.window` alone.
     """
     self.spec, self.source = spec, source
-    self._has_fixed_window = has_fixed_window
+    self.has_fixed_window = has_fixed_window
     self._program = functools.partial(
       jax.jit(program, compiler_options=compilation.compiler_options()),
       jax.device_put(variables),
@@ -187,6 +188,11 @@ class Predictor:
     found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
 
+  @property
+  def window_seconds(self) -> float:
+    """Seconds that the network sees at once by default."""
+    return self.spec.window * self.spec.hop_length / self.spec.sample_rate
+
   def check(
     self,
     *,
@@ -216,7 +222,7 @@ class Predictor:
         ' s.'
       )
     own = spec.window // spec.pool
-    if self._has_fixed_window and span != own:
+    if self.has_fixed_window and span != own:
       raise InputError(
         f'{self.source} is an export with windows of {own / 10:g} s, got '
         f'{seconds:g} s; export the run again with --window={seconds:g}.'

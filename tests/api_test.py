@@ -15,6 +15,7 @@ MODULES = (
   'channels',
   'predictions',
   'predictor',
+  'live',
   'augment',
   'losses',
   'matching',

@@ -54,7 +54,7 @@ ORDER = """
   runs comparison
   comparison_tables
   figures
-  report comparison_report predictions
+  report comparison_report predictions live
   main predict synthesize export listen validate reproduce tau2020
 """
 LEVELS = {
