@@ -1,233 +1,28 @@
-"""A trained network as a function of audio: load it, call it, stream to it."""
+"""Trained networks, loaded: from a run directory, an export, or the demo."""
 
 import dataclasses
-import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
+import pathlib
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from seld_jax import compilation, labels
+from seld_jax import export_file
 from seld_jax.errors import InputError
-from seld_jax.streaming import Frames, Spec, Stream, checked
+from seld_jax.prediction import Prediction, Predictor
 
-# Samples that a recording in memory is handed on in.
-_BLOCK = 2**18
+__all__ = [
+  'DEMO',
+  'Prediction',
+  'Predictor',
+  'export_run',
+  'load',
+  'load_variables',
+]
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Prediction:
-  """What sounds in a recording, when and from where.
-
-  Attributes:
-    activity: Probability that a class sounds, float32 with shape
-      `[label_frames, classes]`, 10 label frames a second.
-    doa: Directions, float32 vectors of any length with shape
-      `[label_frames, classes, 3]`.
-    events: Classes above the threshold, with unit vectors.
-  """
-
-  activity: np.ndarray
-  doa: np.ndarray
-  events: labels.Events
-
-
-class Predictor:
-  """Predicts recordings of any length; from `load`.
-
-  Attributes:
-    spec: What the network takes and gives: classes, format, sample rate, ...
-    source: Where it was loaded from.
-    has_fixed_window: Whether no other window than that of the spec can be had.
-  """
-
-  def __init__(
-    self,
-    program: Callable[..., tuple[jax.Array, jax.Array]],
-    variables: Any,
-    spec: Spec,
-    *,
-    source: str,
-    has_fixed_window: bool = False,
-  ):
-    """Takes what `load` has read.
-
-    Args:
-      program: `program(variables, audio, num_frames)`, see
-        `inference.make_audio_program`.
-      variables: What it takes as `variables`.
-      spec: What it takes and gives.
-      source: Where it is from, for error messages.
-      has_fixed_window: Whether it takes windows of `spec.window` alone.
-    """
-    self.spec, self.source = spec, source
-    self.has_fixed_window = has_fixed_window
-    self._program = functools.partial(
-      jax.jit(program, compiler_options=compilation.compiler_options()),
-      jax.device_put(variables),
-    )
-
-  def __call__(
-    self,
-    audio: np.ndarray,
-    sample_rate: int,
-    *,
-    window: float | None = None,
-    overlap: float = 0.0,
-    threshold: float | None = None,
-    batch_size: int = 8,
-  ) -> Prediction:
-    """Predicts a recording in memory.
-
-    Args:
-      audio: Samples in [-1, 1] with shape `[4, samples]`, in the channels that
-        the network was trained on: FOA in ACN order with SN3D normalisation, or
-        the four capsules. `seld_jax.channels` converts other conventions.
-      sample_rate: Samples a second; other rates than that of the network are
-        resampled.
-      window: Seconds that the network sees at once; None: as it was validated.
-      overlap: Seconds that a window shares with the next.
-      threshold: A class sounds where its activity is greater; None: that of its
-        config.
-      batch_size: Windows that are computed together.
-
-    Returns:
-      Activity, directions and events.
-
-    Raises:
-      InputError: The audio or an option cannot be used.
-    """
-    audio = checked(audio)
-    starts = range(0, audio.shape[-1], _BLOCK)
-    parts = list(
-      self.frames(
-        (audio[:, start : start + _BLOCK] for start in starts),
-        sample_rate,
-        window=window,
-        overlap=overlap,
-        batch_size=batch_size,
-      )
-    )
-    activity = np.concatenate([part.activity for part in parts])
-    doa = np.concatenate([part.doa for part in parts])
-    events = self.events(Frames(0, activity, doa), threshold=threshold)
-    return Prediction(activity, doa, events)
-
-  def frames(
-    self,
-    blocks: Iterable[np.ndarray],
-    sample_rate: int,
-    *,
-    window: float | None = None,
-    overlap: float = 0.0,
-    batch_size: int = 8,
-  ) -> Iterator[Frames]:
-    """Predicts a recording of any length in bounded memory.
-
-    Args:
-      blocks: The recording in blocks with shape `[4, samples]`.
-      sample_rate: As in a call, like the options that follow.
-      window: Seconds that the network sees at once.
-      overlap: Seconds that a window shares with the next.
-      batch_size: Windows that are computed together.
-
-    Yields:
-      Label frames, in order.
-
-    Raises:
-      InputError: The audio or an option cannot be used.
-    """
-    stream = self.stream(
-      sample_rate, window=window, overlap=overlap, batch_size=batch_size
-    )
-    for block in blocks:
-      yield stream.push(block)
-    yield stream.flush()
-
-  def stream(
-    self,
-    sample_rate: int | None = None,
-    *,
-    window: float | None = None,
-    overlap: float = 0.0,
-    batch_size: int = 1,
-  ) -> Stream:
-    """Begins a recording that comes block by block, as from a microphone.
-
-    Args:
-      sample_rate: Samples a second; None: those of the network.
-      window: Seconds that the network sees at once; the latency follows it.
-      overlap: Seconds that a window shares with the next.
-      batch_size: Windows that are waited for and computed together.
-
-    Returns:
-      `stream.push(block)` and `stream.flush()` give label frames,
-      `stream.latency` says how late they are at most.
-
-    Raises:
-      InputError: An option cannot be used.
-    """
-    frames = self._window_frames(window)
-    label = self.spec.label_samples / self.spec.sample_rate
-    return Stream(
-      self._program,
-      self.spec,
-      window=frames,
-      overlap=round(overlap / label),
-      sample_rate=sample_rate,
-      batch_size=batch_size,
-    )
-
-  def events(
-    self, frames: Frames, *, threshold: float | None = None
-  ) -> labels.Events:
-    """The events of label frames, numbered from the start of the recording."""
-    threshold = self._threshold(threshold)
-    found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
-    return dataclasses.replace(found, frame=found.frame + frames.first)
-
-  @property
-  def window_seconds(self) -> float:
-    """Seconds that the network sees at once by default."""
-    return self.spec.window * self.spec.hop_length / self.spec.sample_rate
-
-  def check(
-    self,
-    *,
-    window: float | None = None,
-    overlap: float = 0.0,
-    threshold: float | None = None,
-  ) -> None:
-    """Raises InputError where a call with these options would."""
-    self.stream(window=window, overlap=overlap)
-    self._threshold(threshold)
-
-  def _threshold(self, value: float | None) -> float:
-    value = self.spec.threshold if value is None else value
-    if not 0 < value < 1:
-      raise InputError(f'The threshold must be between 0 and 1, got {value:g}.')
-    return value
-
-  def _window_frames(self, seconds: float | None) -> int:
-    """A window in feature frames."""
-    spec = self.spec
-    if seconds is None:
-      return spec.window
-    span = round(seconds * spec.sample_rate / spec.label_samples)
-    if span < 1:
-      raise InputError(
-        f'The window must be at least one label frame of 0.1 s, got {seconds:g}'
-        ' s.'
-      )
-    own = spec.window // spec.pool
-    if self.has_fixed_window and span != own:
-      raise InputError(
-        f'{self.source} is an export with windows of {own / 10:g} s, got '
-        f'{seconds:g} s; export the run again with --window={seconds:g}.'
-      )
-    return span * spec.pool
+# The network that comes with seld_jax, an export.
+DEMO = pathlib.Path(__file__).with_name('demo.seld')
 
 
 def load(source: str | os.PathLike[str]) -> Predictor:
@@ -244,13 +39,90 @@ def load(source: str | os.PathLike[str]) -> Predictor:
   Raises:
     InputError: The source is missing, damaged, or of another version.
   """
+  path = pathlib.Path(DEMO if source == 'demo' else source)
+  if source == 'demo' and not path.is_file():
+    raise InputError(
+      'The demo network does not come with this copy of seld_jax; train one '
+      'with `python -m seld_jax.main --config=configs/quick.py` and load its '
+      'run directory, runs/quick.'
+    )
+  if path.is_file():
+    export = export_file.read(path)
+    return Predictor(
+      export.program.call,
+      export.variables,
+      export.spec,
+      source=str(source),
+      has_fixed_window=True,
+    )
+  return _of_run(source)[0]
+
+
+def export_run(
+  workdir: str | os.PathLike[str],
+  *,
+  window: float | None = None,
+  platforms: Sequence[str] = export_file.PLATFORMS,
+) -> export_file.Export:
+  """An export of the best snapshot of a run.
+
+  Args:
+    workdir: The run directory.
+    window: Seconds that the network sees at once; None: as it was validated.
+    platforms: Kinds of devices that can run it.
+
+  Returns:
+    What `export_file.write` writes.
+
+  Raises:
+    InputError: The run cannot be read, or the window not be had.
+  """
+  predictor, run = _of_run(workdir)
+  spec = dataclasses.replace(
+    predictor.spec, window=predictor.window_frames(window)
+  )
+  return export_file.make(
+    predictor.program,
+    run.variables,
+    spec,
+    config=run.config_values,
+    step=run.step,
+    platforms=platforms,
+  )
+
+
+def load_variables(
+  source: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+  """The variables of a trained network, to start another from.
+
+  Args:
+    source: As for `load`.
+
+  Returns:
+    Arrays by name, such as `params/Conv_0/kernel`, of any shape; and the names
+    of its classes.
+
+  Raises:
+    InputError: The source is missing, damaged, or of another version.
+  """
+  path = pathlib.Path(DEMO if source == 'demo' else source)
+  if path.is_file():
+    export = export_file.read(path)
+    return export.variables, export.spec.classes
+  predictor, run = _of_run(source)
+  return export_file.flatten(run.variables), predictor.spec.classes
+
+
+def _of_run(source: str | os.PathLike[str]) -> tuple[Predictor, Any]:
   # What reads a run needs Flax and Orbax, which an export does without.
   from seld_jax import trained
 
   run = trained.read(source)
-  return Predictor(
+  predictor = Predictor(
     trained.make_program(run.config),
     run.variables,
     trained.spec_of(run.config),
     source=str(source),
   )
+  return predictor, run

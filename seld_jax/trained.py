@@ -29,6 +29,14 @@ class Trained:
   step: int
   variables: Mapping[str, Any]
 
+  @property
+  def config_values(self) -> dict[str, Any]:
+    """The configuration as plain dictionaries and lists, without folders."""
+    values = config_lib.to_dict(self.config)
+    places = dict.fromkeys(('root', 'cache', 'synthesize_events'), '')
+    values['data'] |= places  # they are those of one machine
+    return values
+
 
 def read(workdir: str | os.PathLike[str]) -> Trained:
   """Reads the best snapshot of a run, which may still be going on.

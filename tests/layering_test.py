@@ -22,7 +22,7 @@ ORDER = """
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
   features augment losses metrics sampling
-  audio window_features
+  audio window_features export_file
   csv_forms
   csv_text
   labels
@@ -36,7 +36,7 @@ ORDER = """
   layers
   model
   inference
-  evaluate
+  evaluate prediction
   config_types
   config_rules
   config
