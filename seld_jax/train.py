@@ -16,6 +16,7 @@ from seld_jax import (
   compilation,
   dataset,
   files,
+  fine_tuning,
   metric_writer,
   prepare,
   progress,
@@ -51,6 +52,7 @@ def train_and_evaluate(
   config: config_lib.Config,
   workdir: str | os.PathLike[str],
   *,
+  init_from: str = '',
   say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
   """Trains, selects, tests and writes everything into a run directory.
@@ -62,6 +64,8 @@ def train_and_evaluate(
   Args:
     config: The configuration.
     workdir: The run directory, made when missing.
+    init_from: Run directory, export, or `'demo'`, whose layers are taken over
+      where they fit before the first step; empty: all parameters are random.
     say: Called with each line that tells how the run goes.
 
   Returns:
@@ -106,6 +110,14 @@ def train_and_evaluate(
     if restored is not None:
       state = restored[1]
       say(f'resuming after step {int(state.step)}')
+    state = fine_tuning.begin(
+      state,
+      init_from,
+      config=config,
+      workdir=workdir,
+      is_resumed=restored is not None,
+      say=say,
+    )
     for name in metric_writer.METRICS, metric_writer.TIMINGS:
       metric_writer.rewind(workdir / name, int(state.step))
     state = sharding.put_replicated(mesh, state)

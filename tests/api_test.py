@@ -17,6 +17,8 @@ MODULES = (
   'prediction',
   'predictor',
   'export_file',
+  'transfer',
+  'fine_tuning',
   'live',
   'augment',
   'losses',

@@ -17,7 +17,7 @@ ORDER = """
   files progress commands compilation signals page split_zip
   download unpack
   archives
-  geometry csv_rows classes events resampling channels
+  geometry csv_rows classes events resampling channels transfer
   spectrum streaming
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
@@ -49,6 +49,7 @@ ORDER = """
   train_step
   scoring trained
   predictor
+  fine_tuning
   train
   train_many
   runs comparison
@@ -89,6 +90,7 @@ NUMPY_ONLY = (
   'channels',
   'resampling',
   'streaming',
+  'transfer',
 )
 ROOT = pathlib.Path(seld_jax.__file__).parent
 
