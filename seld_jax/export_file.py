@@ -224,7 +224,7 @@ def read(path: str | os.PathLike[str]) -> Export:
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
-  """Arrays by their path in a tree of dictionaries, joined by slashes."""
+  """Arrays, of any shape, by their path in a tree, joined by slashes."""
   flat = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(dict(tree)):
     name = jax.tree_util.keystr(path, simple=True, separator='/')
@@ -233,7 +233,7 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """The tree of dictionaries that `flatten` was given."""
+  """The tree of dictionaries that `flatten` was given, of any shape."""
   tree: dict[str, Any] = {}
   for name, leaf in flat.items():
     *above, last = name.split('/')

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import seld_jax
-from seld_jax import export_file, predictor
+from seld_jax import export_file, labels, predictor
 from seld_jax.errors import InputError
 
 
@@ -202,3 +202,12 @@ def test_variables_to_start_from(tiny_run, path):
   assert from_run.keys() == from_export.keys()
   for name, value in from_run.items():
     np.testing.assert_array_equal(from_export[name], value)
+
+
+def test_the_demo_comes_with_the_package():
+  assert predictor.DEMO.stat().st_size < 3e6
+  demo = seld_jax.load('demo')
+  assert demo.spec.classes == labels.TAU2020_CLASSES
+  silence = demo(1e-4 * np.ones((4, 24000), np.float32), 24000)
+  assert silence.activity.shape == (10, 14)
+  assert not len(silence.events.frame)
