@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import soundfile
@@ -94,22 +95,40 @@ def read(
       f'{path} has {header.num_channels} channels, '
       f'but {num_channels} are needed.'
     )
+  # In blocks, as a damaged header may promise more than memory holds.
+  return np.concatenate(list(blocks(path)), axis=-1)
+
+
+def blocks(
+  path: str | os.PathLike[str], *, num_samples: int = 2**18
+) -> Iterator[np.ndarray]:
+  """Reads a recording block by block, so that a day of it fits in memory.
+
+  Args:
+    path: A file in any format that libsndfile reads (WAV, FLAC, ...).
+    num_samples: Samples in a block.
+
+  Yields:
+    Blocks of float32 with shape `[channels, samples]`; the last may be shorter.
+
+  Raises:
+    InputError: As for `read`, when the block is reached that cannot be had.
+  """
+  path = pathlib.Path(path)
+  header = info(path)
+  done = 0
   try:
-    audio, _ = soundfile.read(str(path), dtype='float32', always_2d=True)
+    with soundfile.SoundFile(str(path)) as file:
+      while done < header.num_samples:
+        block = file.read(num_samples, dtype='float32', always_2d=True)
+        if not len(block):
+          break
+        _check_finite(path, block, first=done)
+        done += len(block)
+        yield np.ascontiguousarray(block.T)
   except (soundfile.SoundFileError, RuntimeError) as error:
     raise InputError(_unreadable(path, error)) from error
-  if len(audio) < header.num_samples:
-    raise InputError(
-      f'{path} is truncated: its header promises {header.num_samples} samples '
-      f'a channel, but only {len(audio)} could be read.'
-    )
-  if not np.isfinite(audio).all():
-    sample, channel = np.argwhere(~np.isfinite(audio))[0]
-    raise InputError(
-      f'{path} holds samples that are NaN or infinite; the first is sample '
-      f'{sample} of channel {channel}.'
-    )
-  return np.ascontiguousarray(audio.T)
+  _check_complete(path, header, done)
 
 
 def write(
@@ -145,6 +164,25 @@ def write(
   soundfile.write(buffer, audio.T, sample_rate, format='WAV', subtype='PCM_16')
   with files.atomic(path) as temporary:
     temporary.write_bytes(buffer.getbuffer())
+
+
+def _check_complete(path: pathlib.Path, header: AudioInfo, done: int) -> None:
+  """Refuses a file that ended before its header said it would."""
+  if done < header.num_samples:
+    raise InputError(
+      f'{path} is truncated: its header promises {header.num_samples} samples '
+      f'a channel, but only {done} could be read.'
+    )
+
+
+def _check_finite(path: pathlib.Path, audio: np.ndarray, *, first: int) -> None:
+  """Refuses samples that are no numbers; `audio` has the channels last."""
+  if not np.isfinite(audio).all():
+    sample, channel = np.argwhere(~np.isfinite(audio))[0]
+    raise InputError(
+      f'{path} holds samples that are NaN or infinite; the first is sample '
+      f'{first + sample} of channel {channel}.'
+    )
 
 
 def _check_whole(path: pathlib.Path) -> None:

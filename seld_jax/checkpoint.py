@@ -190,6 +190,35 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
     ) from error
 
 
+def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
+  """Reads the best checkpoint, and changes nothing in the folder.
+
+  Args:
+    folder: The folder of checkpoints, of a run that may still be going on.
+    template: A state of the same structure, shapes and types; or such a state
+      of `jax.ShapeDtypeStruct`.
+
+  Returns:
+    Step and state, of NumPy arrays.
+
+  Raises:
+    InputError: There is no checkpoint, it cannot be read, or it has arrays of
+      other shapes.
+  """
+  folder = pathlib.Path(folder).resolve()
+  logging.getLogger('absl').setLevel(logging.ERROR)
+  options = ocp.CheckpointManagerOptions(
+    read_only=True, best_fn=_rank, best_mode='min'
+  )
+  if not folder.is_dir():
+    raise InputError(f'{folder} holds no checkpoint.')
+  template = jax.tree.map(
+    lambda leaf: np.empty(leaf.shape, leaf.dtype), template
+  )
+  with ocp.CheckpointManager(folder, options=options) as manager:
+    return restore_best(manager, template)
+
+
 def _restore(manager: Manager, step: int, template: Any) -> Any:
   return manager.restore(step, args=ocp.args.StandardRestore(template))
 

@@ -1,5 +1,6 @@
 """From features of a recording of any length to activity and directions."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import dataset, sampling
+from seld_jax.window_features import window_features
 
 # Outputs of the network that are put together again from windows.
 Outputs = dict[str, np.ndarray]
@@ -47,6 +49,35 @@ def make_predict_step(
     out_shardings=out_shardings,
     compiler_options=compiler_options,
   )
+
+
+def make_audio_program(
+  model: nn.Module, *, feature_options: Mapping[str, Any]
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
+  """Features and network in one pure function of audio, to be compiled.
+
+  Args:
+    model: A network of `seld_jax.model`.
+    feature_options: Keyword arguments of `window_features`.
+
+  Returns:
+    `program(variables, audio, num_frames)`. `variables` are `params`,
+    `batch_stats` and `statistics`, `audio` has shape `[batch, 4, samples]` and
+    `num_frames` shape `[batch]`, as `window_features` takes them. Gives
+    activity with shape `[batch, label_frames, classes]` and directions with
+    shape `[batch, label_frames, classes, 3]`.
+  """
+  extract = functools.partial(window_features, **feature_options)
+
+  def program(variables, audio, num_frames):
+    features = jax.vmap(extract)(audio, num_frames)
+    outputs: Any = model.apply(
+      {name: variables[name] for name in ('params', 'batch_stats')},
+      dataset.standardise(features, variables['statistics']),
+    )
+    return outputs['sed'], outputs['doa']
+
+  return program
 
 
 def predict_fold(

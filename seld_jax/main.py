@@ -23,6 +23,12 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string(
   'workdir', '', 'Run directory; empty: runs/NAME for configs/NAME.py.'
 )
+_INIT_FROM = flags.DEFINE_string(
+  'init_from',
+  '',
+  "Run directory, export, or 'demo' to fine-tune: its layers are taken over "
+  'where they fit, and those of other classes are made anew.',
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -35,7 +41,9 @@ def main(arguments: list[str]) -> None:
   )
   compilation.use_persistent_cache()
   try:
-    scores = train.train_and_evaluate(config, workdir)
+    scores = train.train_and_evaluate(
+      config, workdir, init_from=_INIT_FROM.value
+    )
   except FloatingPointError as error:
     raise InputError(
       f'{error} The run stopped; {workdir / "checkpoints"} has the last good '

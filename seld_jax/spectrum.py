@@ -31,12 +31,14 @@ def stft(
     win_length: Length of the periodic Hann window, which stands in the middle
       of the `n_fft` samples.
     pad_mode: How the edges are padded by `n_fft // 2` samples: `'constant'`
-      (zeros, as librosa since 0.10) or `'reflect'` (as before).
+      (zeros, as librosa since 0.10), `'reflect'` (as before), or `'given'`: the
+      signal brings those samples along, as a part of a longer one does.
 
   Returns:
     The complex spectrum, with shape `[..., frames, n_fft // 2 + 1]`, where
     frames is `ceil(samples / hop_length)`: librosa's, less the frame that
-    starts behind the end of a signal of whole hops.
+    starts behind the end of a signal of whole hops. Samples that were given in
+    place of padding do not count.
 
   Raises:
     ValueError: An option is out of range.
@@ -45,18 +47,21 @@ def stft(
     raise ValueError(
       f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
     )
-  if pad_mode not in ('constant', 'reflect'):
+  if pad_mode not in ('constant', 'reflect', 'given'):
     raise ValueError(
       f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}."
     )
-  samples = audio.shape[-1]
-  if samples == 0:
+  is_padded = pad_mode == 'given'
+  samples = audio.shape[-1] - (2 * (n_fft // 2) if is_padded else 0)
+  if samples <= 0:
     raise ValueError(f'stft needs samples, got shape {audio.shape}.')
   num_frames = -(-samples // hop_length)
   # Only win_length of the n_fft samples of a frame lie under the window, so
   # only those are cut out; the zeros around them are put back before the FFT.
   left = (n_fft - win_length) // 2
-  padded = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
+  padded = audio
+  if not is_padded:
+    padded = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
   needed = left + (num_frames - 1) * hop_length + win_length
   frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
   window = _hann(win_length).astype(frames.dtype)

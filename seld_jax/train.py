@@ -16,6 +16,7 @@ from seld_jax import (
   compilation,
   dataset,
   files,
+  fine_tuning,
   metric_writer,
   prepare,
   progress,
@@ -51,6 +52,7 @@ def train_and_evaluate(
   config: config_lib.Config,
   workdir: str | os.PathLike[str],
   *,
+  init_from: str = '',
   say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
   """Trains, selects, tests and writes everything into a run directory.
@@ -62,6 +64,8 @@ def train_and_evaluate(
   Args:
     config: The configuration.
     workdir: The run directory, made when missing.
+    init_from: Run directory, export, or `'demo'`, whose layers are taken over
+      where they fit before the first step; empty: all parameters are random.
     say: Called with each line that tells how the run goes.
 
   Returns:
@@ -81,10 +85,12 @@ def train_and_evaluate(
     if (workdir / 'scores.json').exists():
       say(f'The run in {workdir} is complete.')
       return json.loads((workdir / 'scores.json').read_text())
-    return _train_and_evaluate(config, workdir, mesh, say)
+    return _train_and_evaluate(config, workdir, mesh, init_from, say)
 
 
-def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
+def _train_and_evaluate(
+  config, workdir, mesh, init_from, say
+) -> dict[str, Any]:
   """The run in a directory that is its own."""
   data = prepare.load_data(config, say=say)
   num_train = len(data.train.names)
@@ -112,6 +118,14 @@ def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
       state = restored[1]
       say(f'resuming after step {int(state.step)}')
       run_folder.note(workdir, config)
+    state = fine_tuning.begin(
+      state,
+      init_from,
+      config=config,
+      workdir=workdir,
+      is_resumed=restored is not None,
+      say=say,
+    )
     for name in metric_writer.METRICS, metric_writer.TIMINGS:
       metric_writer.rewind(workdir / name, int(state.step))
     state = sharding.put_replicated(mesh, state)

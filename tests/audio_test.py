@@ -136,3 +136,27 @@ def test_refused_writing_leaves_the_old_file(path, noise):
     audio.write(path, noise[0])
   assert path.read_bytes() == before
   assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('size', [1, 100, 2400, 10**6])
+def test_blocks_are_the_whole(path, size):
+  parts = list(audio.blocks(path, num_samples=size))
+  assert all(part.shape[-1] == size for part in parts[:-1])
+  np.testing.assert_array_equal(np.concatenate(parts, -1), audio.read(path))
+
+
+def test_blocks_name_the_bad_sample(tmp_path, noise):
+  noise[2, 777] = np.nan
+  path = tmp_path / 'bad.wav'
+  soundfile.write(path, noise.T, 24000, subtype='FLOAT')
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 777 of channel 2'):
+    list(audio.blocks(path, num_samples=100))
+
+
+def test_blocks_of_what_is_truncated(path, tmp_path, noise):
+  flac = tmp_path / 'noise.flac'
+  soundfile.write(flac, noise.T, 24000)
+  for broken in path, flac:
+    broken.write_bytes(broken.read_bytes()[:-3000])
+    with pytest.raises(InputError, match=broken.name):
+      list(audio.blocks(broken, num_samples=100))

@@ -283,6 +283,22 @@ def outcomes(tmp_path_factory):
       'seld_jax.reproduce',
       ['--data=.', '--systems=msee', '--workdir=x'],
     ),
+    'predict help': ('seld_jax.predict', ['--help']),
+    'listen help': ('seld_jax.listen', ['--help']),
+    'export help': ('seld_jax.export', ['--help']),
+    'predict nothing': ('seld_jax.predict', ['--model=x', '--out=y']),
+    'predict without': ('seld_jax.predict', ['--out=y', 'a.wav']),
+    'predict two': (
+      'seld_jax.predict',
+      ['--model=x', '--workdir=z', '--out=y', 'a.wav'],
+    ),
+    'predict gone': ('seld_jax.predict', ['--model=x', '--out=y', 'a.wav']),
+    'listen gone': ('seld_jax.listen', ['--model=x', '--file=a.wav']),
+    'export gone': ('seld_jax.export', ['--workdir=x', '--out=y']),
+    'export platform': (
+      'seld_jax.export',
+      ['--workdir=x', '--out=y', '--platforms=cpu,gpu'],
+    ),
     'closed': (MAIN, ['CLOSED', '--help']),
     'no config': (MAIN, []),
     'config without a file': (MAIN, ['--config']),
@@ -378,6 +394,23 @@ def test_main_without_a_dataset_says_in_three_lines_what_to_do(outcomes):
   assert '--config.data.root=FOLDER' in advice[2]
 
 
+@pytest.mark.parametrize(
+  ('name', 'expected'),
+  [
+    ('predict nothing', 'Sound files or folders of them are missing'),
+    ('predict without', '--model needs one run directory, .* got none'),
+    ('predict two', '--model needs one run directory, .* got x and z'),
+    ('predict gone', 'x does not exist, but a run directory or an export'),
+    ('listen gone', 'x does not exist, but a run directory or an export'),
+    ('export gone', 'x does not exist, but a run directory or an export'),
+    ('export platform', "--platforms must be some of .* got 'cpu,gpu'"),
+  ],
+)
+def test_commands_on_a_trained_network_refuse(name, expected, outcomes):
+  text = sentence(outcomes[name])
+  assert re.search(expected, text), text
+
+
 def test_main_help_lists_all_flags_and_fields(outcomes):
   status, out, err = outcomes['main help']
   assert (status, err) == (0, '')
@@ -399,6 +432,9 @@ def test_main_help_lists_all_flags_and_fields(outcomes):
     ('report', ['--workdir=...', '--predictions=...', '--out=...']),
     ('tau2020', ['--out=... (required)', '--formats=foa|mic|both']),
     ('reproduce', ['--data=... (required)', '--scale=paper|small|quick']),
+    ('predict', ['--out=... (required)', '--channels=acn|fuma|em32']),
+    ('listen', ['--model=... (required)', '--speed=... (default: 1.0)']),
+    ('export', ['--workdir=... (required)', '--out=... (required)']),
   ],
 )
 def test_every_command_has_help(command, expected, outcomes):

@@ -91,3 +91,34 @@ def make_tiny(config, root):
   config.eval.test_windows = (50,)
   config.eval.batch_size = 4
   return config
+
+
+@pytest.fixture(scope='session')
+def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
+  """A run directory as training leaves it, of networks that learned nothing.
+
+  Step 4 has the best score, step 6 is the latest.
+  """
+  return make_run(
+    tmp_path_factory.mktemp('run'),
+    make_tiny(config_lib.default(), tiny_root),
+  )
+
+
+def make_run(workdir, config):
+  """Writes the config and two snapshots of random networks into a folder."""
+  from seld_jax import checkpoint, run_folder, train_step
+
+  run_folder.claim(workdir, config)
+  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+    for step, score in ((4, 0.5), (6, 0.9)):
+      config.seed = step
+      state = train_step.create_state(config)
+      statistics = {
+        'mean': state.statistics['mean'] - 30,
+        'std': state.statistics['std'] * 15,
+      }
+      state = state.replace(statistics=statistics, step=state.step + step)
+      checkpoint.save(manager, step, state, seld_score=score)
+    manager.wait_until_finished()
+  return workdir

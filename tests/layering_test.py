@@ -17,12 +17,12 @@ ORDER = """
   files progress commands compilation signals page split_zip listening
   download unpack
   archives
-  geometry csv_rows classes events
-  spectrum
+  geometry csv_rows classes events resampling channels transfer
+  spectrum streaming
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
   features augment losses metrics sampling
-  audio
+  audio window_features export_file
   csv_forms
   csv_text
   labels
@@ -37,19 +37,20 @@ ORDER = """
   layers recurrent
   model
   inference
-  evaluate
+  evaluate prediction
   config_types
   config_rules
   config
   systems
   checkpoint
-  predictor
   metric_writer
   prepare run_folder
   optimizer
   step_metrics
   train_step
-  scoring
+  scoring trained
+  predictor
+  fine_tuning
   train
   train_many
   runs comparison
@@ -58,7 +59,7 @@ ORDER = """
   report_scores report_errors
   report_recordings
   report_folders
-  report comparison_report
+  report comparison_report predictions live
   main predict synthesize export listen validate reproduce tau2020
 """
 LEVELS = {
@@ -71,6 +72,8 @@ PURE = (
   'geometry',
   'spectrum',
   'features',
+  'window_features',
+  'resampling',
   'augment',
   'losses',
   'matching',
@@ -88,6 +91,10 @@ NUMPY_ONLY = (
   'csv_forms',
   'csv_text',
   'labels',
+  'channels',
+  'resampling',
+  'streaming',
+  'transfer',
 )
 ROOT = pathlib.Path(seld_jax.__file__).parent
 
@@ -157,6 +164,8 @@ def test_pure_modules_know_no_network_and_no_config(name):
   assert not names & {'open', 'print'}
   allowed = {
     'features': {'spectrum'},
+    'window_features': {'spectrum', 'features'},
+    'resampling': {'errors'},
     'matching': {'geometry', 'errors'},
     'metrics': {'matching', 'errors', *EDITIONS},
   }

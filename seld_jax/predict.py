@@ -1,0 +1,117 @@
+"""Predicts what sounds in recordings, when, and from which direction.
+
+Each recording, from a tenth of a second to a day, becomes a DCASE CSV file with
+the rows frame, class, track, azimuth, elevation; there are 10 frames a second.
+The files have four channels: FOA (W, Y, Z, X; SN3D), or the capsules of a
+tetrahedral microphone, whichever the network was trained on.
+
+Examples:
+  python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
+  python -m seld_jax.predict --model=demo --out=predictions --plot a.wav b.flac
+"""
+
+from absl import flags
+
+from seld_jax import channels, commands, compilation, predictions, predictor
+from seld_jax.errors import InputError
+
+_MODEL = flags.DEFINE_string(
+  'model',
+  None,
+  "Run directory, export of `python -m seld_jax.export`, or 'demo'.",
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Run directory: the same as --model=WORKDIR.'
+)
+_OUT = flags.DEFINE_string('out', None, 'Folder to write CSV files to.')
+_THRESHOLD = flags.DEFINE_float(
+  'threshold',
+  None,
+  'Activity above which a class counts as sounding; by default that of the '
+  'config.',
+)
+_WINDOW = flags.DEFINE_float(
+  'window',
+  None,
+  'Seconds that the network sees at once; by default as it was validated.',
+)
+_OVERLAP = flags.DEFINE_float(
+  'overlap',
+  0.0,
+  'Seconds that a window shares with the next; activity and directions are '
+  'averaged there.',
+)
+_PLOT = flags.DEFINE_bool(
+  'plot', False, 'Draw a picture of each recording beside its CSV file.'
+)
+_CHANNELS = flags.DEFINE_enum(
+  'channels',
+  'acn',
+  list(channels.ORDERS),
+  'Order of the channels: W, Y, Z, X (acn; the same for four capsules), W, X, '
+  'Y, Z (fuma), or the 32 capsules of an Eigenmike (em32), of which 6, 10, 26 '
+  'and 22 are taken.',
+)
+_NORM = flags.DEFINE_enum(
+  'norm',
+  'sn3d',
+  list(channels.NORMS),
+  'Normalisation of FOA; fuma: SN3D with a W that is 3 dB lower.',
+)
+_ARRAY = flags.DEFINE_string(
+  'array',
+  None,
+  'JSON file that says where the four channels are, counted from 1, and which '
+  'are inverted: {"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}.',
+)
+
+
+def main(arguments: list[str]) -> None:
+  """Runs what the flags say."""
+  if not arguments:
+    raise InputError(
+      'Sound files or folders of them are missing: python -m seld_jax.predict '
+      '--model=RUN --out=FOLDER INPUT...'
+    )
+  given = {value for value in (_MODEL.value, _WORKDIR.value) if value}
+  if len(given) != 1:
+    raise InputError(
+      '--model needs one run directory, export or demo (--workdir says the '
+      f'same), got {" and ".join(sorted(given)) or "none"}.'
+    )
+  compilation.use_persistent_cache()
+  loaded = predictor.load(given.pop())
+  if _ARRAY.value:
+    if _CHANNELS.value != 'acn' or _NORM.value != 'sn3d':
+      raise InputError('--array takes the place of --channels and --norm.')
+    selection = channels.read_array(_ARRAY.value)
+  else:
+    selection = channels.by_name(
+      format=loaded.spec.format, order=_CHANNELS.value, norm=_NORM.value
+    )
+  outcome = predictions.predict_files(
+    loaded,
+    arguments,
+    str(_OUT.value),
+    selection=selection,
+    window=_WINDOW.value,
+    overlap=_OVERLAP.value,
+    threshold=_THRESHOLD.value,
+    plot=_PLOT.value,
+  )
+  if outcome.written:
+    print(f'{_OUT.value}: {outcome}')
+    names = enumerate(loaded.spec.classes)
+    print('classes: ' + ', '.join(f'{i} {name}' for i, name in names))
+  if len(outcome.failures) == 1:
+    raise InputError(outcome.failures[0])
+  if outcome.failures:
+    raise InputError(
+      '\n  '.join(
+        [f'{len(outcome.failures)} inputs failed:', *outcome.failures]
+      )
+    )
+
+
+if __name__ == '__main__':
+  commands.run(main, required=('out',))
