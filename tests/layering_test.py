@@ -14,7 +14,7 @@ import seld_jax
 # other. Who adds a module finds its place here first.
 ORDER = """
   errors
-  files progress commands compilation signals page split_zip
+  files progress commands compilation signals page split_zip shards
   download unpack
   archives
   geometry csv_rows classes events
