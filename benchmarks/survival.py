@@ -1,8 +1,8 @@
 """Kills runs at random moments until they are done, and compares the results.
 
-Every run renders scenes, extracts features, trains, evaluates and tests in a
-process of its own, which gets SIGKILL again and again and is started anew. What
-it leaves must equal, to the bit, what a run leaves that nobody stopped.
+Every run renders scenes by one command; another extracts features, trains,
+evaluates and tests. Each gets SIGKILL again and again and is started anew. What
+they leave must equal, to the bit, what a run leaves that nobody stopped.
 
 Example:
   python -m benchmarks.survival --kills=100
@@ -92,8 +92,8 @@ _AIMS: dict[str, tuple[Callable[[Folders], float], float]] = {
   ),
 }
 # How many kills of each kind a run gets, at most; some come too late.
-_PLAN = ('synthesis',) * 3 + ('extraction',) * 2 + ('start',)
-_TRAINING = ('step', 'evaluation', 'save') * 3
+_PLAN = ('synthesis',) * 2 + ('extraction',) * 2 + ('start',)
+_TRAINING = ('step', 'evaluation', 'save') * 2
 _END = ('test',)
 
 
@@ -123,9 +123,12 @@ def survive(
   tally = Tally(collections.Counter(), [])
   while tally.kills.total() < kills:
     tally.runs += 1
+    started = time.monotonic()
     folders = Folders(folder / f'run{tally.runs}')
     middle = generator.sample(_TRAINING, len(_TRAINING))
     for aim in (*_PLAN, *middle, *_END):
+      while aim != 'synthesis' and not (folders.root / 'README.md').exists():
+        _start(folders).wait(timeout=_PATIENCE)
       if tally.kills.total() < kills and _kill(folders, aim, generator):
         tally.kills[aim] += 1
     _finish(folders)
@@ -135,21 +138,28 @@ def survive(
         tally.differences.append(f'{folders.base}: {name}')
     say(
       f'run {tally.runs}: {tally.kills.total()} kills so far, '
-      f'{len(tally.differences)} files differ'
+      f'{len(tally.differences)} files differ '
+      f'({time.monotonic() - started:.0f} s)'
     )
   return tally
 
 
 def _start(folders: Folders) -> subprocess.Popen[str]:
+  """The command whose turn it is."""
   folders.base.mkdir(parents=True, exist_ok=True)
-  log = (folders.base / 'log.txt').open('a')
-  with log:
+  if (folders.root / 'README.md').exists():
+    command = (
+      *('seld_jax.main', f'--config={_CONFIG}'),
+      *(f'--workdir={folders.workdir}', f'--config.data.root={folders.root}'),
+    )
+  else:
+    command = (
+      *('seld_jax.synthesize', f'--out={folders.root}', '--noevaluation'),
+      *('--recordings=12', '--seconds=8', '--workers=2'),
+    )
+  with (folders.base / 'log.txt').open('a') as log:
     return subprocess.Popen(
-      [
-        *(sys.executable, '-m', 'seld_jax.main', f'--config={_CONFIG}'),
-        f'--workdir={folders.workdir}',
-        f'--config.data.root={folders.root}',
-      ],
+      [sys.executable, '-m', *command],
       stdout=log,
       stderr=log,
       text=True,
@@ -163,10 +173,11 @@ def _start(folders: Folders) -> subprocess.Popen[str]:
 
 def _finish(folders: Folders) -> None:
   """Runs to the end; a run that fails ends everything."""
-  process = _start(folders)
-  if process.wait(timeout=_PATIENCE):
-    log = (folders.base / 'log.txt').read_text()
-    raise RuntimeError(f'A run could not be resumed:\n{log[-3000:]}')
+  while not (folders.workdir / 'report.html').exists():
+    process = _start(folders)
+    if process.wait(timeout=_PATIENCE):
+      log = (folders.base / 'log.txt').read_text()
+      raise RuntimeError(f'A run could not be resumed:\n{log[-3000:]}')
 
 
 def _kill(folders: Folders, aim: str, generator: random.Random) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seld_jax import cache, dataset, scenes, shards
+from seld_jax import cache, dataset, scenes, shards, streams
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -98,21 +98,25 @@ def load_data(
   longest = max(
     config.train.crop_frames, config.eval.window, *config.eval.test_windows
   )
-  folds = {
-    purpose: dataset.load_fold(
+  folds: dict[str, dataset.Fold] = {}
+  left = 1e9 * config.data.host_budget or float('inf')
+  for purpose, entries in found.items():
+    fold = dataset.load_fold(
       entries,
       paths,
       num_classes=len(config.data.classes),
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
+      max_bytes=left,
     )
-    for purpose, entries in found.items()
-  }
+    if isinstance(fold.features, np.ndarray):
+      left -= fold.features.nbytes
+    folds[purpose] = fold
   say(
     f'{config.data.root}: '
     + ', '.join(
-      f'{len(fold.names)} {purpose} recordings'
+      f'{len(fold.names)} {purpose} recordings{_place(fold)}'
       for purpose, fold in folds.items()
     )
   )
@@ -123,6 +127,35 @@ def load_data(
     evaluation=folds.get('evaluation'),
     statistics=dataset.statistics([paths[e.name] for e in found['train']]),
   )
+
+
+def resident(config: config_lib.Config, data: Data) -> set[str]:
+  """The folds that are kept on the devices, by purpose.
+
+  Args:
+    config: The configuration, whose `data.device_budget` they have to fit.
+    data: The folds; those that stay on disk are not kept.
+
+  Returns:
+    Those that fit, the first ones first.
+  """
+  folds = {
+    purpose: fold
+    for purpose in ('train', 'validation', 'test', 'evaluation')
+    if (fold := getattr(data, purpose)) is not None
+  }
+  sizes = [
+    fold.features.nbytes if isinstance(fold.features, np.ndarray) else None
+    for fold in folds.values()
+  ]
+  kept = streams.fits(sizes, config.data.device_budget)
+  return {
+    purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
+  }
+
+
+def _place(fold: dataset.Fold) -> str:
+  return '' if isinstance(fold.features, np.ndarray) else ' (on disk)'
 
 
 def _evaluation_recordings(root: pathlib.Path, format: str):

@@ -18,7 +18,9 @@ except ImportError:  # Windows, where run directories are not guarded
   fcntl = None
 
 # Settings that may change between a start and a resume of the same run.
-_PLACES = {('data', 'root'), ('data', 'cache')}
+_PLACES = {
+  ('data', name) for name in ('root', 'cache', 'device_budget', 'host_budget')
+}
 
 
 @contextlib.contextmanager

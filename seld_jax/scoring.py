@@ -15,6 +15,7 @@ from seld_jax import (
   labels,
   prepare,
   sharding,
+  streams,
 )
 from seld_jax import config as config_lib
 from seld_jax.step_metrics import loss_sums
@@ -22,15 +23,18 @@ from seld_jax.train_step import TrainState, make_model
 
 
 class Evaluator:
-  """Scores states on one fold, whose features it keeps on the devices."""
+  """Scores states on one fold, kept on the devices or read as needed."""
 
   def __init__(
     self,
     config: config_lib.Config,
     mesh: jax.sharding.Mesh,
     fold: dataset.Fold,
+    *,
+    resident: bool = True,
   ):
     self.fold = fold
+    self._resident = resident
     self._config = config
     self._model = make_model(config)
     self._mesh = mesh
@@ -52,8 +56,10 @@ class Evaluator:
       labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
-    features = self._features
-    if features is None:
+    features: Any = self._features
+    if not self._resident:
+      features = fold.features
+    elif features is None:
       features = sharding.put_replicated(self._mesh, fold.features)
       self._features = features
     if window not in self._predict_steps:
@@ -64,15 +70,19 @@ class Evaluator:
         out_shardings=sharding.replicated(self._mesh),
         compiler_options=compilation.compiler_options(),
       )
+    predict_step = self._predict_steps[window]
+    place = lambda starts: jax.device_put(starts, sharding.divided(self._mesh))
+    if not self._resident:
+      predict_step = _streaming(predict_step, place, fold.pool, window)
     outputs = inference.predict_fold(
-      self._predict_steps[window],
+      predict_step,
       {'params': state.params, 'batch_stats': state.batch_stats},
       state.statistics,
       features,
       fold,
       window=window,
       batch_size=config.eval.batch_size,
-      place=lambda starts: jax.device_put(starts, sharding.divided(self._mesh)),
+      place=place if self._resident else np.asarray,
     )
     events = [
       labels.from_dense(
@@ -115,6 +125,21 @@ class Evaluator:
 _jitted_loss_sums = jax.jit(loss_sums)
 
 
+def _streaming(predict_step, place, pool: int, window: int):
+  """A step that is given the windows of its batch alone, joined."""
+
+  def step(variables, statistics, features, starts):
+    windows = streams.crops(features, starts * pool, window)
+    own = np.arange(len(starts), dtype=np.int32) * (window // pool)
+    joined = windows.reshape(-1, *windows.shape[2:])
+    # Fetched at once: batches that wait for their turn would need memory.
+    return jax.device_get(
+      predict_step(variables, statistics, joined, place(own))
+    )
+
+  return step
+
+
 def make_evaluators(
   config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
 ) -> dict[str, Evaluator]:
@@ -141,8 +166,11 @@ def make_evaluators(
     # Evenly spread, so that every fold and both overlaps are among them.
     chosen = np.arange(count) * size // count
     folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
+  kept = prepare.resident(config, data)
+  if 'train' in kept:
+    kept.add('train_fold')
   return {
-    name: Evaluator(config, mesh, fold)
+    name: Evaluator(config, mesh, fold, resident=name in kept)
     for name, fold in folds.items()
     if fold is not None
   }

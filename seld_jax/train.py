@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from seld_jax import (
+  batches,
   checkpoint,
   compilation,
-  dataset,
   files,
   metric_writer,
   prepare,
@@ -121,7 +121,7 @@ def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
       workdir,
       mesh,
       state,
-      data.train,
+      data,
       evaluators,
       manager,
       num_steps=num_steps,
@@ -148,7 +148,7 @@ def _train(
   workdir: pathlib.Path,
   mesh,
   state: TrainState,
-  fold: dataset.Fold,
+  data: prepare.Data,
   evaluators: Mapping[str, scoring.Evaluator],
   manager: checkpoint.Manager,
   *,
@@ -157,13 +157,10 @@ def _train(
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
-  run_step = _make_run_step(config, mesh, fold, steps_per_epoch)
+  run_step = _make_run_step(config, mesh, steps_per_epoch)
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   train = config.train
-  crop = train.crop_frames // fold.pool
-  on_devices = sharding.put_replicated(
-    mesh, (fold.features, fold.activity, fold.doa)
-  )
+  resident = 'train' in prepare.resident(config, data)
   pending: tuple[int, Any] | None = None
   started = time.monotonic()
   busy = 0.0  # seconds in evaluation and saving, which are not steps
@@ -185,19 +182,11 @@ def _train(
 
   with (
     Signals() as signals,
+    batches.feed(config, mesh, data.train, resident=resident) as batch_of,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
     while step < num_steps:
-      starts = sampling.SAMPLERS[train.sampler](
-        config.seed,
-        step,
-        offsets=fold.offsets,
-        batch_size=train.batch_size,
-        crop_label_frames=crop,
-      )
-      state = run_step(
-        state, *on_devices, jax.device_put(starts, sharding.divided(mesh))
-      )
+      state = run_step(state, batch_of(step))
       step += 1
       if step % train.log_every == 0 or step == num_steps:
         # Fetched one interval late, so that the device never waits for it.
@@ -265,23 +254,12 @@ def _evaluate(config, workdir, state, step, evaluators, say) -> float | None:
   return ranks
 
 
-def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
-  """Compiles crops and step into one program, the batch over all devices."""
-  train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
-  frames = config.train.crop_frames
+def _make_run_step(config, mesh, steps_per_epoch: int):
+  """Compiles the step, with the batch over all devices."""
   whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-
-  def run_step(state, features, activity, doa, starts):
-    batch = {
-      'features': sampling.take_crops(features, starts * fold.pool, frames),
-      'activity': sampling.take_crops(activity, starts, frames // fold.pool),
-      'doa': sampling.take_crops(doa, starts, frames // fold.pool),
-    }
-    return train_step(state, jax.lax.with_sharding_constraint(batch, parts))
-
   return jax.jit(
-    run_step,
-    in_shardings=(whole, whole, whole, whole, parts),
+    make_train_step(config, steps_per_epoch=steps_per_epoch),
+    in_shardings=(whole, parts),
     out_shardings=whole,
     donate_argnums=0,
     compiler_options=compilation.compiler_options(),

@@ -30,7 +30,7 @@ ORDER = """
   score_tables
   scenes
   recordings
-  cache
+  cache streams
   dataset
   sharding
   layers
@@ -46,7 +46,7 @@ ORDER = """
   metric_writer
   prepare run_folder
   optimizer
-  step_metrics
+  batches step_metrics
   train_step
   scoring
   train

@@ -143,6 +143,22 @@ def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path):
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'torn')
 
 
+@pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
+def test_a_run_that_streams_equals_one_in_memory(budget, tiny_config, tmp_path):
+  """From memory when the device is small, and from disk when both are."""
+  tiny_config.eval.watch = ('train',)
+  tiny_config.eval.watch_recordings = 1
+  said = []
+  whole = train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  tiny_config.data[budget] = 1e-9
+  scores = train.train_and_evaluate(
+    tiny_config, tmp_path / 'parts', say=said.append
+  )
+  assert any('(on disk)' in line for line in said) == (budget == 'host_budget')
+  assert scores == whole
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
+
+
 def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
   tiny_config.train.num_steps = 2
   train.train_and_evaluate(tiny_config, tmp_path, say=silent)
