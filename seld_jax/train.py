@@ -112,8 +112,14 @@ def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
       state = restored[1]
       say(f'resuming after step {int(state.step)}')
       run_folder.note(workdir, config)
-    for name in metric_writer.METRICS, metric_writer.TIMINGS:
-      metric_writer.rewind(workdir / name, int(state.step))
+    start = int(state.step)
+    metric_writer.rewind(workdir / metric_writer.TIMINGS, start)
+    # A signal in an evaluation leaves a state that is yet to be evaluated.
+    times = metric_writer.read(workdir / metric_writer.TIMINGS)
+    evaluated = start == 0 or any(record['step'] == start for record in times)
+    metric_writer.rewind(
+      workdir / metric_writer.METRICS, start, evaluated=evaluated
+    )
     state = sharding.put_replicated(mesh, state)
     evaluators = scoring.make_evaluators(config, mesh, data)
     state = _train(
@@ -126,6 +132,7 @@ def _train_and_evaluate(config, workdir, mesh, say) -> dict[str, Any]:
       manager,
       num_steps=num_steps,
       steps_per_epoch=steps_per_epoch,
+      evaluated=evaluated,
       say=say,
     )
     checkpoint.wait(manager)
@@ -154,6 +161,7 @@ def _train(
   *,
   num_steps: int,
   steps_per_epoch: int,
+  evaluated: bool,
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
@@ -180,40 +188,54 @@ def _train(
     )
     return f'loss {means["loss"]:.4f}'
 
+  def evaluate_and_save() -> None:
+    nonlocal busy
+    paused = time.monotonic()
+    score, is_done = None, False
+    with signals.interrupting():
+      score = _evaluate(config, workdir, state, step, evaluators, say)
+      is_done = True
+    if not is_done:
+      return
+    checkpoint.save(manager, step, state, seld_score=score)
+    seconds = paused - started - busy
+    busy += time.monotonic() - paused
+    metric_writer.append(
+      workdir / metric_writer.TIMINGS,
+      {
+        'step': step,
+        'seconds': round(seconds, 3),
+        'steps_per_second': round((step - first) / seconds, 4),
+        'evaluation_seconds': round(time.monotonic() - paused, 3),
+      },
+    )
+
+  def is_due() -> bool:
+    return step % train.evaluate_every == 0 or step == num_steps
+
   with (
     Signals() as signals,
     batches.feed(config, mesh, data.train, resident=resident) as batch_of,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
-    while step < num_steps:
-      state = run_step(state, batch_of(step))
-      step += 1
-      if step % train.log_every == 0 or step == num_steps:
-        # Fetched one interval late, so that the device never waits for it.
-        note = write_pending()
-        pending = (step, state.metrics)
-        state = state.replace(
-          metrics=sharding.put_replicated(mesh, zero_metrics(config))
-        )
-        advance(0, note)
-        checkpoint.check(manager)
-      advance()
-      if step % train.evaluate_every == 0 or step == num_steps:
+    while step < num_steps or not evaluated:
+      if evaluated:
+        state = run_step(state, batch_of(step))
+        step += 1
+        if step % train.log_every == 0 or step == num_steps:
+          # Fetched one interval late, so that the device never waits for it.
+          note = write_pending()
+          pending = (step, state.metrics)
+          state = state.replace(
+            metrics=sharding.put_replicated(mesh, zero_metrics(config))
+          )
+          advance(0, note)
+          checkpoint.check(manager)
+        advance()
+      if is_due():
         write_pending()
-        paused = time.monotonic()
-        score = _evaluate(config, workdir, state, step, evaluators, say)
-        checkpoint.save(manager, step, state, seld_score=score)
-        seconds = paused - started - busy
-        busy += time.monotonic() - paused
-        metric_writer.append(
-          workdir / metric_writer.TIMINGS,
-          {
-            'step': step,
-            'seconds': round(seconds, 3),
-            'steps_per_second': round((step - first) / seconds, 4),
-            'evaluation_seconds': round(time.monotonic() - paused, 3),
-          },
-        )
+        evaluate_and_save()
+      evaluated = True
       if signals.received is not None:
         checkpoint.wait(manager)
         if manager.latest_step() != step:
