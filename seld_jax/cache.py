@@ -19,7 +19,14 @@ import numpy as np
 from seld_jax import audio, features, files, progress
 from seld_jax.recordings import Recording, find_recordings
 
-__all__ = ['Recording', 'extract', 'find_recordings', 'is_intact']
+__all__ = [
+  'Recording',
+  'extract',
+  'feature_paths',
+  'find_recordings',
+  'is_intact',
+  'write',
+]
 
 # Raised when a change of the code changes the features it computes.
 _VERSION = 2
@@ -60,11 +67,8 @@ def extract(
   Raises:
     InputError: A recording cannot be read or the cache cannot be written.
   """
-  target = pathlib.Path(folder) / f'{options["format"]}_{_hash(dict(options))}'
-  paths = {
-    entry.name: target / f'{entry.name}.{_stamp(entry)}.npy'
-    for entry in recordings
-  }
+  target = _folder(folder, options)
+  paths = feature_paths(recordings, folder, options=options)
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     intact = list(pool.map(is_intact, paths.values()))
   missing = [
@@ -105,6 +109,29 @@ def extract(
       pool.shutdown(cancel_futures=True)
       raise
   return paths
+
+
+def feature_paths(
+  recordings: Sequence[Recording],
+  folder: str | os.PathLike[str],
+  *,
+  options: Mapping[str, Any],
+) -> dict[str, pathlib.Path]:
+  """Where the features of recordings lie, or would lie.
+
+  Args:
+    recordings: Recordings whose sound files are there.
+    folder: Folder of the cache.
+    options: As for `extract`.
+
+  Returns:
+    The path of each by its name.
+  """
+  target = _folder(folder, options)
+  return {
+    entry.name: target / f'{entry.name}.{_stamp(entry)}.npy'
+    for entry in recordings
+  }
 
 
 def write(path: pathlib.Path, array: np.ndarray) -> None:
@@ -153,6 +180,12 @@ def _remove_fragments(folder: pathlib.Path) -> None:
     with contextlib.suppress(FileNotFoundError):
       if time.time() - path.stat().st_mtime > _ABANDONED:
         path.unlink()
+
+
+def _folder(
+  folder: str | os.PathLike[str], options: Mapping[str, Any]
+) -> pathlib.Path:
+  return pathlib.Path(folder) / f'{options["format"]}_{_hash(dict(options))}'
 
 
 @functools.lru_cache(maxsize=4)

@@ -81,7 +81,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
 def save(
   manager: Manager, step: int, state: Any, *, seld_score: float | None = None
 ) -> None:
-  """Saves a state under its step, in the background.
+  """Saves a state under its step, in the background, in place of an older one.
 
   Args:
     manager: From `open_manager`.
@@ -94,6 +94,8 @@ def save(
   """
   metrics = None if seld_score is None else {_METRIC: float(seld_score)}
   with _explained(manager):
+    if step in manager.all_steps():
+      manager.delete(step)
     manager.save(
       step, args=ocp.args.StandardSave(state), metrics=metrics, force=True
     )

@@ -62,6 +62,10 @@ def default() -> Config:
   data.evaluation = False
   # Folder of extracted features; empty: ROOT/features.
   data.cache = ''
+  # GB of features that are kept on every device, and in memory; what does not
+  # fit is read from disk as it is needed. 0: no limit.
+  data.device_budget = 0.0
+  data.host_budget = 0.0
   # Scenes are rendered into `root` when it does not exist: the number of
   # one-minute recordings over the six folds; 0 renders none.
   data.synthesize = 0

@@ -82,6 +82,8 @@ def check_ranges(config: Config) -> None:
   for name, value in {
     'seed': config.seed,
     'features.top_db': config.features.top_db,
+    'data.device_budget': data.device_budget,
+    'data.host_budget': data.host_budget,
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
     'model.attention_features': model.attention_features,

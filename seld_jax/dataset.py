@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import jax
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import labels, streams
 from seld_jax.cache import Recording
 from seld_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-  """Recordings in memory, joined along time.
+  """Recordings joined along time: labels in memory, features there or on disk.
 
   Recording i has the label frames `offsets[i]` to `offsets[i + 1]`, of which
   the first `num_label_frames[i]` are its own and the rest, if any, padding; its
@@ -22,7 +22,8 @@ class Fold:
 
   Attributes:
     names: Names of the recordings.
-    features: float32 with shape `[frames, mels, channels]`, not standardised.
+    features: float32 with shape `[frames, mels, channels]`, not standardised;
+      in memory, or what reads them from disk.
     activity: float32 with shape `[label_frames, classes]`, 0 or 1.
     doa: float32 with shape `[label_frames, classes, 3]`.
     offsets: int64 with shape `[recordings + 1]`.
@@ -34,7 +35,7 @@ class Fold:
   """
 
   names: tuple[str, ...]
-  features: np.ndarray
+  features: np.ndarray | streams.Joined
   activity: np.ndarray
   doa: np.ndarray
   offsets: np.ndarray
@@ -52,6 +53,7 @@ def load_fold(
   pool: int,
   min_frames: int,
   csv_edition: str | None = None,
+  max_bytes: float = float('inf'),
 ) -> Fold:
   """Reads features and labels of recordings of any length.
 
@@ -66,6 +68,7 @@ def load_fold(
     min_frames: Feature frames that every recording must have at least, for
       crops and windows to fit.
     csv_edition: Year whose form the labels have; None: told by each file.
+    max_bytes: Features that are larger together stay on disk.
 
   Returns:
     The recordings in the order given.
@@ -80,20 +83,23 @@ def load_fold(
       f'{unlabelled[0]} has no labels, like {len(unlabelled)} of the '
       f'{len(recordings)} recordings there: label all of them, or none.'
     )
-  arrays = [np.load(paths[entry.name], mmap_mode='r') for entry in recordings]
-  lengths = np.array([-(-len(array) // pool) for array in arrays], np.int64)
+  arrays = [streams.open_array(paths[entry.name]) for entry in recordings]
+  lengths = np.array([-(-a.shape[0] // pool) for a in arrays], np.int64)
   padded = np.maximum(lengths, -(-min_frames // pool))
   offsets = np.concatenate([[0], np.cumsum(padded)])
   total = int(offsets[-1])
-  features = np.empty((total * pool, *arrays[0].shape[1:]), np.float32)
+  features = joined = streams.Joined(arrays, offsets * pool)
+  if 4 * np.prod(joined.shape, dtype=np.int64) <= max_bytes:
+    features = np.empty(joined.shape, np.float32)
   activity = np.zeros((total, num_classes), np.float32)
   doa = np.zeros((total, num_classes, 3), np.float32)
   references = []
-  for index, (entry, array) in enumerate(zip(recordings, arrays, strict=True)):
+  for index, entry in enumerate(recordings):
     start, end = offsets[index], offsets[index + 1]
-    target = features[start * pool : end * pool]
-    target[: len(array)] = array
-    target[len(array) :] = array[-1]
+    if isinstance(features, np.ndarray):
+      features[start * pool : end * pool] = joined.crop(
+        int(start * pool), int((end - start) * pool)
+      )
     events = labels.no_events()
     if entry.labels is not None:
       events = labels.read_csv(
@@ -164,17 +170,21 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     indices: Which of them, in the order of the result.
 
   Returns:
-    Copies of their features and labels.
+    Copies of their labels, and of their features if those are in memory.
   """
   sizes = np.diff(fold.offsets)[list(indices)]
   frames = np.concatenate(
     [np.arange(fold.offsets[i], fold.offsets[i + 1]) for i in indices]
   )
-  each = fold.features.reshape(-1, fold.pool, *fold.features.shape[1:])
+  if isinstance(fold.features, streams.Joined):
+    features = fold.features.select(indices)
+  else:
+    each = fold.features.reshape(-1, fold.pool, *fold.features.shape[1:])
+    features = each[frames].reshape(-1, *fold.features.shape[1:])
   return dataclasses.replace(
     fold,
     names=tuple(fold.names[i] for i in indices),
-    features=each[frames].reshape(-1, *fold.features.shape[1:]),
+    features=features,
     activity=fold.activity[frames],
     doa=fold.doa[frames],
     offsets=np.concatenate([[0], np.cumsum(sizes)]),

@@ -13,7 +13,7 @@ import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import commands, compilation, report, train
+from seld_jax import commands, compilation, prepare, report, shards, train
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -29,6 +29,15 @@ _INIT_FROM = flags.DEFINE_string(
   "Run directory, export, or 'demo' to fine-tune: its layers are taken over "
   'where they fit, and those of other classes are made anew.',
 )
+_EXTRACT_ONLY = flags.DEFINE_bool(
+  'extract_only', False, 'Computes the features that are missing, and stops.'
+)
+_SHARD = flags.DEFINE_string(
+  'shard',
+  '',
+  'With --extract_only: one part of the recordings only, such as 3/16 (counted '
+  'from 1), for machines that share the folder of features.',
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -40,6 +49,12 @@ def main(arguments: list[str]) -> None:
     _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
   compilation.use_persistent_cache()
+  shard = shards.parse(_SHARD.value)
+  if shard is not None and not _EXTRACT_ONLY.value:
+    raise InputError('--shard divides the work of --extract_only alone.')
+  if _EXTRACT_ONLY.value:
+    extract(config, shard)
+    return
   try:
     scores = train.train_and_evaluate(
       config, workdir, init_from=_INIT_FROM.value
@@ -52,6 +67,14 @@ def main(arguments: list[str]) -> None:
     ) from error
   print_scores(scores)
   print(f'report: {report.write_report(workdir)}')
+
+
+def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
+  """Computes the features that are missing, of all recordings or of a part."""
+  config_lib.validate(config, num_devices=1)
+  found, paths = prepare.extract_features(config, shard=shard)
+  total = sum(map(len, found.values()))
+  print(f'{len(paths)} of {total} recordings have their features.')
 
 
 def check_words(words: Sequence[str]) -> None:

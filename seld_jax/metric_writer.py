@@ -49,15 +49,24 @@ def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
   return [json.loads(line) for line in lines]
 
 
-def rewind(path: str | os.PathLike[str], step: int) -> None:
+def rewind(
+  path: str | os.PathLike[str], step: int, *, evaluated: bool = True
+) -> None:
   """Drops the records after a step, which the resumed run will write again.
 
   Args:
     path: The file; nothing happens when it is missing.
     step: Records of this step and before are kept.
+    evaluated: Whether those of the evaluation of this step are kept, too.
   """
   path = pathlib.Path(path)
   if not path.exists():
     return
-  kept = [record for record in read(path) if record['step'] <= step]
+  kept = [
+    record
+    for record in read(path)
+    if record['step'] < step
+    or record['step'] == step
+    and (evaluated or record.get('split') == 'train')
+  ]
   files.write_text(path, ''.join(json.dumps(record) + '\n' for record in kept))

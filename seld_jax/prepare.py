@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seld_jax import cache, dataset, scenes
+from seld_jax import cache, dataset, scenes, shards, streams
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -24,18 +24,22 @@ class Data:
 
 def extract_features(
   config: config_lib.Config,
+  *,
+  shard: shards.Shard | None = None,
 ) -> tuple[dict[str, list[cache.Recording]], dict[str, pathlib.Path]]:
   """Finds, or renders, the dataset and computes the features that are missing.
 
   Args:
     config: The configuration.
+    shard: Computes the features of this part only.
 
   Returns:
     The recordings of each purpose that the config names (`train`, `validation`,
-    `test`, `evaluation`), and the file of features of each by its name.
+    `test`, `evaluation`), and the file of features of each, or of each of the
+    part, by its name.
 
   Raises:
-    InputError: The dataset is missing or broken.
+    InputError: The dataset is missing or broken, or is to be rendered first.
   """
   options = config_lib.feature_options(config)
   root = pathlib.Path(config.data.root)
@@ -52,6 +56,12 @@ def extract_features(
     }
     scenes.check_settings(root, **asked)
     if not scenes.is_complete(root, formats=formats):
+      if shard is not None:
+        raise InputError(
+          f'{root} has no complete set of scenes to divide: render it first, '
+          'by python -m seld_jax.synthesize or the same command without '
+          '--shard.'
+        )
       scenes.synthesize(root, formats=formats, **asked)
   if not root.is_dir():
     raise InputError(missing_dataset(config))
@@ -64,11 +74,8 @@ def extract_features(
   if config.data.evaluation:
     found['evaluation'] = _evaluation_recordings(root, options['format'])
   folder = pathlib.Path(config.data.cache or root / 'features')
-  paths = cache.extract(
-    [entry for entries in found.values() for entry in entries],
-    folder,
-    options=options,
-  )
+  entries = [entry for entries in found.values() for entry in entries]
+  paths = cache.extract(shards.take(entries, shard), folder, options=options)
   return found, paths
 
 
@@ -91,21 +98,25 @@ def load_data(
   longest = max(
     config.train.crop_frames, config.eval.window, *config.eval.test_windows
   )
-  folds = {
-    purpose: dataset.load_fold(
+  folds: dict[str, dataset.Fold] = {}
+  left = 1e9 * config.data.host_budget or float('inf')
+  for purpose, entries in found.items():
+    fold = dataset.load_fold(
       entries,
       paths,
       num_classes=len(config.data.classes),
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
+      max_bytes=left,
     )
-    for purpose, entries in found.items()
-  }
+    if isinstance(fold.features, np.ndarray):
+      left -= fold.features.nbytes
+    folds[purpose] = fold
   say(
     f'{config.data.root}: '
     + ', '.join(
-      f'{len(fold.names)} {purpose} recordings'
+      f'{len(fold.names)} {purpose} recordings{_place(fold)}'
       for purpose, fold in folds.items()
     )
   )
@@ -116,6 +127,35 @@ def load_data(
     evaluation=folds.get('evaluation'),
     statistics=dataset.statistics([paths[e.name] for e in found['train']]),
   )
+
+
+def resident(config: config_lib.Config, data: Data) -> set[str]:
+  """The folds that are kept on the devices, by purpose.
+
+  Args:
+    config: The configuration, whose `data.device_budget` they have to fit.
+    data: The folds; those that stay on disk are not kept.
+
+  Returns:
+    Those that fit, the first ones first.
+  """
+  folds = {
+    purpose: fold
+    for purpose in ('train', 'validation', 'test', 'evaluation')
+    if (fold := getattr(data, purpose)) is not None
+  }
+  sizes = [
+    fold.features.nbytes if isinstance(fold.features, np.ndarray) else None
+    for fold in folds.values()
+  ]
+  kept = streams.fits(sizes, config.data.device_budget)
+  return {
+    purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
+  }
+
+
+def _place(fold: dataset.Fold) -> str:
+  return '' if isinstance(fold.features, np.ndarray) else ' (on disk)'
 
 
 def _evaluation_recordings(root: pathlib.Path, format: str):

@@ -18,8 +18,12 @@ except ImportError:  # Windows, where run directories are not guarded
   fcntl = None
 
 # Settings that may change between a start and a resume of the same run: where
-# the data are, and whether there are evaluation recordings by now.
-_MOVABLE = {('data', 'root'), ('data', 'cache'), ('data', 'evaluation')}
+# the data are and how much of them memory may hold, and whether there are
+# evaluation recordings by now.
+_MOVABLE = {
+  ('data', name)
+  for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
+}
 
 
 @contextlib.contextmanager

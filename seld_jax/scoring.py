@@ -13,8 +13,10 @@ from seld_jax import (
   evaluate,
   inference,
   labels,
+  metric_writer,
   prepare,
   sharding,
+  streams,
 )
 from seld_jax import config as config_lib
 from seld_jax.step_metrics import loss_sums
@@ -22,15 +24,18 @@ from seld_jax.train_step import TrainState, make_model
 
 
 class Evaluator:
-  """Scores states on one fold, whose features it keeps on the devices."""
+  """Scores states on one fold, kept on the devices or read as needed."""
 
   def __init__(
     self,
     config: config_lib.Config,
     mesh: jax.sharding.Mesh,
     fold: dataset.Fold,
+    *,
+    resident: bool = True,
   ):
     self.fold = fold
+    self._resident = resident
     self._config = config
     self._model = make_model(config)
     self._mesh = mesh
@@ -52,8 +57,10 @@ class Evaluator:
       labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
-    features = self._features
-    if features is None:
+    features: Any = self._features
+    if not self._resident:
+      features = fold.features
+    elif features is None:
       features = sharding.put_replicated(self._mesh, fold.features)
       self._features = features
     if window not in self._predict_steps:
@@ -64,15 +71,19 @@ class Evaluator:
         out_shardings=sharding.replicated(self._mesh),
         compiler_options=compilation.compiler_options(),
       )
+    predict_step = self._predict_steps[window]
+    place = lambda starts: jax.device_put(starts, sharding.divided(self._mesh))
+    if not self._resident:
+      predict_step = _streaming(predict_step, place, fold.pool, window)
     outputs = inference.predict_fold(
-      self._predict_steps[window],
+      predict_step,
       {'params': state.params, 'batch_stats': state.batch_stats},
       state.statistics,
       features,
       fold,
       window=window,
       batch_size=config.eval.batch_size,
-      place=lambda starts: jax.device_put(starts, sharding.divided(self._mesh)),
+      place=place if self._resident else np.asarray,
     )
     events = [
       labels.from_dense(
@@ -115,6 +126,21 @@ class Evaluator:
 _jitted_loss_sums = jax.jit(loss_sums)
 
 
+def _streaming(predict_step, place, pool: int, window: int):
+  """A step that is given the windows of its batch alone, joined."""
+
+  def step(variables, statistics, features, starts):
+    windows = streams.crops(features, starts * pool, window)
+    own = np.arange(len(starts), dtype=np.int32) * (window // pool)
+    joined = windows.reshape(-1, *windows.shape[2:])
+    # Fetched at once: batches that wait for their turn would need memory.
+    return jax.device_get(
+      predict_step(variables, statistics, joined, place(own))
+    )
+
+  return step
+
+
 def make_evaluators(
   config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
 ) -> dict[str, Evaluator]:
@@ -141,11 +167,61 @@ def make_evaluators(
     # Evenly spread, so that every fold and both overlaps are among them.
     chosen = np.arange(count) * size // count
     folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
+  kept = prepare.resident(config, data)
+  if 'train' in kept:
+    kept.add('train_fold')
   return {
-    name: Evaluator(config, mesh, fold)
+    name: Evaluator(config, mesh, fold, resident=name in kept)
     for name, fold in folds.items()
     if fold is not None
   }
+
+
+def record_scores(
+  config: config_lib.Config,
+  workdir: pathlib.Path,
+  state: TrainState,
+  evaluators: Mapping[str, Evaluator],
+  *,
+  say: Callable[[str], None] = print,
+) -> float | None:
+  """Scores the validation folds and what is watched, during training.
+
+  Args:
+    config: The configuration.
+    workdir: The run directory, whose metrics.jsonl gets a line for each split.
+    state: The state.
+    evaluators: From `make_evaluators`.
+    say: Called with a line about the validation folds.
+
+  Returns:
+    The score that ranks the state; None without validation folds.
+  """
+  step, ranks = int(state.step), None
+  watched = {'train': 'train_fold', 'test': 'test'}
+  for split in ('validation', *(watched[name] for name in config.eval.watch)):
+    if split not in evaluators:
+      continue
+    scores, losses, _ = evaluators[split](state, config.eval.window)
+    if scores is None:
+      continue
+    curves = {name: scores[name] for name in _CURVES}
+    metric_writer.append(
+      workdir / metric_writer.METRICS,
+      {'step': step, 'split': split, **losses, **curves},
+    )
+    if split == 'validation':
+      ranks = scores['seld_score']
+      say(
+        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
+        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
+        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+      )
+  return ranks
+
+
+# The scores that metrics.jsonl keeps, of those that an evaluation has.
+_CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 
 
 def final_results(

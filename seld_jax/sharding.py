@@ -1,5 +1,6 @@
 """Devices: a mesh of one axis, and where arrays lie on it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -41,3 +42,28 @@ def divided(mesh: Mesh) -> NamedSharding:
 def put_replicated(mesh: Mesh, tree: Any) -> Any:
   """Places every array of a tree whole on every device."""
   return jax.device_put(tree, replicated(mesh))
+
+
+def put_rows(
+  mesh: Mesh, rows: np.ndarray, read: Callable[[np.ndarray], np.ndarray]
+) -> jax.Array:
+  """Places what is read for each row of a batch on the device that has the row.
+
+  Args:
+    mesh: The devices.
+    rows: What tells the rows apart, with shape `[batch]`.
+    read: Gives the array of some of them, with shape `[rows, ...]`; called for
+      the rows of the devices of this process alone.
+
+  Returns:
+    An array with shape `[batch, ...]`, divided along the first axis.
+  """
+  sharding = divided(mesh)
+  places = sharding.addressable_devices_indices_map((len(rows),))
+  parts = [
+    jax.device_put(read(rows[place[0]]), device)
+    for device, place in places.items()
+    if place is not None
+  ]
+  shape = (len(rows), *parts[0].shape[1:])
+  return jax.make_array_from_single_device_arrays(shape, sharding, parts)

@@ -1,7 +1,13 @@
 """Stopping between two steps when a signal asks for it."""
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
+
+
+class _Interrupted(BaseException):
+  """Ends work that can be done again; no `except Exception` catches it."""
 
 
 class Signals:
@@ -10,6 +16,18 @@ class Signals:
   def __init__(self):
     self.received: int | None = None
     self._previous = {}
+    self._may_interrupt = False
+
+  @contextlib.contextmanager
+  def interrupting(self) -> Iterator[None]:
+    """Leaves the block at a signal; what it did has to be done again then."""
+    self._may_interrupt = True
+    try:
+      yield
+    except _Interrupted:
+      pass
+    finally:
+      self._may_interrupt = False
 
   def __enter__(self):
     for number in signal.SIGTERM, signal.SIGINT:
@@ -24,6 +42,8 @@ class Signals:
     if self.received is not None:  # asked twice: leave at once
       sys.exit(128 + number)
     self.received = number
+    if self._may_interrupt:
+      raise _Interrupted
 
   def __exit__(self, *_):
     for number, handler in self._previous.items():

@@ -2,7 +2,9 @@
 
 The same arguments give the same files, whatever the number of workers; a set
 that was interrupted continues when the command is run again, and one that was
-made in one format gets the other with --format=both.
+made in one format gets the other with --format=both. With --shard=1/4 to
+--shard=4/4, four machines that share a folder render a quarter each; the same
+command without --shard then completes the set.
 
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
@@ -13,7 +15,7 @@ import pathlib
 
 from absl import flags
 
-from seld_jax import commands, progress, scenes
+from seld_jax import commands, progress, scenes, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import composer, pool, sounds
 from seld_jax.scenes import events as events_lib
@@ -56,6 +58,12 @@ _SECONDS = flags.DEFINE_float(
 )
 _WORKERS = flags.DEFINE_integer(
   'workers', None, 'Processes; by default one a core.', lower_bound=1
+)
+_SHARD = flags.DEFINE_string(
+  'shard',
+  '',
+  'Renders one part of the set only, such as 3/16 (counted from 1); the start '
+  'without it joins the parts, and draws the plots.',
 )
 _PLOT = flags.DEFINE_bool(
   'plot',
@@ -105,6 +113,7 @@ def main(argv: list[str]) -> None:
   """Renders what the flags ask for."""
   commands.refuse_arguments(argv)
   out = pathlib.Path(_OUT.value or '')
+  shard = shards.parse(_SHARD.value)
   formats = _FORMATS[_FORMAT.value]
   style = composer.Style(
     moving=_MOVING.value,
@@ -130,7 +139,11 @@ def main(argv: list[str]) -> None:
     num_workers=_WORKERS.value,
     evaluation=evaluation,
     style=style,
+    shard=shard,
   )
+  if shard is not None:
+    print(f'Part {shard} of the scenes is in {out}.')
+    return
   if _PLOT.value:
     plot_set(out, format=formats[0], num_workers=_WORKERS.value)
   if evaluation and not any(out.glob('*_eval')):

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from seld_jax import (
+  batches,
   checkpoint,
   compilation,
-  dataset,
   files,
   fine_tuning,
   metric_writer,
@@ -43,9 +43,6 @@ __all__ = [
   'make_train_step',
   'train_and_evaluate',
 ]
-
-# The scores that metrics.jsonl keeps, of those that an evaluation has.
-_CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 
 
 def train_and_evaluate(
@@ -126,8 +123,14 @@ def _train_and_evaluate(
       is_resumed=restored is not None,
       say=say,
     )
-    for name in metric_writer.METRICS, metric_writer.TIMINGS:
-      metric_writer.rewind(workdir / name, int(state.step))
+    start = int(state.step)
+    metric_writer.rewind(workdir / metric_writer.TIMINGS, start)
+    # A signal in an evaluation leaves a state that is yet to be evaluated.
+    times = metric_writer.read(workdir / metric_writer.TIMINGS)
+    evaluated = start == 0 or any(record['step'] == start for record in times)
+    metric_writer.rewind(
+      workdir / metric_writer.METRICS, start, evaluated=evaluated
+    )
     state = sharding.put_replicated(mesh, state)
     evaluators = scoring.make_evaluators(config, mesh, data)
     state = _train(
@@ -135,11 +138,12 @@ def _train_and_evaluate(
       workdir,
       mesh,
       state,
-      data.train,
+      data,
       evaluators,
       manager,
       num_steps=num_steps,
       steps_per_epoch=steps_per_epoch,
+      evaluated=evaluated,
       say=say,
     )
     checkpoint.wait(manager)
@@ -162,22 +166,20 @@ def _train(
   workdir: pathlib.Path,
   mesh,
   state: TrainState,
-  fold: dataset.Fold,
+  data: prepare.Data,
   evaluators: Mapping[str, scoring.Evaluator],
   manager: checkpoint.Manager,
   *,
   num_steps: int,
   steps_per_epoch: int,
+  evaluated: bool,
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
-  run_step = _make_run_step(config, mesh, fold, steps_per_epoch)
+  run_step = _make_run_step(config, mesh, steps_per_epoch)
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   train = config.train
-  crop = train.crop_frames // fold.pool
-  on_devices = sharding.put_replicated(
-    mesh, (fold.features, fold.activity, fold.doa)
-  )
+  resident = 'train' in prepare.resident(config, data)
   pending: tuple[int, Any] | None = None
   started = time.monotonic()
   busy = 0.0  # seconds in evaluation and saving, which are not steps
@@ -197,49 +199,55 @@ def _train(
     )
     return f'loss {means["loss"]:.4f}'
 
+  def evaluate_and_save() -> None:
+    nonlocal busy
+    paused = time.monotonic()
+    score, is_done = None, False
+    with signals.interrupting():
+      score = scoring.record_scores(config, workdir, state, evaluators, say=say)
+      is_done = True
+    if not is_done:
+      return
+    checkpoint.save(manager, step, state, seld_score=score)
+    seconds = paused - started - busy
+    busy += time.monotonic() - paused
+    metric_writer.append(
+      workdir / metric_writer.TIMINGS,
+      {
+        'step': step,
+        'num_steps': num_steps,
+        'seconds': round(seconds, 3),
+        'steps_per_second': round((step - first) / seconds, 4),
+        'evaluation_seconds': round(time.monotonic() - paused, 3),
+      },
+    )
+
+  def is_due() -> bool:
+    return step % train.evaluate_every == 0 or step == num_steps
+
   with (
     Signals() as signals,
+    batches.feed(config, mesh, data.train, resident=resident) as batch_of,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
-    while step < num_steps:
-      starts = sampling.SAMPLERS[train.sampler](
-        config.seed,
-        step,
-        offsets=fold.offsets,
-        batch_size=train.batch_size,
-        crop_label_frames=crop,
-      )
-      state = run_step(
-        state, *on_devices, jax.device_put(starts, sharding.divided(mesh))
-      )
-      step += 1
-      if step % train.log_every == 0 or step == num_steps:
-        # Fetched one interval late, so that the device never waits for it.
-        note = write_pending()
-        pending = (step, state.metrics)
-        state = state.replace(
-          metrics=sharding.put_replicated(mesh, zero_metrics(config))
-        )
-        advance(0, note)
-        checkpoint.check(manager)
-      advance()
-      if step % train.evaluate_every == 0 or step == num_steps:
+    while step < num_steps or not evaluated:
+      if evaluated:
+        state = run_step(state, batch_of(step))
+        step += 1
+        if step % train.log_every == 0 or step == num_steps:
+          # Fetched one interval late, so that the device never waits for it.
+          note = write_pending()
+          pending = (step, state.metrics)
+          state = state.replace(
+            metrics=sharding.put_replicated(mesh, zero_metrics(config))
+          )
+          advance(0, note)
+          checkpoint.check(manager)
+        advance()
+      if is_due():
         write_pending()
-        paused = time.monotonic()
-        score = _evaluate(config, workdir, state, step, evaluators, say)
-        checkpoint.save(manager, step, state, seld_score=score)
-        seconds = paused - started - busy
-        busy += time.monotonic() - paused
-        metric_writer.append(
-          workdir / metric_writer.TIMINGS,
-          {
-            'step': step,
-            'num_steps': num_steps,
-            'seconds': round(seconds, 3),
-            'steps_per_second': round((step - first) / seconds, 4),
-            'evaluation_seconds': round(time.monotonic() - paused, 3),
-          },
-        )
+        evaluate_and_save()
+      evaluated = True
       if signals.received is not None:
         checkpoint.wait(manager)
         if manager.latest_step() != step:
@@ -255,48 +263,12 @@ def _train(
   return state
 
 
-def _evaluate(config, workdir, state, step, evaluators, say) -> float | None:
-  """Scores and records what is watched, and gives what ranks the state."""
-  ranks = None
-  watched = {'train': 'train_fold', 'test': 'test'}
-  for split in ('validation', *(watched[name] for name in config.eval.watch)):
-    if split not in evaluators:
-      continue
-    scores, losses, _ = evaluators[split](state, config.eval.window)
-    if scores is None:
-      continue
-    curves = {name: scores[name] for name in _CURVES}
-    metric_writer.append(
-      workdir / metric_writer.METRICS,
-      {'step': step, 'split': split, **losses, **curves},
-    )
-    if split == 'validation':
-      ranks = scores['seld_score']
-      say(
-        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
-        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
-        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
-      )
-  return ranks
-
-
-def _make_run_step(config, mesh, fold: dataset.Fold, steps_per_epoch: int):
-  """Compiles crops and step into one program, the batch over all devices."""
-  train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
-  frames = config.train.crop_frames
+def _make_run_step(config, mesh, steps_per_epoch: int):
+  """Compiles the step, with the batch over all devices."""
   whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-
-  def run_step(state, features, activity, doa, starts):
-    batch = {
-      'features': sampling.take_crops(features, starts * fold.pool, frames),
-      'activity': sampling.take_crops(activity, starts, frames // fold.pool),
-      'doa': sampling.take_crops(doa, starts, frames // fold.pool),
-    }
-    return train_step(state, jax.lax.with_sharding_constraint(batch, parts))
-
   return jax.jit(
-    run_step,
-    in_shardings=(whole, whole, whole, whole, parts),
+    make_train_step(config, steps_per_epoch=steps_per_epoch),
+    in_shardings=(whole, parts),
     out_shardings=whole,
     donate_argnums=0,
     compiler_options=compilation.compiler_options(),

@@ -14,7 +14,7 @@ import seld_jax
 # other. Who adds a module finds its place here first.
 ORDER = """
   errors
-  files progress commands compilation signals page split_zip listening
+  files progress commands compilation signals page split_zip listening shards
   download unpack
   archives
   geometry csv_rows classes events resampling channels transfer
@@ -31,7 +31,7 @@ ORDER = """
   score_tables folders
   scenes
   recordings
-  cache
+  cache streams
   dataset
   sharding
   layers recurrent
@@ -46,7 +46,7 @@ ORDER = """
   metric_writer
   prepare run_folder
   optimizer
-  step_metrics
+  batches step_metrics
   train_step
   scoring trained
   predictor

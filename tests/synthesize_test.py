@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from seld_jax import audio, cache, figures, labels
+from seld_jax import audio, cache, figures, labels, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
@@ -204,6 +204,39 @@ def test_a_failed_addition_keeps_the_format_that_was_there(
     synthesize(tmp_path, num_workers=0, formats=('mic',), **TINY)
   assert tree(tmp_path, without=(tmp_path.name,)) == before
   assert not is_complete(tmp_path)
+
+
+@pytest.mark.parametrize('count', [2, 3])
+def test_shards_joined_are_the_undivided_set(count, tmp_path):
+  """In any order; one is stopped and goes on, and none does what is done."""
+  options = {**TINY, 'recordings': 5, 'num_workers': 0}
+  whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+  synthesize(whole, **options)
+  for number in reversed(range(1, count + 1)):
+    synthesize(parts, shard=shards.Shard(number, count), **options)
+    assert not is_complete(parts)
+  made = {path: path.stat().st_mtime_ns for path in parts.rglob('*.wav')}
+  assert len(made) == 5
+  next(iter(made)).unlink()
+  for number in range(1, count + 1):
+    synthesize(parts, shard=shards.Shard(number, count), **options)
+  names = {path.name for path in parts.glob('scenes*')}
+  assert names == {f'scenes_{n}_of_{count}.csv' for n in range(1, count + 1)}
+  synthesize(parts, **options)
+  same = [p for p, time in made.items() if p.stat().st_mtime_ns == time]
+  assert len(same) == 4
+  assert tree(parts) == tree(whole)
+
+
+def test_the_command_renders_a_part(tmp_path):
+  flags = ('--recordings=4', '--seconds=1', '--workers=1', '--noevaluation')
+  done = run(f'--out={tmp_path}', '--shard=2/3', *flags)
+  assert done.returncode == 0, done.stderr
+  assert 'Part 2/3' in done.stdout
+  assert len(list(tmp_path.glob('foa_dev/*.wav'))) == 1
+  done = run(f'--out={tmp_path}', *flags)
+  assert 'scenes: 3 recordings to do, 1 done before' in done.stderr
+  assert not list(tmp_path.glob('scenes_*'))
 
 
 def test_another_style_in_the_same_folder_is_refused(tmp_path):

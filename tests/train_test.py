@@ -17,6 +17,7 @@ from seld_jax import (
   prepare,
   report,
   run_folder,
+  scoring,
   step_metrics,
   train,
   train_step,
@@ -104,6 +105,47 @@ def test_a_stopped_run_resumes_to_the_same_bits(
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
 
+@pytest.mark.parametrize('calls', [1, 4])
+def test_a_signal_in_an_evaluation_leaves_it_to_the_resumed_run(
+  calls, tiny_config, tmp_path, monkeypatch
+):
+  """In the first, or in the second half of the last: the watched fold's."""
+  tiny_config.eval.watch = ('test',)
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  evaluate = scoring.Evaluator.__call__
+  seen = []
+
+  def interrupted(*args):
+    seen.append(args)
+    if len(seen) == calls:
+      signal.raise_signal(signal.SIGTERM)
+      raise AssertionError('the evaluation goes on')
+    return evaluate(*args)
+
+  monkeypatch.setattr(scoring.Evaluator, '__call__', interrupted)
+  said = []
+  with pytest.raises(SystemExit) as stop:
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=said.append)
+  assert stop.value.code == 128 + signal.SIGTERM
+  assert f'saved step {2 if calls == 1 else 4}' in said[-1]
+  monkeypatch.undo()
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
+  for name in 'scores.json', 'metrics.jsonl':
+    whole, parts = (tmp_path / run / name for run in ('whole', 'parts'))
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_the_same_run_twice_gives_the_same_bytes(tiny_config, tmp_path):
+  """And another seed others, or it would prove nothing."""
+  records = {}
+  for name, seed in ('one', 0), ('two', 0), ('other', 1):
+    tiny_config.seed = seed
+    train.train_and_evaluate(tiny_config, tmp_path / name, say=silent)
+    records[name] = (tmp_path / name / metric_writer.METRICS).read_bytes()
+  assert records['one'] == records['two'] != records['other']
+
+
 def test_a_run_that_was_killed_resumes_to_the_same_bits(
   tiny_config, tmp_path, monkeypatch
 ):
@@ -141,6 +183,22 @@ def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path):
   assert any('step 4 cannot be read' in line for line in said)
   assert any('resuming after step 2' in line for line in said)
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'torn')
+
+
+@pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
+def test_a_run_that_streams_equals_one_in_memory(budget, tiny_config, tmp_path):
+  """From memory when the device is small, and from disk when both are."""
+  tiny_config.eval.watch = ('train',)
+  tiny_config.eval.watch_recordings = 1
+  said = []
+  whole = train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  tiny_config.data[budget] = 1e-9
+  scores = train.train_and_evaluate(
+    tiny_config, tmp_path / 'parts', say=said.append
+  )
+  assert any('(on disk)' in line for line in said) == (budget == 'host_budget')
+  assert scores == whole
+  assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
 
 def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):

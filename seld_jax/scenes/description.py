@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from seld_jax import files
 from seld_jax.scenes import composer
 from seld_jax.scenes.plan import Recording
+from seld_jax.shards import Shard
 
 COLUMNS = (
   'file',
@@ -68,6 +69,18 @@ def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
       for row in csv.DictReader(file):
         rows.setdefault(row['file'], []).append(row)
   return rows
+
+
+def table(out: pathlib.Path, shard: Shard | None) -> pathlib.Path:
+  """The file of the rows of a set, or of those that a shard has made."""
+  if shard is None:
+    return out / 'scenes.csv'
+  return out / f'scenes_{shard.number}_of_{shard.count}.csv'
+
+
+def shard_tables(out: pathlib.Path) -> list[pathlib.Path]:
+  """The files of rows that shards have left in a set."""
+  return sorted(out.glob('scenes_*_of_*.csv'))
 
 
 def write(

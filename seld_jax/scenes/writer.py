@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seld_jax import audio, files, labels, progress
+from seld_jax import audio, files, labels, progress, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import composer, description, pool, readme, renderer, rooms
 from seld_jax.scenes import events as events_lib
@@ -36,6 +36,7 @@ def synthesize(
   evaluation: bool | None = None,
   folds: Sequence[int] | None = None,
   style: composer.Style | None = None,
+  shard: shards.Shard | None = None,
 ) -> None:
   """Renders a set of scenes, or what is missing of it.
 
@@ -58,6 +59,9 @@ def synthesize(
       folder was begun with, and no for a new one.
     folds: Only these folds; None for all that have sounds.
     style: What scenes are like.
+    shard: Renders this part only, whose rows go to a table of their own; when
+      all parts are there, a call without it joins the tables. Parts may be
+      rendered at the same time, on machines that share the folder.
 
   Raises:
     InputError: An argument cannot work, a clip is unreadable, `out` holds
@@ -100,8 +104,13 @@ def synthesize(
       'leaves nothing to render.'
     )
   formats = settings_lib.claim(out, settings, formats)
+  table = description.table(out, shard)
+  parts = description.shard_tables(out)
   rows = description.read(out / 'scenes.csv')
-  todo = [r for r in plan if not _complete(out, r, formats, rows)]
+  for part in parts:
+    rows |= description.read(part)
+  share = shards.take(plan, shard)
+  todo = [r for r in share if not _complete(out, r, formats, rows)]
   _remove_fragments(out, todo, formats)
   make = functools.partial(
     write_recording,
@@ -118,20 +127,25 @@ def synthesize(
     last_save = time.monotonic()
     try:
       with progress.bar(
-        'scenes', len(plan), unit='recordings', initial=len(plan) - len(todo)
+        'scenes', len(share), unit='recordings', initial=len(share) - len(todo)
       ) as advance:
         for name, new_rows in pool.run(make, todo, num_workers=num_workers):
           rows[name] = new_rows
           advance()
           if time.monotonic() - last_save > _SAVE_INTERVAL:
-            description.write(out / 'scenes.csv', plan, rows)
+            description.write(table, share, rows)
             last_save = time.monotonic()
     except BaseException:
       # What went wrong first is what is told.
       with contextlib.suppress(InputError):
-        description.write(out / 'scenes.csv', plan, rows)
+        description.write(table, share, rows)
       raise
-    description.write(out / 'scenes.csv', plan, rows)
+  if todo or (parts and shard is None):
+    description.write(table, share, rows)
+  if shard is not None:
+    return
+  for part in parts:
+    part.unlink(missing_ok=True)
   text = readme.text(
     plan,
     formats=formats,
