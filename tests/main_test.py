@@ -41,9 +41,11 @@ def test_every_config_runs_in_the_tiny_shape(path, tiny_root, tmp_path):
   assert trained[-1]['loss'] < trained[0]['loss']
   last = 'evaluation' if config.data.evaluation else 'test'
   assert scores['results'][-1]['name'] == last
-  page = report.write_report(tmp_path).read_text()
-  value = scores['results'][-1]['scores']['seld_score']
-  assert f'{value:.3f}' in page
+  # A page takes longer than the training: one with and one without a test.
+  if path.stem in ('mse_foa', 'submission2_mic'):
+    page = report.write_report(tmp_path).read_text()
+    value = scores['results'][-1]['scores']['seld_score']
+    assert f'{value:.3f}' in page
 
 
 _TEXTS = ('train', 'validation')
