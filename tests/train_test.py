@@ -342,8 +342,9 @@ def test_watching_more_folds_changes_nothing_but_the_records(
   assert table['seld_score'] == at[scores['selected_step']]['seld_score']
 
 
-@pytest.mark.parametrize('network', ['seld_crnn', 'seld_net'])
-@pytest.mark.parametrize('doa', ['masked_mse', 'masked_norm'])
+@pytest.mark.parametrize(
+  ('network', 'doa'), [('seld_crnn', 'masked_mse'), ('seld_net', 'masked_norm')]
+)
 def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
   """Against a gradient of each term alone, and without a change of the step."""
   tiny_config.loss.doa, tiny_config.loss.doa_weight = doa, 7.0
