@@ -231,7 +231,7 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
     'def tiny(config):\n'
     '  make_tiny(config, sys.argv[2])\n'
     '  config.train.num_steps = 4000\n'
-    '  config.train.log_every = config.train.evaluate_every = 100\n'
+    '  config.train.log_every = config.train.evaluate_every = 20\n'
     '  return config\n'
     "systems.SCALES = {'tiny': tiny}\n"
     "if __name__ == '__main__':\n"
