@@ -5,7 +5,7 @@ Flax Linen modules, used by Linen's pure `init` and `apply`.
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -119,14 +119,8 @@ class SeldCrnn(nn.Module):
     x = drop(self.gru_dropout)(x)
     if self.attention_features:
       x = SelfAttention(self.attention_features, dtype=self.dtype)(x)
-    outputs = {}
-    for name, size in ('sed', self.num_classes), ('doa', 3 * self.num_classes):
-      y = x
-      for layer, width in enumerate(self.head_features):
-        y = dense(width, self.dtype, name=f'{name}_hidden_{layer}')(y)
-        y = drop(self.head_dropout)(nn.relu(y))
-      outputs[name] = dense(size, self.dtype, name=name)(y)
-    return _activate(outputs, self.dtype)
+    hidden = lambda y: drop(self.head_dropout)(nn.relu(y))
+    return _branches(self, x, hidden)
 
 
 class SeldNet(nn.Module):
@@ -218,14 +212,8 @@ class SeldNet(nn.Module):
       both = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
       forwards, backwards = jnp.split(both, 2, axis=-1)
       x = drop(self.gru_dropout)(forwards * backwards)
-    outputs = {}
-    for name, size in ('sed', self.num_classes), ('doa', 3 * self.num_classes):
-      y = x
-      for layer, width in enumerate(self.head_features):
-        y = dense(width, self.dtype, name=f'{name}_hidden_{layer}')(y)
-        y = drop(self.head_dropout)(y)
-      outputs[name] = dense(size, self.dtype, name=name)(y)
-    return _activate(outputs, self.dtype)
+    # A layer of its own for each call, with a key of its own.
+    return _branches(self, x, lambda y: drop(self.head_dropout)(y))
 
 
 # Networks by their name in a config.
@@ -262,13 +250,32 @@ def _check_frames(
     )
 
 
-def _activate(outputs: dict[str, jax.Array], dtype: Any) -> dict[str, Any]:
-  """The outputs of a network from those of its last linear layers."""
-  wide = at_least_float32(dtype)
-  logits = outputs['sed'].astype(wide)
-  doa = jnp.tanh(outputs['doa'].astype(wide))
+def _branches(
+  network: SeldCrnn | SeldNet,
+  x: jax.Array,
+  hidden: Callable[[jax.Array], jax.Array],
+) -> dict[str, jax.Array]:
+  """The branches of both tasks, and the outputs of the network.
+
+  Args:
+    network: Whose fields count, from within its `__call__`.
+    x: What the branches share, with shape `[batch, label_frames, features]`.
+    hidden: What follows each hidden layer.
+
+  Returns:
+    `sed_logits`, `sed` and `doa`, in float32 at least.
+  """
+  dtype = network.dtype
+  wide, classes = at_least_float32(dtype), network.num_classes
+  outputs = {}
+  for name, size in ('sed', classes), ('doa', 3 * classes):
+    y = x
+    for layer, width in enumerate(network.head_features):
+      y = hidden(dense(width, dtype, name=f'{name}_hidden_{layer}')(y))
+    outputs[name] = dense(size, dtype, name=name)(y).astype(wide)
+  doa = jnp.tanh(outputs['doa'])
   return {
-    'sed_logits': logits,
-    'sed': nn.sigmoid(logits),
-    'doa': doa.reshape(*doa.shape[:-1], -1, 3),
+    'sed_logits': outputs['sed'],
+    'sed': nn.sigmoid(outputs['sed']),
+    'doa': doa.reshape(*doa.shape[:-1], classes, 3),
   }
