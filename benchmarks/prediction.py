@@ -1,0 +1,58 @@
+"""How many times faster than real time a network predicts.
+
+The network has the shape of a system and random parameters, which take as long
+as trained ones; it predicts a minute of noise, features included, after one
+call that compiles.
+
+Example:
+  python -m benchmarks.prediction --scale=paper
+"""
+
+import statistics
+import time
+
+import numpy as np
+from absl import flags
+
+from seld_jax import commands, predictor, systems, train, trained
+
+_SCALE = flags.DEFINE_enum(
+  'scale', 'paper', list(systems.SCALES), 'Size of the network.'
+)
+_FORMAT = flags.DEFINE_enum('format', 'foa', ['foa', 'mic'], 'Kind of audio.')
+_RUNS = flags.DEFINE_integer('runs', 5, 'Calls that are timed.', lower_bound=1)
+_SECONDS = 60
+
+
+def main(arguments: list[str]) -> None:
+  """Prints the median over some calls."""
+  commands.refuse_arguments(arguments)
+  config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
+  state = train.create_state(config)
+  predict = predictor.Predictor(
+    trained.make_program(config),
+    {
+      'params': state.params,
+      'batch_stats': state.batch_stats,
+      'statistics': state.statistics,
+    },
+    trained.spec_of(config),
+    source='random parameters',
+  )
+  rate = config.features.sample_rate
+  noise = np.random.default_rng(0).standard_normal((4, rate * _SECONDS))
+  audio = (0.05 * noise).astype(np.float32)
+  predict(audio, rate)
+  factors = []
+  for _ in range(_RUNS.value):
+    start = time.perf_counter()
+    predict(audio, rate)
+    factors.append(_SECONDS / (time.perf_counter() - start))
+  print(
+    f'{_SCALE.value}, {_FORMAT.value}: {statistics.median(factors):.0f} times '
+    f'real time ({min(factors):.0f} to {max(factors):.0f} of {len(factors)})'
+  )
+
+
+if __name__ == '__main__':
+  commands.run(main)
