@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seld_jax import metric_writer
+from seld_jax import metric_writer, run_folder
 
 # The paper's columns, in its order.
 METRICS = ('LE_CD', 'LR_CD', 'ER20', 'F20', 'seld_score')
@@ -76,9 +76,9 @@ def read_result(
     The result; None where the run is not finished.
   """
   workdir = pathlib.Path(workdir)
-  path = workdir / 'scores.json'
-  if not path.is_file():
+  if not run_folder.is_complete(workdir):
     return None
+  path = workdir / 'scores.json'
   results = [
     result
     for result in json.loads(path.read_text(encoding='utf-8'))['results']

@@ -85,12 +85,15 @@ def all_segments(offsets: np.ndarray, length: int) -> np.ndarray:
   Returns:
     First frames, int64 with shape `[segments]`.
   """
-  return np.concatenate(
-    [
-      first + window_starts(int(size), length)
-      for first, size in zip(offsets[:-1], np.diff(offsets), strict=True)
-    ]
+  sizes = np.diff(offsets)
+  counts = -(-sizes // length)
+  # The number of each segment within its recording: 0, 1, ..., 0, 1, ...
+  number = np.arange(counts.sum()) - np.repeat(
+    np.cumsum(counts) - counts, counts
   )
+  latest = np.repeat(np.maximum(sizes - length, 0), counts)
+  first = np.repeat(offsets[:-1], counts)
+  return first + np.minimum(number * length, latest)
 
 
 def window_starts(num_frames: int, window: int) -> np.ndarray:
@@ -105,8 +108,7 @@ def window_starts(num_frames: int, window: int) -> np.ndarray:
     moved back so that it ends with the recording; in one that is shorter than a
     window it starts at 0, and the caller pads.
   """
-  starts = np.arange(0, num_frames, window)
-  return np.maximum(0, np.minimum(starts, num_frames - window))
+  return all_segments(np.array([0, num_frames]), window)
 
 
 def take_crops(array: jax.Array, starts: jax.Array, length: int) -> jax.Array:

@@ -79,7 +79,7 @@ def train_and_evaluate(
   config_lib.validate(config, num_devices=mesh.size)
   with run_folder.lock(workdir):
     run_folder.claim(workdir, config)
-    if (workdir / 'scores.json').exists():
+    if run_folder.is_complete(workdir):
       say(f'The run in {workdir} is complete.')
       return json.loads((workdir / 'scores.json').read_text())
     return _train_and_evaluate(config, workdir, mesh, init_from, say)
