@@ -214,7 +214,7 @@ def small(config: Config) -> Config:
     The same object.
   """
   narrow(config)
-  _set_steps(config, 8000, num_evaluations=16)
+  _set_steps(config, 4000, num_evaluations=8)
   if config.model.name == 'seld_net':
     return config
   augment = config.augment

@@ -26,10 +26,12 @@ def load(path):
 
 def smoke_tests():
   """Every config; most of the array's, which differ in features, are slow."""
+  tests = []
   for path in sorted(CONFIGS.glob('*.py')):
     is_slow = path.stem.endswith('_mic') and path.stem != 'mse_mic'
     marks = [pytest.mark.slow] if is_slow else []
-    yield pytest.param(path, id=path.stem, marks=marks)
+    tests.append(pytest.param(path, id=path.stem, marks=marks))
+  return tests
 
 
 @pytest.mark.parametrize('path', smoke_tests())
