@@ -1,6 +1,5 @@
 """Crops of joined recordings, on the devices that train on or predict them."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -15,15 +14,14 @@ from seld_jax import sampling, sharding, streams
 # [batch, length, ...], divided among the devices along the batch.
 Source = Callable[[np.ndarray, int], jax.Array]
 
+# Recordings on the devices, and which device has which frames.
+Placed = tuple[jax.Array, jax.Array]
+
 
 def resident(
   mesh: Mesh, array: np.ndarray | streams.Joined, offsets: np.ndarray
 ) -> Source:
-  """Keeps recordings on the devices, on each a share of them.
-
-  Every device cuts the crops that lie in its share, and hands them to those
-  that they are for. So recordings have to fit the memory of all devices
-  together, and a process reads those of its own devices alone.
+  """Keeps recordings on the devices, and cuts crops there.
 
   Args:
     mesh: The devices.
@@ -33,6 +31,51 @@ def resident(
 
   Returns:
     What gives the crops. Their values are those of the array, bit for bit.
+  """
+  placed = place(mesh, array, offsets)
+  compiled = jax.jit(
+    lambda placed, starts, length: cut(mesh, placed, starts, length),
+    static_argnums=2,
+  )
+  return lambda starts, length: compiled(
+    placed,
+    sharding.put_replicated(mesh, np.asarray(starts, np.int32)),
+    length,
+  )
+
+
+def streamed(mesh: Mesh, array: np.ndarray | streams.Joined) -> Source:
+  """Reads every crop when it is needed, from memory or from disk.
+
+  Args:
+    mesh: The devices; a process reads the crops of its own alone.
+    array: Joined recordings, with shape `[frames, ...]`.
+
+  Returns:
+    What gives the crops.
+  """
+  return lambda starts, length: sharding.put_rows(
+    mesh, starts, lambda rows: streams.crops(array, rows, length)
+  )
+
+
+def place(
+  mesh: Mesh, array: np.ndarray | streams.Joined, offsets: np.ndarray
+) -> Placed:
+  """Places on every device a share of the recordings.
+
+  So recordings have to fit the memory of all devices together, and a process
+  reads those of its own devices alone.
+
+  Args:
+    mesh: The devices.
+    array: Joined recordings, with shape `[frames, ...]`.
+    offsets: First frame of each recording, and the end of the last, with shape
+      `[recordings + 1]`.
+
+  Returns:
+    The shares, filled up with zeros to equal length, with shape
+    `[devices, frames, ...]`, and their bounds, as `share_bounds` gives them.
   """
   bounds = share_bounds(offsets, mesh.size)
   size = int(np.diff(bounds).max())
@@ -53,10 +96,25 @@ def resident(
     return share
 
   shares = sharding.put_rows(mesh, np.arange(mesh.size), read)
-  divided = PartitionSpec(sharding.BATCH_AXIS)
-  whole = PartitionSpec()
+  return shares, sharding.put_replicated(mesh, bounds.astype(np.int32))
 
-  def cut(share, bounds, starts, length):
+
+def cut(
+  mesh: Mesh, placed: Placed, starts: jax.Array, length: int
+) -> jax.Array:
+  """Cuts crops where they lie and hands them to their devices, under jit.
+
+  Args:
+    mesh: The devices.
+    placed: From `place`.
+    starts: First frames, int32 with shape `[batch]`.
+    length: Number of frames of each.
+
+  Returns:
+    The crops, with shape `[batch, length, ...]`, divided along the batch.
+  """
+
+  def on_device(share, bounds, starts):
     own = lax.axis_index(sharding.BATCH_AXIS)
     is_here = (starts >= bounds[own]) & (starts < bounds[own + 1])
     local = jnp.where(is_here, starts - bounds[own], 0)
@@ -65,37 +123,13 @@ def resident(
     # One device has the crop and the others zeros: their sum is the crop.
     return lax.psum_scatter(crops, sharding.BATCH_AXIS, tiled=True)
 
-  def take(shares, bounds, starts, length):
-    return jax.shard_map(
-      functools.partial(cut, length=length),
-      mesh=mesh,
-      in_specs=(divided, whole, whole),
-      out_specs=divided,
-    )(shares, bounds, starts)
-
-  compiled = jax.jit(take, static_argnums=3)
-  placed = sharding.put_replicated(mesh, bounds.astype(np.int32))
-  return lambda starts, length: compiled(
-    shares,
-    placed,
-    sharding.put_replicated(mesh, np.asarray(starts, np.int32)),
-    length,
-  )
-
-
-def streamed(mesh: Mesh, array: np.ndarray | streams.Joined) -> Source:
-  """Reads every crop when it is needed, from memory or from disk.
-
-  Args:
-    mesh: The devices; a process reads the crops of its own alone.
-    array: Joined recordings, with shape `[frames, ...]`.
-
-  Returns:
-    What gives the crops.
-  """
-  return lambda starts, length: sharding.put_rows(
-    mesh, starts, lambda rows: streams.crops(array, rows, length)
-  )
+  divided, whole = PartitionSpec(sharding.BATCH_AXIS), PartitionSpec()
+  return jax.shard_map(
+    on_device,
+    mesh=mesh,
+    in_specs=(divided, whole, whole),
+    out_specs=divided,
+  )(*placed, starts)
 
 
 def share_bounds(offsets: np.ndarray, count: int) -> np.ndarray:

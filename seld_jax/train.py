@@ -13,9 +13,7 @@ import jax
 import numpy as np
 
 from seld_jax import (
-  batches,
   checkpoint,
-  compilation,
   files,
   fine_tuning,
   metric_writer,
@@ -26,6 +24,7 @@ from seld_jax import (
   sampling,
   scoring,
   sharding,
+  stepping,
 )
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
@@ -192,11 +191,9 @@ def _train(
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
-  run_step = _make_run_step(config, mesh, steps_per_epoch)
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   train = config.train
   kept = prepare.resident(config, data, num_devices=mesh.size)
-  resident = 'train' in kept
   ballot = processes.Ballot()
   pending: tuple[int, Any] | None = None
   started = time.monotonic()
@@ -249,13 +246,20 @@ def _train(
 
   with (
     Signals(may_interrupt=processes.count() == 1) as signals,
-    batches.feed(config, mesh, data.train, resident=resident) as batch_of,
+    stepping.stepper(
+      config,
+      mesh,
+      data.train,
+      resident='train' in kept,
+      num_steps=num_steps,
+      steps_per_epoch=steps_per_epoch,
+    ) as run_steps,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
     while step < num_steps or not evaluated:
       if evaluated:
-        state = run_step(state, batch_of(step))
-        step += 1
+        state, done = run_steps(state, step)
+        step += done
         if step % train.log_every == 0 or step == num_steps:
           # Fetched one interval late, so that the device never waits for it.
           note = write_pending()
@@ -265,7 +269,7 @@ def _train(
           )
           advance(0, note)
           checkpoint.check(manager)
-        advance()
+        advance(done)
       if is_due():
         write_pending()
         evaluate_and_save()
@@ -284,15 +288,3 @@ def _train(
         )
         raise SystemExit(128 + asked)
   return state
-
-
-def _make_run_step(config, mesh, steps_per_epoch: int):
-  """Compiles the step, with the batch over all devices."""
-  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-  return jax.jit(
-    make_train_step(config, steps_per_epoch=steps_per_epoch),
-    in_shardings=(whole, parts),
-    out_shardings=whole,
-    donate_argnums=0,
-    compiler_options=compilation.compiler_options(),
-  )

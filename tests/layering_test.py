@@ -50,7 +50,7 @@ ORDER = """
   optimizer
   batches step_metrics
   train_step
-  scoring trained
+  scoring trained stepping
   predictor
   fine_tuning
   train
