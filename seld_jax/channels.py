@@ -228,8 +228,9 @@ def doubt(sums: np.ndarray, *, format: str) -> str | None:
     if ratio > _LARGEST_RATIO:
       return (
         f'its dipoles have {ratio:.1f} times the power of W, where sound from '
-        'any direction gives about 1: is it FuMa (2) or N3D (3; --norm), or '
-        'are these the capsules of a microphone?'
+        'any direction gives about 1: is it FuMa (2; --channels=fuma '
+        '--norm=fuma) or N3D (3; --norm=n3d), or are these the capsules of a '
+        'microphone?'
       )
     if ratio < _LEAST_RATIO:
       return (

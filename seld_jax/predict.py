@@ -42,7 +42,10 @@ _OVERLAP = flags.DEFINE_float(
   'averaged there.',
 )
 _PLOT = flags.DEFINE_bool(
-  'plot', False, 'Draw a picture of each recording beside its CSV file.'
+  'plot',
+  False,
+  'Draw a picture of each recording, or of its first ten minutes, beside its '
+  'CSV file.',
 )
 _CHANNELS = flags.DEFINE_enum(
   'channels',
