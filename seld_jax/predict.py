@@ -84,14 +84,12 @@ def main(arguments: list[str]) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(given.pop())
-  if _ARRAY.value:
-    if _CHANNELS.value != 'acn' or _NORM.value != 'sn3d':
-      raise InputError('--array takes the place of --channels and --norm.')
-    selection = channels.read_array(_ARRAY.value)
-  else:
-    selection = channels.by_name(
-      format=loaded.spec.format, order=_CHANNELS.value, norm=_NORM.value
-    )
+  selection = channels.chosen(
+    format=loaded.spec.format,
+    order=_CHANNELS.value,
+    norm=_NORM.value,
+    array=_ARRAY.value,
+  )
   outcome = predictions.predict_files(
     loaded,
     arguments,
