@@ -16,6 +16,11 @@ from seld_jax.errors import InputError
 # The data size of a WAV file whose writer did not know it (a stream), or that
 # stands in another chunk (RF64).
 _UNKNOWN_SIZE = 0xFFFFFFFF
+_UNKNOWN_WIDE_SIZE = 0xFFFFFFFFFFFFFFFF
+
+# What a WAV file begins with; RF64 alone may hold more than 4 GiB.
+_WAV_KINDS = (b'RIFF', b'RIFX', b'RF64')
+_LARGEST_RIFF = 8 + 0xFFFFFFFF
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,20 +193,29 @@ def _check_finite(path: pathlib.Path, audio: np.ndarray, *, first: int) -> None:
 def _check_whole(path: pathlib.Path) -> None:
   """Refuses what is no file, and a WAV file shorter than its header says.
 
-  libsndfile reads a truncated WAV file without a word, as far as it goes.
+  libsndfile reads a truncated WAV file without a word, as far as it goes, and
+  one of more than 4 GiB as far as its header can count.
   """
-  if path.is_dir():
-    raise InputError(f'{path} is a folder, but a sound file is needed.')
   try:
+    if path.is_dir():
+      raise InputError(f'{path} is a folder, but a sound file is needed.')
     size = path.stat().st_size
     if not size:
       raise InputError(f'{path} is empty, but a sound file is needed.')
     with open(path, 'rb') as file:
+      kind = file.read(4)
+      file.seek(0)
       needed = _end_of_wav_data(file)
   except FileNotFoundError as error:
     raise InputError(f'{path} does not exist.') from error
   except OSError as error:
     raise InputError(_unreadable(path, error)) from error
+  if kind in _WAV_KINDS[:2] and size > _LARGEST_RIFF:
+    raise InputError(
+      f'{path} has {size / 1e9:.1f} GB, but the header of a WAV file cannot '
+      'tell more than 4.3, so its end would be lost; convert it to FLAC or '
+      'RF64.'
+    )
   if needed > size:
     raise InputError(
       f'{path} is truncated: its header promises {needed} bytes, but the file '
@@ -210,24 +224,27 @@ def _check_whole(path: pathlib.Path) -> None:
 
 
 def _end_of_wav_data(file: io.BufferedReader) -> int:
-  """Where a RIFF file's data should end, in bytes; 0 when it does not say."""
+  """Where a WAV file's data should end, in bytes; 0 when it does not say."""
   head = file.read(12)
-  if (
-    len(head) < 12 or head[8:] != b'WAVE' or head[:4] not in (b'RIFF', b'RIFX')
-  ):
+  if len(head) < 12 or head[8:] != b'WAVE' or head[:4] not in _WAV_KINDS:
     return 0
-  order = '<' if head[:4] == b'RIFF' else '>'
-  position = 12
+  order = '>' if head[:4] == b'RIFX' else '<'
+  position, wide = 12, 0
   while len(chunk := file.read(8)) == 8:
     name, size = struct.unpack(f'{order}4sI', chunk)
     position += 8
+    if name == b'ds64' and len(sizes := file.read(16)) == 16:
+      wide = struct.unpack('<8xQ', sizes)[0]  # of the data, in RF64
+    if name == b'data' and size == _UNKNOWN_SIZE:
+      return position + wide if 0 < wide < _UNKNOWN_WIDE_SIZE else 0
     if name == b'data':
-      return 0 if size == _UNKNOWN_SIZE else position + size
+      return position + size
     position += size + size % 2
     file.seek(position)
   return 0
 
 
 def _unreadable(path: pathlib.Path, error: Exception) -> str:
-  reason = getattr(error, 'error_string', None) or error
+  known = (getattr(error, name, None) for name in ('error_string', 'strerror'))
+  reason = next(filter(None, known), error)
   return f'{path} cannot be read as a sound file: {str(reason).rstrip(".")}.'

@@ -150,6 +150,30 @@ def read_array(path: str | os.PathLike[str]) -> Selection:
   )
 
 
+def chosen(
+  *, format: str, order: str, norm: str, array: str | None
+) -> Selection:
+  """What the flags of a command say: a file, or else names.
+
+  Args:
+    format: As for `by_name`, like the two that follow.
+    order: One of `ORDERS`.
+    norm: One of `NORMS`.
+    array: As for `read_array`; None or empty where the names count.
+
+  Returns:
+    The selection.
+
+  Raises:
+    InputError: A file is given and a name, or one of them cannot be used.
+  """
+  if not array:
+    return by_name(format=format, order=order, norm=norm)
+  if order != 'acn' or norm != 'sn3d':
+    raise InputError('--array takes the place of --channels and --norm.')
+  return read_array(array)
+
+
 def check(num_channels: int, selection: Selection, *, name: str) -> None:
   """Refuses a file with another number of channels.
 
@@ -228,8 +252,9 @@ def doubt(sums: np.ndarray, *, format: str) -> str | None:
     if ratio > _LARGEST_RATIO:
       return (
         f'its dipoles have {ratio:.1f} times the power of W, where sound from '
-        'any direction gives about 1: is it FuMa (2) or N3D (3; --norm), or '
-        'are these the capsules of a microphone?'
+        'any direction gives about 1: is it FuMa (2; --channels=fuma '
+        '--norm=fuma) or N3D (3; --norm=n3d), or are these the capsules of a '
+        'microphone?'
       )
     if ratio < _LEAST_RATIO:
       return (

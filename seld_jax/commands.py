@@ -1,6 +1,7 @@
 """What all commands share: parsing flags, help, errors in one sentence."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -13,6 +14,15 @@ from absl import flags
 from seld_jax.errors import InputError
 
 FLAGS = flags.FLAGS
+
+# Of paths that nobody may look at, or that cannot be one.
+_BAD_PATHS = (
+  errno.EACCES,
+  errno.EPERM,
+  errno.ENOTDIR,
+  errno.ELOOP,
+  errno.ENAMETOOLONG,
+)
 
 
 def run(
@@ -61,6 +71,12 @@ def run(
     # Whoever read our output, as `head` does, has seen enough. Python would
     # complain again when it flushes at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+  except OSError as error:
+    if error.errno not in _BAD_PATHS or not error.filename:
+      raise
+    sys.stdout.flush()
+    print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)
     sys.exit(1)
 
 

@@ -10,7 +10,10 @@ from seld_jax.config_types import Config
 from seld_jax.errors import InputError
 
 # Loss terms of each task by their name in a config.
-SED_TERMS = {'mse': 'sed_mse', 'cross_entropy': 'sed_cross_entropy'}
+SED_TERMS = {
+  'mse': 'sed_mse',
+  'cross_entropy': 'sed_cross_entropy',
+}
 DOA_TERMS = {
   'masked_mse': 'doa_masked_mse',
   'mse': 'doa_mse',

@@ -15,10 +15,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 # What keeps a file from being written that its user can mend.
 _MENDABLE = (
   errno.EACCES,
+  errno.EPERM,
   errno.EROFS,
+  errno.ENOENT,
   errno.ENOTDIR,
   errno.EISDIR,
   errno.EEXIST,
+  errno.ELOOP,
+  errno.ENAMETOOLONG,
 )
 
 

@@ -1,7 +1,7 @@
 """Labels: DCASE CSV files and events. NumPy only."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,6 +38,7 @@ __all__ = [
   'read_csv',
   'to_dense',
   'write_csv',
+  'write_csv_parts',
 ]
 
 
@@ -142,6 +143,39 @@ def write_csv(
       finite, the form needs distances or another class, or the file cannot be
       written.
   """
+  text = _text(path, events, edition, form, class_names, distance_scale)
+  files.write_text(path, text)
+
+
+def write_csv_parts(
+  path: str | os.PathLike[str], parts: Iterable[Events]
+) -> None:
+  """Writes what `write_csv` would of all parts together, one at a time.
+
+  Args:
+    path: The file to write; it is there when the last part has been written.
+    parts: Events, of which the first have the first frames.
+
+  Raises:
+    InputError: As for `write_csv`.
+  """
+  with (
+    files.atomic(path) as temporary,
+    open(temporary, 'w', encoding='utf-8') as file,
+  ):
+    for events in parts:
+      file.write(_text(path, events))
+
+
+def _text(
+  path: str | os.PathLike[str],
+  events: Events,
+  edition: str = '2020',
+  form: str | None = None,
+  class_names: Sequence[str] = TAU2019_CLASSES,
+  distance_scale: float = 1.0,
+) -> str:
+  """What `write_csv` writes."""
   csv_forms.check_edition(edition)
   forms = [name for name in EDITIONS[edition] if name != 'stereo']
   chosen = form or EDITIONS[edition][0]
@@ -167,10 +201,8 @@ def write_csv(
   if not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(f'{path} needs finite distances of 0 or more.')
   if chosen == 'seconds':
-    text = csv_text.to_seconds(path, events, distance, class_names)
-  else:
-    text = csv_text.to_rows(events, distance, FORMS[chosen])
-  files.write_text(path, text)
+    return csv_text.to_seconds(path, events, distance, class_names)
+  return csv_text.to_rows(events, distance, FORMS[chosen])
 
 
 def _occurrence(*keys: np.ndarray) -> np.ndarray:

@@ -67,12 +67,12 @@ def main(arguments: list[str]) -> None:
     raise InputError('--file and --device exclude each other.')
   compilation.use_persistent_cache()
   loaded = predictor.load(str(_MODEL.value))
-  if _ARRAY.value:
-    selection = channels.read_array(_ARRAY.value)
-  else:
-    selection = channels.by_name(
-      format=loaded.spec.format, order=_CHANNELS.value, norm=_NORM.value
-    )
+  selection = channels.chosen(
+    format=loaded.spec.format,
+    order=_CHANNELS.value,
+    norm=_NORM.value,
+    array=_ARRAY.value,
+  )
   window = _WINDOW.value
   if window is None:
     window = _SHORT_WINDOW

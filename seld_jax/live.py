@@ -65,6 +65,8 @@ def watch(
     'before',
     highlight=False,
   )
+  if note := predictor.resampling(sample_rate):
+    console.print(note, highlight=False)
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)
   pushed = (stream.push(block) for block in blocks)

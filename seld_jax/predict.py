@@ -42,7 +42,10 @@ _OVERLAP = flags.DEFINE_float(
   'averaged there.',
 )
 _PLOT = flags.DEFINE_bool(
-  'plot', False, 'Draw a picture of each recording beside its CSV file.'
+  'plot',
+  False,
+  'Draw a picture of each recording, or of its first ten minutes, beside its '
+  'CSV file.',
 )
 _CHANNELS = flags.DEFINE_enum(
   'channels',
@@ -81,14 +84,12 @@ def main(arguments: list[str]) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(given.pop())
-  if _ARRAY.value:
-    if _CHANNELS.value != 'acn' or _NORM.value != 'sn3d':
-      raise InputError('--array takes the place of --channels and --norm.')
-    selection = channels.read_array(_ARRAY.value)
-  else:
-    selection = channels.by_name(
-      format=loaded.spec.format, order=_CHANNELS.value, norm=_NORM.value
-    )
+  selection = channels.chosen(
+    format=loaded.spec.format,
+    order=_CHANNELS.value,
+    norm=_NORM.value,
+    array=_ARRAY.value,
+  )
   outcome = predictions.predict_files(
     loaded,
     arguments,

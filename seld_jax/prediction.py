@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import logging
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,6 +16,11 @@ from seld_jax.streaming import Frames, Spec, Stream, checked
 
 # Samples that a recording in memory is handed on in.
 _BLOCK = 2**18
+
+# Seconds; attention needs memory for the square of a window.
+_LONGEST_WINDOW = 600.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,7 +95,7 @@ class Predictor:
         the network was trained on: FOA in ACN order with SN3D normalisation, or
         the four capsules. `seld_jax.channels` converts other conventions.
       sample_rate: Samples a second; other rates than that of the network are
-        resampled.
+        resampled, which is logged (logger `seld_jax`, level INFO).
       window: Seconds that the network sees at once; None: as it was validated.
       overlap: Seconds that a window shares with the next.
       threshold: A class sounds where its activity is greater; None: that of its
@@ -173,6 +180,10 @@ class Predictor:
     """
     frames = self.window_frames(window)
     label = self.spec.label_samples / self.spec.sample_rate
+    if not math.isfinite(overlap):
+      raise InputError(f'The overlap must be finite, got {overlap:g} s.')
+    if note := self.resampling(sample_rate):
+      _log.info(note)
     return Stream(
       self._compiled,
       self.spec,
@@ -189,6 +200,13 @@ class Predictor:
     threshold = self._threshold(threshold)
     found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
+
+  def resampling(self, sample_rate: int | None) -> str:
+    """A clause that says what becomes of audio of another rate; or nothing."""
+    own = self.spec.sample_rate
+    if sample_rate in (None, own):
+      return ''
+    return f'{sample_rate} Hz are resampled to the {own} Hz of the network'
 
   @property
   def window_seconds(self) -> float:
@@ -216,21 +234,24 @@ class Predictor:
     """A window of so many seconds in feature frames; None: the default.
 
     Raises:
-      InputError: It is shorter than a label frame, or not that of the export.
+      InputError: It is shorter than a label frame, longer than ten minutes, or
+        not that of the export.
     """
     spec = self.spec
     if seconds is None:
       return spec.window
-    span = round(seconds * spec.sample_rate / spec.label_samples)
-    if span < 1:
+    label = spec.label_samples / spec.sample_rate
+    if not label / 2 < seconds <= _LONGEST_WINDOW:
       raise InputError(
-        f'The window must be at least one label frame of 0.1 s, got {seconds:g}'
-        ' s.'
+        f'The window must be at least one label frame of {label:g} s and at '
+        f'most {_LONGEST_WINDOW:g} s, got {seconds:g} s.'
       )
+    span = round(seconds / label)
     own = spec.window // spec.pool
     if self.has_fixed_window and span != own:
       raise InputError(
-        f'{self.source} is an export with windows of {own / 10:g} s, got '
-        f'{seconds:g} s; export the run again with --window={seconds:g}.'
+        f'{self.source} is an export with windows of {own * label:g} s, got '
+        f'{seconds:g} s; load the run that it was made from, or export that '
+        f'with --window={seconds:g}.'
       )
     return span * spec.pool

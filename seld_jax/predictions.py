@@ -16,8 +16,8 @@ from seld_jax.predictor import Predictor
 # What is looked for in folders.
 SUFFIXES = ('.wav', '.flac', '.ogg')
 
-# Of longer recordings, pictures have no spectrogram.
-_LONGEST_SPECTROGRAM = 600.0
+# Pictures show no more of a recording: nothing could be told apart in them.
+LONGEST_PLOT = 600.0
 
 # Shorter than one label frame, nothing can be said.
 _SHORTEST = 1 / labels.FRAMES_PER_SECOND
@@ -74,7 +74,7 @@ def predict_files(
     overlap: Seconds that a window shares with the next.
     threshold: A class sounds where its activity is greater; None: that of the
       config.
-    plot: Draw each recording, beside its CSV file.
+    plot: Draw each recording, or its first ten minutes, beside its CSV file.
     say: Called with each line that a user should know.
 
   Returns:
@@ -98,11 +98,8 @@ def predict_files(
   _check_writable(pathlib.Path(out))
   lengths = [header.num_samples / header.sample_rate for *_, header in todo]
   rates = {header.sample_rate for *_, header in todo}
-  for rate in sorted(rates - {predictor.spec.sample_rate}):
-    say(
-      f'recordings of {rate} Hz are resampled to the '
-      f'{predictor.spec.sample_rate} Hz of the network'
-    )
+  for note in filter(None, map(predictor.resampling, sorted(rates))):
+    say(f'recordings of {note}')
   started = time.monotonic()
   with progress.bar(
     'predictions', round(sum(lengths), 1), unit='seconds of audio'
@@ -112,6 +109,8 @@ def predict_files(
         events, warning = predict_file(
           predictor,
           path,
+          target,
+          keep=LONGEST_PLOT if plot else 0.0,
           selection=selection,
           window=window,
           overlap=overlap,
@@ -120,7 +119,6 @@ def predict_files(
         )
         if warning:
           say(f'warning: {path} may not be what the network hears: {warning}')
-        labels.write_csv(target, events)
         if plot:
           _write_plot(predictor, path, target, events, header, selection)
       except InputError as error:
@@ -138,35 +136,41 @@ def predict_files(
 def predict_file(
   predictor: Predictor,
   path: str | os.PathLike[str],
+  target: str | os.PathLike[str],
   *,
   selection: channels.Selection = channels.STANDARD,
   window: float | None = None,
   overlap: float = 0.0,
   threshold: float | None = None,
+  keep: float = 0.0,
   advance: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[labels.Events, str | None]:
-  """Predicts one recording of any length, reading it block by block.
+  """Predicts one recording of any length, reading and writing it bit by bit.
 
   Args:
     predictor: From `seld_jax.load`.
     path: The sound file.
+    target: The CSV file to write.
     selection: As in `predict_files`, like the options that follow.
     window: Seconds that the network sees at once.
     overlap: Seconds that a window shares with the next.
     threshold: A class sounds where its activity is greater.
+    keep: How many seconds of events are returned.
     advance: Called with the seconds of audio that were done.
 
   Returns:
-    The events, and why its channels are probably not those of the network, or
-    None.
+    The events of the first seconds, and why the channels of the recording are
+    probably not those of the network, or None.
 
   Raises:
-    InputError: The file cannot be read to its end, or not be used.
+    InputError: The file cannot be read to its end, or not be used; or the CSV
+      file cannot be written.
   """
   header = audio.info(path)
   _check_header(path, header, selection)
   rate = header.sample_rate
   sums = np.zeros((2, 4, 4))
+  kept = [labels.no_events()]
 
   def blocks() -> Iterator[np.ndarray]:
     for block in audio.blocks(path):
@@ -175,15 +179,19 @@ def predict_file(
       yield four
       advance(block.shape[-1] / rate)
 
-  found = [
-    predictor.events(frames, threshold=threshold)
+  def parts() -> Iterator[labels.Events]:
     for frames in predictor.frames(
       blocks(), rate, window=window, overlap=overlap
-    )
-  ]
+    ):
+      events = predictor.events(frames, threshold=threshold)
+      if frames.first < keep * labels.FRAMES_PER_SECOND:
+        kept.append(events)
+      yield events
+
+  labels.write_csv_parts(target, parts())
   events = labels.Events(
     *(
-      np.concatenate([getattr(part, name) for part in found])
+      np.concatenate([getattr(part, name) for part in kept])
       for name in ('frame', 'class_index', 'track', 'xyz')
     )
   )
@@ -208,7 +216,12 @@ def find_files(
   found: dict[pathlib.Path, pathlib.Path] = {}
   for given in map(pathlib.Path, inputs):
     pairs = [(given, pathlib.Path(f'{given.stem}.csv'))]
-    if given.is_dir():
+    try:
+      is_folder = given.is_dir()
+    except OSError as error:
+      failures.append(f'{given} cannot be read: {error.strerror}.')
+      continue
+    if is_folder:
       pairs = [
         (path, path.relative_to(given).with_suffix('.csv'))
         for path in sorted(given.rglob('*'))
@@ -257,20 +270,28 @@ def _write_plot(
   header: audio.AudioInfo,
   selection: channels.Selection,
 ) -> None:
-  sound = None
-  length = header.num_samples / header.sample_rate
-  if length <= _LONGEST_SPECTROGRAM:
-    first = [
-      channels.select(block, selection)[:1] for block in audio.blocks(path)
-    ]
-    sound = np.concatenate(first, axis=-1)
+  rate = header.sample_rate
+  shown = min(header.num_samples, round(LONGEST_PLOT * rate))
+  first, count = [], 0
+  for block in audio.blocks(path):
+    first.append(channels.select(block, selection)[:1])
+    count += block.shape[-1]
+    if count >= shown:
+      break
+  num_frames = max(1, -(-shown * labels.FRAMES_PER_SECOND // rate))
+  visible = events.frame < num_frames
   figure = figures.plot_tracks(
-    events,
+    labels.Events(
+      events.frame[visible],
+      events.class_index[visible],
+      events.track[visible],
+      events.xyz[visible],
+    ),
     None,
     classes=predictor.spec.classes,
-    num_frames=max(1, int(np.ceil(length * labels.FRAMES_PER_SECOND))),
-    audio=sound,
-    sample_rate=header.sample_rate,
+    num_frames=num_frames,
+    audio=np.concatenate(first, axis=-1)[:, :shown],
+    sample_rate=rate,
   )
   with files.atomic(target.with_suffix('.png')) as temporary:
     temporary.write_bytes(figures.to_png(figure))

@@ -224,12 +224,33 @@ def main(argv: list[str]) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **folders.folder_options(),
+      **_named_classes(values.class_names, folders.folder_options()),
     )
   )
 
 
-_OF_FOLDERS = ('reference', 'predictions', 'out', 'audio', 'show')
+_OF_FOLDERS = (
+  'reference',
+  'predictions',
+  'out',
+  'audio',
+  'show',
+  'class_names',
+)
+
+
+def _named_classes(
+  names: Sequence[str] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The options of a report, with as many classes as there are names."""
+  if not names:
+    return dict(options)
+  if options['num_classes'] not in (None, len(names)):
+    raise InputError(
+      f'--class_names has {len(names)} names, but --classes is '
+      f'{options["num_classes"]}.'
+    )
+  return {**options, 'num_classes': len(names), 'class_names': tuple(names)}
 
 
 def _define_flags() -> None:
@@ -243,6 +264,12 @@ def _define_flags() -> None:
     None,
     'Names of the recordings to show; when absent, the median, the worst and '
     'the best.',
+  )
+  flags.DEFINE_list(
+    'class_names',
+    None,
+    'Names of the classes in the order of their numbers, such as '
+    'speech,door,keys; when absent, those of the edition.',
   )
 
 

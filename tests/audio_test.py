@@ -1,5 +1,8 @@
 """Sound files come back as written, and broken ones are told by name."""
 
+import contextlib
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -59,6 +62,31 @@ def test_truncated_wav(path, lost):
   for function in (audio.read, audio.info):
     with pytest.raises(InputError, match=r'noise\.wav is truncated: .*19244'):
       function(path)
+
+
+def test_truncated_rf64(tmp_path, noise):
+  """What a WAV file of more than 4 GiB has to be."""
+  path = tmp_path / 'long.wav'
+  soundfile.write(path, noise.T, 24000, format='RF64', subtype='PCM_16')
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  whole = path.read_bytes()
+  path.write_bytes(whole[:-8])
+  with pytest.raises(InputError, match=r'long\.wav is truncated'):
+    audio.info(path)
+  # A writer that was stopped, or wrote into a pipe, does not know the size.
+  path.write_bytes(whole[:28] + bytes(8) + whole[36:])
+  with contextlib.suppress(InputError):
+    audio.info(path)
+
+
+def test_a_wav_file_beyond_what_its_header_can_count(path):
+  """Its data end after 4 GiB, or wherever the size has wrapped around to."""
+  size = 2**32 + 19244
+  os.truncate(path, size)  # a hole, which takes no place on the disk
+  with pytest.raises(
+    InputError, match=r'noise\.wav has 4\.3 GB, .* to FLAC or'
+  ):
+    audio.info(path)
 
 
 def test_truncated_flac(tmp_path, noise):

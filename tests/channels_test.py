@@ -207,3 +207,16 @@ def test_moments_add_up():
   np.testing.assert_allclose(
     sum(parts), channels.moments(audio, sample_rate=RATE), rtol=1e-5
   )
+
+
+def test_a_file_takes_the_place_of_names(tmp_path):
+  path = tmp_path / 'array.json'
+  path.write_text('{"channels": [1, 3, 4, 2]}')
+  by_file = channels.chosen(
+    format='foa', order='acn', norm='sn3d', array=str(path)
+  )
+  by_name = channels.chosen(format='foa', order='fuma', norm='sn3d', array=None)
+  assert by_file.channels == by_name.channels == (0, 2, 3, 1)
+  for order, norm in ('fuma', 'sn3d'), ('acn', 'n3d'):
+    with pytest.raises(InputError, match='takes the place of'):
+      channels.chosen(format='foa', order=order, norm=norm, array=str(path))

@@ -1,5 +1,6 @@
 """Commands: help, exit status, and one clear sentence for each mistake."""
 
+import errno
 import json
 import os
 import pathlib
@@ -101,6 +102,23 @@ def test_a_mistake_of_ours_keeps_its_traceback(call):
 
   with pytest.raises(ZeroDivisionError):
     call(main=main)
+
+
+@pytest.mark.parametrize(
+  ('code', 'told'), [('EACCES', True), ('ENAMETOOLONG', True), ('EIO', False)]
+)
+def test_a_path_that_nobody_may_look_at(code, told, call):
+  def main(_):
+    number = getattr(errno, code)
+    raise OSError(number, os.strerror(number), 'some/where')
+
+  if not told:
+    with pytest.raises(OSError, match='some/where'):
+      call(main=main)
+    return
+  status, _, err = call(main=main)
+  reason = os.strerror(getattr(errno, code))
+  assert (status, err) == (1, f'error: some/where: {reason}.\n')
 
 
 def test_control_c_is_130(call):

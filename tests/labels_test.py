@@ -70,6 +70,28 @@ def test_what_is_written_comes_back(tmp_path, rows):
 
 
 @relaxed
+@given(rows, st.lists(st.integers(0, 30), max_size=4).map(sorted))
+def test_parts_are_written_as_the_whole(tmp_path, rows, cuts):
+  labels.write_csv(tmp_path / 'whole.csv', make(rows))
+  bounds = zip([0, *cuts], [*cuts, len(rows)], strict=True)
+  labels.write_csv_parts(
+    tmp_path / 'parts.csv', (make(rows[a:b]) for a, b in bounds)
+  )
+  whole, parts = (tmp_path / f'{n}.csv' for n in ('whole', 'parts'))
+  assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_parts_that_end_in_an_error_leave_nothing(tmp_path):
+  def parts():
+    yield make([(0, 1, 0, 30, 10)])
+    raise InputError('The recording is truncated.')
+
+  with pytest.raises(InputError, match='truncated'):
+    labels.write_csv_parts(tmp_path / 'a.csv', parts())
+  assert not list(tmp_path.iterdir())
+
+
+@relaxed
 @given(whole_rows)
 def test_whole_degrees_are_written_as_integers(tmp_path, rows):
   labels.write_csv(tmp_path / 'a.csv', make(rows))

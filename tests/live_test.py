@@ -89,6 +89,13 @@ def test_all_of_a_file_is_shown(predictor, path, is_terminal):
   assert any(name in shown for name in predictor.spec.classes)
 
 
+def test_another_sample_rate_is_said(predictor, path):
+  console = rich.console.Console(file=io.StringIO(), width=300)
+  blocks = live.play(path, speed=1e6)
+  live.watch(predictor, blocks, 48000, window=1.0, console=console)
+  assert '48000 Hz are resampled to the 24000 Hz' in console.file.getvalue()
+
+
 def test_files_that_cannot_be_played(tmp_path):
   soundfile.write(tmp_path / 'two.wav', np.zeros((9000, 2)), 24000)
   with pytest.raises(InputError, match='has 2 channels, but 4'):

@@ -175,6 +175,16 @@ def test_what_may_not_be_read(predictor, foa, tmp_path):
   assert 'secret.wav' in outcome.failures[0]
 
 
+def test_a_name_that_no_file_can_have(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  long = tmp_path / ('a' * 300)
+  outcome, _ = predict(predictor, [long, tmp_path / 'x.wav'], tmp_path / 'out')
+  assert [path.name for path in outcome.written] == ['x.csv']
+  assert outcome.failures[0].endswith('cannot be read: File name too long.')
+  with pytest.raises(InputError, match='could not be written: File name too'):
+    predict(predictor, [tmp_path / 'x.wav'], long)
+
+
 def test_a_folder_that_cannot_be_written(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   (tmp_path / 'file').write_text('')
@@ -188,6 +198,9 @@ def test_options_are_refused_before_any_work(predictor, foa, tmp_path):
     ({'overlap': 60.0}, 'overlap must be less'),
     ({'window': -1.0}, 'at least one label frame'),
     ({'threshold': 2.0}, 'threshold must be between'),
+    ({'overlap': float('nan')}, 'overlap must be finite'),
+    ({'window': float('nan')}, 'at least one label frame'),
+    ({'window': 1e9}, 'at most 600 s'),
   ):
     with pytest.raises(InputError, match=message):
       predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', **options)
@@ -223,3 +236,42 @@ def test_a_picture_on_request(predictor, foa, tmp_path):
   predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', plot=True)
   png = (tmp_path / 'out' / 'x.png').read_bytes()
   assert png.startswith(b'\x89PNG')
+
+
+def test_a_picture_shows_the_beginning_of_what_is_long(
+  predictor, foa, tmp_path, monkeypatch
+):
+  """So it can be read, and needs the same memory for a day as for a minute."""
+  shown = {}
+
+  def plot(events, *_, **options):
+    shown.update(options, frames=events.frame)
+    return figure(events, *_, **options)
+
+  figure = predictions.figures.plot_tracks
+  monkeypatch.setattr(predictions.figures, 'plot_tracks', plot)
+  monkeypatch.setattr(predictions, 'LONGEST_PLOT', 1.25)
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  predict(predictor, [tmp_path], tmp_path / 'out', plot=True)
+  assert shown['num_frames'] == 13
+  assert shown['audio'].shape == (1, 30000)
+  whole = labels.read_csv(tmp_path / 'out' / 'x.csv').frame
+  np.testing.assert_array_equal(shown['frames'], whole[whole < 13])
+  assert 0 < len(shown['frames']) < len(whole)
+
+
+def test_events_of_a_long_recording_are_not_kept(predictor, foa, tmp_path):
+  sound = np.tile(foa, 5)
+  soundfile.write(tmp_path / 'x.wav', sound.T, 24000)
+  monitored = []
+  for keep in 0.0, 3.0, 60.0:
+    events, _ = predictions.predict_file(
+      predictor,
+      tmp_path / 'x.wav',
+      tmp_path / 'x.csv',
+      threshold=0.3,
+      keep=keep,
+    )
+    monitored.append(len(events.frame))
+  assert monitored[0] == 0
+  assert monitored[2] == len(labels.read_csv(tmp_path / 'x.csv').frame) > 0

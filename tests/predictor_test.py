@@ -151,11 +151,22 @@ def test_another_sample_rate_hears_the_same(predictor):
   np.testing.assert_allclose(first.activity, second.activity, atol=0.02)
 
 
+def test_resampling_is_logged(predictor, sound, caplog):
+  caplog.set_level('INFO', logger='seld_jax')
+  predictor(sound[:, :5000], 24000)
+  assert not caplog.records
+  predictor(sound[:, :5000], 44100)
+  (record,) = caplog.records
+  assert record.name.startswith('seld_jax')
+  expected = '44100 Hz are resampled to the 24000 Hz of the network'
+  assert record.getMessage() == expected
+
+
 @pytest.mark.parametrize(
   ('options', 'message'),
   [
     ({'threshold': 1.5}, 'threshold must be between 0 and 1, got 1.5'),
-    ({'window': 0.0}, 'at least one label frame of 0.1 s, got 0'),
+    ({'window': 0.0}, 'at least one label frame of 0.1 s and'),
     ({'overlap': 1.0}, 'overlap must be less than the window of 10'),
     ({'overlap': -1.0}, 'overlap must be less than the window'),
   ],

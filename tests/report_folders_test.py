@@ -191,12 +191,24 @@ def test_command_takes_a_run_or_folders(folder, tmp_path):
     f'--reference={folder / "metadata_dev"}',
     f'--predictions={folder / "system"}',
   ]
-  done = run_command(*folders, f'--out={out}', '--show=fold1_room0_mix001_ov1')
+  names = ','.join(f'kind{index}' for index in range(14))
+  done = run_command(
+    *folders,
+    f'--out={out}',
+    '--show=fold1_room0_mix001_ov1',
+    f'--class_names={names}',
+  )
   assert done.returncode == 0, done.stderr
   assert done.stdout.strip() == str(out) and out.is_file()
+  text = out.read_text(encoding='utf-8')
+  assert 'kind' in text and 'footsteps' not in text
   for arguments, message in (
     ([], 'needs --workdir=DIR of a run, or --reference=DIR'),
     (folders, '--out is missing'),
+    (
+      [*folders, '--out=x.html', '--class_names=a,b', '--classes=3'],
+      '--class_names has 2 names, but --classes is 3',
+    ),
     ([f'--workdir={tmp_path}', '--out=x.html'], '--out is for the results of'),
   ):
     done = run_command(*arguments)
