@@ -99,13 +99,18 @@ def paired(
   """
   a_key, a_first, a_size, a_order = _groups(reference_key)
   b_key, b_first, b_size, b_order = _groups(predicted_key)
-  _, a, b = np.intersect1d(
-    a_key, b_key, assume_unique=True, return_indices=True
-  )
-  sizes = np.stack([a_size[a], b_size[b]], axis=-1)
+  # Both are sorted and distinct, so that one search finds what they share.
+  place = np.searchsorted(a_key, b_key)
+  place[place == len(a_key)] = 0
+  b = np.flatnonzero(a_key[place] == b_key) if len(a_key) else place[:0]
+  a = place[b]
+  # Pairs of as many directions are compared at once; a number for each kind.
+  factor = int(b_size.max(initial=0)) + 1
+  kind = a_size[a] * factor + b_size[b]
   found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-  for n, m in np.unique(sizes, axis=0):
-    chosen = np.flatnonzero((sizes == (n, m)).all(axis=-1))
+  for one in np.flatnonzero(np.bincount(kind)):
+    n, m = divmod(int(one), factor)
+    chosen = np.flatnonzero(kind == one)
     rows = a_order[a_first[a[chosen], None] + np.arange(n)]
     columns = b_order[b_first[b[chosen], None] + np.arange(m)]
     costs = geometry.angular_distance(
@@ -145,9 +150,12 @@ def add_at(
   Returns:
     The sums, with shape `shape`.
   """
-  total = np.zeros(shape, np.asarray(values).dtype)
-  np.add.at(total, places, values)
-  return total
+  flat = np.ravel_multi_index(places, shape)
+  weights = values if isinstance(values, np.ndarray) else None
+  total = np.bincount(flat, weights, minlength=int(np.prod(shape)))
+  if weights is None:
+    total = total * values
+  return total.reshape(shape)
 
 
 def f_score(hits: float, predicted: float, reference: float) -> float:
@@ -177,7 +185,8 @@ def _groups(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
   """Distinct keys, their first places in `order`, their numbers, `order`."""
   order = np.argsort(key, kind='stable')
-  distinct, first, size = np.unique(
-    key[order], return_index=True, return_counts=True
-  )
-  return distinct, first, size, order
+  in_order = key[order]
+  is_first = np.ones(len(key), bool)
+  is_first[1:] = in_order[1:] != in_order[:-1]
+  first = np.flatnonzero(is_first)
+  return in_order[first], first, np.diff(first, append=len(key)), order
