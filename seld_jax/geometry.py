@@ -66,8 +66,9 @@ def angular_distance(a: Array, b: Array) -> Array:
     An angle to the zero vector is 0.
   """
   xp = _namespace(a, b)
-  ax, ay, az = xp.moveaxis(xp.asarray(a), -1, 0)
-  bx, by, bz = xp.moveaxis(xp.asarray(b), -1, 0)
+  a, b = xp.asarray(a), xp.asarray(b)
+  ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+  bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
   # Written out: `cross` takes several times as long on short arrays.
   crossed = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
   cross = xp.sqrt(sum(part * part for part in crossed))

@@ -104,34 +104,33 @@ def paired(
   place[place == len(a_key)] = 0
   b = np.flatnonzero(a_key[place] == b_key) if len(a_key) else place[:0]
   a = place[b]
-  # Pairs of as many directions are compared at once; a number for each kind.
-  factor = int(b_size.max(initial=0)) + 1
-  kind = a_size[a] * factor + b_size[b]
-  found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-  for one in np.flatnonzero(np.bincount(kind)):
+  n, m = a_size[a], b_size[b]
+  # All angles of all pairs at once, those of a key in one stretch, row by row.
+  size = n * m
+  start = np.cumsum(size) - size
+  number = np.arange(size.sum()) - np.repeat(start, size)
+  row, column = np.divmod(number, np.repeat(m, size))
+  row = a_order[row + np.repeat(a_first[a], size)]
+  column = b_order[column + np.repeat(b_first[b], size)]
+  cost = geometry.angular_distance(reference_xyz[row], predicted_xyz[column])
+  best = [start[size == 1]]
+  # The rest by how many there are of each, as most keys have but one or two.
+  factor = int(m.max(initial=0)) + 1
+  kind = np.where(size > 1, n * factor + m, 0)
+  for one in np.flatnonzero(np.bincount(kind)[1:]) + 1:
     n, m = divmod(int(one), factor)
-    chosen = np.flatnonzero(kind == one)
-    rows = a_order[a_first[a[chosen], None] + np.arange(n)]
-    columns = b_order[b_first[b[chosen], None] + np.arange(m)]
-    costs = geometry.angular_distance(
-      reference_xyz[rows][:, :, None], predicted_xyz[columns][:, None]
-    )
+    first = start[kind == one, None]
+    costs = cost[first + np.arange(n * m)]
     if min(n, m) == 1:
-      best = costs.reshape(len(chosen), -1).argmin(axis=1)[:, None]
-      i, j = best // m, best % m
-    else:
-      assigned = [optimize.linear_sum_assignment(cost) for cost in costs]
-      i, j = np.swapaxes(np.array(assigned), 0, 1)
-    every = np.arange(len(chosen))[:, None]
-    found.append((rows[every, i], columns[every, j], costs[every, i, j]))
-  if not found:
-    none = np.zeros(0, np.int64)
-    return none, none.copy(), np.zeros(0)
-  rows, columns, angles = (
-    np.concatenate([part.ravel() for part in parts])
-    for parts in zip(*found, strict=True)
-  )
-  return rows, columns, angles
+      best.append((first + costs.argmin(axis=1, keepdims=True)).ravel())
+      continue
+    assigned = [
+      optimize.linear_sum_assignment(square.reshape(n, m)) for square in costs
+    ]
+    i, j = np.swapaxes(np.array(assigned), 0, 1)
+    best.append((first + i * m + j).ravel())
+  chosen = np.concatenate(best)
+  return row[chosen], column[chosen], cost[chosen]
 
 
 def add_at(
