@@ -6,18 +6,25 @@ axes, and imports nothing of the rest of the project. Axes: audio is
 finished features `[..., frames, mels, channels]`, as a convolution wants them.
 """
 
-import itertools
+import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from seld_jax.spectrum import log_mel, mel_filter_bank, power, stft
+from seld_jax.spatial import check_channels, gcc_phat, intensity_vector
+from seld_jax.spectrum import (
+  clip_decibels,
+  framewise,
+  log_mel,
+  mel_filter_bank,
+  stft,
+)
 
 __all__ = [
   'FORMATS',
   'NUM_CHANNELS',
   'foa_features',
+  'framewise_features',
   'gcc_phat',
   'intensity_vector',
   'log_mel',
@@ -26,12 +33,6 @@ __all__ = [
   'stack',
   'stft',
 ]
-
-# Spectral magnitudes below this are rounding noise and have no phase: one step
-# of 16-bit audio is 3e-5. They contribute nothing to phase features.
-_TINY = 1e-12
-# Keeps the norm of an intensity vector away from 0; as in the DCASE baseline.
-_INTENSITY_EPS = 1e-8
 
 
 def foa_features(
@@ -76,19 +77,19 @@ def foa_features(
     Politis et al., `A Dataset of Reverberant Spatial Sound Scenes with Moving
     Sources <https://arxiv.org/abs/2006.01919>`_, 2020
   """
-  _check_channels('foa_features', audio, axis=-2)
-  log_mels, spectrum, mel_filters = _spectra(
+  check_channels('foa_features', audio, axis=-2)
+  log_mels, spatial = framewise_features(
     audio,
+    format='foa',
     sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
     n_mels=n_mels,
-    top_db=top_db,
     offset=offset,
     pad_mode=pad_mode,
   )
-  return stack(log_mels, intensity_vector(spectrum, mel_filters), layout=layout)
+  return stack(clip_decibels(log_mels, top_db), spatial, layout=layout)
 
 
 def mic_features(
@@ -126,84 +127,65 @@ def mic_features(
   Raises:
     ValueError: The audio has no 4 channels, or an option has no known value.
   """
-  _check_channels('mic_features', audio, axis=-2)
-  log_mels, spectrum, _ = _spectra(
+  check_channels('mic_features', audio, axis=-2)
+  log_mels, spatial = framewise_features(
     audio,
+    format='mic',
     sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
     n_mels=n_mels,
-    top_db=top_db,
     offset=offset,
     pad_mode=pad_mode,
   )
-  return stack(log_mels, gcc_phat(spectrum, n_lags=n_mels), layout=layout)
+  return stack(clip_decibels(log_mels, top_db), spatial, layout=layout)
 
 
-def intensity_vector(
-  spectrum: jax.Array, mel_filters: jax.typing.ArrayLike
-) -> jax.Array:
-  """Direction of the active acoustic intensity in mel bands.
-
-  Args:
-    spectrum: Spectrum of FOA audio in the order W, Y, Z, X, with shape
-      `[..., 4, frames, bins]`.
-    mel_filters: Filter bank, with shape `[mels, bins]`.
-
-  Returns:
-    Re(conj(W) [Y, Z, X]) of every bin, divided by its own norm + 1e-8 and
-    projected on the mel bands, with shape `[..., 3, frames, mels]`. A plane
-    wave makes it point to its source. Bins without power contribute 0.
-
-  Raises:
-    ValueError: The spectrum has no 4 channels on axis -3.
-  """
-  _check_channels('intensity_vector', spectrum, axis=-3)
-  omni, dipoles = spectrum[..., :1, :, :], spectrum[..., 1:, :, :]
-  intensity = omni.real * dipoles.real + omni.imag * dipoles.imag
-  square = jnp.sum(intensity**2, axis=-3, keepdims=True)
-  # The inner where keeps the gradient of the root finite where nothing sounds.
-  norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0)
-  filters = jnp.asarray(mel_filters, intensity.dtype)
-  return jnp.matmul(
-    intensity / (norm + _INTENSITY_EPS),
-    filters.T,
-    precision=jax.lax.Precision.HIGHEST,
-  )
-
-
-def gcc_phat(spectrum: jax.Array, *, n_lags: int = 64) -> jax.Array:
-  """Generalised cross-correlation with phase transform of all channel pairs.
+def framewise_features(
+  audio: jax.Array,
+  *,
+  format: str,
+  sample_rate: int = 24000,
+  n_fft: int = 1024,
+  hop_length: int = 480,
+  win_length: int = 960,
+  n_mels: int = 64,
+  offset: float = 1e-8,
+  pad_mode: str = 'constant',
+) -> tuple[jax.Array, jax.Array]:
+  """What a frame has of itself, before `clip_decibels` looks at all of them.
 
   Args:
-    spectrum: Spectra of the channels, with shape
-      `[..., channels, frames, bins]`.
-    n_lags: Number of lags that are kept, `-n_lags // 2 .. n_lags // 2 - 1`.
+    audio: Four channels, with shape `[..., 4, samples]`.
+    format: `'foa'` or `'mic'`.
+    sample_rate: As in `foa_features`, like all options that follow.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Samples from one frame to the next.
+    win_length: Length of the Hann window in samples.
+    n_mels: Number of mel bands.
+    offset: Added to the audio first.
+    pad_mode: How the edges are padded, as in `stft`.
 
   Returns:
-    The correlation of the pairs (0, 1), (0, 2), ... in lexical order, with
-    shape `[..., pairs, frames, n_lags]` and values in [-1, 1]. Its peak is at a
-    positive lag when the second channel of the pair hears the sound later.
-    Bins without power contribute 0.
-
-  References:
-    Knapp and Carter, The generalized correlation method for estimation of time
-    delay, IEEE TASSP 24 (4), 1976
+    Log-mel spectrograms in dB, with shape `[..., 4, frames, n_mels]`, and the
+    intensity vectors or cross-correlations, with shape
+    `[..., 3 or 6, frames, n_mels]`.
   """
-  square = power(spectrum)
-  has_phase = square > _TINY**2
-  scale = jnp.where(
-    has_phase, jax.lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0
+  mel_filters = mel_filter_bank(
+    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
   )
-  phasors = spectrum * scale
-  pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
-  first, second = map(np.array, zip(*pairs, strict=True))
-  cross = jnp.conj(phasors[..., first, :, :]) * phasors[..., second, :, :]
-  correlation = jnp.fft.irfft(cross, axis=-1)
-  half = n_lags // 2
-  return jnp.concatenate(
-    [correlation[..., -half:], correlation[..., : n_lags - half]], axis=-1
+  spatial = {
+    'foa': functools.partial(intensity_vector, mel_filters=mel_filters),
+    'mic': functools.partial(gcc_phat, n_lags=n_mels),
+  }[format]
+  return framewise(
+    lambda part: (log_mel(part, mel_filters, top_db=None), spatial(part)),
+    audio + jnp.asarray(offset, audio.dtype),
+    n_fft=n_fft,
+    hop_length=hop_length,
+    win_length=win_length,
+    pad_mode=pad_mode,
   )
 
 
@@ -244,38 +226,3 @@ def stack(
 # Audio formats by their name in a config.
 FORMATS = {'foa': foa_features, 'mic': mic_features}
 NUM_CHANNELS = {'foa': 7, 'mic': 10}
-
-
-def _spectra(
-  audio: jax.Array,
-  *,
-  sample_rate: int,
-  n_fft: int,
-  hop_length: int,
-  win_length: int,
-  n_mels: int,
-  top_db: float | None,
-  offset: float,
-  pad_mode: str,
-) -> tuple[jax.Array, jax.Array, np.ndarray]:
-  """Log-mel spectrograms, the spectra, and the filters between them."""
-  spectrum = stft(
-    audio + jnp.asarray(offset, audio.dtype),
-    n_fft=n_fft,
-    hop_length=hop_length,
-    win_length=win_length,
-    pad_mode=pad_mode,
-  )
-  mel_filters = mel_filter_bank(
-    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
-  )
-  return log_mel(spectrum, mel_filters, top_db=top_db), spectrum, mel_filters
-
-
-def _check_channels(caller: str, array: jax.Array, *, axis: int) -> None:
-  """All formats have four channels; anything else is a mistake."""
-  if array.ndim < -axis or array.shape[axis] != 4:
-    raise ValueError(
-      f'{caller} needs the 4 channels of the audio on axis {axis}, '
-      f'got shape {tuple(array.shape)}.'
-    )

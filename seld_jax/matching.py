@@ -99,34 +99,38 @@ def paired(
   """
   a_key, a_first, a_size, a_order = _groups(reference_key)
   b_key, b_first, b_size, b_order = _groups(predicted_key)
-  _, a, b = np.intersect1d(
-    a_key, b_key, assume_unique=True, return_indices=True
-  )
-  sizes = np.stack([a_size[a], b_size[b]], axis=-1)
-  found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-  for n, m in np.unique(sizes, axis=0):
-    chosen = np.flatnonzero((sizes == (n, m)).all(axis=-1))
-    rows = a_order[a_first[a[chosen], None] + np.arange(n)]
-    columns = b_order[b_first[b[chosen], None] + np.arange(m)]
-    costs = geometry.angular_distance(
-      reference_xyz[rows][:, :, None], predicted_xyz[columns][:, None]
-    )
+  # Both are sorted and distinct, so that one search finds what they share.
+  place = np.searchsorted(a_key, b_key)
+  place[place == len(a_key)] = 0
+  b = np.flatnonzero(a_key[place] == b_key) if len(a_key) else place[:0]
+  a = place[b]
+  n, m = a_size[a], b_size[b]
+  # All angles of all pairs at once, those of a key in one stretch, row by row.
+  size = n * m
+  start = np.cumsum(size) - size
+  number = np.arange(size.sum()) - np.repeat(start, size)
+  row, column = np.divmod(number, np.repeat(m, size))
+  row = a_order[row + np.repeat(a_first[a], size)]
+  column = b_order[column + np.repeat(b_first[b], size)]
+  cost = geometry.angular_distance(reference_xyz[row], predicted_xyz[column])
+  best = [start[size == 1]]
+  # The rest by how many there are of each, as most keys have but one or two.
+  factor = int(m.max(initial=0)) + 1
+  kind = np.where(size > 1, n * factor + m, 0)
+  for one in np.flatnonzero(np.bincount(kind)[1:]) + 1:
+    n, m = divmod(int(one), factor)
+    first = start[kind == one, None]
+    costs = cost[first + np.arange(n * m)]
     if min(n, m) == 1:
-      best = costs.reshape(len(chosen), -1).argmin(axis=1)[:, None]
-      i, j = best // m, best % m
-    else:
-      assigned = [optimize.linear_sum_assignment(cost) for cost in costs]
-      i, j = np.swapaxes(np.array(assigned), 0, 1)
-    every = np.arange(len(chosen))[:, None]
-    found.append((rows[every, i], columns[every, j], costs[every, i, j]))
-  if not found:
-    none = np.zeros(0, np.int64)
-    return none, none.copy(), np.zeros(0)
-  rows, columns, angles = (
-    np.concatenate([part.ravel() for part in parts])
-    for parts in zip(*found, strict=True)
-  )
-  return rows, columns, angles
+      best.append((first + costs.argmin(axis=1, keepdims=True)).ravel())
+      continue
+    assigned = [
+      optimize.linear_sum_assignment(square.reshape(n, m)) for square in costs
+    ]
+    i, j = np.swapaxes(np.array(assigned), 0, 1)
+    best.append((first + i * m + j).ravel())
+  chosen = np.concatenate(best)
+  return row[chosen], column[chosen], cost[chosen]
 
 
 def add_at(
@@ -145,9 +149,12 @@ def add_at(
   Returns:
     The sums, with shape `shape`.
   """
-  total = np.zeros(shape, np.asarray(values).dtype)
-  np.add.at(total, places, values)
-  return total
+  flat = np.ravel_multi_index(places, shape)
+  weights = values if isinstance(values, np.ndarray) else None
+  total = np.bincount(flat, weights, minlength=int(np.prod(shape)))
+  if weights is None:
+    total = total * values
+  return total.reshape(shape)
 
 
 def f_score(hits: float, predicted: float, reference: float) -> float:
@@ -177,7 +184,8 @@ def _groups(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
   """Distinct keys, their first places in `order`, their numbers, `order`."""
   order = np.argsort(key, kind='stable')
-  distinct, first, size = np.unique(
-    key[order], return_index=True, return_counts=True
-  )
-  return distinct, first, size, order
+  in_order = key[order]
+  is_first = np.ones(len(key), bool)
+  is_first[1:] = in_order[1:] != in_order[:-1]
+  first = np.flatnonzero(is_first)
+  return in_order[first], first, np.diff(first, append=len(key)), order

@@ -74,22 +74,24 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   kept = predictions.frame < rules.num_segments * segment_frames
   reference_key = rules.key(reference)
   predicted_key = rules.key(predictions)[kept]
-  shape = (rules.num_segments, num_classes)
+  by_frame = (rules.num_segments, segment_frames, num_classes)
 
-  def place(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    frame, class_index = np.divmod(key, num_classes)
-    return frame // segment_frames, class_index
-
-  in_reference = np.zeros(shape, bool)
-  in_reference[place(reference_key)] = True
-  in_prediction = np.zeros(shape, bool)
-  in_prediction[place(predicted_key)] = True
+  def frames_with(key: np.ndarray) -> np.ndarray:
+    """In how many frames of each segment a class has one of these keys."""
+    has = np.zeros(by_frame, bool)
+    has.reshape(-1)[key] = True
+    return has.sum(axis=1)
 
   rows, _, angle = matching.paired(
     reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
   )
-  common = matching.add_at(shape, place(np.unique(reference_key[rows])))
-  total = matching.add_at(shape, place(reference_key[rows]), values=angle)
+  in_reference = frames_with(reference_key) > 0
+  in_prediction = frames_with(predicted_key) > 0
+  common = frames_with(reference_key[rows])
+  frame, class_index = np.divmod(reference_key[rows], num_classes)
+  total = matching.add_at(
+    in_reference.shape, (frame // segment_frames, class_index), values=angle
+  )
   mean = total / np.maximum(common, 1)
 
   located = common > 0

@@ -1,17 +1,22 @@
 """Spectra and mel bands of signals: what all features are made of.
 
-Pure functions that work under jit, vmap and grad, on any number of leading
-axes.
+Pure functions that work under jit, vmap and grad, on any leading axes.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 # Lowest power of a mel band, before the logarithm; as in librosa.
 _POWER_FLOOR = 1e-10
+
+# Samples of frames, overlaps counted, that a CPU transforms at once.
+_BLOCK_SAMPLES = 2**16
 
 
 def stft(
@@ -43,30 +48,63 @@ def stft(
   Raises:
     ValueError: An option is out of range.
   """
-  if not 0 < win_length <= n_fft:
-    raise ValueError(
-      f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
-    )
-  if pad_mode not in ('constant', 'reflect', 'given'):
-    raise ValueError(
-      f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}."
-    )
-  is_padded = pad_mode == 'given'
-  samples = audio.shape[-1] - (2 * (n_fft // 2) if is_padded else 0)
-  if samples <= 0:
-    raise ValueError(f'stft needs samples, got shape {audio.shape}.')
-  num_frames = -(-samples // hop_length)
-  # Only win_length of the n_fft samples of a frame lie under the window, so
-  # only those are cut out; the zeros around them are put back before the FFT.
-  left = (n_fft - win_length) // 2
-  padded = audio
-  if not is_padded:
-    padded = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
-  needed = left + (num_frames - 1) * hop_length + win_length
-  frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
-  window = _hann(win_length).astype(frames.dtype)
-  frames = _pad_last(frames * window, (left, n_fft - win_length - left))
-  return jnp.fft.rfft(frames, axis=-1)
+  padded, num_frames = _pad(
+    audio, n_fft, hop_length, win_length, pad_mode=pad_mode
+  )
+  return _transform(padded, num_frames, n_fft, hop_length, win_length)
+
+
+def framewise(
+  function: Callable[[jax.Array], Any],
+  audio: jax.Array,
+  *,
+  n_fft: int = 1024,
+  hop_length: int = 480,
+  win_length: int = 960,
+  pad_mode: str = 'constant',
+) -> Any:
+  """A function of single frames of a spectrum, without all of the spectrum.
+
+  On a CPU a few frames at a time go from samples to results, so that what lies
+  between stays in the cache: a fifth of the time for features of a minute.
+
+  Args:
+    function: Maps a spectrum with shape `[..., frames, bins]` to a tree of
+      arrays with shape `[..., frames, n]`, each frame by itself.
+    audio: Signals, with shape `[..., samples]`.
+    n_fft: As in `stft`, like all options that follow, and what is raised.
+    hop_length: Samples from one frame to the next.
+    win_length: Length of the window in samples.
+    pad_mode: How the edges are padded.
+
+  Returns:
+    `function(stft(audio, ...))`.
+  """
+  padded, num_frames = _pad(
+    audio, n_fft, hop_length, win_length, pad_mode=pad_mode
+  )
+  options = (n_fft, hop_length, win_length)
+  num_blocks = -(-num_frames * n_fft // _BLOCK_SAMPLES)
+  if num_blocks == 1 or jax.default_backend() != 'cpu':
+    return function(_transform(padded, num_frames, *options))
+  size = -(-num_frames // num_blocks)
+  reach = (size - 1) * hop_length + n_fft
+  stop = (num_blocks - 1) * size * hop_length + reach
+  padded = _pad_last(padded, (0, max(0, stop - padded.shape[-1])))
+
+  def block(index: jax.Array) -> Any:
+    start = index * size * hop_length
+    part = lax.dynamic_slice_in_dim(padded, start, reach, axis=-1)
+    return function(_transform(part, size, *options))
+
+  results = lax.map(block, jnp.arange(num_blocks))
+
+  def join(parts: jax.Array) -> jax.Array:
+    parts = jnp.moveaxis(parts, 0, -3)
+    shape = *parts.shape[:-3], num_blocks * size, parts.shape[-1]
+    return parts.reshape(shape)[..., :num_frames, :]
+
+  return jax.tree.map(join, results)
 
 
 @functools.lru_cache(maxsize=8)
@@ -130,6 +168,20 @@ def log_mel(
     bin_power, filters.T, precision=jax.lax.Precision.HIGHEST
   )
   decibels = 10 / np.log(10) * jnp.log(jnp.maximum(mel_power, _POWER_FLOOR))
+  return clip_decibels(decibels, top_db)
+
+
+def clip_decibels(decibels: jax.Array, top_db: float | None) -> jax.Array:
+  """Raises what is too far under the maximum of its channel.
+
+  Args:
+    decibels: Log-mel spectrograms, with shape `[..., frames, mels]`.
+    top_db: Largest distance to the maximum over frames and mels; None changes
+      nothing.
+
+  Returns:
+    Clipped spectrograms, with the same shape.
+  """
   if top_db is None:
     return decibels
   loudest = jnp.max(decibels, axis=(-2, -1), keepdims=True)
@@ -146,6 +198,50 @@ def power(spectrum: jax.Array) -> jax.Array:
     Power, with the same shape.
   """
   return spectrum.real**2 + spectrum.imag**2
+
+
+def _pad(
+  audio: jax.Array,
+  n_fft: int,
+  hop_length: int,
+  win_length: int,
+  *,
+  pad_mode: str,
+) -> tuple[jax.Array, int]:
+  """A signal with samples before and after it, and its number of frames."""
+  if not 0 < win_length <= n_fft:
+    raise ValueError(
+      f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
+    )
+  if pad_mode not in ('constant', 'reflect', 'given'):
+    raise ValueError(
+      f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}."
+    )
+  is_padded = pad_mode == 'given'
+  samples = audio.shape[-1] - (2 * (n_fft // 2) if is_padded else 0)
+  if samples <= 0:
+    raise ValueError(f'stft needs samples, got shape {audio.shape}.')
+  if not is_padded:
+    audio = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
+  return audio, -(-samples // hop_length)
+
+
+def _transform(
+  padded: jax.Array,
+  num_frames: int,
+  n_fft: int,
+  hop_length: int,
+  win_length: int,
+) -> jax.Array:
+  """The spectra of the first frames of a padded signal."""
+  # Only win_length of the n_fft samples of a frame lie under the window, so
+  # only those are cut out; the zeros around them are put back before the FFT.
+  left = (n_fft - win_length) // 2
+  needed = left + (num_frames - 1) * hop_length + win_length
+  frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
+  window = _hann(win_length).astype(frames.dtype)
+  frames = _pad_last(frames * window, (left, n_fft - win_length - left))
+  return jnp.fft.rfft(frames, axis=-1)
 
 
 def _frame(

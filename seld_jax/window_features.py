@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax import features
-from seld_jax.spectrum import log_mel, mel_filter_bank, stft
+from seld_jax.spectrum import clip_decibels
 
 
 def window_features(
@@ -46,26 +46,20 @@ def window_features(
     Features with shape `[frames, n_mels, channels]`, where frames is
     `ceil((samples - 2 (n_fft // 2)) / hop_length)`.
   """
-  spectrum = stft(
-    audio + jnp.asarray(offset, audio.dtype),
+  parts = features.framewise_features(
+    audio,
+    format=format,
+    sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
+    n_mels=n_mels,
+    offset=offset,
     pad_mode='given',
   )
-  frames = jnp.arange(spectrum.shape[-2])
-  spectrum = jnp.take(
-    spectrum, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip'
+  frames = jnp.arange(parts[0].shape[-2])
+  log_mels, spatial = (
+    jnp.take(part, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip')
+    for part in parts
   )
-  mel_filters = mel_filter_bank(
-    sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels
-  )
-  spatial = {
-    'foa': lambda: features.intensity_vector(spectrum, mel_filters),
-    'mic': lambda: features.gcc_phat(spectrum, n_lags=n_mels),
-  }
-  return features.stack(
-    log_mel(spectrum, mel_filters, top_db=top_db),
-    spatial[format](),
-    layout=layout,
-  )
+  return features.stack(clip_decibels(log_mels, top_db), spatial, layout=layout)

@@ -20,6 +20,7 @@ ORDER = """
   archives
   geometry csv_rows classes events resampling channels transfer
   spectrum streaming
+  spatial
   matching
   metrics_2019 metrics_2020 metrics_segments metrics_2024
   features augment losses metrics sampling
@@ -73,6 +74,7 @@ EDITIONS = ('metrics_2019', 'metrics_2020', 'metrics_segments', 'metrics_2024')
 PURE = (
   'geometry',
   'spectrum',
+  'spatial',
   'features',
   'window_features',
   'resampling',
@@ -165,7 +167,8 @@ def test_pure_modules_know_no_network_and_no_config(name):
   names = {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
   assert not names & {'open', 'print'}
   allowed = {
-    'features': {'spectrum'},
+    'spatial': {'spectrum'},
+    'features': {'spectrum', 'spatial'},
     'window_features': {'spectrum', 'features'},
     'resampling': {'errors'},
     'matching': {'geometry', 'errors'},

@@ -1,0 +1,191 @@
+"""Features against librosa, and scores against dictionaries."""
+
+import concurrent.futures
+import functools
+import itertools
+import pathlib
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks import floor, plain_metrics, timing
+from seld_jax import audio, cache, events, features, geometry, metrics
+from seld_jax import config as config_lib
+from seld_jax.recordings import Recording
+
+_TARGETS = {'foa': 3.0, 'mic': 8.0}
+
+
+def feature_figures(
+  config: config_lib.Config, *, seconds: float, files: int, rounds: int
+) -> list[timing.Figure]:
+  """The features of one recording in memory, and of several on disk.
+
+  Args:
+    config: Whose features.
+    seconds: Length of a recording.
+    files: Number of recordings on disk.
+    rounds: Times that each side is timed.
+
+  Returns:
+    Two figures: computation alone, and from WAV to cached features.
+  """
+  from benchmarks import librosa_features
+
+  options = config_lib.feature_options(config)
+  format, rate = options['format'], options['sample_rate']
+  names = ('sample_rate', 'n_fft', 'hop_length', 'win_length', 'n_mels')
+  compute = jax.jit(
+    functools.partial(
+      features.FORMATS[format],
+      **{name: value for name, value in options.items() if name != 'format'},
+    )
+  )
+  librosa_compute = functools.partial(
+    librosa_features.FORMATS[format], **{name: options[name] for name in names}
+  )
+  signal = np.random.default_rng(0).standard_normal((4, int(seconds * rate)))
+  signal = (0.05 * signal).astype(np.float32)
+  difference = np.abs(np.asarray(compute(signal)) - librosa_compute(signal))
+  for part, limit in (difference[..., :4], 2e-2), (difference[..., 4:], 1e-4):
+    assert part.max() < limit, f'librosa differs by {part.max():.2g}'
+
+  times = timing.interleave(
+    {
+      'ours': lambda: np.asarray(compute(signal)),
+      'librosa': lambda: librosa_compute(signal),
+    },
+    rounds=rounds,
+  )
+  alone = timing.Figure(
+    name=f'{format.upper()} features of {seconds:g} s',
+    ours=times['ours'],
+    other=times['librosa'],
+    against='librosa',
+    target=_TARGETS[format],
+    flops=floor.feature_flops(config, seconds=seconds),
+  )
+
+  with tempfile.TemporaryDirectory() as folder:
+    root = pathlib.Path(folder)
+    recordings = []
+    for number in range(files):
+      path = root / f'mix{number:03d}.wav'
+      audio.write(path, np.clip(signal, -1, 1), sample_rate=rate)
+      recordings.append(Recording(path.stem, path, None, None))
+    numbers = itertools.count()
+
+    def ours():
+      cache.extract(recordings, root / f'{next(numbers)}', options=options)
+
+    def convert(entry, target):
+      sound = audio.read(entry.audio, sample_rate=rate)
+      np.save(target / f'{entry.name}.npy', librosa_compute(sound))
+
+    def theirs():
+      target = root / f'{next(numbers)}'
+      target.mkdir()
+      with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda entry: convert(entry, target), recordings))
+
+    times = timing.interleave({'ours': ours, 'librosa': theirs}, rounds=rounds)
+  on_disk = timing.Figure(
+    name=f'the same, {files} WAV files to cached features',
+    ours=times['ours'],
+    other=times['librosa'],
+    against='librosa',
+    flops=files * floor.feature_flops(config, seconds=seconds),
+  )
+  return [alone, on_disk]
+
+
+def random_pairs(
+  recordings: int, *, num_frames: int = 600, num_classes: int = 14
+) -> list[tuple[events.Events, events.Events]]:
+  """References, and predictions that miss, invent and err.
+
+  Args:
+    recordings: Number of recordings.
+    num_frames: Label frames of each.
+    num_classes: Number of classes.
+
+  Returns:
+    Up to two sources at a time, of some seconds each, in integer degrees; and
+    predictions with a fifth of the frames missing or of another class, and
+    directions off by some degrees.
+  """
+  rng = np.random.default_rng(0)
+  return [_random_pair(rng, num_frames, num_classes) for _ in range(recordings)]
+
+
+def metric_figure(*, recordings: int, rounds: int) -> timing.Figure:
+  """The scores of DCASE 2020 of one-minute recordings.
+
+  Args:
+    recordings: Number of recordings.
+    rounds: Times that each side is timed.
+
+  Returns:
+    The figure.
+  """
+  pairs = random_pairs(recordings)
+  times = timing.interleave(
+    {
+      'ours': lambda: seld_scores(pairs),
+      'plain': lambda: plain_metrics.seld_scores(pairs),
+    },
+    rounds=rounds,
+  )
+  expected, found = plain_metrics.seld_scores(pairs), seld_scores(pairs)
+  for name, value in expected.items():
+    difference = abs(found[name] - value)
+    assert difference < 1e-9 * max(1, abs(value)), f'{name}: {difference:.2g}'
+  return timing.Figure(
+    name=f'scores of {recordings} minutes',
+    ours=times['ours'],
+    other=times['plain'],
+    against='dictionaries',
+    target=20.0,
+    limit=5.0,
+  )
+
+
+def seld_scores(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
+  """Scores of recordings by seld_jax, as `plain_metrics.seld_scores`."""
+  counts = [metrics.counts(a, b, num_frames=600) for a, b in pairs]
+  return vars(metrics.scores(metrics.merge(counts)))
+
+
+def _random_pair(rng, num_frames, num_classes):
+  rows = []
+  for track in range(2):
+    frame = 0
+    while frame < num_frames:
+      end = min(num_frames, frame + int(rng.integers(10, 100)))
+      if rng.random() < 0.8:
+        direction = rng.integers(-180, 180), rng.integers(-45, 46)
+        named = rng.integers(num_classes), track, *direction
+        rows += [(at, *named) for at in range(frame, end)]
+      frame = end
+  frame, class_index, track, azimuth, elevation = (
+    np.array(rows, np.int64).reshape(-1, 5).T
+  )
+  reference = events.Events(
+    frame, class_index, track, geometry.to_cartesian(azimuth, elevation)
+  )
+  kept = rng.random(len(frame)) > 0.1
+  wrong = rng.random(len(frame)) < 0.1
+  guessed = np.where(
+    wrong, rng.integers(0, num_classes, len(frame)), class_index
+  )
+  off = reference.xyz + 0.2 * rng.standard_normal((len(frame), 3))
+  predicted = events.Events(
+    frame[kept],
+    guessed[kept],
+    track[kept],
+    off[kept] / np.linalg.norm(off[kept], axis=-1, keepdims=True),
+  )
+  return reference, predicted

@@ -1,0 +1,104 @@
+"""The features in librosa and NumPy, as one would write them with those.
+
+All channels in one call, in the type of the audio (float32 takes two thirds of
+the time of float64), and the phase transform by division, which takes less time
+than the exponential of the angle in the published code.
+"""
+
+import itertools
+import math
+
+import librosa
+import numpy as np
+
+PAIRS = tuple(itertools.combinations(range(4), 2))
+
+
+def foa_features(
+  audio: np.ndarray,
+  *,
+  sample_rate: int = 24000,
+  n_fft: int = 1024,
+  hop_length: int = 480,
+  win_length: int = 960,
+  n_mels: int = 64,
+) -> np.ndarray:
+  """Log-mel spectrograms and intensity vectors.
+
+  Args:
+    audio: FOA in ACN order, with shape `[4, samples]`.
+    sample_rate: Sampling rate in Hz.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Samples from one frame to the next.
+    win_length: Length of the Hann window in samples.
+    n_mels: Number of mel bands.
+
+  Returns:
+    Features with shape `[frames, n_mels, 7]`.
+  """
+  filters = librosa.filters.mel(
+    sr=sample_rate, n_fft=n_fft, n_mels=n_mels, dtype=audio.dtype
+  )
+  spectrum = _spectrum(audio, n_fft, hop_length, win_length)
+  intensity = np.real(np.conj(spectrum[0]) * spectrum[1:])
+  norm = np.sqrt(np.sum(intensity**2, axis=0)) + 1e-8
+  return _stack(_log_mels(spectrum, filters), (intensity / norm) @ filters.T)
+
+
+def mic_features(
+  audio: np.ndarray,
+  *,
+  sample_rate: int = 24000,
+  n_fft: int = 1024,
+  hop_length: int = 480,
+  win_length: int = 960,
+  n_mels: int = 64,
+) -> np.ndarray:
+  """Log-mel spectrograms and GCC-PHAT, with the arguments of `foa_features`.
+
+  Returns:
+    Features with shape `[frames, n_mels, 10]`.
+  """
+  filters = librosa.filters.mel(
+    sr=sample_rate, n_fft=n_fft, n_mels=n_mels, dtype=audio.dtype
+  )
+  spectrum = _spectrum(audio, n_fft, hop_length, win_length)
+  correlations = []
+  for first, second in PAIRS:
+    cross = np.conj(spectrum[first]) * spectrum[second]
+    phase = cross / np.maximum(np.abs(cross), 1e-24)
+    whole = np.fft.irfft(phase, axis=-1)
+    half = n_mels // 2
+    correlations.append(
+      np.concatenate([whole[:, -half:], whole[:, : n_mels - half]], axis=-1)
+    )
+  return _stack(_log_mels(spectrum, filters), np.stack(correlations))
+
+
+FORMATS = {'foa': foa_features, 'mic': mic_features}
+
+
+def _spectrum(audio, n_fft, hop_length, win_length):
+  spectrum = librosa.stft(
+    audio + audio.dtype.type(1e-8),
+    n_fft=n_fft,
+    hop_length=hop_length,
+    win_length=win_length,
+    window='hann',
+  )
+  num_frames = math.ceil(audio.shape[-1] / hop_length)
+  return np.swapaxes(spectrum, -1, -2)[:, :num_frames]
+
+
+def _log_mels(spectrum, filters):
+  return np.stack(
+    [
+      librosa.power_to_db(np.abs(channel) ** 2 @ filters.T, top_db=80.0)
+      for channel in spectrum
+    ]
+  )
+
+
+def _stack(log_mels, spatial):
+  stacked = np.concatenate([log_mels, spatial]).astype(np.float32)
+  return np.ascontiguousarray(np.moveaxis(stacked, 0, -1))

@@ -1,0 +1,105 @@
+"""Whether the network in PyTorch is the one in seld_jax."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+
+from benchmarks import network_speed, torch_seld
+from seld_jax import config as config_lib
+from seld_jax import step_metrics, train_step
+
+# Of outputs in float32, and of a loss and its gradients in float64: in float32
+# a maximum of two nearly equal cells may be either, which no rounding bounds.
+_TOLERANCES = {'outputs': 1e-4, 'loss': 1e-9, 'gradients': 1e-9}
+
+
+def check(config: config_lib.Config) -> dict[str, float]:
+  """Makes sure that both networks are one, with the same parameters.
+
+  Args:
+    config: Whose network.
+
+  Returns:
+    Largest differences of outputs, of the loss of a batch without dropout and
+    masks, and of its gradients, as a share of the largest in each layer.
+
+  Raises:
+    AssertionError: One is greater than rounding explains.
+  """
+  with config.copy_and_resolve_references().unlocked() as plain:
+    for name in 'conv_dropout', 'gru_dropout', 'head_dropout':
+      plain.model[name] = 0.0
+  batch = network_speed.random_batch(
+    plain, batch=2, frames=10 * config_lib.label_pool(plain)
+  )
+  state = train_step.create_state(plain)
+  variables = jax.device_get(
+    {'params': state.params, 'batch_stats': state.batch_stats}
+  )
+  theirs = network_speed.torch_network(plain, 'channels last')
+  theirs.load(variables)
+  ours = jax.jit(train_step.make_model(plain).apply)(
+    variables, batch['features']
+  )
+  with torch.inference_mode():
+    outputs = theirs.eval()(torch.from_numpy(batch['features']))
+  found = {
+    'outputs': max(
+      float(np.abs(np.asarray(ours[name]) - output.numpy()).max())
+      for name, output in zip(('sed', 'doa'), outputs, strict=True)
+    )
+  }
+  plain.model.dtype = 'float64'
+  wide = lambda tree: jax.tree.map(lambda a: np.asarray(a, np.float64), tree)
+  with jax.enable_x64(True):
+    loss, gradients = _loss_and_gradients(plain, wide(variables), wide(batch))
+  found |= _compare(theirs.double(), wide(batch), loss, gradients)
+  for name, value in found.items():
+    assert value < _TOLERANCES[name], f'{name} differ by {value:.2g}'
+  return found
+
+
+def _loss_and_gradients(config, variables, batch):
+  """Of our network in training, both terms weighing 1."""
+  network = train_step.make_model(config)
+
+  def loss_function(params):
+    given: Any = network.apply(
+      {**variables, 'params': params},
+      batch['features'],
+      train=True,
+      mutable=['batch_stats'],
+    )
+    sums = step_metrics.loss_sums(given[0], batch)
+    terms = [sums[name] for name in ('sed_mse', 'doa_masked_mse')]
+    return jnp.asarray(sum(part / count for part, count in terms))
+
+  params = jax.tree.map(jnp.asarray, variables['params'])
+  return jax.jit(jax.value_and_grad(loss_function))(params)
+
+
+def _compare(network, batch, loss, gradients):
+  """Differences to the loss and gradients of PyTorch."""
+  tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
+  their_loss = torch_seld.losses(
+    network.train()(tensors['features']), tensors['activity'], tensors['doa']
+  )
+  their_loss.backward()
+  pairs = [
+    (layer.weight.grad.numpy(), (3, 2, 0, 1), gradients[f'Conv_{i}']['kernel'])
+    for i, layer in enumerate(network.convolutions)
+  ]
+  for name in 'query', 'key', 'value':
+    weight = getattr(network, name).weight.grad.numpy()
+    pairs.append((weight, (1, 0), gradients['SelfAttention_0'][name]['kernel']))
+  errors = [
+    np.abs(np.asarray(ours).transpose(axes) - their).max() / np.abs(their).max()
+    for their, axes, ours in pairs
+  ]
+  return {
+    'loss': abs(float(loss) - their_loss.item()),
+    'gradients': float(max(errors)),
+  }

@@ -1,0 +1,220 @@
+"""Training and inference of the network, in seld_jax and in PyTorch."""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import floor, timing
+from seld_jax import (
+  compilation,
+  features,
+  inference,
+  sampling,
+  train_step,
+)
+from seld_jax import config as config_lib
+
+_TOLERANCE = 1e-4  # of activity
+
+
+def random_batch(
+  config: config_lib.Config, *, batch: int, frames: int
+) -> dict[str, np.ndarray]:
+  """Features and targets of noise, as a training step takes them.
+
+  Args:
+    config: Whose shapes.
+    batch: Number of examples.
+    frames: Feature frames of each.
+
+  Returns:
+    `features`, `activity` and `doa`, float32.
+  """
+  rng = np.random.default_rng(0)
+  options = config.features
+  classes = len(config.data.classes)
+  label_frames = frames // config_lib.label_pool(config)
+  shape = (batch, frames, options.n_mels, features.NUM_CHANNELS[options.format])
+  activity = rng.random((batch, label_frames, classes)) < 0.1
+  doa = rng.standard_normal((*activity.shape, 3))
+  doa *= activity[..., None] / np.linalg.norm(doa, axis=-1, keepdims=True)
+  return {
+    'features': rng.standard_normal(shape, dtype=np.float32),
+    'activity': activity.astype(np.float32),
+    'doa': doa.astype(np.float32),
+  }
+
+
+def jax_step(
+  config: config_lib.Config, batch: Mapping[str, np.ndarray]
+) -> Callable[[], float]:
+  """A training step of seld_jax, as `train` compiles it."""
+  step = jax.jit(
+    train_step.make_train_step(config),
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  state = train_step.create_state(config)
+  on_device = jax.device_put(dict(batch))
+
+  def call() -> float:
+    nonlocal state
+    state = step(state, on_device)
+    return float(state.metrics['loss'])
+
+  return call
+
+
+def torch_step(
+  config: config_lib.Config,
+  batch: Mapping[str, np.ndarray],
+  *,
+  memory_format: str,
+) -> Callable[[], float]:
+  """A training step of PyTorch with the same options."""
+  import torch
+
+  from benchmarks import torch_seld
+
+  network = torch_network(config, memory_format).train()
+  optimizer = torch.optim.Adam(
+    network.parameters(), config.train.learning_rate, fused=True
+  )
+  tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
+  shape = batch['features'].shape[2:]
+  statistics = {'mean': torch.zeros(shape), 'std': torch.ones(shape)}
+  names = 'time_masks', 'band_masks'
+  masks = {f'num_{name}': config.augment[f'num_{name}'] for name in names}
+  for name in 'max_time_width', 'max_band_width':
+    masks[name] = config.augment[name]
+  return lambda: torch_seld.train_step(
+    network, optimizer, tensors, statistics, masks=masks
+  )
+
+
+def torch_network(config: config_lib.Config, memory_format: str):
+  """The network of a config in PyTorch, with parameters of its own."""
+  from benchmarks import torch_seld
+
+  options = {
+    name: config.model[name] for name in config_lib.model_fields(config)
+  }
+  for name in 'gru_reset_first', 'dtype':
+    options.pop(name, None)
+  return torch_seld.TorchSeld(
+    num_channels=features.NUM_CHANNELS[config.features.format],
+    num_mels=config.features.n_mels,
+    num_classes=len(config.data.classes),
+    memory_format=torch_seld.MEMORY_FORMATS[memory_format],
+    **options,
+  )
+
+
+def training(
+  config: config_lib.Config, *, batch: int, frames: int, rounds: int
+) -> tuple[timing.Figure, str]:
+  """A training step, after the better memory format of PyTorch was found.
+
+  Args:
+    config: Whose network.
+    batch: Number of examples.
+    frames: Feature frames of each.
+    rounds: Times that each side is timed.
+
+  Returns:
+    The figure, and the memory format.
+  """
+  given = random_batch(config, batch=batch, frames=frames)
+  formats = ('channels first', 'channels last')
+  calls = {
+    name: torch_step(config, given, memory_format=name) for name in formats
+  }
+  chosen = timing.fastest(calls)
+  times = timing.interleave(
+    {'ours': jax_step(config, given), 'torch': calls[chosen]}, rounds=rounds
+  )
+  flops = floor.network_flops(config, batch=batch, frames=frames, train=True)
+  figure = timing.Figure(
+    name=f'training step, batch {batch}, T = {frames}',
+    ours=times['ours'],
+    other=times['torch'],
+    against='PyTorch',
+    target=1.5,
+    flops=sum(flops.values()),
+  )
+  return figure, chosen
+
+
+def minute(
+  config: config_lib.Config, *, seconds: float, rounds: int
+) -> timing.Figure:
+  """From features of a recording to activity and directions.
+
+  Args:
+    config: Whose network.
+    seconds: Length of the recording.
+    rounds: Times that each side is timed.
+
+  Returns:
+    The figure.
+  """
+  import torch
+
+  options, pool = config.features, config_lib.label_pool(config)
+  window = config.eval.window
+  num_frames = int(seconds * options.sample_rate) // options.hop_length
+  num_frames = max(window, num_frames // pool * pool)
+  features_of = random_batch(config, batch=1, frames=num_frames)['features'][0]
+  starts = sampling.window_starts(num_frames // pool, window // pool)
+  state = train_step.create_state(config)
+  variables = {'params': state.params, 'batch_stats': state.batch_stats}
+  predict = inference.make_predict_step(
+    train_step.make_model(config),
+    window=window,
+    pool=pool,
+    compiler_options=compilation.compiler_options(),
+  )
+  placed = jnp.asarray(features_of)
+
+  def ours():
+    outputs = predict(variables, state.statistics, placed, jnp.asarray(starts))
+    return jax.device_get(outputs)
+
+  mean, std = (
+    torch.from_numpy(np.array(state.statistics[name]))
+    for name in ('mean', 'std')
+  )
+  tensor = torch.from_numpy(features_of)
+
+  def torch_side(memory_format):
+    network = torch_network(config, memory_format)
+    network.load(variables)
+    network.eval()
+
+    def call():
+      with torch.inference_mode():
+        crops = [tensor[s * pool : s * pool + window] for s in starts]
+        outputs = network((torch.stack(crops) - mean) / std)
+        return [output.numpy() for output in outputs]
+
+    return call
+
+  formats = ('channels first', 'channels last')
+  calls = {name: torch_side(name) for name in formats}
+  chosen = calls[timing.fastest(calls)]
+  difference = np.abs(ours()['sed'] - chosen()[0]).max()
+  assert difference < _TOLERANCE, f'activity differs by {difference:.2g}'
+  times = timing.interleave({'ours': ours, 'torch': chosen}, rounds=rounds)
+  flops = floor.network_flops(
+    config, batch=len(starts), frames=window, train=False
+  )
+  return timing.Figure(
+    name=f'inference, {seconds:g} s of features',
+    ours=times['ours'],
+    other=times['torch'],
+    against='PyTorch',
+    target=1.25,
+    flops=sum(flops.values()),
+  )

@@ -1,0 +1,200 @@
+"""seld_jax against PyTorch, librosa and dictionaries, in turns.
+
+Before anything is timed, both sides are checked to compute the same. Then they
+take turns, A B A B; shown are medians (and ranges), the median of the ratios of
+the rounds, and how many times the floor ours takes: the arithmetic that cannot
+be avoided, at the speed of a large matrix product. Needs the extra `speed`.
+
+Example:
+  python -m benchmarks.speed --only=features,metrics --json=speed.json
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import rich.console
+import rich.table
+from absl import flags
+
+from benchmarks import floor, host_speed, timing
+from seld_jax import commands, files, systems
+from seld_jax.errors import InputError
+
+FIGURES = ('train', 'stages', 'inference', 'features', 'metrics', 'memory')
+
+_ONLY = flags.DEFINE_list('only', list(FIGURES), 'Figures to measure.')
+_SCALE = flags.DEFINE_enum(
+  'scale', 'paper', list(systems.SCALES), 'Size of the network and features.'
+)
+_BATCH = flags.DEFINE_integer(
+  'batch', 8, 'Examples in a training step.', lower_bound=1
+)
+_FRAMES = flags.DEFINE_integer(
+  'frames', 600, 'Feature frames of each.', lower_bound=1
+)
+_SECONDS = flags.DEFINE_float(
+  'seconds', 60.0, 'Length of a recording.', lower_bound=1.0
+)
+_FILES = flags.DEFINE_integer(
+  'files', 6, 'Recordings from disk to disk.', lower_bound=1
+)
+_RECORDINGS = flags.DEFINE_integer(
+  'recordings', 600, 'Recordings that are scored.', lower_bound=1
+)
+_ROUNDS = flags.DEFINE_integer(
+  'rounds', 5, 'Times that each side is timed.', lower_bound=1
+)
+_JSON = flags.DEFINE_string('json', '', 'File for all numbers; empty: none.')
+
+
+def compare(only: list[str], say=print) -> tuple[list[timing.Figure], Any]:
+  """Measures figures of time.
+
+  Args:
+    only: Some of `FIGURES`.
+    say: Called with each line that tells how it goes.
+
+  Returns:
+    The figures, and the times of the stages of a step (none: empty).
+  """
+  config = systems.make('mse', format='foa', scale=_SCALE.value)
+  rounds = _ROUNDS.value
+  sizes = {'batch': _BATCH.value, 'frames': _FRAMES.value}
+  figures, stage_times = [], {}
+  if {'train', 'inference'} & set(only):
+    from benchmarks import network_check, network_speed
+
+    found = network_check.check(config)
+    say(
+      'PyTorch with our weights: '
+      + ', '.join(f'{name} differ by {d:.1g}' for name, d in found.items())
+    )
+  if 'train' in only:
+    figure, memory_format = network_speed.training(
+      config, rounds=rounds, **sizes
+    )
+    say(f'PyTorch trains faster with {memory_format}')
+    figures.append(figure)
+  if 'stages' in only:
+    from benchmarks import stages
+
+    stage_times = stages.measure(config, rounds=rounds, **sizes)
+  if 'inference' in only:
+    figures.append(
+      network_speed.minute(config, seconds=_SECONDS.value, rounds=rounds)
+    )
+  if 'features' in only:
+    for format in 'foa', 'mic':
+      figures += host_speed.feature_figures(
+        systems.make('mse', format=format, scale=_SCALE.value),
+        seconds=_SECONDS.value,
+        files=_FILES.value,
+        rounds=rounds,
+      )
+  if 'metrics' in only:
+    figures.append(
+      host_speed.metric_figure(
+        recordings=_RECORDINGS.value, rounds=min(rounds, 3)
+      )
+    )
+  return figures, stage_times
+
+
+def memory() -> dict[str, float]:
+  """Peak memory of a training step by side, in bytes."""
+  from benchmarks import step_memory
+
+  return {
+    side: step_memory.measure(
+      side, scale=_SCALE.value, batch=_BATCH.value, frames=_FRAMES.value
+    )
+    for side in step_memory.SIDES
+  }
+
+
+def _table(title: str, *headings: str) -> rich.table.Table:
+  table = rich.table.Table(title=title, title_justify='left')
+  for number, heading in enumerate(headings):
+    table.add_column(heading, justify='right' if number else 'left')
+  return table
+
+
+def _stage_table(
+  times: dict[str, timing.Times], flops: dict[str, float], peak: float
+) -> rich.table.Table:
+  """The stages of a step, with their share of it and of the peak."""
+  table = _table(
+    'Where a training step goes, each stage compiled by itself',
+    *('stage', 'time', 'of the step', 'GFLOP', 'of the peak'),
+  )
+  whole = times['step'].median
+  parts = sum(t.median for name, t in times.items() if name != 'step')
+  flops = {**flops, 'step': sum(flops.values())}
+  for name, taken in times.items():
+    work = flops.get(name)
+    table.add_row(
+      name,
+      taken.text(),
+      f'{taken.median / whole:.1%}',
+      '' if work is None else f'{work / 1e9:.1f}',
+      '' if work is None else f'{work / taken.median / peak:.0%}',
+    )
+  table.add_row('all stages', f'{parts:.3g} s', f'{parts / whole:.1%}', '', '')
+  return table
+
+
+def main(arguments: list[str]) -> None:
+  """Measures, prints the tables, and writes the JSON."""
+  commands.refuse_arguments(arguments)
+  only = _ONLY.value
+  for name in only:
+    if name not in FIGURES:
+      raise InputError(
+        f'--only has {name!r}, but expected some of {", ".join(FIGURES)}.'
+      )
+  console = rich.console.Console(width=120, highlight=False)
+  peak = floor.peak()
+  console.print(
+    f'{jax.local_device_count()} {jax.default_backend()} device, jax '
+    f'{jax.__version__}: {peak / 1e9:.0f} GFLOP/s in a large product'
+  )
+  figures, stage_times = compare(only, say=console.print)
+  peak = max(peak, floor.peak())
+  result: dict[str, Any] = {
+    'peak_flops': peak,
+    'figures': [figure.record(peak=peak) for figure in figures],
+  }
+  if figures:
+    table = _table(
+      'In turns, median (range)',
+      *('what', 'seld_jax', 'other', 'ratio', 'target', '', 'floor'),
+    )
+    for row in timing.rows(figures, peak=peak):
+      table.add_row(*row)
+    console.print(table)
+  if stage_times:
+    config = systems.make('mse', format='foa', scale=_SCALE.value)
+    flops = floor.network_flops(
+      config, batch=_BATCH.value, frames=_FRAMES.value, train=True
+    )
+    console.print(_stage_table(stage_times, flops, peak))
+    result['stages'] = {n: list(t.seconds) for n, t in stage_times.items()}
+  if 'memory' in only:
+    result['memory'] = used = memory()
+    table = _table('Peak memory of a training step', 'side', 'MB')
+    for side, amount in used.items():
+      name = side if side == 'seld_jax' else f'PyTorch, {side}'
+      table.add_row(name, f'{amount / 1e6:.0f}')
+    console.print(table)
+    ours, *others = used.values()
+    verdict = 'met' if ours <= min(others) else 'missed'
+    console.print(f"target, not above PyTorch's: {verdict}")
+  if _JSON.value:
+    text = json.dumps(result, indent=2)
+    files.write_text(pathlib.Path(_JSON.value), text)
+
+
+if __name__ == '__main__':
+  commands.run(main)

@@ -1,0 +1,194 @@
+"""Where the time of one training step goes, stage by stage.
+
+Every stage is compiled by itself, forward and backward, with the shapes that it
+has in the step. A compiler fuses across their borders, so that they need not
+add up to the step.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from benchmarks import network_speed, timing
+from seld_jax import (
+  augment,
+  compilation,
+  config_types,
+  dataset,
+  layers,
+  optimizer,
+  recurrent,
+  step_metrics,
+  train_step,
+)
+from seld_jax import config as config_lib
+
+
+class Convolution(nn.Module):
+  """A convolution with all that follows it up to the next."""
+
+  filters: int
+  pool: Sequence[int]
+  momentum: float
+  rate: float
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps `[batch, frames, bands, channels]` likewise."""
+    x = nn.Conv(self.filters, (3, 3), use_bias=False)(x)
+    x = nn.relu(layers.BatchNorm(self.momentum)(x, train=True))
+    if tuple(self.pool) == (1, 1):
+      return x
+    x = layers.max_pool(x, tuple(self.pool))
+    return layers.Dropout(self.rate, deterministic=False)(x)
+
+
+class Recurrence(nn.Module):
+  """The GRU and its dropout."""
+
+  features: int
+  rate: float
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps `[batch, frames, inputs]` to `[batch, frames, 2 * features]`."""
+    x = recurrent.BiGru(self.features)(x)
+    return layers.Dropout(self.rate, deterministic=False)(x)
+
+
+class Heads(nn.Module):
+  """Both branches and the losses."""
+
+  hidden: Sequence[int]
+  classes: int
+  rate: float
+
+  @nn.compact
+  def __call__(self, x: jax.Array, targets: Any) -> jax.Array:
+    """Maps `[batch, frames, inputs]` to the loss."""
+    outputs = []
+    for size in self.classes, 3 * self.classes:
+      y = x
+      for width in self.hidden:
+        y = nn.relu(layers.dense(width, jnp.float32)(y))
+        y = layers.Dropout(self.rate, deterministic=False)(y)
+      outputs.append(layers.dense(size, jnp.float32)(y))
+    doa = jnp.tanh(outputs[1]).reshape(targets['doa'].shape)
+    given = {'sed_logits': outputs[0], 'sed': nn.sigmoid(outputs[0])}
+    sums = step_metrics.loss_sums({**given, 'doa': doa}, targets)
+    return sum(
+      (total / count for total, count in sums.values()), jnp.float32(0)
+    )
+
+
+def measure(
+  config: config_lib.Config, *, batch: int, frames: int, rounds: int
+) -> dict[str, timing.Times]:
+  """Times each stage of a training step, and the whole step, in turns.
+
+  Args:
+    config: Whose step.
+    batch: Number of examples.
+    frames: Feature frames of each.
+    rounds: Times that each is timed.
+
+  Returns:
+    Times by name, in the order of the step; `step` is the whole.
+  """
+  given = network_speed.random_batch(config, batch=batch, frames=frames)
+  calls = {'augmentation': _augmentation(config, given['features'])}
+  model = config.model
+  x = jnp.asarray(given['features'])
+  for i, (filters, pool) in enumerate(
+    zip(model.filters, model.pools, strict=True), start=1
+  ):
+    stage = Convolution(
+      filters, tuple(pool), model.bn_momentum, model.conv_dropout
+    )
+    calls[f'convolution {i}'], x = _both_ways(stage, x, is_first=i == 1)
+  x = x.reshape(*x.shape[:2], -1)
+  stage = Recurrence(model.gru_features, model.gru_dropout)
+  calls['GRU'], x = _both_ways(stage, x)
+  if model.attention_features:
+    stage = layers.SelfAttention(model.attention_features)
+    calls['attention'], x = _both_ways(stage, x)
+  stage = Heads(
+    tuple(model.head_features), len(config.data.classes), model.head_dropout
+  )
+  targets = {name: jnp.asarray(given[name]) for name in ('activity', 'doa')}
+  calls['heads and losses'], _ = _both_ways(stage, x, targets)
+  calls['optimiser'] = _optimiser(config)
+  calls['step'] = network_speed.jax_step(config, given)
+  return timing.interleave(calls, rounds=rounds)
+
+
+def _compiled(function: Callable[..., Any], *arguments: Any):
+  """A call of a compiled function that returns when it is done."""
+  program = jax.jit(function, compiler_options=compilation.compiler_options())
+  return lambda: jax.block_until_ready(program(*arguments))
+
+
+def _both_ways(module: nn.Module, x, *others, is_first: bool = False):
+  """A stage forward and backward, and what it passes on."""
+  key = jax.random.PRNGKey(0)
+  keys = {'params': key, 'dropout': key}
+  variables = jax.jit(module.init)(keys, x, *others)
+  params = variables.pop('params')
+
+  def forward(params, x):
+    return module.apply(
+      {'params': params, **variables},
+      x,
+      *others,
+      mutable=['batch_stats'],
+      rngs={'dropout': key},
+    )[0]
+
+  def both(params, x):
+    if is_first:  # nobody needs the gradient of the features
+      out, pull = jax.vjp(lambda params: forward(params, x), params)
+    else:
+      out, pull = jax.vjp(forward, params, x)
+    return pull(out)
+
+  passed_on = jax.jit(forward)(params, x)
+  return _compiled(both, params, x), passed_on
+
+
+def _augmentation(config: config_types.Config, features):
+  """Standardising and masking of the batch."""
+  options = config.augment
+  shape = features.shape[2:]
+  statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
+
+  def run(key, features):
+    keys = jax.random.split(key, len(features))
+    return jax.vmap(
+      lambda key, example: augment.spec_augment(
+        key,
+        example,
+        num_time_masks=options.num_time_masks,
+        max_time_width=options.max_time_width,
+        num_band_masks=options.num_band_masks,
+        max_band_width=options.max_band_width,
+        share_channels=options.share_channels,
+      )
+    )(keys, dataset.standardise(features, statistics))
+
+  return _compiled(run, jax.random.PRNGKey(0), jnp.asarray(features))
+
+
+def _optimiser(config: config_types.Config):
+  """Adam on all parameters."""
+  rule = optimizer.make_optimizer(config)
+  state = train_step.create_state(config)
+
+  def run(gradients, opt_state, params):
+    updates, opt_state = rule.update(gradients, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
+
+  return _compiled(run, state.params, state.opt_state, state.params)

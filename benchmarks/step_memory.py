@@ -1,0 +1,109 @@
+"""Peak memory of a training step, in a process of its own for each side.
+
+Linux only: reads and resets the high-water mark in /proc. What the libraries
+take is not counted, nor compilation: programs come from a cache, the mark is
+reset between the first step and those that count, and the memory before any
+state was made is taken off.
+
+Example:
+  python -m benchmarks.step_memory seld_jax paper 8 600
+"""
+
+import ctypes
+import gc
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from benchmarks import network_speed
+from seld_jax import commands, systems
+from seld_jax import config as config_lib
+from seld_jax.errors import InputError
+
+SIDES = ('seld_jax', 'channels first', 'channels last')
+
+_STEPS = 3
+
+
+def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
+  """Peak memory of a step above that before it, in bytes.
+
+  Args:
+    side: One of `SIDES`; the latter two are PyTorch.
+    scale: One of `systems.SCALES`.
+    batch: Number of examples.
+    frames: Feature frames of each.
+
+  Returns:
+    Bytes: state, batch and what a step needs.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    run = lambda: subprocess.run(
+      [
+        *(sys.executable, '-m', 'benchmarks.step_memory'),
+        *(side, scale, str(batch), str(frames)),
+      ],
+      capture_output=True,
+      text=True,
+      check=False,
+      env={
+        **os.environ,
+        'JAX_COMPILATION_CACHE_DIR': folder,
+        'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+      },
+    )
+    done = run()
+    if side == 'seld_jax':  # now with the programs that the first compiled
+      done = run()
+  if done.returncode:
+    raise RuntimeError(f'{side} failed: {done.stderr[-2000:]}')
+  return float(done.stdout.split()[-1])
+
+
+def _start(side: str, config, *, batch: int, frames: int):
+  """The state and a function that does a step."""
+  given = network_speed.random_batch(config, batch=batch, frames=frames)
+  if side == 'seld_jax':
+    return network_speed.jax_step(config, given)
+  return network_speed.torch_step(config, given, memory_format=side)
+
+
+def _status(name: str) -> float:
+  """A line of /proc/self/status in bytes."""
+  lines = pathlib.Path('/proc/self/status').read_text().splitlines()
+  line = next(line for line in lines if line.startswith(f'{name}:'))
+  return 1024.0 * int(line.split()[1])
+
+
+def _give_back() -> None:
+  """Returns freed memory to the system, so that it is not counted."""
+  gc.collect()
+  ctypes.CDLL('libc.so.6').malloc_trim(0)
+
+
+def main(arguments: list[str]) -> None:
+  """Prints the bytes of one side: its name, the scale, batch and frames."""
+  if len(arguments) != 4 or arguments[0] not in SIDES:
+    raise InputError(
+      f'Expected a side ({", ".join(SIDES)}), scale, batch and frames, got '
+      f'{arguments}.'
+    )
+  side, scale, batch, frames = arguments
+  config = systems.make('mse', format='foa', scale=scale)
+  # Threads, libraries and a first network, small, are part of the baseline.
+  _start(side, config, batch=1, frames=4 * config_lib.label_pool(config))()
+  _give_back()
+  before = _status('VmRSS')
+  step = _start(side, config, batch=int(batch), frames=int(frames))
+  step()  # compiles
+  _give_back()
+  pathlib.Path('/proc/self/clear_refs').write_text('5')
+  for _ in range(_STEPS):
+    step()
+  print(_status('VmHWM') - before)
+
+
+if __name__ == '__main__':
+  commands.run(main)
