@@ -231,4 +231,4 @@ if __name__ == '__main__':
   flags.DEFINE_enum('format', 'foa', list(comparison.FORMATS), 'Format.')
   flags.DEFINE_integer('seed', 0, 'Seed of all runs.', lower_bound=0)
   flags.DEFINE_integer('jobs', 1, 'Runs at the same time.', lower_bound=1)
-  commands.run(main, required=('study', 'data', 'workdir'))
+  commands.run(main, required=('study', 'data', 'workdir'), resumes=True)

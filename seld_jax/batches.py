@@ -9,75 +9,114 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import dataset, sampling, sharding, streams
+from seld_jax import dataset, sampling, sources
+
+Batch = dict[str, jax.Array]
 
 # Batches that are read while a step runs.
 _AHEAD = 2
 
 
-@contextlib.contextmanager
-def feed(
+def starts_of(
+  config: config_lib.Config, fold: dataset.Fold, step: int
+) -> np.ndarray:
+  """Where the examples of a step begin: a function of seed and step.
+
+  Args:
+    config: The configuration.
+    fold: The training recordings.
+    step: Number of the step, from 0.
+
+  Returns:
+    First label frames, int32 with shape `[batch]`.
+  """
+  return sampling.SAMPLERS[config.train.sampler](
+    config.seed,
+    step,
+    offsets=fold.offsets,
+    batch_size=config.train.batch_size,
+    crop_label_frames=config.train.crop_frames // fold.pool,
+  )
+
+
+def place(mesh: jax.sharding.Mesh, fold: dataset.Fold) -> dict[str, Any]:
+  """Keeps a fold on the devices, on each a share of the recordings.
+
+  Args:
+    mesh: The devices.
+    fold: The recordings.
+
+  Returns:
+    What `cut` takes.
+  """
+  return {
+    name: sources.place(mesh, array, fold.offsets * scale)
+    for name, (array, scale) in _arrays(fold).items()
+  }
+
+
+def cut(
   config: config_lib.Config,
   mesh: jax.sharding.Mesh,
-  fold: dataset.Fold,
-  *,
-  resident: bool,
-) -> Iterator[Callable[[int], dict[str, jax.Array]]]:
-  """Gives the batch of any step, a function of the config's seed and the step.
+  placed: dict[str, Any],
+  starts: jax.Array,
+  pool: int,
+) -> Batch:
+  """The batch of a step from recordings on the devices, under jit.
+
+  Args:
+    config: The configuration.
+    mesh: The devices, among which the batch is divided.
+    placed: From `place`.
+    starts: From `starts_of`.
+    pool: Feature frames in a label frame.
+
+  Returns:
+    `features` with shape `[batch, frames, mels, channels]`, `activity` with
+    shape `[batch, label_frames, classes]` and `doa` with shape
+    `[batch, label_frames, classes, 3]`.
+  """
+  frames = config.train.crop_frames
+  scales = {'features': pool, 'activity': 1, 'doa': 1}
+  return {
+    name: sources.cut(
+      mesh, placed[name], starts * scale, frames * scale // pool
+    )
+    for name, scale in scales.items()
+  }
+
+
+@contextlib.contextmanager
+def stream(
+  config: config_lib.Config, mesh: jax.sharding.Mesh, fold: dataset.Fold
+) -> Iterator[Callable[[int], Batch]]:
+  """Reads the batches of the next steps ahead, from memory or from disk.
 
   Args:
     config: The configuration.
     mesh: The devices, among which a batch is divided.
     fold: The training recordings.
-    resident: Whether all of them are kept on every device and cropped there;
-      otherwise a thread reads crops ahead, from memory or from disk. The
-      batches are the same, bit for bit.
 
   Yields:
-    `batch_of(step)` -> `features` with shape `[batch, frames, mels, channels]`,
-    `activity` with shape `[batch, label_frames, classes]` and `doa` with shape
-    `[batch, label_frames, classes, 3]`.
+    `batch_of(step)`, which gives what `cut` would, bit for bit.
   """
-  frames = config.train.crop_frames
-  crop = frames // fold.pool
+  take = {
+    name: (sources.streamed(mesh, array), scale)
+    for name, (array, scale) in _arrays(fold).items()
+  }
+  crop = config.train.crop_frames // fold.pool
 
-  def starts_of(step: int) -> np.ndarray:
-    return sampling.SAMPLERS[config.train.sampler](
-      config.seed,
-      step,
-      offsets=fold.offsets,
-      batch_size=config.train.batch_size,
-      crop_label_frames=crop,
-    )
-
-  if resident:
-    arrays = fold.features, fold.activity, fold.doa
-    take = _resident(mesh, arrays, fold.pool, frames)
-    yield lambda step: take(starts_of(step))
-    return
-
-  def read(step: int) -> dict[str, jax.Array]:
-    starts = starts_of(step)
-    parts = {
-      'features': (fold.features, fold.pool),
-      'activity': (fold.activity, 1),
-      'doa': (fold.doa, 1),
-    }
+  def read(step: int) -> Batch:
+    starts = starts_of(config, fold, step)
     return {
-      name: sharding.put_rows(
-        mesh,
-        starts * scale,
-        lambda rows, source=source, scale=scale: streams.crops(
-          source, rows, crop * scale
-        ),
-      )
-      for name, (source, scale) in parts.items()
+      name: source(starts * scale, crop * scale)
+      for name, (source, scale) in take.items()
     }
 
   with concurrent.futures.ThreadPoolExecutor(1) as pool:
     waiting: dict[int, concurrent.futures.Future[Any]] = {}
 
-    def batch_of(step: int) -> dict[str, jax.Array]:
+    def batch_of(step: int) -> Batch:
       for ahead in range(step, step + 1 + _AHEAD):
         if ahead not in waiting:
           waiting[ahead] = pool.submit(read, ahead)
@@ -89,19 +128,10 @@ def feed(
       pool.shutdown(cancel_futures=True)
 
 
-def _resident(mesh, arrays, pool: int, frames: int):
-  """Places the recordings on all devices, and compiles what crops them."""
-  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-  on_devices = sharding.put_replicated(mesh, arrays)
-
-  def take(features, activity, doa, starts):
-    return {
-      'features': sampling.take_crops(features, starts * pool, frames),
-      'activity': sampling.take_crops(activity, starts, frames // pool),
-      'doa': sampling.take_crops(doa, starts, frames // pool),
-    }
-
-  compiled = jax.jit(
-    take, in_shardings=(whole, whole, whole, parts), out_shardings=parts
-  )
-  return lambda starts: compiled(*on_devices, jax.device_put(starts, parts))
+def _arrays(fold: dataset.Fold) -> dict[str, tuple[Any, int]]:
+  """The arrays of a fold, each with its frames in a label frame."""
+  return {
+    'features': (fold.features, fold.pool),
+    'activity': (fold.activity, 1),
+    'doa': (fold.doa, 1),
+  }

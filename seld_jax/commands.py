@@ -1,8 +1,10 @@
 """What all commands share: parsing flags, help, errors in one sentence."""
 
+import contextlib
 import errno
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -29,12 +31,13 @@ def run(
   required: Sequence[str] = (),
   more_help: Callable[[], str] | None = None,
   check: Callable[[list[str]], None] | None = None,
+  resumes: bool = False,
 ) -> None:
   """Parses the flags, calls `main` and exits.
 
   The exit status is 0 on success, 1 on a user's mistake (told in a sentence on
-  stderr, without traceback) and 130 on Ctrl-C. `--help` shows all flags of the
-  command and exits with 0.
+  stderr, without traceback), 130 on Ctrl-C and 143 on SIGTERM. `--help` shows
+  all flags of the command and exits with 0.
 
   Args:
     main: Called with the arguments that are no flags.
@@ -42,7 +45,10 @@ def run(
     more_help: Text that `--help` shows below the flags.
     check: Called with the words of the command line before they are parsed,
       for what it can refuse more clearly than the parser does.
+    resumes: Whether the same command goes on with what a stopped one has left.
   """
+  with contextlib.suppress(ValueError):  # not the main thread: no signals
+    signal.signal(signal.SIGTERM, _terminate)
   try:
     if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
       _print_help(required, more_help)
@@ -56,9 +62,11 @@ def run(
     sys.stdout.flush()
     print(f'error: {error}', file=sys.stderr)
     sys.exit(1)
-  except KeyboardInterrupt:
-    print('stopped', file=sys.stderr)
-    sys.exit(130)
+  except (KeyboardInterrupt, _Terminated) as stop:
+    name = 'Ctrl-C' if isinstance(stop, KeyboardInterrupt) else 'SIGTERM'
+    hint = '; the same command goes on from there' if resumes else ''
+    print(f'{name}: stopped{hint}.', file=sys.stderr)
+    sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
   except BrokenPipeError:
     # Whoever read our output, as `head` does, has seen enough. Python would
     # complain again when it flushes at exit.
@@ -70,6 +78,14 @@ def run(
     sys.stdout.flush()
     print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)
     sys.exit(1)
+
+
+class _Terminated(BaseException):
+  """SIGTERM, as KeyboardInterrupt is Ctrl-C."""
+
+
+def _terminate(number, frame):
+  raise _Terminated
 
 
 def refuse_arguments(arguments: Sequence[str]) -> None:

@@ -139,6 +139,9 @@ def default() -> Config:
   # Whether the norm of each task's gradient at the last layer that they share
   # is written down with the losses.
   train.log_gradient_norms = False
+  # Steps in one program, for accelerators that wait for Python otherwise; of
+  # recordings on the devices only. On a CPU, more are slower.
+  train.steps_per_dispatch = 1
   train.log_every = 100  # steps between lines in metrics.jsonl
   train.evaluate_every = 100  # steps between evaluations and checkpoints
 

@@ -75,6 +75,7 @@ def check_ranges(config: Config) -> None:
     'train.batch_size': train.batch_size,
     'train.crop_frames': train.crop_frames,
     'train.learning_rate': train.learning_rate,
+    'train.steps_per_dispatch': train.steps_per_dispatch,
     'train.log_every': train.log_every,
     'train.evaluate_every': train.evaluate_every,
     'eval.batch_size': config.eval.batch_size,
@@ -188,6 +189,11 @@ def check_lengths(config: Config) -> None:
   _check(
     train.num_epochs > 0 or train.num_steps > 0,
     'train.num_epochs or train.num_steps must be positive.',
+  )
+  _check(
+    train.log_every % train.steps_per_dispatch == 0,
+    f'train.log_every = {train.log_every} must be a multiple of '
+    f'train.steps_per_dispatch = {train.steps_per_dispatch}.',
   )
   _check(
     train.evaluate_every % train.log_every == 0,

@@ -131,7 +131,7 @@ def load_fold(
 def statistics(
   paths: Sequence[pathlib.Path],
 ) -> dict[str, np.ndarray]:
-  """Mean and standard deviation of each band and channel, in one pass.
+  """Mean and standard deviation of each band and channel.
 
   Args:
     paths: Feature files of the training recordings.
@@ -140,20 +140,44 @@ def statistics(
     `mean` and `std`, float32 with shape `[mels, channels]`: population
     statistics over all frames; `std` is 1 where a value never changes.
   """
-  count, mean, squares = 0, 0.0, 0.0
+  return merge_moments(moments(paths))
+
+
+def moments(paths: Sequence[pathlib.Path]) -> np.ndarray:
+  """What each recording adds to the statistics.
+
+  Args:
+    paths: Feature files.
+
+  Returns:
+    Number of frames, mean, and sum of squared deviations from it, float64 with
+    shape `[recordings, 3, mels, channels]`.
+  """
+  parts = []
   for path in paths:
     array = np.load(path, mmap_mode='r').astype(np.float64)
+    mean = array.mean(axis=0)
+    squares = ((array - mean) ** 2).sum(axis=0)
+    parts.append(np.stack([np.full_like(mean, len(array)), mean, squares]))
+  return np.stack(parts)
+
+
+def merge_moments(parts: np.ndarray) -> dict[str, np.ndarray]:
+  """The statistics of recordings together.
+
+  Args:
+    parts: From `moments`.
+
+  Returns:
+    `mean` and `std`, as `statistics` gives them.
+  """
+  count, mean, squares = parts[0]
+  for size, own_mean, own_squares in parts[1:]:
     # Chan's update: stable where a sum of squares would cancel.
-    size = len(array)
-    own_mean = array.mean(axis=0)
     delta = own_mean - mean
-    squares = (
-      squares
-      + ((array - own_mean) ** 2).sum(axis=0)
-      + delta**2 * (count * size / (count + size))
-    )
+    squares = squares + own_squares + delta**2 * (count * size / (count + size))
     mean = mean + delta * (size / (count + size))
-    count += size
+    count = count + size
   std = np.sqrt(squares / count)
   std = np.where(std > 1e-6, std, 1.0)
   return {

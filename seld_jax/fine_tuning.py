@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax import config as config_lib
-from seld_jax import export_file, files, predictor, transfer
+from seld_jax import export_file, files, predictor, processes, transfer
 from seld_jax.errors import InputError
 from seld_jax.train_step import TrainState
 
@@ -77,7 +77,8 @@ def begin(
   except InputError as error:
     raise InputError(f'--init_from={source}: {error}') from error
   note = {'source': source, 'taken': merged.taken, 'anew': merged.anew}
-  files.write_text(path, json.dumps(note, indent=2))
+  if processes.is_first():
+    files.write_text(path, json.dumps(note, indent=2))
   say(f'starting from {source}; {merged}')
   tree = jax.tree.map(jnp.asarray, export_file.unflatten(merged.variables))
   return state.replace(**tree)

@@ -1,16 +1,19 @@
 """From features of a recording of any length to activity and directions."""
 
+import collections
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import dataset, sampling
 from seld_jax.window_features import window_features
+
+# Batches that are computed while an earlier one is fetched.
+_WAITING = 2
 
 # Outputs of the network that are put together again from windows.
 Outputs = dict[str, np.ndarray]
@@ -19,30 +22,24 @@ Outputs = dict[str, np.ndarray]
 def make_predict_step(
   model: nn.Module,
   *,
-  window: int,
-  pool: int,
   out_shardings: Any = None,
   compiler_options: dict[str, str] | None = None,
 ) -> Callable[..., dict[str, jax.Array]]:
-  """Compiles the network for windows of joined recordings.
+  """Compiles the network for windows of features.
 
   Args:
     model: A network of `seld_jax.model`.
-    window: Frames that the network sees at once.
-    pool: Feature frames in a label frame.
     out_shardings: Where the outputs lie; for several devices.
     compiler_options: Options of XLA.
 
   Returns:
-    `predict_step(variables, statistics, features, starts)`, where `features`
-    has shape `[frames, mels, channels]` and `starts`, in label frames, shape
-    `[batch]`. Gives the model's outputs with shape
-    `[batch, window // pool, ...]`.
+    `predict_step(variables, statistics, windows)`, where `windows`, not
+    standardised, has shape `[batch, frames, mels, channels]`. Gives the model's
+    outputs with shape `[batch, label_frames, ...]`.
   """
 
-  def predict_step(variables, statistics, features, starts):
-    crops = sampling.take_crops(features, starts * pool, window)
-    return model.apply(variables, dataset.standardise(crops, statistics))
+  def predict_step(variables, statistics, windows):
+    return model.apply(variables, dataset.standardise(windows, statistics))
 
   return jax.jit(
     predict_step,
@@ -84,24 +81,22 @@ def predict_fold(
   predict_step: Callable[..., dict[str, jax.Array]],
   variables: Mapping[str, Any],
   statistics: Mapping[str, jax.Array],
-  features: jax.Array,
   fold: dataset.Fold,
   *,
+  source: Callable[[np.ndarray, int], jax.Array],
   window: int,
   batch_size: int,
-  place: Callable[[np.ndarray], Any] = jnp.asarray,
 ) -> list[Outputs]:
   """Outputs of the network for every recording of a fold.
 
   Args:
-    predict_step: From `make_predict_step`, for the same window.
+    predict_step: From `make_predict_step`.
     variables: `params` and `batch_stats` of the model.
     statistics: Statistics of the features.
-    features: `fold.features`, on the device.
     fold: The recordings.
+    source: Gives stretches of `fold.features`: see `seld_jax.sources`.
     window: Frames that the network sees at once.
     batch_size: Windows in one call.
-    place: Puts the starts of a batch where the devices expect them.
 
   Returns:
     For each recording `sed_logits`, `sed` with shape `[label_frames, classes]`
@@ -116,11 +111,16 @@ def predict_fold(
   starts = np.array([fold.offsets[i] + s for i, s in places], np.int32)
   # Whole batches only, so that one program serves all.
   padded = np.resize(starts, -(-len(starts) // batch_size) * batch_size)
-  batches = [
-    predict_step(variables, statistics, features, place(part))
-    for part in padded.reshape(-1, batch_size)
-  ]
-  fetched = jax.device_get(batches)
+  waiting: collections.deque[dict[str, jax.Array]] = collections.deque()
+  fetched = []
+  for part in padded.reshape(-1, batch_size):
+    crops = source(part * fold.pool, window)
+    waiting.append(predict_step(variables, statistics, crops))
+    # Batches that wait for their turn need memory: few do, so that the device
+    # never waits for us either.
+    if len(waiting) > _WAITING:
+      fetched.append(jax.device_get(waiting.popleft()))
+  fetched += jax.device_get(list(waiting))
   windows = {
     name: np.concatenate([batch[name] for batch in fetched])
     for name in fetched[0]

@@ -13,7 +13,16 @@ import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import commands, compilation, prepare, report, shards, train
+from seld_jax import (
+  commands,
+  compilation,
+  prepare,
+  processes,
+  progress,
+  report,
+  shards,
+  train,
+)
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -38,6 +47,18 @@ _SHARD = flags.DEFINE_string(
   'With --extract_only: one part of the recordings only, such as 3/16 (counted '
   'from 1), for machines that share the folder of features.',
 )
+_COORDINATOR = flags.DEFINE_string(
+  'coordinator_address',
+  '',
+  'With several processes: HOST:PORT on the host of process 0. Slurm, Open MPI '
+  'and TPUs say it by themselves.',
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  'num_processes', None, 'Number of processes; 1: this one alone.'
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  'process_id', None, 'Number of this process, from 0.'
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -55,9 +76,19 @@ def main(arguments: list[str]) -> None:
   if _EXTRACT_ONLY.value:
     extract(config, shard)
     return
+  processes.start(
+    coordinator_address=_COORDINATOR.value,
+    num_processes=_NUM_PROCESSES.value,
+    process_id=_PROCESS_ID.value,
+  )
+  if not processes.is_first():
+    progress.silence()
   try:
     scores = train.train_and_evaluate(
-      config, workdir, init_from=_INIT_FROM.value
+      config,
+      workdir,
+      init_from=_INIT_FROM.value,
+      say=print if processes.is_first() else _say_nothing,
     )
   except FloatingPointError as error:
     raise InputError(
@@ -65,8 +96,12 @@ def main(arguments: list[str]) -> None:
       'state. A lower config.train.learning_rate, in another --workdir, may '
       'help.'
     ) from error
-  print_scores(scores)
-  print(f'report: {report.write_report(workdir)}')
+  except Exception:
+    processes.leave_at_exit()
+    raise
+  if processes.is_first():
+    print_scores(scores)
+    print(f'report: {report.write_report(workdir)}')
 
 
 def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
@@ -144,6 +179,10 @@ def print_scores(scores: dict) -> None:
   rich.console.Console(width=100).print(table)
 
 
+def _say_nothing(text: str) -> None:
+  """What processes other than the first print."""
+
+
 def _config_help() -> str:
   """All fields of the config with their defaults."""
   lines = ['', 'Fields of the config, with their defaults:']
@@ -157,5 +196,9 @@ def _config_help() -> str:
 
 if __name__ == '__main__':
   commands.run(
-    main, required=('config',), more_help=_config_help, check=check_words
+    main,
+    required=('config',),
+    more_help=_config_help,
+    check=check_words,
+    resumes=True,
   )

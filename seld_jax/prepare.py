@@ -4,9 +4,18 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
-from seld_jax import cache, dataset, scenes, shards, streams
+from seld_jax import (
+  cache,
+  dataset,
+  processes,
+  scenes,
+  shards,
+  sources,
+  streams,
+)
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -62,7 +71,7 @@ def extract_features(
           'by python -m seld_jax.synthesize or the same command without '
           '--shard.'
         )
-      scenes.synthesize(root, formats=formats, **asked)
+      _render(root, formats=formats, **asked)
   if not root.is_dir():
     raise InputError(missing_dataset(config))
   purposes = ('train', 'validation', 'test')
@@ -75,8 +84,13 @@ def extract_features(
     found['evaluation'] = _evaluation_recordings(root, options['format'])
   folder = pathlib.Path(config.data.cache or root / 'features')
   entries = [entry for entries in found.values() for entry in entries]
-  paths = cache.extract(shards.take(entries, shard), folder, options=options)
-  return found, paths
+  if shard is None:
+    own = shards.take(entries, _share())
+    processes.together(lambda: cache.extract(own, folder, options=options))
+    return found, cache.feature_paths(entries, folder, options=options)
+  return found, cache.extract(
+    shards.take(entries, shard), folder, options=options
+  )
 
 
 def load_data(
@@ -100,6 +114,8 @@ def load_data(
   )
   folds: dict[str, dataset.Fold] = {}
   left = 1e9 * config.data.host_budget or float('inf')
+  if processes.count() > 1:
+    left = 0  # the devices of all hold what no process has to read whole
   for purpose, entries in found.items():
     fold = dataset.load_fold(
       entries,
@@ -125,16 +141,20 @@ def load_data(
     validation=folds.get('validation'),
     test=folds.get('test'),
     evaluation=folds.get('evaluation'),
-    statistics=dataset.statistics([paths[e.name] for e in found['train']]),
+    statistics=_statistics([paths[entry.name] for entry in found['train']]),
   )
 
 
-def resident(config: config_lib.Config, data: Data) -> set[str]:
+def resident(
+  config: config_lib.Config, data: Data, *, num_devices: int
+) -> set[str]:
   """The folds that are kept on the devices, by purpose.
 
   Args:
-    config: The configuration, whose `data.device_budget` they have to fit.
-    data: The folds; those that stay on disk are not kept.
+    config: The configuration, whose `data.device_budget` has to hold the shares
+      that a device has of them.
+    data: The folds. Those that stay on disk for want of memory are not kept.
+    num_devices: Number of devices.
 
   Returns:
     Those that fit, the first ones first.
@@ -145,13 +165,44 @@ def resident(config: config_lib.Config, data: Data) -> set[str]:
     if (fold := getattr(data, purpose)) is not None
   }
   sizes = [
-    fold.features.nbytes if isinstance(fold.features, np.ndarray) else None
+    _share_bytes(fold, num_devices)
+    if isinstance(fold.features, np.ndarray) or processes.count() > 1
+    else None
     for fold in folds.values()
   ]
   kept = streams.fits(sizes, config.data.device_budget)
   return {
     purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
   }
+
+
+def _share() -> shards.Shard | None:
+  """The part of the work on recordings that this process does."""
+  if processes.count() == 1:
+    return None
+  return shards.Shard(jax.process_index() + 1, processes.count())
+
+
+def _render(root: pathlib.Path, **asked) -> None:
+  """Renders a set of scenes, every process a part."""
+  own = _share()
+  if own is not None:
+    processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
+  processes.first(lambda: scenes.synthesize(root, **asked))
+
+
+def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
+  """Statistics of which every process reads its recordings."""
+  own = processes.together(
+    lambda: dataset.moments(shards.take(paths, _share()))
+  )
+  return dataset.merge_moments(processes.join_rows(own, len(paths)))
+
+
+def _share_bytes(fold: dataset.Fold, num_devices: int) -> int:
+  """Bytes of features that a device has of a fold."""
+  bounds = sources.share_bounds(fold.offsets * fold.pool, num_devices)
+  return 4 * int(np.diff(bounds).max() * np.prod(fold.features.shape[1:]))
 
 
 def _place(fold: dataset.Fold) -> str:

@@ -12,6 +12,15 @@ from rich import progress as rich_progress
 LOG_INTERVAL = 20.0
 
 
+_is_silent = False
+
+
+def silence() -> None:
+  """Shows nothing from now on, as in all processes of a run but the first."""
+  global _is_silent
+  _is_silent = True
+
+
 @contextlib.contextmanager
 def bar(
   description: str, total: float, *, unit: str, initial: float = 0
@@ -31,6 +40,9 @@ def bar(
     `advance(amount=1, note='')`: to be called as work gets done; `note` is
     shown beside the bar until the next one, e.g. the current loss.
   """
+  if _is_silent:
+    yield lambda amount=1, note='': None
+    return
   if sys.stderr.isatty():
     with rich_progress.Progress(
       '{task.description}',

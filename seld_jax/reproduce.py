@@ -219,4 +219,4 @@ def define_flags() -> Mapping[str, flags.FlagHolder]:
 
 if __name__ == '__main__':
   define_flags()
-  commands.run(main, required=('data', 'workdir'))
+  commands.run(main, required=('data', 'workdir'), resumes=True)

@@ -15,8 +15,9 @@ from seld_jax import (
   labels,
   metric_writer,
   prepare,
+  processes,
   sharding,
-  streams,
+  sources,
 )
 from seld_jax import config as config_lib
 from seld_jax.step_metrics import loss_sums
@@ -37,11 +38,14 @@ class Evaluator:
     self.fold = fold
     self._resident = resident
     self._config = config
-    self._model = make_model(config)
     self._mesh = mesh
-    # Placed when first used: a fold for the end stays away until then.
-    self._features: jax.Array | None = None
-    self._predict_steps: dict[int, Callable[..., Any]] = {}
+    # Made when first used: a fold for the end stays away until then.
+    self._source: sources.Source | None = None
+    self._predict_step = inference.make_predict_step(
+      make_model(config),
+      out_shardings=sharding.replicated(mesh),
+      compiler_options=compilation.compiler_options(),
+    )
 
   def __call__(
     self, state: TrainState, window: int
@@ -57,33 +61,20 @@ class Evaluator:
       labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
-    features: Any = self._features
-    if not self._resident:
-      features = fold.features
-    elif features is None:
-      features = sharding.put_replicated(self._mesh, fold.features)
-      self._features = features
-    if window not in self._predict_steps:
-      self._predict_steps[window] = inference.make_predict_step(
-        self._model,
-        window=window,
-        pool=fold.pool,
-        out_shardings=sharding.replicated(self._mesh),
-        compiler_options=compilation.compiler_options(),
+    if self._source is None:
+      self._source = (
+        sources.resident(self._mesh, fold.features, fold.offsets * fold.pool)
+        if self._resident
+        else sources.streamed(self._mesh, fold.features)
       )
-    predict_step = self._predict_steps[window]
-    place = lambda starts: jax.device_put(starts, sharding.divided(self._mesh))
-    if not self._resident:
-      predict_step = _streaming(predict_step, place, fold.pool, window)
     outputs = inference.predict_fold(
-      predict_step,
+      self._predict_step,
       {'params': state.params, 'batch_stats': state.batch_stats},
       state.statistics,
-      features,
       fold,
+      source=self._source,
       window=window,
       batch_size=config.eval.batch_size,
-      place=place if self._resident else np.asarray,
     )
     events = [
       labels.from_dense(
@@ -126,21 +117,6 @@ class Evaluator:
 _jitted_loss_sums = jax.jit(loss_sums)
 
 
-def _streaming(predict_step, place, pool: int, window: int):
-  """A step that is given the windows of its batch alone, joined."""
-
-  def step(variables, statistics, features, starts):
-    windows = streams.crops(features, starts * pool, window)
-    own = np.arange(len(starts), dtype=np.int32) * (window // pool)
-    joined = windows.reshape(-1, *windows.shape[2:])
-    # Fetched at once: batches that wait for their turn would need memory.
-    return jax.device_get(
-      predict_step(variables, statistics, joined, place(own))
-    )
-
-  return step
-
-
 def make_evaluators(
   config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
 ) -> dict[str, Evaluator]:
@@ -167,7 +143,7 @@ def make_evaluators(
     # Evenly spread, so that every fold and both overlaps are among them.
     chosen = np.arange(count) * size // count
     folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
-  kept = prepare.resident(config, data)
+  kept = prepare.resident(config, data, num_devices=mesh.size)
   if 'train' in kept:
     kept.add('train_fold')
   return {
@@ -206,10 +182,11 @@ def record_scores(
     if scores is None:
       continue
     curves = {name: scores[name] for name in _CURVES}
-    metric_writer.append(
-      workdir / metric_writer.METRICS,
-      {'step': step, 'split': split, **losses, **curves},
-    )
+    if processes.is_first():
+      metric_writer.append(
+        workdir / metric_writer.METRICS,
+        {'step': step, 'split': split, **losses, **curves},
+      )
     if split == 'validation':
       ranks = scores['seld_score']
       say(
@@ -260,8 +237,9 @@ def final_results(
       name = purpose if number == 0 else f'{purpose}_{seconds:g}s'
       scores, _, events = evaluator(state, window)
       folder = pathlib.Path('predictions') / name
-      for recording, prediction in zip(fold.names, events, strict=True):
-        labels.write_csv(workdir / folder / f'{recording}.csv', prediction)
+      if processes.is_first():
+        for recording, prediction in zip(fold.names, events, strict=True):
+          labels.write_csv(workdir / folder / f'{recording}.csv', prediction)
       results.append(
         {
           'name': name,

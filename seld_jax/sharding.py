@@ -40,8 +40,29 @@ def divided(mesh: Mesh) -> NamedSharding:
 
 
 def put_replicated(mesh: Mesh, tree: Any) -> Any:
-  """Places every array of a tree whole on every device."""
-  return jax.device_put(tree, replicated(mesh))
+  """Places every array of a tree whole on every device.
+
+  Args:
+    mesh: The devices, of one process or of several.
+    tree: Arrays that are the same in every process.
+
+  Returns:
+    The tree, of arrays that belong to all devices.
+  """
+  whole = replicated(mesh)
+  if mesh.is_multi_process:
+
+    def place(leaf):
+      if isinstance(leaf, jax.Array) and leaf.sharding == whole:
+        return leaf
+      # Without asking the other processes whether theirs is equal.
+      array = np.asarray(leaf)
+      return jax.make_array_from_callback(
+        array.shape, whole, lambda index: array[index]
+      )
+
+    return jax.tree.map(place, tree)
+  return jax.device_put(tree, whole)
 
 
 def put_rows(

@@ -11,17 +11,23 @@ class _Interrupted(BaseException):
 
 
 class Signals:
-  """Notes SIGTERM and SIGINT, for the loop to stop between two steps."""
+  """Notes SIGTERM and SIGINT, for the loop to stop between two steps.
 
-  def __init__(self):
+  Args:
+    may_interrupt: Whether `interrupting` does; not where other processes would
+      wait for what was left.
+  """
+
+  def __init__(self, *, may_interrupt: bool = True):
     self.received: int | None = None
+    self._interrupts = may_interrupt
     self._previous = {}
     self._may_interrupt = False
 
   @contextlib.contextmanager
   def interrupting(self) -> Iterator[None]:
     """Leaves the block at a signal; what it did has to be done again then."""
-    self._may_interrupt = True
+    self._may_interrupt = self._interrupts
     try:
       yield
     except _Interrupted:

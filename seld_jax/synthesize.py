@@ -207,4 +207,4 @@ def _range(flag: flags.FlagHolder[str | None]) -> tuple[float, float]:
 
 
 if __name__ == '__main__':
-  commands.run(main, required=('out',))
+  commands.run(main, required=('out',), resumes=True)

@@ -139,4 +139,4 @@ def _define_flags() -> None:
 
 if __name__ == '__main__':
   _define_flags()
-  commands.run(main, required=('out',))
+  commands.run(main, required=('out',), resumes=True)

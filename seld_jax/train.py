@@ -1,5 +1,6 @@
 """A run from configuration to scores: data, training, selection, test."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,18 +13,18 @@ import jax
 import numpy as np
 
 from seld_jax import (
-  batches,
   checkpoint,
-  compilation,
   files,
   fine_tuning,
   metric_writer,
   prepare,
+  processes,
   progress,
   run_folder,
   sampling,
   scoring,
   sharding,
+  stepping,
 )
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
@@ -77,9 +78,14 @@ def train_and_evaluate(
   workdir = pathlib.Path(workdir)
   mesh = sharding.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
-  with run_folder.lock(workdir):
-    run_folder.claim(workdir, config)
-    if run_folder.is_complete(workdir):
+  with contextlib.ExitStack() as stack:
+
+    def claim() -> bool:
+      stack.enter_context(run_folder.lock(workdir))
+      run_folder.claim(workdir, config)
+      return run_folder.is_complete(workdir)
+
+    if processes.first(claim):
       say(f'The run in {workdir} is complete.')
       return json.loads((workdir / 'scores.json').read_text())
     return _train_and_evaluate(config, workdir, mesh, init_from, say)
@@ -108,13 +114,15 @@ def _train_and_evaluate(
     f'training recordings, {num_steps} steps of {config.train.batch_size} '
     f'crops on {mesh.size} {jax.default_backend()} device'
     f'{"" if mesh.size == 1 else "s"}'
+    + (f' of {processes.count()} processes' if processes.count() > 1 else '')
   )
+  state = sharding.put_replicated(mesh, state)
   with checkpoint.open_manager(workdir / 'checkpoints') as manager:
     restored = checkpoint.restore_latest(manager, state, say=say)
     if restored is not None:
       state = restored[1]
       say(f'resuming after step {int(state.step)}')
-      run_folder.note(workdir, config)
+      processes.first(lambda: run_folder.note(workdir, config))
     state = fine_tuning.begin(
       state,
       init_from,
@@ -124,13 +132,7 @@ def _train_and_evaluate(
       say=say,
     )
     start = int(state.step)
-    metric_writer.rewind(workdir / metric_writer.TIMINGS, start)
-    # A signal in an evaluation leaves a state that is yet to be evaluated.
-    times = metric_writer.read(workdir / metric_writer.TIMINGS)
-    evaluated = start == 0 or any(record['step'] == start for record in times)
-    metric_writer.rewind(
-      workdir / metric_writer.METRICS, start, evaluated=evaluated
-    )
+    evaluated = bool(processes.first(lambda: _rewind(workdir, start)))
     state = sharding.put_replicated(mesh, state)
     evaluators = scoring.make_evaluators(config, mesh, data)
     state = _train(
@@ -157,8 +159,21 @@ def _train_and_evaluate(
     'results': scoring.final_results(config, workdir, state, evaluators),
   }
   # Last, since its presence says that the run is complete.
-  files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
+  text = json.dumps(scores, indent=2)
+  processes.first(lambda: files.write_text(workdir / 'scores.json', text))
   return scores
+
+
+def _rewind(workdir: pathlib.Path, start: int) -> bool:
+  """Drops records after the step to start from; tells if it was evaluated."""
+  metric_writer.rewind(workdir / metric_writer.TIMINGS, start)
+  # A signal in an evaluation leaves a state that is yet to be evaluated.
+  times = metric_writer.read(workdir / metric_writer.TIMINGS)
+  evaluated = start == 0 or any(record['step'] == start for record in times)
+  metric_writer.rewind(
+    workdir / metric_writer.METRICS, start, evaluated=evaluated
+  )
+  return evaluated
 
 
 def _train(
@@ -176,14 +191,18 @@ def _train(
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
-  run_step = _make_run_step(config, mesh, steps_per_epoch)
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   train = config.train
-  resident = 'train' in prepare.resident(config, data)
+  kept = prepare.resident(config, data, num_devices=mesh.size)
+  ballot = processes.Ballot()
   pending: tuple[int, Any] | None = None
   started = time.monotonic()
   busy = 0.0  # seconds in evaluation and saving, which are not steps
   step = first = int(state.step)
+
+  def record(name: str, values: dict[str, Any]) -> None:
+    if processes.is_first():
+      metric_writer.append(workdir / name, values)
 
   def write_pending() -> str:
     nonlocal pending
@@ -193,8 +212,8 @@ def _train(
     pending = None
     means = mean_metrics(jax.device_get(metrics))
     rate = float(np.asarray(schedule(at - 1)))
-    metric_writer.append(
-      workdir / metric_writer.METRICS,
+    record(
+      metric_writer.METRICS,
       {'step': at, 'split': 'train', **means, 'learning_rate': rate},
     )
     return f'loss {means["loss"]:.4f}'
@@ -211,8 +230,8 @@ def _train(
     checkpoint.save(manager, step, state, seld_score=score)
     seconds = paused - started - busy
     busy += time.monotonic() - paused
-    metric_writer.append(
-      workdir / metric_writer.TIMINGS,
+    record(
+      metric_writer.TIMINGS,
       {
         'step': step,
         'num_steps': num_steps,
@@ -226,14 +245,21 @@ def _train(
     return step % train.evaluate_every == 0 or step == num_steps
 
   with (
-    Signals() as signals,
-    batches.feed(config, mesh, data.train, resident=resident) as batch_of,
+    Signals(may_interrupt=processes.count() == 1) as signals,
+    stepping.stepper(
+      config,
+      mesh,
+      data.train,
+      resident='train' in kept,
+      num_steps=num_steps,
+      steps_per_epoch=steps_per_epoch,
+    ) as run_steps,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
     while step < num_steps or not evaluated:
       if evaluated:
-        state = run_step(state, batch_of(step))
-        step += 1
+        state, done = run_steps(state, step)
+        step += done
         if step % train.log_every == 0 or step == num_steps:
           # Fetched one interval late, so that the device never waits for it.
           note = write_pending()
@@ -243,12 +269,13 @@ def _train(
           )
           advance(0, note)
           checkpoint.check(manager)
-        advance()
+        advance(done)
       if is_due():
         write_pending()
         evaluate_and_save()
       evaluated = True
-      if signals.received is not None:
+      asked = ballot(signals.received or 0)
+      if asked:
         checkpoint.wait(manager)
         if manager.latest_step() != step:
           write_pending()
@@ -256,20 +283,8 @@ def _train(
           checkpoint.save(manager, step, state)
           checkpoint.wait(manager)
         say(
-          f'{signal.Signals(signals.received).name}: saved step {step}; the '
-          'same command resumes.'
+          f'{signal.Signals(asked).name}: saved step {step}; the same command '
+          'resumes.'
         )
-        raise SystemExit(128 + signals.received)
+        raise SystemExit(128 + asked)
   return state
-
-
-def _make_run_step(config, mesh, steps_per_epoch: int):
-  """Compiles the step, with the batch over all devices."""
-  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-  return jax.jit(
-    make_train_step(config, steps_per_epoch=steps_per_epoch),
-    in_shardings=(whole, parts),
-    out_shardings=whole,
-    donate_argnums=0,
-    compiler_options=compilation.compiler_options(),
-  )

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -46,7 +47,9 @@ def call(monkeypatch, capsys):
     return status, output.out, output.err
 
   call.flags = own
-  return call
+  previous = signal.getsignal(signal.SIGTERM)
+  yield call
+  signal.signal(signal.SIGTERM, previous)
 
 
 def test_success_is_0_and_main_gets_the_words(call):
@@ -122,7 +125,22 @@ def test_control_c_is_130(call):
   def main(_):
     raise KeyboardInterrupt
 
-  assert call(main=main) == (130, '', 'stopped\n')
+  assert call(main=main) == (130, '', 'Ctrl-C: stopped.\n')
+
+
+@pytest.mark.parametrize(
+  ('number', 'name'), [(signal.SIGTERM, 'SIGTERM'), (signal.SIGINT, 'Ctrl-C')]
+)
+def test_a_signal_is_told_and_ends_work_that_resumes(number, name, call):
+  def main(_):
+    try:
+      signal.raise_signal(number)
+    except Exception:  # nothing that is meant for errors may catch it
+      pytest.fail('caught')
+
+  status, out, err = call(main=main, resumes=True)
+  assert (status, out) == (128 + number, '')
+  assert err == f'{name}: stopped; the same command goes on from there.\n'
 
 
 def test_a_status_of_its_own_is_kept(call):

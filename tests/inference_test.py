@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seld_jax import dataset, inference, labels, sampling
+from seld_jax import dataset, inference, labels, sampling, sharding, sources
 
 POOL = 5
 MELS = 4
@@ -56,11 +56,11 @@ def make_fold(lengths, *, min_frames):
 
 def predict(fold, *, window, batch_size):
   return inference.predict_fold(
-    inference.make_predict_step(FrameTeller(), window=window, pool=POOL),
+    inference.make_predict_step(FrameTeller()),
     {},
     STATISTICS,
-    jnp.asarray(fold.features),
     fold,
+    source=sources.streamed(sharding.make_mesh(), fold.features),
     window=window,
     batch_size=batch_size,
   )

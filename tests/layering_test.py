@@ -15,6 +15,7 @@ import seld_jax
 ORDER = """
   errors
   files progress commands compilation signals page split_zip listening shards
+  processes
   download unpack
   archives
   geometry csv_rows classes events resampling channels transfer
@@ -34,6 +35,7 @@ ORDER = """
   cache streams
   dataset
   sharding
+  sources
   layers recurrent
   model
   inference
@@ -48,7 +50,7 @@ ORDER = """
   optimizer
   batches step_metrics
   train_step
-  scoring trained
+  scoring trained stepping
   predictor
   fine_tuning
   train

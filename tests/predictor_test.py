@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,8 @@ from seld_jax import (
   dataset,
   inference,
   labels,
+  sharding,
+  sources,
   train_step,
 )
 from seld_jax import config as config_lib
@@ -59,13 +60,11 @@ def expected(run, sound):
   )
   window = config.eval.window
   (output,) = inference.predict_fold(
-    inference.make_predict_step(
-      train_step.make_model(config), window=window, pool=pool
-    ),
+    inference.make_predict_step(train_step.make_model(config)),
     {'params': state.params, 'batch_stats': state.batch_stats},
     state.statistics,
-    jax.numpy.asarray(whole),
     fold,
+    source=sources.streamed(sharding.make_mesh(), whole),
     window=window,
     batch_size=3,
   )

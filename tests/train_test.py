@@ -201,6 +201,25 @@ def test_a_run_that_streams_equals_one_in_memory(budget, tiny_config, tmp_path):
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
 
+def test_steps_in_one_program_are_those_of_many(tiny_config, tmp_path):
+  """Two at a time, and the one that is left; rounding apart."""
+  tiny_config.train.num_steps = 5
+  tiny_config.train.log_every = tiny_config.train.evaluate_every = 2
+  train.train_and_evaluate(tiny_config, tmp_path / 'one', say=silent)
+  tiny_config.train.steps_per_dispatch = 2
+  train.train_and_evaluate(tiny_config, tmp_path / 'two', say=silent)
+  records, others = (
+    metric_writer.read(tmp_path / name / metric_writer.METRICS)
+    for name in ('one', 'two')
+  )
+  assert [r['step'] for r in records if r['split'] == 'train'] == [2, 4, 5]
+  for record, other in zip(records, others, strict=True):
+    assert record.keys() == other.keys()
+    for name, value in record.items():
+      if name != 'split':
+        np.testing.assert_allclose(other[name], value, rtol=1e-3, atol=1e-5)
+
+
 def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
   tiny_config.train.num_steps = 2
   train.train_and_evaluate(tiny_config, tmp_path, say=silent)

@@ -1,0 +1,140 @@
+"""How fast an accelerator trains, and how near to what it can do.
+
+Measures steps of the paper's network, with recordings on the device, in float32
+and bfloat16 and with several steps in a program; the share of the GRU;
+features; the scores of an evaluation; and a short training on rendered scenes.
+Runs on whatever JAX runs on.
+
+Example:
+  python -m benchmarks.accelerator --json=accelerator.json
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import rich.console
+import rich.table
+from absl import flags
+
+from benchmarks import device_speed, floor
+from seld_jax import commands, compilation, files, systems
+
+_SCALE = flags.DEFINE_enum(
+  'scale', 'paper', list(systems.SCALES), 'Size of the network.'
+)
+_FORMAT = flags.DEFINE_enum('format', 'foa', ['foa', 'mic'], 'Audio format.')
+_DTYPES = flags.DEFINE_list(
+  'dtypes', ['float32', 'bfloat16'], 'Of the network.'
+)
+_DISPATCHES = flags.DEFINE_list(
+  'dispatches', ['1', '10'], 'Steps in one program.'
+)
+_STEPS = flags.DEFINE_integer('steps', 30, 'Steps of a round.', lower_bound=1)
+_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds.', lower_bound=1)
+_RECORDINGS = flags.DEFINE_integer(
+  'recordings', 100, 'One-minute recordings on the device.', lower_bound=1
+)
+_TRAIN_STEPS = flags.DEFINE_integer(
+  'train_steps', 2400, 'Steps of the short training; 0: none.', lower_bound=0
+)
+_JSON = flags.DEFINE_string('json', '', 'File for all figures.')
+
+# What the paper trains: steps, and evaluations among them.
+_PAPER_STEPS, _PAPER_EVALUATIONS = 60_000, 600
+
+
+def main(argv: list[str]) -> None:
+  """Measures, prints a table, and writes JSON."""
+  commands.refuse_arguments(argv)
+  compilation.use_persistent_cache()
+  config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
+  batch, rounds = config.train.batch_size, _ROUNDS.value
+  fold = device_speed.make_fold(config, max(_RECORDINGS.value, batch))
+  machine = device_speed.machine()
+  result: dict[str, Any] = {'machine': machine, 'scale': _SCALE.value}
+  result['steps'], rows = [], []
+  flops = sum(
+    floor.network_flops(
+      config, batch=batch, frames=config.train.crop_frames, train=True
+    ).values()
+  )
+  for dtype in _DTYPES.value:
+    config.model.dtype = dtype
+    peak = device_speed.peak(dtype) * jax.device_count()
+    rows.append((f'product of matrices, {dtype}', f'{peak / 1e12:.3g} TFLOP/s'))
+    for many in map(int, _DISPATCHES.value):
+      config.train.steps_per_dispatch = many
+      found = device_speed.measure_steps(
+        config, fold, steps=_STEPS.value, rounds=rounds
+      )
+      share = flops / found['seconds'] / peak
+      memory = found['peak_bytes']
+      result['steps'].append(
+        {
+          **found,
+          'dtype': dtype,
+          'steps_per_dispatch': many,
+          'peak_flops': peak,
+          'utilisation': share,
+        }
+      )
+      rows.append(
+        (
+          f'step of {batch} segments, {dtype}, {many} in a program',
+          f'{1000 * found["seconds"]:.4g} ms, {100 * share:.1f} % of the peak'
+          + (f', {memory / 1e9:.3g} GB at most' if memory else ''),
+        )
+      )
+    gru = device_speed.measure_gru(config, rounds=rounds)
+    result[f'gru_seconds_{dtype}'] = gru
+    rows.append((f'of it the GRU, {dtype}', f'{1000 * gru:.4g} ms'))
+  config.train.steps_per_dispatch = 1
+  config.model.dtype = 'float32'
+  minutes = device_speed.measure_features(config, rounds=rounds)
+  scores = device_speed.measure_scores(config, fold, rounds=rounds)
+  fastest = min(found['seconds'] for found in result['steps'])
+  whole = (_PAPER_STEPS * fastest + _PAPER_EVALUATIONS * scores) / 60
+  result |= {
+    'feature_minutes_per_second': minutes,
+    'evaluation_seconds': scores,
+    'evaluation_recordings': len(fold.names),
+    'paper_minutes': whole,
+  }
+  rows += [
+    ('features', f'{minutes:.4g} minutes of audio a second'),
+    (f'scores of {len(fold.names)} recordings', f'{1000 * scores:.4g} ms'),
+    (
+      f'{_PAPER_STEPS} steps, {_PAPER_EVALUATIONS} evaluations at this rate',
+      f'{whole:.4g} minutes',
+    ),
+  ]
+  if _TRAIN_STEPS.value:
+    found = device_speed.measure_training(
+      systems.make('mse', format=_FORMAT.value, scale='quick'),
+      steps=_TRAIN_STEPS.value,
+    )
+    result['training'] = found
+    rows.append(
+      (
+        f'{_TRAIN_STEPS.value} steps of the quick run',
+        f'{found["steps_per_second"]:.4g} steps a second, test F20 '
+        f'{found["test_F20"]:.3f}',
+      )
+    )
+  table = rich.table.Table(
+    'what',
+    'figure',
+    title=f'{machine["num_devices"]} x {machine["device"]}, jax '
+    f'{machine["jax"]}, Python {machine["python"]}',
+  )
+  for row in rows:
+    table.add_row(*row)
+  rich.console.Console(width=100).print(table)
+  if _JSON.value:
+    files.write_text(pathlib.Path(_JSON.value), json.dumps(result, indent=2))
+
+
+if __name__ == '__main__':
+  commands.run(main)

@@ -1,0 +1,89 @@
+"""Steps on the devices: one at a time, or several in one program."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from jax import lax
+
+from seld_jax import batches, compilation, dataset, sharding
+from seld_jax import config as config_lib
+from seld_jax.train_step import TrainState, make_train_step
+
+# (state, number of its step) -> state and number of steps that were done.
+Advance = Callable[[TrainState, int], tuple[TrainState, int]]
+
+
+@contextlib.contextmanager
+def stepper(
+  config: config_lib.Config,
+  mesh: jax.sharding.Mesh,
+  fold: dataset.Fold,
+  *,
+  resident: bool,
+  num_steps: int,
+  steps_per_epoch: int,
+) -> Iterator[Advance]:
+  """Compiles the training step and feeds it.
+
+  Args:
+    config: The configuration. Of recordings on the devices, as many steps as
+      `train.steps_per_dispatch` run in one program, where so many are left.
+    mesh: The devices, among which a batch is divided.
+    fold: The training recordings.
+    resident: Whether they are kept on the devices and cropped there; otherwise
+      crops are read ahead, from memory or from disk.
+    num_steps: Where training ends.
+    steps_per_epoch: Steps in an epoch, for the learning rate.
+
+  Yields:
+    `advance(state, step)`, which returns before the devices are done. The state
+    is given up to it.
+  """
+  train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
+  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
+  run_step = jax.jit(
+    train_step,
+    in_shardings=(whole, parts),
+    out_shardings=whole,
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  if not resident:
+    with batches.stream(config, mesh, fold) as batch_of:
+      yield lambda state, step: (run_step(state, batch_of(step)), 1)
+    return
+
+  def cut(placed, starts):
+    return batches.cut(config, mesh, placed, starts, fold.pool)
+
+  def run_steps(state, placed, starts):
+    def body(state, starts):
+      return train_step(state, cut(placed, starts)), None
+
+    return lax.scan(body, state, starts)[0]
+
+  # By itself, so that the step is the program that it is for a stream.
+  cut_one = jax.jit(cut, out_shardings=parts)
+  run_many = jax.jit(
+    run_steps,
+    out_shardings=whole,
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  placed = batches.place(mesh, fold)
+  many = config.train.steps_per_dispatch
+
+  def advance(state: TrainState, step: int) -> tuple[TrainState, int]:
+    if many == 1 or step % many or step + many > num_steps:
+      starts = batches.starts_of(config, fold, step)
+      batch = cut_one(placed, sharding.put_replicated(mesh, starts))
+      return run_step(state, batch), 1
+    starts = np.stack(
+      [batches.starts_of(config, fold, step + i) for i in range(many)]
+    )
+    starts = sharding.put_replicated(mesh, starts)
+    return run_many(state, placed, starts), many
+
+  yield advance
