@@ -221,6 +221,9 @@ def find_files(
     except OSError as error:
       failures.append(f'{given} cannot be read: {error.strerror}.')
       continue
+    if is_folder and not os.access(given, os.R_OK | os.X_OK):
+      failures.append(f'{given} cannot be read: permission denied.')
+      continue
     if is_folder:
       pairs = [
         (path, path.relative_to(given).with_suffix('.csv'))
