@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax import config as config_lib
-from seld_jax import export_file, files, predictor, processes, transfer
+from seld_jax import files, processes
 from seld_jax.errors import InputError
 from seld_jax.train_step import TrainState
 
@@ -62,6 +62,9 @@ def begin(
   source = source or noted
   if is_resumed or not source:
     return state
+  # Here, since they bring along what other starts need not wait for.
+  from seld_jax import export_file, predictor, transfer
+
   theirs, classes = predictor.load_variables(source)
   ours = {
     'params': state.params,

@@ -19,7 +19,6 @@ from seld_jax import (
   prepare,
   processes,
   progress,
-  report,
   shards,
   train,
 )
@@ -100,6 +99,9 @@ def main(arguments: list[str]) -> None:
     processes.leave_at_exit()
     raise
   if processes.is_first():
+    # Here, since drawing takes long to import and comes last.
+    from seld_jax import report
+
     print_scores(scores)
     print(f'report: {report.write_report(workdir)}')
 

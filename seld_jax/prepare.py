@@ -11,7 +11,6 @@ from seld_jax import (
   cache,
   dataset,
   processes,
-  scenes,
   shards,
   sources,
   streams,
@@ -58,6 +57,9 @@ def extract_features(
   is_wanted = config.data.synthesize and (was_begun or not root.exists())
   formats = (options['format'],)
   if is_wanted:
+    # Here, since it brings along what other starts need not wait for.
+    from seld_jax import scenes
+
     asked = {
       'recordings': config.data.synthesize,
       'seed': config.data.synthesize_seed,
@@ -185,6 +187,8 @@ def _share() -> shards.Shard | None:
 
 def _render(root: pathlib.Path, **asked) -> None:
   """Renders a set of scenes, every process a part."""
+  from seld_jax import scenes
+
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))

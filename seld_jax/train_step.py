@@ -10,7 +10,14 @@ import optax
 from flax import struct
 from jax import lax
 
-from seld_jax import augment, dataset, features, losses, step_metrics
+from seld_jax import (
+  augment,
+  compilation,
+  dataset,
+  features,
+  losses,
+  step_metrics,
+)
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
 from seld_jax.optimizer import make_optimizer
@@ -61,19 +68,25 @@ def create_state(
   )
   if statistics is None:
     statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
-  init_key, run_key = jax.random.split(jax.random.PRNGKey(config.seed))
   example = jnp.zeros((1, config_lib.label_pool(config), *shape))
-  variables = jax.jit(make_model(config).init)(init_key, example)
-  params = variables['params']
-  return TrainState(
-    step=jnp.zeros((), jnp.int32),
-    params=params,
-    batch_stats=variables['batch_stats'],
-    opt_state=make_optimizer(config).init(params),
-    key=run_key,
-    statistics=jax.tree.map(jnp.asarray, dict(statistics)),
-    metrics=zero_metrics(config),
-  )
+
+  def create(key, statistics):
+    init_key, run_key = jax.random.split(key)
+    variables = make_model(config).init(init_key, example)
+    return TrainState(
+      step=jnp.zeros((), jnp.int32),
+      params=variables['params'],
+      batch_stats=variables['batch_stats'],
+      opt_state=make_optimizer(config).init(variables['params']),
+      key=run_key,
+      statistics=jax.tree.map(jnp.asarray, dict(statistics)),
+      metrics=zero_metrics(config),
+    )
+
+  # One program: array by array, a start would compile some thirty.
+  options = compilation.compiler_options(runs_once=True)
+  program = jax.jit(create, compiler_options=options)
+  return program(jax.random.PRNGKey(config.seed), statistics)
 
 
 def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:

@@ -1,0 +1,186 @@
+"""What the training loop adds to the steps, and how soon the first one is done.
+
+Between stretches of a run of `train_and_evaluate`, in its evaluations, the bare
+step is timed on one batch that stays on the device: A B A B, in one process.
+Then the command is started twice, with an empty compilation cache and with the
+one that the first start has left, until metrics.jsonl tells of the first step.
+
+Example:
+  python -m benchmarks.loop --scale=paper --batch_size=8
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+from absl import flags
+
+from benchmarks import device_speed
+from seld_jax import (
+  audio,
+  cache,
+  commands,
+  compilation,
+  config_types,
+  labels,
+  metric_writer,
+  systems,
+  train,
+  train_step,
+)
+from seld_jax import config as config_lib
+from seld_jax import features as features_lib
+
+_SCALE = flags.DEFINE_enum(
+  'scale', 'quick', list(systems.SCALES), 'Size of the network.'
+)
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 0, "0: the scale's.")
+_STEPS = flags.DEFINE_integer('steps', 200, 'Steps of each.', lower_bound=20)
+_STRETCHES = flags.DEFINE_integer('stretches', 10, 'Stretches of each.')
+_START = flags.DEFINE_bool('start', True, 'Whether starts are timed, too.')
+
+_POLL = 0.02  # seconds
+
+
+def make_set(root: pathlib.Path, config: config_lib.Config) -> None:
+  """Writes a set whose features are there: noise, a minute a recording."""
+  shape = (
+    600 * config_lib.label_pool(config),
+    config.features.n_mels,
+    features_lib.NUM_CHANNELS[config.features.format],
+  )
+  for fold, count in (1, 1), (2, 1), (3, config.train.batch_size):
+    for mix in range(count):
+      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
+      # Never read, as the features are there.
+      audio.write(root / 'foa_dev' / f'{name}.wav', np.zeros((4, 100)))
+      labels.write_csv(
+        root / 'metadata_dev' / f'{name}.csv',
+        labels.no_events(),
+        edition='2020',
+      )
+  paths = cache.feature_paths(
+    cache.find_recordings(root),
+    root / 'features',
+    options=config_lib.feature_options(config),
+  )
+  rng = np.random.default_rng(0)
+  for path in paths.values():
+    cache.write(path, rng.standard_normal(shape, dtype=np.float32))
+
+
+def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
+  """Prints the seconds of a step in the loop and bare, and their ratio."""
+  fold = device_speed.make_fold(config, 1)
+  crop = config.train.crop_frames
+  repeat = lambda x: np.repeat(x[None], config.train.batch_size, axis=0)
+  batch = jax.device_put(
+    {
+      'features': repeat(fold.features[:crop]),
+      'activity': repeat(fold.activity[: crop // fold.pool]),
+      'doa': repeat(fold.doa[: crop // fold.pool]),
+    }
+  )
+  step = jax.jit(
+    train_step.make_train_step(config),
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  state = jax.block_until_ready(step(train_step.create_state(config), batch))
+  stretch = config.train.evaluate_every
+  bare: list[float] = []
+
+  def say(text: str) -> None:
+    nonlocal state
+    print(text)
+    if not text.startswith('step '):
+      return
+    start = time.perf_counter()
+    for _ in range(stretch):
+      state = step(state, batch)
+    jax.block_until_ready(state)
+    bare.append((time.perf_counter() - start) / stretch)
+
+  train.train_and_evaluate(config, workdir, say=say)
+  records = metric_writer.read(workdir / metric_writer.TIMINGS)
+  seconds = np.diff([record['seconds'] for record in records]) / stretch
+  # The first stretch of each has compilations in it, or the tail of one.
+  loop, alone = statistics.median(seconds), statistics.median(bare[1:])
+  ratios = [a / b for a, b in zip(seconds, bare[1:], strict=True)]
+  print(
+    f'{stretch * len(seconds)} steps of {config.train.batch_size} in stretches '
+    f'of {stretch}: {1000 * loop:.4g} ms a step in the loop, '
+    f'{1000 * alone:.4g} ms bare; ratio {statistics.median(ratios):.3f} '
+    f'({min(ratios):.3f} to {max(ratios):.3f})'
+  )
+
+
+def time_start(config_file: pathlib.Path, base: pathlib.Path) -> None:
+  """Prints the seconds from the command to the first step that is done."""
+  for number, name in enumerate(('empty', 'warm')):
+    workdir = base / f'start{number}'
+    start = time.perf_counter()
+    process = subprocess.Popen(
+      [
+        *(sys.executable, '-m', 'seld_jax.main', f'--config={config_file}'),
+        f'--workdir={workdir}',
+      ],
+      env=os.environ | {'JAX_COMPILATION_CACHE_DIR': str(base / 'xla')},
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.DEVNULL,
+    )
+    while not metric_writer.read(workdir / metric_writer.METRICS):
+      if process.poll() is not None:
+        raise RuntimeError('the training failed')
+      time.sleep(_POLL)
+    seconds = time.perf_counter() - start
+    process.terminate()
+    process.wait()
+    print(f'first step after {seconds:.1f} s, compilation cache {name}')
+
+
+def make_config(root: pathlib.Path) -> config_types.Config:
+  """The configuration that is timed, on the set in a folder."""
+  config = systems.make('mse', format='foa', scale=_SCALE.value)
+  config.data.root = str(root)
+  config.data.train_folds = (3,)
+  config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
+  config.eval.test_windows = (config.eval.window,)
+  # The first stretch compiles and does not count.
+  stretch = _STEPS.value // _STRETCHES.value
+  config.train.log_every = config.train.evaluate_every = stretch
+  config.train.num_steps = stretch * (_STRETCHES.value + 1)
+  return config
+
+
+def main(argv: list[str]) -> None:
+  """Makes a set, and measures."""
+  commands.refuse_arguments(argv)
+  with tempfile.TemporaryDirectory() as folder:
+    base = pathlib.Path(folder)
+    config = make_config(base / 'data')
+    make_set(base / 'data', config)
+    if _START.value:
+      config.train.log_every = config.train.evaluate_every = 1
+      text = json.dumps(config_lib.to_dict(config))
+      file = base / 'timed.py'
+      file.write_text(
+        'import json\n'
+        'from seld_jax import config as config_lib\n\n\n'
+        'def get_config():\n'
+        f'  return config_lib.from_dict(json.loads({text!r}))\n'
+      )
+      time_start(file, base)
+      config = make_config(base / 'data')
+    compare_loop(config, base / 'run')
+
+
+if __name__ == '__main__':
+  commands.run(main)
