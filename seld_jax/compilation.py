@@ -9,12 +9,16 @@ import jax
 
 # jaxlib 0.10 sends convolutions on a CPU to YNNPACK, whose backward pass is
 # five times slower than the one it replaces.
-_CPU_OPTIONS = {'xla_cpu_experimental_ynn_fusion_type': ''}
+_CPU_STEP = {'xla_cpu_experimental_ynn_fusion_type': ''}
 
+# How hard LLVM tries, of 3: a step compiles in half the time and is as fast,
+# since its work is in library calls.
+_EFFORT = 'xla_backend_optimization_level'
+_STEP_EFFORT = 2
 
 # For a program that runs once: compiled in a quarter of the time. The one that
 # draws parameters even runs faster, since less is fused and computed again.
-_CPU_ONCE = {'xla_backend_optimization_level': 0}
+_ONCE_EFFORT = 0
 
 
 def compiler_options(*, runs_once: bool = False) -> dict[str, Any] | None:
@@ -26,11 +30,14 @@ def compiler_options(*, runs_once: bool = False) -> dict[str, Any] | None:
 
   Returns:
     Options on a CPU whose jaxlib knows them (an unknown name is an error, so
-    they are tried on a small program first), and None elsewhere.
+    they are tried on a small program first), and None elsewhere. The effort is
+    left alone where XLA_FLAGS sets it.
   """
   if jax.default_backend() != 'cpu':
     return None
-  options = _CPU_ONCE if runs_once else _CPU_OPTIONS
+  options: dict[str, Any] = {} if runs_once else dict(_CPU_STEP)
+  if _EFFORT not in os.environ.get('XLA_FLAGS', ''):
+    options[_EFFORT] = _ONCE_EFFORT if runs_once else _STEP_EFFORT
   return options if _are_known(tuple(options.items())) else None
 
 
