@@ -47,9 +47,14 @@ def call(monkeypatch, capsys):
     return status, output.out, output.err
 
   call.flags = own
-  previous = signal.getsignal(signal.SIGTERM)
+  # Ctrl-C is ignored by what a shell starts in the background.
+  previous = {
+    signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    signal.SIGTERM: signal.getsignal(signal.SIGTERM),
+  }
   yield call
-  signal.signal(signal.SIGTERM, previous)
+  for number, handler in previous.items():
+    signal.signal(number, handler)
 
 
 def test_success_is_0_and_main_gets_the_words(call):

@@ -43,6 +43,12 @@ def gradients(state):
 
 
 def make(config, dtype):
+  """A step without anything random, and the state before it."""
+  config.model.conv_dropout = 0.0
+  config.model.gru_dropout = config.model.head_dropout = 0.0
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  config.train.learning_rate = 1e-2
+  config.train.warmup_epochs = 0
   config.model.dtype = dtype
   step = jax.jit(train_step.make_train_step(config))
   return step, train_step.create_state(config)
@@ -72,11 +78,6 @@ def test_gradients_point_where_those_of_float32_do(tiny_config, batch):
 
 def test_a_small_training_learns_as_much(tiny_config, batch):
   """The loss of a batch that is learned by heart falls as far in both."""
-  tiny_config.model.conv_dropout = 0.0
-  tiny_config.model.gru_dropout = tiny_config.model.head_dropout = 0.0
-  tiny_config.augment.num_time_masks = tiny_config.augment.num_band_masks = 0
-  tiny_config.train.learning_rate = 1e-2
-  tiny_config.train.warmup_epochs = 0
   fallen = {}
   for dtype in 'float32', 'bfloat16':
     step, state = make(tiny_config, dtype)

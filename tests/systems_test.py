@@ -61,8 +61,8 @@ def test_the_loss_combinations_differ_in_their_losses_alone(scale):
     }
 
 
-@pytest.mark.parametrize(('scale', 'times'), [('small', 16), ('quick', 8)])
-def test_the_baseline_sees_as_much_audio_as_the_others(scale, times):
+@pytest.mark.parametrize('scale', ['small', 'quick'])
+def test_the_baseline_sees_as_much_audio_as_the_others(scale):
   seconds = {}
   for name in 'mse', 'baseline':
     config = systems.make(name, format='foa', scale=scale)
@@ -70,7 +70,7 @@ def test_the_baseline_sees_as_much_audio_as_the_others(scale, times):
     crop = train.crop_frames * features.hop_length / features.sample_rate
     seconds[name] = crop * train.batch_size * train.num_steps
     evaluations = train.num_steps // train.evaluate_every
-    assert evaluations == times
+    assert evaluations == 8
   assert seconds['mse'] == seconds['baseline']
 
 

@@ -1,5 +1,6 @@
 """A run as a whole: it resumes exactly, refuses clearly, and learns."""
 
+import contextlib
 import json
 import signal
 
@@ -19,6 +20,7 @@ from seld_jax import (
   run_folder,
   scoring,
   step_metrics,
+  stepping,
   train,
   train_step,
 )
@@ -81,24 +83,25 @@ def test_a_stopped_run_resumes_to_the_same_bits(
 ):
   train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
 
-  make = train._make_run_step
+  make = stepping.stepper
 
-  def make_interrupted(*args):
-    run_step = make(*args)
+  @contextlib.contextmanager
+  def make_interrupted(*args, **options):
+    with make(*args, **options) as advance:
 
-    def interrupted(state, *rest):
-      state = run_step(state, *rest)
-      if int(state.step) == stop_at:
-        signal.raise_signal(signal.SIGTERM)
-      return state
+      def interrupted(state, step):
+        state, done = advance(state, step)
+        if step + done == stop_at:
+          signal.raise_signal(signal.SIGTERM)
+        return state, done
 
-    return interrupted
+      yield interrupted
 
-  monkeypatch.setattr(train, '_make_run_step', make_interrupted)
+  monkeypatch.setattr(stepping, 'stepper', make_interrupted)
   with pytest.raises(SystemExit) as stop:
     train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
   assert stop.value.code == 128 + signal.SIGTERM
-  monkeypatch.setattr(train, '_make_run_step', make)
+  monkeypatch.setattr(stepping, 'stepper', make)
   said = []
   train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=said.append)
   assert any(f'resuming after step {stop_at}' in line for line in said)
