@@ -31,7 +31,8 @@ def feature_figures(
     rounds: Times that each side is timed.
 
   Returns:
-    Two figures: computation alone, and from WAV to cached features.
+    Computation alone, for the array against both phase transforms in NumPy, and
+    from WAV to cached features.
   """
   from benchmarks import librosa_features
 
@@ -53,21 +54,27 @@ def feature_figures(
   for part, limit in (difference[..., :4], 2e-2), (difference[..., 4:], 1e-4):
     assert part.max() < limit, f'librosa differs by {part.max():.2g}'
 
-  times = timing.interleave(
-    {
-      'ours': lambda: np.asarray(compute(signal)),
-      'librosa': lambda: librosa_compute(signal),
-    },
-    rounds=rounds,
-  )
-  alone = timing.Figure(
-    name=f'{format.upper()} features of {seconds:g} s',
-    ours=times['ours'],
-    other=times['librosa'],
-    against='librosa',
-    target=_TARGETS[format],
-    flops=floor.feature_flops(config, seconds=seconds),
-  )
+  sides = {
+    'ours': lambda: np.asarray(compute(signal)),
+    'librosa': lambda: librosa_compute(signal),
+  }
+  if format == 'mic':
+    quicker = functools.partial(
+      librosa_features.QUICKER, **{name: options[name] for name in names}
+    )
+    sides['librosa, dividing'] = lambda: quicker(signal)
+  times = timing.interleave(sides, rounds=rounds)
+  figures = [
+    timing.Figure(
+      name=f'{format.upper()} features of {seconds:g} s',
+      ours=times['ours'],
+      other=times[side],
+      against=side,
+      target=_TARGETS[format] if side == 'librosa' else None,
+      flops=floor.feature_flops(config, seconds=seconds),
+    )
+    for side in list(sides)[1:]
+  ]
 
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
@@ -93,13 +100,13 @@ def feature_figures(
 
     times = timing.interleave({'ours': ours, 'librosa': theirs}, rounds=rounds)
   on_disk = timing.Figure(
-    name=f'the same, {files} WAV files to cached features',
+    name=f'{format.upper()}, {files} WAV files to cached features',
     ours=times['ours'],
     other=times['librosa'],
     against='librosa',
     flops=files * floor.feature_flops(config, seconds=seconds),
   )
-  return [alone, on_disk]
+  return [*figures, on_disk]
 
 
 def random_pairs(

@@ -24,7 +24,7 @@ from seld_jax.errors import InputError
 
 SIDES = ('seld_jax', 'channels first', 'channels last')
 
-_STEPS = 3
+_STEPS = 2
 
 
 def measure(side: str, *, scale: str, batch: int, frames: int) -> float:

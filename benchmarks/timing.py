@@ -112,7 +112,7 @@ def interleave(
 
 
 def fastest(
-  choices: Mapping[str, Callable[[], Any]], *, rounds: int = 3
+  choices: Mapping[str, Callable[[], Any]], *, rounds: int = 2
 ) -> str:
   """The name of the function with the smallest median."""
   times = interleave(choices, rounds=rounds)

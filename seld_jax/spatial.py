@@ -82,22 +82,20 @@ def gcc_phat(spectrum: jax.Array, *, n_lags: int = 64) -> jax.Array:
   scale = jnp.where(
     has_phase, jax.lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0
   )
-  real, imaginary = real * scale, imaginary * scale
+  real, imaginary = (
+    jnp.moveaxis(part * scale, -3, 0) for part in (real, imaginary)
+  )
+  # Pair by pair, as a gather of all first and all second channels takes longer.
   pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
-  first, second = map(np.array, zip(*pairs, strict=True))
-  of = lambda part, channels: part[..., channels, :, :]
+  in_phase = [real[i] * real[j] + imaginary[i] * imaginary[j] for i, j in pairs]
+  across = [real[i] * imaginary[j] - imaginary[i] * real[j] for i, j in pairs]
   cosines, sines = _lag_tables(spectrum.shape[-1], n_lags // 2)
-  multiply = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-  even = multiply(
-    of(real, first) * of(real, second)
-    + of(imaginary, first) * of(imaginary, second),
-    jnp.asarray(cosines, real.dtype),
+  multiply = lambda parts, table: jnp.matmul(
+    jnp.stack(parts, axis=-3),
+    jnp.asarray(table, scale.dtype),
+    precision=jax.lax.Precision.HIGHEST,
   )
-  odd = multiply(
-    of(real, first) * of(imaginary, second)
-    - of(imaginary, first) * of(real, second),
-    jnp.asarray(sines, real.dtype),
-  )
+  even, odd = multiply(in_phase, cosines), multiply(across, sines)
   later = (even - odd)[..., : n_lags - n_lags // 2]
   earlier = (even + odd)[..., n_lags // 2 : 0 : -1]
   return jnp.concatenate([earlier, later], axis=-1)

@@ -61,6 +61,10 @@ def test_librosa_features_equal_ours(format):
   found = np.asarray(features.FORMATS[format](audio))
   np.testing.assert_allclose(found[..., :4], expected[..., :4], atol=2e-2)
   np.testing.assert_allclose(found[..., 4:], expected[..., 4:], atol=1e-4)
+  if format == 'mic':
+    np.testing.assert_allclose(
+      librosa_features.QUICKER(audio), expected, atol=1e-4
+    )
 
 
 def test_pytorch_computes_the_same_network(tiny):

@@ -1,0 +1,178 @@
+"""How time and memory grow: each size is doubled, and doubled again.
+
+Training steps grow with the batch and with the length of the segments (whose
+attention grows with its square, which shows only in segments of minutes),
+scores with the recordings and the classes. Linux only: the memory is the peak
+of a process of its own (`benchmarks.step_memory`).
+
+Example:
+  python -m benchmarks.growth --scale=small
+"""
+
+import json
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+
+import rich.console
+import rich.table
+from absl import flags
+
+from benchmarks import host_speed, network_speed, step_memory, timing
+from seld_jax import commands, files, metrics, systems
+from seld_jax import config as config_lib
+
+_SCALE = flags.DEFINE_enum(
+  'scale', 'small', list(systems.SCALES), 'Size of the network.'
+)
+_BATCH = flags.DEFINE_integer('batch', 8, 'Smallest batch.', lower_bound=1)
+_LABELS = flags.DEFINE_integer(
+  'labels', 60, 'Label frames of the shortest segment.', lower_bound=1
+)
+_RECORDINGS = flags.DEFINE_integer(
+  'recordings', 100, 'Fewest recordings that are scored.', lower_bound=1
+)
+_CLASSES = flags.DEFINE_integer('classes', 14, 'Fewest classes.', lower_bound=1)
+_DOUBLINGS = flags.DEFINE_integer(
+  'doublings', 2, 'How often each is doubled.', lower_bound=1
+)
+_ROUNDS = flags.DEFINE_integer(
+  'rounds', 5, 'Times that each size is timed, in turns.', lower_bound=1
+)
+_JSON = flags.DEFINE_string('json', '', 'File for all numbers; empty: none.')
+
+Row = dict[str, float]
+
+
+def doubled(first: int, *, times: int) -> list[int]:
+  """A number, its double, the double of that, and so on."""
+  return [first * 2**power for power in range(times + 1)]
+
+
+def growth(values: Sequence[float]) -> list[float]:
+  """By what factor each value is greater than the one before."""
+  return [b / a for a, b in zip(values, values[1:], strict=False)]
+
+
+def steps(
+  sizes: Sequence[tuple[int, int]], *, scale: str, rounds: int
+) -> list[Row]:
+  """Time and memory of training steps.
+
+  Args:
+    sizes: Batch and feature frames of each.
+    scale: One of `systems.SCALES`.
+    rounds: Times that each is timed.
+
+  Returns:
+    `seconds` and `bytes` of each.
+  """
+  config = systems.make('mse', format='foa', scale=scale)
+  calls = {}
+  for batch, frames in sizes:
+    given = network_speed.random_batch(config, batch=batch, frames=frames)
+    calls[f'{batch} {frames}'] = network_speed.jax_step(config, given)
+  times = timing.interleave(calls, rounds=rounds)
+  return [
+    {
+      'seconds': times[f'{batch} {frames}'].median,
+      'bytes': step_memory.measure(
+        'seld_jax', scale=scale, batch=batch, frames=frames
+      ),
+    }
+    for batch, frames in sizes
+  ]
+
+
+def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
+  """Time of the scores of one-minute recordings.
+
+  Args:
+    sizes: Number of recordings and of classes of each.
+    rounds: Times that each is timed.
+
+  Returns:
+    `seconds` of each.
+  """
+
+  def call(recordings: int, classes: int) -> Callable[[], None]:
+    pairs = host_speed.random_pairs(recordings, num_classes=classes)
+
+    def run() -> None:
+      counts = [
+        metrics.counts(*pair, num_frames=600, num_classes=classes)
+        for pair in pairs
+      ]
+      metrics.scores(metrics.merge(counts))
+
+    return run
+
+  calls = {f'{a} {b}': call(a, b) for a, b in sizes}
+  times = timing.interleave(calls, rounds=rounds)
+  return [{'seconds': times[f'{a} {b}'].median} for a, b in sizes]
+
+
+def main(arguments: list[str]) -> None:
+  """Prints a row for each size, with its growth, and writes the JSON."""
+  commands.refuse_arguments(arguments)
+  scale, times, rounds = _SCALE.value, _DOUBLINGS.value, _ROUNDS.value
+  config = systems.make('mse', format='foa', scale=scale)
+  frames = _LABELS.value * config_lib.label_pool(config)
+  batches = doubled(_BATCH.value, times=times)
+  lengths = doubled(frames, times=times)
+  recordings = doubled(_RECORDINGS.value, times=times)
+  classes = doubled(_CLASSES.value, times=times)
+  started = time.perf_counter()
+  measured = {
+    'step: batch': (
+      batches,
+      steps([(b, frames) for b in batches], scale=scale, rounds=rounds),
+    ),
+    'step: frames': (
+      lengths,
+      steps([(_BATCH.value, n) for n in lengths], scale=scale, rounds=rounds),
+    ),
+    'scores: recordings': (
+      recordings,
+      scores([(n, _CLASSES.value) for n in recordings], rounds=rounds),
+    ),
+    'scores: classes': (
+      classes,
+      scores([(_RECORDINGS.value, n) for n in classes], rounds=rounds),
+    ),
+  }
+  table = rich.table.Table(
+    title='Each size doubled; 2 is linear', title_justify='left'
+  )
+  for heading in 'what', 'size', 'time', 'growth', 'memory', 'growth':
+    table.add_column(heading, justify='right')
+  for name, (sizes, rows) in measured.items():
+    columns = {}
+    for key in rows[0]:
+      values = [row[key] for row in rows]
+      columns[key] = values, [None, *growth(values)]
+    for i, size in enumerate(sizes):
+      cells = [name if i == 0 else '', str(size)]
+      for key, unit, factor in ('seconds', 'ms', 1e3), ('bytes', 'MB', 1e-6):
+        if key not in columns:
+          cells += ['', '']
+          continue
+        values, grown = columns[key]
+        by = grown[i]
+        cells.append(f'{factor * values[i]:.3g} {unit}')
+        cells.append('' if by is None else f'x {by:.2f}')
+      table.add_row(*cells)
+    table.add_section()
+  console = rich.console.Console(width=100, highlight=False)
+  console.print(table)
+  console.print(f'{time.perf_counter() - started:.0f} s in all')
+  if _JSON.value:
+    result = {
+      name: [{'size': size, **row} for size, row in zip(*pair, strict=True)]
+      for name, pair in measured.items()
+    }
+    files.write_text(pathlib.Path(_JSON.value), json.dumps(result, indent=2))
+
+
+if __name__ == '__main__':
+  commands.run(main)
