@@ -162,7 +162,7 @@ def metric_figure(*, recordings: int, rounds: int) -> timing.Figure:
 
 def seld_scores(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
   """Scores of recordings by seld_jax, as `plain_metrics.seld_scores`."""
-  counts = [metrics.counts(a, b, num_frames=600) for a, b in pairs]
+  counts = metrics.counts_each(pairs, num_frames=600)
   return vars(metrics.scores(metrics.merge(counts)))
 
 

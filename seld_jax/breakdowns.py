@@ -73,24 +73,20 @@ def evaluate_predictions(
     raise InputError(
       f'{num_classes} classes need as many names, got {len(class_names)}.'
     )
-  names, lengths, counts = [], [], []
-  for name, reference, prediction in recordings:
-    length = _length(num_frames, name)
-    try:
-      one = metrics.counts(
-        reference,
-        prediction,
-        edition=edition,
-        num_frames=length,
-        num_classes=num_classes,
-      )
-    except InputError as error:
-      raise InputError(f'{name}: {error}') from error
-    names.append(name)
-    lengths.append(length or metrics.DEFAULT_NUM_FRAMES[edition])
-    counts.append(one)
+  names = [name for name, _, _ in recordings]
+  lengths = None
+  if num_frames is not None:
+    lengths = [_length(num_frames, name) for name in names]
+  counts = metrics.counts_each(
+    [(reference, prediction) for _, reference, prediction in recordings],
+    names=names,
+    edition=edition,
+    num_frames=lengths,
+    num_classes=num_classes,
+  )
   if not counts:
     raise InputError('There are no recordings to score.')
+  lengths = lengths or [metrics.DEFAULT_NUM_FRAMES[edition]]
 
   total = metrics.merge(counts)
   shortest, longest = min(lengths), max(lengths)
@@ -128,9 +124,7 @@ def default_num_classes(
   return usual if highest < usual else len(labels.TAU2020_CLASSES)
 
 
-def _length(
-  num_frames: int | Mapping[str, int] | None, name: str
-) -> int | None:
+def _length(num_frames: int | Mapping[str, int], name: str) -> int:
   if not isinstance(num_frames, Mapping):
     return num_frames
   if name not in num_frames:

@@ -105,32 +105,35 @@ def paired(
   b = np.flatnonzero(a_key[place] == b_key) if len(a_key) else place[:0]
   a = place[b]
   n, m = a_size[a], b_size[b]
-  # All angles of all pairs at once, those of a key in one stretch, row by row.
-  size = n * m
-  start = np.cumsum(size) - size
-  number = np.arange(size.sum()) - np.repeat(start, size)
-  row, column = np.divmod(number, np.repeat(m, size))
-  row = a_order[row + np.repeat(a_first[a], size)]
-  column = b_order[column + np.repeat(b_first[b], size)]
-  cost = geometry.angular_distance(reference_xyz[row], predicted_xyz[column])
-  best = [start[size == 1]]
-  # The rest by how many there are of each, as most keys have but one or two.
+  # Most keys have one direction each, and nothing to choose.
+  is_single = n * m == 1
+  row = [a_order[a_first[a[is_single]]]]
+  column = [b_order[b_first[b[is_single]]]]
+  angle = [
+    geometry.angular_distance(reference_xyz[row[0]], predicted_xyz[column[0]])
+  ]
+  # The rest by how many there are of each.
   factor = int(m.max(initial=0)) + 1
-  kind = np.where(size > 1, n * factor + m, 0)
+  kind = np.where(is_single, 0, n * factor + m)
   for one in np.flatnonzero(np.bincount(kind)[1:]) + 1:
     n, m = divmod(int(one), factor)
-    first = start[kind == one, None]
-    costs = cost[first + np.arange(n * m)]
+    chosen = kind == one
+    rows = a_order[a_first[a[chosen], None] + np.arange(n)]
+    columns = b_order[b_first[b[chosen], None] + np.arange(m)]
+    costs = geometry.angular_distance(
+      reference_xyz[rows][:, :, None], predicted_xyz[columns][:, None]
+    )
     if min(n, m) == 1:
-      best.append((first + costs.argmin(axis=1, keepdims=True)).ravel())
-      continue
-    assigned = [
-      optimize.linear_sum_assignment(square.reshape(n, m)) for square in costs
-    ]
-    i, j = np.swapaxes(np.array(assigned), 0, 1)
-    best.append((first + i * m + j).ravel())
-  chosen = np.concatenate(best)
-  return row[chosen], column[chosen], cost[chosen]
+      best = costs.reshape(len(rows), -1).argmin(axis=1)[:, None]
+      i, j = np.divmod(best, m)
+    else:
+      assigned = [optimize.linear_sum_assignment(square) for square in costs]
+      i, j = np.swapaxes(np.array(assigned), 0, 1)
+    every = np.arange(len(rows))[:, None]
+    row.append(rows[every, i].ravel())
+    column.append(columns[every, j].ravel())
+    angle.append(costs[every, i, j].ravel())
+  return np.concatenate(row), np.concatenate(column), np.concatenate(angle)
 
 
 def add_at(

@@ -10,19 +10,14 @@ shape `[n]`), `xyz` (vectors with shape `[n, 3]`) and, for 2024, `distance`
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from seld_jax import (
-  matching,
-  metrics_2019,
-  metrics_2020,
-  metrics_2024,
-  metrics_segments,
-)
+from seld_jax import matching
+from seld_jax.editions import EDITIONS, edition_of
 from seld_jax.errors import InputError
 from seld_jax.matching import ANGLE_TOLERANCE
 from seld_jax.metrics_2020 import Counts, Scores
@@ -34,39 +29,13 @@ __all__ = [
   'Counts',
   'Scores',
   'counts',
+  'counts_each',
   'jackknife',
   'merge',
   'of_class',
   'scores',
 ]
 
-
-@dataclasses.dataclass(frozen=True)
-class _Edition:
-  count: Callable[..., Any]
-  score: Callable[[Any], Any]
-  errors_alone: Callable[[Any], dict[str, Any]]
-
-
-def _segments(score: Callable[[Any], Any]) -> _Edition:
-  return _Edition(metrics_segments.count, score, metrics_segments.errors_alone)
-
-
-# How each edition of the challenge counts and scores.
-EDITIONS = {
-  '2019': _Edition(
-    metrics_2019.count, metrics_2019.score, metrics_2019.errors_alone
-  ),
-  '2020': _Edition(
-    metrics_2020.count, metrics_2020.score, metrics_2020.errors_alone
-  ),
-  '2021': _segments(metrics_segments.score_2021),
-  '2022': _segments(metrics_segments.score_2022),
-  '2023': _segments(metrics_segments.score_2022),
-  '2024': _Edition(
-    metrics_2024.count, metrics_2024.score, metrics_2024.errors_alone
-  ),
-}
 
 # Until 2021 all recordings were one minute long.
 DEFAULT_NUM_FRAMES = {'2019': 600, '2020': 600, '2021': 600}
@@ -123,7 +92,48 @@ def counts(
     Politis et al., `Overview and Evaluation of Sound Event Localization and
     Detection in DCASE 2019 <https://arxiv.org/abs/2009.02792>`_, 2020
   """
-  count = _edition(edition).count
+  (one,) = counts_each(
+    [(reference, predictions)],
+    edition=edition,
+    num_frames=num_frames,
+    num_classes=num_classes,
+    doa_threshold=doa_threshold,
+    distance_threshold=distance_threshold,
+    segment_frames=segment_frames,
+  )
+  return one
+
+
+def counts_each(
+  pairs: Iterable[tuple[Any, Any]],
+  *,
+  names: Sequence[str] | None = None,
+  edition: str = '2020',
+  num_frames: int | Sequence[int] | None = None,
+  num_classes: int = 14,
+  doa_threshold: float = 20.0,
+  distance_threshold: float = 1.0,
+  segment_frames: int = 10,
+) -> list[Any]:
+  """`counts` of many recordings, those of 2020 all at once, which is faster.
+
+  Args:
+    pairs: Reference and predictions of each.
+    names: Their names, for errors.
+    edition: As in `counts`, like all options that follow.
+    num_frames: Label frames of all, or of each.
+    num_classes: Number of classes.
+    doa_threshold: Largest angle of a true positive, in degrees.
+    distance_threshold: Largest relative distance error, in 2024.
+    segment_frames: Label frames of a segment of one second.
+
+  Returns:
+    The counts of each.
+
+  Raises:
+    InputError: As `counts`, and with the name of the recording.
+  """
+  count_each = edition_of(edition).count_each
   if num_frames is None:
     if edition not in DEFAULT_NUM_FRAMES:
       raise InputError(
@@ -131,25 +141,30 @@ def counts(
         '(num_frames), as recordings differ since 2022.'
       )
     num_frames = DEFAULT_NUM_FRAMES[edition]
-  if num_frames < 1 or num_classes < 1:
-    raise InputError(
-      f'Counting needs at least one frame and one class, got {num_frames} '
-      f'frames and {num_classes} classes.'
+  pairs = list(pairs)
+  lengths = num_frames
+  if not isinstance(lengths, Sequence):
+    lengths = [lengths] * len(pairs)
+  rules = []
+  for index, (pair, length) in enumerate(zip(pairs, lengths, strict=True)):
+    try:
+      _check(*pair, num_frames=length, num_classes=num_classes)
+    except InputError as error:
+      if names is None:
+        raise
+      raise InputError(f'{names[index]}: {error}') from error
+    rules.append(
+      matching.Rules(
+        edition=edition,
+        num_frames=length,
+        num_classes=num_classes,
+        doa_threshold=doa_threshold,
+        distance_threshold=distance_threshold,
+        segment_frames=segment_frames,
+      )
     )
-  matching.check_events('reference', reference, num_frames, num_classes)
-  matching.check_events('prediction', predictions, None, num_classes)
-  return count(
-    reference,
-    predictions,
-    matching.Rules(
-      edition=edition,
-      num_frames=num_frames,
-      num_classes=num_classes,
-      doa_threshold=doa_threshold,
-      distance_threshold=distance_threshold,
-      segment_frames=segment_frames,
-    ),
-  )
+  references = [reference for reference, _ in pairs]
+  return count_each(references, [found for _, found in pairs], rules)
 
 
 def merge(counts: Iterable[Any]) -> Any:
@@ -170,12 +185,10 @@ def merge(counts: Iterable[Any]) -> Any:
         f'Counts to merge need the same {name}, got '
         f'{" and ".join(map(str, sorted(values)))}.'
       )
+  parts = [_sums(one) for one in counts]
   return dataclasses.replace(
     counts[0],
-    **{
-      name: sum(one[name] for one in map(_sums, counts))
-      for name in _sums(counts[0])
-    },
+    **{name: sum(part[name] for part in parts) for name in parts[0]},
   )
 
 
@@ -188,7 +201,7 @@ def of_class(counts: Any, class_index: int) -> Any:
   }
   alone = dataclasses.replace(counts, **chosen)
   return dataclasses.replace(
-    alone, **_edition(counts.edition).errors_alone(alone)
+    alone, **edition_of(counts.edition).errors_alone(alone)
   )
 
 
@@ -201,7 +214,7 @@ def scores(counts: Any) -> Any:
   Returns:
     A dataclass of the edition, `Scores` in 2020; all have `seld_score`.
   """
-  return _edition(counts.edition).score(counts)
+  return edition_of(counts.edition).score(counts)
 
 
 def jackknife(
@@ -240,13 +253,17 @@ def jackknife(
   }
 
 
-def _edition(name: str) -> _Edition:
-  if name not in EDITIONS:
+def _check(
+  reference: Any, predictions: Any, *, num_frames: int, num_classes: int
+) -> None:
+  """Refuses a recording that cannot be counted."""
+  if num_frames < 1 or num_classes < 1:
     raise InputError(
-      f'Scores of edition {name!r} are not known; the editions are '
-      f'{", ".join(EDITIONS)}.'
+      f'Counting needs at least one frame and one class, got {num_frames} '
+      f'frames and {num_classes} classes.'
     )
-  return EDITIONS[name]
+  matching.check_events('reference', reference, num_frames, num_classes)
+  matching.check_events('prediction', predictions, None, num_classes)
 
 
 def _sums(counts: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """DCASE 2020: a class counts once a second, or not at all."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,18 +64,28 @@ class Scores:
   LR_CD_recall: float
 
 
-def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
-  """Counts segments of one second; see `metrics.counts`.
+def count_each(
+  references: Sequence[Any],
+  predictions: Sequence[Any],
+  rules: Sequence[matching.Rules],
+) -> list[Counts]:
+  """Counts segments of one second of recordings; see `metrics.counts_each`.
 
   Where a class has several directions in a frame, the least sum of the angles
   of all pairs is the angle of that frame. A class that is too far away is a
   miss, and not a false alarm as well.
   """
-  num_classes, segment_frames = rules.num_classes, rules.segment_frames
-  kept = predictions.frame < rules.num_segments * segment_frames
-  reference_key = rules.key(reference)
-  predicted_key = rules.key(predictions)[kept]
-  by_frame = (rules.num_segments, segment_frames, num_classes)
+  if not rules:
+    return []
+  # The recordings follow each other, each a whole number of segments: what is
+  # done for all at once costs little more than for one.
+  one = rules[0]
+  num_classes, segment_frames = one.num_classes, one.segment_frames
+  sizes = [each.num_segments for each in rules]
+  first = np.cumsum([0, *sizes])
+  reference_key, reference_xyz = _joined(references, rules, first)
+  predicted_key, predicted_xyz = _joined(predictions, rules, first)
+  by_frame = (int(first[-1]), segment_frames, num_classes)
 
   def frames_with(key: np.ndarray) -> np.ndarray:
     """In how many frames of each segment a class has one of these keys."""
@@ -83,7 +94,7 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
     return has.sum(axis=1)
 
   rows, _, angle = matching.paired(
-    reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
+    reference_key, reference_xyz, predicted_key, predicted_xyz
   )
   in_reference = frames_with(reference_key) > 0
   in_prediction = frames_with(predicted_key) > 0
@@ -95,23 +106,34 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   mean = total / np.maximum(common, 1)
 
   located = common > 0
-  hit = located & (mean <= rules.doa_threshold + matching.ANGLE_TOLERANCE)
+  hit = located & (mean <= one.doa_threshold + matching.ANGLE_TOLERANCE)
   miss = in_reference & ~hit
   alarm = in_prediction & ~in_reference
   misses, alarms = miss.sum(axis=1), alarm.sum(axis=1)
-  return Counts(
-    edition=rules.edition,
-    reference=in_reference.sum(axis=0),
-    predicted=in_prediction.sum(axis=0),
-    true_positives=hit.sum(axis=0),
-    false_positives=alarm.sum(axis=0),
-    false_negatives=miss.sum(axis=0),
-    located=located.sum(axis=0),
-    angles=mean.sum(axis=0),
-    substitutions=int(np.minimum(misses, alarms).sum()),
-    deletions=int(np.maximum(misses - alarms, 0).sum()),
-    insertions=int(np.maximum(alarms - misses, 0).sum()),
-  )
+  sums = {
+    'reference': in_reference,
+    'predicted': in_prediction,
+    'true_positives': hit,
+    'false_positives': alarm,
+    'false_negatives': miss,
+    'located': located,
+    'angles': mean,
+    'substitutions': np.minimum(misses, alarms),
+    'deletions': np.maximum(misses - alarms, 0),
+    'insertions': np.maximum(alarms - misses, 0),
+  }
+  by_recording = {
+    name: np.add.reduceat(values, first[:-1], axis=0, dtype=_dtype(values))
+    for name, values in sums.items()
+  }
+  counts = []
+  for index in range(len(rules)):
+    fields: dict[str, Any] = {
+      name: values[index] if values.ndim > 1 else int(values[index])
+      for name, values in by_recording.items()
+    }
+    counts.append(Counts(edition=one.edition, **fields))
+  return counts
 
 
 def score(counts: Counts) -> Scores:
@@ -141,3 +163,22 @@ def errors_alone(counts: Counts) -> dict[str, int]:
     'deletions': int(counts.false_negatives.sum()),
     'insertions': int(counts.false_positives.sum()),
   }
+
+
+def _joined(
+  recordings: Sequence[Any], rules: Sequence[matching.Rules], first: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Keys and directions of the events of recordings that follow each other."""
+  keys, vectors = [np.zeros(0, np.int64)], [np.zeros((0, 3))]
+  for events, each, start in zip(recordings, rules, first, strict=False):
+    key = each.key(events)
+    end = each.num_segments * each.segment_frames * each.num_classes
+    kept = slice(None) if key.max(initial=0) < end else key < end
+    keys.append(key[kept] + start * each.segment_frames * each.num_classes)
+    vectors.append(np.asarray(events.xyz)[kept])
+  return np.concatenate(keys), np.concatenate(vectors)
+
+
+def _dtype(values: np.ndarray) -> Any:
+  """Of a sum: numbers of segments are counted, not added as truth values."""
+  return np.int64 if values.dtype.kind in 'bi' else values.dtype

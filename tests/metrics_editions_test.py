@@ -504,6 +504,33 @@ def test_equals_brute_force(case):
     assert_scores(metrics.scores(merged), values)
 
 
+@pytest.mark.parametrize('edition', EDITIONS)
+@settings(deadline=None, max_examples=40)
+@given(case=recordings())
+def test_recordings_count_together_as_each_by_itself(edition, case):
+  num_classes, drawn = case
+  together = metrics.counts_each(
+    [pair for *pair, _ in drawn],
+    edition=edition,
+    num_frames=[frames for *_, frames in drawn],
+    num_classes=num_classes,
+  )
+  alone = count_all(num_classes, drawn, edition)
+  for one, other in zip(together, alone, strict=True):
+    assert type(one) is type(other)
+    for name, value in vars(other).items():
+      if isinstance(value, str):
+        assert getattr(one, name) == value
+      else:
+        np.testing.assert_allclose(getattr(one, name), value, rtol=1e-12)
+
+
+def test_the_recording_that_cannot_be_counted_is_named():
+  good, bad = events((0, 0, 0, 0, 1)), events((30, 0, 0, 0, 1))
+  with pytest.raises(InputError, match=r'^b: The reference .* frame 30'):
+    metrics.counts_each([(good, good), (bad, good)], names='ab', num_frames=20)
+
+
 def test_what_is_hard_is_drawn():
   reference, predictions = scene(np.random.default_rng(1), 20, 2, 30)
   for e in (reference, predictions):
