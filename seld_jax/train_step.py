@@ -83,10 +83,12 @@ def create_state(
       metrics=zero_metrics(config),
     )
 
+  key = jax.random.PRNGKey(config.seed)
+  if isinstance(key, jax.core.Tracer):  # under jit or eval_shape
+    return create(key, statistics)
   # One program: array by array, a start would compile some thirty.
   options = compilation.compiler_options(runs_once=True)
-  program = jax.jit(create, compiler_options=options)
-  return program(jax.random.PRNGKey(config.seed), statistics)
+  return jax.jit(create, compiler_options=options)(key, statistics)
 
 
 def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:

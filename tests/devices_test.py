@@ -141,7 +141,11 @@ def start(script: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-  ('dtype', 'bound'), [('float32', 1e-4), ('float64', 1e-10)]
+  ('dtype', 'bound'),
+  [
+    pytest.param('float32', 1e-4, marks=pytest.mark.slow),
+    ('float64', 1e-10),
+  ],
 )
 @pytest.mark.parametrize(
   ('network', 'loss'),

@@ -48,6 +48,19 @@ def assert_same_run(config, one, other):
   jax.tree.map(np.testing.assert_array_equal, *states)
 
 
+def test_the_first_state_is_the_same_under_jit(tiny_config):
+  eager = train.create_state(tiny_config)
+  jitted = jax.jit(lambda: train.create_state(tiny_config))()
+  # The program that draws is compiled with another effort, which may round.
+  close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+  jax.tree.map(close, eager, jitted)
+  shapes = jax.eval_shape(lambda: train.create_state(tiny_config))
+  for leaf, shape in zip(
+    jax.tree.leaves(eager), jax.tree.leaves(shapes), strict=True
+  ):
+    assert (leaf.shape, leaf.dtype) == (shape.shape, shape.dtype)
+
+
 def test_a_run_leaves_what_the_readme_says(tiny_config, tmp_path):
   scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
   assert json.loads((tmp_path / 'scores.json').read_text()) == scores
