@@ -172,15 +172,14 @@ def minute(
   variables = {'params': state.params, 'batch_stats': state.batch_stats}
   predict = inference.make_predict_step(
     train_step.make_model(config),
-    window=window,
-    pool=pool,
     compiler_options=compilation.compiler_options(),
   )
-  placed = jnp.asarray(features_of)
+  cut = jax.jit(sampling.take_crops, static_argnums=2)
+  placed, first = jnp.asarray(features_of), jnp.asarray(starts * pool)
 
   def ours():
-    outputs = predict(variables, state.statistics, placed, jnp.asarray(starts))
-    return jax.device_get(outputs)
+    windows = cut(placed, first, window)
+    return jax.device_get(predict(variables, state.statistics, windows))
 
   mean, std = (
     torch.from_numpy(np.array(state.statistics[name]))
