@@ -43,7 +43,7 @@ _SCALE = flags.DEFINE_enum(
 )
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 0, "0: the scale's.")
 _STEPS = flags.DEFINE_integer('steps', 200, 'Steps of each.', lower_bound=20)
-_STRETCHES = flags.DEFINE_integer('stretches', 10, 'Stretches of each.')
+_STRETCHES = flags.DEFINE_integer('stretches', 4, 'Stretches of each.')
 _START = flags.DEFINE_bool('start', True, 'Whether starts are timed, too.')
 
 _POLL = 0.02  # seconds
