@@ -1,4 +1,4 @@
-"""Half an hour on two CPU cores, on scenes of real recordings."""
+"""A quarter of an hour on two CPU cores, on scenes of real recordings."""
 
 from seld_jax import config as config_lib
 from seld_jax import systems

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy import optimize
 
 from seld_jax import geometry
 from seld_jax.errors import InputError
@@ -127,6 +126,9 @@ def paired(
       best = costs.reshape(len(rows), -1).argmin(axis=1)[:, None]
       i, j = np.divmod(best, m)
     else:
+      # Here, since it takes half a second that a training need not wait for.
+      from scipy import optimize
+
       assigned = [optimize.linear_sum_assignment(square) for square in costs]
       i, j = np.swapaxes(np.array(assigned), 0, 1)
     every = np.arange(len(rows))[:, None]

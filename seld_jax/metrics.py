@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from seld_jax import matching
 from seld_jax.editions import EDITIONS, edition_of
@@ -234,6 +233,9 @@ def jackknife(
     For each score of the edition the low and the high end; NaN with fewer than
     two recordings, or where a score without one of them is NaN.
   """
+  # Here, since it is wanted long after the start of a training.
+  from scipy import special
+
   whole = merge(counts)
   names = [field.name for field in dataclasses.fields(scores(whole))]
   if len(counts) < 2:

@@ -227,8 +227,8 @@ def small(config: Config) -> Config:
   return config
 
 
-# Sizes of every system: the paper's, and what two CPU cores train in half an
-# hour, or in ten minutes.
+# Sizes of every system: the paper's, and what a CPU core trains in 20 minutes,
+# or in ten.
 SCALES: Mapping[str, Callable[[Config], Config]] = {
   'paper': lambda config: config,
   'small': small,
