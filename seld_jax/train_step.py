@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
-from jax import lax
+from jax import core, lax
 
 from seld_jax import (
   augment,
@@ -84,7 +84,7 @@ def create_state(
     )
 
   key = jax.random.PRNGKey(config.seed)
-  if isinstance(key, jax.core.Tracer):  # under jit or eval_shape
+  if isinstance(key, core.Tracer):  # under jit or eval_shape
     return create(key, statistics)
   # One program: array by array, a start would compile some thirty.
   options = compilation.compiler_options(runs_once=True)
