@@ -101,6 +101,8 @@ def command(*words, code=None):
     stderr=subprocess.PIPE,
     text=True,
     env={**os.environ, 'NO_PROXY': '127.0.0.1'},
+    # What a shell starts in the background ignores Ctrl-C, and its children.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
 
 
