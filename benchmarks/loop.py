@@ -22,21 +22,17 @@ import jax
 import numpy as np
 from absl import flags
 
-from benchmarks import device_speed
+from benchmarks import device_speed, noise_set
 from seld_jax import (
-  audio,
-  cache,
   commands,
   compilation,
   config_types,
-  labels,
   metric_writer,
   systems,
   train,
   train_step,
 )
 from seld_jax import config as config_lib
-from seld_jax import features as features_lib
 
 _SCALE = flags.DEFINE_enum(
   'scale', 'quick', list(systems.SCALES), 'Size of the network.'
@@ -47,33 +43,6 @@ _STRETCHES = flags.DEFINE_integer('stretches', 4, 'Stretches of each.')
 _START = flags.DEFINE_bool('start', True, 'Whether starts are timed, too.')
 
 _POLL = 0.02  # seconds
-
-
-def make_set(root: pathlib.Path, config: config_lib.Config) -> None:
-  """Writes a set whose features are there: noise, a minute a recording."""
-  shape = (
-    600 * config_lib.label_pool(config),
-    config.features.n_mels,
-    features_lib.NUM_CHANNELS[config.features.format],
-  )
-  for fold, count in (1, 1), (2, 1), (3, config.train.batch_size):
-    for mix in range(count):
-      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
-      # Never read, as the features are there.
-      audio.write(root / 'foa_dev' / f'{name}.wav', np.zeros((4, 100)))
-      labels.write_csv(
-        root / 'metadata_dev' / f'{name}.csv',
-        labels.no_events(),
-        edition='2020',
-      )
-  paths = cache.feature_paths(
-    cache.find_recordings(root),
-    root / 'features',
-    options=config_lib.feature_options(config),
-  )
-  rng = np.random.default_rng(0)
-  for path in paths.values():
-    cache.write(path, rng.standard_normal(shape, dtype=np.float32))
 
 
 def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
@@ -166,7 +135,12 @@ def main(argv: list[str]) -> None:
   with tempfile.TemporaryDirectory() as folder:
     base = pathlib.Path(folder)
     config = make_config(base / 'data')
-    make_set(base / 'data', config)
+    noise_set.make_set(
+      base / 'data',
+      config,
+      count=config.train.batch_size,
+      frames=600 * config_lib.label_pool(config),
+    )
     if _START.value:
       config.train.log_every = config.train.evaluate_every = 1
       text = json.dumps(config_lib.to_dict(config))

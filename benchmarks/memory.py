@@ -13,12 +13,10 @@ import sys
 import tempfile
 import time
 
-import numpy as np
 from absl import flags
 
-from benchmarks import survival_config
-from seld_jax import audio, cache, commands, labels, metric_writer
-from seld_jax import config as config_lib
+from benchmarks import noise_set, survival_config
+from seld_jax import commands, metric_writer
 
 _BUDGET = flags.DEFINE_float(
   'budget', 0.1, 'GB for features.', lower_bound=0.01
@@ -27,39 +25,6 @@ _RATIO = flags.DEFINE_float('ratio', 10.0, 'Size of the set, in budgets.')
 _STEPS = flags.DEFINE_integer('steps', 200, 'Steps of training.')
 _CONFIG = pathlib.Path(survival_config.__file__)
 _FRAMES, _EVALUATE_EVERY = 6000, 20
-
-
-def make_set(root: pathlib.Path, config: config_lib.Config, size: float) -> int:
-  """Writes recordings of folds 1 to 3 whose features have so many bytes.
-
-  Args:
-    root: The folder of the set.
-    config: Whose features to make.
-    size: Bytes of the features of fold 3; folds 1 and 2 have one recording.
-
-  Returns:
-    The number of recordings of fold 3.
-  """
-  shape = (_FRAMES, config.features.n_mels, 7)
-  count = max(config.train.batch_size, round(size / (4 * np.prod(shape))))
-  for fold, number in (1, 1), (2, 1), (3, count):
-    for mix in range(1, number + 1):
-      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
-      # Never read, as the features are there.
-      audio.write(root / 'foa_dev' / f'{name}.wav', np.zeros((4, 100)))
-      labels.write_csv(
-        root / 'metadata_dev' / f'{name}.csv',
-        labels.no_events(),
-        edition='2020',
-      )
-  recordings = cache.find_recordings(root)
-  paths = cache.feature_paths(
-    recordings, root / 'features', options=config_lib.feature_options(config)
-  )
-  rng = np.random.default_rng(0)
-  for path in paths.values():
-    cache.write(path, rng.standard_normal(shape, dtype=np.float32))
-  return count
 
 
 def train(
@@ -107,7 +72,9 @@ def main(argv: list[str]) -> None:
   with tempfile.TemporaryDirectory() as folder:
     base = pathlib.Path(folder)
     size = _BUDGET.value * _RATIO.value * 1e9
-    count = make_set(base / 'data', config, size)
+    count = round(size / (4 * _FRAMES * config.features.n_mels * 7))
+    count = max(count, config.train.batch_size)
+    noise_set.make_set(base / 'data', config, count=count, frames=_FRAMES)
     print(f'{count} recordings, {size / 1e9:g} GB of features')
     for name, budget in ('from disk', _BUDGET.value), ('in memory', 0.0):
       used = train(base / 'data', base / name.replace(' ', '_'), budget)

@@ -151,7 +151,7 @@ def start(script: str, *arguments: str) -> str:
   ('network', 'loss'),
   [
     ('seld_crnn', 'masked_mse'),
-    ('seld_net', 'masked_norm'),
+    pytest.param('seld_net', 'masked_norm', marks=pytest.mark.slow),
     pytest.param('seld_crnn', 'masked_norm', marks=pytest.mark.slow),
     pytest.param('seld_net', 'masked_mse', marks=pytest.mark.slow),
   ],

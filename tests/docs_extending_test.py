@@ -63,6 +63,7 @@ def test_every_piece_has_one_place(index):
   assert text.count('\n'.join(['', *before, ''])) == 1
 
 
+@pytest.mark.slow
 def test_the_loss_can_be_trained_on(tmp_path):
   package = pathlib.Path(seld_jax.__file__).parent
   ignored = shutil.ignore_patterns('__pycache__', '*.seld')

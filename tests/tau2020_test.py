@@ -101,8 +101,6 @@ def command(*words, code=None):
     stderr=subprocess.PIPE,
     text=True,
     env={**os.environ, 'NO_PROXY': '127.0.0.1'},
-    # What a shell starts in the background ignores Ctrl-C, and its children.
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
 
 
@@ -194,7 +192,13 @@ def test_control_c_is_130_and_keeps_what_came(server, tmp_path):
   server.files['metadata_dev.zip'] = data = bytes(1 << 17)
   server.cuts = [1 << 16]
   server.go_on = threading.Event()
-  process = command(f'--out={tmp_path}', f'--url={server.url}')
+  # What a shell starts in the background ignores Ctrl-C, and so its children.
+  code = (
+    'import runpy, signal\n'
+    'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+    "runpy.run_module('seld_jax.tau2020', run_name='__main__', alter_sys=True)"
+  )
+  process = command(f'--out={tmp_path}', f'--url={server.url}', code=code)
   part = tmp_path / 'archives' / 'metadata_dev.zip.part'
   deadline = time.monotonic() + 60
   while not part.exists() or part.stat().st_size < 1 << 16:

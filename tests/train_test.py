@@ -90,7 +90,14 @@ def test_a_complete_run_is_left_alone(tiny_config, tmp_path):
   assert 'complete' in said[-1]
 
 
-@pytest.mark.parametrize('stop_at', [1, 2, 3])
+@pytest.mark.parametrize(
+  'stop_at',
+  [
+    pytest.param(1, marks=pytest.mark.slow),
+    2,
+    pytest.param(3, marks=pytest.mark.slow),
+  ],
+)
 def test_a_stopped_run_resumes_to_the_same_bits(
   stop_at, tiny_config, tmp_path, monkeypatch
 ):
@@ -121,7 +128,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
 
-@pytest.mark.parametrize('calls', [1, 4])
+@pytest.mark.parametrize('calls', [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_a_signal_in_an_evaluation_leaves_it_to_the_resumed_run(
   calls, tiny_config, tmp_path, monkeypatch
 ):
@@ -378,7 +385,11 @@ def test_watching_more_folds_changes_nothing_but_the_records(
 
 
 @pytest.mark.parametrize(
-  ('network', 'doa'), [('seld_crnn', 'masked_mse'), ('seld_net', 'masked_norm')]
+  ('network', 'doa'),
+  [
+    ('seld_crnn', 'masked_mse'),
+    pytest.param('seld_net', 'masked_norm', marks=pytest.mark.slow),
+  ],
 )
 def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
   """Against a gradient of each term alone, and without a change of the step."""
@@ -432,8 +443,22 @@ def test_the_paper_schedule_is_the_papers():
   assert optimizer.total_steps(config, steps_per_epoch=6) == 60000
 
 
-@pytest.mark.parametrize('sed', ['mse', 'cross_entropy'])
-@pytest.mark.parametrize('doa', ['masked_mse', 'mse', 'masked_norm'])
+@pytest.mark.parametrize(
+  ('sed', 'doa'),
+  [
+    ('mse', 'masked_mse'),
+    ('cross_entropy', 'masked_norm'),
+    *(
+      pytest.param(sed, doa, marks=pytest.mark.slow)
+      for sed, doa in (
+        ('mse', 'mse'),
+        ('mse', 'masked_norm'),
+        ('cross_entropy', 'masked_mse'),
+        ('cross_entropy', 'mse'),
+      )
+    ),
+  ],
+)
 def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
   """Two hundred steps on the same two crops bring the loss far down."""
   config = make_tiny(config_lib.default(), tiny_root)

@@ -1,0 +1,41 @@
+"""A set of recordings whose features are there, without any sound."""
+
+import pathlib
+
+import numpy as np
+
+from seld_jax import audio, cache, labels
+from seld_jax import config as config_lib
+from seld_jax import features as features_lib
+
+
+def make_set(
+  root: pathlib.Path, config: config_lib.Config, *, count: int, frames: int
+) -> None:
+  """Writes FOA recordings of folds 1 to 3, with noise for features.
+
+  Args:
+    root: The folder of the set.
+    config: Whose features to make.
+    count: Recordings of fold 3; folds 1 and 2 have one.
+    frames: Feature frames of each.
+  """
+  for fold, number in (1, 1), (2, 1), (3, count):
+    for mix in range(1, number + 1):
+      name = f'fold{fold}_room1_mix{mix:03d}_ov1'
+      # Never read, as the features are there.
+      audio.write(root / 'foa_dev' / f'{name}.wav', np.zeros((4, 100)))
+      labels.write_csv(
+        root / 'metadata_dev' / f'{name}.csv',
+        labels.no_events(),
+        edition='2020',
+      )
+  paths = cache.feature_paths(
+    cache.find_recordings(root),
+    root / 'features',
+    options=config_lib.feature_options(config),
+  )
+  shape = (frames, config.features.n_mels, features_lib.NUM_CHANNELS['foa'])
+  rng = np.random.default_rng(0)
+  for path in paths.values():
+    cache.write(path, rng.standard_normal(shape, dtype=np.float32))
