@@ -99,10 +99,7 @@ def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
     pairs = host_speed.random_pairs(recordings, num_classes=classes)
 
     def run() -> None:
-      counts = [
-        metrics.counts(*pair, num_frames=600, num_classes=classes)
-        for pair in pairs
-      ]
+      counts = metrics.counts_each(pairs, num_frames=600, num_classes=classes)
       metrics.scores(metrics.merge(counts))
 
     return run

@@ -128,21 +128,6 @@ def load_fold(
   )
 
 
-def statistics(
-  paths: Sequence[pathlib.Path],
-) -> dict[str, np.ndarray]:
-  """Mean and standard deviation of each band and channel.
-
-  Args:
-    paths: Feature files of the training recordings.
-
-  Returns:
-    `mean` and `std`, float32 with shape `[mels, channels]`: population
-    statistics over all frames; `std` is 1 where a value never changes.
-  """
-  return merge_moments(moments(paths))
-
-
 def moments(paths: Sequence[pathlib.Path]) -> np.ndarray:
   """What each recording adds to the statistics.
 
@@ -162,14 +147,15 @@ def moments(paths: Sequence[pathlib.Path]) -> np.ndarray:
   return np.stack(parts)
 
 
-def merge_moments(parts: np.ndarray) -> dict[str, np.ndarray]:
-  """The statistics of recordings together.
+def statistics(parts: np.ndarray) -> dict[str, np.ndarray]:
+  """Mean and standard deviation of each band and channel.
 
   Args:
-    parts: From `moments`.
+    parts: From `moments`, of the training recordings.
 
   Returns:
-    `mean` and `std`, as `statistics` gives them.
+    `mean` and `std`, float32 with shape `[mels, channels]`: population
+    statistics over all frames; `std` is 1 where a value never changes.
   """
   count, mean, squares = parts[0]
   for size, own_mean, own_squares in parts[1:]:

@@ -7,14 +7,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from seld_jax import (
-  cache,
-  dataset,
-  processes,
-  shards,
-  sources,
-  streams,
-)
+from seld_jax import cache, dataset, processes, shards, sources, streams
 from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 
@@ -86,13 +79,13 @@ def extract_features(
     found['evaluation'] = _evaluation_recordings(root, options['format'])
   folder = pathlib.Path(config.data.cache or root / 'features')
   entries = [entry for entries in found.values() for entry in entries]
-  if shard is None:
-    own = shards.take(entries, _share())
-    processes.together(lambda: cache.extract(own, folder, options=options))
-    return found, cache.feature_paths(entries, folder, options=options)
-  return found, cache.extract(
-    shards.take(entries, shard), folder, options=options
+  own = shards.take(entries, shard or _share())
+  paths = processes.together(
+    lambda: cache.extract(own, folder, options=options)
   )
+  if shard is None and len(own) < len(entries):  # the others have the rest
+    paths = cache.feature_paths(entries, folder, options=options)
+  return found, paths
 
 
 def load_data(
@@ -200,7 +193,7 @@ def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
   own = processes.together(
     lambda: dataset.moments(shards.take(paths, _share()))
   )
-  return dataset.merge_moments(processes.join_rows(own, len(paths)))
+  return dataset.statistics(processes.join_rows(own, len(paths)))
 
 
 def _share_bytes(fold: dataset.Fold, num_devices: int) -> int:

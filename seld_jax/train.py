@@ -241,9 +241,6 @@ def _train(
       },
     )
 
-  def is_due() -> bool:
-    return step % train.evaluate_every == 0 or step == num_steps
-
   with (
     Signals(may_interrupt=processes.count() == 1) as signals,
     stepping.stepper(
@@ -270,7 +267,7 @@ def _train(
           advance(0, note)
           checkpoint.check(manager)
         advance(done)
-      if is_due():
+      if step % train.evaluate_every == 0 or step == num_steps:
         write_pending()
         evaluate_and_save()
       evaluated = True
