@@ -4,22 +4,15 @@ import dataclasses
 import io
 import os
 import pathlib
-import struct
 from collections.abc import Iterator
 
 import numpy as np
 import soundfile
 
-from seld_jax import files
+from seld_jax import containers, files
 from seld_jax.errors import InputError
 
-# The data size of a WAV file whose writer did not know it (a stream), or that
-# stands in another chunk (RF64).
-_UNKNOWN_SIZE = 0xFFFFFFFF
-_UNKNOWN_WIDE_SIZE = 0xFFFFFFFFFFFFFFFF
-
-# What a WAV file begins with; RF64 alone may hold more than 4 GiB.
-_WAV_KINDS = (b'RIFF', b'RIFX', b'RF64')
+# The largest WAV file whose header can count it; RF64 goes on.
 _LARGEST_RIFF = 8 + 0xFFFFFFFF
 
 
@@ -191,10 +184,10 @@ def _check_finite(path: pathlib.Path, audio: np.ndarray, *, first: int) -> None:
 
 
 def _check_whole(path: pathlib.Path) -> None:
-  """Refuses what is no file, and a WAV file shorter than its header says.
+  """Refuses what is no file, and a file shorter than its header says.
 
-  libsndfile reads a truncated WAV file without a word, as far as it goes, and
-  one of more than 4 GiB as far as its header can count.
+  libsndfile reads what was cut off without a word, as far as it goes, and a WAV
+  file of more than 4 GiB as far as its header can count.
   """
   try:
     if path.is_dir():
@@ -205,12 +198,12 @@ def _check_whole(path: pathlib.Path) -> None:
     with open(path, 'rb') as file:
       kind = file.read(4)
       file.seek(0)
-      needed = _end_of_wav_data(file)
+      needed = containers.end_of_samples(file)
   except FileNotFoundError as error:
     raise InputError(f'{path} does not exist.') from error
   except OSError as error:
     raise InputError(_unreadable(path, error)) from error
-  if kind in _WAV_KINDS[:2] and size > _LARGEST_RIFF:
+  if kind in (b'RIFF', b'RIFX') and size > _LARGEST_RIFF:
     raise InputError(
       f'{path} has {size / 1e9:.1f} GB, but the header of a WAV file cannot '
       'tell more than 4.3, so its end would be lost; convert it to FLAC or '
@@ -221,27 +214,6 @@ def _check_whole(path: pathlib.Path) -> None:
       f'{path} is truncated: its header promises {needed} bytes, but the file '
       f'has {size}.'
     )
-
-
-def _end_of_wav_data(file: io.BufferedReader) -> int:
-  """Where a WAV file's data should end, in bytes; 0 when it does not say."""
-  head = file.read(12)
-  if len(head) < 12 or head[8:] != b'WAVE' or head[:4] not in _WAV_KINDS:
-    return 0
-  order = '>' if head[:4] == b'RIFX' else '<'
-  position, wide = 12, 0
-  while len(chunk := file.read(8)) == 8:
-    name, size = struct.unpack(f'{order}4sI', chunk)
-    position += 8
-    if name == b'ds64' and len(sizes := file.read(16)) == 16:
-      wide = struct.unpack('<8xQ', sizes)[0]  # of the data, in RF64
-    if name == b'data' and size == _UNKNOWN_SIZE:
-      return position + wide if 0 < wide < _UNKNOWN_WIDE_SIZE else 0
-    if name == b'data':
-      return position + size
-    position += size + size % 2
-    file.seek(position)
-  return 0
 
 
 def _unreadable(path: pathlib.Path, error: Exception) -> str:

@@ -1,13 +1,16 @@
 """Sound files come back as written, and broken ones are told by name."""
 
 import contextlib
+import io
 import os
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seld_jax import audio
+from seld_jax import audio, containers
 from seld_jax.errors import InputError
 
 
@@ -62,6 +65,27 @@ def test_truncated_wav(path, lost):
   for function in (audio.read, audio.info):
     with pytest.raises(InputError, match=r'noise\.wav is truncated: .*19244'):
       function(path)
+
+
+@pytest.mark.parametrize('kind', ['AIFF', 'AU', 'CAF', 'W64', 'WAVEX'])
+@pytest.mark.parametrize('lost', [1, 2000])
+def test_truncated_files_of_other_kinds(tmp_path, noise, kind, lost):
+  path = tmp_path / f'noise.{kind.lower()}'
+  soundfile.write(path, noise.T, 24000, format=kind, subtype='PCM_16')
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  path.write_bytes(path.read_bytes()[:-lost])
+  with pytest.raises(InputError, match=rf'noise\.{kind.lower()} is truncated'):
+    audio.info(path)
+
+
+@given(
+  start=st.sampled_from(
+    [b'RIFF\0\0\0\0WAVE', b'FORM\0\0\0\0AIFF', b'caff', b'riff', b'.snd', b'']
+  ),
+  rest=st.binary(max_size=120),
+)
+def test_any_header_has_an_end_or_none(start, rest):
+  assert containers.end_of_samples(io.BytesIO(start + rest)) >= 0
 
 
 def test_truncated_rf64(tmp_path, noise):

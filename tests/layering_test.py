@@ -18,7 +18,7 @@ ORDER = """
   processes
   download unpack
   archives
-  geometry csv_rows classes events resampling channels transfer
+  geometry csv_rows classes events resampling channels transfer containers
   spectrum streaming
   spatial
   matching
