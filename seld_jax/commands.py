@@ -1,7 +1,6 @@
 """What all commands share: parsing flags, help, errors in one sentence."""
 
 import contextlib
-import errno
 import os
 import re
 import signal
@@ -11,18 +10,9 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from seld_jax.errors import InputError
+from seld_jax.errors import BAD_PATHS, InputError
 
 FLAGS = flags.FLAGS
-
-# Of paths that nobody may look at, or that cannot be one.
-_BAD_PATHS = (
-  errno.EACCES,
-  errno.EPERM,
-  errno.ENOTDIR,
-  errno.ELOOP,
-  errno.ENAMETOOLONG,
-)
 
 
 def run(
@@ -73,7 +63,7 @@ def run(
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)
   except OSError as error:
-    if error.errno not in _BAD_PATHS or not error.filename:
+    if error.errno not in BAD_PATHS or not error.filename:
       raise
     sys.stdout.flush()
     print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)

@@ -1,4 +1,15 @@
-"""The one exception for mistakes a user can mend."""
+"""The one exception for mistakes a user can mend, and errors that are such."""
+
+import errno
+
+# Of paths that nobody may look at, or that cannot be one.
+BAD_PATHS = (
+  errno.EACCES,
+  errno.EPERM,
+  errno.ENOTDIR,
+  errno.ELOOP,
+  errno.ENAMETOOLONG,
+)
 
 
 class InputError(ValueError):

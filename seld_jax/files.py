@@ -7,22 +7,18 @@ import pathlib
 import secrets
 from collections.abc import Iterator
 
-from seld_jax.errors import InputError
+from seld_jax.errors import BAD_PATHS, InputError
 
 # What a full disk, or a used-up share of one, is told by.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What keeps a file from being written that its user can mend.
 _MENDABLE = (
-  errno.EACCES,
-  errno.EPERM,
+  *BAD_PATHS,
   errno.EROFS,
   errno.ENOENT,
-  errno.ENOTDIR,
   errno.EISDIR,
   errno.EEXIST,
-  errno.ELOOP,
-  errno.ENAMETOOLONG,
 )
 
 
