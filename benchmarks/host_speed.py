@@ -17,6 +17,7 @@ from seld_jax import config as config_lib
 from seld_jax.recordings import Recording
 
 _TARGETS = {'foa': 3.0, 'mic': 8.0}
+_TURN = 1.0  # seconds of a side, recording after recording
 
 
 def feature_figures(
@@ -63,7 +64,7 @@ def feature_figures(
       librosa_features.QUICKER, **{name: options[name] for name in names}
     )
     sides['librosa, dividing'] = lambda: quicker(signal)
-  times = timing.interleave(sides, rounds=rounds)
+  times = timing.interleave(sides, rounds=rounds, seconds=_TURN)
   figures = [
     timing.Figure(
       name=f'{format.upper()} features of {seconds:g} s',

@@ -88,27 +88,37 @@ class Figure:
 
 
 def interleave(
-  sides: Mapping[str, Callable[[], Any]], *, rounds: int
+  sides: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float = 0.0
 ) -> dict[str, Times]:
   """Times functions in turns, A B A B, so that noise meets all alike.
 
   Args:
     sides: Functions by name, which return when the work is done. Each is
       called once before, untimed.
-    rounds: Number of calls of each.
+    rounds: Number of turns of each.
+    seconds: A turn is one call, and more until so many seconds are over: what
+      takes milliseconds would else be timed with what the other side has left
+      in the caches, which is not how many recordings in a row are done.
 
   Returns:
-    The times of each by name.
+    The times of each by name: of a call, the mean over its turn.
   """
   for call in sides.values():
     call()
-  seconds: dict[str, list[float]] = {name: [] for name in sides}
+  found: dict[str, list[float]] = {name: [] for name in sides}
   for _ in range(rounds):
     for name, call in sides.items():
-      start = time.perf_counter()
-      call()
-      seconds[name].append(time.perf_counter() - start)
-  return {name: Times(tuple(values)) for name, values in seconds.items()}
+      found[name].append(_turn(call, seconds))
+  return {name: Times(tuple(values)) for name, values in found.items()}
+
+
+def _turn(call: Callable[[], Any], seconds: float) -> float:
+  """Seconds of a call, the mean of as many as fit, but one at least."""
+  count, start = 0, time.perf_counter()
+  while not count or time.perf_counter() - start < seconds:
+    call()
+    count += 1
+  return (time.perf_counter() - start) / count
 
 
 def fastest(

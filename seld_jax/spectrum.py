@@ -16,7 +16,7 @@ from jax import lax
 _POWER_FLOOR = 1e-10
 
 # Samples of frames, overlaps counted, that a CPU transforms at once.
-_BLOCK_SAMPLES = 2**16
+_BLOCK_SAMPLES = 2**17
 
 
 def stft(

@@ -105,6 +105,26 @@ def test_features_of_all_runs_are_extracted_once(
   assert config.data.evaluation
 
 
+def tell_tunables(config, workdir):
+  (workdir / 'tunables').write_text(os.environ.get('GLIBC_TUNABLES', ''))
+
+
+@pytest.mark.parametrize('own', [None, 'glibc.malloc.check=0'])
+def test_runs_have_large_pages_unless_the_user_decides(
+  own, tmp_path, tiny_root, monkeypatch
+):
+  monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
+  if own:
+    monkeypatch.setenv('GLIBC_TUNABLES', own)
+  config = make_tiny(config_lib.default(), tiny_root)
+  child = train_many._start(tell_tunables, tmp_path, config)
+  child.process.join()
+  assert child.process.exitcode == 0
+  expected = own or 'glibc.malloc.hugetlb=1'
+  assert (tmp_path / 'tunables').read_text() == expected
+  assert os.environ.get('GLIBC_TUNABLES') == own
+
+
 def test_the_reason_of_a_failure_is_told(tmp_path):
   """The error after the log of earlier starts, on one line."""
   log = tmp_path / 'log.txt'

@@ -2,6 +2,7 @@
 something; nothing here is timed."""
 
 import itertools
+import types
 
 import jax
 import jax.numpy as jnp
@@ -120,6 +121,21 @@ def test_sides_take_turns():
   )
   assert calls == ['a', 'b'] * 3  # the first of each is not timed
   assert [len(side.seconds) for side in times.values()] == [2, 2]
+
+
+def test_a_turn_is_as_long_as_asked_for(monkeypatch):
+  calls, now = [], [0.0]
+
+  def call(name, seconds):
+    calls.append(name)
+    now[0] += seconds
+
+  clock = types.SimpleNamespace(perf_counter=lambda: now[0])
+  monkeypatch.setattr(timing, 'time', clock)
+  sides = {'a': lambda: call('a', 0.25), 'b': lambda: call('b', 2.0)}
+  times = timing.interleave(sides, rounds=2, seconds=1.0)
+  assert calls == ['a', 'b', *(['a'] * 4 + ['b']) * 2]
+  assert [side.seconds for side in times.values()] == [(0.25,) * 2, (2.0,) * 2]
 
 
 def test_a_target_is_met_by_the_median_of_the_rounds():
