@@ -53,8 +53,6 @@ if [[ "${1:-}" == test ]]; then
 fi
 
 set_up ''
-# On Linux: memory in pages of 2 MB, of which a step takes and returns hundreds.
-export GLIBC_TUNABLES=${GLIBC_TUNABLES-glibc.malloc.hugetlb=1}
 arguments=("$@")
 if [[ ! " $*" =~ \ --?config[=\ ] && "${*: -1}" != --config ]]; then
   arguments=(--config=configs/quick.py "$@")

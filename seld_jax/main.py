@@ -3,6 +3,11 @@
 python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 """
 
+if __name__ == '__main__':
+  from seld_jax import large_pages
+
+  large_pages.restart()  # before the imports below, which take a second
+
 import pathlib
 import re
 from collections.abc import Sequence

@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seld_jax import config as config_lib
-from seld_jax import metric_writer, prepare, progress, run_folder, train
+from seld_jax import (
+  large_pages,
+  metric_writer,
+  prepare,
+  progress,
+  run_folder,
+  train,
+)
 from seld_jax.compilation import use_persistent_cache
 from seld_jax.errors import InputError
 from seld_jax.signals import Signals
@@ -173,7 +180,7 @@ def _start(
   )
   log = workdir / LOG
   log_start = log.stat().st_size if log.exists() else 0
-  with _processors(*processors), _large_pages():
+  with _processors(*processors), large_pages.given():
     process.start()
   return _Child(workdir, process, log_start)
 
@@ -192,21 +199,6 @@ def _processors(slot: int, jobs: int) -> Iterator[None]:
     yield
   finally:
     os.sched_setaffinity(0, everyone)
-
-
-@contextlib.contextmanager
-def _large_pages() -> Iterator[None]:
-  """Lets what is started in this block have memory in pages of 2 MB."""
-  # A step takes hundreds of MB and gives them back; by pages of 4 kB the kernel
-  # spends a sixth of the time on it. glibc reads this when it starts.
-  if 'GLIBC_TUNABLES' in os.environ:
-    yield
-    return
-  os.environ['GLIBC_TUNABLES'] = 'glibc.malloc.hugetlb=1'
-  try:
-    yield
-  finally:
-    del os.environ['GLIBC_TUNABLES']
 
 
 def _in_child(

@@ -14,7 +14,8 @@ import seld_jax
 # other. Who adds a module finds its place here first.
 ORDER = """
   errors
-  files progress commands compilation signals page split_zip listening shards
+  files progress commands compilation large_pages signals page split_zip
+  listening shards
   processes
   download unpack
   archives
