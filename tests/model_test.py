@@ -622,6 +622,43 @@ def test_bi_gru_resetting_first_equals_numpy():
   )
 
 
+def plain_gru(gates, kernel, bias, reset_first):
+  """Both cells in JAX, a frame after the other, to be differentiated."""
+  size = kernel.shape[1]
+  state = jnp.zeros((*gates.shape[1:3], size), gates.dtype)
+  states = []
+  for r, z, n in (jnp.split(frame, 3, axis=-1) for frame in gates):
+    of_r, of_z, of_n = jnp.split(kernel, 3, axis=-1)
+    r = nn.sigmoid(r + state @ of_r)
+    z = nn.sigmoid(z + state @ of_z)
+    if reset_first:
+      n = jnp.tanh(n + (r * state) @ of_n)
+    else:
+      n = jnp.tanh(n + r * (state @ of_n + bias[:, None]))
+    state = (1 - z) * n + z * state
+    states.append(state)
+  return jnp.stack(states)
+
+
+@pytest.mark.parametrize('reset_first', [False, True])
+def test_gru_has_the_gradients_of_its_formula(reset_first):
+  with jax.enable_x64(True):
+    inputs = [
+      jnp.asarray(numbers(*shape, seed=seed), jnp.float64)
+      for seed, shape in enumerate([(6, 2, 3, 12), (2, 4, 12), (2, 4)])
+    ]
+    weights = jnp.asarray(numbers(6, 2, 3, 4, seed=3), jnp.float64)
+    results = []
+    for function in recurrent.gru, plain_gru:
+      run = functools.partial(
+        lambda f, *given: f(*given, reset_first), function
+      )
+      states, backwards = jax.vjp(run, *inputs)
+      results.append((states, *backwards(weights)))
+    for actual, expected in zip(*results, strict=True):
+      np.testing.assert_allclose(actual, expected, atol=1e-13)
+
+
 def test_the_published_cell_gives_the_published_size():
   _, variables = shapes_of(
     model.SeldCrnn(gru_reset_first=True), (2, 600, 64, 7)
