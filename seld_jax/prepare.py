@@ -66,7 +66,9 @@ def extract_features(
           'by python -m seld_jax.synthesize or the same command without '
           '--shard.'
         )
-      _render(root, formats=formats, **asked)
+      # Where none is asked for, what a set was begun with is kept.
+      evaluation = bool(config.data.evaluation) or None
+      _render(root, formats=formats, evaluation=evaluation, **asked)
   if not root.is_dir():
     raise InputError(missing_dataset(config))
   purposes = ('train', 'validation', 'test')

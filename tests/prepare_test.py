@@ -39,3 +39,17 @@ def test_scenes_that_are_not_rendered_cannot_be_divided(tiny_config, tmp_path):
   tiny_config.data.synthesize = 6
   with pytest.raises(InputError, match='render it first'):
     prepare.extract_features(tiny_config, shard=shards.Shard(1, 2))
+
+
+def test_scenes_are_rendered_on_first_use_those_of_evaluation_too(
+  tiny_config, tmp_path
+):
+  tiny_config.data.root = str(tmp_path / 'set')
+  tiny_config.data.cache = ''
+  tiny_config.data.synthesize = 6
+  tiny_config.data.evaluation = True
+  found, paths = prepare.extract_features(tiny_config)
+  assert [entry.name for entry in found['evaluation']] == ['mix001', 'mix002']
+  assert all(map(cache.is_intact, paths.values()))
+  again, _ = prepare.extract_features(tiny_config)
+  assert again == found

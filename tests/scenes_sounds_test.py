@@ -1,5 +1,6 @@
 """Dry sounds: the procedural bank, clips, folders and manifests."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -167,6 +168,29 @@ def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
   manifest.write_text('file,class,fold,group\n' + rows + 'c.wav,piano,2,x\n')
   with pytest.raises(InputError, match='line 4: group x .* folds 1 and 2'):
     events.open_source(manifest)
+  manifest.write_text('file,class,fold,group\n' + rows + './a.wav,piano,2,z\n')
+  with pytest.raises(
+    InputError, match=r'line 4: .*a\.wav must .* folds 1 and 2'
+  ):
+    events.open_source(manifest)
+
+
+def test_a_clip_that_is_no_sound_is_found_before_anything_is_rendered(tmp_path):
+  for fold in 1, 2:
+    write_clip(tmp_path / f'{fold}.ogg', 0.1 * np.ones(2400))
+  (tmp_path / '2.wav').write_bytes(b'no sound at all')
+  rows = '1.ogg,piano,1\n2.ogg,piano,2\n2.wav,piano,2\n'
+  (tmp_path / 'manifest.csv').write_text('file,class,fold\n' + rows)
+  out = tmp_path / 'out'
+  make = functools.partial(
+    synthesize, out, events=tmp_path, recordings=2, seconds=1, num_workers=0
+  )
+  with pytest.raises(InputError, match=r'2\.wav cannot be read as a sound'):
+    make()
+  assert not out.exists()
+  write_clip(tmp_path / '2.wav', 0.1 * np.ones(2400))
+  make()
+  assert len(list((out / 'foa_dev').iterdir())) == 2
 
 
 @pytest.mark.parametrize(

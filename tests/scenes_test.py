@@ -236,7 +236,7 @@ def test_layout_is_the_published_one(small_set):
   for fold in range(1, 7):
     mine = sorted(name for name in names if name.startswith(f'fold{fold}_'))
     assert [name.split('_')[1] for name in mine] == ['room1', 'room2']
-    assert [name.split('_')[2] for name in mine] == ['mix001', 'mix002']
+    assert [name.split('_')[2] for name in mine] == ['mix001', 'mix001']
     assert {name.split('_')[3] for name in mine} == {'ov1', 'ov2'}
   evaluation = sorted(path.name for path in (small_set / 'foa_eval').iterdir())
   assert evaluation == [f'mix{n:03d}.wav' for n in range(1, 5)]
@@ -282,7 +282,7 @@ def test_bytes_do_not_depend_on_workers_nor_on_interruption(
   # As if stopped before two recordings were done.
   gone = [
     tmp_path / 'two' / 'foa_dev' / 'fold1_room1_mix001_ov1.wav',
-    tmp_path / 'two' / 'metadata_dev' / 'fold6_room2_mix002_ov1.csv',
+    tmp_path / 'two' / 'metadata_dev' / 'fold6_room2_mix001_ov1.csv',
   ]
   for path in gone:
     path.unlink()
@@ -325,12 +325,40 @@ def test_plan_is_balanced():
   assert len(made) == 800
   for fold in range(1, 7):
     mine = [r for r in development if r.fold == fold]
-    assert [r.mix for r in mine] == list(range(1, 101))
+    assert sorted(r.mix for r in mine) == list(range(1, 101))
     assert sum(r.overlap == 1 for r in mine) == 50
     assert len({r.room for r in mine}) == 20
   evaluation = [r for r in made if r.split == 'eval']
   assert {r.fold for r in evaluation[:100]} == {7, 8}
   assert [r.name for r in evaluation] == [f'mix{n:03d}' for n in range(1, 201)]
+
+
+def test_names_are_as_in_the_published_set():
+  """Where a fold has as many rooms of as many recordings, the same names."""
+  made = plan.plan_recordings(range(1, 7), 600, evaluation=False, seed=0)
+  rooms_of_fold = {}
+  for one in made:
+    room = rooms_of_fold.setdefault((one.fold, one.room), [])
+    room.append(one.name)
+  assert len(rooms_of_fold) == 120
+  for (fold, room), names in rooms_of_fold.items():
+    first = sum(name.endswith('ov1') for name in names)
+    assert first in (2, 3)
+    assert names == [
+      f'fold{fold}_room{room}_mix{n:03d}_ov{1 if n <= first else 2}'
+      for n in range(1, 6)
+    ]
+
+
+def test_a_track_has_one_event_at_a_time():
+  """However short a sound, and however soon the next one starts."""
+  short = make_event(np.ones(RATE // 100), onset=5.03)
+  soon = make_event(np.ones(RATE), onset=5.045)
+  rows = composer.label_events(make_scene([short, soon], seconds=8))
+  np.testing.assert_array_equal(rows.frame, range(50, 60))
+  alone = composer.label_events(make_scene([short], seconds=8))
+  np.testing.assert_array_equal(alone.frame, [50])
+  assert composer.label_events(make_scene([])).frame.size == 0
 
 
 def test_long_sounds_never_share_a_class_however_far_they_are_stretched(

@@ -153,7 +153,7 @@ def draw_scene(
         time += 0.5
         continue
       sound = sounds.draw(rng, source, fold, name, variation=style.variation)
-      sound = shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
+      sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
       )
@@ -166,19 +166,6 @@ def draw_scene(
     snr_db=float(rng.uniform(*style.snr_db)),
     seed=int(rng.integers(2**63)),
   )
-
-
-def shorten(sound: sounds.Sound, seconds: float) -> sounds.Sound:
-  """The same sound, faded out before `seconds` if it is longer."""
-  size = int(seconds * SAMPLE_RATE)
-  if sound.samples.size <= size:
-    return sound
-  samples = sound.samples[:size].copy()
-  fade = min(size, SAMPLE_RATE // 20)
-  samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-  intervals = np.minimum(sound.intervals, seconds)
-  intervals = intervals[intervals[:, 1] > intervals[:, 0]]
-  return sounds.Sound(samples, intervals, sound.origin)
 
 
 def active_frames(event: Event) -> np.ndarray:
@@ -218,6 +205,10 @@ def label_events(scene: Scene) -> labels.Events:
     rows.append(np.column_stack([frames, constant, azimuth, elevation]))
   table = np.concatenate(rows) if rows else np.zeros((0, 5))
   table = table[np.lexsort((table[:, 2], table[:, 0]))]
+  # A track has one event at a time: what is too short to fill a frame leaves
+  # it to the next sound, if that starts in it.
+  is_last = np.any(np.diff(table[:, [0, 2]], axis=0), axis=1)
+  table = table[np.append(is_last, True)[: len(table)]]
   return labels.Events(
     frame=table[:, 0].astype(np.int64),
     class_index=table[:, 1].astype(np.int64),

@@ -8,6 +8,8 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+import soundfile
+
 from seld_jax import labels
 from seld_jax.errors import InputError
 
@@ -132,6 +134,28 @@ def open_source(
   return source
 
 
+def check_clips(source: Source, folds: Sequence[int]) -> None:
+  """Opens every clip, lest a bad one stop the rendering of the last scenes.
+
+  Args:
+    source: The supply of dry sounds.
+    folds: Folds whose clips are wanted.
+
+  Raises:
+    InputError: A clip is no sound file, or empty.
+  """
+  for (fold, _), clips in sorted((source.clips or {}).items()):
+    for clip in clips if fold in folds else ():
+      try:
+        frames = soundfile.info(clip.path).frames
+      except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise InputError(
+          f'{clip.path} cannot be read as a sound file: {error}'
+        ) from error
+      if not frames:
+        raise InputError(f'{clip.path} must hold samples, but it is empty.')
+
+
 def _read_manifest(path: pathlib.Path):
   """Yields (file, class, fold, group) of a manifest."""
   try:
@@ -151,7 +175,7 @@ def _read_manifest(path: pathlib.Path):
       f'{", ".join(map(str, rows[0][1])) if rows else "no rows"}.'
     )
   entries = []
-  fold_of: dict[str, int] = {}
+  fold_of: dict[object, int] = {}  # of groups, and of files
   for number, row in rows:
     short = [c for c in ('file', 'class', 'fold') if row[c] is None]
     if short:
@@ -175,11 +199,12 @@ def _read_manifest(path: pathlib.Path):
     if not clip.is_file():
       raise InputError(f'{path} line {number}: {clip} does not exist.')
     group = row.get('group') or row['file']
-    if fold_of.setdefault(group, int(fold)) != int(fold):
-      raise InputError(
-        f'{path} line {number}: group {group} must lie in one fold, but is in '
-        f'folds {fold_of[group]} and {fold}.'
-      )
+    for key, what in (clip.resolve(), clip), (group, f'group {group}'):
+      if fold_of.setdefault(key, int(fold)) != int(fold):
+        raise InputError(
+          f'{path} line {number}: {what} must lie in one fold, but is in folds '
+          f'{fold_of[key]} and {fold}.'
+        )
     entries.append((clip, name, int(fold), group))
   return entries
 

@@ -15,7 +15,16 @@ _MIN_ROOMS = 2
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-  """One recording to be made; `split` is dev or eval."""
+  """One recording to be made.
+
+  Attributes:
+    name: File name without suffix.
+    split: dev or eval.
+    fold: Fold, from 1.
+    room: Room of the fold, from 1.
+    mix: Number in the fold, from 1; a name has the number in the room.
+    overlap: The most events at once, 1 or 2.
+  """
 
   name: str
   split: str
@@ -39,7 +48,9 @@ def plan_recordings(
 
   Returns:
     Half of them with overlap 1 and half with 2, evenly over rooms and folds,
-    with a room for every five recordings of a fold but at least two.
+    with a room for every five recordings of a fold but at least two. As in
+    the published set, numbers start at 1 in every room, first those of overlap
+    1.
   """
   plan = []
   splits: dict[str, tuple[tuple[int, ...], int]] = {
@@ -54,11 +65,15 @@ def plan_recordings(
       count = (total + len(members) - 1 - place) // len(members)
       num_rooms = max(_MIN_ROOMS, -(-count // _RECORDINGS_A_ROOM))
       num_rooms = min(num_rooms, max(count, 1))
-      for mix in range(count):
-        room = mix * num_rooms // count + 1
-        overlap = 1 + (mix + place) % 2
-        name = f'fold{fold}_room{room}_mix{mix + 1:03d}_ov{overlap}'
-        some.append(Recording(name, split, fold, room, mix + 1, overlap))
+      mixes = [
+        (mix * num_rooms // count + 1, 1 + (mix + place) % 2, mix + 1)
+        for mix in range(count)
+      ]
+      number, last = 0, None
+      for room, overlap, mix in sorted(mixes):
+        number, last = number + 1 if room == last else 1, room
+        name = f'fold{fold}_room{room}_mix{number:03d}_ov{overlap}'
+        some.append(Recording(name, split, fold, room, mix, overlap))
     if split == 'eval':
       order = np.random.default_rng((seed, 8)).permutation(len(some))
       some = [

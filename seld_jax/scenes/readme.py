@@ -31,8 +31,9 @@ _TEXT = """# Synthetic sound scenes
   that was interrupted, and adds another format where `--format` asks for it.
 
 Development recordings are named `fold_room_mix_overlap`; the room's number
-restarts in every fold, so that a room is a (fold, room). Folds share neither
-rooms nor sounds. `ov1` and `ov2`: at most one or two events at once.
+restarts in every fold, so that a room is a (fold, room), and the recording's in
+every room. Folds share neither rooms nor sounds. `ov1` and `ov2`: at most one
+or two events at once.
 {evaluation}
 ## Conventions
 

@@ -110,6 +110,19 @@ def draw(
   return Sound(samples.astype(np.float32), intervals, origin)
 
 
+def shorten(sound: Sound, seconds: float) -> Sound:
+  """The same sound, faded out before `seconds` if it is longer."""
+  size = int(seconds * SAMPLE_RATE)
+  if sound.samples.size <= size:
+    return sound
+  samples = sound.samples[:size].copy()
+  fade = min(size, SAMPLE_RATE // 20)
+  samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+  intervals = np.minimum(sound.intervals, seconds)
+  intervals = intervals[intervals[:, 1] > intervals[:, 0]]
+  return Sound(samples, intervals, sound.origin)
+
+
 @functools.lru_cache(maxsize=128)
 def read_clip(path: str) -> np.ndarray:
   """A clip at 24 kHz, mono, trimmed of silence, with shape `[samples]`.

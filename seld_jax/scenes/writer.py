@@ -19,7 +19,7 @@ from seld_jax.scenes import settings as settings_lib
 from seld_jax.scenes.arrays import ARRAYS
 
 # Changes when the same settings would give other files.
-_VERSION = 2
+_VERSION = 3
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
 
@@ -103,6 +103,7 @@ def synthesize(
       f'{source.name} has sounds in folds {_listed(source.folds)} only, which '
       'leaves nothing to render.'
     )
+  events_lib.check_clips(source, members)
   formats = settings_lib.claim(out, settings, formats)
   table = description.table(out, shard)
   parts = description.shard_tables(out)
