@@ -19,19 +19,30 @@ _KERNEL = pathlib.Path('/sys/kernel/mm/transparent_hugepage/enabled')
 _FIRST_GLIBC = (2, 35)
 
 
-def restart() -> None:
+def restart(module: str) -> None:
   """Starts this Python once more where that gives it large pages.
 
   To be called before JAX is imported, which takes a second. The process keeps
   its number. Nothing happens where the variable is set already, if only to
-  nothing, or where it would change nothing.
+  nothing, where it would change nothing, or where Python was started for
+  something else that runs the module, such as a debugger.
+
+  Args:
+    module: The module that is run, as `python -m` was told.
   """
-  if not would_help(os.environ):
+  if not (_was_started_for(module) and would_help(os.environ)):
     return
   command = [sys.executable, *sys.orig_argv[1:]]
   # A failure costs speed, not the run.
   with contextlib.suppress(OSError):
     os.execve(sys.executable, command, {**os.environ, _NAME: _VALUE})
+
+
+def _was_started_for(module: str) -> bool:
+  """Whether the command line is `python OPTIONS -m MODULE WORDS`."""
+  words = len(sys.argv) - 1
+  before = sys.orig_argv[1 : len(sys.orig_argv) - words]
+  return before[-2:] == ['-m', module] and not {'-c', '-m'} & set(before[:-2])
 
 
 def would_help(environment: Mapping[str, str]) -> bool:

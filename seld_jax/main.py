@@ -6,7 +6,8 @@ python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 if __name__ == '__main__':
   from seld_jax import large_pages
 
-  large_pages.restart()  # before the imports below, which take a second
+  # Before the imports below, which take a second.
+  large_pages.restart('seld_jax.main')
 
 import pathlib
 import re

@@ -18,18 +18,18 @@ def tell():
   value = os.environ.get('GLIBC_TUNABLES')
   print(os.getpid(), value, *sys.argv[1:], flush=True)
 tell()
-large_pages.restart()
+large_pages.restart('program')
 tell()
 """
 
 
-def run_program(folder, **environment):
-  file = folder / 'program.py'
-  file.write_text(PROGRAM)
+def run_program(folder, options=('-m', 'program'), **environment):
+  (folder / 'program.py').write_text(PROGRAM)
   clean = {name: v for name, v in os.environ.items() if name != VARIABLE}
   return subprocess.run(
-    [sys.executable, str(file), 'with a space'],
+    [sys.executable, *options, 'with a space'],
     env={**clean, **environment},
+    cwd=folder,
     capture_output=True,
     text=True,
     check=True,
@@ -37,7 +37,7 @@ def run_program(folder, **environment):
 
 
 def test_a_process_starts_once_more_and_keeps_its_number(tmp_path):
-  lines = run_program(tmp_path)
+  lines = run_program(tmp_path, ['-X', 'utf8', '-m', 'program'])
   environment = {n: v for n, v in os.environ.items() if n != VARIABLE}
   if not large_pages.would_help(environment):
     assert len(lines) == 2  # nothing to be had here
@@ -52,6 +52,22 @@ def test_a_variable_that_is_set_is_left_alone(own, tmp_path):
   lines = run_program(tmp_path, GLIBC_TUNABLES=own)
   assert len(lines) == 2
   assert all(line.split(' ', 1)[1] == f'{own} with a space' for line in lines)
+
+
+@pytest.mark.parametrize(
+  'options',
+  [
+    ['program.py'],
+    ['-m', 'trace', '--count', '-C', '.', '--module', 'program'],
+    ['-c', 'import runpy; runpy.run_module("program", run_name="__main__")'],
+  ],
+)
+def test_a_program_that_runs_another_is_not_started_again(options, tmp_path):
+  lines = run_program(tmp_path, options)
+  assert [line.split(' ', 1)[1] for line in lines[:2]] == [
+    'None with a space',
+    'None with a space',
+  ]
 
 
 @pytest.mark.parametrize(
@@ -88,11 +104,17 @@ def test_it_helps_where_kernel_and_library_know_of_it(
 
 
 def test_a_restart_that_fails_costs_nothing(monkeypatch):
-  def refuse(*arguments):
+  tried = []
+
+  def refuse(executable, command, environment):
+    tried.append(command[1:])
     raise PermissionError
 
   monkeypatch.delenv(VARIABLE, raising=False)
   monkeypatch.setattr(large_pages, 'would_help', lambda environment: True)
+  monkeypatch.setattr(sys, 'orig_argv', ['python', '-m', 'program', 'word'])
+  monkeypatch.setattr(sys, 'argv', ['program.py', 'word'])
   monkeypatch.setattr(os, 'execve', refuse)
-  large_pages.restart()
+  large_pages.restart('program')
+  assert tried == [['-m', 'program', 'word']]
   assert VARIABLE not in os.environ
