@@ -8,8 +8,6 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-import soundfile
-
 from seld_jax import labels
 from seld_jax.errors import InputError
 
@@ -132,28 +130,6 @@ def open_source(
       '; '.join(missing),
     )
   return source
-
-
-def check_clips(source: Source, folds: Sequence[int]) -> None:
-  """Opens every clip, lest a bad one stop the rendering of the last scenes.
-
-  Args:
-    source: The supply of dry sounds.
-    folds: Folds whose clips are wanted.
-
-  Raises:
-    InputError: A clip is no sound file, or empty.
-  """
-  for (fold, _), clips in sorted((source.clips or {}).items()):
-    for clip in clips if fold in folds else ():
-      try:
-        frames = soundfile.info(clip.path).frames
-      except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise InputError(
-          f'{clip.path} cannot be read as a sound file: {error}'
-        ) from error
-      if not frames:
-        raise InputError(f'{clip.path} must hold samples, but it is empty.')
 
 
 def _read_manifest(path: pathlib.Path):

@@ -1,7 +1,9 @@
 """Dry sounds: reading, trimming, cutting and varying them."""
 
+import contextlib
 import dataclasses
 import functools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import soundfile
@@ -123,6 +125,35 @@ def shorten(sound: Sound, seconds: float) -> Sound:
   return Sound(samples, intervals, sound.origin)
 
 
+def check_clips(source: Source, folds: Sequence[int]) -> None:
+  """Opens every clip, lest a bad one stop the rendering of the last scenes.
+
+  Args:
+    source: The supply of dry sounds.
+    folds: Folds whose clips are wanted.
+
+  Raises:
+    InputError: A clip is no sound file, or empty.
+  """
+  for (fold, _), clips in sorted((source.clips or {}).items()):
+    for clip in clips if fold in folds else ():
+      with _open_clip(clip.path) as file:
+        if not file.frames:
+          raise InputError(f'{clip.path} must hold samples, but it is empty.')
+
+
+@contextlib.contextmanager
+def _open_clip(path: str) -> Iterator[soundfile.SoundFile]:
+  """A clip as a file to read; what cannot be read is an InputError."""
+  try:
+    with soundfile.SoundFile(path) as file:
+      yield file
+  except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+    raise InputError(
+      f'{path} cannot be read as a sound file: {error}'
+    ) from error
+
+
 @functools.lru_cache(maxsize=128)
 def read_clip(path: str) -> np.ndarray:
   """A clip at 24 kHz, mono, trimmed of silence, with shape `[samples]`.
@@ -130,16 +161,11 @@ def read_clip(path: str) -> np.ndarray:
   Raises:
     InputError: It is unreadable, empty, silent or not finite.
   """
-  try:
-    with soundfile.SoundFile(path) as file:
-      sample_rate = file.samplerate
-      samples = file.read(
-        int(_MAX_READ_SECONDS * sample_rate), dtype='float32', always_2d=True
-      ).mean(axis=1)
-  except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-    raise InputError(
-      f'{path} cannot be read as a sound file: {error}'
-    ) from error
+  with _open_clip(path) as file:
+    sample_rate = file.samplerate
+    samples = file.read(
+      int(_MAX_READ_SECONDS * sample_rate), dtype='float32', always_2d=True
+    ).mean(axis=1)
   if samples.size == 0 or not np.all(np.isfinite(samples)):
     raise InputError(
       f'{path} must hold finite samples, but it '

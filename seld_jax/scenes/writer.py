@@ -12,7 +12,15 @@ import numpy as np
 
 from seld_jax import audio, files, labels, progress, shards
 from seld_jax.errors import InputError
-from seld_jax.scenes import composer, description, pool, readme, renderer, rooms
+from seld_jax.scenes import (
+  composer,
+  description,
+  pool,
+  readme,
+  renderer,
+  rooms,
+  sounds,
+)
 from seld_jax.scenes import events as events_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes import settings as settings_lib
@@ -103,7 +111,7 @@ def synthesize(
       f'{source.name} has sounds in folds {_listed(source.folds)} only, which '
       'leaves nothing to render.'
     )
-  events_lib.check_clips(source, members)
+  sounds.check_clips(source, members)
   formats = settings_lib.claim(out, settings, formats)
   table = description.table(out, shard)
   parts = description.shard_tables(out)
