@@ -334,7 +334,7 @@ def test_plan_is_balanced():
 
 
 def test_names_are_as_in_the_published_set():
-  """Where a fold has as many rooms of as many recordings, the same names."""
+  """Numbers start at 1 in every room, with the recordings of overlap 1."""
   made = plan.plan_recordings(range(1, 7), 600, evaluation=False, seed=0)
   rooms_of_fold = {}
   for one in made:

@@ -1,6 +1,7 @@
 """Which recordings a set consists of, and where they lie."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Sequence
 
@@ -69,11 +70,10 @@ def plan_recordings(
         (mix * num_rooms // count + 1, 1 + (mix + place) % 2, mix + 1)
         for mix in range(count)
       ]
-      number, last = 0, None
-      for room, overlap, mix in sorted(mixes):
-        number, last = number + 1 if room == last else 1, room
-        name = f'fold{fold}_room{room}_mix{number:03d}_ov{overlap}'
-        some.append(Recording(name, split, fold, room, mix, overlap))
+      for room, ours in itertools.groupby(sorted(mixes), lambda one: one[0]):
+        for number, (_, overlap, mix) in enumerate(ours, start=1):
+          name = f'fold{fold}_room{room}_mix{number:03d}_ov{overlap}'
+          some.append(Recording(name, split, fold, room, mix, overlap))
     if split == 'eval':
       order = np.random.default_rng((seed, 8)).permutation(len(some))
       some = [
