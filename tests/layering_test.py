@@ -39,6 +39,7 @@ ORDER = """
   dataset
   sharding
   sources
+  convolution
   layers recurrent
   model
   inference

@@ -1,0 +1,226 @@
+"""Convolution with kernels of 3x3, with a quarter of the products on a CPU."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# Cells of a tile of outputs, and of the inputs that it needs, along each axis.
+_OUT, _IN = 4, 6
+
+# Where Winograd's way pays, by the product of input and output channels
+# (measured): for outputs, and for the gradient to the kernel.
+_PAYS_FOR_OUTPUTS = 48 * 48
+_PAYS_FOR_KERNEL = 16 * 16
+
+# Numbers of a block's transformed tiles, which are to stay in the processor's
+# cache: 14 MB in float32. Of 2^20 to 2^23, about this was the fastest.
+_BLOCK = 3_600_000
+
+
+def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Correlates maps with kernels of 3x3, with zeros around the maps.
+
+  On a CPU, in float32 or float64 and with channels enough, tiles of 4x4 outputs
+  are computed in Winograd's way: of transformed inputs and kernels, 36 products
+  a channel make a tile instead of 144. Forward and backward, that takes half
+  the time of XLA's convolution for 64 channels and more. Its rounding errors
+  are five times as large (in float32, 8e-7 of the outputs' standard deviation
+  for 64 channels). Elsewhere it is XLA's convolution.
+
+  Args:
+    x: Feature maps, with shape `[batch, frames, bands, channels]`.
+    kernel: Weights, with shape `[3, 3, channels, filters]`.
+
+  Returns:
+    Maps, with shape `[batch, frames, bands, filters]`.
+
+  References:
+    Lavin and Gray, `Fast Algorithms for Convolutional Neural Networks
+    <https://arxiv.org/abs/1509.09308>`_, 2016
+  """
+  is_wide = x.dtype in (jnp.float32, jnp.float64)
+  if jax.default_backend() == 'cpu' and is_wide:
+    return _on_cpu(x, kernel)
+  return _direct(x, kernel)
+
+
+@jax.custom_vjp
+def _on_cpu(x, kernel):
+  if kernel.shape[2] * kernel.shape[3] < _PAYS_FOR_OUTPUTS:
+    return _direct(x, kernel)
+  return winograd(x, kernel)
+
+
+def _forward(x, kernel):
+  return _on_cpu(x, kernel), (x, kernel)
+
+
+def _backward(residuals, gradient):
+  x, kernel = residuals
+  # The gradient to the inputs is a convolution with the kernel turned round.
+  turned = jnp.flip(kernel, axis=(0, 1)).swapaxes(2, 3)
+  if kernel.shape[2] * kernel.shape[3] < _PAYS_FOR_KERNEL:
+    to_kernel = jax.linear_transpose(functools.partial(_direct, x), kernel)
+    return _on_cpu(gradient, turned), to_kernel(gradient)[0]
+  return _on_cpu(gradient, turned), winograd_kernel_gradient(x, gradient)
+
+
+_on_cpu.defvjp(_forward, _backward)
+
+
+def _direct(x, kernel):
+  dimensions = ('NHWC', 'HWIO', 'NHWC')
+  return lax.conv_general_dilated(
+    x, kernel, (1, 1), 'SAME', dimension_numbers=dimensions
+  )
+
+
+def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """`conv3x3` in Winograd's way, whatever the device and the channels."""
+  batch, frames, bands, channels = x.shape
+  filters = kernel.shape[3]
+  to_outputs, to_kernels, _ = _matrices()
+  matrix = jnp.asarray(to_kernels, kernel.dtype)
+  kernels = jnp.einsum('ia,jb,abco->jico', matrix, matrix, kernel)
+  kernels = kernels.reshape(_IN**2, channels, filters)
+  x, blocks, rows = _cut(x, filters)
+
+  def fill(block, y):
+    tiles = _input_tiles(x, block, rows)
+    products = jnp.einsum('ktc,kco->kto', tiles, kernels)
+    columns = -(-bands // _OUT)
+    products = products.reshape(_IN, _IN, batch, rows, columns, filters)
+    # From [6, 6, batch, rows, columns, filters], bands first as in the inputs.
+    along_bands = jnp.stack(_combine(to_outputs, list(products)), axis=4)
+    outputs = jnp.stack(_combine(to_outputs, list(along_bands)), axis=2)
+    outputs = outputs.reshape(batch, rows * _OUT, columns * _OUT, filters)
+    start = (0, block * rows * _OUT, 0, 0)
+    return lax.dynamic_update_slice(y, outputs[:, :, :bands], start)
+
+  # All of it is overwritten. Of zeros, XLA would keep one array for all layers
+  # and copy it for each.
+  y = jnp.broadcast_to(x[0, 0, 0, 0], (batch, x.shape[1], bands, filters))
+  return _loop(blocks, fill, y)[:, :frames]
+
+
+def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
+  """Gradient of `winograd` to its kernel.
+
+  Args:
+    x: Feature maps, with shape `[batch, frames, bands, channels]`.
+    gradient: Gradient to the outputs, `[batch, frames, bands, filters]`.
+
+  Returns:
+    Gradient, with shape `[3, 3, channels, filters]`.
+  """
+  channels, filters = x.shape[3], gradient.shape[3]
+  to_outputs, to_kernels, _ = _matrices()
+  x, blocks, rows = _cut(x, filters)
+  gradient, _, _ = _cut(gradient, channels)
+
+  def add(block, total):
+    tiles = _input_tiles(x, block, rows)
+    upstream = _gradient_tiles(gradient, to_outputs.T, block, rows)
+    return total + jnp.einsum('ktc,kto->kco', tiles, upstream)
+
+  total = _loop(blocks, add, jnp.zeros((_IN**2, channels, filters), x.dtype))
+  total = total.reshape(_IN, _IN, channels, filters)
+  matrix = jnp.asarray(to_kernels, x.dtype)
+  return jnp.einsum('ia,jb,jico->abco', matrix, matrix, total)
+
+
+@functools.cache
+def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Matrices of one axis, to outputs, from kernels and from inputs.
+
+  The correlation of six numbers d with three g is `A (G g * B d)`: G takes the
+  kernel, as a polynomial, at five points and at infinity. Of ten sets of points
+  these had the smallest errors, half of those of the usual 0, 1, -1, 2, -2.
+  """
+  points = np.sqrt([0, 0.5, 0.5, 2, 2]) * [1, 1, -1, 1, -1]
+  to_outputs = np.zeros((_OUT, _IN))
+  to_kernels, to_inputs = np.zeros((_IN, 3)), np.zeros((_IN, _IN))
+  for row, point in enumerate(points):
+    others = np.delete(points, row)
+    to_outputs[:, row] = point ** np.arange(_OUT)
+    to_kernels[row] = point ** np.arange(3) / np.prod(point - others)
+    to_inputs[row, :-1] = np.poly(others)[::-1]
+  to_outputs[-1, -1] = to_kernels[-1, -1] = 1
+  to_inputs[-1] = np.poly(points)[::-1]
+  # What is 0 but for rounding would cost a product each.
+  to_inputs[np.abs(to_inputs) < 1e-9] = 0
+  return to_outputs, to_kernels, to_inputs
+
+
+def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
+  """The product of a matrix with a list of arrays, without its zeros."""
+  return [
+    functools.reduce(
+      jnp.add,
+      [
+        part if factor == 1 else float(factor) * part
+        for factor, part in zip(row, parts, strict=True)
+        if factor
+      ],
+    )
+    for row in matrix
+  ]
+
+
+def _cut(x: jax.Array, other_channels: int) -> tuple[jax.Array, int, int]:
+  """Frames up to whole tiles, number of blocks, and rows of tiles in each."""
+  batch, frames, bands, channels = x.shape
+  count, columns = -(-frames // _OUT), -(-bands // _OUT)
+  row = batch * columns * _IN**2 * (channels + other_channels)
+  most = max(1, min(count, _BLOCK // row))
+  rows = max(k for k in range(1, most + 1) if count % k == 0)
+  x = jnp.pad(x, ((0, 0), (0, count * _OUT - frames), (0, 0), (0, 0)))
+  return x, count // rows, rows
+
+
+def _loop(
+  blocks: int, body: Callable[..., jax.Array], start: jax.Array
+) -> jax.Array:
+  return (
+    body(0, start) if blocks == 1 else lax.fori_loop(0, blocks, body, start)
+  )
+
+
+def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
+  """Transformed tiles of 6x6 inputs, `[36, tiles of the block, channels]`."""
+  batch, frames, bands, channels = x.shape
+  length, columns = rows * _OUT, -(-bands // _OUT)
+  start = block * length
+  cut = lambda at, size: lax.dynamic_slice_in_dim(x, at, size, axis=1)
+  # Padding x as a whole would write it once more; here a block's edges are.
+  before = jnp.where(start > 0, cut(jnp.maximum(start - 1, 0), 1), 0)
+  after = jnp.where(start + length < frames, cut(start + length, 1), 0)
+  parts = jnp.concatenate([before, cut(start, length), after], axis=1)
+  right = columns * _OUT + 1 - bands
+  parts = jnp.pad(parts, ((0, 0), (0, 0), (1, right), (0, 0)))
+  _, _, matrix = _matrices()
+  cells = [parts[:, i : i + length - _OUT + 1 : _OUT] for i in range(_IN)]
+  parts = jnp.stack(_combine(matrix, cells))
+  last = _OUT * (columns - 1) + 1
+  cells = [parts[:, :, :, j : j + last : _OUT] for j in range(_IN)]
+  return jnp.stack(_combine(matrix, cells)).reshape(_IN**2, -1, channels)
+
+
+def _gradient_tiles(
+  gradient: jax.Array, matrix: np.ndarray, block, rows: int
+) -> jax.Array:
+  """Gradients to the products, `[36, tiles of the block, filters]`."""
+  batch, _, bands, filters = gradient.shape
+  columns = -(-bands // _OUT)
+  start, length = block * rows * _OUT, rows * _OUT
+  parts = lax.dynamic_slice_in_dim(gradient, start, length, axis=1)
+  right = columns * _OUT - bands
+  parts = jnp.pad(parts, ((0, 0), (0, 0), (0, right), (0, 0)))
+  parts = parts.reshape(batch, rows, _OUT, columns, _OUT, filters)
+  parts = jnp.stack(_combine(matrix, [parts[:, :, i] for i in range(_OUT)]))
+  cells = [parts[:, :, :, :, j] for j in range(_OUT)]
+  return jnp.stack(_combine(matrix, cells)).reshape(_IN**2, -1, filters)

@@ -1,0 +1,30 @@
+"""Numbers and parameters for tests of layers and networks."""
+
+import functools
+
+import jax
+import numpy as np
+
+# Compiled quickly rather than well.
+jit = functools.partial(
+  jax.jit, compiler_options={'xla_backend_optimization_level': '0'}
+)
+
+
+def numbers(*shape, seed=0):
+  return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def initialized(network, features):
+  """Variables with every parameter drawn, so that no bias stays 0."""
+  shapes = jax.eval_shape(network.init, jax.random.key(0), features)
+  rng = np.random.default_rng(1)
+  draw = lambda leaf: 0.4 * rng.standard_normal(leaf.shape).astype(leaf.dtype)
+  fresh = {'mean': np.zeros, 'var': np.ones}
+  return {
+    'params': jax.tree.map(draw, shapes['params']),
+    'batch_stats': jax.tree_util.tree_map_with_path(
+      lambda path, leaf: fresh[path[-1].key](leaf.shape, leaf.dtype),
+      shapes.get('batch_stats', {}),
+    ),
+  }
