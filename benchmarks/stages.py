@@ -5,6 +5,7 @@ has in the step. A compiler fuses across their borders, so that they need not
 add up to the step.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from seld_jax import (
   config_types,
   dataset,
   layers,
+  normalisation,
   optimizer,
   recurrent,
   step_metrics,
@@ -39,11 +41,11 @@ class Convolution(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[batch, frames, bands, channels]` likewise."""
-    x = nn.Conv(self.filters, (3, 3), use_bias=False)(x)
-    x = nn.relu(layers.BatchNorm(self.momentum)(x, train=True))
+    x = layers.conv3x3(self.filters, jnp.float32, use_bias=False)(x)
+    maxima = functools.partial(layers.rectified_maxima, pool=tuple(self.pool))
+    x = normalisation.BatchNorm(self.momentum, then=maxima)(x, train=True)
     if tuple(self.pool) == (1, 1):
       return x
-    x = layers.max_pool(x, tuple(self.pool))
     return layers.Dropout(self.rate, deterministic=False)(x)
 
 

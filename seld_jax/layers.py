@@ -13,68 +13,74 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-_BN_EPSILON = 1e-3
+from seld_jax import convolution
+from seld_jax.normalisation import at_least_float32, channel_sums
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def max_pool(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
-  """Maximum over blocks of frames and bands; what is left over is dropped.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def rectified_maxima(
+  x: jax.Array, gain: jax.Array, shift: jax.Array, pool: tuple[int, int]
+) -> jax.Array:
+  """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
 
-  Its backward pass sends the gradient to the place of the maximum (the first,
-  where several are equal), which the forward pass notes in a byte: a quarter of
-  the time that XLA's select-and-scatter takes on a CPU, and of the memory of
-  keeping `x`. Comparing `x` with the maxima afterwards instead would not do: a
-  compiler may compute `x` twice and round it differently, and the gradient
-  would be lost.
+  What is left over of frames and bands is dropped. Only one cell of a block has
+  a gradient (the first, where several are equal). The forward pass notes its
+  place, in a byte, and its number, so that the gradients to gain and shift are
+  sums over blocks instead of cells. On a CPU that and the places take a quarter
+  of the time of XLA's select-and-scatter. Comparing cells with the maxima
+  afterwards instead would not do: a compiler may compute them twice and round
+  them differently, and the gradient would be lost.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
-    pool: Size of the blocks, (frames, bands), of at most 256 cells.
+    gain: Factors, with shape `[channels]`.
+    shift: Summands, with shape `[channels]`.
+    pool: Size of the blocks, (frames, bands), of at most 256 cells; (1, 1) for
+      none.
 
   Returns:
-    Maxima, with shape `[batch, frames // p, bands // q, channels]`.
+    Maxima, with shape `[batch, frames // p, bands // q, channels]` and the type
+    of `x`.
   """
-  return _maxima_and_places(x, pool)[0]
+  return _rectified_maxima_forward(x, gain, shift, pool)[0]
 
 
-def _maxima_and_places(x, pool):
+def _rectified_maxima_forward(x, gain, shift, pool):
   """Runs through the cells of all blocks at once."""
+  value = lambda cell: cell * gain.astype(x.dtype) + shift.astype(x.dtype)
   blocks = _blocks(x, pool)
-  maxima = blocks[:, :, 0, :, 0]
+  chosen = blocks[:, :, 0, :, 0]
+  maxima = value(chosen)
   places = jnp.zeros(maxima.shape, jnp.uint8)
   for place in range(1, pool[0] * pool[1]):
     frame, band = divmod(place, pool[1])
     cell = blocks[:, :, frame, :, band]
-    is_greater = cell > maxima
-    maxima = jnp.where(is_greater, cell, maxima)
+    is_greater = value(cell) > maxima
+    maxima = jnp.where(is_greater, value(cell), maxima)
+    chosen = jnp.where(is_greater, cell, chosen)
     places = jnp.where(is_greater, jnp.uint8(place), places)
-  return maxima, places
-
-
-def _max_pool_forward(x, pool):
-  maxima, places = _maxima_and_places(x, pool)
   # Of x, only the shape is needed; an array without cells carries it.
-  return maxima, (places, jnp.zeros((*x.shape[1:3], 0)))
+  shape = jnp.zeros((*x.shape[1:3], 0))
+  return nn.relu(maxima), (maxima > 0, places, chosen, gain, shape)
 
 
-def _max_pool_backward(pool, residuals, gradient):
-  places, shape = residuals
+def _rectified_maxima_backward(pool, residuals, gradient):
+  is_active, places, chosen, gain, shape = residuals
+  gradient = jnp.where(is_active, gradient, 0)
+  wide = gradient.astype(gain.dtype)
+  to_gain, to_shift = channel_sums(wide * chosen, 3), channel_sums(wide, 3)
   p, q = pool
   own = np.arange(p * q, dtype=np.uint8).reshape(p, 1, q, 1)
   is_place = places[:, :, None, :, None] == own
-  blocks = jnp.where(is_place, gradient[:, :, None, :, None], 0)
+  to_cell = gradient * gain.astype(gradient.dtype)
+  blocks = jnp.where(is_place, to_cell[:, :, None, :, None], 0)
   b, t, _, f, _, c = blocks.shape
   spread = blocks.reshape(b, t * p, f * q, c)
-  rest = [
-    (0, 0),
-    (0, shape.shape[0] - t * p),
-    (0, shape.shape[1] - f * q),
-    (0, 0),
-  ]
-  return (jnp.pad(spread, rest),)
+  rest = [(0, shape.shape[0] - t * p), (0, shape.shape[1] - f * q)]
+  return jnp.pad(spread, [(0, 0), *rest, (0, 0)]), to_gain, to_shift
 
 
-max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
 
 
 def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
@@ -83,136 +89,6 @@ def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
   p, q = pool
   t, f = frames // p, bands // q
   return x[:, : t * p, : f * q].reshape(batch, t, p, f, q, channels)
-
-
-class BatchNorm(nn.Module):
-  """Batch normalisation whose statistics are those of the global batch.
-
-  Under `jit` the mean is over the global batch, whatever its sharding; under
-  `pmap` first and second moments are averaged over the devices before the
-  variance is formed.
-
-  Attributes:
-    momentum: Momentum of the running statistics.
-    axis: The axis that has statistics of its own for each index: -1, the
-      channels, or -2, the bands.
-    axis_name: The axis under `pmap`.
-  """
-
-  momentum: float
-  axis: int = -1
-  axis_name: str | None = None
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    axis = self.axis % x.ndim
-    size = (x.shape[axis],)
-    scale = self.param('scale', nn.initializers.ones, size, jnp.float32)
-    bias = self.param('bias', nn.initializers.zeros, size, jnp.float32)
-    running_mean = self.variable(
-      'batch_stats', 'mean', jnp.zeros, size, jnp.float32
-    )
-    running_var = self.variable(
-      'batch_stats', 'var', jnp.ones, size, jnp.float32
-    )
-    if train and not self.is_initializing():
-      wide = x.astype(at_least_float32(x.dtype))
-      mean, square = (
-        jnp.divide(channel_sums(part, axis), x.size // size[0])
-        for part in (wide, wide**2)
-      )
-      if self.axis_name is not None:
-        mean, square = lax.pmean((mean, square), self.axis_name)
-      var = jnp.maximum(square - mean**2, 0)
-      for variable, value in (running_mean, mean), (running_var, var):
-        variable.value = (
-          self.momentum * variable.value + (1 - self.momentum) * value
-        )
-    else:
-      mean, var = running_mean.value, running_var.value
-    gain = scale * lax.rsqrt(var + _BN_EPSILON)
-    return scale_and_shift(x, gain, bias - mean * gain, axis)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def channel_sums(x: jax.Array, axis: int) -> jax.Array:
-  """Sums over all axes but one.
-
-  On a CPU, XLA adds to a sum one value after the other where the axis that
-  stays is the last. Feature maps are therefore cut into up to eight blocks of
-  bands, which it adds a vector at a time, and only their sum is summed: a fifth
-  to a half of the time, and rounding errors no larger.
-
-  Args:
-    x: Values, with shape `[..., channels, ...]`.
-    axis: The axis that stays, counted from 0.
-
-  Returns:
-    Sums, with shape `[channels]`.
-  """
-  if jax.default_backend() == 'cpu' and x.ndim == 4 and axis == 3:
-    frames, bands = x.shape[1:3]
-    count = max(k for k in range(1, 9) if bands % k == 0)
-    blocks = x.reshape(-1, frames, count, bands // count, x.shape[3])
-    # Without the barrier XLA makes one sum of both again.
-    x = lax.optimization_barrier(sum(blocks[:, :, k] for k in range(count)))
-  return jnp.sum(x, axis=tuple(set(range(x.ndim)) - {axis}))
-
-
-def _channel_sums_forward(x, axis):
-  # Of x, only the shape is needed; an array without cells carries it.
-  return channel_sums(x, axis), jnp.zeros((*x.shape, 0), x.dtype)
-
-
-def _channel_sums_backward(axis, shape, gradient):
-  shape = shape.shape[:-1]
-  return (jnp.broadcast_to(_along(gradient, axis, len(shape)), shape),)
-
-
-channel_sums.defvjp(_channel_sums_forward, _channel_sums_backward)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def scale_and_shift(
-  x: jax.Array, gain: jax.Array, shift: jax.Array, axis: int
-) -> jax.Array:
-  """Multiplies and adds along one axis; its gradients are `channel_sums`.
-
-  Args:
-    x: Values, with shape `[..., channels, ...]`.
-    gain: Factors, with shape `[channels]`.
-    shift: Summands, with shape `[channels]`.
-    axis: The axis of the channels, counted from 0.
-
-  Returns:
-    `x * gain + shift`, with the shape and type of `x`.
-  """
-  gain, shift = (
-    _along(part, axis, x.ndim).astype(x.dtype) for part in (gain, shift)
-  )
-  return x * gain + shift
-
-
-def _scale_and_shift_forward(x, gain, shift, axis):
-  return scale_and_shift(x, gain, shift, axis), (x, gain)
-
-
-def _scale_and_shift_backward(axis, residuals, gradient):
-  x, gain = residuals
-  wide = gradient.astype(gain.dtype)
-  return (
-    gradient * _along(gain, axis, x.ndim).astype(x.dtype),
-    channel_sums(wide * x, axis),
-    channel_sums(wide, axis),
-  )
-
-
-scale_and_shift.defvjp(_scale_and_shift_forward, _scale_and_shift_backward)
-
-
-def _along(vector: jax.Array, axis: int, ndim: int) -> jax.Array:
-  """A vector that broadcasts along one axis of an array."""
-  return vector.reshape(-1, *[1] * (ndim - 1 - axis))
 
 
 class Dropout(nn.Module):
@@ -260,6 +136,30 @@ class SelfAttention(nn.Module):
     return jnp.einsum('bqk,bkd->bqd', weights, value)
 
 
+def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
+  """A convolution of 3x3, `seld_jax.convolution`, Glorot-uniform at the start.
+
+  Args:
+    filters: Number of outputs.
+    dtype: Type of the computation.
+    use_bias: Whether each output has a bias.
+
+  Returns:
+    A layer from `[batch, frames, bands, channels]` to
+    `[batch, frames, bands, filters]`.
+  """
+  # Strides and padding are those of every 3x3 layer.
+  convolve = lambda x, kernel, *_, **__: convolution.conv3x3(x, kernel)
+  return nn.Conv(
+    filters,
+    (3, 3),
+    use_bias=use_bias,
+    dtype=dtype,
+    kernel_init=nn.initializers.glorot_uniform(),
+    conv_general_dilated=convolve,
+  )
+
+
 def dense(features: int, dtype: Any, *, name: str | None = None) -> nn.Dense:
   """A fully connected layer with Glorot-uniform weights, as the paper's.
 
@@ -277,8 +177,3 @@ def dense(features: int, dtype: Any, *, name: str | None = None) -> nn.Dense:
     kernel_init=nn.initializers.glorot_uniform(),
     name=name,
   )
-
-
-def at_least_float32(dtype: Any) -> Any:
-  """The type for sums and exponentials: never narrower than float32."""
-  return jnp.promote_types(jnp.float32, dtype)

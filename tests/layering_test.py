@@ -39,7 +39,7 @@ ORDER = """
   dataset
   sharding
   sources
-  convolution
+  convolution normalisation
   layers recurrent
   model
   inference
