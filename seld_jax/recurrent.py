@@ -192,6 +192,10 @@ def _per_gate_orthogonal(key, shape, dtype):
 
 def _per_gate(init, key, shape, dtype):
   directions, rows, gates, columns = shape
-  keys = jax.random.split(key, (directions, gates))
-  draw = lambda k: init(k, (rows, columns), dtype)
-  return jnp.moveaxis(jax.vmap(jax.vmap(draw))(keys), 1, 2)
+  keys = jax.random.split(key, directions * gates)
+  # One after the other: XLA gives a batch of QR decompositions to the threads
+  # of the pool that waits for it, and two batches in a program, of two layers,
+  # then wait for each other for ever.
+  drawn = lax.map(lambda k: init(k, (rows, columns), dtype), keys)
+  drawn = drawn.reshape(directions, gates, rows, columns)
+  return jnp.moveaxis(drawn, 1, 2)

@@ -1,6 +1,7 @@
 """The recurrent layer against Flax, NumPy and its formula."""
 
 import functools
+import re
 
 import flax.linen as nn
 import jax
@@ -124,6 +125,17 @@ def test_gru_has_the_gradients_of_its_formula(reset_first):
       results.append((states, *backwards(weights)))
     for actual, expected in zip(*results, strict=True):
       np.testing.assert_allclose(actual, expected, atol=1e-13)
+
+
+def test_no_batch_of_qr_decompositions_is_drawn():
+  """Two in one program, of two layers, wait for each other for ever."""
+  init = jax.jit(recurrent.BiGru(6).init)
+  text = init.lower(jax.random.key(0), numbers(1, 2, 4)).as_text()
+  calls = [line for line in text.splitlines() if '@lapack_' in line]
+  assert calls
+  for call in calls:
+    matrix = re.search(r' : \(tensor<([0-9x]+)xf32>', call)
+    assert matrix[1] == '6x6'
 
 
 def test_bi_gru_starts_orthogonal():
