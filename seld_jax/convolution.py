@@ -158,17 +158,17 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
   """The product of a matrix with a list of arrays, without its zeros."""
-  return [
-    functools.reduce(
-      jnp.add,
-      [
-        part if factor == 1 else float(factor) * part
-        for factor, part in zip(row, parts, strict=True)
-        if factor
-      ],
-    )
-    for row in matrix
-  ]
+
+  # By lax, since tracing jax.numpy's operations takes longer, at every start.
+  def row_times_parts(row):
+    terms = [
+      part if factor == 1 else lax.mul(part, np.asarray(factor, part.dtype))
+      for factor, part in zip(row, parts, strict=True)
+      if factor
+    ]
+    return functools.reduce(lax.add, terms)
+
+  return [row_times_parts(row) for row in matrix]
 
 
 def _cut(x: jax.Array, other_channels: int) -> tuple[jax.Array, int, int]:
