@@ -11,10 +11,11 @@ from jax import lax
 # Cells of a tile of outputs, and of the inputs that it needs, along each axis.
 _OUT, _IN = 4, 6
 
-# Where Winograd's way pays, by the product of input and output channels
-# (measured): for outputs, and for the gradient to the kernel.
-_PAYS_FOR_OUTPUTS = 48 * 48
-_PAYS_FOR_KERNEL = 16 * 16
+# From where on Winograd's way pays (measured). For outputs: input times output
+# channels, and tiles, since the kernel is transformed as well. For the gradient
+# to the kernel: input times output channels.
+_OUTPUT_CHANNELS, _OUTPUT_TILES = 48 * 48, 64
+_KERNEL_CHANNELS = 16 * 16
 
 # Numbers of a block's transformed tiles, which are to stay in the processor's
 # cache: 14 MB in float32. Of 2^20 to 2^23, about this was the fastest.
@@ -24,12 +25,12 @@ _BLOCK = 3_600_000
 def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Correlates maps with kernels of 3x3, with zeros around the maps.
 
-  On a CPU, in float32 or float64 and with channels enough, tiles of 4x4 outputs
-  are computed in Winograd's way: of transformed inputs and kernels, 36 products
-  a channel make a tile instead of 144. Forward and backward, that takes half
-  the time of XLA's convolution for 64 channels and more. Its rounding errors
-  are five times as large (in float32, 8e-7 of the outputs' standard deviation
-  for 64 channels). Elsewhere it is XLA's convolution.
+  On a CPU, in float32 or float64 and where there is enough to do, tiles of 4x4
+  outputs are computed in Winograd's way: of transformed inputs and kernels, 36
+  products a channel make a tile instead of 144. Forward and backward, that
+  takes half the time of XLA's convolution for 64 channels and more. Its
+  rounding errors are five times as large (in float32, 8e-7 of the outputs'
+  standard deviation for 64 channels). Elsewhere it is XLA's convolution.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
@@ -50,7 +51,9 @@ def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def _on_cpu(x, kernel):
-  if kernel.shape[2] * kernel.shape[3] < _PAYS_FOR_OUTPUTS:
+  batch, frames, bands, channels = x.shape
+  tiles = batch * -(-frames // _OUT) * -(-bands // _OUT)
+  if tiles < _OUTPUT_TILES or channels * kernel.shape[3] < _OUTPUT_CHANNELS:
     return _direct(x, kernel)
   return winograd(x, kernel)
 
@@ -63,7 +66,7 @@ def _backward(residuals, gradient):
   x, kernel = residuals
   # The gradient to the inputs is a convolution with the kernel turned round.
   turned = jnp.flip(kernel, axis=(0, 1)).swapaxes(2, 3)
-  if kernel.shape[2] * kernel.shape[3] < _PAYS_FOR_KERNEL:
+  if kernel.shape[2] * kernel.shape[3] < _KERNEL_CHANNELS:
     to_kernel = jax.linear_transpose(functools.partial(_direct, x), kernel)
     return _on_cpu(gradient, turned), to_kernel(gradient)[0]
   return _on_cpu(gradient, turned), winograd_kernel_gradient(x, gradient)
@@ -94,9 +97,9 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
     products = jnp.einsum('ktc,kco->kto', tiles, kernels)
     columns = -(-bands // _OUT)
     products = products.reshape(_IN, _IN, batch, rows, columns, filters)
-    # From [6, 6, batch, rows, columns, filters], bands first as in the inputs.
-    along_bands = jnp.stack(_combine(to_outputs, list(products)), axis=4)
-    outputs = jnp.stack(_combine(to_outputs, list(along_bands)), axis=2)
+    # Bands come first, as in the tiles of inputs.
+    along_bands = _transform(to_outputs, _cells(products, axis=0), axis=4)
+    outputs = _transform(to_outputs, _cells(along_bands, axis=0), axis=2)
     outputs = outputs.reshape(batch, rows * _OUT, columns * _OUT, filters)
     start = (0, block * rows * _OUT, 0, 0)
     return lax.dynamic_update_slice(y, outputs[:, :, :bands], start)
@@ -156,21 +159,6 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   return to_outputs, to_kernels, to_inputs
 
 
-def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
-  """The product of a matrix with a list of arrays, without its zeros."""
-
-  # By lax, since tracing jax.numpy's operations takes longer, at every start.
-  def row_times_parts(row):
-    terms = [
-      part if factor == 1 else lax.mul(part, np.asarray(factor, part.dtype))
-      for factor, part in zip(row, parts, strict=True)
-      if factor
-    ]
-    return functools.reduce(lax.add, terms)
-
-  return [row_times_parts(row) for row in matrix]
-
-
 def _cut(x: jax.Array, other_channels: int) -> tuple[jax.Array, int, int]:
   """Frames up to whole tiles, number of blocks, and rows of tiles in each."""
   batch, frames, bands, channels = x.shape
@@ -185,9 +173,10 @@ def _cut(x: jax.Array, other_channels: int) -> tuple[jax.Array, int, int]:
 def _loop(
   blocks: int, body: Callable[..., jax.Array], start: jax.Array
 ) -> jax.Array:
-  return (
-    body(0, start) if blocks == 1 else lax.fori_loop(0, blocks, body, start)
-  )
+  """Calls the body for each block; a single one needs no loop."""
+  if blocks == 1:
+    return body(0, start)
+  return lax.fori_loop(0, blocks, body, start)
 
 
 def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
@@ -203,11 +192,14 @@ def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
   right = columns * _OUT + 1 - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (1, right), (0, 0)))
   _, _, matrix = _matrices()
-  cells = [parts[:, i : i + length - _OUT + 1 : _OUT] for i in range(_IN)]
-  parts = jnp.stack(_combine(matrix, cells))
-  last = _OUT * (columns - 1) + 1
-  cells = [parts[:, :, :, j : j + last : _OUT] for j in range(_IN)]
-  return jnp.stack(_combine(matrix, cells)).reshape(_IN**2, -1, channels)
+  # After the first time around, an axis of 6 stands before the others.
+  for axis, count in (1, rows), (3, columns):
+    last = _OUT * (count - 1) + 1
+    cells = [
+      lax.slice_in_dim(parts, i, i + last, _OUT, axis) for i in range(_IN)
+    ]
+    parts = _transform(matrix, cells)
+  return parts.reshape(_IN**2, -1, channels)
 
 
 def _gradient_tiles(
@@ -221,6 +213,31 @@ def _gradient_tiles(
   right = columns * _OUT - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (0, right), (0, 0)))
   parts = parts.reshape(batch, rows, _OUT, columns, _OUT, filters)
-  parts = jnp.stack(_combine(matrix, [parts[:, :, i] for i in range(_OUT)]))
-  cells = [parts[:, :, :, :, j] for j in range(_OUT)]
-  return jnp.stack(_combine(matrix, cells)).reshape(_IN**2, -1, filters)
+  parts = _transform(matrix, _cells(parts, axis=2))
+  parts = _transform(matrix, _cells(parts, axis=4))
+  return parts.reshape(_IN**2, -1, filters)
+
+
+def _cells(x: jax.Array, *, axis: int) -> list[jax.Array]:
+  """Everything at each index of an axis, without the axis."""
+  at = functools.partial(lax.index_in_dim, x, axis=axis, keepdims=False)
+  return [at(index) for index in range(x.shape[axis])]
+
+
+def _transform(
+  matrix: np.ndarray, cells: Sequence[jax.Array], *, axis: int = 0
+) -> jax.Array:
+  """The product of a matrix with a list of arrays, on a new axis.
+
+  In lax's operations, since tracing jax.numpy's takes longer at every start.
+  """
+  products = []
+  for row in matrix:
+    terms = [
+      cell if factor == 1 else lax.mul(cell, np.asarray(factor, cell.dtype))
+      for factor, cell in zip(row, cells, strict=True)
+      if factor
+    ]
+    total = functools.reduce(lax.add, terms)
+    products.append(lax.expand_dims(total, (axis,)))
+  return lax.concatenate(products, axis)

@@ -67,8 +67,8 @@ def test_it_is_a_correlation_with_zeros_around():
 @pytest.mark.parametrize('backend', ['cpu', 'gpu'])
 def test_outputs_and_gradients_are_those_of_xla(monkeypatch, sizes, backend):
   monkeypatch.setattr(jax, 'default_backend', lambda: backend)
-  x, kernel = maps_and_kernel(2, 20, 8, *sizes)
-  weights = numbers(2, 20, 8, sizes[1], seed=2)
+  x, kernel = maps_and_kernel(2, 20, 32, *sizes)
+  weights = numbers(2, 20, 32, sizes[1], seed=2)
 
   def value_and_gradients(convolve):
     y, backwards = jax.vjp(convolve, x, kernel)
@@ -82,12 +82,17 @@ def test_outputs_and_gradients_are_those_of_xla(monkeypatch, sizes, backend):
 
 
 @pytest.mark.parametrize(
-  ('sizes', 'ways'),
-  [((48, 48), (0, 0)), ((7, 64), (2, 1)), ((2, 3), (3, 2))],
+  ('frames', 'sizes', 'ways'),
+  [
+    (32, (48, 48), (0, 0)),
+    (28, (48, 48), (2, 1)),
+    (32, (7, 64), (2, 1)),
+    (32, (2, 3), (3, 2)),
+  ],
 )
-def test_channels_decide_the_way(sizes, ways):
-  """Convolutions of XLA that are left, of two and of three there are."""
-  x, kernel = maps_and_kernel(1, 8, 4, *sizes)
+def test_tiles_and_channels_decide_the_way(frames, sizes, ways):
+  """How many convolutions of XLA are left, of three and of two."""
+  x, kernel = maps_and_kernel(1, frames, 32, *sizes)
 
   def both(x, kernel):
     y, backwards = jax.vjp(convolution.conv3x3, x, kernel)
@@ -110,7 +115,7 @@ def test_rounding_is_of_the_order_that_is_promised():
 
 
 def test_bfloat16_stays_with_xla():
-  x, kernel = maps_and_kernel(1, 8, 8, 48, 48)
+  x, kernel = maps_and_kernel(1, 40, 32, 48, 48)
   x, kernel = jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
   outputs = convolution.conv3x3(x, kernel)
   assert outputs.dtype == jnp.bfloat16
@@ -118,7 +123,7 @@ def test_bfloat16_stays_with_xla():
 
 
 def test_examples_do_not_see_each_other():
-  x, kernel = maps_and_kernel(3, 12, 8, 48, 48)
+  x, kernel = maps_and_kernel(3, 36, 32, 48, 48)
   convolve = jit(convolution.conv3x3)
   together = convolve(x, kernel)
   for example in range(3):
