@@ -44,7 +44,9 @@ def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     <https://arxiv.org/abs/1509.09308>`_, 2016
   """
   is_wide = x.dtype in (jnp.float32, jnp.float64)
-  if jax.default_backend() == 'cpu' and is_wide:
+  # An exported program is for any batch and device, which nothing here knows.
+  is_known = all(isinstance(size, int) for size in x.shape)
+  if jax.default_backend() == 'cpu' and is_wide and is_known:
     return _on_cpu(x, kernel)
   return _direct(x, kernel)
 

@@ -14,73 +14,68 @@ import numpy as np
 from jax import lax
 
 from seld_jax import convolution
-from seld_jax.normalisation import at_least_float32, channel_sums
+from seld_jax.normalisation import at_least_float32
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def rectified_maxima(
-  x: jax.Array, gain: jax.Array, shift: jax.Array, pool: tuple[int, int]
-) -> jax.Array:
-  """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def max_pool(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
+  """Maximum over blocks of frames and bands; what is left over is dropped.
 
-  What is left over of frames and bands is dropped. Only one cell of a block has
-  a gradient (the first, where several are equal). The forward pass notes its
-  place, in a byte, and its number, so that the gradients to gain and shift are
-  sums over blocks instead of cells. On a CPU that and the places take a quarter
-  of the time of XLA's select-and-scatter. Comparing cells with the maxima
-  afterwards instead would not do: a compiler may compute them twice and round
-  them differently, and the gradient would be lost.
+  Its backward pass sends the gradient to the place of the maximum (the first,
+  where several are equal), which the forward pass notes in a byte: a quarter of
+  the time that XLA's select-and-scatter takes on a CPU, and of the memory of
+  keeping `x`. Comparing `x` with the maxima afterwards instead would not do: a
+  compiler may compute `x` twice and round it differently, and the gradient
+  would be lost.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
-    gain: Factors, with shape `[channels]`.
-    shift: Summands, with shape `[channels]`.
-    pool: Size of the blocks, (frames, bands), of at most 256 cells; (1, 1) for
-      none.
+    pool: Size of the blocks, (frames, bands), of at most 256 cells.
 
   Returns:
-    Maxima, with shape `[batch, frames // p, bands // q, channels]` and the type
-    of `x`.
+    Maxima, with shape `[batch, frames // p, bands // q, channels]`.
   """
-  return _rectified_maxima_forward(x, gain, shift, pool)[0]
+  return _maxima_and_places(x, pool)[0]
 
 
-def _rectified_maxima_forward(x, gain, shift, pool):
+def _maxima_and_places(x, pool):
   """Runs through the cells of all blocks at once."""
-  value = lambda cell: cell * gain.astype(x.dtype) + shift.astype(x.dtype)
   blocks = _blocks(x, pool)
-  chosen = blocks[:, :, 0, :, 0]
-  maxima = value(chosen)
+  maxima = blocks[:, :, 0, :, 0]
   places = jnp.zeros(maxima.shape, jnp.uint8)
   for place in range(1, pool[0] * pool[1]):
     frame, band = divmod(place, pool[1])
     cell = blocks[:, :, frame, :, band]
-    is_greater = value(cell) > maxima
-    maxima = jnp.where(is_greater, value(cell), maxima)
-    chosen = jnp.where(is_greater, cell, chosen)
+    is_greater = cell > maxima
+    maxima = jnp.where(is_greater, cell, maxima)
     places = jnp.where(is_greater, jnp.uint8(place), places)
+  return maxima, places
+
+
+def _max_pool_forward(x, pool):
+  maxima, places = _maxima_and_places(x, pool)
   # Of x, only the shape is needed; an array without cells carries it.
-  shape = jnp.zeros((*x.shape[1:3], 0))
-  return nn.relu(maxima), (maxima > 0, places, chosen, gain, shape)
+  return maxima, (places, jnp.zeros((*x.shape[1:3], 0)))
 
 
-def _rectified_maxima_backward(pool, residuals, gradient):
-  is_active, places, chosen, gain, shape = residuals
-  gradient = jnp.where(is_active, gradient, 0)
-  wide = gradient.astype(gain.dtype)
-  to_gain, to_shift = channel_sums(wide * chosen, 3), channel_sums(wide, 3)
+def _max_pool_backward(pool, residuals, gradient):
+  places, shape = residuals
   p, q = pool
   own = np.arange(p * q, dtype=np.uint8).reshape(p, 1, q, 1)
   is_place = places[:, :, None, :, None] == own
-  to_cell = gradient * gain.astype(gradient.dtype)
-  blocks = jnp.where(is_place, to_cell[:, :, None, :, None], 0)
+  blocks = jnp.where(is_place, gradient[:, :, None, :, None], 0)
   b, t, _, f, _, c = blocks.shape
   spread = blocks.reshape(b, t * p, f * q, c)
-  rest = [(0, shape.shape[0] - t * p), (0, shape.shape[1] - f * q)]
-  return jnp.pad(spread, [(0, 0), *rest, (0, 0)]), to_gain, to_shift
+  rest = [
+    (0, 0),
+    (0, shape.shape[0] - t * p),
+    (0, shape.shape[1] - f * q),
+    (0, 0),
+  ]
+  return (jnp.pad(spread, rest),)
 
 
-rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
 
 
 def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:

@@ -1,7 +1,6 @@
 """Batch normalisation, by statistics of the global batch."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -24,14 +23,11 @@ class BatchNorm(nn.Module):
     axis: The axis that has statistics of its own for each index: -1, the
       channels, or -2, the bands.
     axis_name: The axis under `pmap`.
-    then: What is done with the input, and a gain and a shift for each index;
-      None for `scale_and_shift`.
   """
 
   momentum: float
   axis: int = -1
   axis_name: str | None = None
-  then: Callable[..., jax.Array] | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -61,8 +57,7 @@ class BatchNorm(nn.Module):
     else:
       mean, var = running_mean.value, running_var.value
     gain = scale * lax.rsqrt(var + _BN_EPSILON)
-    then = self.then or functools.partial(scale_and_shift, axis=axis)
-    return then(x, gain, bias - mean * gain)
+    return scale_and_shift(x, gain, bias - mean * gain, axis)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
