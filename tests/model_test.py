@@ -300,3 +300,30 @@ def test_the_published_cell_gives_the_published_size():
 
 def test_names_in_a_config_lead_to_networks():
   assert model.MODELS['seld_crnn'] is model.SeldCrnn
+
+
+def test_gradients_under_jit_are_those_of_each_operation_by_itself():
+  """Of every layer, with pooling, normalisation and a GRU behind them."""
+  pools = ((1, 2), (5, 4))
+  network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | {'pools': pools})
+  features = numbers(8, 50, 16, 7)
+  variables = initialized(network, features)
+
+  def loss(params):
+    outputs, _ = network.apply(
+      {**variables, 'params': params},
+      features,
+      train=True,
+      mutable=['batch_stats'],
+      rngs={'dropout': jax.random.key(1)},
+    )
+    return jnp.mean(outputs['sed'] ** 2) + jnp.mean((outputs['doa'] - 0.3) ** 2)
+
+  compiled, by_itself = jax.jit(jax.grad(loss)), jax.grad(loss)
+  pairs = zip(
+    jax.tree.leaves(compiled(variables['params'])),
+    jax.tree.leaves(by_itself(variables['params'])),
+    strict=True,
+  )
+  for actual, expected in pairs:
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
