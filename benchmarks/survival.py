@@ -206,6 +206,8 @@ def _contents(folders: Folders) -> dict[str, bytes]:
     and path.suffix in ('.wav', '.csv', '.npy', '.jsonl', '.json', '.md')
     and 'checkpoints' not in path.parts
     and path.name not in (metric_writer.TIMINGS, 'config.json')
+    # A kill within a write leaves its hidden temporary file, that none reads.
+    and not path.name.startswith('.')
   ]
   found = {}
   for path in paths:
