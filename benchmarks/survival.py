@@ -9,6 +9,7 @@ Example:
 """
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -192,6 +193,11 @@ def _kill(folders: Folders, aim: str, generator: random.Random) -> bool:
   time.sleep(generator.uniform(0, spread))
   process.kill()
   status = process.wait()
+  # As if the next start came much later: temporary files of a killed process
+  # are kept as long as another might still be writing them.
+  for fragment in folders.root.rglob('.*'):
+    with contextlib.suppress(FileNotFoundError):
+      os.utime(fragment, (0, 0))
   assert status in (0, -9), (folders.base / 'log.txt').read_text()[-3000:]
   return status == -9
 
@@ -206,8 +212,6 @@ def _contents(folders: Folders) -> dict[str, bytes]:
     and path.suffix in ('.wav', '.csv', '.npy', '.jsonl', '.json', '.md')
     and 'checkpoints' not in path.parts
     and path.name not in (metric_writer.TIMINGS, 'config.json')
-    # A kill within a write leaves its hidden temporary file, that none reads.
-    and not path.name.startswith('.')
   ]
   found = {}
   for path in paths:
