@@ -54,7 +54,7 @@ def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
 @jax.custom_vjp
 def _on_cpu(x, kernel):
   batch, frames, bands, channels = x.shape
-  tiles = batch * -(-frames // _OUT) * -(-bands // _OUT)
+  tiles = batch * _tiles(frames) * _tiles(bands)
   if tiles < _OUTPUT_TILES or channels * kernel.shape[3] < _OUTPUT_CHANNELS:
     return _direct(x, kernel)
   return winograd(x, kernel)
@@ -92,12 +92,13 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
   matrix = jnp.asarray(to_kernels, kernel.dtype)
   kernels = jnp.einsum('ia,jb,abco->jico', matrix, matrix, kernel)
   kernels = kernels.reshape(_IN**2, channels, filters)
-  x, blocks, rows = _cut(x, filters)
+  blocks, rows = _blocks(x, filters)
+  columns = _tiles(bands)
+  x = _whole_tiles(x)
 
   def fill(block, y):
     tiles = _input_tiles(x, block, rows)
     products = jnp.einsum('ktc,kco->kto', tiles, kernels)
-    columns = -(-bands // _OUT)
     products = products.reshape(_IN, _IN, batch, rows, columns, filters)
     # Bands come first, as in the tiles of inputs.
     along_bands = _transform(to_outputs, _cells(products, axis=0), axis=4)
@@ -123,13 +124,13 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
     Gradient, with shape `[3, 3, channels, filters]`.
   """
   channels, filters = x.shape[3], gradient.shape[3]
-  to_outputs, to_kernels, _ = _matrices()
-  x, blocks, rows = _cut(x, filters)
-  gradient, _, _ = _cut(gradient, channels)
+  _, to_kernels, _ = _matrices()
+  blocks, rows = _blocks(x, filters)
+  x, gradient = _whole_tiles(x), _whole_tiles(gradient)
 
   def add(block, total):
     tiles = _input_tiles(x, block, rows)
-    upstream = _gradient_tiles(gradient, to_outputs.T, block, rows)
+    upstream = _gradient_tiles(gradient, block, rows)
     return total + jnp.einsum('ktc,kto->kco', tiles, upstream)
 
   total = _loop(blocks, add, jnp.zeros((_IN**2, channels, filters), x.dtype))
@@ -161,15 +162,26 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   return to_outputs, to_kernels, to_inputs
 
 
-def _cut(x: jax.Array, other_channels: int) -> tuple[jax.Array, int, int]:
-  """Frames up to whole tiles, number of blocks, and rows of tiles in each."""
+def _tiles(cells: int) -> int:
+  """Tiles along an axis; what goes beyond the cells is filled with zeros."""
+  return -(-cells // _OUT)
+
+
+def _blocks(x: jax.Array, filters: int) -> tuple[int, int]:
+  """Number of blocks, and rows of tiles in each."""
   batch, frames, bands, channels = x.shape
-  count, columns = -(-frames // _OUT), -(-bands // _OUT)
-  row = batch * columns * _IN**2 * (channels + other_channels)
+  count = _tiles(frames)
+  row = batch * _tiles(bands) * _IN**2 * (channels + filters)
   most = max(1, min(count, _BLOCK // row))
   rows = max(k for k in range(1, most + 1) if count % k == 0)
-  x = jnp.pad(x, ((0, 0), (0, count * _OUT - frames), (0, 0), (0, 0)))
-  return x, count // rows, rows
+  return count // rows, rows
+
+
+def _whole_tiles(x: jax.Array) -> jax.Array:
+  """Adds frames of zeros up to the next whole tile."""
+  frames = x.shape[1]
+  added = _tiles(frames) * _OUT - frames
+  return jnp.pad(x, ((0, 0), (0, added), (0, 0), (0, 0)))
 
 
 def _loop(
@@ -184,7 +196,7 @@ def _loop(
 def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
   """Transformed tiles of 6x6 inputs, `[36, tiles of the block, channels]`."""
   batch, frames, bands, channels = x.shape
-  length, columns = rows * _OUT, -(-bands // _OUT)
+  length, columns = rows * _OUT, _tiles(bands)
   start = block * length
   cut = lambda at, size: lax.dynamic_slice_in_dim(x, at, size, axis=1)
   # Padding x as a whole would write it once more; here a block's edges are.
@@ -204,19 +216,18 @@ def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
   return parts.reshape(_IN**2, -1, channels)
 
 
-def _gradient_tiles(
-  gradient: jax.Array, matrix: np.ndarray, block, rows: int
-) -> jax.Array:
+def _gradient_tiles(gradient: jax.Array, block, rows: int) -> jax.Array:
   """Gradients to the products, `[36, tiles of the block, filters]`."""
   batch, _, bands, filters = gradient.shape
-  columns = -(-bands // _OUT)
+  columns = _tiles(bands)
   start, length = block * rows * _OUT, rows * _OUT
   parts = lax.dynamic_slice_in_dim(gradient, start, length, axis=1)
   right = columns * _OUT - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (0, right), (0, 0)))
   parts = parts.reshape(batch, rows, _OUT, columns, _OUT, filters)
-  parts = _transform(matrix, _cells(parts, axis=2))
-  parts = _transform(matrix, _cells(parts, axis=4))
+  to_outputs, _, _ = _matrices()
+  parts = _transform(to_outputs.T, _cells(parts, axis=2))
+  parts = _transform(to_outputs.T, _cells(parts, axis=4))
   return parts.reshape(_IN**2, -1, filters)
 
 

@@ -1,7 +1,7 @@
 """Layers of the networks that are not taken from `flax.linen`.
 
 Each is written out for a reason given beside it: it has to be the paper's, to
-run under `pmap` with statistics of the global batch, or to be fast on a CPU.
+run under `pmap` as on one device, or to be fast on a CPU.
 """
 
 import functools
