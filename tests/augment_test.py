@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,10 +14,6 @@ from seld_jax import augment, features, geometry
 from seld_jax.scenes import arrays
 
 SHAPE = (40, 24, 7)
-# Compiled quickly rather than well.
-jit = functools.partial(
-  jax.jit, compiler_options={'xla_backend_optimization_level': '0'}
-)
 
 
 def example(shape=SHAPE, seed=0):

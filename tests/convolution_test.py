@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 import scipy.signal
 from drawn import jit, numbers
-from jax import lax
+from drawn import xla_convolution as xla
 
 from seld_jax import convolution
-
-
-def xla(x, kernel):
-  return lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-  )
 
 
 def maps_and_kernel(batch, frames, bands, channels, filters):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import xla_convolution
 
 from benchmarks import floor, host_speed, plain_metrics, timing
 from seld_jax import convolution, features, systems, train_step
@@ -78,10 +79,7 @@ def test_pytorch_computes_the_same_network(tiny):
 @pytest.mark.parametrize('train', [False, True])
 def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
   # What is counted is the network's arithmetic, of which Winograd's way saves.
-  plain = lambda x, kernel: jax.lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-  )
-  monkeypatch.setattr(convolution, 'conv3x3', plain)
+  monkeypatch.setattr(convolution, 'conv3x3', xla_convolution)
   batch, frames = 3, 40
   network = train_step.make_model(tiny)
   x = jnp.zeros((batch, frames, 64, 7))
