@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import process
 from typing import Any
 
+import threadpoolctl
+
 from seld_jax.errors import InputError
 
 _THREAD_VARIABLES = (
@@ -38,7 +40,11 @@ def run(
       and what has not begun by then is dropped.
   """
   if num_workers == 0:
-    yield from map(make, todo)
+    for item in todo:
+      # As in a worker: what several threads sum is rounded in another way.
+      with threadpoolctl.threadpool_limits(1):
+        result = make(item)
+      yield result
     return
   count = min(num_workers or os.cpu_count() or 1, len(todo))
   with _one_thread_each():
