@@ -5,6 +5,7 @@ has in the step. A compiler fuses across their borders, so that they need not
 add up to the step.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,10 +42,10 @@ class Convolution(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[batch, frames, bands, channels]` likewise."""
     x = layers.conv3x3(self.filters, jnp.float32, use_bias=False)(x)
-    x = nn.relu(normalisation.BatchNorm(self.momentum)(x, train=True))
+    maxima = functools.partial(layers.rectified_maxima, pool=tuple(self.pool))
+    x = normalisation.BatchNorm(self.momentum, then=maxima)(x, train=True)
     if tuple(self.pool) == (1, 1):
       return x
-    x = layers.max_pool(x, tuple(self.pool))
     return layers.Dropout(self.rate, deterministic=False)(x)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,10 +89,9 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """`conv3x3` in Winograd's way, whatever the device and the channels."""
   batch, frames, bands, channels = x.shape
   filters = kernel.shape[3]
-  to_outputs, to_kernels, _ = _matrices()
-  matrix = jnp.asarray(to_kernels, kernel.dtype)
-  kernels = jnp.einsum('ia,jb,abco->jico', matrix, matrix, kernel)
-  kernels = kernels.reshape(_IN**2, channels, filters)
+  to_outputs, _, _ = _matrices()
+  cells = kernel.reshape(9, channels, filters)
+  kernels = jnp.einsum('kj,jco->kco', _to_kernels(kernel.dtype), cells)
   blocks, rows = _blocks(x, filters)
   columns = _tiles(bands)
   x = _whole_tiles(x)
@@ -124,7 +124,6 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
     Gradient, with shape `[3, 3, channels, filters]`.
   """
   channels, filters = x.shape[3], gradient.shape[3]
-  _, to_kernels, _ = _matrices()
   blocks, rows = _blocks(x, filters)
   x, gradient = _whole_tiles(x), _whole_tiles(gradient)
 
@@ -134,9 +133,19 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
     return total + jnp.einsum('ktc,kto->kco', tiles, upstream)
 
   total = _loop(blocks, add, jnp.zeros((_IN**2, channels, filters), x.dtype))
-  total = total.reshape(_IN, _IN, channels, filters)
-  matrix = jnp.asarray(to_kernels, x.dtype)
-  return jnp.einsum('ia,jb,jico->abco', matrix, matrix, total)
+  cells = jnp.einsum('kj,kco->jco', _to_kernels(x.dtype), total)
+  return cells.reshape(3, 3, channels, filters)
+
+
+def _to_kernels(dtype: Any) -> jax.Array:
+  """The matrix from the 9 cells of a kernel to its 36 products.
+
+  Both axes at once: two products with small matrices take twice as long.
+  """
+  _, matrix, _ = _matrices()
+  # Bands come first, as in the tiles.
+  both = np.einsum('ia,jb->jiab', matrix, matrix)
+  return jnp.asarray(both.reshape(_IN**2, 9), dtype)
 
 
 @functools.cache
@@ -172,7 +181,20 @@ def _blocks(x: jax.Array, filters: int) -> tuple[int, int]:
   batch, frames, bands, channels = x.shape
   count = _tiles(frames)
   row = batch * _tiles(bands) * _IN**2 * (channels + filters)
-  most = max(1, min(count, _BLOCK // row))
+  return even_blocks(count, _BLOCK // row)
+
+
+def even_blocks(count: int, most: int) -> tuple[int, int]:
+  """Divides rows into blocks of the same size.
+
+  Args:
+    count: Number of rows.
+    most: Rows that a block may have; of less than 1, it has 1.
+
+  Returns:
+    Number of blocks, and rows of each.
+  """
+  most = max(1, min(count, most))
   rows = max(k for k in range(1, most + 1) if count % k == 0)
   return count // rows, rows
 

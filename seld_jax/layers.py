@@ -14,68 +14,55 @@ import numpy as np
 from jax import lax
 
 from seld_jax import convolution
-from seld_jax.normalisation import at_least_float32
+from seld_jax.normalisation import at_least_float32, channel_sums
+
+# Numbers of a block of frames, so that it stays in the processor's cache.
+_BLOCK = 2**18
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def max_pool(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
-  """Maximum over blocks of frames and bands; what is left over is dropped.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def rectified_maxima(
+  x: jax.Array, gain: jax.Array, shift: jax.Array, pool: tuple[int, int]
+) -> jax.Array:
+  """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
 
-  Its backward pass sends the gradient to the place of the maximum (the first,
-  where several are equal), which the forward pass notes in a byte: a quarter of
-  the time that XLA's select-and-scatter takes on a CPU, and of the memory of
-  keeping `x`. Comparing `x` with the maxima afterwards instead would not do: a
-  compiler may compute `x` twice and round it differently, and the gradient
-  would be lost.
+  What is left over of frames and bands is dropped. Only one cell of a block has
+  a gradient (the first, where several are equal). The forward pass notes its
+  place, in a byte, and its number, so that the gradients to gain and shift are
+  sums over blocks instead of cells. On a CPU that and the places take a quarter
+  of the time of XLA's select-and-scatter. Comparing cells with the maxima
+  afterwards instead would not do: a compiler may compute them twice and round
+  them differently, and the gradient would be lost.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
-    pool: Size of the blocks, (frames, bands), of at most 256 cells.
+    gain: Factors, with shape `[channels]`.
+    shift: Summands, with shape `[channels]`.
+    pool: Size of the blocks, (frames, bands), of at most 256 cells; (1, 1) for
+      none.
 
   Returns:
-    Maxima, with shape `[batch, frames // p, bands // q, channels]`.
+    Maxima, with shape `[batch, frames // p, bands // q, channels]` and the type
+    of `x`.
   """
-  return _maxima_and_places(x, pool)[0]
+  return nn.relu(_maxima(x, gain, shift, pool)[0])
 
 
-def _maxima_and_places(x, pool):
-  """Runs through the cells of all blocks at once."""
+def _maxima(x, gain, shift, pool):
+  """Maxima, their places and their cells; runs through all blocks at once."""
+  value = lambda cell: cell * gain.astype(x.dtype) + shift.astype(x.dtype)
   blocks = _blocks(x, pool)
-  maxima = blocks[:, :, 0, :, 0]
+  chosen = blocks[:, :, 0, :, 0]
+  maxima = value(chosen)
   places = jnp.zeros(maxima.shape, jnp.uint8)
   for place in range(1, pool[0] * pool[1]):
     frame, band = divmod(place, pool[1])
     cell = blocks[:, :, frame, :, band]
-    is_greater = cell > maxima
-    maxima = jnp.where(is_greater, cell, maxima)
+    is_greater = value(cell) > maxima
+    maxima = jnp.where(is_greater, value(cell), maxima)
+    chosen = jnp.where(is_greater, cell, chosen)
     places = jnp.where(is_greater, jnp.uint8(place), places)
-  return maxima, places
-
-
-def _max_pool_forward(x, pool):
-  maxima, places = _maxima_and_places(x, pool)
-  # Of x, only the shape is needed; an array without cells carries it.
-  return maxima, (places, jnp.zeros((*x.shape[1:3], 0)))
-
-
-def _max_pool_backward(pool, residuals, gradient):
-  places, shape = residuals
-  p, q = pool
-  own = np.arange(p * q, dtype=np.uint8).reshape(p, 1, q, 1)
-  is_place = places[:, :, None, :, None] == own
-  blocks = jnp.where(is_place, gradient[:, :, None, :, None], 0)
-  b, t, _, f, _, c = blocks.shape
-  spread = blocks.reshape(b, t * p, f * q, c)
-  rest = [
-    (0, 0),
-    (0, shape.shape[0] - t * p),
-    (0, shape.shape[1] - f * q),
-    (0, 0),
-  ]
-  return (jnp.pad(spread, rest),)
-
-
-max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+  return maxima, places, chosen
 
 
 def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
@@ -84,6 +71,63 @@ def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
   p, q = pool
   t, f = frames // p, bands // q
   return x[:, : t * p, : f * q].reshape(batch, t, p, f, q, channels)
+
+
+def _rectified_maxima_forward(x, gain, shift, pool):
+  find = _maxima if pool == (1, 1) else _kept_maxima
+  maxima, places, chosen = find(x, gain, shift, pool)
+  # Of x, only the shape is needed; an array without cells carries it.
+  shape = jnp.zeros((*x.shape[1:3], 0))
+  return nn.relu(maxima), (maxima > 0, places, chosen, gain, shape)
+
+
+def _kept_maxima(x, gain, shift, pool):
+  """`_maxima`, in arrays that the compiler keeps for the backward pass.
+
+  Else it finds the places once more where the gradient is written, which is
+  slow, and wrong on a CPU: XLA writes the gradient over x, cell after cell, and
+  takes the view of x as blocks for another array, so that places are found
+  among gradients (jaxlib 0.10.2). What a loop has made is not computed again.
+  """
+  if jax.default_backend() != 'cpu':
+    return lax.optimization_barrier(_maxima(x, gain, shift, pool))
+  batch, frames, bands, channels = x.shape
+  p, q = pool
+  row = batch * p * bands * channels
+  count, rows = convolution.even_blocks(frames // p, _BLOCK // row)
+
+  def fill(block, kept):
+    part = lax.dynamic_slice_in_dim(x, block * rows * p, rows * p, axis=1)
+    return [
+      lax.dynamic_update_slice_in_dim(array, found, block * rows, axis=1)
+      for array, found in zip(
+        kept, _maxima(part, gain, shift, pool), strict=True
+      )
+    ]
+
+  shape = (batch, frames // p, bands // q, channels)
+  kept = [jnp.zeros(shape, t) for t in (x.dtype, jnp.uint8, x.dtype)]
+  # The barrier hides a count of 1, with which a loop would be none.
+  return lax.fori_loop(0, lax.optimization_barrier(count), fill, kept)
+
+
+def _rectified_maxima_backward(pool, residuals, gradient):
+  is_active, places, chosen, gain, shape = residuals
+  gradient = jnp.where(is_active, gradient, 0)
+  wide = gradient.astype(gain.dtype)
+  to_gain, to_shift = channel_sums(wide * chosen, 3), channel_sums(wide, 3)
+  p, q = pool
+  own = np.arange(p * q, dtype=np.uint8).reshape(p, 1, q, 1)
+  is_place = places[:, :, None, :, None] == own
+  to_cell = gradient * gain.astype(gradient.dtype)
+  blocks = jnp.where(is_place, to_cell[:, :, None, :, None], 0)
+  b, t, _, f, _, c = blocks.shape
+  spread = blocks.reshape(b, t * p, f * q, c)
+  rest = [(0, shape.shape[0] - t * p), (0, shape.shape[1] - f * q)]
+  return jnp.pad(spread, [(0, 0), *rest, (0, 0)]), to_gain, to_shift
+
+
+rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
 
 
 class Dropout(nn.Module):

@@ -18,7 +18,7 @@ from seld_jax.layers import (
   SelfAttention,
   conv3x3,
   dense,
-  max_pool,
+  rectified_maxima,
 )
 from seld_jax.normalisation import BatchNorm, at_least_float32
 from seld_jax.recurrent import BiGru
@@ -101,12 +101,8 @@ class SeldCrnn(nn.Module):
       # No bias: the normalisation that follows would take it out again, and
       # Adam would turn its zero gradient into noise.
       x = conv3x3(filters, self.dtype, use_bias=False)(x)
-      x = BatchNorm(momentum=self.bn_momentum, axis_name=self.axis_name)(
-        x, train=train
-      )
-      x = nn.relu(x)
+      x = _normalised_maxima(self, x, pool, train=train)
       if tuple(pool) != (1, 1):
-        x = max_pool(x, pool)
         x = drop(self.conv_dropout)(x)
     x = x.reshape(*x.shape[:2], -1)
     x = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
@@ -190,12 +186,9 @@ class SeldNet(nn.Module):
     for filters, pool in zip(self.filters, self.pools, strict=True):
       # With a bias, as published, though it matters to `normalise_bands` only.
       x = conv3x3(filters, self.dtype, use_bias=True)(x)
-      x = BatchNorm(
-        momentum=self.bn_momentum,
-        axis=-2 if self.normalise_bands else -1,
-        axis_name=self.axis_name,
-      )(x, train=train)
-      x = drop(self.conv_dropout)(max_pool(nn.relu(x), pool))
+      axis = -2 if self.normalise_bands else -1
+      x = _normalised_maxima(self, x, pool, train=train, axis=axis)
+      x = drop(self.conv_dropout)(x)
     x = x.reshape(*x.shape[:2], -1)
     for _ in range(self.gru_layers):
       both = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
@@ -237,6 +230,36 @@ def _check_frames(
       f'{name} needs a multiple of {frames_per_label} frames on axis 1, '
       f'got shape {tuple(features.shape)}.'
     )
+
+
+def _normalised_maxima(
+  network: SeldCrnn | SeldNet,
+  x: jax.Array,
+  pool: Sequence[int],
+  *,
+  train: bool,
+  axis: int = -1,
+) -> jax.Array:
+  """What follows a convolution: batch normalisation, ReLU and max pooling.
+
+  Args:
+    network: Whose fields count, from within its `__call__`.
+    x: Feature maps, with shape `[batch, frames, bands, channels]`.
+    pool: Size of the blocks, (frames, bands).
+    train: Whether batch statistics are used and updated.
+    axis: The axis that is normalised: -1, channels, or -2, bands.
+
+  Returns:
+    Maxima, with shape `[batch, frames // p, bands // q, channels]`.
+  """
+  norm = functools.partial(
+    BatchNorm, network.bn_momentum, axis, network.axis_name
+  )
+  maxima = functools.partial(rectified_maxima, pool=tuple(pool))
+  if axis == -1:
+    return norm(then=maxima)(x, train=train)
+  ones, zeros = jnp.ones(x.shape[-1]), jnp.zeros(x.shape[-1])
+  return maxima(norm()(x, train=train), ones, zeros)
 
 
 def _branches(

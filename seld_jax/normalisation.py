@@ -1,6 +1,7 @@
 """Batch normalisation, by statistics of the global batch."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -23,11 +24,14 @@ class BatchNorm(nn.Module):
     axis: The axis that has statistics of its own for each index: -1, the
       channels, or -2, the bands.
     axis_name: The axis under `pmap`.
+    then: What is done with the input, and a gain and a shift for each index;
+      None for `scale_and_shift`.
   """
 
   momentum: float
   axis: int = -1
   axis_name: str | None = None
+  then: Callable[..., jax.Array] | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -57,7 +61,8 @@ class BatchNorm(nn.Module):
     else:
       mean, var = running_mean.value, running_var.value
     gain = scale * lax.rsqrt(var + _BN_EPSILON)
-    return scale_and_shift(x, gain, bias - mean * gain, axis)
+    then = self.then or functools.partial(scale_and_shift, axis=axis)
+    return then(x, gain, bias - mean * gain)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))

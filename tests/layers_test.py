@@ -13,42 +13,57 @@ from seld_jax import layers
 
 
 @pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
-@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
-def test_max_pool_equals_flax_after_a_relu(pool, shape):
-  x = numbers(*shape)
-  ours = lambda x: layers.max_pool(nn.relu(x), pool)
-  theirs = lambda x: nn.max_pool(nn.relu(x), pool, strides=pool)
+@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 3), (2, 5, 7, 3)])
+def test_rectified_maxima_equal_flax(pool, shape):
+  x, gain, shift = numbers(*shape), jnp.array([2.0, -1, 0]), numbers(3, seed=1)
+  ours = functools.partial(layers.rectified_maxima, pool=pool)
+  theirs = lambda x, gain, shift: nn.max_pool(
+    nn.relu(x * gain + shift), pool, strides=pool
+  )
 
   @jit
-  def value_and_gradient(x):
+  def value_and_gradients(*inputs):
     results = []
     for function in ours, theirs:
-      y, backwards = jax.vjp(function, x)
+      y, backwards = jax.vjp(function, *inputs)
       weights = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
-      results.append((y, backwards(weights)[0]))
+      results.append((y, *backwards(weights)))
     return results
 
-  for actual, expected in zip(*value_and_gradient(x), strict=True):
-    np.testing.assert_array_equal(actual, expected)
+  results = value_and_gradients(x, gain, shift)
+  for actual, expected in zip(*results, strict=True):
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_rectified_maxima_of_bfloat16_sum_their_gradients_in_float32():
+  """A sum of many small numbers stops growing in bfloat16."""
+  x = jnp.ones((8, 64, 16, 3), jnp.bfloat16)
+  loss = lambda shift: jnp.sum(
+    layers.rectified_maxima(x, jnp.ones(3), shift, (1, 1)).astype(jnp.float32)
+  )
+  shift = jnp.zeros(3)
+  np.testing.assert_array_equal(jit(jax.grad(loss))(shift), x.size / 3)
 
 
 @pytest.mark.parametrize('effort', ['0', '3'])
-def test_max_pool_never_loses_a_gradient(effort):
+def test_rectified_maxima_never_lose_a_gradient(effort):
   """A compiler may compute the input twice, and round it differently."""
 
-  def loss(scale, pool):
+  def loss(scale, maxima):
     x = xla_convolution(features, kernel)
-    x = nn.relu(x * scale + 0.1 * scale**2)
-    return jnp.sum(pool(x, (5, 2)) ** 2)
+    return jnp.sum(maxima(x * scale, scale, 0.1 * scale**2, (5, 2)) ** 2)
 
   features, kernel = numbers(4, 30, 16, 7), numbers(3, 3, 7, 6, seed=1)
-  theirs = lambda x, pool: nn.max_pool(x, pool, strides=pool)
+  theirs = lambda x, gain, shift, pool: nn.max_pool(
+    nn.relu(x * gain + shift), pool, strides=pool
+  )
   gradients = [
     jax.jit(
-      jax.grad(functools.partial(loss, pool=pool)),
+      jax.grad(functools.partial(loss, maxima=maxima)),
       compiler_options={'xla_backend_optimization_level': effort},
     )(jnp.linspace(0.3, 1.7, 6))
-    for pool in (layers.max_pool, theirs)
+    for maxima in (layers.rectified_maxima, theirs)
   ]
   np.testing.assert_allclose(*gradients, rtol=1e-4)
 

@@ -302,11 +302,20 @@ def test_names_in_a_config_lead_to_networks():
   assert model.MODELS['seld_crnn'] is model.SeldCrnn
 
 
-def test_gradients_under_jit_are_those_of_each_operation_by_itself():
-  """Of every layer, with pooling, normalisation and a GRU behind them."""
-  pools = ((1, 2), (5, 4))
+@pytest.mark.parametrize(
+  ('last_pool', 'shape'),
+  [((5, 4), (8, 50, 16, 7)), ((25, 8), (1, 25, 16, 7))],
+)
+def test_gradients_under_jit_are_those_of_each_operation_by_itself(
+  last_pool, shape
+):
+  """Of every layer, with pooling, normalisation and a GRU behind them.
+
+  Under jit the gradient of a map may be written where the map is still read.
+  """
+  pools = ((1, 2), last_pool)
   network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | {'pools': pools})
-  features = numbers(8, 50, 16, 7)
+  features = numbers(*shape)
   variables = initialized(network, features)
 
   def loss(params):
