@@ -39,6 +39,28 @@ def starts_of(
   )
 
 
+def shapes(
+  config: config_lib.Config, fold: dataset.Fold
+) -> dict[str, jax.ShapeDtypeStruct]:
+  """What a batch looks like.
+
+  Args:
+    config: The configuration.
+    fold: The training recordings.
+
+  Returns:
+    Shape and type of each array of a batch.
+  """
+  batch = config.train.batch_size
+  crop = config.train.crop_frames // fold.pool
+  return {
+    name: jax.ShapeDtypeStruct(
+      (batch, crop * scale, *array.shape[1:]), np.float32
+    )
+    for name, (array, scale) in _arrays(fold).items()
+  }
+
+
 def place(mesh: jax.sharding.Mesh, fold: dataset.Fold) -> dict[str, Any]:
   """Keeps a fold on the devices, on each a share of the recordings.
 

@@ -38,15 +38,15 @@ def compiler_options(*, runs_once: bool = False) -> dict[str, Any] | None:
   options: dict[str, Any] = {} if runs_once else dict(_CPU_STEP)
   if _EFFORT not in os.environ.get('XLA_FLAGS', ''):
     options[_EFFORT] = _ONCE_EFFORT if runs_once else _STEP_EFFORT
-  return options if _are_known(tuple(options.items())) else None
+  return options if _are_known() else None
 
 
 @functools.cache
-def _are_known(options: tuple[tuple[str, Any], ...]) -> bool:
+def _are_known() -> bool:
   """Whether XLA takes these options."""
+  options = {**_CPU_STEP, _EFFORT: _STEP_EFFORT}
   try:
-    probe = jax.jit(lambda x: x + 1, compiler_options=dict(options))
-    probe.lower(1.0).compile()
+    jax.jit(lambda x: x + 1, compiler_options=options).lower(1.0).compile()
   except Exception:  # whatever XLA raises for a name that it does not know
     return False
   return True
@@ -56,11 +56,13 @@ def use_persistent_cache() -> None:
   """Keeps compiled programs on disk, so that a second start is quick.
 
   They are kept in `$JAX_COMPILATION_CACHE_DIR`, or else in the user's cache
-  folder.
+  folder, if they took a tenth of a second, or what the variable of JAX's option
+  says.
   """
+  if not os.environ.get('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'):
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   if os.environ.get('JAX_COMPILATION_CACHE_DIR'):
     return
   base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
   folder = pathlib.Path(base) / 'seld_jax' / 'xla'
   jax.config.update('jax_compilation_cache_dir', str(folder))
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)

@@ -89,7 +89,7 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """`conv3x3` in Winograd's way, whatever the device and the channels."""
   batch, frames, bands, channels = x.shape
   filters = kernel.shape[3]
-  to_outputs, _, _ = _matrices()
+  to_outputs, _, _ = _factors()
   cells = kernel.reshape(9, channels, filters)
   kernels = jnp.einsum('kj,jco->kco', _to_kernels(kernel.dtype), cells)
   blocks, rows = _blocks(x, filters)
@@ -171,6 +171,21 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   return to_outputs, to_kernels, to_inputs
 
 
+@functools.cache
+def _factors() -> tuple[list[np.ndarray], ...]:
+  """Factors of A, of its transpose and of B, to be applied in this order.
+
+  What the points x and -x need is a sum and a difference of two halves, with
+  even and with odd powers, which are computed once.
+  """
+  to_outputs, _, to_inputs = _matrices()
+  pairs = np.eye(_IN)
+  pairs[1:3, 1:3] = pairs[3:5, 3:5] = [[1, 1], [1, -1]]
+  halves = np.linalg.inv(pairs)
+  outputs, inputs = to_outputs @ halves, halves @ to_inputs
+  return [pairs, outputs], [outputs.T, pairs], [inputs, pairs]
+
+
 def _tiles(cells: int) -> int:
   """Tiles along an axis; what goes beyond the cells is filled with zeros."""
   return -(-cells // _OUT)
@@ -227,14 +242,14 @@ def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
   parts = jnp.concatenate([before, cut(start, length), after], axis=1)
   right = columns * _OUT + 1 - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (1, right), (0, 0)))
-  _, _, matrix = _matrices()
+  _, _, factors = _factors()
   # After the first time around, an axis of 6 stands before the others.
   for axis, count in (1, rows), (3, columns):
     last = _OUT * (count - 1) + 1
     cells = [
       lax.slice_in_dim(parts, i, i + last, _OUT, axis) for i in range(_IN)
     ]
-    parts = _transform(matrix, cells)
+    parts = _transform(factors, cells)
   return parts.reshape(_IN**2, -1, channels)
 
 
@@ -247,9 +262,9 @@ def _gradient_tiles(gradient: jax.Array, block, rows: int) -> jax.Array:
   right = columns * _OUT - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (0, right), (0, 0)))
   parts = parts.reshape(batch, rows, _OUT, columns, _OUT, filters)
-  to_outputs, _, _ = _matrices()
-  parts = _transform(to_outputs.T, _cells(parts, axis=2))
-  parts = _transform(to_outputs.T, _cells(parts, axis=4))
+  _, factors, _ = _factors()
+  parts = _transform(factors, _cells(parts, axis=2))
+  parts = _transform(factors, _cells(parts, axis=4))
   return parts.reshape(_IN**2, -1, filters)
 
 
@@ -260,19 +275,22 @@ def _cells(x: jax.Array, *, axis: int) -> list[jax.Array]:
 
 
 def _transform(
-  matrix: np.ndarray, cells: Sequence[jax.Array], *, axis: int = 0
+  factors: Sequence[np.ndarray], cells: Sequence[jax.Array], *, axis: int = 0
 ) -> jax.Array:
-  """The product of a matrix with a list of arrays, on a new axis.
+  """Products of matrices with a list of arrays, on a new axis."""
+  for matrix in factors:
+    cells = [_combined(row, cells) for row in matrix]
+  return lax.concatenate([lax.expand_dims(c, (axis,)) for c in cells], axis)
+
+
+def _combined(weights: np.ndarray, cells: Sequence[jax.Array]) -> jax.Array:
+  """A sum of arrays by weights, of which zeros and ones cost nothing.
 
   In lax's operations, since tracing jax.numpy's takes longer at every start.
   """
-  products = []
-  for row in matrix:
-    terms = [
-      cell if factor == 1 else lax.mul(cell, np.asarray(factor, cell.dtype))
-      for factor, cell in zip(row, cells, strict=True)
-      if factor
-    ]
-    total = functools.reduce(lax.add, terms)
-    products.append(lax.expand_dims(total, (axis,)))
-  return lax.concatenate(products, axis)
+  terms = [
+    cell if weight == 1 else lax.mul(cell, np.asarray(weight, cell.dtype))
+    for weight, cell in zip(weights, cells, strict=True)
+    if weight
+  ]
+  return functools.reduce(lax.add, terms)

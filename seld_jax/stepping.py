@@ -1,5 +1,6 @@
 """Steps on the devices: one at a time, or several in one program."""
 
+import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,7 @@ def stepper(
   mesh: jax.sharding.Mesh,
   fold: dataset.Fold,
   *,
+  template: TrainState | None = None,
   resident: bool,
   num_steps: int,
   steps_per_epoch: int,
@@ -32,6 +34,8 @@ def stepper(
       `train.steps_per_dispatch` run in one program, where so many are left.
     mesh: The devices, among which a batch is divided.
     fold: The training recordings.
+    template: Shapes and types of the state; with it, a program of a single
+      step is compiled in the background from now on, else when it is run.
     resident: Whether they are kept on the devices and cropped there; otherwise
       crops are read ahead, from memory or from disk.
     num_steps: Where training ends.
@@ -50,6 +54,11 @@ def stepper(
     donate_argnums=0,
     compiler_options=compilation.compiler_options(),
   )
+  many = config.train.steps_per_dispatch if resident else 1
+  if template is not None and many == 1:
+    run_step = _compiled_ahead(
+      run_step.lower(template, batches.shapes(config, fold))
+    )
   if not resident:
     with batches.stream(config, mesh, fold) as batch_of:
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
@@ -73,7 +82,6 @@ def stepper(
     compiler_options=compilation.compiler_options(),
   )
   placed = batches.place(mesh, fold)
-  many = config.train.steps_per_dispatch
 
   def advance(state: TrainState, step: int) -> tuple[TrainState, int]:
     if many == 1 or step % many or step + many > num_steps:
@@ -87,3 +95,11 @@ def stepper(
     return run_many(state, placed, starts), many
 
   yield advance
+
+
+def _compiled_ahead(lowered: jax.stages.Lowered) -> Callable[..., TrainState]:
+  """Compiles in a thread; the result is waited for when it is called."""
+  pool = concurrent.futures.ThreadPoolExecutor(1)
+  compiling = pool.submit(lowered.compile)
+  pool.shutdown(wait=False)
+  return lambda *arguments: compiling.result()(*arguments)

@@ -35,6 +35,7 @@ from seld_jax.train_step import (
   TrainState,
   create_state,
   make_train_step,
+  state_maker,
   zero_metrics,
 )
 
@@ -108,20 +109,40 @@ def _train_and_evaluate(
   examples = {'crops': num_train, 'segments': num_segments}
   steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
   num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
-  state = create_state(config, statistics=data.statistics)
+  create, arguments = state_maker(config, statistics=data.statistics)
+  template = create.eval_shape(*arguments)
   say(
-    f'{model_lib.count_parameters(state.params):,} parameters, {num_train} '
+    f'{model_lib.count_parameters(template.params):,} parameters, {num_train} '
     f'training recordings, {num_steps} steps of {config.train.batch_size} '
     f'crops on {mesh.size} {jax.default_backend()} device'
     f'{"" if mesh.size == 1 else "s"}'
     + (f' of {processes.count()} processes' if processes.count() > 1 else '')
   )
-  state = sharding.put_replicated(mesh, state)
-  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+  kept = prepare.resident(config, data, num_devices=mesh.size)
+  with contextlib.ExitStack() as stack:
+    manager = stack.enter_context(
+      checkpoint.open_manager(workdir / 'checkpoints')
+    )
+    has_steps = (manager.latest_step() or 0) < num_steps
+    run_steps = stack.enter_context(
+      stepping.stepper(
+        config,
+        mesh,
+        data.train,
+        # The step compiles while the state is made or restored.
+        template=template if has_steps else None,
+        resident='train' in kept,
+        num_steps=num_steps,
+        steps_per_epoch=steps_per_epoch,
+      )
+    )
+    state = sharding.put_replicated(mesh, create(*arguments))
+    # Not read from the state, which is yet to be computed in a fresh run.
+    start = 0
     restored = checkpoint.restore_latest(manager, state, say=say)
     if restored is not None:
-      state = restored[1]
-      say(f'resuming after step {int(state.step)}')
+      start, state = restored
+      say(f'resuming after step {start}')
       processes.first(lambda: run_folder.note(workdir, config))
     state = fine_tuning.begin(
       state,
@@ -131,7 +152,6 @@ def _train_and_evaluate(
       is_resumed=restored is not None,
       say=say,
     )
-    start = int(state.step)
     evaluated = bool(processes.first(lambda: _rewind(workdir, start)))
     state = sharding.put_replicated(mesh, state)
     evaluators = scoring.make_evaluators(config, mesh, data)
@@ -140,11 +160,12 @@ def _train_and_evaluate(
       workdir,
       mesh,
       state,
-      data,
+      run_steps,
       evaluators,
       manager,
+      make_schedule(config, steps_per_epoch=steps_per_epoch),
+      start=start,
       num_steps=num_steps,
-      steps_per_epoch=steps_per_epoch,
       evaluated=evaluated,
       say=say,
     )
@@ -181,24 +202,23 @@ def _train(
   workdir: pathlib.Path,
   mesh,
   state: TrainState,
-  data: prepare.Data,
+  run_steps: stepping.Advance,
   evaluators: Mapping[str, scoring.Evaluator],
   manager: checkpoint.Manager,
+  schedule: Callable[[int], Any],
   *,
+  start: int,
   num_steps: int,
-  steps_per_epoch: int,
   evaluated: bool,
   say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
-  schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   train = config.train
-  kept = prepare.resident(config, data, num_devices=mesh.size)
   ballot = processes.Ballot()
   pending: tuple[int, Any] | None = None
   started = time.monotonic()
   busy = 0.0  # seconds in evaluation and saving, which are not steps
-  step = first = int(state.step)
+  step = start
 
   def record(name: str, values: dict[str, Any]) -> None:
     if processes.is_first():
@@ -236,21 +256,13 @@ def _train(
         'step': step,
         'num_steps': num_steps,
         'seconds': round(seconds, 3),
-        'steps_per_second': round((step - first) / seconds, 4),
+        'steps_per_second': round((step - start) / seconds, 4),
         'evaluation_seconds': round(time.monotonic() - paused, 3),
       },
     )
 
   with (
     Signals(may_interrupt=processes.count() == 1) as signals,
-    stepping.stepper(
-      config,
-      mesh,
-      data.train,
-      resident='train' in kept,
-      num_steps=num_steps,
-      steps_per_epoch=steps_per_epoch,
-    ) as run_steps,
     progress.bar('training', num_steps, unit='steps', initial=step) as advance,
   ):
     while step < num_steps or not evaluated:

@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jax import core, lax
@@ -62,16 +63,35 @@ def create_state(
   Returns:
     The state, on the default device.
   """
+  create, arguments = state_maker(config, statistics=statistics)
+  return create(*arguments)
+
+
+def state_maker(
+  config: config_lib.Config,
+  *,
+  statistics: Mapping[str, jax.typing.ArrayLike] | None = None,
+) -> tuple[Callable[..., TrainState], tuple[Any, ...]]:
+  """`create_state` before it is called, for those who need its shapes first.
+
+  Args:
+    config: The configuration.
+    statistics: As for `create_state`.
+
+  Returns:
+    A function under jit and its arguments.
+  """
   shape = (
     config.features.n_mels,
     features.NUM_CHANNELS[config.features.format],
   )
   if statistics is None:
-    statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
-  example = jnp.zeros((1, config_lib.label_pool(config), *shape))
+    statistics = {'mean': np.zeros(shape), 'std': np.ones(shape)}
+  pool = config_lib.label_pool(config)
 
   def create(key, statistics):
     init_key, run_key = jax.random.split(key)
+    example = jnp.zeros((1, pool, *shape))
     variables = make_model(config).init(init_key, example)
     return TrainState(
       step=jnp.zeros((), jnp.int32),
@@ -84,11 +104,11 @@ def create_state(
     )
 
   key = jax.random.PRNGKey(config.seed)
-  if isinstance(key, core.Tracer):  # under jit or eval_shape
-    return create(key, statistics)
+  if isinstance(key, core.Tracer):  # under another jit, or eval_shape
+    return create, (key, statistics)
   # One program: array by array, a start would compile some thirty.
   options = compilation.compiler_options(runs_once=True)
-  return jax.jit(create, compiler_options=options)(key, statistics)
+  return jax.jit(create, compiler_options=options), (key, statistics)
 
 
 def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
