@@ -43,7 +43,7 @@ def compiler_options(*, runs_once: bool = False) -> dict[str, Any] | None:
 
 @functools.cache
 def _are_known() -> bool:
-  """Whether XLA takes these options."""
+  """Whether XLA takes the options of `compiler_options`."""
   options = {**_CPU_STEP, _EFFORT: _STEP_EFFORT}
   try:
     jax.jit(lambda x: x + 1, compiler_options=options).lower(1.0).compile()

@@ -58,8 +58,9 @@ def _maxima(x, gain, shift, pool):
   for place in range(1, pool[0] * pool[1]):
     frame, band = divmod(place, pool[1])
     cell = blocks[:, :, frame, :, band]
-    is_greater = value(cell) > maxima
-    maxima = jnp.where(is_greater, value(cell), maxima)
+    candidate = value(cell)
+    is_greater = candidate > maxima
+    maxima = jnp.where(is_greater, candidate, maxima)
     chosen = jnp.where(is_greater, cell, chosen)
     places = jnp.where(is_greater, jnp.uint8(place), places)
   return maxima, places, chosen

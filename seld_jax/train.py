@@ -119,23 +119,19 @@ def _train_and_evaluate(
     + (f' of {processes.count()} processes' if processes.count() > 1 else '')
   )
   kept = prepare.resident(config, data, num_devices=mesh.size)
-  with contextlib.ExitStack() as stack:
-    manager = stack.enter_context(
-      checkpoint.open_manager(workdir / 'checkpoints')
-    )
-    has_steps = (manager.latest_step() or 0) < num_steps
-    run_steps = stack.enter_context(
-      stepping.stepper(
-        config,
-        mesh,
-        data.train,
-        # The step compiles while the state is made or restored.
-        template=template if has_steps else None,
-        resident='train' in kept,
-        num_steps=num_steps,
-        steps_per_epoch=steps_per_epoch,
-      )
-    )
+  with (
+    checkpoint.open_manager(workdir / 'checkpoints') as manager,
+    stepping.stepper(
+      config,
+      mesh,
+      data.train,
+      # The step, if any is left, compiles while the state is made or restored.
+      template=template if (manager.latest_step() or 0) < num_steps else None,
+      resident='train' in kept,
+      num_steps=num_steps,
+      steps_per_epoch=steps_per_epoch,
+    ) as run_steps,
+  ):
     state = sharding.put_replicated(mesh, create(*arguments))
     # Not read from the state, which is yet to be computed in a fresh run.
     start = 0

@@ -12,6 +12,21 @@ from drawn import initialized, jit, numbers, xla_convolution
 from seld_jax import layers
 
 
+def values_and_gradients(ours, theirs, *inputs):
+  """Pairs of the value of both functions, and of each of their gradients."""
+
+  @jit
+  def both(*inputs):
+    results = []
+    for function in ours, theirs:
+      y, backwards = jax.vjp(function, *inputs)
+      weights = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+      results.append((y, *backwards(weights)))
+    return results
+
+  return zip(*both(*inputs), strict=True)
+
+
 @pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
 @pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 3), (2, 5, 7, 3)])
 def test_rectified_maxima_equal_flax(pool, shape):
@@ -21,19 +36,23 @@ def test_rectified_maxima_equal_flax(pool, shape):
     nn.relu(x * gain + shift), pool, strides=pool
   )
 
-  @jit
-  def value_and_gradients(*inputs):
-    results = []
-    for function in ours, theirs:
-      y, backwards = jax.vjp(function, *inputs)
-      weights = jnp.sin(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
-      results.append((y, *backwards(weights)))
-    return results
-
-  results = value_and_gradients(x, gain, shift)
-  for actual, expected in zip(*results, strict=True):
+  for actual, expected in values_and_gradients(ours, theirs, x, gain, shift):
     assert actual.shape == expected.shape
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
+@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
+def test_maxima_of_what_is_neither_scaled_nor_shifted_are_those_of_flax(
+  pool, shape
+):
+  x = numbers(*shape)
+  ones, zeros = jnp.ones(shape[-1]), jnp.zeros(shape[-1])
+  ours = lambda x: layers.rectified_maxima(x, ones, zeros, pool)
+  theirs = lambda x: nn.max_pool(nn.relu(x), pool, strides=pool)
+
+  for actual, expected in values_and_gradients(ours, theirs, x):
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_rectified_maxima_of_bfloat16_sum_their_gradients_in_float32():
