@@ -70,6 +70,7 @@ def fetch(
   out = pathlib.Path(out)
   with _alone(out):
     manifest = _read_manifest(out)
+    files.remove_fragments(out, of=(MANIFEST,))
     todo = [a for a in archives if not _is_complete(out, manifest, a)]
     _refuse_strangers(out, manifest, todo)
     sizes: dict[str, int | None] = {}
@@ -221,6 +222,7 @@ def _unpack(
   entry = {'done': False, 'kept': keep_archives, 'files': noted}
   manifest[archive.folder] = entry
   _write_manifest(out, manifest)
+  files.remove_fragments(out / archive.folder)
   path = out / ARCHIVES_FOLDER / list(archive.checksums)[-1]
   found = unpack.unpack(path, out, folder=archive.folder, noted=noted)
   lost = [n for n in archive.names if f'{archive.folder}/{n}' not in found]

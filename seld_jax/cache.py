@@ -1,14 +1,12 @@
 """Features of recordings, computed once and kept on disk."""
 
 import concurrent.futures
-import contextlib
 import functools
 import hashlib
 import json
 import os
 import pathlib
 import re
-import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -89,7 +87,7 @@ def extract(
       if old != path and _STAMPED.sub('', old.name) == entry.name:
         old.unlink(missing_ok=True)
 
-  _remove_fragments(target)
+  files.remove_fragments(target, age=_ABANDONED)
   # Reading and writing overlap with computing, which XLA spreads by itself.
   with (
     progress.bar(
@@ -172,14 +170,6 @@ def is_intact(path: pathlib.Path) -> bool:
       return file.read() == checksum.to_bytes(_CHECKSUM_BYTES, 'little')
   except (OSError, ValueError, KeyError):
     return False
-
-
-def _remove_fragments(folder: pathlib.Path) -> None:
-  """Deletes temporary files of processes that were killed while writing."""
-  for path in folder.glob('.*.npy'):
-    with contextlib.suppress(FileNotFoundError):
-      if time.time() - path.stat().st_mtime > _ABANDONED:
-        path.unlink()
 
 
 def _folder(

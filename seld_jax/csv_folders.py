@@ -94,7 +94,7 @@ def csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     raise InputError(
       f'{folder} is not a folder, but one of CSV files is needed.'
     )
-  paths = sorted(folder.glob('*.csv')) or sorted(folder.rglob('*.csv'))
+  paths = sorted(folder.glob('[!.]*.csv')) or sorted(folder.rglob('[!.]*.csv'))
   found: dict[str, pathlib.Path] = {}
   for path in paths:
     if path.stem in found:
@@ -135,7 +135,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
   """The sound files of a folder and of those within it, by their names."""
   return {
     path.stem: path
-    for path in sorted(pathlib.Path(folder).rglob('*'))
+    for path in sorted(pathlib.Path(folder).rglob('[!.]*'))
     if path.suffix.lower() in ('.wav', '.flac')
   }
 

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import os
 import pathlib
+import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Container, Iterator
 
 from seld_jax.errors import BAD_PATHS, InputError
 
@@ -20,6 +22,10 @@ _MENDABLE = (
   errno.EISDIR,
   errno.EEXIST,
 )
+
+
+# The names of temporary files: of which file, its suffix.
+_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}((?:\.[^.]*)?)')
 
 
 @contextlib.contextmanager
@@ -87,3 +93,25 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
   """Writes UTF-8 text atomically."""
   with atomic(path) as temporary:
     temporary.write_text(text, encoding='utf-8')
+
+
+def remove_fragments(
+  folder: str | os.PathLike[str],
+  *,
+  of: Container[str] | None = None,
+  age: float = 0.0,
+) -> None:
+  """Deletes the temporary files that killed processes left, at any depth.
+
+  Args:
+    folder: Where to look; it need not exist.
+    of: Names of the files that nobody else is writing; None for all.
+    age: Seconds without a change after which a temporary file belongs to no
+      process that still runs, for folders that others may be writing to.
+  """
+  for path in pathlib.Path(folder).rglob('.*'):
+    match = _FRAGMENT.fullmatch(path.name)
+    if match and (of is None or ''.join(match.groups()) in of):
+      with contextlib.suppress(FileNotFoundError):
+        if time.time() - path.stat().st_mtime >= age:
+          path.unlink()

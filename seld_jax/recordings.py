@@ -140,8 +140,8 @@ def list_pairs(
     if scenes:
       return scenes
   pairs: list[Pair] = []
-  for path in audio_folder.rglob('*'):
-    if path.suffix.lower() not in ('.wav', '.flac') or path.name[0] == '.':
+  for path in audio_folder.rglob('[!.]*'):
+    if path.suffix.lower() not in ('.wav', '.flac'):
       continue
     csv = label_folder / f'{path.stem}.csv'
     if not csv.is_file():
@@ -149,8 +149,8 @@ def list_pairs(
       csv = label_folder / within / f'{path.stem}.csv'
     pairs.append(_pair(path.stem, path, csv))
   partners = {pair.labels for pair in pairs}
-  for csv in label_folder.rglob('*.csv'):
-    if csv not in partners and csv.name[0] != '.':
+  for csv in label_folder.rglob('[!.]*.csv'):
+    if csv not in partners:
       within = csv.parent.relative_to(label_folder)
       expected = audio_folder / within / f'{csv.stem}.wav'
       pairs.append(Pair(csv.stem, None, csv, expected))

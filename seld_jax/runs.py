@@ -71,7 +71,7 @@ def read_recordings(
   data = run.config['data']
   num_classes = len(data['classes'])
   found = []
-  for path in sorted(folder.glob('*.csv')):
+  for path in sorted(folder.glob('[!.]*.csv')):
     label_path = _place(run, path.stem)[1]
     if not label_path.is_file():
       continue

@@ -15,7 +15,7 @@ import pathlib
 
 from absl import flags
 
-from seld_jax import commands, progress, scenes, shards
+from seld_jax import commands, files, progress, scenes, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import composer, pool, sounds
 from seld_jax.scenes import events as events_lib
@@ -171,9 +171,10 @@ def plot_set(
   recordings = [
     (path, path.parents[1] / f'metadata_{split}' / f'{path.stem}.csv')
     for split in ('dev', 'eval')
-    for path in sorted((out / f'{format}_{split}').glob('*.wav'))
+    for path in sorted((out / f'{format}_{split}').glob('[!.]*.wav'))
   ]
   pictures = out / 'plots'
+  files.remove_fragments(pictures)
   todo = [
     (audio, table)
     for audio, table in recordings

@@ -84,6 +84,7 @@ def train_and_evaluate(
     def claim() -> bool:
       stack.enter_context(run_folder.lock(workdir))
       run_folder.claim(workdir, config)
+      files.remove_fragments(workdir)
       return run_folder.is_complete(workdir)
 
     if processes.first(claim):

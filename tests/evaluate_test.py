@@ -209,6 +209,14 @@ def test_missing_extra_and_broken_files(folders, tmp_path):
     evaluate.evaluate_folders(*folders, missing='skip')
 
 
+def test_hidden_files_are_not_recordings(folders):
+  """macOS leaves such, and so does a process that is killed while writing."""
+  flat = evaluate.evaluate_folders(*folders)
+  for folder in folders:
+    (folder / f'._{NAMES[0]}.csv').write_bytes(b'\0\5\x16\7')
+  assert evaluate.evaluate_folders(*folders) == flat
+
+
 def test_files_in_folders_within(folders):
   flat = evaluate.evaluate_folders(*folders)
   for index, name in enumerate(NAMES):

@@ -110,3 +110,37 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
     thread.join()
   assert (tmp_path / 'file').read_text() in texts
   assert names(tmp_path) == ['file']
+
+
+def abandoned(path):
+  """The temporary file of a process that was killed while writing a file."""
+  with files.atomic(path) as temporary:
+    temporary.write_text('half of')
+  return path.rename(temporary)
+
+
+def test_fragments_are_removed_at_any_depth_and_nothing_else(tmp_path):
+  others = ['.lock', '.a-b.wav', 'b-1234abcd.wav', '.c-1234abcd.wav.part', 'd']
+  for name in others:
+    (tmp_path / name).write_text('')
+  for name in 'a.wav', 'a-b.wav', '.a.wav', 'two.dots.wav', 'foa_dev/note':
+    abandoned(tmp_path / name)
+  files.remove_fragments(tmp_path)
+  assert names(tmp_path) == sorted([*others, 'foa_dev'])
+  assert not names(tmp_path / 'foa_dev')
+  files.remove_fragments(tmp_path / 'missing')
+
+
+def test_fragments_of_the_files_asked_for_only(tmp_path):
+  ours = abandoned(tmp_path / 'foa_dev' / 'a.wav')
+  theirs = [abandoned(tmp_path / name) for name in ('a.csv', 'a-b.wav', 'a')]
+  files.remove_fragments(tmp_path, of=('a.wav', 'b.wav'))
+  assert not ours.exists()
+  assert all(path.exists() for path in theirs)
+
+
+def test_fragments_that_may_still_be_written_to_are_kept(tmp_path):
+  old, new = abandoned(tmp_path / 'a.wav'), abandoned(tmp_path / 'a.wav')
+  os.utime(old, (1e9, 1e9))
+  files.remove_fragments(tmp_path, age=3600)
+  assert new.exists() and not old.exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from seld_jax import audio, cache, figures, labels, shards
+from seld_jax import audio, cache, figures, files, labels, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
@@ -212,9 +212,13 @@ def test_shards_joined_are_the_undivided_set(count, tmp_path):
   options = {**TINY, 'recordings': 5, 'num_workers': 0}
   whole, parts = tmp_path / 'whole', tmp_path / 'parts'
   synthesize(whole, **options)
+  # The first shard was killed once, or is being written elsewhere.
+  fragment = parts / f'.scenes_1_of_{count}-1234abcd.csv'
+  files.write_text(fragment, '')
   for number in reversed(range(1, count + 1)):
     synthesize(parts, shard=shards.Shard(number, count), **options)
     assert not is_complete(parts)
+    assert fragment.exists() == (number > 1)
   made = {path: path.stat().st_mtime_ns for path in parts.rglob('*.wav')}
   assert len(made) == 5
   next(iter(made)).unlink()

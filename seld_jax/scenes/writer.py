@@ -120,7 +120,10 @@ def synthesize(
     rows |= description.read(part)
   share = shards.take(plan, shard)
   todo = [r for r in share if not _complete(out, r, formats, rows)]
-  _remove_fragments(out, todo, formats)
+  # What this call alone writes: others may be rendering other shards.
+  own = {f'{r.name}{suffix}' for r in share for suffix in ('.wav', '.csv')}
+  own |= {table.name} if shard else {table.name, 'synthesis.json', 'README.md'}
+  files.remove_fragments(out, of=own)
   make = functools.partial(
     write_recording,
     out=out,
@@ -230,17 +233,6 @@ def _complete(
       plan_lib.wav_path(out, recording, name).is_file() for name in formats
     )
   )
-
-
-def _remove_fragments(
-  out: pathlib.Path, todo: Sequence[plan_lib.Recording], formats: Sequence[str]
-) -> None:
-  """Deletes temporary files of a process that was killed while writing."""
-  for recording in todo:
-    paths = [plan_lib.wav_path(out, recording, name) for name in formats]
-    for path in [*paths, plan_lib.csv_path(out, recording)]:
-      for fragment in path.parent.glob(f'.{path.stem}-*'):
-        fragment.unlink(missing_ok=True)
 
 
 def _listed(numbers: Sequence[int]) -> str:
