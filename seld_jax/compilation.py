@@ -52,17 +52,22 @@ def _are_known() -> bool:
   return True
 
 
-def use_persistent_cache() -> None:
+def use_persistent_cache() -> pathlib.Path | None:
   """Keeps compiled programs on disk, so that a second start is quick.
 
   They are kept in `$JAX_COMPILATION_CACHE_DIR`, or else in the user's cache
   folder, if they took a tenth of a second, or what the variable of JAX's option
   says.
+
+  Returns:
+    A folder beside them for what `tracing` keeps; None when they are kept in a
+    bucket of a cloud.
   """
   if not os.environ.get('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'):
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
-  if os.environ.get('JAX_COMPILATION_CACHE_DIR'):
-    return
-  base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-  folder = pathlib.Path(base) / 'seld_jax' / 'xla'
-  jax.config.update('jax_compilation_cache_dir', str(folder))
+  folder = os.environ.get('JAX_COMPILATION_CACHE_DIR')
+  if not folder:
+    base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+    folder = str(pathlib.Path(base) / 'seld_jax' / 'xla')
+    jax.config.update('jax_compilation_cache_dir', folder)
+  return None if '://' in folder else pathlib.Path(folder, 'traced')

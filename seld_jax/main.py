@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
   workdir = pathlib.Path(
     _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
-  compilation.use_persistent_cache()
+  traces = compilation.use_persistent_cache()
   shard = shards.parse(_SHARD.value)
   if shard is not None and not _EXTRACT_ONLY.value:
     raise InputError('--shard divides the work of --extract_only alone.')
@@ -93,6 +93,7 @@ def main(arguments: list[str]) -> None:
       config,
       workdir,
       init_from=_INIT_FROM.value,
+      traces=traces,
       say=print if processes.is_first() else _say_nothing,
     )
   except FloatingPointError as error:

@@ -2,13 +2,15 @@
 
 import concurrent.futures
 import contextlib
+import pathlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
 from jax import lax
 
-from seld_jax import batches, compilation, dataset, sharding
+from seld_jax import batches, compilation, dataset, sharding, tracing
 from seld_jax import config as config_lib
 from seld_jax.train_step import TrainState, make_train_step
 
@@ -23,6 +25,7 @@ def stepper(
   fold: dataset.Fold,
   *,
   template: TrainState | None = None,
+  traces: pathlib.Path | None = None,
   resident: bool,
   num_steps: int,
   steps_per_epoch: int,
@@ -36,6 +39,7 @@ def stepper(
     fold: The training recordings.
     template: Shapes and types of the state; with it, a program of a single
       step is compiled in the background from now on, else when it is run.
+    traces: Folder where `tracing` keeps that program for the next start.
     resident: Whether they are kept on the devices and cropped there; otherwise
       crops are read ahead, from memory or from disk.
     num_steps: Where training ends.
@@ -47,18 +51,25 @@ def stepper(
   """
   train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
   whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
-  run_step = jax.jit(
-    train_step,
-    in_shardings=(whole, parts),
-    out_shardings=whole,
-    donate_argnums=0,
-    compiler_options=compilation.compiler_options(),
-  )
+  options: dict[str, Any] = {
+    'out_shardings': whole,
+    'donate_argnums': 0,
+    'compiler_options': compilation.compiler_options(),
+  }
+  one: dict[str, Any] = {**options, 'in_shardings': (whole, parts)}
+  run_step = jax.jit(train_step, **one)
   many = config.train.steps_per_dispatch if resident else 1
   if template is not None and many == 1:
-    run_step = _compiled_ahead(
-      run_step.lower(template, batches.shapes(config, fold))
+    lowered = tracing.lower(
+      train_step,
+      template,
+      batches.shapes(config, fold),
+      # Of several processes, one may have what others lack.
+      folder=None if mesh.is_multi_process else traces,
+      settings=[config_lib.to_dict(config), steps_per_epoch],
+      **one,
     )
+    run_step = _compiled_ahead(lowered)
   if not resident:
     with batches.stream(config, mesh, fold) as batch_of:
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
@@ -75,12 +86,7 @@ def stepper(
 
   # By itself, so that the step is the program that it is for a stream.
   cut_one = jax.jit(cut, out_shardings=parts)
-  run_many = jax.jit(
-    run_steps,
-    out_shardings=whole,
-    donate_argnums=0,
-    compiler_options=compilation.compiler_options(),
-  )
+  run_many = jax.jit(run_steps, **options)
   placed = batches.place(mesh, fold)
 
   def advance(state: TrainState, step: int) -> tuple[TrainState, int]:

@@ -52,6 +52,7 @@ def train_and_evaluate(
   workdir: str | os.PathLike[str],
   *,
   init_from: str = '',
+  traces: pathlib.Path | None = None,
   say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
   """Trains, selects, tests and writes everything into a run directory.
@@ -65,6 +66,8 @@ def train_and_evaluate(
     workdir: The run directory, made when missing.
     init_from: Run directory, export, or `'demo'`, whose layers are taken over
       where they fit before the first step; empty: all parameters are random.
+    traces: Folder for what `tracing` keeps for the next start, as a command has
+      one; not for programs that replace functions at run time.
     say: Called with each line that tells how the run goes.
 
   Returns:
@@ -90,11 +93,11 @@ def train_and_evaluate(
     if processes.first(claim):
       say(f'The run in {workdir} is complete.')
       return json.loads((workdir / 'scores.json').read_text())
-    return _train_and_evaluate(config, workdir, mesh, init_from, say)
+    return _train_and_evaluate(config, workdir, mesh, init_from, traces, say)
 
 
 def _train_and_evaluate(
-  config, workdir, mesh, init_from, say
+  config, workdir, mesh, init_from, traces, say
 ) -> dict[str, Any]:
   """The run in a directory that is its own."""
   data = prepare.load_data(config, say=say)
@@ -128,6 +131,7 @@ def _train_and_evaluate(
       data.train,
       # The step, if any is left, compiles while the state is made or restored.
       template=template if (manager.latest_step() or 0) < num_steps else None,
+      traces=traces,
       resident='train' in kept,
       num_steps=num_steps,
       steps_per_epoch=steps_per_epoch,

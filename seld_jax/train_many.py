@@ -219,7 +219,6 @@ def _in_child(
   for stream in sys.stdout, sys.stderr:
     stream.flush()
     os.dup2(log.fileno(), stream.fileno())
-  use_persistent_cache()
   try:
     target(config_lib.from_dict(values), workdir)
   except (InputError, FloatingPointError) as error:
@@ -228,11 +227,12 @@ def _in_child(
 
 
 def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
-  train.train_and_evaluate(config, workdir)
+  train.train_and_evaluate(config, workdir, traces=use_persistent_cache())
 
 
 def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:
   del workdir  # the features lie beside the dataset
+  use_persistent_cache()
   prepare.extract_features(config)
 
 

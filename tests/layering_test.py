@@ -37,7 +37,7 @@ ORDER = """
   recordings
   cache streams
   dataset
-  sharding
+  sharding tracing
   sources
   convolution normalisation
   layers recurrent

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -84,6 +85,7 @@ def start(workdir, root):
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
+    env={**os.environ, 'JAX_COMPILATION_CACHE_DIR': str(root.parent / 'xla')},
   )
 
 
@@ -155,3 +157,5 @@ def assert_finishes_as(whole, workdir, root):
   output, _ = again.communicate(timeout=300)
   assert again.returncode == 0 and 'is complete' in output
   assert json.loads((workdir / 'scores.json').read_text())['num_steps'] == 24
+  # None of the starts has traced a step of its own.
+  assert len(list((root.parent / 'xla' / 'traced').iterdir())) == 1

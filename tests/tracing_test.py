@@ -1,0 +1,201 @@
+"""A program that was kept is the one that was traced, and never another one."""
+
+import functools
+import importlib.util
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import struct
+
+from benchmarks import device_speed
+from seld_jax import batches, compilation, sharding, tracing, train_step
+
+
+class State(struct.PyTreeNode):
+  """A tree of a class of its own, as that of a run."""
+
+  total: jax.Array
+  count: jax.Array
+
+
+STATE = State(total=jnp.zeros(3), count=jnp.zeros((), jnp.int32))
+BATCH = {'x': jnp.arange(3.0)}
+
+
+@pytest.fixture
+def traced(tmp_path):
+  """Lowers a small step, and tells how often it has been traced."""
+  calls = []
+
+  def step(state, batch):
+    calls.append(state)
+    return state.replace(total=state.total + batch['x'], count=state.count + 1)
+
+  def run(state=STATE, batch=BATCH, settings=None, folder=tmp_path, **options):
+    keywords = {'folder': folder, 'settings': settings, **options}
+    lowered = tracing.lower(step, state, batch, **keywords)
+    new = lowered.compile()(state, batch)
+    np.testing.assert_array_equal(new.total, state.total + batch['x'])
+    assert new.count == state.count + 1
+    return len(calls)
+
+  return run
+
+
+def test_a_second_start_does_not_trace(traced, tmp_path):
+  assert traced() == 1
+  assert traced() == 1
+  (path,) = tmp_path.iterdir()
+  assert path.suffix == '.gz'
+
+
+def test_the_step_of_a_run_is_the_same_to_the_bit(tiny_config, tmp_path):
+  """On its devices, with the state given up."""
+  mesh = sharding.make_mesh()
+  fold = device_speed.make_fold(tiny_config, 2)
+  step = train_step.make_train_step(tiny_config, steps_per_epoch=1)
+  create, arguments = train_step.state_maker(tiny_config)
+  template = create.eval_shape(*arguments)
+  shapes = batches.shapes(tiny_config, fold)
+  draw = np.random.default_rng(0).random
+  batch = {
+    name: jax.device_put(draw(one.shape, np.float32), sharding.divided(mesh))
+    for name, one in shapes.items()
+  }
+  lower = functools.partial(
+    tracing.lower,
+    step,
+    template,
+    shapes,
+    settings=[],
+    in_shardings=(sharding.replicated(mesh), sharding.divided(mesh)),
+    out_shardings=sharding.replicated(mesh),
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  plain = lower(folder=None)
+  lower(folder=tmp_path)
+  assert len(list(tmp_path.iterdir())) == 1
+  ends = []
+  for lowered in plain, lower(folder=tmp_path):
+    compiled = lowered.compile()
+    state = sharding.put_replicated(mesh, create(*arguments))
+    for _ in range(2):
+      given, state = state, compiled(state, batch)
+      assert given.step.is_deleted()
+    ends.append(state)
+  assert int(ends[0].step) == 2
+  jax.tree.map(np.testing.assert_array_equal, *ends)
+
+
+@pytest.mark.parametrize(
+  'other',
+  [
+    {'settings': {'learning_rate': 1e-3}},
+    {'batch': {'x': np.arange(1.0, dtype=np.float32)}},
+    {'batch': {'x': np.arange(3)}},
+    {'batch': {'x': BATCH['x'], 'y': BATCH['x']}},
+    {'state': State(total=jnp.zeros((2, 3)), count=STATE.count)},
+    {'out_shardings': jax.sharding.SingleDeviceSharding(jax.devices()[0])},
+  ],
+)
+def test_what_is_asked_for_counts(traced, other):
+  assert traced() == 1
+  assert traced(**other) == 2
+  assert traced(**other) == traced() == 2
+
+
+def test_options_of_jax_count(traced):
+  assert traced() == 1
+  with jax.default_matmul_precision('float32'):
+    assert traced() == 2
+  assert traced() == 2
+
+
+def test_versions_count(traced, monkeypatch):
+  assert traced() == 1
+  monkeypatch.setattr('optax.__version__', '0.0.0')
+  assert traced() == 2
+
+
+def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
+  """Such as the file of a config, which may do anything."""
+  assert traced() == 1
+  path = tmp_path / 'mine.py'
+  path.write_text('GAMMA = 1')
+  assert traced() == 1, 'nobody has loaded it'
+  spec = importlib.util.spec_from_file_location('mine', path)
+  monkeypatch.setitem(
+    sys.modules, 'mine', importlib.util.module_from_spec(spec)
+  )
+  assert traced() == 2
+  path.write_text('GAMMA = 2')
+  assert traced() == 3
+  path.unlink()
+  assert traced() == 3, 'as before it was there'
+
+
+def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
+  """All of it, loaded or not; of installed packages only the versions do."""
+  paths = set(tracing._code())
+  package = tracing._PACKAGE
+  assert {package / 'losses.py', package / 'scenes' / 'rooms.py'} <= paths
+  assert not [path for path in paths if 'site-packages' in path.parts]
+  monkeypatch.setattr(tracing, '_PACKAGE', tmp_path)
+  (tmp_path / 'losses.py').write_text('GAMMA = 1')
+  assert traced() == 1
+  (tmp_path / 'losses.py').write_text('GAMMA = 2')
+  assert traced() == 2
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    lambda content: b'',
+    lambda content: content[: len(content) // 2],
+    lambda content: content[:50] + bytes([content[50] ^ 1]) + content[51:],
+    lambda content: b'something else',
+  ],
+)
+def test_damaged_files_are_replaced(traced, tmp_path, damage):
+  assert traced() == 1
+  (path,) = tmp_path.iterdir()
+  path.write_bytes(damage(path.read_bytes()))
+  assert traced() == 2
+  assert traced() == 2
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(traced, tmp_path):
+  (tmp_path / 'file').write_text('')
+  assert traced(folder=tmp_path / 'file' / 'folder') == 1
+  assert traced(folder=tmp_path / 'file' / 'folder') == 2
+
+
+def test_programs_that_jax_will_not_write_are_traced(tmp_path):
+  """Here one that calls Python."""
+
+  def step(state, batch):
+    jax.debug.callback(lambda total: None, state)
+    return state + batch['x']
+
+  for _ in range(2):
+    lowered = tracing.lower(
+      step, STATE.total, BATCH, folder=tmp_path, settings=None
+    )
+    new = lowered.compile()(STATE.total, BATCH)
+    np.testing.assert_array_equal(new, BATCH['x'])
+  assert not list(tmp_path.iterdir())
+
+
+def test_traces_lie_beside_the_compiled_programs(monkeypatch):
+  monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '1')
+  for folder, traces in (
+    ('/data/xla', pathlib.Path('/data/xla/traced')),
+    ('gs://bucket/xla', None),
+  ):
+    monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', folder)
+    assert compilation.use_persistent_cache() == traces
