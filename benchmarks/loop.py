@@ -2,6 +2,7 @@
 
 Between stretches of a run of `train_and_evaluate`, in its evaluations, the bare
 step is timed on one batch that stays on the device: A B A B, in one process.
+Checkpoints, which a run writes beside its steps, are waited for, not counted.
 Then the command is started twice, with an empty compilation cache and with the
 one that the first start has left, until metrics.jsonl tells of the first step.
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import jax
 import numpy as np
@@ -24,6 +26,7 @@ from absl import flags
 
 from benchmarks import device_speed, noise_set
 from seld_jax import (
+  checkpoint,
   commands,
   compilation,
   config_types,
@@ -77,7 +80,19 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
     jax.block_until_ready(state)
     bare.append((time.perf_counter() - start) / stretch)
 
-  train.train_and_evaluate(config, workdir, say=say)
+  save = checkpoint.save
+
+  def save_now(manager: checkpoint.Manager, *arguments, **keywords) -> None:
+    save(manager, *arguments, **keywords)
+    checkpoint.wait(manager)
+
+  with mock.patch.object(checkpoint, 'save', save_now):
+    train.train_and_evaluate(
+      config,
+      workdir,
+      traces=workdir.parent / 'traced',  # as the command has them
+      say=say,
+    )
   records = metric_writer.read(workdir / metric_writer.TIMINGS)
   seconds = np.diff([record['seconds'] for record in records]) / stretch
   # The first stretch of each has compilations in it, or the tail of one.

@@ -134,8 +134,10 @@ def _code() -> Iterator[pathlib.Path]:
   """
   yield from sorted(_PACKAGE.rglob('*.py'))
   standard = sysconfig.get_path('stdlib')
-  files_of = {getattr(m, '__file__', None) for m in sys.modules.values()}
-  for path in map(pathlib.Path, sorted(filter(None, files_of))):
+  # A copy, since threads may be importing.
+  modules = list(sys.modules.values())
+  places = {getattr(module, '__file__', None) for module in modules}
+  for path in map(pathlib.Path, sorted(filter(None, places))):
     is_installed = path.is_relative_to(standard) or not {
       'site-packages',
       'dist-packages',
