@@ -32,6 +32,7 @@ from seld_jax import (
   config_types,
   metric_writer,
   systems,
+  tracing,
   train,
   train_step,
 )
@@ -90,7 +91,7 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
     train.train_and_evaluate(
       config,
       workdir,
-      traces=workdir.parent / 'traced',  # as the command has them
+      traces=tracing.kept_in(workdir.parent / 'traced'),  # as the command
       say=say,
     )
   records = metric_writer.read(workdir / metric_writer.TIMINGS)

@@ -24,8 +24,9 @@ _MENDABLE = (
 )
 
 
-# The names of temporary files: of which file, its suffix.
-_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}((?:\.[^.]*)?)')
+# The names of temporary files, and in groups the stem and the suffix of the
+# file that is written. Nobody else's hidden files are to look like that.
+_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)')
 
 
 @contextlib.contextmanager
@@ -52,7 +53,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     try:
       path.parent.mkdir(parents=True, exist_ok=True)
       # Not by mkstemp, which makes files private; these are ordinary outputs.
-      unique = f'.{path.stem}-{secrets.token_hex(4)}{path.suffix}'
+      unique = f'.{path.stem}-{secrets.token_hex(4)}.half{path.suffix}'
       flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
       os.close(os.open(path.parent / unique, flags, 0o666))
       temporary = path.parent / unique
@@ -101,17 +102,18 @@ def remove_fragments(
   of: Container[str] | None = None,
   age: float = 0.0,
 ) -> None:
-  """Deletes the temporary files that killed processes left, at any depth.
+  """Deletes the temporary files that killed processes have left in a folder.
 
   Args:
-    folder: Where to look; it need not exist.
+    folder: The folder; it need not exist. Those in it are left alone.
     of: Names of the files that nobody else is writing; None for all.
     age: Seconds without a change after which a temporary file belongs to no
       process that still runs, for folders that others may be writing to.
   """
-  for path in pathlib.Path(folder).rglob('.*'):
+  for path in pathlib.Path(folder).glob('.*'):
     match = _FRAGMENT.fullmatch(path.name)
     if match and (of is None or ''.join(match.groups()) in of):
-      with contextlib.suppress(FileNotFoundError):
-        if time.time() - path.stat().st_mtime >= age:
+      # Of those that cannot be removed, nothing depends on it.
+      with contextlib.suppress(OSError):
+        if not age or time.time() - path.stat().st_mtime > age:
           path.unlink()

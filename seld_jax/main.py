@@ -26,6 +26,7 @@ from seld_jax import (
   processes,
   progress,
   shards,
+  tracing,
   train,
 )
 from seld_jax import config as config_lib
@@ -74,7 +75,8 @@ def main(arguments: list[str]) -> None:
   workdir = pathlib.Path(
     _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
-  traces = compilation.use_persistent_cache()
+  # Here, where all code is loaded, the file of the config included.
+  traces = tracing.kept_in(compilation.use_persistent_cache())
   shard = shards.parse(_SHARD.value)
   if shard is not None and not _EXTRACT_ONLY.value:
     raise InputError('--shard divides the work of --extract_only alone.')

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from seld_jax import config as config_lib
-from seld_jax import files
+from seld_jax import files, metric_writer
 from seld_jax.errors import InputError
 
 try:
@@ -24,6 +24,12 @@ _MOVABLE = {
   ('data', name)
   for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
 }
+
+# What a run writes, but for its predictions and its report.
+_FILES = (
+  *('config.json', 'scores.json'),
+  *(metric_writer.METRICS, metric_writer.TIMINGS),
+)
 
 
 @contextlib.contextmanager
@@ -97,6 +103,7 @@ def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
 
   What a complete run says of itself is left alone. Where checkpoints are there
   but no config, nothing is written: `note` does so once they have been read.
+  What a killed process has half written is removed.
 
   Args:
     workdir: The run directory, made when missing.
@@ -107,6 +114,8 @@ def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
   """
   workdir = pathlib.Path(workdir)
   is_known = check(workdir, config)
+  for folder in workdir, workdir / 'checkpoints':
+    files.remove_fragments(folder, of=_FILES)
   if (is_known and not is_complete(workdir)) or not has_run(workdir):
     note(workdir, config)
 

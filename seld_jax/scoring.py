@@ -11,6 +11,7 @@ from seld_jax import (
   compilation,
   dataset,
   evaluate,
+  files,
   inference,
   labels,
   metric_writer,
@@ -238,6 +239,7 @@ def final_results(
       scores, _, events = evaluator(state, window)
       folder = pathlib.Path('predictions') / name
       if processes.is_first():
+        files.remove_fragments(workdir / folder)
         for recording, prediction in zip(fold.names, events, strict=True):
           labels.write_csv(workdir / folder / f'{recording}.csv', prediction)
       results.append(

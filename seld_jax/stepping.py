@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ def stepper(
   fold: dataset.Fold,
   *,
   template: TrainState | None = None,
-  traces: pathlib.Path | None = None,
+  traces: tracing.Traces | None = None,
   resident: bool,
   num_steps: int,
   steps_per_epoch: int,
@@ -39,7 +38,7 @@ def stepper(
     fold: The training recordings.
     template: Shapes and types of the state; with it, a program of a single
       step is compiled in the background from now on, else when it is run.
-    traces: Folder where `tracing` keeps that program for the next start.
+    traces: Where that program is kept for the next start.
     resident: Whether they are kept on the devices and cropped there; otherwise
       crops are read ahead, from memory or from disk.
     num_steps: Where training ends.
@@ -57,7 +56,6 @@ def stepper(
     'compiler_options': compilation.compiler_options(),
   }
   one: dict[str, Any] = {**options, 'in_shardings': (whole, parts)}
-  run_step = jax.jit(train_step, **one)
   many = config.train.steps_per_dispatch if resident else 1
   if template is not None and many == 1:
     lowered = tracing.lower(
@@ -65,11 +63,13 @@ def stepper(
       template,
       batches.shapes(config, fold),
       # Of several processes, one may have what others lack.
-      folder=None if mesh.is_multi_process else traces,
+      traces=None if mesh.is_multi_process else traces,
       settings=[config_lib.to_dict(config), steps_per_epoch],
       **one,
     )
     run_step = _compiled_ahead(lowered)
+  else:
+    run_step = jax.jit(train_step, **one)
   if not resident:
     with batches.stream(config, mesh, fold) as batch_of:
       yield lambda state, step: (run_step(state, batch_of(step)), 1)

@@ -15,7 +15,7 @@ import pathlib
 
 from absl import flags
 
-from seld_jax import commands, files, progress, scenes, shards
+from seld_jax import commands, progress, scenes, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import composer, pool, sounds
 from seld_jax.scenes import events as events_lib
@@ -174,7 +174,6 @@ def plot_set(
     for path in sorted((out / f'{format}_{split}').glob('[!.]*.wav'))
   ]
   pictures = out / 'plots'
-  files.remove_fragments(pictures)
   todo = [
     (audio, table)
     for audio, table in recordings

@@ -25,6 +25,7 @@ from seld_jax import (
   scoring,
   sharding,
   stepping,
+  tracing,
 )
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
@@ -52,7 +53,7 @@ def train_and_evaluate(
   workdir: str | os.PathLike[str],
   *,
   init_from: str = '',
-  traces: pathlib.Path | None = None,
+  traces: tracing.Traces | None = None,
   say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
   """Trains, selects, tests and writes everything into a run directory.
@@ -66,8 +67,8 @@ def train_and_evaluate(
     workdir: The run directory, made when missing.
     init_from: Run directory, export, or `'demo'`, whose layers are taken over
       where they fit before the first step; empty: all parameters are random.
-    traces: Folder for what `tracing` keeps for the next start, as a command has
-      one; not for programs that replace functions at run time.
+    traces: Where the traced step is kept for the next start, as commands have
+      it; not for programs that replace functions at run time.
     say: Called with each line that tells how the run goes.
 
   Returns:
@@ -87,7 +88,6 @@ def train_and_evaluate(
     def claim() -> bool:
       stack.enter_context(run_folder.lock(workdir))
       run_folder.claim(workdir, config)
-      files.remove_fragments(workdir)
       return run_folder.is_complete(workdir)
 
     if processes.first(claim):

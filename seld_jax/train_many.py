@@ -20,6 +20,7 @@ from seld_jax import (
   prepare,
   progress,
   run_folder,
+  tracing,
   train,
 )
 from seld_jax.compilation import use_persistent_cache
@@ -227,7 +228,8 @@ def _in_child(
 
 
 def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
-  train.train_and_evaluate(config, workdir, traces=use_persistent_cache())
+  traces = tracing.kept_in(use_persistent_cache())
+  train.train_and_evaluate(config, workdir, traces=traces)
 
 
 def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:

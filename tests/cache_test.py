@@ -285,7 +285,7 @@ def test_damaged_features_are_made_anew(damage, root, computed):
 def test_what_a_killed_process_left_is_removed_in_time(root, computed):
   """Not at once: another process may be writing it."""
   folder = next(iter(extract(root).values())).parent
-  old, new = folder / '.a-1234abcd.npy', folder / '.b-1234abcd.npy'
+  old, new = folder / '.a-1234abcd.half.npy', folder / '.b-1234abcd.half.npy'
   for path in old, new:
     path.write_bytes(b'half')
   os.utime(old, (1e9, 1e9))

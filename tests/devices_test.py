@@ -103,7 +103,7 @@ import pathlib, sys
 import jax
 from conftest import make_tiny
 from main_test import load
-from seld_jax import train
+from seld_jax import tracing, train
 jax.config.update('jax_compilation_cache_dir', sys.argv[2])
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
 assert len(jax.devices()) == 8
@@ -114,6 +114,16 @@ for path in map(pathlib.Path, sys.argv[3:]):
   workdir = pathlib.Path(sys.argv[2]) / path.stem
   scores = train.train_and_evaluate(config, workdir, say=print)
   assert scores['num_steps'] == 2, path
+
+# The last of them again, its step traced to be kept, and once more, read.
+traces = tracing.kept_in(pathlib.Path(sys.argv[2]) / 'traced')
+for name in 'traced', 'read':
+  again = workdir.with_name(name)
+  train.train_and_evaluate(config, again, traces=traces, say=print)
+  for file in 'metrics.jsonl', 'scores.json':
+    assert (again / file).read_bytes() == (workdir / file).read_bytes()
+  assert len(list(traces.folder.glob('*.gz'))) == 1
+  tracing._export = lambda *_: sys.exit('traced twice')
 """
 _CONFIGS = pathlib.Path(__file__).parents[1] / 'configs'
 

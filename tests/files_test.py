@@ -119,20 +119,26 @@ def abandoned(path):
   return path.rename(temporary)
 
 
-def test_fragments_are_removed_at_any_depth_and_nothing_else(tmp_path):
-  others = ['.lock', '.a-b.wav', 'b-1234abcd.wav', '.c-1234abcd.wav.part', 'd']
+def test_fragments_are_removed_and_nothing_else(tmp_path):
+  others = [
+    *('.lock', '.notes-20251125.md', 'a-1234abcd.half.wav', 'a.wav'),
+    *('.a-1234abcd.half.wav.part', '.a-1234abcd.halfway'),
+  ]
   for name in others:
     (tmp_path / name).write_text('')
-  for name in 'a.wav', 'a-b.wav', '.a.wav', 'two.dots.wav', 'foa_dev/note':
+  (tmp_path / '.folder-1234abcd.half').mkdir()
+  for name in 'b.wav', 'b-c.wav', '.b.wav', 'two.dots.wav', 'note':
     abandoned(tmp_path / name)
+  elsewhere = abandoned(tmp_path / 'foa_dev' / 'b.wav')
   files.remove_fragments(tmp_path)
-  assert names(tmp_path) == sorted([*others, 'foa_dev'])
-  assert not names(tmp_path / 'foa_dev')
+  kept = [*others, '.folder-1234abcd.half', 'foa_dev']
+  assert names(tmp_path) == sorted(kept)
+  assert elsewhere.exists(), 'the folder of another command, perhaps'
   files.remove_fragments(tmp_path / 'missing')
 
 
 def test_fragments_of_the_files_asked_for_only(tmp_path):
-  ours = abandoned(tmp_path / 'foa_dev' / 'a.wav')
+  ours = abandoned(tmp_path / 'a.wav')
   theirs = [abandoned(tmp_path / name) for name in ('a.csv', 'a-b.wav', 'a')]
   files.remove_fragments(tmp_path, of=('a.wav', 'b.wav'))
   assert not ours.exists()

@@ -287,7 +287,7 @@ def test_bytes_do_not_depend_on_workers_nor_on_interruption(
   for path in gone:
     path.unlink()
   for path in *gone, tmp_path / 'two' / 'scenes.csv':
-    path.with_name(f'.{path.stem}-1234abcd{path.suffix}').write_bytes(b'')
+    path.with_name(f'.{path.stem}-1234abcd.half{path.suffix}').write_bytes(b'')
   kept = tmp_path / 'two' / 'foa_dev' / 'fold2_room1_mix001_ov2.wav'
   before = kept.stat().st_mtime_ns
   synthesize(tmp_path / 'two', num_workers=0, **SMALL)

@@ -213,7 +213,7 @@ def test_shards_joined_are_the_undivided_set(count, tmp_path):
   whole, parts = tmp_path / 'whole', tmp_path / 'parts'
   synthesize(whole, **options)
   # The first shard was killed once, or is being written elsewhere.
-  fragment = parts / f'.scenes_1_of_{count}-1234abcd.csv'
+  fragment = parts / f'.scenes_1_of_{count}-1234abcd.half.csv'
   files.write_text(fragment, '')
   for number in reversed(range(1, count + 1)):
     synthesize(parts, shard=shards.Shard(number, count), **options)

@@ -1,7 +1,9 @@
 """A program that was kept is the one that was traced, and never another one."""
 
 import functools
+import gzip
 import importlib.util
+import os
 import pathlib
 import sys
 
@@ -28,15 +30,19 @@ BATCH = {'x': jnp.arange(3.0)}
 
 @pytest.fixture
 def traced(tmp_path):
-  """Lowers a small step, and tells how often it has been traced."""
+  """Lowers a small step as a start would; tells how often it was traced."""
   calls = []
 
-  def step(state, batch):
-    calls.append(state)
-    return state.replace(total=state.total + batch['x'], count=state.count + 1)
+  def run(state=STATE, batch=BATCH, settings=None, traces=..., **options):
+    def step(state, batch):  # another one each time, or JAX would know it
+      calls.append(state)
+      return state.replace(
+        total=state.total + batch['x'], count=state.count + 1
+      )
 
-  def run(state=STATE, batch=BATCH, settings=None, folder=tmp_path, **options):
-    keywords = {'folder': folder, 'settings': settings, **options}
+    if traces is ...:
+      traces = tracing.kept_in(tmp_path / 'kept')
+    keywords = {'traces': traces, 'settings': settings, **options}
     lowered = tracing.lower(step, state, batch, **keywords)
     new = lowered.compile()(state, batch)
     np.testing.assert_array_equal(new.total, state.total + batch['x'])
@@ -49,11 +55,14 @@ def traced(tmp_path):
 def test_a_second_start_does_not_trace(traced, tmp_path):
   assert traced() == 1
   assert traced() == 1
-  (path,) = tmp_path.iterdir()
+  (path,) = (tmp_path / 'kept').iterdir()
   assert path.suffix == '.gz'
+  assert traced(traces=None) == 2
 
 
-def test_the_step_of_a_run_is_the_same_to_the_bit(tiny_config, tmp_path):
+def test_the_step_of_a_run_is_the_same_to_the_bit(
+  tiny_config, tmp_path, monkeypatch
+):
   """On its devices, with the state given up."""
   mesh = sharding.make_mesh()
   fold = device_speed.make_fold(tiny_config, 2)
@@ -77,19 +86,22 @@ def test_the_step_of_a_run_is_the_same_to_the_bit(tiny_config, tmp_path):
     donate_argnums=0,
     compiler_options=compilation.compiler_options(),
   )
-  plain = lower(folder=None)
-  lower(folder=tmp_path)
-  assert len(list(tmp_path.iterdir())) == 1
-  ends = []
-  for lowered in plain, lower(folder=tmp_path):
+  plain, traces = lower(traces=None), tracing.kept_in(tmp_path)
+  lower(traces=traces)
+  monkeypatch.setattr(tracing, '_export', lambda *_: pytest.fail('twice'))
+  ends, memory = [], []
+  for lowered in plain, lower(traces=traces):
     compiled = lowered.compile()
+    memory.append(compiled.memory_analysis())
     state = sharding.put_replicated(mesh, create(*arguments))
     for _ in range(2):
       given, state = state, compiled(state, batch)
-      assert given.step.is_deleted()
+      assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given))
     ends.append(state)
   assert int(ends[0].step) == 2
   jax.tree.map(np.testing.assert_array_equal, *ends)
+  assert memory[0].temp_size_in_bytes == memory[1].temp_size_in_bytes
+  assert memory[0].alias_size_in_bytes == memory[1].alias_size_in_bytes > 0
 
 
 @pytest.mark.parametrize(
@@ -116,10 +128,27 @@ def test_options_of_jax_count(traced):
   assert traced() == 2
 
 
-def test_versions_count(traced, monkeypatch):
+def test_jax_may_be_told_to_keep_nothing(traced):
+  jax.config.update('jax_enable_compilation_cache', False)
+  try:
+    assert traced() == 1
+    assert traced() == 2
+  finally:
+    jax.config.update('jax_enable_compilation_cache', True)
+
+
+def test_installed_packages_count(traced, tmp_path, monkeypatch):
+  """By version, and by when they were installed."""
   assert traced() == 1
-  monkeypatch.setattr('optax.__version__', '0.0.0')
+  monkeypatch.syspath_prepend(tmp_path)
+  assert traced() == 1
+  (tmp_path / 'mine-1.0.dist-info').mkdir()
   assert traced() == 2
+  (tmp_path / 'mine-1.0.dist-info').rename(tmp_path / 'mine-1.1.dist-info')
+  assert traced() == 3
+  os.utime(tmp_path / 'mine-1.1.dist-info', (1e9, 1e9))
+  assert traced() == 4
+  assert traced() == 4
 
 
 def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
@@ -135,13 +164,41 @@ def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
   assert traced() == 2
   path.write_text('GAMMA = 2')
   assert traced() == 3
+  assert traced() == 3
   path.unlink()
-  assert traced() == 3, 'as before it was there'
+  assert traced() == 4
+  assert traced() == 5, 'what has been loaded is not known any more'
+
+
+def test_code_that_changed_since_the_start_is_not_kept(traced, tmp_path):
+  """What is traced is what was loaded, not what lies there now."""
+  path = tmp_path / 'mine.py'
+  path.write_text('GAMMA = 1')
+  with pytest.MonkeyPatch.context() as patch:
+    spec = importlib.util.spec_from_file_location('mine', path)
+    patch.setitem(sys.modules, 'mine', importlib.util.module_from_spec(spec))
+    traces = tracing.kept_in(tmp_path / 'kept')
+    path.write_text('GAMMA = 2')
+    assert traced(traces=traces) == 1
+    assert not (tmp_path / 'kept').exists()
+    path.write_text('GAMMA = 1')
+    assert traced(traces=traces) == 2
+    assert traced(traces=traces) == 2
+
+
+def test_odd_modules_are_no_error(traced, monkeypatch):
+  class Lazy:
+    def __getattr__(self, name):
+      raise ImportError(name)
+
+  monkeypatch.setitem(sys.modules, 'lazy', Lazy())
+  assert traced() == 1
+  assert traced() == 2
 
 
 def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
   """All of it, loaded or not; of installed packages only the versions do."""
-  paths = set(tracing._code())
+  paths = set(tracing._sources())
   package = tracing._PACKAGE
   assert {package / 'losses.py', package / 'scenes' / 'rooms.py'} <= paths
   assert not [path for path in paths if 'site-packages' in path.parts]
@@ -159,20 +216,21 @@ def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
     lambda content: content[: len(content) // 2],
     lambda content: content[:50] + bytes([content[50] ^ 1]) + content[51:],
     lambda content: b'something else',
+    lambda content: gzip.compress(b'\0' * 100),
   ],
 )
 def test_damaged_files_are_replaced(traced, tmp_path, damage):
   assert traced() == 1
-  (path,) = tmp_path.iterdir()
+  (path,) = (tmp_path / 'kept').iterdir()
   path.write_bytes(damage(path.read_bytes()))
   assert traced() == 2
   assert traced() == 2
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(traced, tmp_path):
-  (tmp_path / 'file').write_text('')
-  assert traced(folder=tmp_path / 'file' / 'folder') == 1
-  assert traced(folder=tmp_path / 'file' / 'folder') == 2
+  (tmp_path / 'kept').write_text('')
+  assert traced() == 1
+  assert traced() == 2
 
 
 def test_programs_that_jax_will_not_write_are_traced(tmp_path):
@@ -182,9 +240,10 @@ def test_programs_that_jax_will_not_write_are_traced(tmp_path):
     jax.debug.callback(lambda total: None, state)
     return state + batch['x']
 
+  traces = tracing.kept_in(tmp_path)
   for _ in range(2):
     lowered = tracing.lower(
-      step, STATE.total, BATCH, folder=tmp_path, settings=None
+      step, STATE.total, BATCH, traces=traces, settings=None
     )
     new = lowered.compile()(STATE.total, BATCH)
     np.testing.assert_array_equal(new, BATCH['x'])
@@ -199,3 +258,13 @@ def test_traces_lie_beside_the_compiled_programs(monkeypatch):
   ):
     monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', folder)
     assert compilation.use_persistent_cache() == traces
+
+
+def test_what_is_wrong_with_the_step_is_raised(tmp_path):
+  def step(state, batch):
+    raise ArithmeticError('of the step')
+
+  with pytest.raises(ArithmeticError, match='of the step'):
+    tracing.lower(
+      step, STATE, BATCH, traces=tracing.kept_in(tmp_path), settings=None
+    )

@@ -187,7 +187,7 @@ def test_a_run_that_was_killed_resumes_to_the_same_bits(
     train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
   monkeypatch.setattr(checkpoint, 'save', save)
   # What a kill in the middle of a file leaves.
-  (tmp_path / 'parts' / '.metrics-1234abcd.jsonl').write_text('{"step"')
+  (tmp_path / 'parts' / '.metrics-1234abcd.half.jsonl').write_text('{"step"')
   train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
   hidden = [path.name for path in (tmp_path / 'parts').rglob('.*')]

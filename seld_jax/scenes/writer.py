@@ -120,10 +120,8 @@ def synthesize(
     rows |= description.read(part)
   share = shards.take(plan, shard)
   todo = [r for r in share if not _complete(out, r, formats, rows)]
-  # What this call alone writes: others may be rendering other shards.
-  own = {f'{r.name}{suffix}' for r in share for suffix in ('.wav', '.csv')}
-  own |= {table.name} if shard else {table.name, 'synthesis.json', 'README.md'}
-  files.remove_fragments(out, of=own)
+  _remove_fragments(out, share, formats)
+  files.remove_fragments(out, of=(table.name,))
   make = functools.partial(
     write_recording,
     out=out,
@@ -158,6 +156,7 @@ def synthesize(
     return
   for part in parts:
     part.unlink(missing_ok=True)
+  files.remove_fragments(out, of=('README.md', 'synthesis.json'))
   text = readme.text(
     plan,
     formats=formats,
@@ -233,6 +232,19 @@ def _complete(
       plan_lib.wav_path(out, recording, name).is_file() for name in formats
     )
   )
+
+
+def _remove_fragments(
+  out: pathlib.Path, share: Sequence[plan_lib.Recording], formats: Sequence[str]
+) -> None:
+  """Deletes what was half written; others may be rendering other shards."""
+  folders: dict[pathlib.Path, set[str]] = {}
+  for recording in share:
+    paths = [plan_lib.wav_path(out, recording, name) for name in formats]
+    for path in [*paths, plan_lib.csv_path(out, recording)]:
+      folders.setdefault(path.parent, set()).add(path.name)
+  for folder, names in folders.items():
+    files.remove_fragments(folder, of=names)
 
 
 def _listed(numbers: Sequence[int]) -> str:
