@@ -1,5 +1,6 @@
 """What tests share: a tiny dataset, a tiny config, one compilation cache."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -16,9 +17,10 @@ def _compilation_cache(tmp_path_factory):
   """Programs that several tests compile are compiled once."""
   import jax
 
-  jax.config.update(
-    'jax_compilation_cache_dir', str(tmp_path_factory.mktemp('xla'))
-  )
+  folder = tmp_path_factory.getbasetemp()
+  if 'PYTEST_XDIST_WORKER' in os.environ:
+    folder = folder.parent  # what the processes have in common
+  jax.config.update('jax_compilation_cache_dir', str(folder / 'xla'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
