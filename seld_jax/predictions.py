@@ -227,8 +227,8 @@ def find_files(
     if is_folder:
       pairs = [
         (path, path.relative_to(given).with_suffix('.csv'))
-        for path in sorted(given.rglob('*'))
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
+        for path in sorted(given.rglob('[!.]*'))
+        if path.suffix.lower() in SUFFIXES
       ]
       if not pairs:
         failures.append(

@@ -19,6 +19,11 @@ def hold(workdir):
     time.sleep(600)
 
 
+def holder(workdir):
+  """The process that a lock says it belongs to."""
+  return int((workdir / '.lock').read_text().split()[1])
+
+
 def test_a_second_run_in_a_directory_is_refused(tmp_path):
   with (
     run_folder.lock(tmp_path / 'run'),
@@ -27,7 +32,7 @@ def test_a_second_run_in_a_directory_is_refused(tmp_path):
   ):
     raise AssertionError('two runs hold it')
   with run_folder.lock(tmp_path / 'run'):
-    pass
+    assert holder(tmp_path / 'run') == os.getpid()
 
 
 def test_a_run_that_was_killed_blocks_nobody(tmp_path):
@@ -46,7 +51,7 @@ def test_a_run_that_was_killed_blocks_nobody(tmp_path):
   process.join()
   assert process.exitcode == -signal.SIGKILL
   with run_folder.lock(tmp_path):
-    pass
+    assert holder(tmp_path) == os.getpid()
 
 
 @pytest.fixture

@@ -151,16 +151,20 @@ def test_installed_packages_count(traced, tmp_path, monkeypatch):
   assert traced() == 4
 
 
+def pretend_loaded(path, monkeypatch):
+  """Makes a file one of the modules that this process knows."""
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  monkeypatch.setitem(sys.modules, path.stem, module)
+
+
 def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
   """Such as the file of a config, which may do anything."""
   assert traced() == 1
   path = tmp_path / 'mine.py'
   path.write_text('GAMMA = 1')
   assert traced() == 1, 'nobody has loaded it'
-  spec = importlib.util.spec_from_file_location('mine', path)
-  monkeypatch.setitem(
-    sys.modules, 'mine', importlib.util.module_from_spec(spec)
-  )
+  pretend_loaded(path, monkeypatch)
   assert traced() == 2
   path.write_text('GAMMA = 2')
   assert traced() == 3
@@ -170,20 +174,20 @@ def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
   assert traced() == 5, 'what has been loaded is not known any more'
 
 
-def test_code_that_changed_since_the_start_is_not_kept(traced, tmp_path):
+def test_code_that_changed_since_the_start_is_not_kept(
+  traced, tmp_path, monkeypatch
+):
   """What is traced is what was loaded, not what lies there now."""
   path = tmp_path / 'mine.py'
   path.write_text('GAMMA = 1')
-  with pytest.MonkeyPatch.context() as patch:
-    spec = importlib.util.spec_from_file_location('mine', path)
-    patch.setitem(sys.modules, 'mine', importlib.util.module_from_spec(spec))
-    traces = tracing.kept_in(tmp_path / 'kept')
-    path.write_text('GAMMA = 2')
-    assert traced(traces=traces) == 1
-    assert not (tmp_path / 'kept').exists()
-    path.write_text('GAMMA = 1')
-    assert traced(traces=traces) == 2
-    assert traced(traces=traces) == 2
+  pretend_loaded(path, monkeypatch)
+  traces = tracing.kept_in(tmp_path / 'kept')
+  path.write_text('GAMMA = 2')
+  assert traced(traces=traces) == 1
+  assert not (tmp_path / 'kept').exists()
+  path.write_text('GAMMA = 1')
+  assert traced(traces=traces) == 2
+  assert traced(traces=traces) == 2
 
 
 def test_odd_modules_are_no_error(traced, monkeypatch):
@@ -197,7 +201,7 @@ def test_odd_modules_are_no_error(traced, monkeypatch):
 
 
 def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
-  """All of it, loaded or not; of installed packages only the versions do."""
+  """All of it, loaded or not; of installed packages the test above."""
   paths = set(tracing._sources())
   package = tracing._PACKAGE
   assert {package / 'losses.py', package / 'scenes' / 'rooms.py'} <= paths
