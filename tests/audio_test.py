@@ -1,8 +1,11 @@
 """Sound files come back as written, and broken ones are told by name."""
 
 import contextlib
+import errno
+import gc
 import io
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -178,6 +181,21 @@ def test_samples_that_are_no_numbers(tmp_path, noise, value):
     audio.read(path)
   with pytest.raises(InputError, match='finite'):
     audio.write(path, noise)
+
+
+def test_a_full_disk_is_told_and_survived(path, noise, monkeypatch):
+  """Some Pythons crashed when they collected what the traceback held."""
+
+  def full(path, data):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  before = path.read_bytes()
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'write_bytes', full)
+    with pytest.raises(InputError, match=rf'{path.name} .* is full'):
+      audio.write(path, noise / 2)
+  gc.collect()
+  assert path.read_bytes() == before
 
 
 def test_refused_writing_leaves_the_old_file(path, noise):
