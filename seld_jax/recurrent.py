@@ -108,7 +108,9 @@ def _run(gates, kernel, bias, reset_first):
       inner = recurrent[..., 2 * size :] + bias[:, None]
       n = jnp.tanh(gates_n + r * inner)
     state = (1 - z) * n + z * state
-    return state, (state, (r, z, n, inner))
+    # In one array, which is one write in a frame: on a GPU each is a program
+    # of its own, and the loop is as long as their number.
+    return state, (state, jnp.concatenate([rz, n, inner], axis=-1))
 
   start = jnp.zeros((grus, batch, size), gates.dtype)
   return lax.scan(step, start, gates)[1]
@@ -128,7 +130,8 @@ def _gru_backward(reset_first, residuals, gradients):
   transposed_n = transposed[:, 2 * size :]
 
   def step(d_state, frame):
-    gradient, state, (r, z, n, inner) = frame
+    gradient, state, of_frame = frame
+    r, z, n, inner = jnp.split(of_frame, 4, axis=-1)
     d_state += gradient
     d_z = d_state * (state - n) * z * (1 - z)
     d_n = d_state * (1 - z) * (1 - n**2)
@@ -144,15 +147,16 @@ def _gru_backward(reset_first, residuals, gradients):
       d_r = d_n * inner * r * (1 - r)
       d_recurrent = jnp.concatenate([d_r, d_z, d_inner], axis=-1)
       d_state += _product(d_recurrent, transposed)
-    return d_state, (jnp.concatenate([d_r, d_z, d_n], axis=-1), d_inner)
+    return d_state, jnp.concatenate([d_r, d_z, d_n], axis=-1)
 
-  _, (d_gates, d_inner) = lax.scan(
+  _, d_gates = lax.scan(
     step,
     jnp.zeros_like(states[0]),
     (gradients, previous, of_frames),
     reverse=True,
   )
-  r = of_frames[0]
+  r, d_n = of_frames[..., :size], d_gates[..., 2 * size :]
+  d_inner = d_n if reset_first else d_n * r
   d_kernel = jnp.concatenate(
     [
       jnp.einsum('tgbi,tgbo->gio', state, gradient)
