@@ -75,18 +75,12 @@ def stepper(
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
     return
 
-  def cut(placed, starts):
-    return batches.cut(config, mesh, placed, starts, fold.pool)
-
-  def run_steps(state, placed, starts):
-    def body(state, starts):
-      return train_step(state, cut(placed, starts)), None
-
-    return lax.scan(body, state, starts)[0]
-
   # By itself, so that the step is the program that it is for a stream.
-  cut_one = jax.jit(cut, out_shardings=parts)
-  run_many = jax.jit(run_steps, **options)
+  cut_one = jax.jit(
+    lambda placed, starts: batches.cut(config, mesh, placed, starts, fold.pool),
+    out_shardings=parts,
+  )
+  run_many = jax.jit(several(config, mesh, train_step, fold.pool), **options)
   placed = batches.place(mesh, fold)
 
   def advance(state: TrainState, step: int) -> tuple[TrainState, int]:
@@ -101,6 +95,35 @@ def stepper(
     return run_many(state, placed, starts), many
 
   yield advance
+
+
+def several(
+  config: config_lib.Config,
+  mesh: jax.sharding.Mesh,
+  train_step: Callable[[TrainState, batches.Batch], TrainState],
+  pool: int,
+) -> Callable[..., TrainState]:
+  """Steps in one program, with recordings that lie on the devices.
+
+  Args:
+    config: The configuration.
+    mesh: The devices, among which a batch is divided.
+    train_step: A step, from `make_train_step`.
+    pool: Feature frames in a label frame.
+
+  Returns:
+    `run_steps(state, placed, starts) -> state`, to be compiled, with `placed`
+    from `batches.place` and `starts` of each step, with shape `[steps, batch]`.
+  """
+
+  def run_steps(state, placed, starts):
+    def body(state, starts):
+      batch = batches.cut(config, mesh, placed, starts, pool)
+      return train_step(state, batch), None
+
+    return lax.scan(body, state, starts)[0]
+
+  return run_steps
 
 
 def _compiled_ahead(lowered: jax.stages.Lowered) -> Callable[..., TrainState]:

@@ -1,11 +1,16 @@
 """What an accelerator would run, as far as it can be told without one."""
 
+import pathlib
+import subprocess
+import sys
+
 import jax
+import numpy as np
 import pytest
 from jax import export
 
-from benchmarks import device_speed
-from seld_jax import batches, train_step
+from benchmarks import ahead, data_sheets, device_speed
+from seld_jax import batches, sharding, train_step
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
@@ -30,3 +35,56 @@ def test_the_step_is_lowered_for_it(platform, dtype, tiny_config, monkeypatch):
   text = program.mlir_module()
   assert 'stablehlo.convolution' in text, "XLA's own, which are fast there"
   assert ('bf16' in text) == (dtype == 'bfloat16')
+
+
+def test_what_is_compiled_ahead_is_what_runs(tiny_config, monkeypatch):
+  """Its shapes are those of real recordings and of the real state."""
+  monkeypatch.setattr(ahead, '_RECORDINGS', 3)
+  mesh = sharding.make_mesh()
+  _, several, evaluation, _ = ahead.programs(tiny_config, mesh).values()
+  fold = device_speed.make_fold(tiny_config, 3)
+  state = train_step.create_state(tiny_config)
+  starts = np.stack(
+    [batches.starts_of(tiny_config, fold, step) for step in range(ahead._STEPS)]
+  )
+  describe = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype.name), tree)
+  real = state, batches.place(mesh, fold), starts
+  assert describe(several[1]) == describe(real)
+  function, arguments, _ = evaluation
+  outputs = jax.eval_shape(function, *arguments)
+  size, frames = tiny_config.eval.batch_size, tiny_config.eval.window
+  classes = len(tiny_config.data.classes)
+  assert outputs['doa'].shape == (size, frames // fold.pool, classes, 3)
+
+
+def test_its_figures_add_up(tiny_config):
+  """For this machine, as if it were a GPU."""
+  mesh = sharding.make_mesh()
+  device = data_sheets.DEVICES['rtx4090']
+  names, programs = zip(*ahead.programs(tiny_config, mesh).items(), strict=True)
+  assert len(names) == 4
+  found = ahead.needs(programs[2], device, 'float32', mesh.size)
+  _, arguments, flops = programs[2]
+  given = sum(leaf.size * 4 for leaf in jax.tree.leaves(arguments))
+  assert found['memory_bytes'] > given / mesh.size
+  assert found['moved_bytes'] >= given / mesh.size
+  assert found['moving_seconds'] == found['moved_bytes'] / 1.008e12
+  assert found['arithmetic_seconds'] == flops / mesh.size / 82.6e12
+
+
+def test_the_command_compiles_or_says_what_lacks():
+  """Without XLA for CUDA nothing can be compiled, and no traceback is shown."""
+  found = subprocess.run(
+    [sys.executable, '-m', 'benchmarks.ahead', '--scale=quick']
+    + ['--dtypes=float32', '--batch_size=4'],
+    cwd=pathlib.Path(__file__).parent.parent,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  if found.returncode == 0:
+    assert '1 x NVIDIA H200' in found.stdout
+    assert 'step of 4, float32' in found.stdout
+  else:
+    assert "pip install '.[cuda]'" in found.stderr
+    assert 'Traceback' not in found.stderr

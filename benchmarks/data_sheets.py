@@ -1,0 +1,133 @@
+"""Accelerators by their data sheets, for what is compiled without them."""
+
+import dataclasses
+from typing import Any
+
+from jax.experimental import topologies
+
+from seld_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+  """An accelerator.
+
+  Attributes:
+    kind: What it is called.
+    backend: `gpu` or `tpu`.
+    topology: How many, in the notation of XLA for them.
+    bandwidth: Of its memory, in bytes a second.
+    peak: FLOP/s of products, by type: as JAX does them by default, in float32
+      with a shorter mantissa (TF32 on a GPU, bfloat16 on a TPU).
+    target: Of a GPU, what XLA asks one that is there.
+  """
+
+  kind: str
+  backend: str
+  topology: str
+  bandwidth: float
+  peak: dict[str, float]
+  target: str = ''
+
+
+def devices(device: Device) -> list[Any]:
+  """Stands for devices in a mesh; nothing can be put on them.
+
+  Raises:
+    InputError: XLA for them is not installed.
+  """
+  platform = {'gpu': 'cuda'}.get(device.backend, device.backend)
+  try:
+    if device.backend == 'gpu':
+      described = topologies.get_topology_desc(
+        platform=platform,
+        target_config=device.target,
+        topology=device.topology,
+      )
+    else:
+      described = topologies.get_topology_desc(
+        topology_name=device.topology, platform=platform
+      )
+  except (NotImplementedError, RuntimeError) as error:
+    raise InputError(
+      f'{device.kind} needs XLA for it, but that is not installed: pip install '
+      f"'.[{platform}]'."
+    ) from error
+  return list(described.devices)
+
+
+def _gpu(
+  kind: str,
+  *,
+  capability: tuple[int, int],
+  cores: int,
+  gigabytes: int,
+  bandwidth: float,
+  cache: int,
+  shared: int,
+  tf32: float,
+  bf16: float,
+) -> Device:
+  """One GPU; `cache` and `shared` are kilobytes of a multiprocessor's."""
+  major, minor = capability
+  target = f"""
+    gpu_device_info {{
+      cuda_compute_capability {{ major: {major} minor: {minor} }}
+      core_count: {cores}
+      fpus_per_core: 128
+      clock_rate_ghz: 1.98
+      device_memory_size: {gigabytes * 10**9}
+      memory_bandwidth: {int(bandwidth)}
+      l2_cache_size: {cache * 2**20}
+      shared_memory_per_core: {shared * 1024}
+      shared_memory_per_block: 49152
+      shared_memory_per_block_optin: {(shared - 1) * 1024}
+      threads_per_warp: 32
+      threads_per_block_limit: 1024
+      threads_per_core_limit: {2048 if major == 9 else 1536}
+      registers_per_core_limit: 65536
+      registers_per_block_limit: 65536
+      block_dim_limit_x: 2147483647
+      block_dim_limit_y: 65535
+      block_dim_limit_z: 65535
+    }}
+    platform_name: "CUDA"
+    dnn_version_info {{ major: 9 minor: 8 }}
+    runtime_version {{ major: 12 minor: 9 }}
+    device_description_str: "{kind}"
+  """
+  peak = {'float32': tf32, 'bfloat16': bf16}
+  return Device(kind, 'gpu', '1x1x1', bandwidth, peak, target)
+
+
+_HOPPER = {
+  'capability': (9, 0),
+  'cores': 132,
+  'cache': 50,
+  'shared': 228,
+  'tf32': 495e12,
+  'bf16': 989e12,
+}
+
+DEVICES = {
+  'h100': _gpu('NVIDIA H100', gigabytes=80, bandwidth=3.35e12, **_HOPPER),
+  'h200': _gpu('NVIDIA H200', gigabytes=141, bandwidth=4.8e12, **_HOPPER),
+  'rtx4090': _gpu(
+    'NVIDIA RTX 4090',
+    capability=(8, 9),
+    cores=128,
+    gigabytes=24,
+    bandwidth=1.008e12,
+    cache=72,
+    shared=100,
+    tf32=82.6e12,
+    bf16=165.2e12,
+  ),
+  'v5e': Device(
+    'TPU v5e',
+    'tpu',
+    'v5e:2x2',
+    819e9,
+    {'float32': 197e12, 'bfloat16': 197e12},
+  ),
+}

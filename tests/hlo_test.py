@@ -1,0 +1,89 @@
+"""What a compiled program costs, counted by hand beside."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from benchmarks import hlo
+
+# A loop of 5 rounds with two kernels, which reads and writes a row of a table
+# in each; then one kernel by itself, which gathers 2 of 100 rows.
+PROGRAM = """\
+HloModule jit_f, entry_computation_layout={(f32[100,8]{1,0})->f32[2,8]{1,0}}
+
+%write (a: f32[100,8], b: s32[], c: f32[1,8]) -> f32[100,8] {
+  %a = f32[100,8]{1,0} parameter(0)
+  %c = f32[1,8]{1,0} parameter(2)
+  %b = s32[] parameter(1)
+  %zero = s32[] constant(0)
+  ROOT %put = f32[100,8]{1,0} dynamic-update-slice(%a, %c, %b, %zero)
+}
+
+%read (a.1: f32[100,8], b.1: s32[]) -> f32[1,8] {
+  %a.1 = f32[100,8]{1,0} parameter(0)
+  %b.1 = s32[] parameter(1)
+  %flat = f32[800]{0} bitcast(%a.1)
+  %row = f32[8]{0} dynamic-slice(%flat, %b.1), dynamic_slice_sizes={8}
+  ROOT %shaped = f32[1,8]{1,0} bitcast(%row)
+}
+
+%rows (a.2: f32[100,8], b.2: s32[2]) -> f32[2,8] {
+  %a.2 = f32[100,8]{1,0} parameter(0)
+  %b.2 = s32[2]{0} parameter(1)
+  ROOT %taken = f32[2,8]{1,0} gather(%a.2, %b.2), offset_dims={1}
+}
+
+%round (p: (s32[], f32[100,8])) -> (s32[], f32[100,8]) {
+  %p = (s32[], f32[100,8]{1,0}) parameter(0)
+  %i = s32[] get-tuple-element(%p), index=0
+  %table = f32[100,8]{1,0} get-tuple-element(%p), index=1
+  %get = f32[1,8]{1,0} fusion(%table, %i), kind=kLoop, calls=%read
+  %set = f32[100,8]{1,0} fusion(%table, %i, %get), kind=kLoop, calls=%write
+  ROOT %next = (s32[], /*index=1*/f32[100,8]{1,0}) tuple(%i, %set)
+}
+
+ENTRY %main (x: f32[100,8]) -> f32[2,8] {
+  %x = f32[100,8]{1,0} parameter(0)
+  %start = s32[] constant(0)
+  %both = (s32[], f32[100,8]{1,0}) tuple(%start, %x)
+  %loop = (s32[], f32[100,8]{1,0}) while(%both), condition=%c, body=%round, \
+backend_config={"known_trip_count":{"n":"5"}}
+  %end = f32[100,8]{1,0} get-tuple-element(%loop), index=1
+  %picks = s32[2]{0} constant({3, 7})
+  ROOT %out = f32[2,8]{1,0} fusion(%end, %picks), kind=kLoop, calls=%rows
+}
+"""
+
+
+def test_loops_and_slices_count_for_what_they_do():
+  found = hlo.work(PROGRAM)
+  assert found.kernels == 5 * 2 + 1
+  read = (8 * 4 + 4) + 8 * 4  # row and index; row
+  write = (4 + 8 * 4) + 8 * 4  # index and row; row
+  rows = (2 * 8 * 4 + 2 * 4) + 2 * 8 * 4  # rows and indices; rows
+  assert found.bytes == 5 * (read + write) + rows
+
+
+def test_what_xla_prints_is_read():
+  """Of this machine, whose kernels are other ones: what is there at least."""
+  rows, size = 12, 1000
+
+  def total(x):
+    return jax.lax.scan(lambda y, row: (jnp.sin(y + row), y), x[0], x)[1]
+
+  text = (
+    jax.jit(total)
+    .lower(jax.ShapeDtypeStruct((rows, size), jnp.float32))
+    .compile()
+    .as_text()
+  )
+  found = hlo.work(text)
+  assert found.kernels >= rows
+  least = 2 * rows * size * 4  # every row is read, and one is written
+  assert least <= found.bytes < 10 * least
+
+
+def test_an_endless_loop_is_refused():
+  text = PROGRAM.replace('known_trip_count', 'unknown')
+  with pytest.raises(ValueError, match='How often loop runs'):
+    hlo.work(text)
