@@ -1,13 +1,19 @@
-"""What tests share: a tiny dataset, a tiny config, one compilation cache."""
+"""What tests share: tiny datasets, configs and runs, one compilation cache."""
 
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
 from seld_jax import audio, geometry, labels
 from seld_jax import config as config_lib
+
+# Modules that assert for several tests; else only tests tell values.
+pytest.register_assert_rewrite(
+  'browser', 'evaluated', 'finished', 'forked', 'training', 'validated'
+)
 
 SECONDS = 4
 
@@ -124,3 +130,37 @@ def make_run(workdir, config):
       checkpoint.save(manager, step, state, seld_score=score)
     manager.wait_until_finished()
   return workdir
+
+
+@pytest.fixture
+def folders(tmp_path):
+  """Folders of references and of predictions, for the tests of evaluation."""
+  from evaluated import some_recordings
+
+  for name, reference, predictions in some_recordings():
+    labels.write_csv(tmp_path / 'reference' / f'{name}.csv', reference)
+    labels.write_csv(tmp_path / 'predictions' / f'{name}.csv', predictions)
+  return tmp_path / 'reference', tmp_path / 'predictions'
+
+
+@pytest.fixture
+def workdir(tmp_path) -> pathlib.Path:
+  """A finished run with its dataset, for the tests of reports."""
+  import finished
+
+  return finished.make_run(tmp_path)
+
+
+@pytest.fixture(scope='session')
+def sound_dataset(tmp_path_factory) -> pathlib.Path:
+  """A dataset with nothing wrong, which the tests of validation only read."""
+  import validated
+
+  return validated.make_dataset(tmp_path_factory.mktemp('dataset'))
+
+
+@pytest.fixture
+def root(sound_dataset, tmp_path) -> pathlib.Path:
+  """A copy of the dataset with nothing wrong, which they may spoil."""
+  shutil.copytree(sound_dataset, tmp_path / 'data')
+  return tmp_path / 'data'

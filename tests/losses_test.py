@@ -10,27 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import test_util
+from outputs import CLASSES, batch, ratio
 
 from seld_jax import losses
-
-CLASSES = 5
-
-
-def batch(shape=(3, 4), seed=0, share=0.4):
-  """Logits, SED, DOA and their targets, float64."""
-  rng = np.random.default_rng(seed)
-  activity = (rng.random((*shape, CLASSES)) < share).astype(np.float64)
-  xyz = rng.standard_normal((*shape, CLASSES, 3))
-  xyz /= np.linalg.norm(xyz, axis=-1, keepdims=True)
-  logits = 3 * rng.standard_normal((*shape, CLASSES))
-  return {
-    'logits': logits,
-    'sed': 1 / (1 + np.exp(-logits)),
-    'activity': activity,
-    'doa': np.tanh(rng.standard_normal((*shape, CLASSES, 3))),
-    'xyz': xyz * activity[..., None],
-  }
-
 
 # Each term: its function, the names of what it compares, its NumPy twin.
 
@@ -61,11 +43,6 @@ TERMS = {
 parametrize_terms = pytest.mark.parametrize('term', TERMS)
 
 
-def ratio(predictions, targets, activity):
-  total, count = losses.doa_masked_mse(predictions, targets, activity)
-  return total / jnp.maximum(count, 1)
-
-
 @parametrize_terms
 @pytest.mark.parametrize('shape', [(), (4,), (2, 3, 4)])
 def test_terms_equal_numpy(term, shape):
@@ -79,26 +56,6 @@ def test_terms_equal_numpy(term, shape):
     precise = function(*map(jnp.asarray, pair))
     assert precise.dtype == jnp.float64
     np.testing.assert_allclose(precise, expected(*pair), rtol=1e-12)
-
-
-def test_masked_terms_equal_numpy():
-  data = batch((2, 6))
-  total, count, active = 0.0, 0, np.argwhere(data['activity'])
-  for index in map(tuple, active):
-    total += sum((data['doa'][index] - data['xyz'][index]) ** 2)
-    count += 3
-  assert 0 < len(active) < data['activity'].size
-  actual = losses.doa_masked_mse(
-    *(jnp.asarray(data[k], jnp.float32) for k in ('doa', 'xyz', 'activity'))
-  )
-  assert all(x.shape == () and x.dtype == jnp.float32 for x in actual)
-  np.testing.assert_allclose(actual, (total, count), rtol=1e-6)
-  with jax.enable_x64(True):
-    precise = losses.doa_masked_mse(
-      *(jnp.asarray(data[k]) for k in ('doa', 'xyz', 'activity'))
-    )
-    assert precise[0].dtype == jnp.float64
-    np.testing.assert_allclose(precise, (total, count), rtol=1e-13)
 
 
 def test_known_values():
@@ -202,18 +159,6 @@ def test_gradients_equal_finite_differences(term, masked):
     )
 
 
-def test_masked_gradient_equals_finite_differences():
-  data = batch()
-  with jax.enable_x64(True):
-    doa, xyz, activity = (
-      jnp.asarray(data[k]) for k in ('doa', 'xyz', 'activity')
-    )
-    loss = jax.jit(lambda p: ratio(p, xyz, activity))
-    test_util.check_grads(loss, (doa,), order=2)
-    inactive = jax.grad(loss)(doa)[activity == 0]
-    np.testing.assert_array_equal(inactive, 0)
-
-
 @pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
 def test_gradients_are_finite_when_nothing_is_active(dtype):
   data = {k: jnp.asarray(v, dtype) for k, v in batch(share=0).items()}
@@ -228,39 +173,7 @@ def test_gradients_are_finite_when_nothing_is_active(dtype):
   np.testing.assert_array_equal(gradient.astype(jnp.float32), 0)
 
 
-# Batches, types and transformations.
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-  activity=hnp.arrays(np.bool_, (12, CLASSES)),
-  parts=st.sampled_from([1, 2, 3, 4, 6, 12]),
-)
-def test_masked_sums_of_parts_equal_the_whole(activity, parts):
-  data = batch((12,))
-  doa, xyz = (jnp.asarray(data[k], jnp.float32) for k in ('doa', 'xyz'))
-  whole = losses.doa_masked_mse(doa, xyz, activity)
-  assert whole[1] == 3 * activity.sum()
-
-  def on_device(*arrays):
-    sums = losses.doa_masked_mse(*arrays)
-    return jax.lax.psum(sums, 'devices')
-
-  split = lambda x: jnp.reshape(x, (parts, 12 // parts, *x.shape[1:]))
-  reduced = jax.jit(jax.vmap(on_device, axis_name='devices'))(
-    split(doa), split(xyz), split(activity)
-  )
-  for one, many in zip(whole, reduced, strict=True):
-    np.testing.assert_allclose(many, np.full(parts, one), rtol=1e-5)
-
-
-def test_a_mean_of_means_would_weigh_events_unequally():
-  doa = jnp.array([[[1.0, 0, 0]], [[0, 2.0, 0]]]) * jnp.ones((2, CLASSES, 1))
-  activity = jnp.zeros((2, CLASSES)).at[0].set(1).at[1, 0].set(1)
-  total, count = losses.doa_masked_mse(doa, 0 * doa, activity)
-  parts = [ratio(doa[i], 0 * doa[i], activity[i]) for i in range(2)]
-  assert total / count == (5 * 1 + 1 * 4) / 18
-  assert (parts[0] + parts[1]) / 2 == pytest.approx((1 / 3 + 4 / 3) / 2)
+# Types and transformations.
 
 
 @parametrize_terms
@@ -272,17 +185,6 @@ def test_bfloat16_is_kept_and_near_to_float32(term):
   np.testing.assert_allclose(
     actual.astype(jnp.float32), expected(*pair), rtol=0.03, atol=0.01
   )
-
-
-def test_masked_sums_of_bfloat16_do_not_lose_events():
-  # 8 bits would stop counting at 256.
-  shape = (1000, CLASSES)
-  doa = jnp.ones((*shape, 3), jnp.bfloat16)
-  total, count = losses.doa_masked_mse(
-    doa, 0 * doa, jnp.ones(shape, jnp.bfloat16)
-  )
-  assert total == count == 3000 * CLASSES
-  assert total.dtype == count.dtype == jnp.float32
 
 
 @parametrize_terms
@@ -335,59 +237,3 @@ def test_multitask_needs_one_weight_for_each_term(terms, weights):
     losses.multitask(terms, weights)
   assert str(sorted(terms)) in str(error.value)
   assert str(sorted(weights)) in str(error.value)
-
-
-def test_masked_norm_equals_numpy():
-  """Root of the sum over everything, by the number of what is active."""
-  example = batch()
-  doa, xyz, activity = (example[name] for name in ('doa', 'xyz', 'activity'))
-  mask = activity[..., None]
-  expected = np.sqrt((((doa - xyz) ** 2) * mask).sum()) / (3 * activity.sum())
-  with jax.enable_x64(True):
-    actual = losses.doa_masked_norm(*map(jnp.asarray, (doa, xyz, activity)))
-    np.testing.assert_allclose(actual, expected, rtol=1e-12)
-    test_util.check_grads(
-      lambda p: _plain_norm(p, jnp.asarray(xyz), jnp.asarray(activity)),
-      (jnp.asarray(doa),),
-      order=1,
-      modes=['rev'],
-    )
-    # The gradient is that of the formula, though half of the value is constant.
-    own = jax.grad(losses.doa_masked_norm)(
-      *map(jnp.asarray, (doa, xyz, activity))
-    )
-    plain = jax.grad(_plain_norm)(*map(jnp.asarray, (doa, xyz, activity)))
-    np.testing.assert_allclose(own, plain, rtol=1e-12)
-
-
-def _plain_norm(doa, xyz, activity):
-  errors = (doa - xyz) ** 2 * activity[..., None]
-  return jnp.sqrt(jnp.sum(errors)) / (3 * jnp.sum(activity))
-
-
-def test_masked_norm_of_nothing_active_is_zero_with_a_zero_gradient():
-  example = batch()
-  doa = jnp.asarray(example['doa'], jnp.float32)
-  silent = jnp.zeros(doa.shape[:-1])
-  value, gradient = jax.value_and_grad(losses.doa_masked_norm)(
-    doa, 0 * doa, silent
-  )
-  assert value == 0
-  assert not np.any(gradient)
-  perfect = jax.grad(losses.doa_masked_norm)(doa, doa, silent + 1)
-  assert np.isfinite(perfect).all()
-
-
-def test_masked_norm_under_an_axis_sums_up_to_that_of_the_whole():
-  example = batch(shape=(4, 3))
-  arrays = [
-    jnp.asarray(example[name], jnp.float32)
-    for name in ('doa', 'xyz', 'activity')
-  ]
-  share = functools.partial(losses.doa_masked_norm, axis_name='batch')
-  values, gradients = jax.vmap(jax.value_and_grad(share), axis_name='batch')(
-    *arrays
-  )
-  value, gradient = jax.value_and_grad(losses.doa_masked_norm)(*arrays)
-  np.testing.assert_allclose(jnp.sum(values), value, rtol=1e-6)
-  np.testing.assert_allclose(gradients, gradient, rtol=1e-5, atol=1e-9)

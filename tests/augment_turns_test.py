@@ -1,0 +1,222 @@
+"""Features and labels, turned or mirrored, equal those of turned sound."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cells import example
+from drawn import jit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seld_jax import augment, features, geometry
+from seld_jax.scenes import arrays
+
+# Symmetries of FOA.
+
+
+def matrices():
+  return augment.symmetry_matrices()
+
+
+def index_of(matrix):
+  found = np.flatnonzero((matrices() == matrix).all(axis=(1, 2)))
+  assert len(found) == 1, 'every symmetry is listed once'
+  return found[0]
+
+
+def test_symmetries_are_a_group_of_16():
+  assert matrices().shape == (augment.NUM_SYMMETRIES, 3, 3) == (16, 3, 3)
+  np.testing.assert_array_equal(matrices()[0], np.eye(3))
+  for one in matrices():
+    index_of(one)
+    index_of(one.T)  # the inverse
+    np.testing.assert_array_equal(one @ one.T, np.eye(3))
+    for other in matrices():
+      index_of(one @ other)
+
+
+@pytest.mark.parametrize('index', range(16))
+def test_symmetries_are_what_their_index_says(index):
+  flip, mirror, turns = index // 8, index // 4 % 2, index % 4
+  for azimuth, elevation in (20.0, 35.0), (-130.0, -10.0):
+    turned = matrices()[index] @ geometry.to_cartesian(azimuth, elevation)
+    expected = geometry.to_cartesian(
+      90 * turns + azimuth * (-1) ** mirror, elevation * (-1) ** flip
+    )
+    np.testing.assert_allclose(turned, expected, atol=1e-12)
+
+
+def turned_audio(audio, matrix):
+  """FOA in the order W, Y, Z, X of the sound field after a turn."""
+  dipoles = matrix @ audio[[3, 1, 2]]  # to X, Y, Z
+  return np.stack([audio[0], dipoles[1], dipoles[2], dipoles[0]])
+
+
+def test_features_of_turned_sound_are_turned_features():
+  rng = np.random.default_rng(0)
+  xyz = geometry.to_cartesian(
+    rng.uniform(-180, 180, 3), rng.uniform(-60, 60, 3)
+  )
+  sounds = 0.1 * rng.standard_normal((3, 2400))
+  audio = np.concatenate(
+    [sounds.sum(axis=0)[None], (xyz.T @ sounds)[[1, 2, 0]]]
+  )
+  # Unlike a plane wave, each channel has something of its own.
+  audio += 0.01 * rng.standard_normal(audio.shape)
+  doa = rng.standard_normal((1, 5, 3)).astype(np.float32)
+  extract = jax.jit(features.foa_features)
+  before = extract(audio.astype(np.float32))
+  all_turned = jnp.stack([turned_audio(audio, m) for m in matrices()])
+  expected = extract(all_turned.astype(np.float32))
+  for index in range(16):
+    actual, turned_doa = augment.apply_symmetry(before, doa, index)
+    np.testing.assert_allclose(actual, expected[index], atol=1e-3)
+    np.testing.assert_allclose(
+      actual[..., 4:], expected[index][..., 4:], atol=1e-5
+    )
+    np.testing.assert_allclose(turned_doa, doa @ matrices()[index].T, atol=1e-6)
+
+
+def plane_wave(azimuth, elevation):
+  x, y, z = geometry.to_cartesian(azimuth, elevation)
+  sound = 0.1 * np.random.default_rng(1).standard_normal(2400)
+  return np.stack([sound, y * sound, z * sound, x * sound]).astype(np.float32)
+
+
+def intensity_direction(cells):
+  """Where the intensity vector, stored as Y, Z, X, points to."""
+  total = np.asarray(cells, np.float64)[..., 4:].sum(axis=(0, 1))[[2, 0, 1]]
+  return total / np.linalg.norm(total)
+
+
+@settings(deadline=None, max_examples=10)
+@given(azimuth=st.floats(-180, 180), elevation=st.floats(-80, 80))
+def test_labels_turn_with_the_sound(azimuth, elevation):
+  cells = jax.jit(features.foa_features)(plane_wave(azimuth, elevation))
+  doa = np.zeros((1, 3, 3), np.float32)
+  doa[0, 1] = geometry.to_cartesian(azimuth, elevation)
+  for index in range(16):
+    turned, turned_doa = augment.apply_symmetry(cells, doa, index)
+    assert not np.any(turned_doa[0, [0, 2]])  # nobody there, still nobody
+    angle = geometry.angular_distance(
+      intensity_direction(turned), np.asarray(turned_doa[0, 1], np.float64)
+    )
+    assert angle < 0.01
+
+
+def test_random_turns_reach_all_symmetries_evenly():
+  cells = jnp.asarray(example((2, 3, 7)))
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  keys = jax.random.split(jax.random.key(0), 1600)
+  turned, turned_doa = jit(jax.vmap(augment.rotate_foa, (0, None, None)))(
+    keys, cells, doa
+  )
+  every, every_doa = jax.vmap(augment.apply_symmetry, (None, None, 0))(
+    cells, doa, jnp.arange(16)
+  )
+  same = np.asarray(turned_doa)[:, None] == np.asarray(every_doa)[None]
+  drawn, index = np.nonzero(same.all(axis=(2, 3, 4)))
+  np.testing.assert_array_equal(drawn, np.arange(1600))  # one each
+  # Features and labels by the same turn.
+  np.testing.assert_allclose(turned, np.asarray(every)[index], rtol=1e-6)
+  numbers = np.bincount(index, minlength=16)
+  assert (abs(numbers - 100) < 50).all()
+
+
+def test_turns_follow_the_key_and_the_type():
+  cells = jnp.asarray(example((2, 3, 7)), jnp.bfloat16)
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  key = jax.random.key(7)
+  eager = augment.rotate_foa(key, cells, doa)
+  jitted = jax.jit(augment.rotate_foa)(key, cells, doa)
+  assert eager[0].dtype == jnp.bfloat16
+  assert eager[1].dtype == jnp.float32
+  for one, other in zip(eager, jitted, strict=True):
+    np.testing.assert_array_equal(
+      one.astype(jnp.float32), other.astype(jnp.float32)
+    )
+
+
+# Symmetries of the tetrahedral array.
+
+
+def mic_matrices():
+  """The symmetries that exchange the capsules, by their index."""
+  doa = jnp.eye(3)[None]
+  nothing = jnp.zeros((1, 4, 10))
+  turn = lambda index: augment.apply_mic_symmetry(nothing, doa, index)[1][0].T
+  return np.stack([turn(i) for i in range(augment.NUM_MIC_SYMMETRIES)])
+
+
+def wave_at_the_sphere(direction, seed=1):
+  """A plane wave of noise as the rigid sphere's capsules hear it."""
+  sphere = arrays.ARRAYS['mic']
+  frequencies = np.fft.rfftfreq(4800, 1 / 24000)
+  weights = sphere.weights(frequencies)
+  terms = sphere.polynomials(direction[None], len(weights))[..., 0]
+  response = np.einsum('ocf,oc->cf', weights, terms)
+  noise = np.random.default_rng(seed).standard_normal(4800)
+  spectrum = np.fft.rfft(0.1 * noise)
+  return np.fft.irfft(response * spectrum).astype(np.float32)
+
+
+def test_the_array_has_8_symmetries_that_map_its_capsules():
+  matrices = mic_matrices()
+  assert matrices.shape == (8, 3, 3)
+  assert len({m.tobytes() for m in matrices}) == 8
+  capsules = geometry.to_cartesian(*np.array(arrays.CAPSULES).T)
+  for matrix in matrices:
+    turned = capsules @ matrix.T
+    distances = np.linalg.norm(turned[:, None] - capsules, axis=-1)
+    np.testing.assert_allclose(np.sort(distances.min(axis=0)), 0, atol=1e-12)
+
+
+def test_mic_features_of_turned_waves_are_turned_features():
+  """Two waves from anywhere, at capsules on a rigid sphere."""
+  extract = jax.jit(features.mic_features)
+  directions = geometry.to_cartesian(np.array([25, -110]), np.array([15, -40]))
+
+  def scene(matrix):
+    waves = [
+      wave_at_the_sphere(matrix @ direction, seed)
+      for seed, direction in enumerate(directions)
+    ]
+    return extract(np.sum(waves, axis=0))
+
+  before = scene(np.eye(3))
+  doa = jnp.asarray(directions, jnp.float32)[None]
+  for index, matrix in enumerate(mic_matrices()):
+    expected = np.asarray(scene(matrix))
+    actual, turned_doa = augment.apply_mic_symmetry(before, doa, index)
+    np.testing.assert_allclose(actual[..., :4], expected[..., :4], atol=2e-2)
+    # The first lag has no counterpart when a pair is reversed.
+    np.testing.assert_allclose(
+      actual[:, 1:, 4:], expected[:, 1:, 4:], atol=2e-3
+    )
+    np.testing.assert_allclose(turned_doa[0], directions @ matrix.T, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('format', 'channels', 'apply', 'count'),
+  [
+    ('foa', 7, augment.apply_symmetry, 16),
+    ('mic', 10, augment.apply_mic_symmetry, 8),
+  ],
+)
+def test_turns_by_format_are_drawn_from_all_symmetries(
+  format, channels, apply, count
+):
+  cells = jnp.asarray(example((2, 3, channels)))
+  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
+  keys = jax.random.split(jax.random.key(0), 100 * count)
+  turn = augment.TURNS[format]
+  turned, turned_doa = jit(jax.vmap(turn, (0, None, None)))(keys, cells, doa)
+  every, every_doa = jax.vmap(apply, (None, None, 0))(
+    cells, doa, jnp.arange(count)
+  )
+  same = np.asarray(turned_doa)[:, None] == np.asarray(every_doa)[None]
+  drawn, index = np.nonzero(same.all(axis=(2, 3, 4)))
+  np.testing.assert_array_equal(drawn, np.arange(100 * count))
+  np.testing.assert_array_equal(turned, np.asarray(every)[index])
+  assert (abs(np.bincount(index, minlength=count) - 100) < 50).all()

@@ -1,0 +1,150 @@
+"""A finished run, and how to read the page and the figures made of it."""
+
+import html.parser
+import io
+import json
+import pathlib
+
+import numpy as np
+from matplotlib import image
+
+from seld_jax import audio, evaluate, geometry, labels, report
+
+HOSTILE = ('<script>alert(1)</script>', 'a&b"\'', '$x_{$ \\frac', 'dog' * 40)
+NAMES = (
+  'fold1_room1_mix001_ov1',
+  'fold1_room1_mix002_ov2',
+  'fold1_room2_mix003_ov2',
+  'fold1_room2_mix004_ov2',
+)
+SECONDS = 12
+NUM_FRAMES = SECONDS * labels.FRAMES_PER_SECOND
+VOID = {'meta', 'img', 'source', 'br', 'link', 'input', 'hr'}
+
+
+class Page(html.parser.HTMLParser):
+  """Text, addresses and tags of a page; fails on tags that do not match."""
+
+  def __init__(self, path: pathlib.Path):
+    super().__init__()
+    self.open: list[str] = []
+    self.tags: list[str] = []
+    self.addresses: list[str] = []
+    self.rows: list[list[str]] = []
+    self.text = ''
+    self.feed(path.read_text(encoding='utf-8'))
+    self.close()
+    assert not self.open
+
+  def handle_starttag(self, tag, attrs):
+    self.tags.append(tag)
+    for name, value in attrs:
+      assert not name.startswith('on')
+      if name in ('src', 'srcset', 'href', 'data', 'action', 'poster'):
+        self.addresses.append(value)
+    if tag not in VOID:
+      self.open.append(tag)
+    if tag == 'tr':
+      self.rows.append([])
+    elif tag in ('td', 'th'):
+      self.rows[-1].append('')
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    self.text += data
+    if {'td', 'th'} & set(self.open):
+      self.rows[-1][-1] += f'{data} '.lstrip()
+
+
+def make_events(rng: np.random.Generator, *, noise: float = 0) -> labels.Events:
+  """Four classes in turn, one of which moves around the back."""
+  frame = np.arange(10, NUM_FRAMES - 10)
+  class_index = frame // 20 % len(HOSTILE)
+  azimuth = np.where(class_index == 1, 150 + 3.0 * (frame % 20), 40.0)
+  azimuth = azimuth + noise * rng.normal(size=frame.size)
+  kept = rng.random(frame.size) >= noise / 100
+  return labels.Events(
+    frame[kept],
+    class_index[kept],
+    np.zeros(kept.sum(), np.int64),
+    geometry.to_cartesian(azimuth, np.full(frame.size, 10.0))[kept],
+  )
+
+
+def make_run(folder: pathlib.Path) -> pathlib.Path:
+  """A finished run with two results on a dataset that still exists."""
+  rng = np.random.default_rng(0)
+  root = folder / 'data'
+  workdir = folder / 'runs' / 'tiny'
+  pairs = []
+  for number, name in enumerate(NAMES):
+    reference = make_events(rng)
+    prediction = make_events(rng, noise=5.0 * number)
+    labels.write_csv(root / 'metadata_dev' / f'{name}.csv', reference)
+    folder = workdir / 'predictions' / 'test'
+    labels.write_csv(folder / f'{name}.csv', prediction)
+    sound = rng.normal(size=(4, SECONDS * 24000)) * 0.01
+    audio.write(root / 'foa_dev' / f'{name}.wav', sound)
+    pairs.append((name, reference, prediction))
+  results = [
+    {
+      'name': name,
+      'folds': [fold],
+      'window_seconds': 6.0,
+      'num_recordings': len(some),
+      'predictions': f'predictions/{name}',
+      'scores': evaluate.evaluate_predictions(
+        some,
+        num_frames=NUM_FRAMES,
+        num_classes=len(HOSTILE),
+        class_names=HOSTILE,
+      ),
+    }
+    for name, fold, some in (('validation', 2, pairs[:1]), ('test', 1, pairs))
+  ]
+  (workdir / 'config.json').write_text(
+    json.dumps(
+      {
+        'data': {'root': str(root), 'classes': HOSTILE},
+        'features': {'format': 'foa', 'n_mels': 64},
+      }
+    )
+  )
+  (workdir / 'scores.json').write_text(
+    json.dumps(
+      {
+        'selected_step': 200,
+        'num_steps': 300,
+        'num_parameters': 543210,
+        'selection': 'lowest seld_score on fold 2',
+        'results': results,
+      }
+    )
+  )
+  (workdir / 'metrics.jsonl').write_text(
+    ''.join(json.dumps(record) + '\n' for record in make_records())
+  )
+  return workdir
+
+
+def make_records() -> list[dict]:
+  records = []
+  for step in (100, 200, 300):
+    losses = {'sed_mse': 1 / step, 'doa_masked_mse': 2 / step}
+    records.append(
+      {'step': step, 'split': 'train', 'loss': 3 / step, **losses}
+      | {'learning_rate': 1e-3, 'gradient_norm': 1.0}
+    )
+    scores = dict.fromkeys(report.COLUMNS, step / 400) | {'LE_CD': 20.0}
+    records.append({'step': step, 'split': 'validation', **losses, **scores})
+  return records
+
+
+def change(path: pathlib.Path, **fields) -> None:
+  path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def pixels(png: bytes) -> np.ndarray:
+  return image.imread(io.BytesIO(png), format='png')
