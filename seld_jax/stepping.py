@@ -58,13 +58,16 @@ def stepper(
   one: dict[str, Any] = {**options, 'in_shardings': (whole, parts)}
   many = config.train.steps_per_dispatch if resident else 1
   if template is not None and many == 1:
+    # Keys and recordings come with its arguments.
+    settings = config_lib.to_dict(config)
+    del settings['seed'], settings['data']
     lowered = tracing.lower(
       train_step,
       template,
       batches.shapes(config, fold),
       # Of several processes, one may have what others lack.
       traces=None if mesh.is_multi_process else traces,
-      settings=[config_lib.to_dict(config), steps_per_epoch],
+      settings=[settings, config.data.classes, steps_per_epoch],
       **one,
     )
     run_step = _compiled_ahead(lowered)
