@@ -15,10 +15,10 @@ class Device:
   Attributes:
     kind: What it is called.
     backend: `gpu` or `tpu`.
-    topology: How many, in the notation of XLA for them.
-    bandwidth: Of its memory, in bytes a second.
-    peak: FLOP/s of products, by type: as JAX does them by default, in float32
-      with a shorter mantissa (TF32 on a GPU, bfloat16 on a TPU).
+    topology: How many of them, as XLA writes it.
+    bandwidth: Of the memory of each, in bytes a second.
+    peak: FLOP/s of products of each, by type: as JAX does them by default, in
+      float32 with a shorter mantissa (TF32 on a GPU, bfloat16 on a TPU).
     target: Of a GPU, what XLA asks one that is there.
   """
 
@@ -59,6 +59,7 @@ def devices(device: Device) -> list[Any]:
 def _gpu(
   kind: str,
   *,
+  count: int = 1,
   capability: tuple[int, int],
   cores: int,
   gigabytes: int,
@@ -68,7 +69,7 @@ def _gpu(
   tf32: float,
   bf16: float,
 ) -> Device:
-  """One GPU; `cache` and `shared` are kilobytes of a multiprocessor's."""
+  """GPUs; `cache` in MB, and `shared` in kB of a multiprocessor."""
   major, minor = capability
   target = f"""
     gpu_device_info {{
@@ -97,7 +98,7 @@ def _gpu(
     device_description_str: "{kind}"
   """
   peak = {'float32': tf32, 'bfloat16': bf16}
-  return Device(kind, 'gpu', '1x1x1', bandwidth, peak, target)
+  return Device(kind, 'gpu', f'1x1x{count}', bandwidth, peak, target)
 
 
 _HOPPER = {
@@ -112,6 +113,9 @@ _HOPPER = {
 DEVICES = {
   'h100': _gpu('NVIDIA H100', gigabytes=80, bandwidth=3.35e12, **_HOPPER),
   'h200': _gpu('NVIDIA H200', gigabytes=141, bandwidth=4.8e12, **_HOPPER),
+  'h200x8': _gpu(
+    'NVIDIA H200', count=8, gigabytes=141, bandwidth=4.8e12, **_HOPPER
+  ),
   'rtx4090': _gpu(
     'NVIDIA RTX 4090',
     capability=(8, 9),

@@ -78,10 +78,15 @@ def _total(
       once = _total(computations[inner or ''], computations)
       kernels += once.kernels
       moved += once.bytes
-    elif instruction.operation not in _FREE:
+    elif not _is_free(instruction.operation):
       kernels += 1
       moved += sum(_parts(instruction, body, computations))
   return Work(kernels, moved)
+
+
+def _is_free(operation: str) -> bool:
+  # What `-start` begins, and counts for, `-done` waits for.
+  return operation in _FREE or operation.endswith('-done')
 
 
 def _parts(instruction, body, computations) -> Iterator[int]:
