@@ -20,6 +20,7 @@ from absl import flags
 
 from benchmarks import device_speed, floor
 from seld_jax import commands, compilation, files, systems
+from seld_jax import config as config_lib
 
 _SCALE = flags.DEFINE_enum(
   'scale', 'paper', list(systems.SCALES), 'Size of the network.'
@@ -51,6 +52,9 @@ def main(argv: list[str]) -> None:
   compilation.use_persistent_cache()
   config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
   batch, rounds = config.train.batch_size, _ROUNDS.value
+  for dtype in _DTYPES.value:
+    config.model.dtype = dtype
+    config_lib.validate(config, num_devices=jax.device_count())
   fold = device_speed.make_fold(config, max(_RECORDINGS.value, batch))
   machine = device_speed.machine()
   result: dict[str, Any] = {'machine': machine, 'scale': _SCALE.value}

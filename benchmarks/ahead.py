@@ -76,6 +76,7 @@ def main(argv: list[str]) -> None:
     config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
     config.model.dtype = dtype
     config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
+    config_lib.validate(config, num_devices=mesh.size)
     with mock.patch.object(jax, 'default_backend', lambda: device.backend):
       for name, program in programs(config, mesh).items():
         if name.startswith('features'):  # whatever the network is
