@@ -90,8 +90,18 @@ def _kept_maxima(x, gain, shift, pool):
   takes the view of x as blocks for another array, so that places are found
   among gradients (jaxlib 0.10.2). What a loop has made is not computed again.
   """
-  if jax.default_backend() != 'cpu':
-    return lax.optimization_barrier(_maxima(x, gain, shift, pool))
+  # By where the program will run, not by JAX's default.
+  return lax.platform_dependent(
+    x,
+    gain,
+    shift,
+    cpu=functools.partial(_maxima_of_blocks, pool=pool),
+    default=lambda *args: lax.optimization_barrier(_maxima(*args, pool)),
+  )
+
+
+def _maxima_of_blocks(x, gain, shift, *, pool):
+  """`_maxima`, some frames after the others."""
   batch, frames, bands, channels = x.shape
   p, q = pool
   row = batch * p * bands * channels
@@ -99,15 +109,15 @@ def _kept_maxima(x, gain, shift, pool):
 
   def fill(block, kept):
     part = lax.dynamic_slice_in_dim(x, block * rows * p, rows * p, axis=1)
-    return [
+    return tuple(
       lax.dynamic_update_slice_in_dim(array, found, block * rows, axis=1)
       for array, found in zip(
         kept, _maxima(part, gain, shift, pool), strict=True
       )
-    ]
+    )
 
   shape = (batch, frames // p, bands // q, channels)
-  kept = [jnp.zeros(shape, t) for t in (x.dtype, jnp.uint8, x.dtype)]
+  kept = tuple(jnp.zeros(shape, t) for t in (x.dtype, jnp.uint8, x.dtype))
   # The barrier hides a count of 1, with which a loop would be none.
   return lax.fori_loop(0, lax.optimization_barrier(count), fill, kept)
 

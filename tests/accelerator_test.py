@@ -10,7 +10,7 @@ import pytest
 from jax import export
 
 from benchmarks import ahead, data_sheets, device_speed
-from seld_jax import batches, sharding, train_step
+from seld_jax import batches, features, sharding, train_step
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
@@ -35,6 +35,48 @@ def test_the_step_is_lowered_for_it(platform, dtype, tiny_config, monkeypatch):
   text = program.mlir_module()
   assert 'stablehlo.convolution' in text, "XLA's own, which are fast there"
   assert ('bf16' in text) == (dtype == 'bfloat16')
+
+
+def test_its_step_does_here_what_that_of_this_machine_does(
+  tiny_config, monkeypatch
+):
+  """A CPU has ways of its own to convolve and to sum.
+
+  And where JAX's default is a GPU, what is asked of the CPU is right, too.
+  """
+  tiny_config.model.filters = (48, 64)  # enough to convolve in those ways
+  fold = device_speed.make_fold(tiny_config, 2)
+  state = train_step.create_state(tiny_config)
+  rng = np.random.default_rng(0)
+  batch = {
+    name: rng.random(like.shape, np.float32)
+    for name, like in batches.shapes(tiny_config, fold).items()
+  }
+  found, convolutions = [], []
+  for backend in 'gpu', 'cpu':
+    monkeypatch.setattr(jax, 'default_backend', lambda name=backend: name)
+    step = jax.jit(train_step.make_train_step(tiny_config)).lower(state, batch)
+    convolutions.append(step.as_text().count('stablehlo.convolution'))
+    after = step.compile()(state, batch)
+    found.append((after.metrics, after.batch_stats))
+  # Two forwards, three backwards: the features have no gradient.
+  assert convolutions[0] == 5 and convolutions[1] < 5
+  assert found[0][0]['loss'] > 0.1
+  close = lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-6)
+  jax.tree.map(close, *found)
+
+
+@pytest.mark.parametrize('format', ['foa', 'mic'])
+def test_its_features_are_those_of_this_machine(format, monkeypatch):
+  """A CPU goes through a minute block by block."""
+  audio = np.random.default_rng(0).uniform(-1, 1, (4, 60 * 24000))
+  audio = audio.astype(np.float32)
+  found = []
+  for backend in 'gpu', 'cpu':
+    monkeypatch.setattr(jax, 'default_backend', lambda name=backend: name)
+    # Traced anew: a function that jit has seen is not.
+    found.append(jax.jit(lambda x: features.FORMATS[format](x))(audio))
+  np.testing.assert_allclose(*found, rtol=0, atol=1e-3)
 
 
 def test_what_is_compiled_ahead_is_what_runs(tiny_config, monkeypatch):
