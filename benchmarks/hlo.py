@@ -92,15 +92,16 @@ def _is_free(operation: str) -> bool:
 def _parts(instruction, body, computations) -> Iterator[int]:
   """Bytes of each operand and of what comes out."""
   inner = _called('calls', instruction)
-  if instruction.operation != 'fusion' or inner is None:
-    if instruction.operation == 'dynamic-update-slice':
-      update = body[instruction.operands[1]]
-      yield 2 * _size(update.type)
-      return
-    for name in instruction.operands:
-      if name in body:
-        yield _size(body[name].type)
-    yield _size(instruction.type)
+  operation = instruction.operation.removesuffix('-start')
+  if operation != 'fusion' or inner is None:
+    given = [_size(body[x].type) for x in instruction.operands if x in body]
+    if operation == 'dynamic-update-slice':
+      yield 2 * given[1]
+    elif operation != instruction.operation:
+      # Of a copy or a sum over devices; its type has the operands, too.
+      yield 2 * sum(given)
+    else:
+      yield sum(given) + _size(instruction.type)
     return
   fused = computations[inner]
   for parameter in fused.values():

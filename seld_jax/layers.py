@@ -90,14 +90,13 @@ def _kept_maxima(x, gain, shift, pool):
   takes the view of x as blocks for another array, so that places are found
   among gradients (jaxlib 0.10.2). What a loop has made is not computed again.
   """
+
+  def at_once(x, gain, shift):
+    return lax.optimization_barrier(_maxima(x, gain, shift, pool))
+
   # By where the program will run, not by JAX's default.
-  return lax.platform_dependent(
-    x,
-    gain,
-    shift,
-    cpu=functools.partial(_maxima_of_blocks, pool=pool),
-    default=lambda *args: lax.optimization_barrier(_maxima(*args, pool)),
-  )
+  by_blocks = functools.partial(_maxima_of_blocks, pool=pool)
+  return lax.platform_dependent(x, gain, shift, cpu=by_blocks, default=at_once)
 
 
 def _maxima_of_blocks(x, gain, shift, *, pool):

@@ -64,6 +64,32 @@ def test_loops_and_slices_count_for_what_they_do():
   assert found.bytes == 5 * (read + write) + rows
 
 
+def test_what_goes_on_beside_counts_once():
+  """A fusion that is begun and waited for costs what it costs otherwise."""
+  beside = PROGRAM.replace(
+    '%set = f32[100,8]{1,0} fusion(',
+    '%go = ((f32[100,8]{1,0}, s32[], f32[1,8]{1,0}), f32[100,8]{1,0}) '
+    'fusion-start(',
+  ).replace(
+    '  ROOT %next',
+    '  %set = f32[100,8]{1,0} fusion-done(%go)\n  ROOT %next',
+  )
+  assert (
+    hlo.work(beside)
+    == hlo.work(PROGRAM)
+    != hlo.work(PROGRAM.replace('"n":"5"', '"n":"6"'))
+  )
+  summed = PROGRAM.replace(
+    'ENTRY %main (x: f32[100,8]) -> f32[2,8] {\n',
+    'ENTRY %main (x: f32[100,8]) -> f32[2,8] {\n'
+    '  %y = f32[100,8]{1,0} parameter(1)\n'
+    '  %sum = (f32[100,8]{1,0}, f32[100,8]{1,0}) all-reduce-start(%y)\n'
+    '  %all = f32[100,8]{1,0} all-reduce-done(%sum)\n',
+  )
+  extra = hlo.work(summed).bytes - hlo.work(PROGRAM).bytes
+  assert extra == 2 * 100 * 8 * 4
+
+
 def test_what_xla_prints_is_read():
   """Of this machine, whose kernels are other ones: what is there at least."""
   rows, size = 12, 1000
