@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import itertools
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +21,9 @@ from seld_jax.streaming import Frames
 _BLOCK = 0.1
 # Seconds of sound that may wait for the network before some is dropped.
 _LONGEST_QUEUE = 10.0
+# Label frames that are shown together: of longer ones, only what sounds all the
+# time would be seen.
+_TOGETHER = 5
 # From the front to the left, as azimuth counts.
 _ARROWS = '↑↖←↙↓↘→↗'
 _BAR = 20
@@ -38,6 +40,8 @@ def watch(
   console: rich.console.Console | None = None,
 ) -> int:
   """Shows what sounds while it comes: a table on a terminal, lines elsewhere.
+
+  What is left when the blocks end comes at once, and is shown in lines.
 
   Args:
     predictor: From `seld_jax.load`.
@@ -69,17 +73,22 @@ def watch(
     console.print(note, highlight=False)
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)
-  pushed = (stream.push(block) for block in blocks)
-  rest = (stream.flush() for _ in range(1))  # once the blocks have ended
   with display if console.is_terminal else contextlib.nullcontext():
-    for frames in itertools.chain(pushed, rest):
+    for block in blocks:
+      frames = stream.push(block)
       count += len(frames)
-      if len(frames) and console.is_terminal:
-        shown = table(frames, classes, threshold=threshold)
-        display.update(shown, refresh=True)
-      elif len(frames):
-        console.print(line(frames, classes, threshold=threshold))
-  return count
+      for piece in _pieces(frames):
+        if console.is_terminal:
+          shown = table(piece, classes, threshold=threshold)
+          display.update(shown, refresh=True)
+        else:
+          console.print(
+            line(piece, classes, threshold=threshold), highlight=False
+          )
+  frames = stream.flush()
+  for piece in _pieces(frames):
+    console.print(line(piece, classes, threshold=threshold), highlight=False)
+  return count + len(frames)
 
 
 def table(
@@ -178,7 +187,7 @@ def microphone(
   except (ImportError, OSError) as error:
     raise InputError(
       'Listening to a microphone needs sounddevice and PortAudio (pip install '
-      f"'seld_jax[listen]'): {error}."
+      f"'.[listen]'): {error}."
     ) from error
   chosen = int(device) if device and device.isdigit() else device
   needed = selection.num_channels
@@ -220,6 +229,12 @@ def _record(
   ):
     while True:
       yield channels.select(waiting.get(), selection)
+
+
+def _pieces(frames: Frames) -> Iterator[Frames]:
+  for start in range(0, len(frames), _TOGETHER):
+    part = slice(start, start + _TOGETHER)
+    yield Frames(frames.first + start, frames.activity[part], frames.doa[part])
 
 
 def _sounding(

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 import sys
 import types
 
@@ -89,6 +90,35 @@ def test_all_of_a_file_is_shown(predictor, path, is_terminal):
   assert any(name in shown for name in predictor.spec.classes)
 
 
+@pytest.mark.parametrize('is_terminal', [True, False])
+def test_short_sounds_at_the_end_are_shown(is_terminal):
+  """Also of a recording that is shorter than the window."""
+  activity = np.zeros((23, 3), np.float32)
+  activity[5:10, 0] = activity[20:, 2] = 1
+  doa = np.tile(np.float32([1, 0, 0]), (23, 3, 1))
+  empty = Frames(0, activity[:0], doa[:0])
+  stream = types.SimpleNamespace(
+    latency=6.0,
+    push=lambda block: empty,
+    flush=lambda: Frames(0, activity, doa),
+  )
+  heard = types.SimpleNamespace(
+    source='x',
+    spec=types.SimpleNamespace(threshold=0.5, classes=CLASSES),
+    check=lambda **options: None,
+    resampling=lambda rate: '',
+    stream=lambda rate, **options: stream,
+  )
+  console = rich.console.Console(
+    file=io.StringIO(), force_terminal=is_terminal, width=100
+  )
+  blocks = iter([np.zeros((4, 2400))])
+  assert live.watch(heard, blocks, 24000, console=console) == 23
+  lines = re.findall(r'([\d.]+) s  (\S+)', console.file.getvalue())
+  assert [name for _, name in lines] == ['-', 'alarm', '-', '-', 'piano']
+  assert [float(end) for end, _ in lines] == [0.5, 1, 1.5, 2, 2.3]
+
+
 def test_another_sample_rate_is_said(predictor, path):
   console = rich.console.Console(file=io.StringIO(), width=300)
   blocks = live.play(path, speed=1e6)
@@ -106,7 +136,7 @@ def test_files_that_cannot_be_played(tmp_path):
 
 def test_without_sounddevice(monkeypatch):
   monkeypatch.setitem(sys.modules, 'sounddevice', None)
-  with pytest.raises(InputError, match=r'seld_jax\[listen\]'):
+  with pytest.raises(InputError, match=r"pip install '.\[listen\]'"):
     live.microphone(None)
 
 
