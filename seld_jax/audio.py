@@ -181,7 +181,7 @@ def _check_finite(path: pathlib.Path, audio: np.ndarray, *, first: int) -> None:
     sample, channel = np.argwhere(~np.isfinite(audio))[0]
     raise InputError(
       f'{path} holds samples that are NaN or infinite; the first is sample '
-      f'{first + sample} of channel {channel}.'
+      f'{first + sample} of channel {channel + 1}.'
     )
 
 

@@ -136,7 +136,7 @@ def check_audio(
       f'of frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
     )
     found.append(Finding('duration', 'error', str(path), text))
-  for channel, samples in enumerate(signal):
+  for channel, samples in enumerate(signal, start=1):
     if max(samples.max(), -samples.min()) < _SILENCE:
       text = f'channel {channel} is silent'
       found.append(Finding('silence', 'error', str(path), text))

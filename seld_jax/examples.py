@@ -126,6 +126,10 @@ def named_recordings(
   ]
 
 
+# What a recording is called that there is no choice from.
+_ONLY = 'the one recording'
+
+
 def _ranked(candidates: Sequence[Recording]) -> tuple[list[Recording], str]:
   """From the best to the worst; and what they are called together."""
   overlapping = [one for one in candidates if one.name.endswith('_ov2')]
@@ -134,11 +138,13 @@ def _ranked(candidates: Sequence[Recording]) -> tuple[list[Recording], str]:
   if overlapping:
     which += ' with overlapping events'
   if len(among) == 1:
-    which = which.replace('the 1 recordings', 'the one recording')
+    which = _ONLY
   return sorted(among, key=lambda one: (one.score, one.name)), which
 
 
 def _reason(chosen: Recording, kind: str, which: str) -> str:
+  if which == _ONLY:
+    return f'{chosen.name}, {_ONLY} (seld_score {chosen.score:.3f}).'
   return (
     f'{chosen.name}, chosen as the one with the {kind} seld_score '
     f'({chosen.score:.3f}) of {which}.'

@@ -189,11 +189,9 @@ def predict_file(
       yield events
 
   labels.write_csv_parts(target, parts())
+  columns = ('frame', 'class_index', 'track', 'xyz')
   events = labels.Events(
-    *(
-      np.concatenate([getattr(part, name) for part in kept])
-      for name in ('frame', 'class_index', 'track', 'xyz')
-    )
+    *(np.concatenate([getattr(part, of) for part in kept]) for of in columns)
   )
   return events, channels.doubt(sums, format=predictor.spec.format)
 
@@ -260,6 +258,8 @@ def _check_header(
 
 def _check_writable(out: pathlib.Path) -> None:
   """Refuses a folder before hours are spent on what cannot be written to it."""
+  if os.path.isfile(out):
+    raise InputError(f'{out} is a file, but a folder is needed.')
   path = out / '.writable'
   files.write_text(path, '')
   path.unlink()

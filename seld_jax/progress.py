@@ -28,7 +28,8 @@ def bar(
   """Shows how far a long piece of work has come.
 
   On a terminal this is a bar with rate and time left. Elsewhere it prints a
-  line at the start, one every 20 seconds and one at the end.
+  line at the start, one every 20 seconds and one at the end. Where there is
+  nothing to do, it shows nothing.
 
   Args:
     description: What is being done, e.g. `'features'`.
@@ -40,7 +41,7 @@ def bar(
     `advance(amount=1, note='')`: to be called as work gets done; `note` is
     shown beside the bar until the next one, e.g. the current loss.
   """
-  if _is_silent:
+  if _is_silent or not total:
     yield lambda amount=1, note='': None
     return
   if sys.stderr.isatty():

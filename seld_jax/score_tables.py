@@ -36,8 +36,8 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
     frames = ' to '.join(map(str, frames))
   shown = rich.table.Table(
     min_width=64,
-    title=f'DCASE {result["edition"]}, {result["recordings"]} recordings of '
-    f'{frames} frames',
+    title=f'DCASE {result["edition"]}, {result["recordings"]} '
+    f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
     caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
     f'{LENGTH_RULES[result["length_rule"]]}',
   )

@@ -11,13 +11,13 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import checks, commands, labels, progress, recordings
+from seld_jax import checks, commands, config, labels, progress, recordings
 from seld_jax.errors import InputError
 
 FORMATS = ('foa', 'mic')
@@ -36,12 +36,14 @@ class Report:
     readings: How often the labels fit each key of `checks.READINGS`; the key
       None stands for recordings that tell too little.
     findings: What is wrong, errors first.
+    folds: The folds that names tell.
   """
 
   num_files: int
   num_labels: int
   readings: dict[str | None, int]
   findings: list[checks.Finding]
+  folds: tuple[int, ...] = ()
 
   @property
   def num_errors(self) -> int:
@@ -132,7 +134,9 @@ def validate(
     findings += checks.check_folds(scenes)
   findings.sort(key=lambda one: (one.level, one.file, one.text))
   num_labels = len({path for _, path in jobs if path is not None})
-  return Report(num_files, num_labels, dict(readings), findings)
+  told = {recordings.fold_of(name) for name, _ in jobs}
+  folds = tuple(sorted(fold for fold in told if fold is not None))
+  return Report(num_files, num_labels, dict(readings), findings, folds)
 
 
 def table(report: Report) -> rich.table.Table:
@@ -237,7 +241,19 @@ def main(argv: list[str]) -> None:
     plural = 's' * (report.num_errors > 1)
     print(f'Training cannot start: {report.num_errors} error{plural} to mend.')
     sys.exit(1)
+  data = config.default().data
+  named = {*data.train_folds, *data.validation_folds, *data.test_folds}
+  if lacking := sorted(named - {*report.folds}):
+    print(
+      f'Its folds are {_listed(report.folds)}; by default, {_listed(lacking)} '
+      'would be used, too: see train_folds, validation_folds and test_folds of '
+      'config.data.'
+    )
   print('Training can start.')
+
+
+def _listed(folds: Iterable[int]) -> str:
+  return ', '.join(map(str, folds))
 
 
 def _define_flags() -> None:

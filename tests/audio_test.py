@@ -177,7 +177,7 @@ def test_samples_that_are_no_numbers(tmp_path, noise, value):
   noise[2, 77] = value
   path = tmp_path / 'bad.wav'
   soundfile.write(path, noise.T, 24000, subtype='FLOAT')
-  with pytest.raises(InputError, match=r'bad\.wav.*sample 77 of channel 2'):
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 77 of channel 3'):
     audio.read(path)
   with pytest.raises(InputError, match='finite'):
     audio.write(path, noise)
@@ -219,7 +219,7 @@ def test_blocks_name_the_bad_sample(tmp_path, noise):
   noise[2, 777] = np.nan
   path = tmp_path / 'bad.wav'
   soundfile.write(path, noise.T, 24000, subtype='FLOAT')
-  with pytest.raises(InputError, match=r'bad\.wav.*sample 777 of channel 2'):
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 777 of channel 3'):
     list(audio.blocks(path, num_samples=100))
 
 

@@ -135,8 +135,8 @@ def write_bad(folder, foa):
     'header': 'cannot be read as a sound file',
     'cut': 'is truncated',
     'torn': '',
-    'nan': 'NaN or infinite; the first is sample 30000 of channel 1',
-    'inf': 'NaN or infinite; the first is sample 30000 of channel 1',
+    'nan': 'NaN or infinite; the first is sample 30000 of channel 2',
+    'inf': 'NaN or infinite; the first is sample 30000 of channel 2',
     'text': 'cannot be read as a sound file',
     'slow': 'A sample rate between 4000 and 400000 Hz is needed, got 8 Hz',
   }
@@ -173,6 +173,14 @@ def test_what_may_not_be_read(predictor, foa, tmp_path):
   path.chmod(0)
   outcome, _ = predict(predictor, [path], tmp_path / 'out')
   assert 'secret.wav' in outcome.failures[0]
+
+
+def test_a_file_is_no_folder(predictor, tmp_path):
+  out = tmp_path / 'out.wav'
+  out.write_text('kept')
+  with pytest.raises(InputError, match=r'out\.wav is a file, but a folder'):
+    predictions.predict_files(predictor, [tmp_path], out)
+  assert out.read_text() == 'kept'
 
 
 def test_a_name_that_no_file_can_have(predictor, foa, tmp_path):

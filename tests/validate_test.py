@@ -90,11 +90,11 @@ DEFECTS = {
   ),
   'silent channel': (
     lambda root: change_audio(root, silence),
-    ('silence', 'error', FIRST, 'channel 2 is silent'),
+    ('silence', 'error', FIRST, 'channel 3 is silent'),
   ),
   'clipped channel': (
     lambda root: change_audio(root, clip),
-    ('clipping', 'warning', FIRST, 'channel 1 is clipped'),
+    ('clipping', 'warning', FIRST, 'channel 2 is clipped'),
   ),
   'FuMa': (
     lambda root: change_audio(root, lambda s: s[[0, 3, 1, 2]]),
@@ -174,13 +174,15 @@ def test_command_tells_whether_training_can_start(root):
   assert done.returncode == 0, done.stderr
   assert '8 sound files, 4 label files' in done.stdout
   assert f'4 FOA recordings: {checks.EXPECTED_READING}' in done.stdout
+  expected = 'Its folds are 1, 2; by default, 3, 4, 5, 6 would be used, too'
+  assert expected in done.stdout
   assert done.stdout.endswith('Training can start.\n')
   assert '4 recordings done' in done.stderr
   change_audio(root, silence)
   change_labels(root, lambda text: text + text)
   done = run(f'--root={root}')
   assert done.returncode == 1
-  assert f'error: {root / FIRST}: channel 2 is silent\n' in done.stdout
+  assert f'error: {root / FIRST}: channel 3 is silent\n' in done.stdout
   assert f'warning: {root / LABELS}: 36 rows' in done.stdout
   assert 'Training cannot start: 1 error' in done.stdout
   done = run(f'--root={root / "gone"}')
