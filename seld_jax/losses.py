@@ -40,6 +40,7 @@ def sed_mse(
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 2
   """
+  predictions, targets = _kept(where, predictions, targets)
   return _mean(optax.squared_error(predictions, targets), (-1,), where)
 
 
@@ -66,6 +67,7 @@ def sed_cross_entropy(
   References:
     Phan et al., 2020, equation 1
   """
+  logits, targets = _kept(where, logits, targets)
   terms = optax.sigmoid_binary_cross_entropy(logits, targets)
   return jnp.sum(terms, axis=-1, where=where)
 
@@ -92,6 +94,7 @@ def doa_mse(
   References:
     Phan et al., 2020, equation 3
   """
+  predictions, targets = _kept(where, predictions, targets)
   return _mean(optax.squared_error(predictions, targets), (-2, -1), where)
 
 
@@ -106,7 +109,8 @@ def doa_masked_mse(
 
   Args:
     predictions: Direction vectors, with shape `[..., classes, 3]`.
-    targets: Unit vectors of active classes, with the same shape.
+    targets: Unit vectors of active classes, with the same shape; what is there
+      for others is not looked at.
     activity: Reference activity, 0 or 1, with shape `[..., classes]`.
 
   Returns:
@@ -119,6 +123,7 @@ def doa_masked_mse(
   # A bfloat16 sum would stop growing after 256 events.
   wide = jnp.promote_types(jnp.float32, predictions.dtype)
   mask = activity.astype(wide)
+  targets = jnp.where(mask[..., None] > 0, targets, 0)
   errors = optax.squared_error(predictions, targets).astype(wide)
   return jnp.sum(errors * mask[..., None]), 3.0 * jnp.sum(mask)
 
@@ -188,6 +193,15 @@ def multitask(
     )
   first, *others = [weights[name] * terms[name] for name in sorted(terms)]
   return sum(others, first)
+
+
+def _kept(
+  where: jax.Array | None, predictions: jax.Array, targets: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Zeros for what does not count: the gradient of a NaN there would be NaN."""
+  if where is None:
+    return predictions, targets
+  return jnp.where(where, predictions, 0), jnp.where(where, targets, 0)
 
 
 def _mean(

@@ -36,6 +36,17 @@ def test_masked_terms_equal_numpy():
     np.testing.assert_allclose(precise, (total, count), rtol=1e-13)
 
 
+def test_targets_of_what_is_not_active_may_be_no_numbers():
+  data = {k: jnp.asarray(v, jnp.float32) for k, v in batch().items()}
+  active = data['activity'][..., None] > 0
+  value = lambda doa, xyz: losses.doa_masked_mse(doa, xyz, data['activity'])[0]
+  whole, spoilt = (
+    jax.value_and_grad(value)(data['doa'], xyz)
+    for xyz in (data['xyz'], jnp.where(active, data['xyz'], jnp.nan))
+  )
+  jax.tree.map(np.testing.assert_array_equal, whole, spoilt)
+
+
 def test_masked_gradient_equals_finite_differences():
   data = batch()
   with jax.enable_x64(True):

@@ -142,6 +142,19 @@ def test_where_gives_no_gradient_to_what_is_left_out():
   assert (np.asarray(gradient)[where] != 0).all()
 
 
+@parametrize_terms
+def test_what_is_left_out_may_be_no_number(term):
+  """As where there is no label; neither value nor gradient is touched."""
+  function, names, _ = TERMS[term]
+  pair = [jnp.asarray(batch()[name], jnp.float32) for name in names]
+  where = np.random.default_rng(1).random(pair[0].shape) < 0.5
+  total = lambda pair: function(*pair, where=where).sum()
+  expected = jax.value_and_grad(total)(pair)
+  spoilt = [jnp.where(where, x, jnp.nan) for x in pair]
+  found = jax.value_and_grad(total)(spoilt)
+  jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
 # Gradients.
 
 
