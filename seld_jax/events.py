@@ -111,7 +111,9 @@ def to_dense(
         f'({name} 0 to {size - 1}).'
       )
   # NumPy does not promise which of two assignments to one place stays.
-  key = events.frame * num_classes + events.class_index
+  # In a narrow type, the product would wrap around.
+  key = np.asarray(events.frame, np.int64) * num_classes
+  key = key + np.asarray(events.class_index, np.int64)
   _, from_the_end = np.unique(key[::-1], return_index=True)
   last = len(key) - 1 - from_the_end
   activity = np.zeros((num_frames, num_classes), np.float32)

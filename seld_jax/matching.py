@@ -44,7 +44,9 @@ class Rules:
 
   def key(self, events: Any) -> np.ndarray:
     """A number for each frame and class, for the rows of events."""
-    return events.frame * self.num_classes + events.class_index
+    # In a narrow type, the product would wrap around.
+    frame = np.asarray(events.frame, np.int64)
+    return frame * self.num_classes + np.asarray(events.class_index, np.int64)
 
 
 def check_events(

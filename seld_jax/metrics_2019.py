@@ -79,6 +79,11 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   kept = predictions.frame < num_frames
   frames = (reference.frame, predictions.frame[kept])
   classes = (reference.class_index, predictions.class_index[kept])
+  # In a narrow type, products of them would wrap around.
+  frames, classes = (
+    tuple(column.astype(np.int64) for column in pair)
+    for pair in (frames, classes)
+  )
   directions = (reference.xyz, predictions.xyz[kept])
 
   present = []

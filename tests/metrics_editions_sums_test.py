@@ -41,6 +41,34 @@ def test_recordings_count_together_as_each_by_itself(edition, case):
         np.testing.assert_allclose(getattr(one, name), value, rtol=1e-12)
 
 
+@pytest.mark.parametrize('edition', ['2020', *EDITIONS])
+@pytest.mark.parametrize('kind', [np.int16, np.uint16, np.uint64])
+def test_whole_numbers_of_any_type_count(edition, kind):
+  """Of ten minutes, whose frames by classes are beyond 16 bits."""
+  num_frames, num_classes = 6000, 14
+  frame = np.arange(num_frames)
+  whole = labels.Events(
+    frame, frame * 7 % num_classes, frame * 0, np.eye(3)[frame % 3], frame + 1.0
+  )
+  narrow = dataclasses.replace(
+    whole,
+    frame=whole.frame.astype(kind),
+    class_index=whole.class_index.astype(kind),
+  )
+  options = {'num_frames': num_frames, 'num_classes': num_classes}
+  late = dataclasses.replace(whole, frame=np.minimum(frame + 3, 5999))
+  for prediction in whole, late:
+    assert score(narrow, prediction, edition, **options) == score(
+      whole, prediction, edition, **options
+    )
+  for one, other in zip(
+    labels.to_dense(narrow, **options),
+    labels.to_dense(whole, **options),
+    strict=True,
+  ):
+    np.testing.assert_array_equal(one, other)
+
+
 def test_the_recording_that_cannot_be_counted_is_named():
   good, bad = events((0, 0, 0, 0, 1)), events((30, 0, 0, 0, 1))
   with pytest.raises(InputError, match=r'^b: The reference .* frame 30'):
