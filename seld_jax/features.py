@@ -177,7 +177,7 @@ def framewise_features(
   )
   spatial = {
     'foa': functools.partial(intensity_vector, mel_filters=mel_filters),
-    'mic': functools.partial(gcc_phat, n_lags=n_mels),
+    'mic': functools.partial(gcc_phat, n_lags=n_mels, n_fft=n_fft),
   }[format]
   return framewise(
     lambda part: (log_mel(part, mel_filters, top_db=None), spatial(part)),

@@ -58,13 +58,17 @@ def intensity_vector(
   )
 
 
-def gcc_phat(spectrum: jax.Array, *, n_lags: int = 64) -> jax.Array:
+def gcc_phat(
+  spectrum: jax.Array, *, n_lags: int = 64, n_fft: int | None = None
+) -> jax.Array:
   """Generalised cross-correlation with phase transform of all channel pairs.
 
   Args:
     spectrum: Spectra of the channels, with shape
       `[..., channels, frames, bins]`.
     n_lags: Number of lags that are kept, `-n_lags // 2 .. n_lags // 2 - 1`.
+    n_fft: Length of the transform that gave the spectra; None: the even one
+      with so many bins.
 
   Returns:
     The correlation of the pairs (0, 1), (0, 2), ... in lexical order, with
@@ -89,7 +93,8 @@ def gcc_phat(spectrum: jax.Array, *, n_lags: int = 64) -> jax.Array:
   pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
   in_phase = [real[i] * real[j] + imaginary[i] * imaginary[j] for i, j in pairs]
   across = [real[i] * imaginary[j] - imaginary[i] * real[j] for i, j in pairs]
-  cosines, sines = _lag_tables(spectrum.shape[-1], n_lags // 2)
+  n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
+  cosines, sines = _lag_tables(n_fft, n_lags // 2)
   multiply = lambda parts, table: jnp.matmul(
     jnp.stack(parts, axis=-3),
     jnp.asarray(table, scale.dtype),
@@ -102,17 +107,18 @@ def gcc_phat(spectrum: jax.Array, *, n_lags: int = 64) -> jax.Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _lag_tables(num_bins: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _lag_tables(n_fft: int, most: int) -> tuple[np.ndarray, np.ndarray]:
   """Inverse Fourier transform to the lags 0 to `most`, as two matrices.
 
   Only a few of the lags are wanted, and a correlation is the even part, of the
   real bins, less the odd part, of the imaginary ones: two small products take
   a third of the time of the whole transform.
   """
-  n_fft = 2 * (num_bins - 1)
+  num_bins = n_fft // 2 + 1
   lag_of_bin = np.outer(np.arange(num_bins), np.arange(most + 1)) % n_fft
   weight = np.full((num_bins, 1), 2 / n_fft)
-  weight[[0, -1]] = 1 / n_fft
+  # Bins that are their own mirror images; an odd length has one.
+  weight[[0] if n_fft % 2 else [0, -1]] = 1 / n_fft
   angle = 2 * np.pi / n_fft * lag_of_bin
   return weight * np.cos(angle), weight * np.sin(angle)
 
