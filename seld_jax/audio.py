@@ -144,6 +144,9 @@ def write(
       or the file cannot be written.
   """
   audio = np.asarray(audio)
+  # libsndfile takes bytes as they lie, whatever their order, and whole numbers
+  # as steps of PCM.
+  audio = audio.astype(np.result_type(audio.dtype, np.float32), copy=False)
   if audio.ndim != 2 or not audio.size:
     raise InputError(
       f'{path} needs audio of shape [channels, samples], got shape '

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from seld_jax import samples
 from seld_jax.errors import InputError
 
 ORDERS = ('acn', 'fuma', 'em32')
@@ -199,14 +200,15 @@ def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
   """Takes the channels that the network hears.
 
   Args:
-    audio: All channels of a file, with shape `[channels, samples]`.
+    audio: All channels of a file, with shape `[channels, samples]`; whole
+      numbers are taken as PCM of their type.
     selection: Which of them.
 
   Returns:
-    The four channels, with shape `[4, samples]`.
+    The four channels, with shape `[4, samples]`, as floating-point numbers.
   """
-  gains = np.asarray(selection.gains, audio.dtype)
-  return audio[list(selection.channels)] * gains[:, None]
+  four = samples.as_float(audio[list(selection.channels)])
+  return four * np.asarray(selection.gains, four.dtype)[:, None]
 
 
 def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def stft(
     place of padding do not count.
 
   Raises:
-    ValueError: An option is out of range.
+    ValueError: An option is out of range, or the signals are whole numbers.
   """
   padded, num_frames = _pad(
     audio, n_fft, hop_length, win_length, pad_mode=pad_mode
@@ -219,8 +219,8 @@ def _pad(
     )
   is_padded = pad_mode == 'given'
   samples = audio.shape[-1] - (2 * (n_fft // 2) if is_padded else 0)
-  if samples <= 0:
-    raise ValueError(f'stft needs samples, got shape {audio.shape}.')
+  if samples <= 0 or not jnp.issubdtype(audio.dtype, jnp.floating):
+    raise ValueError(f'stft needs float samples, got {jax.typeof(audio)}.')
   if not is_padded:
     audio = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
   return audio, -(-samples // hop_length)

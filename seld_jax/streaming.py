@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from seld_jax import samples
 from seld_jax.errors import InputError
 from seld_jax.resampling import Resampler
 
@@ -242,6 +243,11 @@ class Stream:
       outputs = np.concatenate(
         [np.asarray(activity)[..., None], np.asarray(doa)], axis=-1
       )
+      if not np.isfinite(outputs).all():
+        raise InputError(
+          'The network gives NaN or infinity for this audio: are its samples '
+          'in [-1, 1]?'
+        )
       for (start, skip, _, _), output in zip(batch, outputs, strict=False):
         self._add(start + skip, output[skip:])
 
@@ -281,9 +287,7 @@ def checked(block: np.ndarray) -> np.ndarray:
     raise InputError(
       f'Audio of shape [4, samples] is needed, got shape {block.shape}.'
     )
-  if np.issubdtype(block.dtype, np.signedinteger):
-    block = block / np.float32(-float(np.iinfo(block.dtype).min))
-  block = block.astype(np.float32)
+  block = samples.as_float(block).astype(np.float32)
   if not np.isfinite(block).all():
     raise InputError('Audio needs finite samples, got NaN or infinite ones.')
   return block

@@ -45,6 +45,24 @@ def test_full_scale_does_not_wrap_around(tmp_path):
   np.testing.assert_allclose(back, square, atol=1.01 / 32768)
 
 
+@pytest.mark.parametrize('kind', ['>f4', '>f8', '<f8', np.float16])
+def test_floats_of_any_kind_are_written(tmp_path, noise, kind):
+  audio.write(tmp_path / 'x.wav', noise.astype(kind))
+  back = audio.read(tmp_path / 'x.wav')
+  step = 2**-10 if kind == np.float16 else 2**-14
+  np.testing.assert_allclose(back, noise, rtol=0, atol=step)
+
+
+@pytest.mark.parametrize('kind', [np.int16, np.int32, np.int64])
+def test_whole_numbers_are_samples_and_no_pcm(tmp_path, kind):
+  ones = np.tile(np.array([[0, 1, -1]], kind), (4, 10))
+  audio.write(tmp_path / 'x.wav', ones)
+  back = audio.read(tmp_path / 'x.wav')
+  np.testing.assert_allclose(back, ones, rtol=0, atol=2**-14)
+  with pytest.raises(InputError, match='would clip'):
+    audio.write(tmp_path / 'x.wav', 1000 * ones)
+
+
 def test_float_and_flac_files_are_read(tmp_path, noise):
   noise = noise.astype(np.float32)
   soundfile.write(tmp_path / 'a.wav', noise.T, 24000, subtype='FLOAT')

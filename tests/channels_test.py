@@ -53,6 +53,18 @@ directions = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize('norm', channels.NORMS)
+def test_whole_numbers_are_scaled_as_others(norm):
+  """Gains like 0.577 are no whole numbers."""
+  selection = channels.chosen(format='foa', order='acn', norm=norm, array=None)
+  pcm = np.random.default_rng(0).integers(-(2**15), 2**15, (4, 100), np.int16)
+  np.testing.assert_allclose(
+    channels.select(pcm, selection),
+    channels.select(pcm / np.float32(2**15), selection),
+    rtol=1e-6,
+  )
+
+
 @pytest.mark.parametrize('order', ['acn', 'fuma'])
 @pytest.mark.parametrize('norm', channels.NORMS)
 def test_every_convention_of_foa_becomes_acn_sn3d(order, norm):

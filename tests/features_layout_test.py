@@ -103,6 +103,13 @@ def test_unknown_options_are_refused(options, message):
       jax.eval_shape(functools.partial(array, **options), jnp.zeros((4, 480)))
 
 
-def test_no_samples_are_refused():
-  with pytest.raises(ValueError, match=r'needs samples, got shape \(4, 0\)'):
-    features.stft(jnp.zeros((4, 0)))
+@pytest.mark.parametrize(
+  ('audio', 'got'),
+  [
+    (np.zeros((4, 0), np.float32), r'float32\[4,0\]'),
+    (np.ones((4, 480), np.int16), r'int16\[4,480\]'),
+  ],
+)
+def test_no_samples_and_pcm_are_refused(audio, got):
+  with pytest.raises(ValueError, match=f'needs float samples, got {got}'):
+    features.stft(audio)

@@ -19,6 +19,7 @@ ORDER = """
   processes
   download unpack
   archives
+  samples
   geometry csv_rows classes events resampling channels transfer containers
   spectrum streaming
   spatial
@@ -101,6 +102,7 @@ NUMPY_ONLY = (
   'csv_text',
   'labels',
   'channels',
+  'samples',
   'resampling',
   'streaming',
   'transfer',

@@ -145,7 +145,30 @@ def test_what_is_no_audio_is_refused(block, message):
     Stream(tell, SPEC, window=12).push(block)
 
 
-def test_pcm_is_scaled():
-  pcm = np.full((4, 120), -(2**14), np.int16)
+@pytest.mark.parametrize(
+  ('value', 'kind'),
+  [
+    (-(2**14), np.int16),
+    (-(2**30), np.int32),
+    (2**6, np.uint8),  # around 128, as in WAV files of 8 bits
+    (-(2**14), '>i2'),
+  ],
+)
+def test_pcm_is_scaled(value, kind):
+  pcm = np.full((4, 120), value, kind)
   activity, _ = frames_of(Stream(tell, SPEC, window=12), pcm)
   np.testing.assert_array_equal(activity[:, 0], -0.5)
+
+
+def test_outputs_that_are_no_numbers_are_told():
+  """NaN is not greater than any threshold: there would be no event."""
+
+  def overflow(audio, num_frames):
+    activity, doa = tell(audio, num_frames)
+    return np.where(np.abs(audio).max() > 1e18, np.nan, activity), doa
+
+  audio = recording(60)
+  frames_of(Stream(overflow, SPEC, window=12), audio)
+  audio[0, 30] = 3e30
+  with pytest.raises(InputError, match=r'NaN or infinity .* in \[-1, 1\]'):
+    frames_of(Stream(overflow, SPEC, window=12), audio)
