@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from seld_jax import audio, features, files, progress
+from seld_jax.errors import InputError
 from seld_jax.recordings import Recording, find_recordings
 
 __all__ = [
@@ -81,6 +82,11 @@ def extract(
   def work(entry: Recording) -> None:
     signal = audio.read(entry.audio, sample_rate=options['sample_rate'])
     array = np.asarray(compute(signal))
+    if not np.isfinite(array).all():
+      raise InputError(
+        f'{entry.audio} has features that are NaN or infinite: its samples '
+        f'reach {np.abs(signal).max():.3g}, where 1 is full scale.'
+      )
     path = paths[entry.name]
     write(path, array)
     for old in target.iterdir():
