@@ -58,8 +58,9 @@ def angular_distance(a: Array, b: Array) -> Array:
   """Angle between vectors, exact for small and for opposite angles alike.
 
   Args:
-    a: Vectors of any length but zero, with shape `[..., 3]`.
-    b: Vectors of any length but zero, with a shape that broadcasts with `a`.
+    a: Vectors of any length whose square is a number of their type, but not
+      zero (1e-18 to 1e18 in float32), with shape `[..., 3]`.
+    b: The same, with a shape that broadcasts with `a`.
 
   Returns:
     The angle in [0, 180] degrees, with shape `[...]`: atan2(|a x b|, a . b).

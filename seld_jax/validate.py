@@ -236,7 +236,8 @@ def main(argv: list[str]) -> None:
     report.readings.items(), key=lambda item: -item[1]
   ):
     text = reading or 'too little to tell azimuth sign and channel order'
-    print(f'{number} FOA recordings: {text}')
+    plural = 's' * (number != 1)
+    print(f'{number} FOA recording{plural}: {text}')
   if report.num_errors:
     plural = 's' * (report.num_errors > 1)
     print(f'Training cannot start: {report.num_errors} error{plural} to mend.')
