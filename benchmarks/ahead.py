@@ -2,9 +2,9 @@
 
 Compiles the training step, ten steps in a program, the network of an
 evaluation, and features for a GPU or TPU that need not be present, and tells
-the memory that each needs. Of a GPU also what each moves in that memory, the
-kernels that it starts, and how long moving and arithmetic take at the rates of
-the data sheet, below which nothing gets. Nothing runs, so nothing is timed.
+the memory that each needs. Of a GPU also what its kernels read and write and
+how many there are, and how long moving that through memory and arithmetic take
+at the rates of the data sheet. Nothing runs, so nothing is timed.
 
 Needs XLA for the device: pip install '.[cuda]' or '.[tpu]'.
 
@@ -71,25 +71,12 @@ def main(argv: list[str]) -> None:
   jax.config.update('jax_platforms', 'cpu')
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
   mesh = sharding.make_mesh(devices=data_sheets.devices(device))
-  todo = {}
-  for dtype in _DTYPES.value:
-    config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
-    config.model.dtype = dtype
-    config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
-    config_lib.validate(config, num_devices=mesh.size)
-    with mock.patch.object(jax, 'default_backend', lambda: device.backend):
-      for name, program in programs(config, mesh).items():
-        if name.startswith('features'):  # whatever the network is
-          todo[name] = 'float32', program
-        else:
-          todo[f'{name}, {dtype}'] = dtype, program
+  # Where a CPU has a way of its own, it is chosen by JAX's default in tracing.
+  with mock.patch.object(jax, 'default_backend', lambda: device.backend):
+    compiled = _compile_all(device, mesh)
   result: dict[str, Any] = {'device': device.kind, 'devices': mesh.size}
-  result |= {'jax': jax.__version__, 'scale': _SCALE.value, 'programs': {}}
-  with progress.bar('compilation', len(todo), unit='programs') as advance:
-    for name, (dtype, program) in todo.items():
-      with mock.patch.object(jax, 'default_backend', lambda: device.backend):
-        result['programs'][name] = needs(program, device, dtype, mesh.size)
-      advance()
+  result |= {'jax': jax.__version__, 'scale': _SCALE.value}
+  result['programs'] = compiled
   columns = ['memory', 'moved', 'kernels', 'moving', 'arithmetic']
   table = rich.table.Table(
     'program', *columns, title=f'{mesh.size} x {device.kind}, each'
@@ -217,6 +204,29 @@ def needs(
     work = hlo.work(compiled.as_text())
     found['moved_bytes'], found['kernels'] = work.bytes, work.kernels
     found['moving_seconds'] = work.bytes / device.bandwidth
+  return found
+
+
+def _compile_all(
+  device: data_sheets.Device, mesh: jax.sharding.Mesh
+) -> dict[str, dict[str, float | None]]:
+  """What the programs of all types need, by their names."""
+  todo = {}
+  for dtype in _DTYPES.value:
+    config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
+    config.model.dtype = dtype
+    config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
+    config_lib.validate(config, num_devices=mesh.size)
+    for name, program in programs(config, mesh).items():
+      if name.startswith('features'):  # whatever the network is
+        todo[name] = 'float32', program
+      else:
+        todo[f'{name}, {dtype}'] = dtype, program
+  found = {}
+  with progress.bar('compilation', len(todo), unit='programs') as advance:
+    for name, (dtype, program) in todo.items():
+      found[name] = needs(program, device, dtype, mesh.size)
+      advance()
   return found
 
 

@@ -31,10 +31,16 @@ class Device:
 
 
 def devices(device: Device) -> list[Any]:
-  """Stands for devices in a mesh; nothing can be put on them.
+  """Devices for shapes and shardings; nothing can be put on them.
+
+  Args:
+    device: The accelerator, and how many.
+
+  Returns:
+    What JAX takes for its devices.
 
   Raises:
-    InputError: XLA for them is not installed.
+    InputError: XLA for them is not installed, or cannot be used.
   """
   platform = {'gpu': 'cuda'}.get(device.backend, device.backend)
   try:
@@ -50,8 +56,7 @@ def devices(device: Device) -> list[Any]:
       )
   except (NotImplementedError, RuntimeError) as error:
     raise InputError(
-      f'{device.kind} needs XLA for it, but that is not installed: pip install '
-      f"'.[{platform}]'."
+      f"{device.kind} needs XLA for it (pip install '.[{platform}]'): {error}."
     ) from error
   return list(described.devices)
 
@@ -111,7 +116,7 @@ _HOPPER = {
 }
 
 DEVICES = {
-  'h100': _gpu('NVIDIA H100', gigabytes=80, bandwidth=3.35e12, **_HOPPER),
+  'h100': _gpu('NVIDIA H100 SXM', gigabytes=80, bandwidth=3.35e12, **_HOPPER),
   'h200': _gpu('NVIDIA H200', gigabytes=141, bandwidth=4.8e12, **_HOPPER),
   'h200x8': _gpu(
     'NVIDIA H200', count=8, gigabytes=141, bandwidth=4.8e12, **_HOPPER

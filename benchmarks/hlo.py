@@ -5,20 +5,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 _BYTES = {
-  **dict.fromkeys(('pred', 's8', 'u8'), 1),
+  'token': 0,
+  **dict.fromkeys(('pred', 's8', 'u8', 'f8e4m3fn', 'f8e5m2'), 1),
   **dict.fromkeys(('bf16', 'f16', 's16', 'u16'), 2),
   **dict.fromkeys(('f32', 's32', 'u32'), 4),
   **dict.fromkeys(('f64', 's64', 'u64', 'c64'), 8),
+  'c128': 16,
 }
 
-# Names for what is somewhere already.
+# Names for what is somewhere already, and order.
 _FREE = {
+  'add-dependency',
+  'after-all',
   'bitcast',
   'constant',
   'get-tuple-element',
+  'opt-barrier',
   'parameter',
+  'partition-id',
+  'replica-id',
   'tuple',
 }
+_SLICES = ('dynamic-slice', 'gather', 'slice')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +34,9 @@ class Work:
   """What a program costs a device beside arithmetic.
 
   Attributes:
-    kernels: Programs that it starts, one after the other.
-    bytes: What they read from memory and write to it.
+    kernels: Programs that it starts; a call of a library counts as one.
+    bytes: What they read and write, wherever it lies: in memory, or still in
+      the cache.
   """
 
   kernels: int
@@ -73,9 +82,11 @@ def _total(
       once = _total(computations[inner], computations)
       kernels += int(trips[1]) * once.kernels
       moved += int(trips[1]) * once.bytes
+    elif instruction.operation == 'conditional':
+      raise ValueError(f'Which branch {instruction.name} takes is not told.')
     elif instruction.operation == 'call':
-      inner = _called('to_apply', instruction)
-      once = _total(computations[inner or ''], computations)
+      inner = _called('to_apply', instruction) or ''
+      once = _total(computations[inner], computations)
       kernels += once.kernels
       moved += once.bytes
     elif not _is_free(instruction.operation):
@@ -96,10 +107,13 @@ def _parts(instruction, body, computations) -> Iterator[int]:
   if operation != 'fusion' or inner is None:
     given = [_size(body[x].type) for x in instruction.operands if x in body]
     if operation == 'dynamic-update-slice':
-      yield 2 * given[1]
+      yield 2 * given[1] + sum(given[2:])
+    elif operation in _SLICES:
+      yield 2 * _size(instruction.type) + sum(given[1:])
     elif operation != instruction.operation:
-      # Of a copy or a sum over devices; its type has the operands, too.
-      yield 2 * sum(given)
+      # Its type has the operands, too; what comes out is that of its end.
+      (end,) = [x for x in body.values() if instruction.name in x.operands]
+      yield sum(given) + _size(end.type)
     else:
       yield sum(given) + _size(instruction.type)
     return
@@ -125,7 +139,7 @@ def _read(source: _Instruction, fused: Mapping[str, _Instruction]) -> int:
     is_first = user.operands[0] == source.name
     if user.operation == 'bitcast':
       total += _read(user, fused)
-    elif user.operation in ('dynamic-slice', 'gather', 'slice') and is_first:
+    elif user.operation in _SLICES and is_first:
       total += _size(user.type)
     elif user.operation == 'dynamic-update-slice' and is_first:
       continue  # the rest stays where it is
@@ -148,8 +162,8 @@ def _called(role: str, instruction: _Instruction) -> str | None:
 def _size(of_type: str) -> int:
   """Bytes of an array, or of all arrays of a tuple."""
   total = 0
-  for kind, shape in re.findall(r'\b([a-z]+\d*)\[([\d,]*)\]', of_type):
-    count = _BYTES.get(kind, 0)
+  for kind, shape in re.findall(r'\b([a-z]\w*)\[([\d,]*)\]', of_type):
+    count = _BYTES[kind]
     for length in filter(None, shape.split(',')):
       count *= int(length)
     total += count

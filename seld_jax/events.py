@@ -110,10 +110,10 @@ def to_dense(
         f'The labels name {name} {outside[0]}, but there are {size} '
         f'({name} 0 to {size - 1}).'
       )
-  # NumPy does not promise which of two assignments to one place stays.
   # In a narrow type, the product would wrap around.
   key = np.asarray(events.frame, np.int64) * num_classes
   key = key + np.asarray(events.class_index, np.int64)
+  # NumPy does not promise which of two assignments to one place stays.
   _, from_the_end = np.unique(key[::-1], return_index=True)
   last = len(key) - 1 - from_the_end
   activity = np.zeros((num_frames, num_classes), np.float32)

@@ -137,8 +137,10 @@ def _ranked(candidates: Sequence[Recording]) -> tuple[list[Recording], str]:
   which = f'the {len(among)} recordings'
   if overlapping:
     which += ' with overlapping events'
-  if len(among) == 1:
+  if len(candidates) == 1:
     which = _ONLY
+  elif len(among) == 1:
+    which = which.replace('the 1 recordings', 'the one recording')
   return sorted(among, key=lambda one: (one.score, one.name)), which
 
 

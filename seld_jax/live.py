@@ -21,8 +21,7 @@ from seld_jax.streaming import Frames
 _BLOCK = 0.1
 # Seconds of sound that may wait for the network before some is dropped.
 _LONGEST_QUEUE = 10.0
-# Label frames that are shown together: of longer ones, only what sounds all the
-# time would be seen.
+# Label frames of a line: of more, only what sounds most of the time is seen.
 _TOGETHER = 5
 # From the front to the left, as azimuth counts.
 _ARROWS = '↑↖←↙↓↘→↗'
@@ -71,23 +70,25 @@ def watch(
   )
   if note := predictor.resampling(sample_rate):
     console.print(note, highlight=False)
+
+  def show_lines(frames: Frames) -> None:
+    for piece in _pieces(frames):
+      text = line(piece, classes, threshold=threshold)
+      console.print(text, highlight=False)
+
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)
   with display if console.is_terminal else contextlib.nullcontext():
     for block in blocks:
       frames = stream.push(block)
       count += len(frames)
-      for piece in _pieces(frames):
-        if console.is_terminal:
-          shown = table(piece, classes, threshold=threshold)
-          display.update(shown, refresh=True)
-        else:
-          console.print(
-            line(piece, classes, threshold=threshold), highlight=False
-          )
+      if len(frames) and console.is_terminal:
+        shown = table(frames, classes, threshold=threshold)
+        display.update(shown, refresh=True)
+      elif len(frames):
+        show_lines(frames)
   frames = stream.flush()
-  for piece in _pieces(frames):
-    console.print(line(piece, classes, threshold=threshold), highlight=False)
+  show_lines(frames)
   return count + len(frames)
 
 

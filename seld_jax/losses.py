@@ -143,7 +143,8 @@ def doa_masked_norm(
 
   Args:
     predictions: Direction vectors, with shape `[..., classes, 3]`.
-    targets: Unit vectors of active classes, with the same shape.
+    targets: Unit vectors of active classes, with the same shape; what is there
+      for others is not looked at.
     activity: Reference activity, 0 or 1, with shape `[..., classes]`.
     axis_name: The axis under `pmap` over which a batch is spread.
 

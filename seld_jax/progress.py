@@ -29,7 +29,7 @@ def bar(
 
   On a terminal this is a bar with rate and time left. Elsewhere it prints a
   line at the start, one every 20 seconds and one at the end. Where there is
-  nothing to do, it shows nothing.
+  nothing to do, as `total` is 0, it shows nothing.
 
   Args:
     description: What is being done, e.g. `'features'`.

@@ -11,7 +11,7 @@ def as_float(samples: np.ndarray) -> np.ndarray:
       it, unsigned ones have silence in their middle, as 8-bit WAV files do.
 
   Returns:
-    The samples, with the same shape, whole numbers in [-1, 1) as float32;
+    The samples, with the same shape, whole numbers in [-1, 1] as float32;
     floating-point numbers are given back as they are.
   """
   if samples.dtype.kind not in 'iu':

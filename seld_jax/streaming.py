@@ -149,7 +149,7 @@ class Stream:
 
     Raises:
       InputError: The block has another shape, or samples that are NaN or
-        infinite.
+        infinite, or for which outputs of the network are.
     """
     block = checked(block)
     if self._resampler is not None:
@@ -165,6 +165,9 @@ class Stream:
 
     Returns:
       The label frames that were missing, to `ceil(seconds * 10)` in all.
+
+    Raises:
+      InputError: Outputs of the network are NaN or infinite.
     """
     if self._resampler is not None:
       self._append(self._resampler.flush())
@@ -245,8 +248,8 @@ class Stream:
       )
       if not np.isfinite(outputs).all():
         raise InputError(
-          'The network gives NaN or infinity for this audio: are its samples '
-          'in [-1, 1]?'
+          'The network gives NaN or infinity for this audio: samples in '
+          '[-1, 1] and finite parameters are needed.'
         )
       for (start, skip, _, _), output in zip(batch, outputs, strict=False):
         self._add(start + skip, output[skip:])

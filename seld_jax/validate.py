@@ -36,7 +36,7 @@ class Report:
     readings: How often the labels fit each key of `checks.READINGS`; the key
       None stands for recordings that tell too little.
     findings: What is wrong, errors first.
-    folds: The folds that names tell.
+    folds: Those that names tell of every format that can be trained on.
   """
 
   num_files: int
@@ -134,8 +134,7 @@ def validate(
     findings += checks.check_folds(scenes)
   findings.sort(key=lambda one: (one.level, one.file, one.text))
   num_labels = len({path for _, path in jobs if path is not None})
-  told = {recordings.fold_of(name) for name, _ in jobs}
-  folds = tuple(sorted(fold for fold in told if fold is not None))
+  folds = _folds(root, formats)
   return Report(num_files, num_labels, dict(readings), findings, folds)
 
 
@@ -193,6 +192,20 @@ def _look(
   return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
+def _folds(root: pathlib.Path, formats: Sequence[str]) -> tuple[int, ...]:
+  """The folds to train on that there are of every format."""
+  of_format = [
+    {
+      fold
+      for pair in recordings.list_pairs(root, format=format, split='dev')
+      if pair.audio is not None
+      and (fold := recordings.fold_of(pair.name)) is not None
+    }
+    for format in formats
+  ]
+  return tuple(sorted(set.intersection(*of_format))) if of_format else ()
+
+
 def _refused(
   root: pathlib.Path, format: str, findings: Sequence[checks.Finding]
 ) -> list[checks.Finding]:
@@ -245,10 +258,10 @@ def main(argv: list[str]) -> None:
   data = config.default().data
   named = {*data.train_folds, *data.validation_folds, *data.test_folds}
   if lacking := sorted(named - {*report.folds}):
+    found = f'folds {_listed(report.folds)}' if report.folds else 'no fold'
     print(
-      f'Its folds are {_listed(report.folds)}; by default, {_listed(lacking)} '
-      'would be used, too: see train_folds, validation_folds and test_folds of '
-      'config.data.'
+      f'Names tell {found}; set train_folds, validation_folds and test_folds '
+      f'of config.data, which by default name {_listed(lacking)}, too.'
     )
   print('Training can start.')
 

@@ -109,7 +109,28 @@ def test_what_xla_prints_is_read():
   assert least <= found.bytes < 10 * least
 
 
-def test_an_endless_loop_is_refused():
+@pytest.mark.parametrize(
+  ('line', 'size'),
+  [
+    ('f32[1,8]{1,0} dynamic-slice(%x, %start, %start)', 2 * 32 + 2 * 4),
+    ('f32[3,8]{1,0} slice(%x), slice={[0:3], [0:8]}', 2 * 96),
+    ('f32[2,8]{1,0} gather(%x, %picks), offset_dims={1}', 2 * 64 + 8),
+    ('c128[4]{0} custom-call(%x)', 3200 + 64),
+  ],
+)
+def test_kernels_by_themselves(line, size):
+  more = PROGRAM.replace('  ROOT %out', f'  %more = {line}\n  ROOT %out')
+  extra = hlo.work(more).bytes - hlo.work(PROGRAM).bytes
+  assert (extra, hlo.work(more).kernels) == (size, 12)
+
+
+def test_a_branch_is_refused():
+  text = PROGRAM.replace('while(', 'conditional(')
+  with pytest.raises(ValueError, match='Which branch loop takes'):
+    hlo.work(text)
+
+
+def test_a_loop_of_unknown_length_is_refused():
   text = PROGRAM.replace('known_trip_count', 'unknown')
   with pytest.raises(ValueError, match='How often loop runs'):
     hlo.work(text)
