@@ -53,7 +53,7 @@ def direction_errors(
   keys = []
   for name, events in ('reference', reference), ('prediction', prediction):
     matching.check_events(name, events, None, num_classes)
-    keys.append(events.frame * num_classes + events.class_index)
+    keys.append(matching.key_of(events, num_classes))
   rows, _, angles = matching.paired(
     keys[0], reference.xyz, keys[1], prediction.xyz
   )

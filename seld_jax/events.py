@@ -100,9 +100,10 @@ def to_dense(
   Raises:
     InputError: An event lies outside of the frames or the classes.
   """
+  frame, class_index = events.frame, events.class_index
   for name, values, size in (
-    ('frame', events.frame, num_frames),
-    ('class', events.class_index, num_classes),
+    ('frame', frame, num_frames),
+    ('class', class_index, num_classes),
   ):
     outside = values[(values < 0) | (values >= size)]
     if outside.size:
@@ -111,13 +112,12 @@ def to_dense(
         f'({name} 0 to {size - 1}).'
       )
   # In a narrow type, the product would wrap around.
-  key = np.asarray(events.frame, np.int64) * num_classes
-  key = key + np.asarray(events.class_index, np.int64)
+  key = frame.astype(np.int64) * num_classes + class_index.astype(np.int64)
   # NumPy does not promise which of two assignments to one place stays.
   _, from_the_end = np.unique(key[::-1], return_index=True)
   last = len(key) - 1 - from_the_end
   activity = np.zeros((num_frames, num_classes), np.float32)
   doa = np.zeros((num_frames, num_classes, 3), np.float32)
-  activity[events.frame[last], events.class_index[last]] = 1
-  doa[events.frame[last], events.class_index[last]] = events.xyz[last]
+  activity[frame[last], class_index[last]] = 1
+  doa[frame[last], class_index[last]] = events.xyz[last]
   return activity, doa

@@ -44,9 +44,22 @@ class Rules:
 
   def key(self, events: Any) -> np.ndarray:
     """A number for each frame and class, for the rows of events."""
-    # In a narrow type, the product would wrap around.
-    frame = np.asarray(events.frame, np.int64)
-    return frame * self.num_classes + np.asarray(events.class_index, np.int64)
+    return key_of(events, self.num_classes)
+
+
+def key_of(events: Any, num_classes: int) -> np.ndarray:
+  """A number for each frame and class.
+
+  Args:
+    events: Events, whose frames and classes are integers of any type.
+    num_classes: Number of classes.
+
+  Returns:
+    `frame * num_classes + class_index`, int64 with shape `[n]`.
+  """
+  # In a narrow type, the product would wrap around.
+  frame = np.asarray(events.frame, np.int64)
+  return frame * num_classes + np.asarray(events.class_index, np.int64)
 
 
 def check_events(

@@ -77,13 +77,8 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """
   num_frames, num_classes = rules.num_frames, rules.num_classes
   kept = predictions.frame < num_frames
-  frames = (reference.frame, predictions.frame[kept])
-  classes = (reference.class_index, predictions.class_index[kept])
-  # In a narrow type, products of them would wrap around.
-  frames, classes = (
-    tuple(column.astype(np.int64) for column in pair)
-    for pair in (frames, classes)
-  )
+  keys = (rules.key(reference), rules.key(predictions)[kept])
+  frames, classes = zip(*(np.divmod(k, num_classes) for k in keys), strict=True)
   directions = (reference.xyz, predictions.xyz[kept])
 
   present = []
@@ -107,13 +102,7 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   angles, good = compare(num_frames, frames)
   class_angles, class_good = (
     array.reshape(num_frames, num_classes)
-    for array in compare(
-      num_frames * num_classes,
-      (
-        frames[0] * num_classes + classes[0],
-        frames[1] * num_classes + classes[1],
-      ),
-    )
+    for array in compare(num_frames * num_classes, keys)
   )
   return Counts(
     edition=rules.edition,

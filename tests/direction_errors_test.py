@@ -1,5 +1,6 @@
 """Errors of directions, and on what they depend."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -127,6 +128,16 @@ def test_empty_bins_are_nan():
     np.testing.assert_array_equal(found.found, 0)
     assert np.isnan(found.quartiles).all()
     assert np.isnan(found.value[1])
+
+
+def test_frames_of_any_type_are_those_of_64_bits():
+  """Of ten minutes, whose frames by classes are beyond 16 bits."""
+  frame = np.arange(6000)
+  wide = labels.Events(frame, frame * 7 % 14, frame * 0, np.eye(3)[frame % 3])
+  narrow = dataclasses.replace(wide, frame=frame.astype(np.int16))
+  for pair in (narrow, wide), (wide, narrow):
+    found = direction_errors.direction_errors(*pair, num_classes=14)
+    np.testing.assert_array_equal(found, 0)
 
 
 def test_frames_and_classes_out_of_range_are_refused():
