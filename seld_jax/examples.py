@@ -72,6 +72,11 @@ def choose_recording(candidates: Sequence[Recording]) -> tuple[Recording, str]:
     name tells of overlapping events, `_ov2`, or among all where none does; and
     a sentence that says so.
   """
+  if len(candidates) == 1:
+    (chosen,) = candidates
+    return chosen, (
+      f'{chosen.name}, the one recording (seld_score {chosen.score:.3f}).'
+    )
   ranked, which = _ranked(candidates)
   chosen = ranked[(len(ranked) - 1) // 2]
   return chosen, _reason(chosen, 'median', which)
@@ -126,10 +131,6 @@ def named_recordings(
   ]
 
 
-# What a recording is called that there is no choice from.
-_ONLY = 'the one recording'
-
-
 def _ranked(candidates: Sequence[Recording]) -> tuple[list[Recording], str]:
   """From the best to the worst; and what they are called together."""
   overlapping = [one for one in candidates if one.name.endswith('_ov2')]
@@ -137,16 +138,12 @@ def _ranked(candidates: Sequence[Recording]) -> tuple[list[Recording], str]:
   which = f'the {len(among)} recordings'
   if overlapping:
     which += ' with overlapping events'
-  if len(candidates) == 1:
-    which = _ONLY
-  elif len(among) == 1:
+  if len(among) == 1:
     which = which.replace('the 1 recordings', 'the one recording')
   return sorted(among, key=lambda one: (one.score, one.name)), which
 
 
 def _reason(chosen: Recording, kind: str, which: str) -> str:
-  if which == _ONLY:
-    return f'{chosen.name}, {_ONLY} (seld_score {chosen.score:.3f}).'
   return (
     f'{chosen.name}, chosen as the one with the {kind} seld_score '
     f'({chosen.score:.3f}) of {which}.'

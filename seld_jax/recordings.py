@@ -99,7 +99,8 @@ def find_recordings(
     )
   recordings: list[Recording] = []
   for pair in pairs:
-    fold = fold_of(pair.name)
+    match = _FOLD.match(pair.name)
+    fold = int(match.group(1)) if match else None
     if pair.audio is None or (folds is not None and fold not in folds):
       continue  # a fold that is not asked for may lack labels
     if pair.labels is None and split == 'dev':
@@ -114,12 +115,6 @@ def find_recordings(
     recordings.append(Recording(pair.name, pair.audio, pair.labels, fold))
   folder = audio_folder if audio_folder.is_dir() else root
   return _of_folds(recordings, folds, folder)
-
-
-def fold_of(name: str) -> int | None:
-  """The fold that the name of a recording tells; None where it tells none."""
-  match = _FOLD.match(name)
-  return int(match.group(1)) if match else None
 
 
 def list_pairs(

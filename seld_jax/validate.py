@@ -85,8 +85,11 @@ def validate(
     raise InputError(
       f'{root} holds no audio: expected foa_dev/*.wav or mic_dev/*.wav in it.'
     )
+  folds_of_formats = []
   for format in formats:
-    findings += _refused(root, format, findings)
+    more, folds = _refused(root, format, findings)
+    findings += more
+    folds_of_formats.append(folds)
   if not formats:
     text = 'there is nothing to train on: expected foa_dev/*.wav or '
     text += 'mic_dev/*.wav, with labels in metadata_dev/*.csv'
@@ -134,8 +137,10 @@ def validate(
     findings += checks.check_folds(scenes)
   findings.sort(key=lambda one: (one.level, one.file, one.text))
   num_labels = len({path for _, path in jobs if path is not None})
-  folds = _folds(root, formats)
-  return Report(num_files, num_labels, dict(readings), findings, folds)
+  folds = set.intersection(*folds_of_formats) if formats else set()
+  return Report(
+    num_files, num_labels, dict(readings), findings, tuple(sorted(folds))
+  )
 
 
 def table(report: Report) -> rich.table.Table:
@@ -192,42 +197,29 @@ def _look(
   return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
-def _folds(root: pathlib.Path, formats: Sequence[str]) -> tuple[int, ...]:
-  """The folds to train on that there are of every format."""
-  of_format = [
-    {
-      fold
-      for pair in recordings.list_pairs(root, format=format, split='dev')
-      if pair.audio is not None
-      and (fold := recordings.fold_of(pair.name)) is not None
-    }
-    for format in formats
-  ]
-  return tuple(sorted(set.intersection(*of_format))) if of_format else ()
-
-
 def _refused(
   root: pathlib.Path, format: str, findings: Sequence[checks.Finding]
-) -> list[checks.Finding]:
-  """Why training would refuse these recordings, but for what is known."""
+) -> tuple[list[checks.Finding], set[int]]:
+  """Why training would refuse these but for what is known; and their folds."""
   try:
     found = recordings.find_recordings(root, format=format)
   except InputError as error:
     text = str(error).rstrip('.')
     known = [one.file for one in findings if one.check == 'pairs']
     if text.startswith(tuple(known)):
-      return []
-    return [checks.Finding('recordings', 'error', str(root), text)]
+      return [], set()
+    return [checks.Finding('recordings', 'error', str(root), text)], set()
+  folds = {one.fold for one in found if one.fold is not None}
   lost = [one for one in found if one.fold is None]
   if not lost:
-    return []
+    return [], folds
   level = 'error' if len(lost) == len(found) else 'warning'
   text = (
     f'{len(lost)} of {len(found)} {format} recordings have names that tell no '
     f'fold, such as {lost[0].name}: names like fold1_room1_mix001_ov1 are '
     'needed'
   )
-  return [checks.Finding('recordings', level, str(root), text)]
+  return [checks.Finding('recordings', level, str(root), text)], folds
 
 
 def main(argv: list[str]) -> None:

@@ -1,10 +1,10 @@
 """Recordings with predictions to evaluate, and the command that does."""
 
-import subprocess
-import sys
+import functools
 
 import numpy as np
 import pytest
+from forked import run_one
 
 from seld_jax import geometry, labels
 
@@ -53,10 +53,4 @@ def assert_close(a, b):
       assert value == pytest.approx(b[key], abs=1e-6)
 
 
-def run(*arguments):
-  return subprocess.run(
-    [sys.executable, '-m', 'seld_jax.evaluate', *arguments],
-    capture_output=True,
-    text=True,
-    timeout=100,
-  )
+run = functools.partial(run_one, 'seld_jax.evaluate')

@@ -1,7 +1,7 @@
-"""Whole commands, in processes that are forked from one.
+"""Whole commands, each in a process.
 
-They are parsed by absl's one table of flags, so each needs a process; the one
-that they are forked from has imported what takes long.
+They are parsed by absl's one table of flags, so each needs one. Many are forked
+from a process that has imported what takes long.
 """
 
 import json
@@ -69,3 +69,13 @@ def run(cases, folder):
   )
   assert done.returncode == 0, done.stderr
   return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_one(module, *arguments):
+  """What a command does in a process of its own."""
+  return subprocess.run(
+    [sys.executable, '-m', module, *arguments],
+    capture_output=True,
+    text=True,
+    timeout=100,
+  )

@@ -2,6 +2,7 @@
 
 import numpy as np
 from hypothesis import strategies as st
+from scored_editions import crowd, draw_rows
 
 from seld_jax import geometry, labels, metrics
 
@@ -31,29 +32,10 @@ def totals(counts):
   }
 
 
-def scene(rng, num_frames, num_classes, num_rows):
+def scene(*arguments):
   """Random reference and a prediction that partly follows it."""
-
-  def rows(count):
-    return np.stack(
-      [
-        rng.integers(0, num_frames, count),
-        rng.integers(0, num_classes, count),
-        rng.uniform(-180, 180, count),
-        rng.uniform(-90, 90, count),
-      ],
-      axis=-1,
-    )
-
-  reference = rows(num_rows)
-  followed = reference[rng.random(num_rows) < 0.7]
-  followed[:, 2:] += rng.normal(0, 12, (len(followed), 2))
-  followed[:, 3] = followed[:, 3].clip(-90, 90)
-  predictions = np.concatenate([followed, rows(rng.integers(0, num_rows + 1))])
-  late = rng.random(len(predictions)) < 0.1
-  predictions[late, 0] += num_frames
-  rng.shuffle(predictions)
-  return events(*reference), events(*predictions)
+  drawn = draw_rows(*arguments, has_distance=False)
+  return tuple(events(*rows) for rows in drawn)
 
 
 @st.composite
@@ -68,13 +50,9 @@ def recordings(draw):
     reference, predictions = scene(rng, num_frames, num_classes, num_rows)
     if draw(st.integers(0, 4)) == 0:
       predictions = events()
-    crowd = max(
-      np.unique(np.stack([e.frame, e.class_index]), axis=1, return_counts=True)[
-        1
-      ].max(initial=0)
-      for e in (reference, predictions)
-    )
-    if crowd <= 5:  # permutations grow fast
+    by_class = lambda e: np.stack([e.frame, e.class_index])
+    largest = max(crowd(e, by_class) for e in (reference, predictions))
+    if largest <= 5:  # permutations grow fast
       drawn.append((reference, predictions, num_frames))
   return num_classes, drawn or [(events(), events(), 10)]
 

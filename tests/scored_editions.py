@@ -25,31 +25,37 @@ def score(reference, predictions, edition, **options):
   )
 
 
-def scene(rng, num_frames, num_classes, num_rows):
-  """Random reference and a prediction that partly follows it."""
+def draw_rows(rng, num_frames, num_classes, num_rows, *, has_distance):
+  """Rows of a random reference and of what partly follows it."""
 
   def rows(count):
-    return np.stack(
-      [
-        rng.integers(0, num_frames, count),
-        rng.integers(0, num_classes, count),
-        rng.uniform(-180, 180, count),
-        rng.uniform(-90, 90, count),
-        rng.uniform(0.5, 5, count),
-      ],
-      axis=-1,
-    )
+    columns = [
+      rng.integers(0, num_frames, count),
+      rng.integers(0, num_classes, count),
+      rng.uniform(-180, 180, count),
+      rng.uniform(-90, 90, count),
+    ]
+    if has_distance:
+      columns.append(rng.uniform(0.5, 5, count))
+    return np.stack(columns, axis=-1)
 
   reference = rows(num_rows)
   followed = reference[rng.random(num_rows) < 0.7]
   followed[:, 2:4] += rng.normal(0, 12, (len(followed), 2))
   followed[:, 3] = followed[:, 3].clip(-90, 90)
-  followed[:, 4] *= rng.uniform(0.2, 2.5, len(followed))
+  if has_distance:
+    followed[:, 4] *= rng.uniform(0.2, 2.5, len(followed))
   predictions = np.concatenate([followed, rows(rng.integers(0, num_rows + 1))])
   late = rng.random(len(predictions)) < 0.1
   predictions[late, 0] += num_frames
   rng.shuffle(predictions)
-  return events(*reference), events(*predictions)
+  return reference, predictions
+
+
+def scene(*arguments):
+  """Random reference and a prediction that partly follows it."""
+  drawn = draw_rows(*arguments, has_distance=True)
+  return tuple(events(*rows) for rows in drawn)
 
 
 def crowd(e, key):

@@ -1,10 +1,10 @@
 """A dataset with nothing wrong, and the command that validates it."""
 
-import subprocess
-import sys
+import functools
 
 import numpy as np
 import pytest
+from forked import run_one
 
 from seld_jax import audio, geometry, labels
 
@@ -57,10 +57,4 @@ def assert_matches(pattern, text):
     raise ValueError(text)
 
 
-def run(*arguments):
-  return subprocess.run(
-    [sys.executable, '-m', 'seld_jax.validate', *arguments],
-    capture_output=True,
-    text=True,
-    timeout=100,
-  )
+run = functools.partial(run_one, 'seld_jax.validate')
