@@ -19,59 +19,82 @@ import rich.table
 from absl import flags
 
 from benchmarks import device_speed, floor
-from seld_jax import commands, compilation, files, systems
+from seld_jax import commands, files
 from seld_jax import config as config_lib
-
-_SCALE = flags.DEFINE_enum(
-  'scale', 'paper', list(systems.SCALES), 'Size of the network.'
-)
-_FORMAT = flags.DEFINE_enum('format', 'foa', ['foa', 'mic'], 'Audio format.')
-_DTYPES = flags.DEFINE_list(
-  'dtypes', ['float32', 'bfloat16'], 'Of the network.'
-)
-_DISPATCHES = flags.DEFINE_list(
-  'dispatches', ['1', '10'], 'Steps in one program.'
-)
-_STEPS = flags.DEFINE_integer('steps', 30, 'Steps of a round.', lower_bound=1)
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds.', lower_bound=1)
-_RECORDINGS = flags.DEFINE_integer(
-  'recordings', 100, 'One-minute recordings on the device.', lower_bound=1
-)
-_TRAIN_STEPS = flags.DEFINE_integer(
-  'train_steps', 2400, 'Steps of the short training; 0: none.', lower_bound=0
-)
-_JSON = flags.DEFINE_string('json', '', 'File for all figures.')
+from seld_jax.config import systems
+from seld_jax.devices import compilation
 
 # What the paper trains: steps, and evaluations among them.
 _PAPER_STEPS, _PAPER_EVALUATIONS = 60_000, 600
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'scale',
+    'paper',
+    list(systems.SCALES),
+    'Size of the network.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'format', 'foa', ['foa', 'mic'], 'Audio format.', flag_values=values
+  )
+  flags.DEFINE_list(
+    'dtypes', ['float32', 'bfloat16'], 'Of the network.', flag_values=values
+  )
+  flags.DEFINE_list(
+    'dispatches', ['1', '10'], 'Steps in one program.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'steps', 30, 'Steps of a round.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'rounds', 5, 'Rounds.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'recordings',
+    100,
+    'One-minute recordings on the device.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'train_steps',
+    2400,
+    'Steps of the short training; 0: none.',
+    lower_bound=0,
+    flag_values=values,
+  )
+  flags.DEFINE_string('json', '', 'File for all figures.', flag_values=values)
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Measures, prints a table, and writes JSON."""
   commands.refuse_arguments(argv)
   compilation.use_persistent_cache()
-  config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
-  batch, rounds = config.train.batch_size, _ROUNDS.value
-  for dtype in _DTYPES.value:
+  config = systems.make('mse', format=values.format, scale=values.scale)
+  batch, rounds = config.train.batch_size, values.rounds
+  for dtype in values.dtypes:
     config.model.dtype = dtype
     config_lib.validate(config, num_devices=jax.device_count())
-  fold = device_speed.make_fold(config, max(_RECORDINGS.value, batch))
+  fold = device_speed.make_fold(config, max(values.recordings, batch))
   machine = device_speed.machine()
-  result: dict[str, Any] = {'machine': machine, 'scale': _SCALE.value}
+  result: dict[str, Any] = {'machine': machine, 'scale': values.scale}
   result['steps'], rows = [], []
   flops = sum(
     floor.network_flops(
       config, batch=batch, frames=config.train.crop_frames, train=True
     ).values()
   )
-  for dtype in _DTYPES.value:
+  for dtype in values.dtypes:
     config.model.dtype = dtype
     peak = device_speed.peak(dtype) * jax.device_count()
     rows.append((f'product of matrices, {dtype}', f'{peak / 1e12:.3g} TFLOP/s'))
-    for many in map(int, _DISPATCHES.value):
+    for many in map(int, values.dispatches):
       config.train.steps_per_dispatch = many
       found = device_speed.measure_steps(
-        config, fold, steps=_STEPS.value, rounds=rounds
+        config, fold, steps=values.steps, rounds=rounds
       )
       share = flops / found['seconds'] / peak
       memory = found['peak_bytes']
@@ -114,15 +137,15 @@ def main(argv: list[str]) -> None:
       f'{whole:.4g} minutes',
     ),
   ]
-  if _TRAIN_STEPS.value:
+  if values.train_steps:
     found = device_speed.measure_training(
-      systems.make('mse', format=_FORMAT.value, scale='quick'),
-      steps=_TRAIN_STEPS.value,
+      systems.make('mse', format=values.format, scale='quick'),
+      steps=values.train_steps,
     )
     result['training'] = found
     rows.append(
       (
-        f'{_TRAIN_STEPS.value} steps of the quick run',
+        f'{values.train_steps} steps of the quick run',
         f'{found["steps_per_second"]:.4g} steps a second, test F20 '
         f'{found["test_F20"]:.3f}',
       )
@@ -136,9 +159,9 @@ def main(argv: list[str]) -> None:
   for row in rows:
     table.add_row(*row)
   rich.console.Console(width=100).print(table)
-  if _JSON.value:
-    files.write_text(pathlib.Path(_JSON.value), json.dumps(result, indent=2))
+  if values.json:
+    files.write_text(pathlib.Path(values.json), json.dumps(result, indent=2))
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -26,34 +26,11 @@ import rich.table
 from absl import flags
 
 from benchmarks import data_sheets, device_speed, floor, hlo
-from seld_jax import (
-  batches,
-  commands,
-  features,
-  files,
-  inference,
-  progress,
-  sharding,
-  stepping,
-  systems,
-  train_step,
-)
+from seld_jax import commands, devices, features, files, inference, progress
 from seld_jax import config as config_lib
-
-_DEVICE = flags.DEFINE_enum(
-  'device', 'h200', sorted(data_sheets.DEVICES), 'The accelerator.'
-)
-_SCALE = flags.DEFINE_enum(
-  'scale', 'paper', list(systems.SCALES), 'Size of the network.'
-)
-_FORMAT = flags.DEFINE_enum('format', 'foa', ['foa', 'mic'], 'Audio format.')
-_DTYPES = flags.DEFINE_list(
-  'dtypes', ['float32', 'bfloat16'], 'Of the network.'
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-  'batch_size', 0, 'Segments of a step; 0: as configured.', lower_bound=0
-)
-_JSON = flags.DEFINE_string('json', '', 'File for all figures.')
+from seld_jax.config import systems
+from seld_jax.train import batches, stepping
+from seld_jax.train import step as train_step
 
 _STEPS = 10  # in one program
 _RECORDINGS = 400  # minutes on the device
@@ -63,19 +40,51 @@ _MINUTES = 8  # whose features are computed at once
 Program = tuple[Callable[..., Any], tuple[Any, ...], float]
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'device',
+    'h200',
+    sorted(data_sheets.DEVICES),
+    'The accelerator.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'scale',
+    'paper',
+    list(systems.SCALES),
+    'Size of the network.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'format', 'foa', ['foa', 'mic'], 'Audio format.', flag_values=values
+  )
+  flags.DEFINE_list(
+    'dtypes', ['float32', 'bfloat16'], 'Of the network.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'batch_size',
+    0,
+    'Segments of a step; 0: as configured.',
+    lower_bound=0,
+    flag_values=values,
+  )
+  flags.DEFINE_string('json', '', 'File for all figures.', flag_values=values)
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Compiles, prints a table, and writes JSON."""
   commands.refuse_arguments(argv)
-  device = data_sheets.DEVICES[_DEVICE.value]
+  device = data_sheets.DEVICES[values.device]
   # JAX itself stays on this machine.
   jax.config.update('jax_platforms', 'cpu')
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
-  mesh = sharding.make_mesh(devices=data_sheets.devices(device))
+  mesh = devices.make_mesh(devices=data_sheets.devices(device))
   # Where a CPU has a way of its own, it is chosen by JAX's default in tracing.
   with mock.patch.object(jax, 'default_backend', lambda: device.backend):
-    compiled = _compile_all(device, mesh)
+    compiled = _compile_all(device, mesh, values)
   result: dict[str, Any] = {'device': device.kind, 'devices': mesh.size}
-  result |= {'jax': jax.__version__, 'scale': _SCALE.value}
+  result |= {'jax': jax.__version__, 'scale': values.scale}
   result['programs'] = compiled
   columns = ['memory', 'moved', 'kernels', 'moving', 'arithmetic']
   table = rich.table.Table(
@@ -84,8 +93,8 @@ def main(argv: list[str]) -> None:
   for name, found in result['programs'].items():
     table.add_row(name, *_cells(found))
   rich.console.Console(width=100).print(table)
-  if _JSON.value:
-    files.write_text(pathlib.Path(_JSON.value), json.dumps(result, indent=2))
+  if values.json:
+    files.write_text(pathlib.Path(values.json), json.dumps(result, indent=2))
 
 
 def programs(
@@ -101,7 +110,7 @@ def programs(
     Name -> program.
   """
   batch, pool = config.train.batch_size, config_lib.label_pool(config)
-  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
+  whole, parts = devices.replicated(mesh), devices.divided(mesh)
   create, arguments = train_step.state_maker(config)
   state = jax.eval_shape(create, *arguments)
   fold = device_speed.make_fold(config, 1)
@@ -208,14 +217,16 @@ def needs(
 
 
 def _compile_all(
-  device: data_sheets.Device, mesh: jax.sharding.Mesh
+  device: data_sheets.Device,
+  mesh: jax.sharding.Mesh,
+  values: flags.FlagValues,
 ) -> dict[str, dict[str, float | None]]:
   """What the programs of all types need, by their names."""
   todo = {}
-  for dtype in _DTYPES.value:
-    config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
+  for dtype in values.dtypes:
+    config = systems.make('mse', format=values.format, scale=values.scale)
     config.model.dtype = dtype
-    config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
+    config.train.batch_size = values.batch_size or config.train.batch_size
     config_lib.validate(config, num_devices=mesh.size)
     for name, program in programs(config, mesh).items():
       if name.startswith('features'):  # whatever the network is
@@ -240,7 +251,7 @@ def _placed(tree: Any, where: jax.sharding.Sharding) -> Any:
 def _recordings(config: config_lib.Config, mesh: jax.sharding.Mesh) -> Any:
   """Shapes of what `batches.place` keeps on the devices."""
   fold = device_speed.make_fold(config, 1)
-  whole, parts = sharding.replicated(mesh), sharding.divided(mesh)
+  whole, parts = devices.replicated(mesh), devices.divided(mesh)
   bounds = jax.ShapeDtypeStruct((mesh.size + 1,), jnp.int32, sharding=whole)
   minutes = -(-_RECORDINGS // mesh.size)
   return {
@@ -278,4 +289,4 @@ def _cells(found: dict[str, float | None]) -> list[str]:
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

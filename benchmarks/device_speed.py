@@ -13,20 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import (
-  compilation,
-  dataset,
-  labels,
-  metric_writer,
-  recurrent,
-  scoring,
-  sharding,
-  stepping,
-  train,
-  train_step,
-)
 from seld_jax import config as config_lib
+from seld_jax import dataset, labels, runs, train
+from seld_jax import devices as sharding
 from seld_jax import features as features_lib
+from seld_jax.devices import compilation
+from seld_jax.model import gru
+from seld_jax.train import scoring, stepping
+from seld_jax.train import step as train_step
 
 _MINUTE = 600  # label frames
 
@@ -146,7 +140,7 @@ def measure_gru(config: config_lib.Config, *, rounds: int) -> float:
     bands //= pool
   shape = (config.train.batch_size, frames, bands * model.filters[-1])
   x = jnp.ones(shape, model.dtype)
-  layer = recurrent.BiGru(model.gru_features, dtype=jnp.dtype(model.dtype))
+  layer = gru.BiGru(model.gru_features, dtype=jnp.dtype(model.dtype))
   variables = jax.jit(layer.init)(jax.random.PRNGKey(0), x)
 
   def both(variables, x):
@@ -197,7 +191,7 @@ def measure_training(
     config.data.root = str(base / 'data')
     config.data.synthesize = 240
     scores = train.train_and_evaluate(config, base / 'run')
-    times = metric_writer.read(base / 'run' / metric_writer.TIMINGS)
+    times = runs.read_records(base / 'run' / runs.TIMINGS)
   # Compilation is in the first interval.
   done = times[-1]['step'] - times[0]['step']
   seconds = times[-1]['seconds'] - times[0]['seconds']

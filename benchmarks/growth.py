@@ -19,27 +19,9 @@ import rich.table
 from absl import flags
 
 from benchmarks import host_speed, network_speed, step_memory, timing
-from seld_jax import commands, files, metrics, systems
+from seld_jax import commands, files, metrics
 from seld_jax import config as config_lib
-
-_SCALE = flags.DEFINE_enum(
-  'scale', 'small', list(systems.SCALES), 'Size of the network.'
-)
-_BATCH = flags.DEFINE_integer('batch', 8, 'Smallest batch.', lower_bound=1)
-_LABELS = flags.DEFINE_integer(
-  'labels', 60, 'Label frames of the shortest segment.', lower_bound=1
-)
-_RECORDINGS = flags.DEFINE_integer(
-  'recordings', 100, 'Fewest recordings that are scored.', lower_bound=1
-)
-_CLASSES = flags.DEFINE_integer('classes', 14, 'Fewest classes.', lower_bound=1)
-_DOUBLINGS = flags.DEFINE_integer(
-  'doublings', 2, 'How often each is doubled.', lower_bound=1
-)
-_ROUNDS = flags.DEFINE_integer(
-  'rounds', 5, 'Times that each size is timed, in turns.', lower_bound=1
-)
-_JSON = flags.DEFINE_string('json', '', 'File for all numbers; empty: none.')
+from seld_jax.config import systems
 
 Row = dict[str, float]
 
@@ -109,16 +91,64 @@ def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
   return [{'seconds': times[f'{a} {b}'].median} for a, b in sizes]
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'scale',
+    'small',
+    list(systems.SCALES),
+    'Size of the network.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'batch', 8, 'Smallest batch.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'labels',
+    60,
+    'Label frames of the shortest segment.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'recordings',
+    100,
+    'Fewest recordings that are scored.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'classes', 14, 'Fewest classes.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'doublings',
+    2,
+    'How often each is doubled.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'rounds',
+    5,
+    'Times that each size is timed, in turns.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'json', '', 'File for all numbers; empty: none.', flag_values=values
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Prints a row for each size, with its growth, and writes the JSON."""
   commands.refuse_arguments(arguments)
-  scale, times, rounds = _SCALE.value, _DOUBLINGS.value, _ROUNDS.value
+  scale, times, rounds = values.scale, values.doublings, values.rounds
   config = systems.make('mse', format='foa', scale=scale)
-  frames = _LABELS.value * config_lib.label_pool(config)
-  batches = doubled(_BATCH.value, times=times)
+  frames = values.labels * config_lib.label_pool(config)
+  batches = doubled(values.batch, times=times)
   lengths = doubled(frames, times=times)
-  recordings = doubled(_RECORDINGS.value, times=times)
-  classes = doubled(_CLASSES.value, times=times)
+  recordings = doubled(values.recordings, times=times)
+  classes = doubled(values.classes, times=times)
   started = time.perf_counter()
   measured = {
     'step: batch': (
@@ -127,15 +157,15 @@ def main(arguments: list[str]) -> None:
     ),
     'step: frames': (
       lengths,
-      steps([(_BATCH.value, n) for n in lengths], scale=scale, rounds=rounds),
+      steps([(values.batch, n) for n in lengths], scale=scale, rounds=rounds),
     ),
     'scores: recordings': (
       recordings,
-      scores([(n, _CLASSES.value) for n in recordings], rounds=rounds),
+      scores([(n, values.classes) for n in recordings], rounds=rounds),
     ),
     'scores: classes': (
       classes,
-      scores([(_RECORDINGS.value, n) for n in classes], rounds=rounds),
+      scores([(values.recordings, n) for n in classes], rounds=rounds),
     ),
   }
   table = rich.table.Table(
@@ -163,13 +193,13 @@ def main(arguments: list[str]) -> None:
   console = rich.console.Console(width=100, highlight=False)
   console.print(table)
   console.print(f'{time.perf_counter() - started:.0f} s in all')
-  if _JSON.value:
+  if values.json:
     result = {
       name: [{'size': size, **row} for size, row in zip(*pair, strict=True)]
       for name, pair in measured.items()
     }
-    files.write_text(pathlib.Path(_JSON.value), json.dumps(result, indent=2))
+    files.write_text(pathlib.Path(values.json), json.dumps(result, indent=2))
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -12,9 +12,10 @@ import jax
 import numpy as np
 
 from benchmarks import floor, plain_metrics, timing
-from seld_jax import audio, cache, events, features, geometry, metrics
+from seld_jax import audio, features, geometry, metrics
 from seld_jax import config as config_lib
-from seld_jax.recordings import Recording
+from seld_jax.dataset import Recording, cache
+from seld_jax.labels import events
 
 _TARGETS = {'foa': 3.0, 'mic': 8.0}
 _TURN = 1.0  # seconds of a side, recording after recording

@@ -25,26 +25,12 @@ import numpy as np
 from absl import flags
 
 from benchmarks import device_speed, noise_set
-from seld_jax import (
-  checkpoint,
-  commands,
-  compilation,
-  config_types,
-  metric_writer,
-  systems,
-  tracing,
-  train,
-  train_step,
-)
+from seld_jax import commands, runs, train
 from seld_jax import config as config_lib
-
-_SCALE = flags.DEFINE_enum(
-  'scale', 'quick', list(systems.SCALES), 'Size of the network.'
-)
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 0, "0: the scale's.")
-_STEPS = flags.DEFINE_integer('steps', 200, 'Steps of each.', lower_bound=20)
-_STRETCHES = flags.DEFINE_integer('stretches', 4, 'Stretches of each.')
-_START = flags.DEFINE_bool('start', True, 'Whether starts are timed, too.')
+from seld_jax.config import systems, types
+from seld_jax.devices import compilation, traced_steps
+from seld_jax.train import checkpoint
+from seld_jax.train import step as train_step
 
 _POLL = 0.02  # seconds
 
@@ -91,10 +77,10 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
     train.train_and_evaluate(
       config,
       workdir,
-      traces=tracing.kept_in(workdir.parent / 'traced'),  # as the command
+      traces=traced_steps.kept_in(workdir.parent / 'traced'),  # as the command
       say=say,
     )
-  records = metric_writer.read(workdir / metric_writer.TIMINGS)
+  records = runs.read_records(workdir / runs.TIMINGS)
   seconds = np.diff([record['seconds'] for record in records]) / stretch
   # The first stretch of each has compilations in it, or the tail of one.
   loop, alone = statistics.median(seconds), statistics.median(bare[1:])
@@ -121,7 +107,7 @@ def time_start(config_file: pathlib.Path, base: pathlib.Path) -> None:
       stdout=subprocess.DEVNULL,
       stderr=subprocess.DEVNULL,
     )
-    while not metric_writer.read(workdir / metric_writer.METRICS):
+    while not runs.read_records(workdir / runs.METRICS):
       if process.poll() is not None:
         raise RuntimeError('the training failed')
       time.sleep(_POLL)
@@ -131,33 +117,52 @@ def time_start(config_file: pathlib.Path, base: pathlib.Path) -> None:
     print(f'first step after {seconds:.1f} s, compilation cache {name}')
 
 
-def make_config(root: pathlib.Path) -> config_types.Config:
+def make_config(root: pathlib.Path, values: flags.FlagValues) -> types.Config:
   """The configuration that is timed, on the set in a folder."""
-  config = systems.make('mse', format='foa', scale=_SCALE.value)
+  config = systems.make('mse', format='foa', scale=values.scale)
   config.data.root = str(root)
   config.data.train_folds = (3,)
-  config.train.batch_size = _BATCH_SIZE.value or config.train.batch_size
+  config.train.batch_size = values.batch_size or config.train.batch_size
   config.eval.test_windows = (config.eval.window,)
   # The first stretch compiles and does not count.
-  stretch = _STEPS.value // _STRETCHES.value
+  stretch = values.steps // values.stretches
   config.train.log_every = config.train.evaluate_every = stretch
-  config.train.num_steps = stretch * (_STRETCHES.value + 1)
+  config.train.num_steps = stretch * (values.stretches + 1)
   return config
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'scale',
+    'quick',
+    list(systems.SCALES),
+    'Size of the network.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer('batch_size', 0, "0: the scale's.", flag_values=values)
+  flags.DEFINE_integer(
+    'steps', 200, 'Steps of each.', lower_bound=20, flag_values=values
+  )
+  flags.DEFINE_integer('stretches', 4, 'Stretches of each.', flag_values=values)
+  flags.DEFINE_bool(
+    'start', True, 'Whether starts are timed, too.', flag_values=values
+  )
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Makes a set, and measures."""
   commands.refuse_arguments(argv)
   with tempfile.TemporaryDirectory() as folder:
     base = pathlib.Path(folder)
-    config = make_config(base / 'data')
+    config = make_config(base / 'data', values)
     noise_set.make_set(
       base / 'data',
       config,
       count=config.train.batch_size,
       frames=600 * config_lib.label_pool(config),
     )
-    if _START.value:
+    if values.start:
       config.train.log_every = config.train.evaluate_every = 1
       text = json.dumps(config_lib.to_dict(config))
       file = base / 'timed.py'
@@ -168,9 +173,9 @@ def main(argv: list[str]) -> None:
         f'  return config_lib.from_dict(json.loads({text!r}))\n'
       )
       time_start(file, base)
-      config = make_config(base / 'data')
+      config = make_config(base / 'data', values)
     compare_loop(config, base / 'run')
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

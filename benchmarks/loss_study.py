@@ -17,18 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
-from seld_jax import (
-  commands,
-  comparison,
-  comparison_tables,
-  figures,
-  files,
-  reproduce,
-  systems,
-  train_many,
-)
-from seld_jax.config import Config
+from seld_jax import commands, figures, files, reproduce
+from seld_jax.config import Config, systems
 from seld_jax.errors import InputError
+from seld_jax.reproduce import comparison, tables
+from seld_jax.train import many
 
 CE_WEIGHTS = (1, 10, 30, 100, 1000)
 MSE_WEIGHTS = (0.1, 1, 10)
@@ -170,7 +163,7 @@ _HEADS = [
 
 def _cells(one: comparison.Result, splits: Sequence[str] = SPLITS) -> list[str]:
   return [
-    comparison_tables.format_cell(metric, (one.scores[split][metric], None, 1))
+    tables.format_cell(metric, (one.scores[split][metric], None, 1))
     for split in splits
     for metric in comparison.METRICS
   ]
@@ -185,10 +178,40 @@ def _precise(value: float) -> str:
   return f'{value:.6g}'
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'study',
+    None,
+    ['weights', 'ablation'],
+    'What is studied.',
+    flag_values=values,
+  )
+  flags.DEFINE_string('data', None, 'Folder of the scenes.', flag_values=values)
+  flags.DEFINE_string(
+    'workdir', None, 'Folder of the runs and of the tables.', flag_values=values
+  )
+  flags.DEFINE_enum(
+    'scale',
+    'quick',
+    list(systems.SCALES),
+    'Size of training.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'format', 'foa', list(comparison.FORMATS), 'Format.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'seed', 0, 'Seed of all runs.', lower_bound=0, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'jobs', 1, 'Runs at the same time.', lower_bound=1, flag_values=values
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
-  values = flags.FLAGS
   if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
     raise InputError(f'{values.data} has no {values.format}_dev.')
   changes = {
@@ -202,7 +225,7 @@ def main(arguments: list[str]) -> None:
     format=values.format,
     seed=values.seed,
   )
-  failed = train_many.train_many(configs, values.workdir, jobs=values.jobs)
+  failed = many.train_many(configs, values.workdir, jobs=values.jobs)
   workdir = pathlib.Path(values.workdir)
   results = [
     result
@@ -224,11 +247,9 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  flags.DEFINE_enum('study', None, ['weights', 'ablation'], 'What is studied.')
-  flags.DEFINE_string('data', None, 'Folder of the scenes.')
-  flags.DEFINE_string('workdir', None, 'Folder of the runs and of the tables.')
-  flags.DEFINE_enum('scale', 'quick', list(systems.SCALES), 'Size of training.')
-  flags.DEFINE_enum('format', 'foa', list(comparison.FORMATS), 'Format.')
-  flags.DEFINE_integer('seed', 0, 'Seed of all runs.', lower_bound=0)
-  flags.DEFINE_integer('jobs', 1, 'Runs at the same time.', lower_bound=1)
-  commands.run(main, required=('study', 'data', 'workdir'), resumes=True)
+  commands.run(
+    main,
+    define_flags=define_flags,
+    required=('study', 'data', 'workdir'),
+    resumes=True,
+  )

@@ -16,26 +16,21 @@ import time
 from absl import flags
 
 from benchmarks import noise_set, survival_config
-from seld_jax import commands, metric_writer
+from seld_jax import commands, runs
 
-_BUDGET = flags.DEFINE_float(
-  'budget', 0.1, 'GB for features.', lower_bound=0.01
-)
-_RATIO = flags.DEFINE_float('ratio', 10.0, 'Size of the set, in budgets.')
-_STEPS = flags.DEFINE_integer('steps', 200, 'Steps of training.')
 _CONFIG = pathlib.Path(survival_config.__file__)
 _FRAMES, _EVALUATE_EVERY = 6000, 20
 
 
 def train(
-  root: pathlib.Path, workdir: pathlib.Path, budget: float
+  root: pathlib.Path, workdir: pathlib.Path, budget: float, *, steps: int
 ) -> list[float]:
   """Trains with budgets in GB; gives the memory in MB at every evaluation."""
   process = subprocess.Popen(
     [
       *(sys.executable, '-m', 'seld_jax.main', f'--config={_CONFIG}'),
       *(f'--workdir={workdir}', f'--config.data.root={root}'),
-      *(f'--config.train.num_steps={_STEPS.value}',),
+      *(f'--config.train.num_steps={steps}',),
       *(f'--config.train.evaluate_every={_EVALUATE_EVERY}',),
       '--config.data.train_folds=(3,)',
       f'--config.data.host_budget={budget}',
@@ -46,7 +41,7 @@ def train(
   used: list[float] = []
   status = pathlib.Path(f'/proc/{process.pid}/status')
   while process.poll() is None:
-    records = metric_writer.read(workdir / metric_writer.TIMINGS)
+    records = runs.read_records(workdir / runs.TIMINGS)
     try:
       if len(records) > len(used):
         used.append(_resident(status))
@@ -65,19 +60,32 @@ def _resident(status: pathlib.Path) -> float:
   return int(line.split()[1]) / 1024
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_float(
+    'budget', 0.1, 'GB for features.', lower_bound=0.01, flag_values=values
+  )
+  flags.DEFINE_float(
+    'ratio', 10.0, 'Size of the set, in budgets.', flag_values=values
+  )
+  flags.DEFINE_integer('steps', 200, 'Steps of training.', flag_values=values)
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints the memory along both trainings."""
   commands.refuse_arguments(argv)
   config = survival_config.get_config()
   with tempfile.TemporaryDirectory() as folder:
     base = pathlib.Path(folder)
-    size = _BUDGET.value * _RATIO.value * 1e9
+    size = values.budget * values.ratio * 1e9
     count = round(size / (4 * _FRAMES * config.features.n_mels * 7))
     count = max(count, config.train.batch_size)
     noise_set.make_set(base / 'data', config, count=count, frames=_FRAMES)
     print(f'{count} recordings, {size / 1e9:g} GB of features')
-    for name, budget in ('from disk', _BUDGET.value), ('in memory', 0.0):
-      used = train(base / 'data', base / name.replace(' ', '_'), budget)
+    for name, budget in ('from disk', values.budget), ('in memory', 0.0):
+      used = train(
+        base / 'data', base / name.replace(' ', '_'), budget, steps=values.steps
+      )
       print(
         f'{name}: {used[0]:.0f} MB after the first evaluation, '
         f'{used[len(used) // 2]:.0f} MB midway, {used[-1]:.0f} MB at the end'
@@ -85,4 +93,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import network_speed, torch_seld
 from seld_jax import config as config_lib
-from seld_jax import step_metrics, train_step
+from seld_jax.train import step, step_metrics
 
 # Of outputs in float32, and of a loss and its gradients in float64: in float32
 # a maximum of two nearly equal cells may be either, which no rounding bounds.
@@ -35,15 +35,13 @@ def check(config: config_lib.Config) -> dict[str, float]:
   batch = network_speed.random_batch(
     plain, batch=2, frames=10 * config_lib.label_pool(plain)
   )
-  state = train_step.create_state(plain)
+  state = step.create_state(plain)
   variables = jax.device_get(
     {'params': state.params, 'batch_stats': state.batch_stats}
   )
   theirs = network_speed.torch_network(plain, 'channels last')
   theirs.load(variables)
-  ours = jax.jit(train_step.make_model(plain).apply)(
-    variables, batch['features']
-  )
+  ours = jax.jit(step.make_model(plain).apply)(variables, batch['features'])
   with torch.inference_mode():
     outputs = theirs.eval()(torch.from_numpy(batch['features']))
   found = {
@@ -64,7 +62,7 @@ def check(config: config_lib.Config) -> dict[str, float]:
 
 def _loss_and_gradients(config, variables, batch):
   """Of our network in training, both terms weighing 1."""
-  network = train_step.make_model(config)
+  network = step.make_model(config)
 
   def loss_function(params):
     given: Any = network.apply(

@@ -7,14 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import floor, timing
-from seld_jax import (
-  compilation,
-  features,
-  inference,
-  sampling,
-  train_step,
-)
 from seld_jax import config as config_lib
+from seld_jax import features, inference
+from seld_jax.dataset import sampling
+from seld_jax.devices import compilation
+from seld_jax.train import step as train_step
 
 _TOLERANCE = 1e-4  # of activity
 

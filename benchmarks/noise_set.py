@@ -4,9 +4,10 @@ import pathlib
 
 import numpy as np
 
-from seld_jax import audio, cache, labels
+from seld_jax import audio, labels
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
+from seld_jax.dataset import cache
 
 
 def make_set(

@@ -14,29 +14,43 @@ import time
 import numpy as np
 from absl import flags
 
-from seld_jax import commands, predictor, systems, train, trained
+from seld_jax import commands, predictor, train
+from seld_jax.config import systems
+from seld_jax.train import snapshot
 
-_SCALE = flags.DEFINE_enum(
-  'scale', 'paper', list(systems.SCALES), 'Size of the network.'
-)
-_FORMAT = flags.DEFINE_enum('format', 'foa', ['foa', 'mic'], 'Kind of audio.')
-_RUNS = flags.DEFINE_integer('runs', 5, 'Calls that are timed.', lower_bound=1)
 _SECONDS = 60
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_enum(
+    'scale',
+    'paper',
+    list(systems.SCALES),
+    'Size of the network.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'format', 'foa', ['foa', 'mic'], 'Kind of audio.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'runs', 5, 'Calls that are timed.', lower_bound=1, flag_values=values
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Prints the median over some calls."""
   commands.refuse_arguments(arguments)
-  config = systems.make('mse', format=_FORMAT.value, scale=_SCALE.value)
+  config = systems.make('mse', format=values.format, scale=values.scale)
   state = train.create_state(config)
   predict = predictor.Predictor(
-    trained.make_program(config),
+    snapshot.make_program(config),
     {
       'params': state.params,
       'batch_stats': state.batch_stats,
       'statistics': state.statistics,
     },
-    trained.spec_of(config),
+    snapshot.spec_of(config),
     source='random parameters',
   )
   rate = config.features.sample_rate
@@ -44,15 +58,15 @@ def main(arguments: list[str]) -> None:
   audio = (0.05 * noise).astype(np.float32)
   predict(audio, rate)
   factors = []
-  for _ in range(_RUNS.value):
+  for _ in range(values.runs):
     start = time.perf_counter()
     predict(audio, rate)
     factors.append(_SECONDS / (time.perf_counter() - start))
   print(
-    f'{_SCALE.value}, {_FORMAT.value}: {statistics.median(factors):.0f} times '
+    f'{values.scale}, {values.format}: {statistics.median(factors):.0f} times '
     f'real time ({min(factors):.0f} to {max(factors):.0f} of {len(factors)})'
   )
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -17,13 +17,6 @@ from absl import flags
 from seld_jax import commands, scenes
 from seld_jax.scenes import composer
 
-_RECORDINGS = flags.DEFINE_integer(
-  'recordings', 24, 'One-minute recordings for each row.', lower_bound=1
-)
-_WORKERS = flags.DEFINE_integer(
-  'workers', os.cpu_count() or 1, 'Processes.', lower_bound=1
-)
-_RT60 = flags.DEFINE_float('rt60', 0.5, 'Reverberation time in seconds.')
 _FORMATS = {'foa': ('foa',), 'foa and mic': ('foa', 'mic')}
 
 
@@ -43,21 +36,42 @@ def measure(
     return time.perf_counter() - start
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_integer(
+    'recordings',
+    24,
+    'One-minute recordings for each row.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'workers',
+    os.cpu_count() or 1,
+    'Processes.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'rt60', 0.5, 'Reverberation time in seconds.', flag_values=values
+  )
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints a row for each choice of formats."""
   commands.refuse_arguments(argv)
-  count, workers = _RECORDINGS.value, _WORKERS.value
+  count, workers = values.recordings, values.workers
   rows = []
   for name, formats in _FORMATS.items():
     seconds = measure(
-      formats, recordings=count, num_workers=workers, rt60=_RT60.value
+      formats, recordings=count, num_workers=workers, rt60=values.rt60
     )
     rows.append((name, seconds, 60 * count / seconds))
-  print(f'{count} minutes, RT60 {_RT60.value:g} s, {workers} processes')
+  print(f'{count} minutes, RT60 {values.rt60:g} s, {workers} processes')
   print(f'{"format":12} {"seconds":>8} {"minutes of audio a minute":>26}')
   for name, seconds, rate in rows:
     print(f'{name:12} {seconds:8.1f} {rate:26.1f}')
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -19,37 +19,16 @@ import rich.table
 from absl import flags
 
 from benchmarks import floor, host_speed, timing
-from seld_jax import commands, files, systems
+from seld_jax import commands, files
+from seld_jax.config import systems
 from seld_jax.errors import InputError
 
 FIGURES = ('train', 'stages', 'inference', 'features', 'metrics', 'memory')
 
-_ONLY = flags.DEFINE_list('only', list(FIGURES), 'Figures to measure.')
-_SCALE = flags.DEFINE_enum(
-  'scale', 'paper', list(systems.SCALES), 'Size of the network and features.'
-)
-_BATCH = flags.DEFINE_integer(
-  'batch', 8, 'Examples in a training step.', lower_bound=1
-)
-_FRAMES = flags.DEFINE_integer(
-  'frames', 600, 'Feature frames of each.', lower_bound=1
-)
-_SECONDS = flags.DEFINE_float(
-  'seconds', 60.0, 'Length of a recording.', lower_bound=1.0
-)
-_FILES = flags.DEFINE_integer(
-  'files', 6, 'Recordings from disk to disk.', lower_bound=1
-)
-_RECORDINGS = flags.DEFINE_integer(
-  'recordings', 600, 'Recordings that are scored.', lower_bound=1
-)
-_ROUNDS = flags.DEFINE_integer(
-  'rounds', 5, 'Times that each side is timed.', lower_bound=1
-)
-_JSON = flags.DEFINE_string('json', '', 'File for all numbers; empty: none.')
 
-
-def compare(only: list[str], say=print) -> tuple[list[timing.Figure], Any]:
+def compare(
+  values: flags.FlagValues, say=print
+) -> tuple[list[timing.Figure], Any]:
   """Measures figures of time.
 
   Args:
@@ -59,9 +38,9 @@ def compare(only: list[str], say=print) -> tuple[list[timing.Figure], Any]:
   Returns:
     The figures, and the times of the stages of a step (none: empty).
   """
-  config = systems.make('mse', format='foa', scale=_SCALE.value)
-  rounds = _ROUNDS.value
-  sizes = {'batch': _BATCH.value, 'frames': _FRAMES.value}
+  config = systems.make('mse', format='foa', scale=values.scale)
+  rounds, only = values.rounds, values.only
+  sizes = {'batch': values.batch, 'frames': values.frames}
   figures, stage_times = [], {}
   if {'train', 'inference'} & set(only):
     from benchmarks import network_check, network_speed
@@ -83,32 +62,32 @@ def compare(only: list[str], say=print) -> tuple[list[timing.Figure], Any]:
     stage_times = stages.measure(config, rounds=rounds, **sizes)
   if 'inference' in only:
     figures.append(
-      network_speed.minute(config, seconds=_SECONDS.value, rounds=rounds)
+      network_speed.minute(config, seconds=values.seconds, rounds=rounds)
     )
   if 'features' in only:
     for format in 'foa', 'mic':
       figures += host_speed.feature_figures(
-        systems.make('mse', format=format, scale=_SCALE.value),
-        seconds=_SECONDS.value,
-        files=_FILES.value,
+        systems.make('mse', format=format, scale=values.scale),
+        seconds=values.seconds,
+        files=values.files,
         rounds=rounds,
       )
   if 'metrics' in only:
     figures.append(
       host_speed.metric_figure(
-        recordings=_RECORDINGS.value, rounds=min(rounds, 3)
+        recordings=values.recordings, rounds=min(rounds, 3)
       )
     )
   return figures, stage_times
 
 
-def memory() -> dict[str, float]:
+def memory(values: flags.FlagValues) -> dict[str, float]:
   """Peak memory of a training step by side, in bytes."""
   from benchmarks import step_memory
 
   return {
     side: step_memory.measure(
-      side, scale=_SCALE.value, batch=_BATCH.value, frames=_FRAMES.value
+      side, scale=values.scale, batch=values.batch, frames=values.frames
     )
     for side in step_memory.SIDES
   }
@@ -145,10 +124,65 @@ def _stage_table(
   return table
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_list(
+    'only', list(FIGURES), 'Figures to measure.', flag_values=values
+  )
+  flags.DEFINE_enum(
+    'scale',
+    'paper',
+    list(systems.SCALES),
+    'Size of the network and features.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'batch',
+    8,
+    'Examples in a training step.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'frames', 600, 'Feature frames of each.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_float(
+    'seconds',
+    60.0,
+    'Length of a recording.',
+    lower_bound=1.0,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'files',
+    6,
+    'Recordings from disk to disk.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'recordings',
+    600,
+    'Recordings that are scored.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'rounds',
+    5,
+    'Times that each side is timed.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'json', '', 'File for all numbers; empty: none.', flag_values=values
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Measures, prints the tables, and writes the JSON."""
   commands.refuse_arguments(arguments)
-  only = _ONLY.value
+  only = values.only
   for name in only:
     if name not in FIGURES:
       raise InputError(
@@ -160,7 +194,7 @@ def main(arguments: list[str]) -> None:
     f'{jax.local_device_count()} {jax.default_backend()} device, jax '
     f'{jax.__version__}: {peak / 1e9:.0f} GFLOP/s in a large product'
   )
-  figures, stage_times = compare(only, say=console.print)
+  figures, stage_times = compare(values, say=console.print)
   peak = max(peak, floor.peak())
   result: dict[str, Any] = {
     'peak_flops': peak,
@@ -175,14 +209,14 @@ def main(arguments: list[str]) -> None:
       table.add_row(*row)
     console.print(table)
   if stage_times:
-    config = systems.make('mse', format='foa', scale=_SCALE.value)
+    config = systems.make('mse', format='foa', scale=values.scale)
     flops = floor.network_flops(
-      config, batch=_BATCH.value, frames=_FRAMES.value, train=True
+      config, batch=values.batch, frames=values.frames, train=True
     )
     console.print(_stage_table(stage_times, flops, peak))
     result['stages'] = {n: list(t.seconds) for n, t in stage_times.items()}
   if 'memory' in only:
-    result['memory'] = used = memory()
+    result['memory'] = used = memory(values)
     table = _table('Peak memory of a training step', 'side', 'MB')
     for side, amount in used.items():
       name = side if side == 'seld_jax' else f'PyTorch, {side}'
@@ -191,10 +225,10 @@ def main(arguments: list[str]) -> None:
     ours, *others = used.values()
     verdict = 'met' if ours <= min(others) else 'missed'
     console.print(f"target, not above PyTorch's: {verdict}")
-  if _JSON.value:
+  if values.json:
     text = json.dumps(result, indent=2)
-    files.write_text(pathlib.Path(_JSON.value), text)
+    files.write_text(pathlib.Path(values.json), text)
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

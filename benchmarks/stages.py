@@ -15,19 +15,12 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks import network_speed, timing
-from seld_jax import (
-  augment,
-  compilation,
-  config_types,
-  dataset,
-  layers,
-  normalisation,
-  optimizer,
-  recurrent,
-  step_metrics,
-  train_step,
-)
+from seld_jax import augment, dataset
 from seld_jax import config as config_lib
+from seld_jax.config import types
+from seld_jax.devices import compilation
+from seld_jax.model import batch_norm, gru, layers
+from seld_jax.train import optimizer, step, step_metrics
 
 
 class Convolution(nn.Module):
@@ -43,7 +36,7 @@ class Convolution(nn.Module):
     """Maps `[batch, frames, bands, channels]` likewise."""
     x = layers.conv3x3(self.filters, jnp.float32, use_bias=False)(x)
     maxima = functools.partial(layers.rectified_maxima, pool=tuple(self.pool))
-    x = normalisation.BatchNorm(self.momentum, then=maxima)(x, train=True)
+    x = batch_norm.BatchNorm(self.momentum, then=maxima)(x, train=True)
     if tuple(self.pool) == (1, 1):
       return x
     return layers.Dropout(self.rate, deterministic=False)(x)
@@ -58,7 +51,7 @@ class Recurrence(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[batch, frames, inputs]` to `[batch, frames, 2 * features]`."""
-    x = recurrent.BiGru(self.features)(x)
+    x = gru.BiGru(self.features)(x)
     return layers.Dropout(self.rate, deterministic=False)(x)
 
 
@@ -161,7 +154,7 @@ def _both_ways(module: nn.Module, x, *others, is_first: bool = False):
   return _compiled(both, params, x), passed_on
 
 
-def _augmentation(config: config_types.Config, features):
+def _augmentation(config: types.Config, features):
   """Standardising and masking of the batch."""
   options = config.augment
   shape = features.shape[2:]
@@ -184,10 +177,10 @@ def _augmentation(config: config_types.Config, features):
   return _compiled(run, jax.random.PRNGKey(0), jnp.asarray(features))
 
 
-def _optimiser(config: config_types.Config):
+def _optimiser(config: types.Config):
   """Adam on all parameters."""
   rule = optimizer.make_optimizer(config)
-  state = train_step.create_state(config)
+  state = step.create_state(config)
 
   def run(gradients, opt_state, params):
     updates, opt_state = rule.update(gradients, opt_state, params)

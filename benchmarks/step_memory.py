@@ -18,8 +18,9 @@ import sys
 import tempfile
 
 from benchmarks import network_speed
-from seld_jax import commands, systems
+from seld_jax import commands
 from seld_jax import config as config_lib
+from seld_jax.config import systems
 from seld_jax.errors import InputError
 
 SIDES = ('seld_jax', 'channels first', 'channels last')
@@ -106,4 +107,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(lambda arguments, values: main(arguments))

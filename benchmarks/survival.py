@@ -23,10 +23,8 @@ from collections.abc import Callable
 
 from absl import flags
 
-from seld_jax import commands, metric_writer
-
-_KILLS = flags.DEFINE_integer('kills', 100, 'Kills in all.', lower_bound=1)
-_SEED = flags.DEFINE_integer('seed', 0, 'Determines when to kill.')
+from seld_jax import commands
+from seld_jax import runs as metric_writer
 
 _CONFIG = pathlib.Path(__file__).with_name('survival_config.py')
 _EVALUATE_EVERY, _NUM_STEPS = 4, 32
@@ -63,7 +61,7 @@ def _count(folder: pathlib.Path, pattern: str) -> int:
 
 
 def _last_record(folders: Folders) -> dict:
-  records = metric_writer.read(folders.workdir / metric_writer.METRICS)
+  records = metric_writer.read_records(folders.workdir / metric_writer.METRICS)
   return records[-1] if records else {'step': 0, 'split': ''}
 
 
@@ -228,8 +226,9 @@ def _state(folders: Folders) -> bytes:
   """The last state, all of it, as one string of bytes."""
   import jax
 
-  from seld_jax import checkpoint, train
   from seld_jax import config as config_lib
+  from seld_jax import train
+  from seld_jax.train import checkpoint
 
   values = json.loads((folders.workdir / 'config.json').read_text())
   template = train.create_state(config_lib.from_dict(values))
@@ -240,12 +239,22 @@ def _state(folders: Folders) -> bytes:
   return b''.join(leaf.tobytes() for leaf in leaves)
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_integer(
+    'kills', 100, 'Kills in all.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_integer(
+    'seed', 0, 'Determines when to kill.', flag_values=values
+  )
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints how many kills of each kind the runs survived."""
   commands.refuse_arguments(argv)
   started = time.monotonic()
   with tempfile.TemporaryDirectory() as folder:
-    tally = survive(_KILLS.value, folder, seed=_SEED.value)
+    tally = survive(values.kills, folder, seed=values.seed)
   print(f'{"killed in":12} {"kills":>6}')
   for aim, number in sorted(tally.kills.items()):
     print(f'{aim:12} {number:6}')
@@ -260,4 +269,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  commands.run(main)
+  commands.run(main, define_flags=define_flags)

@@ -1,7 +1,7 @@
 """A run of seconds that has everything: scenes, features, steps, scores."""
 
 from seld_jax import config as config_lib
-from seld_jax import systems
+from seld_jax.config import systems
 
 
 def get_config():

@@ -1,7 +1,7 @@
 """Cross-entropy and squared error, weighed alike, on first-order ambisonics."""
 
 from seld_jax import config as config_lib
-from seld_jax import systems
+from seld_jax.config import systems
 
 
 def get_config():

@@ -1,7 +1,7 @@
 """A small run that shows the whole job on two CPU cores in minutes."""
 
 from seld_jax import config as config_lib
-from seld_jax import systems
+from seld_jax.config import systems
 
 
 def get_config():

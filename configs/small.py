@@ -1,7 +1,7 @@
 """A quarter of an hour on two CPU cores, on scenes of real recordings."""
 
 from seld_jax import config as config_lib
-from seld_jax import systems
+from seld_jax.config import systems
 
 
 def get_config():

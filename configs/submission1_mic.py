@@ -1,7 +1,7 @@
 """The paper's first submission on the microphone array."""
 
 from seld_jax import config as config_lib
-from seld_jax import systems
+from seld_jax.config import systems
 
 
 def get_config():

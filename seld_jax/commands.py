@@ -1,6 +1,7 @@
 """What all commands share: parsing flags, help, errors in one sentence."""
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -12,12 +13,11 @@ from absl import flags
 
 from seld_jax.errors import BAD_PATHS, InputError
 
-FLAGS = flags.FLAGS
-
 
 def run(
-  main: Callable[[list[str]], None],
+  main: Callable[[list[str], flags.FlagValues], None],
   *,
+  define_flags: Callable[[flags.FlagValues], None] = lambda values: None,
   required: Sequence[str] = (),
   more_help: Callable[[], str] | None = None,
   check: Callable[[list[str]], None] | None = None,
@@ -30,7 +30,8 @@ def run(
   all flags of the command and exits with 0.
 
   Args:
-    main: Called with the arguments that are no flags.
+    main: Called with the arguments that are not flags, and with the flags.
+    define_flags: Defines the flags of the command in the object it is given.
     required: Names of flags that must be given.
     more_help: Text that `--help` shows below the flags.
     check: Called with the words of the command line before they are parsed,
@@ -39,14 +40,17 @@ def run(
   """
   with contextlib.suppress(ValueError):  # not the main thread: no signals
     signal.signal(signal.SIGTERM, _terminate)
+  log_to_terminal()
+  values = flags.FlagValues()
+  define_flags(values)
   try:
     if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
-      _print_help(required, more_help)
+      _print_help(values, required, more_help)
       sys.exit(0)
     if check is not None:
       check(sys.argv[1:])
-    arguments = _parse(required)
-    main(arguments[1:])
+    arguments = _parse(values, required)
+    main(arguments[1:], values)
     sys.stdout.flush()
   except InputError as error:
     sys.stdout.flush()
@@ -70,6 +74,31 @@ def run(
     sys.exit(1)
 
 
+def log_to_terminal() -> None:
+  """Prints what the logger `seld_jax` says: information, warnings, errors.
+
+  Information goes to standard output, as it is; the rest goes to standard
+  error, with its level before it. Only commands do this: a program that imports
+  seld_jax decides by itself what becomes of its messages.
+  """
+  logger = logging.getLogger('seld_jax')
+  logger.handlers = [_Terminal()]
+  logger.setLevel(logging.INFO)
+  logger.propagate = False
+
+
+class _Terminal(logging.Handler):
+  """Prints messages to the streams that are in place at that moment."""
+
+  def emit(self, record: logging.LogRecord) -> None:
+    text = record.getMessage()
+    if record.levelno < logging.WARNING:
+      print(text, flush=True)
+    else:
+      level = record.levelname.lower()
+      print(f'{level}: {text}', file=sys.stderr, flush=True)
+
+
 class _Terminated(BaseException):
   """SIGTERM, as KeyboardInterrupt is Ctrl-C."""
 
@@ -86,10 +115,10 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
     )
 
 
-def _parse(required: Sequence[str]) -> list[str]:
+def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
   """Parses sys.argv; whatever goes wrong here is the user's to mend."""
   try:
-    arguments = FLAGS(sys.argv)
+    arguments = values(sys.argv)
   except InputError:
     raise
   except Exception as error:
@@ -98,7 +127,7 @@ def _parse(required: Sequence[str]) -> list[str]:
     # and OSError for unknown fields, wrong types and missing files.
     raise InputError(explain(error)) from error
   for name in required:
-    if not FLAGS[name].present or FLAGS[name].value == '':
+    if not values[name].present or values[name].value == '':
       raise InputError(f'--{name} is missing; --help lists all flags.')
   return arguments
 
@@ -147,24 +176,24 @@ def _one_line(error: BaseException) -> str:
 
 
 def _print_help(
-  required: Sequence[str], more_help: Callable[[], str] | None
+  values: flags.FlagValues,
+  required: Sequence[str],
+  more_help: Callable[[], str] | None,
 ) -> None:
-  # absl reads the module that runs from here when it prints help.
   import __main__
 
   print((__main__.__doc__ or '').strip())
-  print(_flag_help(required))
+  print(_flag_help(values, required))
   if more_help is not None:
     print(more_help())
   sys.stdout.flush()
 
 
-def _flag_help(required: Sequence[str]) -> str:
-  """One paragraph for each flag of the main module, and those it adopted."""
+def _flag_help(values: flags.FlagValues, required: Sequence[str]) -> str:
+  """One paragraph for each flag."""
   lines = ['', 'Flags:']
-  for flag in sorted(
-    FLAGS.get_key_flags_for_module(sys.argv[0]), key=lambda flag: flag.name
-  ):
+  for name in sorted(values):
+    flag = values[name]
     about = flag.help
     if isinstance(flag, flags.BooleanFlag):
       head = f'--[no]{flag.name}'

@@ -12,37 +12,46 @@ import pathlib
 
 from absl import flags
 
-from seld_jax import commands, compilation, export_file, predictor
+from seld_jax import commands, predictor
+from seld_jax.devices import compilation
 from seld_jax.errors import InputError
-
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Run directory.')
-_OUT = flags.DEFINE_string('out', None, 'File to write, e.g. mse_foa.seld.')
-_WINDOW = flags.DEFINE_float(
-  'window',
-  None,
-  'Seconds that the network sees at once, fixed in the file; by default as it '
-  'was validated.',
-)
-_PLATFORMS = flags.DEFINE_list(
-  'platforms',
-  list(export_file.PLATFORMS),
-  'Kinds of devices that can run it.',
-)
+from seld_jax.prediction import export_file
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_string('workdir', None, 'Run directory.', flag_values=values)
+  flags.DEFINE_string(
+    'out', None, 'File to write, e.g. mse_foa.seld.', flag_values=values
+  )
+  flags.DEFINE_float(
+    'window',
+    None,
+    'Seconds that the network sees at once, fixed in the file; by default as '
+    'it was validated.',
+    flag_values=values,
+  )
+  flags.DEFINE_list(
+    'platforms',
+    list(export_file.PLATFORMS),
+    'Kinds of devices that can run it.',
+    flag_values=values,
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
-  unknown = set(_PLATFORMS.value) - {*export_file.PLATFORMS, 'rocm'}
-  if unknown or not _PLATFORMS.value:
+  unknown = set(values.platforms) - {*export_file.PLATFORMS, 'rocm'}
+  if unknown or not values.platforms:
     raise InputError(
       f'--platforms must be some of {", ".join(export_file.PLATFORMS)}, rocm, '
-      f'got {",".join(_PLATFORMS.value)!r}.'
+      f'got {",".join(values.platforms)!r}.'
     )
   compilation.use_persistent_cache()
-  out = pathlib.Path(str(_OUT.value))
+  out = pathlib.Path(str(values.out))
   export = predictor.export_run(
-    str(_WORKDIR.value), window=_WINDOW.value, platforms=_PLATFORMS.value
+    str(values.workdir), window=values.window, platforms=values.platforms
   )
   export_file.write(out, export)
   spec = export.spec
@@ -55,4 +64,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  commands.run(main, required=('workdir', 'out'))
+  commands.run(main, define_flags=define_flags, required=('workdir', 'out'))

@@ -2,17 +2,23 @@
 
 import contextlib
 import errno
+import json
 import os
 import pathlib
 import re
 import secrets
+import socket
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from typing import Any
+
+import filelock
 
 from seld_jax.errors import BAD_PATHS, InputError
 
-# What a full disk, or a used-up share of one, is told by.
-FULL = (errno.ENOSPC, errno.EDQUOT)
+# errno values of a full disk or an exceeded quota, and their texts.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_WORDS = tuple(map(os.strerror, _FULL))
 
 # What keeps a file from being written that its user can mend.
 _MENDABLE = (
@@ -65,11 +71,18 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def explained(path: str | os.PathLike[str]) -> Iterator[None]:
-  """Tells in a sentence why a file cannot be written by the block.
+def explained(
+  path: str | os.PathLike[str],
+  *,
+  needed: str = 'some space',
+  hint: str = 'start again',
+) -> Iterator[None]:
+  """Turns an error of the block that keeps a file from being written.
 
   Args:
     path: The file.
+    needed: How much space the disk needs, for the message of a full disk.
+    hint: What the user should do when there is space again.
 
   Raises:
     InputError: The folder cannot be written or the disk is full.
@@ -77,17 +90,102 @@ def explained(path: str | os.PathLike[str]) -> Iterator[None]:
   path = pathlib.Path(path)
   try:
     yield
-  except OSError as error:
-    if error.errno in FULL:
+  except InputError:
+    raise
+  except Exception as error:
+    if is_full(error):
       raise InputError(
         f'{path} could not be written: the disk that holds {path.parent} is '
-        'full; free some space and start again.'
+        f'full; free {needed} and {hint}.'
       ) from error
-    if error.errno in _MENDABLE:
+    if isinstance(error, OSError) and error.errno in _MENDABLE:
       raise InputError(
         f'{path} could not be written: {error.strerror or error}.'
       ) from error
     raise
+
+
+def is_full(error: BaseException) -> bool:
+  """Whether an error says that a disk is full or that a quota is exceeded."""
+  if isinstance(error, OSError) and error.errno in _FULL:
+    return True
+  # Libraries in C++ pass on the text alone.
+  return any(words in str(error) for words in _FULL_WORDS)
+
+
+@contextlib.contextmanager
+def lock(
+  path: str | os.PathLike[str],
+  *,
+  busy: Callable[[str], str],
+  remove: bool = False,
+) -> Iterator[None]:
+  """Holds a lock file for the length of the block.
+
+  The operating system releases the lock when the process ends, however that
+  ends, so a crash never leaves a lock behind. File systems without locks are
+  not guarded.
+
+  Args:
+    path: The lock file, made when missing, like its folder.
+    busy: Makes the message of the error from the name of the holder.
+    remove: Whether the file is deleted at the end of the block.
+
+  Raises:
+    InputError: Another process holds the lock, or the file cannot be written.
+  """
+  path = pathlib.Path(path)
+
+  def sign(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    holder = f'process {os.getpid()} on {socket.gethostname()}'
+    os.write(descriptor, holder.encode())
+
+  one = filelock.FileLock(
+    path, timeout=0, fallback_to_soft=False, on_acquired=sign
+  )
+  with contextlib.ExitStack() as stack:
+    with explained(path):
+      path.parent.mkdir(parents=True, exist_ok=True)
+      try:
+        stack.enter_context(one)
+      except filelock.Timeout as error:
+        holder = ''
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+          holder = path.read_text(encoding='utf-8')
+        raise InputError(busy(holder or 'another process')) from error
+      except NotImplementedError:
+        pass  # a file system without locks
+    if remove:
+      # While it is locked: who opened it before looks again after locking.
+      stack.callback(path.unlink, missing_ok=True)
+    yield
+
+
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+  """Reads a JSON object.
+
+  Args:
+    path: The file.
+
+  Returns:
+    The object.
+
+  Raises:
+    InputError: The file is missing or unreadable, is not JSON, or holds
+      something other than an object.
+  """
+  path = pathlib.Path(path)
+  try:
+    value = json.loads(path.read_text(encoding='utf-8'))
+  except (OSError, ValueError, RecursionError) as error:
+    reason = str(getattr(error, 'strerror', None) or error).rstrip('.')
+    raise InputError(f'{path} cannot be read as JSON: {reason}.') from error
+  if not isinstance(value, dict):
+    raise InputError(
+      f'{path} must hold a JSON object, got {type(value).__name__}.'
+    )
+  return value
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

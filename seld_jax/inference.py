@@ -9,8 +9,9 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from seld_jax import dataset, sampling
-from seld_jax.window_features import window_features
+from seld_jax import dataset
+from seld_jax.dataset import sampling
+from seld_jax.features import window_features
 
 # Batches that are computed while an earlier one is fetched.
 _WAITING = 2

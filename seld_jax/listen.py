@@ -10,91 +10,121 @@ Examples:
 
 from absl import flags
 
-from seld_jax import audio, channels, commands, compilation, live, predictor
+from seld_jax import audio, commands, predictor
+from seld_jax.audio import channels
+from seld_jax.devices import compilation
 from seld_jax.errors import InputError
+from seld_jax.prediction import live
 
 # Seconds: short enough to follow, long enough to know what it is.
 _SHORT_WINDOW = 2.0
 _UPDATE = 0.5
 
-_MODEL = flags.DEFINE_string(
-  'model',
-  None,
-  "Run directory, export of `python -m seld_jax.export`, or 'demo'.",
-)
-_FILE = flags.DEFINE_string(
-  'file', None, 'Sound file to play instead of listening to a microphone.'
-)
-_SPEED = flags.DEFINE_float(
-  'speed', 1.0, 'How many times faster the file is played.', lower_bound=0.01
-)
-_DEVICE = flags.DEFINE_string(
-  'device', None, 'Input: its number, or a part of its name.'
-)
-_WINDOW = flags.DEFINE_float(
-  'window',
-  None,
-  'Seconds that the network sees at once, which is how late it is; by default '
-  f'{_SHORT_WINDOW:g}, or that of an export.',
-)
-_OVERLAP = flags.DEFINE_float(
-  'overlap',
-  None,
-  'Seconds that a window shares with the next; by default all but '
-  f'{_UPDATE:g}, so that something new is shown so often.',
-)
-_THRESHOLD = flags.DEFINE_float(
-  'threshold', None, 'Activity above which a class counts as sounding.'
-)
-_CHANNELS = flags.DEFINE_enum(
-  'channels',
-  'acn',
-  list(channels.ORDERS),
-  'Order of the channels, as for python -m seld_jax.predict.',
-)
-_NORM = flags.DEFINE_enum(
-  'norm', 'sn3d', list(channels.NORMS), 'Normalisation of FOA.'
-)
-_ARRAY = flags.DEFINE_string(
-  'array', None, 'JSON file that says where the four channels are.'
-)
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_string(
+    'model',
+    None,
+    "Run directory, export of `python -m seld_jax.export`, or 'demo'.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'file',
+    None,
+    'Sound file to play instead of listening to a microphone.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'speed',
+    1.0,
+    'How many times faster the file is played.',
+    lower_bound=0.01,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'device',
+    None,
+    'Input: its number, or a part of its name.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'window',
+    None,
+    'Seconds that the network sees at once, which is how late it is; by '
+    f'default {_SHORT_WINDOW:g}, or that of an export.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'overlap',
+    None,
+    'Seconds that a window shares with the next; by default all but '
+    f'{_UPDATE:g}, so that something new is shown so often.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'threshold',
+    None,
+    'Activity above which a class counts as sounding.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'channels',
+    'acn',
+    list(channels.ORDERS),
+    'Order of the channels, as for python -m seld_jax.predict.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'norm',
+    'sn3d',
+    list(channels.NORMS),
+    'Normalisation of FOA.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'array',
+    None,
+    'JSON file that says where the four channels are.',
+    flag_values=values,
+  )
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
-  if _FILE.value and _DEVICE.value:
+  if values.file and values.device:
     raise InputError('--file and --device exclude each other.')
   compilation.use_persistent_cache()
-  loaded = predictor.load(str(_MODEL.value))
+  loaded = predictor.load(str(values.model))
   selection = channels.chosen(
     format=loaded.spec.format,
-    order=_CHANNELS.value,
-    norm=_NORM.value,
-    array=_ARRAY.value,
+    order=values.channels,
+    norm=values.norm,
+    array=values.array,
   )
-  window = _WINDOW.value
+  window = values.window
   if window is None:
     window = _SHORT_WINDOW
     if loaded.has_fixed_window:
       window = loaded.window_seconds
-  overlap = _OVERLAP.value
+  overlap = values.overlap
   if overlap is None:
     overlap = max(0.0, window - _UPDATE)
-  if _FILE.value:
-    rate = audio.info(_FILE.value).sample_rate
-    blocks = live.play(_FILE.value, selection=selection, speed=_SPEED.value)
+  if values.file:
+    rate = audio.info(values.file).sample_rate
+    blocks = live.play(values.file, selection=selection, speed=values.speed)
   else:
-    rate, blocks = live.microphone(_DEVICE.value, selection=selection)
+    rate, blocks = live.microphone(values.device, selection=selection)
   live.watch(
     loaded,
     blocks,
     rate,
     window=window,
     overlap=overlap,
-    threshold=_THRESHOLD.value,
+    threshold=values.threshold,
   )
 
 
 if __name__ == '__main__':
-  commands.run(main, required=('model',))
+  commands.run(main, define_flags=define_flags, required=('model',))

@@ -4,14 +4,16 @@ python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 """
 
 if __name__ == '__main__':
-  from seld_jax import large_pages
+  from seld_jax.devices import large_pages
 
   # Before the imports below, which take a second.
   large_pages.restart('seld_jax.main')
 
+import logging
 import pathlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import ml_collections
 import rich.console
@@ -19,82 +21,93 @@ import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import (
-  commands,
-  compilation,
-  prepare,
-  processes,
-  progress,
-  shards,
-  tracing,
-  train,
-)
+from seld_jax import commands, progress, shards, train
 from seld_jax import config as config_lib
+from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
-
-_CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'Python file with get_config(), e.g. configs/mse_foa.py.'
-)
-_WORKDIR = flags.DEFINE_string(
-  'workdir', '', 'Run directory; empty: runs/NAME for configs/NAME.py.'
-)
-_INIT_FROM = flags.DEFINE_string(
-  'init_from',
-  '',
-  "Run directory, export, or 'demo' to fine-tune: its layers are taken over "
-  'where they fit, and those of other classes are made anew.',
-)
-_EXTRACT_ONLY = flags.DEFINE_bool(
-  'extract_only', False, 'Computes the features that are missing, and stops.'
-)
-_SHARD = flags.DEFINE_string(
-  'shard',
-  '',
-  'With --extract_only: one part of the recordings only, such as 3/16 (counted '
-  'from 1), for machines that share the folder of features.',
-)
-_COORDINATOR = flags.DEFINE_string(
-  'coordinator_address',
-  '',
-  'With several processes: HOST:PORT on the host of process 0. Slurm, Open MPI '
-  'and TPUs say it by themselves.',
-)
-_NUM_PROCESSES = flags.DEFINE_integer(
-  'num_processes', None, 'Number of processes; 1: this one alone.'
-)
-_PROCESS_ID = flags.DEFINE_integer(
-  'process_id', None, 'Number of this process, from 0.'
-)
+from seld_jax.train import prepare
 
 
-def main(arguments: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  config_flags.DEFINE_config_file(
+    'config',
+    None,
+    'Python file with get_config(), e.g. configs/mse_foa.py.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'workdir',
+    '',
+    'Run directory; empty: runs/NAME for configs/NAME.py.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'init_from',
+    '',
+    "Run directory, export, or 'demo' to fine-tune: its layers are taken over "
+    'where they fit, and those of other classes are made anew.',
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    'extract_only',
+    False,
+    'Computes the features that are missing, and stops.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'shard',
+    '',
+    'With --extract_only: one part of the recordings only, such as 3/16 '
+    '(counted from 1), for machines that share the folder of features.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'coordinator_address',
+    '',
+    'With several processes: HOST:PORT on the host of process 0. Slurm, Open '
+    'MPI and TPUs say it by themselves.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'num_processes',
+    None,
+    'Number of processes; 1: this one alone.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'process_id', None, 'Number of this process, from 0.', flag_values=values
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Runs what the flags say."""
   commands.refuse_arguments(arguments)
-  config = loaded_config()
-  config_file = config_flags.get_config_filename(flags.FLAGS['config'])
+  config = loaded_config(values.config)
+  config_file = config_flags.get_config_filename(values['config'])
   workdir = pathlib.Path(
-    _WORKDIR.value or pathlib.Path('runs') / pathlib.Path(config_file).stem
+    values.workdir or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
   # Here, where all code is loaded, the file of the config included.
-  traces = tracing.kept_in(compilation.use_persistent_cache())
-  shard = shards.parse(_SHARD.value)
-  if shard is not None and not _EXTRACT_ONLY.value:
+  traces = traced_steps.kept_in(compilation.use_persistent_cache())
+  shard = shards.parse(values.shard)
+  if shard is not None and not values.extract_only:
     raise InputError('--shard divides the work of --extract_only alone.')
-  if _EXTRACT_ONLY.value:
+  if values.extract_only:
     extract(config, shard)
     return
   processes.start(
-    coordinator_address=_COORDINATOR.value,
-    num_processes=_NUM_PROCESSES.value,
-    process_id=_PROCESS_ID.value,
+    coordinator_address=values.coordinator_address,
+    num_processes=values.num_processes,
+    process_id=values.process_id,
   )
   if not processes.is_first():
-    progress.silence()
+    logging.getLogger('seld_jax').setLevel(logging.ERROR)
   try:
     scores = train.train_and_evaluate(
       config,
       workdir,
-      init_from=_INIT_FROM.value,
+      init_from=values.init_from,
       traces=traces,
       say=print if processes.is_first() else _say_nothing,
     )
@@ -144,14 +157,13 @@ def check_words(words: Sequence[str]) -> None:
       config_lib.refuse_unknown(re.sub(r'\[.*', '', field[1]))
 
 
-def loaded_config() -> config_lib.Config:
+def loaded_config(config: Any) -> config_lib.Config:
   """The config of the flags.
 
   Raises:
     InputError: The file raised an OSError, which its flag keeps until the
       config is used, or it gave something else.
   """
-  config = _CONFIG.value
   if isinstance(config, ml_collections.ConfigDict):
     return config
   try:
@@ -208,6 +220,7 @@ def _config_help() -> str:
 if __name__ == '__main__':
   commands.run(
     main,
+    define_flags=define_flags,
     required=('config',),
     more_help=_config_help,
     check=check_words,

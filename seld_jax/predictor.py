@@ -2,15 +2,12 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from seld_jax import export_file
-from seld_jax.errors import InputError
-from seld_jax.prediction import Prediction, Predictor
+from seld_jax.prediction import Prediction, Predictor, export_file
 
 __all__ = [
   'DEMO',
@@ -22,7 +19,7 @@ __all__ = [
 ]
 
 # The network that comes with seld_jax, an export.
-DEMO = pathlib.Path(__file__).with_name('demo.seld')
+DEMO = export_file.DEMO
 
 
 def load(source: str | os.PathLike[str]) -> Predictor:
@@ -39,13 +36,7 @@ def load(source: str | os.PathLike[str]) -> Predictor:
   Raises:
     InputError: The source is missing, damaged, or of another version.
   """
-  path = pathlib.Path(DEMO if source == 'demo' else source)
-  if source == 'demo' and not path.is_file():
-    raise InputError(
-      'The demo network does not come with this copy of seld_jax; train one '
-      'with `python -m seld_jax.main --config=configs/quick.py` and load its '
-      'run directory, runs/quick.'
-    )
+  path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)
     return Predictor(
@@ -106,23 +97,22 @@ def load_variables(
   Raises:
     InputError: The source is missing, damaged, or of another version.
   """
-  path = pathlib.Path(DEMO if source == 'demo' else source)
-  if path.is_file():
-    export = export_file.read(path)
-    return export.variables, export.spec.classes
-  predictor, run = _of_run(source)
-  return export_file.flatten(run.variables), predictor.spec.classes
+  from seld_jax.train import snapshot
+
+  return snapshot.load_variables(source)
 
 
-def _of_run(source: str | os.PathLike[str]) -> tuple[Predictor, Any]:
+def _of_run(
+  source: str | os.PathLike[str],
+) -> tuple[Predictor, Any]:
   # What reads a run needs Flax and Orbax, which an export does without.
-  from seld_jax import trained
+  from seld_jax.train import snapshot
 
-  run = trained.read(source)
+  run = snapshot.read(source)
   predictor = Predictor(
-    trained.make_program(run.config),
+    snapshot.make_program(run.config),
     run.variables,
-    trained.spec_of(run.config),
+    snapshot.spec_of(run.config),
     source=str(source),
   )
   return predictor, run

@@ -1,6 +1,7 @@
 """Progress of long work: a bar on a terminal, plain lines in a log."""
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +13,6 @@ from rich import progress as rich_progress
 LOG_INTERVAL = 20.0
 
 
-_is_silent = False
-
-
-def silence() -> None:
-  """Shows nothing from now on, as in all processes of a run but the first."""
-  global _is_silent
-  _is_silent = True
-
-
 @contextlib.contextmanager
 def bar(
   description: str, total: float, *, unit: str, initial: float = 0
@@ -28,8 +20,9 @@ def bar(
   """Shows how far a long piece of work has come.
 
   On a terminal this is a bar with rate and time left. Elsewhere it prints a
-  line at the start, one every 20 seconds and one at the end. Where there is
-  nothing to do, as `total` is 0, it shows nothing.
+  line at the start, one every 20 seconds and one at the end. It shows nothing
+  where `total` is 0, or where the level of the logger `seld_jax` was set above
+  INFO.
 
   Args:
     description: What is being done, e.g. `'features'`.
@@ -41,7 +34,8 @@ def bar(
     `advance(amount=1, note='')`: to be called as work gets done; `note` is
     shown beside the bar until the next one, e.g. the current loss.
   """
-  if _is_silent or not total:
+  is_silent = logging.getLogger('seld_jax').level > logging.INFO
+  if is_silent or not total:
     yield lambda amount=1, note='': None
     return
   if sys.stderr.isatty():

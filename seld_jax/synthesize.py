@@ -17,126 +17,154 @@ from absl import flags
 
 from seld_jax import commands, progress, scenes, shards
 from seld_jax.errors import InputError
-from seld_jax.scenes import composer, pool, sounds
-from seld_jax.scenes import events as events_lib
 
 _FORMATS = {'foa': ('foa',), 'mic': ('mic',), 'both': ('foa', 'mic')}
-_STYLE = composer.Style()
-_VARIATION = sounds.Variation()
-
-_OUT = flags.DEFINE_string('out', None, 'Folder to write the set to.')
-_EVENTS = flags.DEFINE_string(
-  'events',
-  None,
-  'Dry sounds: a folder of class/*.wav|flac|ogg, or a manifest.csv with the '
-  'columns file, class, fold and optionally group. Without it, sounds are '
-  'synthesised.',
-)
-_RECORDINGS = flags.DEFINE_integer(
-  'recordings',
-  60,
-  'Number of development recordings, spread over the folds; a third as many '
-  'evaluation recordings come on top when the sounds have folds 7 and 8.',
-  lower_bound=1,
-)
-_EVALUATION = flags.DEFINE_bool(
-  'evaluation',
-  None,
-  'Render evaluation recordings, too; by default as the set in --out was '
-  'begun, and yes for a new one.',
-)
-_FORMAT = flags.DEFINE_enum(
-  'format',
-  'foa',
-  list(_FORMATS),
-  'Ambisonics of first order (foa), four capsules on a rigid sphere (mic), or '
-  'both of the same scenes.',
-)
-_SEED = flags.DEFINE_integer('seed', 0, 'Determines the set.', lower_bound=0)
-_SECONDS = flags.DEFINE_float(
-  'seconds', 60.0, 'Length of every recording.', lower_bound=1.0
-)
-_WORKERS = flags.DEFINE_integer(
-  'workers', None, 'Processes; by default one a core.', lower_bound=1
-)
-_SHARD = flags.DEFINE_string(
-  'shard',
-  '',
-  'Renders one part of the set only, such as 3/16 (counted from 1); the start '
-  'without it joins the parts, and draws the plots.',
-)
-_PLOT = flags.DEFINE_bool(
-  'plot',
-  False,
-  'Draw a picture of every recording into OUT/plots: spectrogram, activity, '
-  'azimuth and elevation over time.',
-)
-_SAME_CLASS = flags.DEFINE_bool(
-  'same_class',
-  _STYLE.same_class,
-  'Let two events of one class sound at once.',
-)
-_MOVING = flags.DEFINE_float(
-  'moving', _STYLE.moving, 'Fraction of the events that move, 0 to 1.'
-)
-_RT60 = flags.DEFINE_string(
-  'rt60',
-  '{:g},{:g}'.format(*_STYLE.rt60),
-  "Range LOW,HIGH of the rooms' reverberation times in seconds.",
-)
-_SNR_DB = flags.DEFINE_string(
-  'snr_db',
-  '{:g},{:g}'.format(*_STYLE.snr_db),
-  'Range LOW,HIGH of the SNR of a recording in dB: power of the reverberant '
-  'events, while any sounds, over that of the ambience.',
-)
-_GAIN_DB = flags.DEFINE_float(
-  'gain_db',
-  _VARIATION.gain_db,
-  'Variation of the level of every event, plus or minus so many dB; 0: none.',
-)
-_EQUALIZER_DB = flags.DEFINE_float(
-  'equalizer_db',
-  _VARIATION.equalizer_db,
-  'Variation of the level of every octave of every event, plus or minus so '
-  'many dB; 0: none.',
-)
-_STRETCH = flags.DEFINE_float(
-  'stretch',
-  _VARIATION.stretch,
-  'Variation of pitch and tempo of every event, plus or minus this fraction; '
-  '0: none.',
-)
+_STYLE = scenes.Style()
+_VARIATION = scenes.Variation()
 
 
-def main(argv: list[str]) -> None:
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_string(
+    'out', None, 'Folder to write the set to.', flag_values=values
+  )
+  flags.DEFINE_string(
+    'events',
+    None,
+    'Dry sounds: a folder of class/*.wav|flac|ogg, or a manifest.csv with the '
+    'columns file, class, fold and optionally group. Without it, sounds are '
+    'synthesised.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'recordings',
+    60,
+    'Number of development recordings, spread over the folds; a third as many '
+    'evaluation recordings come on top when the sounds have folds 7 and 8.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    'evaluation',
+    None,
+    'Render evaluation recordings, too; by default as the set in --out was '
+    'begun, and yes for a new one.',
+    flag_values=values,
+  )
+  flags.DEFINE_enum(
+    'format',
+    'foa',
+    list(_FORMATS),
+    'Ambisonics of first order (foa), four capsules on a rigid sphere (mic), '
+    'or both of the same scenes.',
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'seed', 0, 'Determines the set.', lower_bound=0, flag_values=values
+  )
+  flags.DEFINE_float(
+    'seconds',
+    60.0,
+    'Length of every recording.',
+    lower_bound=1.0,
+    flag_values=values,
+  )
+  flags.DEFINE_integer(
+    'workers',
+    None,
+    'Processes; by default one a core.',
+    lower_bound=1,
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'shard',
+    '',
+    'Renders one part of the set only, such as 3/16 (counted from 1); the '
+    'start without it joins the parts, and draws the plots.',
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    'plot',
+    False,
+    'Draw a picture of every recording into OUT/plots: spectrogram, activity, '
+    'azimuth and elevation over time.',
+    flag_values=values,
+  )
+  flags.DEFINE_bool(
+    'same_class',
+    _STYLE.same_class,
+    'Let two events of one class sound at once.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'moving',
+    _STYLE.moving,
+    'Fraction of the events that move, 0 to 1.',
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'rt60',
+    '{:g},{:g}'.format(*_STYLE.rt60),
+    "Range LOW,HIGH of the rooms' reverberation times in seconds.",
+    flag_values=values,
+  )
+  flags.DEFINE_string(
+    'snr_db',
+    '{:g},{:g}'.format(*_STYLE.snr_db),
+    'Range LOW,HIGH of the SNR of a recording in dB: power of the reverberant '
+    'events, while any sounds, over that of the ambience.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'gain_db',
+    _VARIATION.gain_db,
+    'Variation of the level of every event, plus or minus so many dB; 0: none.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'equalizer_db',
+    _VARIATION.equalizer_db,
+    'Variation of the level of every octave of every event, plus or minus so '
+    'many dB; 0: none.',
+    flag_values=values,
+  )
+  flags.DEFINE_float(
+    'stretch',
+    _VARIATION.stretch,
+    'Variation of pitch and tempo of every event, plus or minus this fraction; '
+    '0: none.',
+    flag_values=values,
+  )
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
   """Renders what the flags ask for."""
   commands.refuse_arguments(argv)
-  out = pathlib.Path(_OUT.value or '')
-  shard = shards.parse(_SHARD.value)
-  formats = _FORMATS[_FORMAT.value]
-  style = composer.Style(
-    moving=_MOVING.value,
-    snr_db=_range(_SNR_DB),
-    rt60=_range(_RT60),
-    same_class=_SAME_CLASS.value,
-    variation=sounds.Variation(
-      gain_db=_GAIN_DB.value,
-      equalizer_db=_EQUALIZER_DB.value,
-      stretch=_STRETCH.value,
+  out = pathlib.Path(values.out or '')
+  shard = shards.parse(values.shard)
+  formats = _FORMATS[values.format]
+  style = scenes.Style(
+    moving=values.moving,
+    snr_db=_range('snr_db', values.snr_db),
+    rt60=_range('rt60', values.rt60),
+    same_class=values.same_class,
+    variation=scenes.Variation(
+      gain_db=values.gain_db,
+      equalizer_db=values.equalizer_db,
+      stretch=values.stretch,
     ),
   )
-  evaluation = _EVALUATION.value
+  evaluation = values.evaluation
   if evaluation is None and not (out / 'synthesis.json').exists():
     evaluation = True
   scenes.synthesize(
     out,
-    events=_EVENTS.value,
-    recordings=_RECORDINGS.value,
+    events=values.events,
+    recordings=values.recordings,
     formats=formats,
-    seed=_SEED.value,
-    seconds=_SECONDS.value,
-    num_workers=_WORKERS.value,
+    seed=values.seed,
+    seconds=values.seconds,
+    num_workers=values.workers,
     evaluation=evaluation,
     style=style,
     shard=shard,
@@ -144,12 +172,12 @@ def main(argv: list[str]) -> None:
   if shard is not None:
     print(f'Part {shard} of the scenes is in {out}.')
     return
-  if _PLOT.value:
-    plot_set(out, format=formats[0], num_workers=_WORKERS.value)
+  if values.plot:
+    plot_set(out, format=formats[0], num_workers=values.workers)
   if evaluation and not any(out.glob('*_eval')):
-    folds = ' and '.join(map(str, events_lib.EVALUATION_FOLDS))
+    folds = ' and '.join(map(str, scenes.EVALUATION_FOLDS))
     print(
-      f'No evaluation recordings were written: {_EVENTS.value} has no sounds '
+      f'No evaluation recordings were written: {values.events} has no sounds '
       f'in folds {folds}.'
     )
   print(f'The scenes are in {out}, described in {out / "scenes.csv"}.')
@@ -191,20 +219,20 @@ def plot_set(
     unit='recordings',
     initial=len(recordings) - len(todo),
   ) as advance:
-    for _ in pool.run(work, todo, num_workers=num_workers):
+    for _ in scenes.run_in_processes(work, todo, num_workers=num_workers):
       advance()
 
 
-def _range(flag: flags.FlagHolder[str | None]) -> tuple[float, float]:
+def _range(name: str, text: str) -> tuple[float, float]:
   """The two numbers of a flag LOW,HIGH."""
   try:
-    low, high = map(float, (flag.value or '').split(','))
+    low, high = map(float, text.split(','))
   except ValueError as error:
     raise InputError(
-      f'--{flag.name} needs two numbers LOW,HIGH, got {flag.value!r}.'
+      f'--{name} needs two numbers LOW,HIGH, got {text!r}.'
     ) from error
   return low, high
 
 
 if __name__ == '__main__':
-  commands.run(main, required=('out',), resumes=True)
+  commands.run(main, define_flags=define_flags, required=('out',), resumes=True)

@@ -15,28 +15,36 @@ from seld_jax.errors import InputError
 @pytest.fixture
 def call(monkeypatch, capsys):
   """Runs a command with some words; gives exit status, output and errors."""
-  own = flags.FlagValues()
-  flags.DEFINE_string('out', None, 'Where to.', flag_values=own)
-  flags.DEFINE_string('name', 'some one', 'Who.', flag_values=own)
-  flags.DEFINE_integer('count', 3, 'How many.', lower_bound=1, flag_values=own)
-  flags.DEFINE_enum(
-    'format', 'foa', ['foa', 'mic'], 'Which kind.', flag_values=own
-  )
-  flags.DEFINE_bool('fast', False, 'Hurry.', flag_values=own)
-  flags.DEFINE_bool('neat', True, 'Tidy.', flag_values=own)
-  monkeypatch.setattr(commands, 'FLAGS', own)
+  given = {}
+
+  def define_flags(own):
+    flags.DEFINE_string('out', None, 'Where to.', flag_values=own)
+    flags.DEFINE_string('name', 'some one', 'Who.', flag_values=own)
+    flags.DEFINE_integer(
+      'count', 3, 'How many.', lower_bound=1, flag_values=own
+    )
+    flags.DEFINE_enum(
+      'format', 'foa', ['foa', 'mic'], 'Which kind.', flag_values=own
+    )
+    flags.DEFINE_bool('fast', False, 'Hurry.', flag_values=own)
+    flags.DEFINE_bool('neat', True, 'Tidy.', flag_values=own)
+    given['flags'] = own
 
   def call(*words, main=lambda arguments: None, **options):
     monkeypatch.setattr(sys, 'argv', [__name__, *words])
     try:
-      commands.run(main, **options)
+      commands.run(
+        lambda arguments, _: main(arguments),
+        define_flags=define_flags,
+        **options,
+      )
       status = 0
     except SystemExit as stop:
       status = stop.code
     output = capsys.readouterr()
     return status, output.out, output.err
 
-  call.flags = own
+  call.given = given
   # Ctrl-C is ignored by what a shell starts in the background.
   previous = {
     signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
@@ -52,7 +60,7 @@ def test_success_is_0_and_main_gets_the_words(call):
   status, _, err = call('--count=5', 'a.wav', 'b.wav', main=got.append)
   assert (status, err) == (0, '')
   assert got == [['a.wav', 'b.wav']]
-  assert call.flags.count == 5
+  assert call.given['flags'].count == 5
 
 
 @pytest.mark.parametrize('word', ['--help', '-h', '-help'])

@@ -6,14 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.tiny import make_run, make_tiny
 
 from seld_jax import audio, geometry, labels
 from seld_jax import config as config_lib
-
-# Modules that assert for several tests; else only tests tell values.
-pytest.register_assert_rewrite(
-  'browser', 'evaluated', 'finished', 'forked', 'training', 'validated'
-)
 
 SECONDS = 4
 
@@ -74,33 +70,6 @@ def tiny_config(tiny_root, tmp_path):
   return make_tiny(config_lib.default(), tiny_root)
 
 
-def make_tiny(config, root):
-  """Shrinks any config to two frames' worth of work."""
-  config.data.root = str(root)
-  config.data.synthesize = 0
-  for purpose in 'train_folds', 'validation_folds', 'test_folds':
-    config.data[purpose] = tuple(f for f in config.data[purpose] if f <= 3)
-  config.features.n_mels = 16
-  config.features.n_fft = 1024
-  config.features.win_length = 960
-  config.features.hop_length = 480
-  config.model.filters = (4, 4)
-  config.model.pools = ((1, 2), (5, 4))
-  config.model.gru_features = 4
-  if config.model.name == 'seld_crnn':
-    config.model.attention_features = 4
-  config.model.head_features = (8,)
-  config.train.batch_size = 2
-  config.train.crop_frames = 50
-  config.train.num_steps = 4
-  config.train.log_every = 1
-  config.train.evaluate_every = 2
-  config.eval.window = 50
-  config.eval.test_windows = (50,)
-  config.eval.batch_size = 4
-  return config
-
-
 @pytest.fixture(scope='session')
 def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
   """A run directory as training leaves it, of networks that learned nothing.
@@ -113,29 +82,10 @@ def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
   )
 
 
-def make_run(workdir, config):
-  """Writes the config and two snapshots of random networks into a folder."""
-  from seld_jax import checkpoint, run_folder, train_step
-
-  run_folder.claim(workdir, config)
-  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
-    for step, score in ((4, 0.5), (6, 0.9)):
-      config.seed = step
-      state = train_step.create_state(config)
-      statistics = {
-        'mean': state.statistics['mean'] - 30,
-        'std': state.statistics['std'] * 15,
-      }
-      state = state.replace(statistics=statistics, step=state.step + step)
-      checkpoint.save(manager, step, state, seld_score=score)
-    manager.wait_until_finished()
-  return workdir
-
-
 @pytest.fixture
 def folders(tmp_path):
   """Folders of references and of predictions, for the tests of evaluation."""
-  from evaluated import some_recordings
+  from helpers.evaluated import some_recordings
 
   for name, reference, predictions in some_recordings():
     labels.write_csv(tmp_path / 'reference' / f'{name}.csv', reference)
@@ -146,7 +96,7 @@ def folders(tmp_path):
 @pytest.fixture
 def workdir(tmp_path) -> pathlib.Path:
   """A finished run with its dataset, for the tests of reports."""
-  import finished
+  from helpers import finished
 
   return finished.make_run(tmp_path)
 
@@ -154,7 +104,7 @@ def workdir(tmp_path) -> pathlib.Path:
 @pytest.fixture(scope='session')
 def sound_dataset(tmp_path_factory) -> pathlib.Path:
   """A dataset with nothing wrong, which the tests of validation only read."""
-  import validated
+  from helpers import validated
 
   return validated.make_dataset(tmp_path_factory.mktemp('dataset'))
 

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.outputs import CLASSES, batch, ratio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import test_util
-from outputs import CLASSES, batch, ratio
 
 from seld_jax import losses
 

@@ -1,7 +1,6 @@
 """Figures: what sounds when and where, errors, curves, systems compared."""
 
 from seld_jax.figures.curves import plot_learning_curves
-from seld_jax.figures.embedding import write_and_embed
 from seld_jax.figures.errors import plot_confusion, plot_direction_errors
 from seld_jax.figures.recordings import write_recording
 from seld_jax.figures.spectrogram import frequency_places, spectrogram_png
@@ -23,6 +22,5 @@ __all__ = [
   'plot_weights',
   'spectrogram_png',
   'to_png',
-  'write_and_embed',
   'write_recording',
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import axes, lines
 from matplotlib.figure import Figure
 
-from seld_jax import direction_errors
+from seld_jax import evaluate
 from seld_jax.errors import InputError
 from seld_jax.figures import style
 
@@ -102,7 +102,7 @@ def plot_confusion(
 
 
 def plot_direction_errors(
-  profiles: Mapping[str, direction_errors.Profile], *, dark: bool = False
+  profiles: Mapping[str, evaluate.Profile], *, dark: bool = False
 ) -> Figure:
   """Errors of directions and shares of what is found, by what they depend on.
 

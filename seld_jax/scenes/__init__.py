@@ -1,6 +1,18 @@
 """Synthetic sound scenes: dry sounds, rooms, arrays, rendering, writing."""
 
+from seld_jax.scenes.composer import Style
+from seld_jax.scenes.events import EVALUATION_FOLDS
+from seld_jax.scenes.pool import run as run_in_processes
 from seld_jax.scenes.settings import check_settings, is_complete
+from seld_jax.scenes.sounds import Variation
 from seld_jax.scenes.writer import synthesize
 
-__all__ = ['check_settings', 'is_complete', 'synthesize']
+__all__ = [
+  'synthesize',
+  'check_settings',
+  'is_complete',
+  'Style',
+  'Variation',
+  'EVALUATION_FOLDS',
+  'run_in_processes',
+]

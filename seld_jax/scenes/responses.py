@@ -51,7 +51,7 @@ def image_sources(
   lengths = np.asarray(size, np.float64)
   # As far as this many reflections reach in the direction where it is least.
   max_order = int(np.ceil(max_distance * np.linalg.norm(1 / lengths))) + 3
-  cells = _mirror_cells(tuple(map(float, size)), max_order)
+  cells = _mirror_cells(max_order)
   lower = cells * lengths - receiver
   nearest = np.maximum(np.maximum(lower, -(lower + lengths)), 0.0)
   cells = cells[np.sum(nearest**2, axis=-1) < max_distance**2]
@@ -61,37 +61,23 @@ def image_sources(
 
 
 @functools.lru_cache(maxsize=64)
-def _mirror_cells(
-  size: tuple[float, float, float], max_order: int
-) -> np.ndarray:
-  """Where the mirror images of a room lie, found by pyroomacoustics.
+def _mirror_cells(max_order: int) -> np.ndarray:
+  """The cells of a lattice of mirrored rooms within a number of reflections.
 
-  Along each axis an image of a source at s is at s + n L in a cell of even
-  number n, and at (n + 1) L - s in one of odd number.
+  Along each axis, the image of a source at s lies at s + n L in a cell of even
+  number n, and at (n + 1) L - s in one of odd number. The absolute values of
+  the three numbers add up to the number of reflections.
 
   Args:
-    size: Length, width and height of the room in metres.
     max_order: Largest number of reflections.
 
   Returns:
     Numbers of the cells in lexical order, with shape `[images, 3]`.
   """
-  # A compiled library that takes a second to load, and only rendering needs.
-  import pyroomacoustics
-
-  lengths = np.array(size)
-  room = pyroomacoustics.ShoeBox(
-    list(size), max_order=max_order, air_absorption=False
-  )
-  for share in 0.25, 0.5:
-    room.add_source(list(share * lengths))
-  room.add_microphone(list(0.7 * lengths))
-  room.image_source_model()
-  one, two = (source.images.T.astype(np.float64) for source in room.sources)
-  against = two < one
-  cells = np.where(against, one + 0.25 * lengths, one - 0.25 * lengths)
-  cells = np.rint(cells / lengths).astype(np.int64) - against
-  return cells[np.lexsort(cells.T[::-1])]
+  one_axis = np.arange(-max_order, max_order + 1)
+  cells = np.stack(np.meshgrid(*[one_axis] * 3, indexing='ij'), -1)
+  cells = cells.reshape(-1, 3)
+  return cells[np.abs(cells).sum(axis=-1) <= max_order]
 
 
 def early_responses(

@@ -1,0 +1,26 @@
+from . import systems
+from .defaults import (
+  default,
+  feature_options,
+  from_dict,
+  label_pool,
+  refuse_unknown,
+  to_dict,
+)
+from .rules import DOA_TERMS, SED_TERMS, model_fields, validate
+from .types import Config
+
+__all__ = [
+  'default',
+  'feature_options',
+  'from_dict',
+  'label_pool',
+  'refuse_unknown',
+  'to_dict',
+  'DOA_TERMS',
+  'SED_TERMS',
+  'model_fields',
+  'validate',
+  'Config',
+  'systems',
+]

@@ -1,0 +1,303 @@
+"""What a configuration must keep to, each rule in one sentence."""
+
+import difflib
+from typing import Any
+
+from seld_jax import features as features_lib
+from seld_jax import labels
+from seld_jax import model as model_lib
+from seld_jax.config.defaults import default, label_pool
+from seld_jax.config.types import Config, check_types
+from seld_jax.dataset import sampling
+from seld_jax.errors import InputError
+
+# Loss terms of each task by their name in a config.
+SED_TERMS = {
+  'mse': 'sed_mse',
+  'cross_entropy': 'sed_cross_entropy',
+}
+DOA_TERMS = {
+  'masked_mse': 'doa_masked_mse',
+  'mse': 'doa_mse',
+  'masked_norm': 'doa_masked_norm',
+}
+
+
+def validate(
+  config: Config,
+  *,
+  num_devices: int,
+  num_recordings: int | None = None,
+  num_segments: int | None = None,
+) -> None:
+  """Refuses what cannot work, each in one sentence.
+
+  Args:
+    config: The configuration.
+    num_devices: Number of devices that share a batch.
+    num_recordings: Number of training recordings, when they are known.
+    num_segments: Number of segments that they divide into, when known.
+
+  Raises:
+    InputError: A field has no known value, or fields contradict each other.
+  """
+  check_types('', config, default())
+  check_names(config)
+  check_model(config, default())
+  check_ranges(config)
+  check_features(config)
+  check_lengths(config)
+  check_batches(
+    config,
+    num_devices=num_devices,
+    num_recordings=num_recordings,
+    num_segments=num_segments,
+  )
+  check_folds(config)
+
+
+def model_fields(config: Config) -> list[str]:
+  """Fields of `config.model` that are arguments of the network it names."""
+  arguments = model_lib.MODELS[config.model.name].__dataclass_fields__
+  return [name for name in config.model if name in arguments and name != 'name']
+
+
+def check_names(config: Config) -> None:
+  """Refuses values that are not one of those known."""
+  feats, model, loss = config.features, config.model, config.loss
+  _one_of('features.format', feats.format, features_lib.FORMATS)
+  _one_of('features.layout', feats.layout, ('aligned', 'published'))
+  _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
+  _one_of('model.name', model.name, model_lib.MODELS)
+  _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
+  _one_of('loss.sed', loss.sed, SED_TERMS)
+  _one_of('loss.doa', loss.doa, DOA_TERMS)
+  _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
+  _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
+  for index, name in enumerate(config.eval.watch):
+    _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
+  if config.data.csv_edition:
+    _one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
+
+
+def check_ranges(config: Config) -> None:
+  """Refuses numbers that are too small or too large by themselves."""
+  data, feats, model = config.data, config.features, config.model
+  train, augment, loss = config.train, config.augment, config.loss
+  for name, value in {
+    **{f'model.filters[{i}]': n for i, n in enumerate(model.filters)},
+    **{
+      f'model.pools[{i}][{j}]': size
+      for i, pools in enumerate(model.pools)
+      for j, size in enumerate(pools)
+    },
+    'model.gru_features': model.gru_features,
+    **{
+      f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
+    },
+    'features.sample_rate': feats.sample_rate,
+    'features.hop_length': feats.hop_length,
+    'features.win_length': feats.win_length,
+    'features.n_mels': feats.n_mels,
+    'train.batch_size': train.batch_size,
+    'train.crop_frames': train.crop_frames,
+    'train.learning_rate': train.learning_rate,
+    'train.steps_per_dispatch': train.steps_per_dispatch,
+    'train.log_every': train.log_every,
+    'train.evaluate_every': train.evaluate_every,
+    'eval.batch_size': config.eval.batch_size,
+    'eval.watch_recordings': config.eval.watch_recordings,
+  }.items():
+    if not value > 0:
+      raise InputError(f'{name} must be positive, got {value}.')
+  for name, value in {
+    'seed': config.seed,
+    'features.top_db': config.features.top_db,
+    'data.device_budget': data.device_budget,
+    'data.host_budget': data.host_budget,
+    'data.synthesize': data.synthesize,
+    'data.synthesize_seed': data.synthesize_seed,
+    'model.attention_features': model.attention_features,
+    'loss.sed_weight': loss.sed_weight,
+    'loss.doa_weight': loss.doa_weight,
+    'augment.num_time_masks': augment.num_time_masks,
+    'augment.max_time_width': augment.max_time_width,
+    'augment.num_band_masks': augment.num_band_masks,
+    'augment.max_band_width': augment.max_band_width,
+    'features.offset': config.features.offset,
+    'train.warmup_epochs': train.warmup_epochs,
+    'train.warmup_factor': train.warmup_factor,
+    'train.decay_factor': train.decay_factor,
+    **{f'train.decay_epochs[{i}]': n for i, n in enumerate(train.decay_epochs)},
+    'train.num_epochs': train.num_epochs,
+    'train.num_steps': train.num_steps,
+    'train.clip_gradient': train.clip_gradient,
+  }.items():
+    if not value >= 0:
+      raise InputError(f'{name} must not be negative, got {value}.')
+  _check(
+    0 <= config.eval.threshold < 1,
+    f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
+  )
+  for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
+    if not 0 <= model[name] < 1:
+      raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
+
+
+def check_model(config: Config, example: Config) -> None:
+  """Refuses a change of a field that the chosen network does not have."""
+  used = model_fields(config)
+  for name, value in config.model.items():
+    if name not in used and name != 'name' and value != example.model[name]:
+      raise InputError(
+        f'model.{name} = {value} would change nothing: model.name = '
+        f'{config.model.name} has no such field.'
+      )
+
+
+def check_features(config: Config) -> None:
+  """Refuses features and a network that do not fit together."""
+  data, feats, model = config.data, config.features, config.model
+  augment = config.augment
+  _check(
+    feats.win_length <= feats.n_fft,
+    f'features.win_length = {feats.win_length} does not fit into '
+    f'features.n_fft = {feats.n_fft}.',
+  )
+  _check(
+    len(set(data.classes)) == len(data.classes) > 0,
+    'data.classes must name at least one class and none twice, got '
+    f'{tuple(data.classes)}.',
+  )
+  _check(
+    len(model.filters) == len(model.pools),
+    f'model.filters has {len(model.filters)} entries and model.pools '
+    f'{len(model.pools)}; every convolution needs both.',
+  )
+  pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
+  _check(
+    feats.hop_length * pool * rate == feats.sample_rate,
+    f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
+    f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
+    f'{feats.sample_rate} Hz, but labels come every {1000 // rate} ms.',
+  )
+  bands = feats.n_mels
+  for _, size in model.pools:
+    bands //= size
+  _check(
+    bands >= 1,
+    f'model.pools leave nothing of features.n_mels = {feats.n_mels} bands.',
+  )
+  _check(
+    not augment.rotate or feats.layout == 'aligned',
+    f'augment.rotate works on features.layout = aligned, got {feats.layout}.',
+  )
+
+
+def check_lengths(config: Config) -> None:
+  """Refuses crops, windows and intervals that do not divide."""
+  train, pool = config.train, label_pool(config)
+  lengths = {
+    'train.crop_frames': train.crop_frames,
+    'eval.window': config.eval.window,
+  }
+  for index, frames in enumerate(config.eval.test_windows):
+    lengths[f'eval.test_windows[{index}]'] = frames
+  for name, frames in lengths.items():
+    _check(
+      frames > 0 and frames % pool == 0,
+      f'{name} = {frames} must be a positive multiple of the time pooling '
+      f'{pool}.',
+    )
+  _check(
+    len(config.eval.test_windows) > 0,
+    'eval.test_windows must name at least one window.',
+  )
+  _check(
+    train.num_epochs > 0 or train.num_steps > 0,
+    'train.num_epochs or train.num_steps must be positive.',
+  )
+  _check(
+    train.log_every % train.steps_per_dispatch == 0,
+    f'train.log_every = {train.log_every} must be a multiple of '
+    f'train.steps_per_dispatch = {train.steps_per_dispatch}.',
+  )
+  _check(
+    train.evaluate_every % train.log_every == 0,
+    f'train.evaluate_every = {train.evaluate_every} must be a multiple of '
+    f'train.log_every = {train.log_every}.',
+  )
+
+
+def check_batches(
+  config: Config,
+  *,
+  num_devices: int,
+  num_recordings: int | None,
+  num_segments: int | None,
+) -> None:
+  """Refuses batches that cannot be divided or filled."""
+  train = config.train
+  for name, size in {
+    'train.batch_size': train.batch_size,
+    'eval.batch_size': config.eval.batch_size,
+  }.items():
+    _check(
+      size % num_devices == 0,
+      f'{name} = {size} cannot be divided among {num_devices} devices.',
+    )
+  _check(
+    train.sampler != 'crops'
+    or num_recordings is None
+    or train.batch_size <= num_recordings,
+    f'train.batch_size = {train.batch_size} is more than the '
+    f'{num_recordings} training recordings, of which each gives one example '
+    'an epoch.',
+  )
+  _check(
+    train.sampler != 'segments'
+    or num_segments is None
+    or train.batch_size <= num_segments,
+    f'train.batch_size = {train.batch_size} is more than the {num_segments} '
+    f'segments of {train.crop_frames} frames that the training recordings '
+    'have.',
+  )
+
+
+def check_folds(config: Config) -> None:
+  """Refuses folds that serve two purposes."""
+  data = config.data
+  purposes = {
+    'train_folds': set(data.train_folds),
+    'validation_folds': set(data.validation_folds),
+    'test_folds': set(data.test_folds),
+  }
+  _check(bool(data.train_folds), 'data.train_folds must not be empty.')
+  for first, second in (
+    ('train_folds', 'validation_folds'),
+    ('train_folds', 'test_folds'),
+    ('validation_folds', 'test_folds'),
+  ):
+    shared = purposes[first] & purposes[second]
+    _check(
+      not shared,
+      f'data.{first} and data.{second} share the folds {sorted(shared)}.',
+    )
+  _check(
+    'test' not in config.eval.watch or bool(data.test_folds),
+    'eval.watch names the test folds, but data.test_folds is empty.',
+  )
+
+
+def _one_of(name: str, value: Any, known: Any) -> None:
+  if value not in known:
+    close = difflib.get_close_matches(str(value), list(known), n=1)
+    hint = f' (did you mean {close[0]!r}?)' if close else ''
+    raise InputError(
+      f'{name} must be one of {", ".join(known)}, got {value!r}{hint}.'
+    )
+
+
+def _check(condition: bool, message: str) -> None:
+  if not condition:
+    raise InputError(message)

@@ -1,0 +1,5 @@
+"""Recordings of a dataset, their features on disk, folds, and crops."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Devices, processes, and how programs are compiled for them."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

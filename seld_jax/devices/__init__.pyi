@@ -1,0 +1,22 @@
+from . import compilation, large_pages, processes, traced_steps
+from .mesh import (
+  BATCH_AXIS,
+  divided,
+  make_mesh,
+  put_replicated,
+  put_rows,
+  replicated,
+)
+
+__all__ = [
+  'BATCH_AXIS',
+  'divided',
+  'make_mesh',
+  'put_replicated',
+  'put_rows',
+  'replicated',
+  'compilation',
+  'large_pages',
+  'processes',
+  'traced_steps',
+]

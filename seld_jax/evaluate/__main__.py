@@ -1,0 +1,58 @@
+"""Scores of predictions against references, in folders of CSV files.
+
+python -m seld_jax.evaluate --reference=DIR --predictions=DIR
+"""
+
+import json
+import sys
+
+import rich.console
+from absl import flags
+
+from seld_jax import commands
+from seld_jax.evaluate import tables
+from seld_jax.evaluate.breakdowns import BREAKDOWNS
+from seld_jax.evaluate.flags import define_folder_flags, folder_options
+from seld_jax.evaluate.folders import evaluate_folders
+from seld_jax.labels import classes
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  define_folder_flags(values)
+  flags.DEFINE_bool(
+    'json',
+    False,
+    'Print one JSON object instead of a table.',
+    flag_values=values,
+  )
+  per = 'Also break the scores down by this.'
+  flags.DEFINE_enum('per', None, list(BREAKDOWNS), per, flag_values=values)
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
+  """Prints the scores of a folder of CSV files."""
+  commands.refuse_arguments(argv)
+  result = evaluate_folders(
+    values.reference, values.predictions, **folder_options(values)
+  )
+  names = classes.names_of(values.edition, result['num_classes'])
+  if names is not None:
+    parts = result['per_class'].values()
+    result['per_class'] = dict(zip(names, parts, strict=True))
+  if values.json:
+    unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}
+    kept = {key: value for key, value in result.items() if key not in unwanted}
+    print(json.dumps(kept, indent=2, allow_nan=False))
+    return
+  # In a file or pipe there is no width to fit into.
+  console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
+  console.print(tables.table(result))
+  if values.per:
+    console.print(tables.breakdown_table(result, values.per))
+
+
+if __name__ == '__main__':
+  commands.run(
+    main, define_flags=define_flags, required=('reference', 'predictions')
+  )

@@ -1,0 +1,78 @@
+"""Tables of scores for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import rich.table
+
+from seld_jax.evaluate.breakdowns import BREAKDOWNS
+
+# How the lengths of the recordings were told; only with this are scores of two
+# systems comparable.
+LENGTH_RULES = {
+  'default': 'as the edition has it',
+  'given': 'as given',
+  'audio': 'from the audio',
+  'last_reference': 'up to the last frame of the reference',
+}
+
+_ANGLES = ('LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
+CAPTIONS = {
+  '2019': 'ER, F: of classes by the second; DOA_error, frame_recall: by frame',
+  '2020': 'LR_CD: the F-score published in 2020',
+  '2021': 'over all classes together; LR_CD: recall',
+  '2022': 'means over classes; _micro: over all classes together',
+  '2023': 'means over classes; _micro: over all classes together',
+  '2024': 'means over classes; _micro: over all classes together',
+}
+# What the reference is counted in, where not in segments of a second.
+UNITS = {'2021': 'tracks', '2022': 'tracks', '2023': 'tracks', '2024': 'rows'}
+
+
+def table(result: Mapping[str, Any]) -> rich.table.Table:
+  """The scores of a result and their intervals."""
+  frames = result['num_frames']
+  if isinstance(frames, list):
+    frames = ' to '.join(map(str, frames))
+  shown = rich.table.Table(
+    min_width=64,
+    title=f'DCASE {result["edition"]}, {result["recordings"]} '
+    f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
+    caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
+    f'{LENGTH_RULES[result["length_rule"]]}',
+  )
+  shown.add_column('score')
+  shown.add_column('value', justify='right')
+  shown.add_column('95% interval', justify='right')
+  for name, interval in result['intervals'].items():
+    ends = '-'
+    if interval is not None:
+      ends = ' to '.join(number(name, end) for end in interval)
+    shown.add_row(name, number(name, result[name]), ends)
+  return shown
+
+
+def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:
+  """The scores of a result by one of `BREAKDOWNS`."""
+  # What is over all classes together would be too much for a line.
+  names = [name for name in result['intervals'] if not name.endswith('_micro')]
+  shown = rich.table.Table(title=f'By {kind}')
+  shown.add_column(kind, no_wrap=True)
+  for name in (*names, UNITS.get(result['edition'], 'segments')):
+    shown.add_column(name, justify='right')
+  for group, part in result[BREAKDOWNS[kind]].items():
+    shown.add_row(
+      group,
+      *(number(name, part[name]) for name in names),
+      str(part['reference_segments']),
+    )
+  return shown
+
+
+def number(name: str, value: float | None) -> str:
+  """A score as text, with the unit that its name implies."""
+  if value is None:
+    return '-'
+  if name in _ANGLES:
+    return f'{value:.1f}°'
+  return f'{value:.3f}' if abs(value) < 1000 else f'{value:.2g}'

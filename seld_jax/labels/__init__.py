@@ -1,0 +1,51 @@
+"""Events, classes, and the forms of DCASE CSV files. NumPy only."""
+
+from seld_jax.labels import classes
+from seld_jax.labels.classes import (
+  BY_EDITION,
+  STARSS_CLASSES,
+  TAU2019_CLASSES,
+  TAU2020_CLASSES,
+  TAU2021_CLASSES,
+)
+from seld_jax.labels.csv_files import (
+  read_csv,
+  write_csv,
+  write_csv_parts,
+)
+from seld_jax.labels.events import (
+  FRAMES_PER_SECOND,
+  Events,
+  count_frames,
+  from_dense,
+  no_events,
+  to_dense,
+)
+from seld_jax.labels.forms import (
+  EDITIONS,
+  FORMS,
+)
+from seld_jax.labels.names import NameParts, fold_of, parse_name
+
+__all__ = [
+  'read_csv',
+  'write_csv',
+  'write_csv_parts',
+  'Events',
+  'FRAMES_PER_SECOND',
+  'count_frames',
+  'from_dense',
+  'no_events',
+  'to_dense',
+  'NameParts',
+  'parse_name',
+  'fold_of',
+  'EDITIONS',
+  'FORMS',
+  'BY_EDITION',
+  'STARSS_CLASSES',
+  'TAU2019_CLASSES',
+  'TAU2020_CLASSES',
+  'TAU2021_CLASSES',
+  'classes',
+]

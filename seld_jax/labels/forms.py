@@ -1,0 +1,190 @@
+"""The forms of DCASE CSV files, and which of them a file has."""
+
+import numpy as np
+
+from seld_jax.errors import InputError
+from seld_jax.labels import rows as csv_rows
+
+# The columns of each form. The last two have these names as a header.
+FORMS = {
+  'submission': ('frame', 'class', 'azimuth', 'elevation'),
+  'polar': ('frame', 'class', 'track', 'azimuth', 'elevation'),
+  'cartesian': ('frame', 'class', 'track', 'x', 'y', 'z'),
+  'polar_distance': (
+    'frame',
+    'class',
+    'track',
+    'azimuth',
+    'elevation',
+    'distance',
+  ),
+  'cartesian_distance': ('frame', 'class', 'track', 'x', 'y', 'z', 'distance'),
+  'seconds': (
+    'sound_event_recording',
+    'start_time',
+    'end_time',
+    'ele',
+    'azi',
+    'dist',
+  ),
+  'stereo': ('frame', 'class', 'source', 'azimuth', 'distance', 'onscreen'),
+}
+HEADERS = ('seconds', 'stereo')
+
+# The forms of each edition; the first is written unless another is chosen.
+_EARLY = ('polar', 'submission', 'cartesian')
+_LATE = ('polar_distance', 'submission', 'polar', 'cartesian_distance')
+EDITIONS = {
+  '2019': ('seconds',),
+  '2020': _EARLY,
+  '2021': _EARLY,
+  '2022': _EARLY,
+  '2023': _LATE,
+  '2024': _LATE,
+  '2025': ('stereo',),
+}
+
+# How far from 1 the norm of a Cartesian direction may lie: files are rounded.
+NORM_TOLERANCE = 1e-2
+
+
+def check_edition(edition: str | None) -> None:
+  """Refuses an edition that is not in `EDITIONS`.
+
+  Raises:
+    InputError: The edition is unknown.
+  """
+  if edition is not None and edition not in EDITIONS:
+    raise InputError(
+      f'Label files of edition {edition!r} are not supported; the editions '
+      f'are {", ".join(EDITIONS)}.'
+    )
+
+
+def form_of(
+  rows: csv_rows.Rows, edition: str | None
+) -> tuple[str, csv_rows.Rows]:
+  """The form of a file, and its rows without a header.
+
+  Args:
+    rows: All rows of the file.
+    edition: One of `EDITIONS`, or None for any.
+
+  Returns:
+    One of `FORMS`, `'cartesian'` for six columns that may also be polar with
+    distance, and the rows with their columns in the order of the form.
+
+  Raises:
+    InputError: No form fits.
+  """
+  allowed = tuple(FORMS) if edition is None else EDITIONS[edition]
+  if not rows.cells:
+    return allowed[0], rows
+  first = [cell.strip() for cell in rows.cells[0]]
+  for form in HEADERS:
+    # By name: elevation stands before azimuth in 2019, and not elsewhere.
+    if sorted(first) == sorted(FORMS[form]):
+      if form not in allowed:
+        rows.refuse(0, f'the header of another edition than {edition}')
+      order = [first.index(column) for column in FORMS[form]]
+      rest = rows.without_first()
+      for index, row in enumerate(rest.cells):
+        if len(row) != len(order):
+          rest.refuse(
+            index,
+            f'{len(row)} columns ({rest.text(index)!r}), but expected '
+            f'{len(order)} as in the header ({",".join(first)})',
+          )
+      cells = [[row[i] for i in order] for row in rest.cells]
+      return form, csv_rows.Rows(rest.path, rest.lines, cells)
+  for form in allowed:
+    if form not in HEADERS and len(FORMS[form]) == len(first):
+      return form, rows
+  forms = '; '.join(
+    ','.join(FORMS[form]) + ' as header' * (form in HEADERS) for form in allowed
+  )
+  return rows.refuse(
+    0, f'{len(first)} columns ({rows.text(0)!r}), but expected one of: {forms}'
+  )
+
+
+def told_by_norm(rows: csv_rows.Rows, table: np.ndarray) -> str:
+  """Whether six columns are unit vectors, or angles and distance.
+
+  All unit vectors: Cartesian, unless all of them are the whole numbers 0, 0, 1,
+  which may be a source in front. Not all of them, with numbers beyond 1: polar.
+  Small numbers of any norm may be vectors as a network gives them.
+
+  Args:
+    rows: The rows.
+    table: Their numbers, with shape `[rows, 6]`.
+
+  Returns:
+    `'cartesian'` or `'polar_distance'`.
+
+  Raises:
+    InputError: Both are possible, or neither is.
+  """
+  values = table[:, 3:]
+  norm = np.linalg.norm(values, axis=-1)
+  is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
+  low, high = np.array(
+    [csv_rows.RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
+  ).T
+  is_polar = np.all((values >= low) & (values <= high), axis=-1)
+  is_polar &= values[:, 2] > 0
+  if is_unit.all():
+    whole = (values == np.round(values)).all(axis=-1)
+    if not (is_polar & whole).all():
+      return 'cartesian'
+  elif is_polar.all() and np.abs(values).max() > 1 + NORM_TOLERANCE:
+    return 'polar_distance'
+  elif not is_polar.all():
+    odd = int(np.argmin(is_unit))
+    rows.refuse(
+      odd,
+      f'6 columns where x, y, z = {",".join(rows.cells[odd][3:]).strip()} has '
+      f'the norm {norm[odd]:.4g}, but expected a unit vector, as line '
+      f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
+      'and distance',
+    )
+  return rows.refuse(
+    0,
+    f'6 columns ({rows.text(0)!r}) that may be x, y, z as until 2022, or '
+    'azimuth, elevation and distance as from 2023 on; the edition must be '
+    'stated',
+  )
+
+
+def normalised(
+  rows: csv_rows.Rows, xyz: np.ndarray, *, any_norm: bool
+) -> np.ndarray:
+  """Directions of norm 1.
+
+  Args:
+    rows: The rows they are from.
+    xyz: Vectors, with shape `[rows, 3]`.
+    any_norm: Whether any norm but 0 is good, as long as no component is beyond
+      1 (and its tolerance).
+
+  Returns:
+    Unit vectors, with shape `[rows, 3]`.
+
+  Raises:
+    InputError: A vector is another one.
+  """
+  norm = np.linalg.norm(xyz, axis=-1)
+  wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)
+  expected = 'a unit vector'
+  if any_norm:
+    most = 1 + NORM_TOLERANCE
+    wrong = (norm == 0) | (np.abs(xyz).max(axis=-1) > most)
+    expected = f'a vector other than 0 with components from {-most} to {most}'
+  if wrong.any():
+    index = int(np.argmax(wrong))
+    rows.refuse(
+      index,
+      f'x, y, z = {",".join(rows.cells[index][3:6]).strip()} has the norm '
+      f'{norm[index]:.4g}, but expected {expected}',
+    )
+  return xyz / norm[:, None]

@@ -1,0 +1,217 @@
+"""DCASE 2021 to 2023: tracks in segments of one second."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from seld_jax.metrics import matching
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counts:
+  """Sums over the segments of one or more recordings.
+
+  A class has as many tracks in a segment as it has directions at once.
+
+  Attributes:
+    edition: The edition that tells how to count.
+    reference: Tracks of the reference, `[classes]`.
+    true_positives: Tracks matched, and near enough, `[classes]`.
+    too_far: Tracks matched, but too far away, `[classes]`.
+    false_positives: Tracks predicted beyond those of the reference,
+      `[classes]`.
+    false_negatives: Tracks of the reference beyond those predicted,
+      `[classes]`.
+    located: Tracks matched at any angle, `[classes]`.
+    angles: Sum of their mean angles in degrees, `[classes]`.
+    class_errors: Substitutions, deletions and insertions when there is no
+      other class, `[classes]`.
+    errors: Substitutions, deletions and insertions over all classes.
+  """
+
+  edition: str
+  reference: np.ndarray
+  true_positives: np.ndarray
+  too_far: np.ndarray
+  false_positives: np.ndarray
+  false_negatives: np.ndarray
+  located: np.ndarray
+  angles: np.ndarray
+  class_errors: np.ndarray
+  errors: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores2021:
+  """The scores of 2021, over all classes together.
+
+  Attributes:
+    seld_score: Mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD; lower is
+      better.
+    ER20: Error rate of detections within 20 degrees; lower is better.
+    F20: F-score of detections within 20 degrees.
+    LE_CD: Angle of the tracks matched, in degrees; 180 if none was.
+    LR_CD: The share of the reference matched at any angle.
+  """
+
+  seld_score: float
+  ER20: float
+  F20: float
+  LE_CD: float
+  LR_CD: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores2022:
+  """The scores of 2022 and 2023: means over classes, and over all together.
+
+  Attributes:
+    seld_score: Mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD; lower is
+      better.
+    ER20: Error rate of detections within 20 degrees, over all classes together
+      as in the published code; lower is better.
+    F20: Mean over classes of the F-score of detections within 20 degrees.
+    LE_CD: Mean over classes of the angle of the tracks matched, in degrees; 180
+      where none was.
+    LR_CD: Mean over classes of the share matched at any angle.
+    seld_score_micro: As `seld_score`, of the scores over all classes together.
+    F20_micro: As `F20`, over all classes together.
+    LE_CD_micro: As `LE_CD`, over all classes together.
+    LR_CD_micro: As `LR_CD`, over all classes together.
+  """
+
+  seld_score: float
+  ER20: float
+  F20: float
+  LE_CD: float
+  LR_CD: float
+  seld_score_micro: float
+  F20_micro: float
+  LE_CD_micro: float
+  LR_CD_micro: float
+
+
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
+  """Counts tracks in segments of one second; see `metrics.counts`.
+
+  In each frame directions of a class are paired so that the sum of their angles
+  is smallest. A track of the reference is, as in the published code, the place
+  of a row among those of its class in its frame; its angle is the mean over the
+  frames of the segment in which it has a partner. A class that is in both, but
+  never in the same frame, has as many misses as tracks were predicted: so the
+  published code, too.
+  """
+  num_classes, segment_frames = rules.num_classes, rules.segment_frames
+  kept = predictions.frame < rules.num_segments * segment_frames
+  reference_key = rules.key(reference)
+  predicted_key = rules.key(predictions)[kept]
+  shape = (rules.num_segments, num_classes)
+
+  def tracks(key: np.ndarray) -> np.ndarray:
+    distinct, size = np.unique(key, return_counts=True)
+    frame, class_index = np.divmod(distinct, num_classes)
+    most = np.zeros(shape, np.int64)
+    np.maximum.at(most, (frame // segment_frames, class_index), size)
+    return most
+
+  num_reference, num_predicted = tracks(reference_key), tracks(predicted_key)
+  rows, _, angle = matching.paired(
+    reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
+  )
+  place = (
+    reference.frame[rows] // segment_frames,
+    reference.class_index[rows],
+    matching.occurrence(reference_key)[rows],
+  )
+  full = (*shape, int(num_reference.max(initial=0)) + 1)
+  frames = matching.add_at(full, place)
+  mean = matching.add_at(full, place, values=angle) / np.maximum(frames, 1)
+  near = (frames > 0) & (mean <= rules.doa_threshold + matching.ANGLE_TOLERANCE)
+  located = (frames > 0).sum(axis=-1)
+  hits = near.sum(axis=-1)
+
+  apart = (num_reference > 0) & (num_predicted > 0) & (located == 0)
+  misses = np.where(
+    apart, num_predicted, np.maximum(num_reference - num_predicted, 0)
+  )
+  alarms = np.where(apart, 0, np.maximum(num_predicted - num_reference, 0))
+  too_far = located - hits
+  # S + D + I = min(FP, FN) + |FP - FN| = max(FP, FN) in each segment.
+  return Counts(
+    edition=rules.edition,
+    reference=num_reference.sum(axis=0),
+    true_positives=hits.sum(axis=0),
+    too_far=too_far.sum(axis=0),
+    false_positives=alarms.sum(axis=0),
+    false_negatives=misses.sum(axis=0),
+    located=located.sum(axis=0),
+    angles=mean.sum(axis=(0, 2)),
+    class_errors=np.maximum(alarms + too_far, misses).sum(axis=0),
+    errors=int(
+      np.maximum((alarms + too_far).sum(axis=1), misses.sum(axis=1)).sum()
+    ),
+  )
+
+
+def score_2021(counts: Counts) -> Scores2021:
+  """The scores of 2021: a track too far away is half an error in F20."""
+  return Scores2021(*_together(counts, weight=0.5))
+
+
+def score_2022(counts: Counts) -> Scores2022:
+  """The scores of 2022 and 2023: a track too far away is a whole error.
+
+  A class without any reference counts in the means, as in the published code.
+  """
+  seld, error_rate, f20, angle, recall = _together(counts, weight=1.0)
+  f20s, angles, recalls = _each(counts, weight=1.0)
+  means = float(f20s.mean()), float(angles.mean()), float(recalls.mean())
+  return Scores2022(
+    seld_score=_mean(error_rate, *means),
+    ER20=error_rate,
+    F20=means[0],
+    LE_CD=means[1],
+    LR_CD=means[2],
+    seld_score_micro=seld,
+    F20_micro=f20,
+    LE_CD_micro=angle,
+    LR_CD_micro=recall,
+  )
+
+
+def errors_alone(counts: Counts) -> dict[str, int]:
+  """The errors when there is one class."""
+  return {'errors': int(counts.class_errors.sum())}
+
+
+def _together(counts: Counts, *, weight: float) -> tuple[float, ...]:
+  """SELD score, ER20, F20, LE_CD and LR_CD over all classes together."""
+  total = dataclasses.replace(
+    counts,
+    **{
+      name: np.sum(value, keepdims=True)
+      for name, value in vars(counts).items()
+      if name not in ('edition', 'errors')
+    },
+  )
+  error_rate = float(counts.errors / (total.reference[0] + matching.EPSILON))
+  f20, angle, recall = (float(x[0]) for x in _each(total, weight=weight))
+  return _mean(error_rate, f20, angle, recall), error_rate, f20, angle, recall
+
+
+def _each(
+  counts: Counts, *, weight: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """F20, LE_CD and LR_CD of each class."""
+  half = 0.5 * (counts.false_positives + counts.false_negatives)
+  hits = counts.true_positives
+  f20 = hits / (matching.EPSILON + hits + weight * counts.too_far + half)
+  located = counts.located
+  angle = np.where(located > 0, counts.angles / np.maximum(located, 1), 180.0)
+  recall = located / (matching.EPSILON + located + counts.false_negatives)
+  return f20, angle, recall
+
+
+def _mean(error_rate: float, f20: float, angle: float, recall: float) -> float:
+  return float((error_rate + 1 - f20 + angle / 180 + 1 - recall) / 4)

@@ -1,0 +1,164 @@
+"""DCASE 2024: every frame counts, and the distance with it."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from seld_jax.errors import InputError
+from seld_jax.metrics import matching
+
+# Distances are rounded as well: twice as far away is within 1.
+_DISTANCE_TOLERANCE = 1e-9
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counts:
+  """Sums over the frames of one or more recordings.
+
+  Attributes:
+    edition: The edition that tells how to count.
+    reference: Rows of the reference, `[classes]`.
+    true_positives: Pairs whose direction and distance are near enough,
+      `[classes]`.
+    too_far: Pairs whose direction or distance is not, `[classes]`.
+    false_positives: Rows predicted without partner, `[classes]`.
+    false_negatives: Rows of the reference without partner, `[classes]`.
+    angles: Sum of the angles of all pairs in degrees, `[classes]`.
+    distances: Sum of their relative errors of distance, `[classes]`.
+  """
+
+  edition: str
+  reference: np.ndarray
+  true_positives: np.ndarray
+  too_far: np.ndarray
+  false_positives: np.ndarray
+  false_negatives: np.ndarray
+  angles: np.ndarray
+  distances: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+  """The scores of 2024: means over classes, and over all classes together.
+
+  Attributes:
+    seld_score: Mean over classes of the mean of 1 - F20, DOAE / 180 and RDE; of
+      1 - F20 alone where a class was never found, as in the published code.
+      Lower is better.
+    F20: Mean over classes of the F-score of detections within 20 degrees and a
+      relative distance error of 1.
+    DOAE: Mean angle of the classes found, in degrees; NaN if none was.
+    RDE: Their mean relative distance error; NaN if none was.
+    seld_score_micro: As `seld_score`, of the scores over all classes together.
+    F20_micro: As `F20`, over all classes together.
+    DOAE_micro: As `DOAE`, over all classes together.
+    RDE_micro: As `RDE`, over all classes together.
+  """
+
+  seld_score: float
+  F20: float
+  DOAE: float
+  RDE: float
+  seld_score_micro: float
+  F20_micro: float
+  DOAE_micro: float
+  RDE_micro: float
+
+
+def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
+  """Counts rows frame by frame; see `metrics.counts`.
+
+  In each frame directions of a class are paired so that the sum of their angles
+  is smallest; distances have no say in that. A pair is a hit when its angle and
+  its relative distance error are both within their thresholds, and a false
+  positive of weight 1 otherwise.
+
+  Raises:
+    InputError: An event has no distance, or one that is negative or not finite.
+  """
+  kept = predictions.frame < rules.num_frames
+  reference_key = rules.key(reference)
+  predicted_key = rules.key(predictions)[kept]
+  reference_distance = _distances('reference', reference)
+  predicted_distance = _distances('prediction', predictions)[kept]
+  rows, columns, angle = matching.paired(
+    reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
+  )
+  true = reference_distance[rows]
+  relative = np.abs(true - predicted_distance[columns])
+  relative = relative / (true + matching.EPSILON)
+  wrong = angle > rules.doa_threshold + matching.ANGLE_TOLERANCE
+  wrong |= relative > rules.distance_threshold + _DISTANCE_TOLERANCE
+
+  def per_class(
+    classes: np.ndarray, *, values: np.ndarray | int = 1
+  ) -> np.ndarray:
+    return matching.add_at((rules.num_classes,), (classes,), values=values)
+
+  classes = reference.class_index[rows]
+  num_reference = per_class(reference.class_index)
+  num_predicted = per_class(predictions.class_index[kept])
+  pairs, far = per_class(classes), per_class(classes[wrong])
+  return Counts(
+    edition=rules.edition,
+    reference=num_reference,
+    true_positives=pairs - far,
+    too_far=far,
+    false_positives=num_predicted - pairs,
+    false_negatives=num_reference - pairs,
+    angles=per_class(classes, values=angle),
+    distances=per_class(classes, values=relative),
+  )
+
+
+def score(counts: Counts) -> Scores:
+  """The scores of the counts."""
+  total = dataclasses.replace(
+    counts,
+    **{
+      name: np.sum(value, keepdims=True)
+      for name, value in vars(counts).items()
+      if name != 'edition'
+    },
+  )
+  return Scores(*_means(counts), *_means(total))
+
+
+def errors_alone(counts: Counts) -> dict[str, int]:
+  """Nothing is counted over all classes together."""
+  del counts
+  return {}
+
+
+def _means(counts: Counts) -> tuple[float, ...]:
+  """SELD score, F20, DOAE and RDE, each the mean over classes."""
+  hits, half = (
+    counts.true_positives,
+    0.5 * (counts.false_positives + counts.false_negatives),
+  )
+  f20 = hits / (matching.EPSILON + hits + counts.too_far + half)
+  pairs = hits + counts.too_far
+  found = pairs > 0
+  angle = counts.angles / np.maximum(pairs, 1)
+  distance = counts.distances / np.maximum(pairs, 1)
+  seld = np.where(found, (1 - f20 + angle / 180 + distance) / 3, 1 - f20)
+  errors = (np.nan, np.nan)
+  if found.any():
+    errors = (float(angle[found].mean()), float(distance[found].mean()))
+  return float(seld.mean()), float(f20.mean()), *errors
+
+
+def _distances(what: str, events: Any) -> np.ndarray:
+  distance = getattr(events, 'distance', None)
+  if distance is None:
+    if len(events.frame):
+      raise InputError(
+        f'The {what} has no distances, which the scores of 2024 need.'
+      )
+    return np.zeros(0)
+  if not np.isfinite(distance).all() or np.any(distance < 0):
+    raise InputError(
+      f'The {what} has a distance that is negative, NaN or infinite.'
+    )
+  return np.asarray(distance, np.float64)

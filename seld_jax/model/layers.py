@@ -1,0 +1,229 @@
+"""Layers of the networks that are not taken from `flax.linen`.
+
+Each is written out for a reason given beside it: it has to be the paper's, to
+run under `pmap` as on one device, or to be fast on a CPU.
+"""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from seld_jax.model import winograd
+from seld_jax.model.batch_norm import at_least_float32, channel_sums
+
+# Numbers of a block of frames, so that it stays in the processor's cache.
+_BLOCK = 2**18
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def rectified_maxima(
+  x: jax.Array, gain: jax.Array, shift: jax.Array, pool: tuple[int, int]
+) -> jax.Array:
+  """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
+
+  What is left over of frames and bands is dropped. Only one cell of a block has
+  a gradient (the first, where several are equal). The forward pass notes its
+  place, in a byte, and its number, so that the gradients to gain and shift are
+  sums over blocks instead of cells. On a CPU that and the places take a quarter
+  of the time of XLA's select-and-scatter. Comparing cells with the maxima
+  afterwards instead would not do: a compiler may compute them twice and round
+  them differently, and the gradient would be lost.
+
+  Args:
+    x: Feature maps, with shape `[batch, frames, bands, channels]`.
+    gain: Factors, with shape `[channels]`.
+    shift: Summands, with shape `[channels]`.
+    pool: Size of the blocks, (frames, bands), of at most 256 cells; (1, 1) for
+      none.
+
+  Returns:
+    Maxima, with shape `[batch, frames // p, bands // q, channels]` and the type
+    of `x`.
+  """
+  return nn.relu(_maxima(x, gain, shift, pool)[0])
+
+
+def _maxima(x, gain, shift, pool):
+  """Maxima, their places and their cells; runs through all blocks at once."""
+  value = lambda cell: cell * gain.astype(x.dtype) + shift.astype(x.dtype)
+  blocks = _blocks(x, pool)
+  chosen = blocks[:, :, 0, :, 0]
+  maxima = value(chosen)
+  places = jnp.zeros(maxima.shape, jnp.uint8)
+  for place in range(1, pool[0] * pool[1]):
+    frame, band = divmod(place, pool[1])
+    cell = blocks[:, :, frame, :, band]
+    candidate = value(cell)
+    is_greater = candidate > maxima
+    maxima = jnp.where(is_greater, candidate, maxima)
+    chosen = jnp.where(is_greater, cell, chosen)
+    places = jnp.where(is_greater, jnp.uint8(place), places)
+  return maxima, places, chosen
+
+
+def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
+  """Views [b, t, f, c] as [b, t // p, p, f // q, q, c]."""
+  batch, frames, bands, channels = x.shape
+  p, q = pool
+  t, f = frames // p, bands // q
+  return x[:, : t * p, : f * q].reshape(batch, t, p, f, q, channels)
+
+
+def _rectified_maxima_forward(x, gain, shift, pool):
+  find = _maxima if pool == (1, 1) else _kept_maxima
+  maxima, places, chosen = find(x, gain, shift, pool)
+  # Of x, only the shape is needed; an array without cells carries it.
+  shape = jnp.zeros((*x.shape[1:3], 0))
+  return nn.relu(maxima), (maxima > 0, places, chosen, gain, shape)
+
+
+def _kept_maxima(x, gain, shift, pool):
+  """`_maxima`, in arrays that the compiler keeps for the backward pass.
+
+  Else it finds the places once more where the gradient is written, which is
+  slow, and wrong on a CPU: XLA writes the gradient over x, cell after cell, and
+  takes the view of x as blocks for another array, so that places are found
+  among gradients (jaxlib 0.10.2). What a loop has made is not computed again.
+  """
+
+  def at_once(x, gain, shift):
+    return lax.optimization_barrier(_maxima(x, gain, shift, pool))
+
+  # Where the program will run, not JAX's default: the other way is not just
+  # slower there, but wrong.
+  by_blocks = functools.partial(_maxima_of_blocks, pool=pool)
+  return lax.platform_dependent(x, gain, shift, cpu=by_blocks, default=at_once)
+
+
+def _maxima_of_blocks(x, gain, shift, *, pool):
+  """`_maxima`, some frames after the others."""
+  batch, frames, bands, channels = x.shape
+  p, q = pool
+  row = batch * p * bands * channels
+  count, rows = winograd.even_blocks(frames // p, _BLOCK // row)
+
+  def fill(block, kept):
+    part = lax.dynamic_slice_in_dim(x, block * rows * p, rows * p, axis=1)
+    return tuple(
+      lax.dynamic_update_slice_in_dim(array, found, block * rows, axis=1)
+      for array, found in zip(
+        kept, _maxima(part, gain, shift, pool), strict=True
+      )
+    )
+
+  shape = (batch, frames // p, bands // q, channels)
+  kept = tuple(jnp.zeros(shape, t) for t in (x.dtype, jnp.uint8, x.dtype))
+  # The barrier hides a count of 1, with which a loop would be none.
+  return lax.fori_loop(0, lax.optimization_barrier(count), fill, kept)
+
+
+def _rectified_maxima_backward(pool, residuals, gradient):
+  is_active, places, chosen, gain, shape = residuals
+  gradient = jnp.where(is_active, gradient, 0)
+  wide = gradient.astype(gain.dtype)
+  to_gain, to_shift = channel_sums(wide * chosen, 3), channel_sums(wide, 3)
+  p, q = pool
+  own = np.arange(p * q, dtype=np.uint8).reshape(p, 1, q, 1)
+  is_place = places[:, :, None, :, None] == own
+  to_cell = gradient * gain.astype(gradient.dtype)
+  blocks = jnp.where(is_place, to_cell[:, :, None, :, None], 0)
+  b, t, _, f, _, c = blocks.shape
+  spread = blocks.reshape(b, t * p, f * q, c)
+  rest = [(0, shape.shape[0] - t * p), (0, shape.shape[1] - f * q)]
+  return jnp.pad(spread, [(0, 0), *rest, (0, 0)]), to_gain, to_shift
+
+
+rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
+
+
+class Dropout(nn.Module):
+  """Dropout whose masks belong to examples, not to places on a device.
+
+  The key is folded with the index of the example in the global batch, so that
+  the masks do not depend on how `pmap` divides the batch.
+  """
+
+  rate: float
+  deterministic: bool
+  axis_name: str | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    if self.deterministic or self.rate == 0:
+      return x
+    index = jnp.arange(x.shape[0])
+    if self.axis_name is not None:
+      index += lax.axis_index(self.axis_name) * x.shape[0]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+      self.make_rng('dropout'), index
+    )
+    keep = jax.vmap(
+      lambda key: jax.random.bernoulli(key, 1 - self.rate, x.shape[1:])
+    )(keys)
+    return jnp.where(keep, x / (1 - self.rate), 0)
+
+
+class SelfAttention(nn.Module):
+  """One head of scaled dot-product attention over time, without residual."""
+
+  features: int
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps `[batch, frames, size]` to the same shape."""
+    query = dense(self.features, self.dtype, name='query')(x)
+    key = dense(self.features, self.dtype, name='key')(x)
+    value = dense(x.shape[-1], self.dtype, name='value')(x)
+    scores = jnp.einsum('bqd,bkd->bqk', query, key) / np.sqrt(self.features)
+    wide = scores.astype(at_least_float32(self.dtype))
+    weights = nn.softmax(wide).astype(self.dtype)
+    return jnp.einsum('bqk,bkd->bqd', weights, value)
+
+
+def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
+  """A convolution of 3x3, `seld_jax.convolution`, Glorot-uniform at the start.
+
+  Args:
+    filters: Number of outputs.
+    dtype: Type of the computation.
+    use_bias: Whether each output has a bias.
+
+  Returns:
+    A layer from `[batch, frames, bands, channels]` to
+    `[batch, frames, bands, filters]`.
+  """
+  # Strides and padding are those of every 3x3 layer.
+  convolve = lambda x, kernel, *_, **__: winograd.conv3x3(x, kernel)
+  return nn.Conv(
+    filters,
+    (3, 3),
+    use_bias=use_bias,
+    dtype=dtype,
+    kernel_init=nn.initializers.glorot_uniform(),
+    conv_general_dilated=convolve,
+  )
+
+
+def dense(features: int, dtype: Any, *, name: str | None = None) -> nn.Dense:
+  """A fully connected layer with Glorot-uniform weights, as the paper's.
+
+  Args:
+    features: Units.
+    dtype: Type of the computation.
+    name: Name of its parameters.
+
+  Returns:
+    A layer from `[..., inputs]` to `[..., features]`.
+  """
+  return nn.Dense(
+    features,
+    dtype=dtype,
+    kernel_init=nn.initializers.glorot_uniform(),
+    name=name,
+  )

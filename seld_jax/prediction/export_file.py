@@ -1,0 +1,287 @@
+"""Exports: a trained network in one file, to be run without its code.
+
+An export is a zip archive. `export.json` says what the network takes and gives,
+from which configuration it was trained, and the names, shapes and types of its
+variables; `program.bin` is a program of features and network by `jax.export`
+(StableHLO), which takes the variables as an argument; `variables.npz` holds
+them. Nothing in it is a pickle.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.export
+import numpy as np
+
+from seld_jax import files
+from seld_jax.errors import InputError
+from seld_jax.prediction.stream import Spec
+
+# Raised when what an export holds changes.
+VERSION = 1
+KIND = 'seld_jax export'
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+
+# The network that comes with seld_jax, an export.
+DEMO = pathlib.Path(__file__).with_name('demo.seld')
+
+_MEMBERS = ('export.json', 'program.bin', 'variables.npz')
+# What zipfile, zlib, json and NumPy raise for what they cannot read.
+_DAMAGED = (
+  zipfile.BadZipFile,
+  zlib.error,
+  ArithmeticError,
+  AttributeError,
+  EOFError,
+  LookupError,
+  OSError,
+  RuntimeError,
+  TypeError,
+  ValueError,
+)
+# The same bytes for the same network.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+  """What an export holds.
+
+  Attributes:
+    spec: What the network takes and gives.
+    config: The configuration of its run, as `config.to_dict` gives it.
+    step: The step of its snapshot.
+    variables: Arrays by name, such as `params/Conv_0/kernel`.
+    program: The program, by `jax.export`, with arrays by name in the place of
+      variables.
+  """
+
+  spec: Spec
+  config: dict[str, Any]
+  step: int
+  variables: dict[str, np.ndarray]
+  program: jax.export.Exported
+
+
+def make(
+  program: Callable[..., Any],
+  variables: Mapping[str, Any],
+  spec: Spec,
+  *,
+  config: dict[str, Any],
+  step: int,
+  platforms: Sequence[str] = PLATFORMS,
+) -> Export:
+  """Compiles a program for an export.
+
+  Args:
+    program: `program(variables, audio, num_frames)`, from
+      `inference.make_audio_program`.
+    variables: What it takes as `variables`.
+    spec: What it takes and gives; windows have the length that this says.
+    config: The configuration of the run.
+    step: The step of the snapshot.
+    platforms: Kinds of devices that can run it.
+
+  Returns:
+    The export; its batch may have any size.
+  """
+  flat = flatten(variables)
+
+  def on_names(named, audio, num_frames):
+    return program(unflatten(named), audio, num_frames)
+
+  (batch,) = jax.export.symbolic_shape('batch')
+  audio_shape = (batch, 4, spec.window_samples(spec.window))
+  arguments = (
+    {
+      name: jax.ShapeDtypeStruct(value.shape, value.dtype)
+      for name, value in flat.items()
+    },
+    jax.ShapeDtypeStruct(audio_shape, np.float32),
+    jax.ShapeDtypeStruct((batch,), np.int32),
+  )
+  with _without_folders():
+    exported = jax.export.export(jax.jit(on_names), platforms=tuple(platforms))(
+      *arguments
+    )
+  return Export(spec, config, step, flat, exported)
+
+
+def locate(source: str | os.PathLike[str]) -> pathlib.Path:
+  """Where a trained network lies.
+
+  Args:
+    source: A run directory, an export, or `'demo'`.
+
+  Returns:
+    The folder or file.
+
+  Raises:
+    InputError: The demo is asked for, and does not come with this copy.
+  """
+  if source != 'demo':
+    return pathlib.Path(source)
+  if not DEMO.is_file():
+    raise InputError(
+      'The demo network does not come with this copy of seld_jax; train one '
+      'with `python -m seld_jax.main --config=configs/quick.py` and load its '
+      'run directory, runs/quick.'
+    )
+  return DEMO
+
+
+def write(path: str | os.PathLike[str], export: Export) -> None:
+  """Writes an export, atomically.
+
+  Args:
+    path: The file.
+    export: What to write.
+
+  Raises:
+    InputError: The file cannot be written.
+  """
+  about = {
+    'kind': KIND,
+    'version': VERSION,
+    'jax': jax.__version__,
+    'spec': dataclasses.asdict(export.spec),
+    'config': export.config,
+    'step': export.step,
+    'platforms': list(export.program.platforms),
+    'variables': {
+      name: [str(value.dtype), list(value.shape)]
+      for name, value in export.variables.items()
+    },
+  }
+  arrays = io.BytesIO()
+  np.savez(arrays, allow_pickle=False, **export.variables)
+  contents = (
+    json.dumps(about, indent=2).encode(),
+    bytes(export.program.serialize()),
+    arrays.getvalue(),
+  )
+  with (
+    files.atomic(path) as temporary,
+    zipfile.ZipFile(temporary, 'w') as archive,
+  ):
+    for name, content in zip(_MEMBERS, contents, strict=True):
+      entry = zipfile.ZipInfo(name, _DATE)
+      entry.compress_type = zipfile.ZIP_DEFLATED
+      archive.writestr(entry, content, compresslevel=9)
+
+
+def read(path: str | os.PathLike[str]) -> Export:
+  """Reads an export.
+
+  Args:
+    path: The file.
+
+  Returns:
+    What it holds.
+
+  Raises:
+    InputError: It is no export, damaged, of another version, or for other
+      devices.
+  """
+  path = pathlib.Path(path)
+  try:
+    with zipfile.ZipFile(path) as archive:
+      about, program, arrays = (archive.read(name) for name in _MEMBERS)
+    values = json.loads(about)
+  except _DAMAGED as error:
+    raise InputError(
+      f'{path} is no export of seld_jax, or a damaged one: {_first(error)}.'
+    ) from error
+  if not isinstance(values, dict) or values.get('kind') != KIND:
+    raise InputError(f'{path} is no export of seld_jax.')
+  if values.get('version') != VERSION:
+    raise InputError(
+      f'{path} is an export of version {values.get("version")!r}, but this '
+      f'seld_jax reads version {VERSION}; export the run again, or install the '
+      'seld_jax that it was made with.'
+    )
+  try:
+    fields: dict[str, Any] = dict(values['spec'])
+    fields['classes'] = tuple(fields['classes'])
+    spec = Spec(**fields)
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
+      variables = {name: stored[name] for name in stored.files}
+    config, step = dict(values['config']), int(values['step'])
+    expected = {
+      name: (dtype, tuple(shape))
+      for name, (dtype, shape) in values['variables'].items()
+    }
+  except _DAMAGED as error:
+    raise InputError(f'{path} is a damaged export: {_first(error)}.') from error
+  found = {
+    name: (str(value.dtype), value.shape) for name, value in variables.items()
+  }
+  if found != expected:
+    raise InputError(
+      f'{path} is a damaged export: its variables are not those it names.'
+    )
+  try:
+    exported = jax.export.deserialize(bytearray(program))
+  except Exception as error:  # whatever flatbuffers and MLIR raise
+    raise InputError(
+      f'{path} holds a program of JAX {values.get("jax")} that JAX '
+      f'{jax.__version__} cannot read ({type(error).__name__}); export the run '
+      'again.'
+    ) from error
+  platform = jax.default_backend()
+  if platform == 'gpu':
+    platform = 'cuda'
+  if platform not in exported.platforms:
+    raise InputError(
+      f'{path} was exported for {", ".join(exported.platforms)}, but JAX runs '
+      f'on {platform} here; export the run again with --platforms={platform}.'
+    )
+  return Export(spec, config, step, variables, exported)
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
+  """Arrays, of any shape, by their path in a tree, joined by slashes."""
+  flat = {}
+  for path, leaf in jax.tree_util.tree_leaves_with_path(dict(tree)):
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
+    flat[name] = np.asarray(leaf)
+  return flat
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+  """The tree of dictionaries that `flatten` was given, of any shape."""
+  tree: dict[str, Any] = {}
+  for name, leaf in flat.items():
+    *above, last = name.split('/')
+    inside = tree
+    for part in above:
+      inside = inside.setdefault(part, {})
+    inside[last] = leaf
+  return tree
+
+
+@contextlib.contextmanager
+def _without_folders() -> Iterator[None]:
+  """Programs name source files; folders are nobody's business."""
+  option = 'jax_hlo_source_file_canonicalization_regex'
+  before = getattr(jax.config, option)
+  jax.config.update(option, '.*/')
+  try:
+    yield
+  finally:
+    jax.config.update(option, before)
+
+
+def _first(error: Exception) -> str:
+  """The first line of a message, without a full stop."""
+  return (str(error) or type(error).__name__).splitlines()[0].rstrip('.')

@@ -1,0 +1,256 @@
+"""Recordings in a page: to be seen and heard, with a cursor."""
+
+import importlib.resources
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seld_jax import audio, figures, files, geometry, labels
+from seld_jax.errors import InputError
+from seld_jax.report import error_sections, examples, page, sound
+
+# No more of a recording is shown, and no more bytes of sound are embedded in
+# one page: who opens it should not wait.
+_MOST_SECONDS = 120
+_MOST_SOUND = 2_700_000
+
+_NOTE = (
+  'From the top: spectrogram, activity, azimuth and elevation on one time '
+  'axis. The reference is wide and grey, the prediction has a colour and a '
+  'marker for each class. Click into the tracks to go there; arrow keys move '
+  'by a second (with Shift by 0.1 s) and space plays. The map below shows all '
+  'directions as seen from the array at that moment: the front in the middle, '
+  'left on the left. Rings are the reference, markers the prediction, lines '
+  'where both were within the last second.'
+)
+
+
+def sections(
+  recordings: Sequence[examples.Recording],
+  *,
+  chosen: Sequence[tuple[examples.Recording, str]],
+  classes: Sequence[str],
+  folder: str | os.PathLike[str],
+  scenes: str | os.PathLike[str],
+  first_channel: str = 'first channel',
+) -> str:
+  """Some recordings to see and hear, and where a system errs in all of them.
+
+  Args:
+    recordings: All recordings, at least one.
+    chosen: Those to show, and why.
+    classes: Name of each class.
+    folder: Folder that gets all figures as PNG files.
+    scenes: A scenes.csv that tells noise and motion, which may be missing.
+    first_channel: What the channel is called that is seen and heard.
+
+  Returns:
+    HTML.
+
+  Raises:
+    InputError: scenes.csv cannot be read, or a figure not be written.
+  """
+  write_figures(chosen, classes=classes, folder=folder)
+  confused = error_sections.confusion_section(
+    recordings, classes=classes, folder=folder
+  )
+  directions = error_sections.directions_section(
+    recordings, classes=classes, folder=folder, scenes=scenes
+  )
+  return '\n'.join(
+    [
+      players(chosen, classes=classes, first_channel=first_channel),
+      f'<h2>Classes taken for others</h2>\n{confused}',
+      f'<h2>Errors of directions</h2>\n{directions}',
+    ]
+  )
+
+
+def players(
+  chosen: Sequence[tuple[examples.Recording, str]],
+  *,
+  classes: Sequence[str],
+  first_channel: str = 'first channel',
+) -> str:
+  """Recordings that play in a page with `script()` and `style()`.
+
+  Args:
+    chosen: Recordings and why they are shown, at least one.
+    classes: Name of each class.
+    first_channel: What the channel is called that is seen and heard.
+
+  Returns:
+    HTML: for each its tracks, its sound and a map of directions. What has no
+    sound file that can be read says so.
+  """
+  parts = [page.paragraph(_NOTE, note=True)]
+  left = _MOST_SOUND
+  for recording, reason in chosen:
+    seconds = recording.num_frames / labels.FRAMES_PER_SECOND
+    seconds = min(seconds, _MOST_SECONDS)
+    remarks = []
+    if seconds * labels.FRAMES_PER_SECOND < recording.num_frames:
+      remarks.append(f'Its first {seconds:g} s are shown.')
+    channel, sample_rate, problem = _sound(recording, seconds)
+    element = ''
+    if channel is None:
+      remarks.append(f'There is no sound: {problem}')
+    else:
+      content, media_type = sound.compress(channel, sample_rate)
+      remarks.append(f'Seen and heard is the {first_channel}.')
+      if len(content) <= left:
+        left -= len(content)
+        element = (
+          '<audio controls preload="auto" '
+          f'src="{page.address(content, media_type)}" '
+          f'aria-label="{page.escape(recording.name)}"></audio>'
+        )
+      else:
+        remarks[-1] = 'Its sound is left out, to keep the page small.'
+    value = _describe(recording, classes, seconds, channel, sample_rate)
+    section = (
+      '<section class="recording">\n'
+      f'{page.paragraph(" ".join(remarks))}\n{page.data(value)}\n'
+      f'<div class="bar">{element}</div>\n</section>'
+    )
+    parts.append(page.fold(reason, section, opened=len(parts) == 1))
+  parts.append(
+    '<noscript><p>The tracks need scripts; a picture of them is in the folder '
+    'of figures beside this page.</p></noscript>'
+  )
+  return '\n'.join(parts)
+
+
+def script() -> str:
+  """The JavaScript that a page with players needs."""
+  return _resource('player.js')
+
+
+def style() -> str:
+  """The CSS that a page with players needs."""
+  return _resource('player.css')
+
+
+def write_figures(
+  chosen: Sequence[tuple[examples.Recording, str]],
+  *,
+  classes: Sequence[str],
+  folder: str | os.PathLike[str],
+) -> None:
+  """Writes the same tracks as pictures, for slides and for paper.
+
+  Args:
+    chosen: Recordings and why they are shown, at least one.
+    classes: Name of each class.
+    folder: Folder that gets `tracks.png` of the first one, `tracks_NAME.png` of
+      the others, and each also for dark pages.
+
+  Raises:
+    InputError: A file cannot be written.
+  """
+  for number, (recording, _) in enumerate(chosen):
+    seconds = recording.num_frames / labels.FRAMES_PER_SECOND
+    channel, sample_rate, _ = _sound(recording, seconds)
+    name = f'tracks_{recording.name}' if number else 'tracks'
+    for suffix, dark in (('', False), ('_dark', True)):
+      figure = figures.plot_tracks(
+        recording.reference,
+        recording.prediction,
+        classes=classes,
+        num_frames=recording.num_frames,
+        audio=None if channel is None else channel[None],
+        sample_rate=sample_rate,
+        dark=dark,
+      )
+      with files.atomic(pathlib.Path(folder, f'{name}{suffix}.png')) as path:
+        path.write_bytes(figures.to_png(figure))
+
+
+def _sound(
+  recording: examples.Recording, seconds: float
+) -> tuple[np.ndarray | None, int, str]:
+  """The first channel, its sample rate, and why there is none."""
+  if recording.audio is None:
+    return None, 24000, 'no folder of sound files was given.'
+  try:
+    header = audio.info(recording.audio)
+    samples = audio.read(
+      recording.audio,
+      sample_rate=header.sample_rate,
+      num_channels=header.num_channels,
+    )
+  except InputError as error:
+    return None, 24000, str(error)
+  rate = header.sample_rate
+  return samples[0, : max(1, round(seconds * rate))], rate, ''
+
+
+def _describe(
+  recording: examples.Recording,
+  classes: Sequence[str],
+  seconds: float,
+  channel: np.ndarray | None,
+  sample_rate: int,
+) -> dict[str, Any]:
+  """What the script knows about a recording."""
+  events = recording.reference, recording.prediction
+  shown = np.union1d(*(one.class_index for one in events))
+  themes = figures.LIGHT, figures.DARK
+  described: dict[str, Any] = {
+    'name': recording.name,
+    'rate': labels.FRAMES_PER_SECOND,
+    'seconds': seconds,
+    'soundSeconds': 0 if channel is None else len(channel) / sample_rate,
+    'spectrogram': None,
+    'frequencies': {},
+    'classes': [
+      {
+        'name': classes[index],
+        'marker': figures.class_mark(index, themes[0])[0],
+        'colors': [figures.class_mark(index, one)[1] for one in themes],
+      }
+      for index in shown
+    ],
+    'looks': [
+      {
+        'ink': one.ink,
+        'paper': one.background,
+        'faint': one.faint,
+        'reference': one.reference,
+      }
+      for one in themes
+    ],
+  }
+  for name, one in zip(('reference', 'prediction'), events, strict=True):
+    described[name] = _rows(one, shown, seconds)
+  if channel is not None:
+    png = figures.spectrogram_png(channel, sample_rate)
+    described['spectrogram'] = page.address(png, 'image/png')
+    described['frequencies'] = figures.frequency_places(sample_rate)
+  return described
+
+
+def _rows(
+  events: labels.Events, shown: np.ndarray, seconds: float
+) -> list[list[float]]:
+  """Frame, class (of those shown), track, azimuth, elevation of each row."""
+  order = np.lexsort((events.frame, events.track, events.class_index))
+  order = order[events.frame[order] < seconds * labels.FRAMES_PER_SECOND]
+  azimuth, elevation = geometry.to_polar(events.xyz[order])
+  columns = (
+    events.frame[order],
+    np.searchsorted(shown, events.class_index[order]),
+    events.track[order],
+    # Whole degrees do for a picture; tenths keep slow motion smooth.
+    np.round(azimuth, 1) + 0.0,
+    np.round(elevation, 1) + 0.0,
+  )
+  return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _resource(name: str) -> str:
+  folder = importlib.resources.files('seld_jax.report')
+  return (folder / name).read_text(encoding='utf-8')

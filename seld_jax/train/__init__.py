@@ -1,0 +1,5 @@
+"""Training: from a configuration to a scored run."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,14 @@
+from . import checkpoint, many, prepare, snapshot
+from .loop import train_and_evaluate
+from .step import TrainState, create_state, make_train_step
+
+__all__ = [
+  'train_and_evaluate',
+  'TrainState',
+  'create_state',
+  'make_train_step',
+  'checkpoint',
+  'many',
+  'prepare',
+  'snapshot',
+]

@@ -1,0 +1,271 @@
+"""Trains many configurations, some at a time, each in a process of its own."""
+
+import contextlib
+import dataclasses
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from seld_jax import config as config_lib
+from seld_jax import progress, runs
+from seld_jax.devices import compilation, large_pages, traced_steps
+from seld_jax.errors import InputError
+from seld_jax.train import loop, prepare
+from seld_jax.train.signals import Signals
+
+LOG = 'log.txt'
+
+_POLL_SECONDS = 1.0
+
+
+def train_many(
+  configs: Mapping[str, config_lib.Config],
+  workdir: str | os.PathLike[str],
+  *,
+  jobs: int = 1,
+  say: Callable[[str], None] = print,
+) -> dict[str, str]:
+  """Trains every configuration that is not yet trained.
+
+  Each run has a process of its own and leaves in `workdir/NAME` what
+  `train.train_and_evaluate` leaves, and what it said in `log.txt`. Stopped and
+  started again, all resume. Runs at the same time share the processors and the
+  GPUs among them.
+
+  Args:
+    configs: The configurations by the name of their run.
+    workdir: The folder of all runs.
+    jobs: How many run at the same time.
+    say: Called with each line that tells how it goes.
+
+  Returns:
+    What went wrong by the names of the runs that failed; the others are done.
+
+  Raises:
+    InputError: The folder holds a run of such a name with another
+      configuration, the dataset cannot be used, or there are fewer GPUs than
+      jobs.
+    SystemExit: A signal stopped the runs, which have saved their states.
+  """
+  workdir = pathlib.Path(workdir)
+  for name, config in configs.items():
+    runs.check(workdir / name, config)
+  to_do = {
+    name: config
+    for name, config in configs.items()
+    if not runs.is_complete(workdir / name)
+  }
+  if len(to_do) < len(configs):
+    say(f'{len(configs) - len(to_do)} of {len(configs)} runs are complete.')
+  if not to_do:
+    return {}
+  gpus = _gpus()
+  if 0 < len(gpus) < jobs:
+    raise InputError(
+      f'{jobs} jobs at the same time need as many GPUs, but there are '
+      f'{len(gpus)}.'
+    )
+  failed: dict[str, str] = {}
+  waiting = list(to_do)
+  running: dict[int, _Child] = {}
+  with Signals() as signals:
+    _extract_features(workdir, to_do, signals)
+    with progress.bar('training', len(to_do), unit='runs') as advance:
+      shown = 0.0
+      while (waiting or running) and signals.received is None:
+        for slot in sorted(set(range(jobs)) - set(running)):
+          if waiting:
+            name = waiting.pop(0)
+            running[slot] = _start(
+              _train,
+              workdir / name,
+              to_do[name],
+              processors=(slot, jobs),
+              gpus=gpus[slot::jobs],
+            )
+        time.sleep(_POLL_SECONDS)
+        for slot, child in list(running.items()):
+          if child.process.exitcode is None:
+            continue
+          del running[slot]
+          if child.process.exitcode:
+            failed[child.name] = child.last_words()
+            say(f'{child.name} failed: {failed[child.name]}')
+        ended = len(to_do) - len(waiting) - len(running)
+        parts = [child.share_done() for child in running.values()]
+        # Rounded, as the log prints it; never backwards.
+        done = max(shown, round(ended + sum(parts), 2))
+        advance(done - shown, ', '.join(c.name for c in running.values()))
+        shown = done
+    if signals.received is not None:
+      _stop(running.values(), signals.received, say)
+  return failed
+
+
+@dataclasses.dataclass(frozen=True)
+class _Child:
+  """A run under way, and how long its log was before it."""
+
+  workdir: pathlib.Path
+  process: Any
+  log_start: int
+
+  @property
+  def name(self) -> str:
+    return self.workdir.name
+
+  def last_words(self) -> str:
+    """Why the run ended: its error, or else the signal or its last line."""
+    text = ''
+    with contextlib.suppress(OSError), (self.workdir / LOG).open('rb') as file:
+      file.seek(self.log_start)
+      text = file.read().decode(errors='replace')
+    _, found, error = text.rpartition('error: ')
+    if found:
+      return ' '.join(error.split())
+    if self.process.exitcode < 0:
+      name = signal.Signals(-self.process.exitcode).name
+      return f'the process was ended by {name}'
+    lines = [line for line in text.split('\n') if line.strip()]
+    return lines[-1] if lines else f'exit status {self.process.exitcode}'
+
+  def share_done(self) -> float:
+    """The share of its steps that is done, from 0 to 1."""
+    records = runs.read_records(self.workdir / runs.TIMINGS)
+    if not records:
+      return 0.0
+    return records[-1]['step'] / records[-1]['num_steps']
+
+
+def _gpus() -> list[str]:
+  """The GPUs that JAX would see, without starting it; none without a driver."""
+  named = os.environ.get('CUDA_VISIBLE_DEVICES')
+  if named is not None:
+    return [entry for entry in named.split(',') if entry.strip()]
+  try:
+    listed = subprocess.run(
+      ['nvidia-smi', '-L'], capture_output=True, text=True, check=True
+    )
+  except (OSError, subprocess.CalledProcessError):
+    return []
+  lines = [one for one in listed.stdout.splitlines() if one.startswith('GPU ')]
+  return [str(index) for index in range(len(lines))]
+
+
+def _start(
+  target: Callable[..., None],
+  workdir: pathlib.Path,
+  config: config_lib.Config,
+  *,
+  processors: tuple[int, int] = (0, 1),
+  gpus: Sequence[str] = (),
+) -> _Child:
+  """Starts a process that has its share of processors and GPUs."""
+  process = multiprocessing.get_context('spawn').Process(
+    target=_in_child,
+    args=(target, config_lib.to_dict(config), str(workdir), gpus),
+  )
+  log = workdir / LOG
+  log_start = log.stat().st_size if log.exists() else 0
+  with _processors(*processors), large_pages.given():
+    process.start()
+  return _Child(workdir, process, log_start)
+
+
+@contextlib.contextmanager
+def _processors(slot: int, jobs: int) -> Iterator[None]:
+  """Keeps what is started in this block to its share of the processors."""
+  # Two runs of one thread each do more than two of two threads in turns.
+  if not hasattr(os, 'sched_setaffinity'):
+    yield
+    return
+  everyone = os.sched_getaffinity(0)
+  share = sorted(everyone)[slot::jobs] or everyone
+  os.sched_setaffinity(0, share)
+  try:
+    yield
+  finally:
+    os.sched_setaffinity(0, everyone)
+
+
+def _in_child(
+  target: Callable[..., None],
+  values: dict[str, Any],
+  folder: str,
+  gpus: Sequence[str],
+) -> None:
+  """What the process does: `target`, with all it says in the log."""
+  if hasattr(os, 'setpgrp'):
+    # Ctrl-C on a terminal is for the command alone, which then asks once.
+    os.setpgrp()
+  if gpus:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(gpus)
+  workdir = pathlib.Path(folder)
+  workdir.mkdir(parents=True, exist_ok=True)
+  log = (workdir / LOG).open('a', encoding='utf-8', buffering=1)
+  for stream in sys.stdout, sys.stderr:
+    stream.flush()
+    os.dup2(log.fileno(), stream.fileno())
+  try:
+    target(config_lib.from_dict(values), workdir)
+  except (InputError, FloatingPointError) as error:
+    print(f'error: {error}', file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
+  traces = traced_steps.kept_in(compilation.use_persistent_cache())
+  loop.train_and_evaluate(config, workdir, traces=traces)
+
+
+def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:
+  del workdir  # the features lie beside the dataset
+  compilation.use_persistent_cache()
+  prepare.extract_features(config)
+
+
+def _extract_features(workdir, configs, signals) -> None:
+  """Computes the features first, which runs at the same time would share."""
+  kinds: dict[str, config_lib.Config] = {}
+  for config in configs.values():
+    values = config_lib.to_dict(config)
+    key = [values['features'], values['data']['root'], values['data']['cache']]
+    union = kinds.setdefault(json.dumps(key), config_lib.from_dict(values))
+    data = config.data
+    folds = {*data.train_folds, *data.validation_folds, *data.test_folds}
+    union.data.train_folds = tuple(sorted({*union.data.train_folds, *folds}))
+    union.data.evaluation |= data.evaluation
+  for union in kinds.values():
+    union.data.validation_folds = union.data.test_folds = ()
+    # Away from the folders of the runs, which it does not begin.
+    child = _start(_extract, workdir / 'features', union)
+    while child.process.exitcode is None:
+      child.process.join(_POLL_SECONDS)
+      if signals.received is not None:
+        # Features are written whole or not at all, and those done are kept.
+        child.process.terminate()
+        child.process.join()
+        raise SystemExit(128 + signals.received)
+    if child.process.exitcode:
+      raise InputError(child.last_words())
+
+
+def _stop(children, number: int, say: Callable[[str], None]) -> None:
+  """Lets every run save its state, and leaves."""
+  for child in children:
+    if child.process.exitcode is None:
+      os.kill(child.process.pid, signal.SIGTERM)
+  for child in children:
+    child.process.join()
+  say(
+    f'{signal.Signals(number).name}: all runs are saved; the same command '
+    'resumes.'
+  )
+  raise SystemExit(128 + number)

@@ -1,0 +1,255 @@
+"""Scores of a state on a fold, during training and at its end."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from seld_jax import config as config_lib
+from seld_jax import dataset, devices, evaluate, files, inference, labels, runs
+from seld_jax.dataset import placement
+from seld_jax.devices import compilation, processes
+from seld_jax.train import prepare
+from seld_jax.train.step import TrainState, make_model
+from seld_jax.train.step_metrics import loss_sums
+
+
+class Evaluator:
+  """Scores states on one fold, kept on the devices or read as needed."""
+
+  def __init__(
+    self,
+    config: config_lib.Config,
+    mesh: jax.sharding.Mesh,
+    fold: dataset.Fold,
+    *,
+    resident: bool = True,
+  ):
+    self.fold = fold
+    self._resident = resident
+    self._config = config
+    self._mesh = mesh
+    # Made when first used: a fold for the end stays away until then.
+    self._source: placement.Source | None = None
+    self._predict_step = inference.make_predict_step(
+      make_model(config),
+      out_shardings=devices.replicated(mesh),
+      compiler_options=compilation.compiler_options(),
+    )
+
+  def __call__(
+    self, state: TrainState, window: int
+  ) -> tuple[dict[str, Any] | None, dict[str, float], list[labels.Events]]:
+    """Scores a state.
+
+    Args:
+      state: The state.
+      window: Frames that the network sees at once.
+
+    Returns:
+      Scores as `evaluate.evaluate_predictions` gives them (None without
+      labels), losses by name, and the predicted events of each recording.
+    """
+    config, fold = self._config, self.fold
+    if self._source is None:
+      self._source = (
+        placement.resident(self._mesh, fold.features, fold.offsets * fold.pool)
+        if self._resident
+        else placement.streamed(self._mesh, fold.features)
+      )
+    outputs = inference.predict_fold(
+      self._predict_step,
+      {'params': state.params, 'batch_stats': state.batch_stats},
+      state.statistics,
+      fold,
+      source=self._source,
+      window=window,
+      batch_size=config.eval.batch_size,
+    )
+    events = [
+      labels.from_dense(
+        output['sed'], output['doa'], threshold=config.eval.threshold
+      )
+      for output in outputs
+    ]
+    if not fold.is_labelled:
+      return None, {}, events
+    scores = evaluate.evaluate_predictions(
+      zip(fold.names, fold.references, events, strict=True),
+      num_frames=dict(
+        zip(fold.names, map(int, fold.num_label_frames), strict=True)
+      ),
+      num_classes=len(config.data.classes),
+      class_names=tuple(config.data.classes),
+    )
+    return scores, self._losses(outputs), events
+
+  def _losses(self, outputs: list[inference.Outputs]) -> dict[str, float]:
+    fold = self.fold
+    keep = np.concatenate(
+      [
+        np.arange(start, start + length)
+        for start, length in zip(
+          fold.offsets[:-1], fold.num_label_frames, strict=True
+        )
+      ]
+    )
+    targets = {'activity': fold.activity[keep], 'doa': fold.doa[keep]}
+    sums = jax.device_get(
+      _jitted_loss_sums(inference.join_outputs(outputs), targets)
+    )
+    return {
+      name: float(value) / max(float(count), 1)
+      for name, (value, count) in sums.items()
+    }
+
+
+_jitted_loss_sums = jax.jit(loss_sums)
+
+
+def make_evaluators(
+  config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
+) -> dict[str, Evaluator]:
+  """What scores the folds of a run, by the name of the split in its records.
+
+  Args:
+    config: The configuration.
+    mesh: The devices.
+    data: The folds.
+
+  Returns:
+    An evaluator for each of `validation`, `test` and `evaluation` that there
+    is, and for `train_fold`, some of the training recordings, if their scores
+    are watched.
+  """
+  folds = {
+    'validation': data.validation,
+    'test': data.test,
+    'evaluation': data.evaluation,
+  }
+  if 'train' in config.eval.watch:
+    size = len(data.train.names)
+    count = min(size, config.eval.watch_recordings)
+    # Evenly spread, so that every fold and both overlaps are among them.
+    chosen = np.arange(count) * size // count
+    folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
+  kept = prepare.resident(config, data, num_devices=mesh.size)
+  if 'train' in kept:
+    kept.add('train_fold')
+  return {
+    name: Evaluator(config, mesh, fold, resident=name in kept)
+    for name, fold in folds.items()
+    if fold is not None
+  }
+
+
+def record_scores(
+  config: config_lib.Config,
+  workdir: pathlib.Path,
+  state: TrainState,
+  evaluators: Mapping[str, Evaluator],
+  *,
+  say: Callable[[str], None] = print,
+) -> float | None:
+  """Scores the validation folds and what is watched, during training.
+
+  Args:
+    config: The configuration.
+    workdir: The run directory, whose metrics.jsonl gets a line for each split.
+    state: The state.
+    evaluators: From `make_evaluators`.
+    say: Called with a line about the validation folds.
+
+  Returns:
+    The score that ranks the state; None without validation folds.
+  """
+  step, ranks = int(state.step), None
+  watched = {'train': 'train_fold', 'test': 'test'}
+  for split in ('validation', *(watched[name] for name in config.eval.watch)):
+    if split not in evaluators:
+      continue
+    scores, losses, _ = evaluators[split](state, config.eval.window)
+    if scores is None:
+      continue
+    curves = {name: scores[name] for name in _CURVES}
+    if processes.is_first():
+      runs.append_record(
+        workdir / runs.METRICS,
+        {'step': step, 'split': split, **losses, **curves},
+      )
+    if split == 'validation':
+      ranks = scores['seld_score']
+      say(
+        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
+        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
+        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+      )
+  return ranks
+
+
+# The scores that metrics.jsonl keeps, of those that an evaluation has.
+_CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
+
+
+def final_results(
+  config: config_lib.Config,
+  workdir: pathlib.Path,
+  state: TrainState,
+  evaluators: Mapping[str, Evaluator],
+) -> list[dict[str, Any]]:
+  """Scores the selected state and writes its predictions.
+
+  Args:
+    config: The configuration.
+    workdir: The run directory; predictions go to `predictions/NAME` in it.
+    state: The selected state.
+    evaluators: From `make_evaluators`.
+
+  Returns:
+    The `results` of scores.json: one entry for each fold and window. Those of
+    recordings without labels have the scores None.
+  """
+  results = []
+  tests = tuple(config.eval.test_windows)
+  for purpose, folds, windows in (
+    ('validation', config.data.validation_folds, (config.eval.window,)),
+    ('test', config.data.test_folds, tests),
+    ('evaluation', (), tests),
+  ):
+    if purpose not in evaluators:
+      continue
+    evaluator = evaluators[purpose]
+    fold = evaluator.fold
+    for number, window in enumerate(windows):
+      seconds = (
+        window * config.features.hop_length / config.features.sample_rate
+      )
+      name = purpose if number == 0 else f'{purpose}_{seconds:g}s'
+      scores, _, events = evaluator(state, window)
+      folder = pathlib.Path('predictions') / name
+      if processes.is_first():
+        files.remove_fragments(workdir / folder)
+        for recording, prediction in zip(fold.names, events, strict=True):
+          labels.write_csv(workdir / folder / f'{recording}.csv', prediction)
+      results.append(
+        {
+          'name': name,
+          'folds': list(folds),
+          'window_seconds': seconds,
+          'num_recordings': len(fold.names),
+          'predictions': str(folder),
+          'scores': scores,
+        }
+      )
+  return results
+
+
+def selection(config: config_lib.Config) -> str:
+  """How the tested snapshot was chosen, for the report."""
+  folds = tuple(config.data.validation_folds)
+  if not folds:
+    return 'last snapshot'
+  named = ', '.join(map(str, folds))
+  return f'lowest seld_score on fold{"s" if len(folds) > 1 else ""} {named}'

@@ -1,0 +1,96 @@
+"""Looks through a dataset before anyone trains on it.
+
+python -m seld_jax.validate --root=DIR
+
+The exit status is 0 when training can start.
+"""
+
+import collections
+import sys
+from collections.abc import Iterable
+
+import rich.console
+import rich.table
+from absl import flags
+
+from seld_jax import commands, config, labels
+from seld_jax.validate import checks
+from seld_jax.validate.inspection import Report, validate
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  flags.DEFINE_string(
+    'root', None, 'Folder of the dataset.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'sample_rate', 24000, 'What the audio must have, in Hz.', flag_values=values
+  )
+  flags.DEFINE_integer(
+    'classes', 14, 'Number of classes.', lower_bound=1, flag_values=values
+  )
+  flags.DEFINE_enum(
+    'csv_edition',
+    None,
+    list(labels.EDITIONS),
+    'The edition of the form of the label files, where a file does not tell.',
+    flag_values=values,
+  )
+
+
+def main(argv: list[str], values: flags.FlagValues) -> None:
+  """Prints what is wrong with a dataset; exits with 1 on errors."""
+  commands.refuse_arguments(argv)
+  report = validate(
+    values.root,
+    sample_rate=values.sample_rate,
+    num_classes=values.classes,
+    csv_edition=values.csv_edition,
+  )
+  # In a file or pipe there is no width to fit into.
+  console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
+  console.print(table(report))
+  for finding in report.findings:
+    print(f'{finding.level}: {finding.file}: {finding.text}')
+  for reading, number in sorted(
+    report.readings.items(), key=lambda item: -item[1]
+  ):
+    text = reading or 'too little to tell azimuth sign and channel order'
+    plural = 's' * (number != 1)
+    print(f'{number} FOA recording{plural}: {text}')
+  if report.num_errors:
+    plural = 's' * (report.num_errors > 1)
+    print(f'Training cannot start: {report.num_errors} error{plural} to mend.')
+    sys.exit(1)
+  data = config.default().data
+  named = {*data.train_folds, *data.validation_folds, *data.test_folds}
+  if lacking := sorted(named - {*report.folds}):
+    found = f'folds {_listed(report.folds)}' if report.folds else 'no fold'
+    print(
+      f'Names tell {found}; set train_folds, validation_folds and test_folds '
+      f'of config.data, which by default name {_listed(lacking)}, too.'
+    )
+  print('Training can start.')
+
+
+def table(report: Report) -> rich.table.Table:
+  """How many findings each check has."""
+  shown = rich.table.Table(
+    title=f'{report.num_files} sound files, {report.num_labels} label files'
+  )
+  shown.add_column('check')
+  shown.add_column('errors', justify='right')
+  shown.add_column('warnings', justify='right')
+  counts = collections.Counter((f.check, f.level) for f in report.findings)
+  for name, text in checks.CHECKS.items():
+    errors, warnings = counts[name, 'error'], counts[name, 'warning']
+    shown.add_row(text, str(errors or '-'), str(warnings or '-'))
+  return shown
+
+
+def _listed(folds: Iterable[int]) -> str:
+  return ', '.join(map(str, folds))
+
+
+if __name__ == '__main__':
+  commands.run(main, define_flags=define_flags, required=('root',))

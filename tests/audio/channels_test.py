@@ -1,0 +1,235 @@
+"""Conventions lead to one sound field, and wrong ones are noticed."""
+
+import contextlib
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seld_jax import geometry
+from seld_jax.audio import channels
+from seld_jax.errors import InputError
+
+RATE = 24000
+
+
+def sound_field(azimuth, elevation, seed=0):
+  """A plane wave and a softer diffuse field, as FOA in ACN/SN3D."""
+  rng = np.random.default_rng(seed)
+  x, y, z = geometry.to_cartesian(azimuth, elevation)
+  wave = np.array([1, y, z, x])[:, None] * rng.standard_normal(RATE)
+  diffuse = np.array([1, *[1 / math.sqrt(3)] * 3])[:, None]
+  noise = 0.1 * diffuse * rng.standard_normal((4, RATE))
+  return (0.1 * (wave + noise)).astype(np.float32)
+
+
+def capsules(azimuth, elevation, seed=0):
+  """A plane wave at four capsules in free air: delays of whole samples."""
+  rng = np.random.default_rng(seed)
+  source = rng.standard_normal(RATE + 40)
+  direction = np.array(geometry.to_cartesian(azimuth, elevation))
+  places = [(45, 35), (-45, -35), (135, -35), (-135, 35)]
+  signals = []
+  for place in places:
+    lead = (
+      0.042 / 343 * RATE * (np.array(geometry.to_cartesian(*place)) @ direction)
+    )
+    start = 20 + round(float(lead))
+    signals.append(source[start : start + RATE])
+  noise = 0.02 * rng.standard_normal((4, RATE))
+  return (0.1 * (np.array(signals) + noise)).astype(np.float32)
+
+
+def doubt(audio, format):
+  sums = channels.moments(audio, sample_rate=RATE)
+  return channels.doubt(sums, format=format)
+
+
+directions = pytest.mark.parametrize(
+  ('azimuth', 'elevation'), [(30, 10), (-100, 40), (170, -30), (45, 0)]
+)
+
+
+@pytest.mark.parametrize('norm', channels.NORMS)
+def test_whole_numbers_are_scaled_as_others(norm):
+  """Gains like 0.577 are no whole numbers."""
+  selection = channels.chosen(format='foa', order='acn', norm=norm, array=None)
+  pcm = np.random.default_rng(0).integers(-(2**15), 2**15, (4, 100), np.int16)
+  np.testing.assert_allclose(
+    channels.select(pcm, selection),
+    channels.select(pcm / np.float32(2**15), selection),
+    rtol=1e-6,
+  )
+
+
+@pytest.mark.parametrize('order', ['acn', 'fuma'])
+@pytest.mark.parametrize('norm', channels.NORMS)
+def test_every_convention_of_foa_becomes_acn_sn3d(order, norm):
+  acn = sound_field(30, 10)
+  factors = {
+    'sn3d': [1, 1, 1, 1],
+    'n3d': [1, *[math.sqrt(3)] * 3],
+    'fuma': [1 / math.sqrt(2), 1, 1, 1],
+  }[norm]
+  w, y, z, x = acn * np.array(factors, np.float32)[:, None]
+  file = np.stack([w, y, z, x] if order == 'acn' else [w, x, y, z])
+  selection = channels.by_name(format='foa', order=order, norm=norm)
+  np.testing.assert_allclose(channels.select(file, selection), acn, atol=1e-6)
+
+
+def test_eigenmike():
+  file = np.tile(np.arange(1, 33.0)[:, None], 5)
+  selection = channels.by_name(format='mic', order='em32')
+  np.testing.assert_array_equal(
+    channels.select(file, selection)[:, 0], [6, 10, 26, 22]
+  )
+  with pytest.raises(InputError, match=r'x\.wav has 4 channels, but 32 are'):
+    channels.check(4, selection, name='x.wav')
+
+
+def test_the_capsules_of_an_eigenmike_stand_where_those_of_the_array_do():
+  """Of the 32 published directions, those four, as (inclination, azimuth)."""
+  published = {6: (55, 45), 10: (125, 315), 26: (125, 135), 22: (55, 225)}
+  ours = [(45, 35), (-45, -35), (135, -35), (-135, 35)]
+  for capsule, (azimuth, elevation) in zip(
+    channels.EM32_CAPSULES, ours, strict=True
+  ):
+    inclination, around = published[capsule]
+    assert (around - azimuth) % 360 == 0
+    assert 90 - inclination == elevation
+
+
+@pytest.mark.parametrize('count', [1, 2, 5, 32])
+def test_another_number_of_channels(count):
+  with pytest.raises(InputError, match=f'x has {count} channels?, but 4 are'):
+    channels.check(count, channels.STANDARD, name='x')
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'format': 'mic', 'order': 'fuma'}, 'hears four microphones'),
+    ({'format': 'mic', 'norm': 'n3d'}, 'hears four microphones'),
+    ({'format': 'foa', 'order': 'em32'}, 'hears Ambisonics'),
+    ({'format': 'foa', 'order': 'wxyz'}, "one of acn, fuma, em32, got 'wxyz'"),
+  ],
+)
+def test_conventions_that_do_not_fit(options, message):
+  with pytest.raises(InputError, match=message):
+    channels.by_name(**options)
+
+
+def test_an_array_of_ones_own(tmp_path):
+  path = tmp_path / 'array.json'
+  path.write_text('{"channels": [6, 1, 3, 2], "signs": [1, -1, 1, 1]}')
+  selection = channels.read_array(path)
+  file = np.tile(np.arange(1, 9.0)[:, None], 3)
+  np.testing.assert_array_equal(
+    channels.select(file, selection)[:, 0], [6, -1, 3, 2]
+  )
+  channels.check(8, selection, name='x')
+  with pytest.raises(InputError, match='5 channels, but at least 6'):
+    channels.check(5, selection, name='x')
+
+
+@pytest.mark.parametrize(
+  ('content', 'message'),
+  [
+    ('', 'cannot be read as JSON'),
+    ('[' * 100000, 'cannot be read as JSON'),
+    ('[1, 2, 3, 4]', 'must hold'),
+    ('{"channels": [1, 2, 3]}', 'must hold'),
+    ('{"channels": [1, 2, 3, "4"]}', 'must hold'),
+    ('{"channels": [1, 2, 3, 4], "sings": []}', 'must hold'),
+    ('{"channels": [0, 1, 2, 3]}', 'counted from 1'),
+    ('{"channels": [1, 1, 2, 3]}', 'four different'),
+    ('{"channels": [1, 2, 3, 4], "signs": [1, 1, 2, 1]}', '1 or -1'),
+  ],
+)
+def test_no_array(tmp_path, content, message):
+  path = tmp_path / 'array.json'
+  path.write_text(content)
+  with pytest.raises(InputError, match=message):
+    channels.read_array(path)
+  with pytest.raises(InputError, match='cannot be read'):
+    channels.read_array(tmp_path / 'gone.json')
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+  st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+      st.lists(inner)
+      | st.dictionaries(st.sampled_from(['channels', 'signs', 'x']), inner)
+    ),
+  )
+)
+def test_any_json_is_read_or_refused(tmp_path_factory, content):
+  path = tmp_path_factory.mktemp('array') / 'array.json'
+  path.write_text(json.dumps(content))
+  with contextlib.suppress(InputError):
+    assert len(set(channels.read_array(path).channels)) == 4
+
+
+@directions
+def test_nothing_speaks_against_what_is_right(azimuth, elevation):
+  assert doubt(sound_field(azimuth, elevation), 'foa') is None
+  assert doubt(capsules(azimuth, elevation), 'mic') is None
+  silence = np.zeros((4, RATE), np.float32)
+  assert doubt(silence, 'foa') is None
+  assert doubt(silence, 'mic') is None
+
+
+@directions
+def test_what_does_not_behave_like_foa_is_doubted(azimuth, elevation):
+  audio = sound_field(azimuth, elevation)
+  for order in itertools.permutations(range(4)):
+    if order[0] != 0:
+      assert doubt(audio[list(order)], 'foa'), order
+  n3d = audio * np.array([1, *[math.sqrt(3)] * 3])[:, None]
+  fuma = audio * np.array([1 / math.sqrt(2), 1, 1, 1])[:, None]
+  for wrong in n3d, fuma, capsules(azimuth, elevation):
+    assert doubt(wrong, 'foa')
+  assert 'silent' in doubt(audio * [[1], [0], [0], [0]], 'foa')
+
+
+@directions
+def test_what_does_not_behave_like_capsules_is_doubted(azimuth, elevation):
+  audio = capsules(azimuth, elevation)
+  for channel in range(4):
+    inverted = audio.copy()
+    inverted[channel] *= -1
+    assert 'inverted' in doubt(inverted, 'mic')
+    soft = audio.copy()
+    soft[channel] *= 0.01
+    assert f'channel {channel + 1} is much softer' in doubt(soft, 'mic')
+  assert doubt(sound_field(azimuth, elevation), 'mic')
+
+
+def test_moments_add_up():
+  audio = sound_field(30, 10)
+  parts = [
+    channels.moments(part, sample_rate=RATE)
+    for part in np.split(audio, [2400, 7200], axis=-1)
+  ]
+  np.testing.assert_allclose(
+    sum(parts), channels.moments(audio, sample_rate=RATE), rtol=1e-5
+  )
+
+
+def test_a_file_takes_the_place_of_names(tmp_path):
+  path = tmp_path / 'array.json'
+  path.write_text('{"channels": [1, 3, 4, 2]}')
+  by_file = channels.chosen(
+    format='foa', order='acn', norm='sn3d', array=str(path)
+  )
+  by_name = channels.chosen(format='foa', order='fuma', norm='sn3d', array=None)
+  assert by_file.channels == by_name.channels == (0, 2, 3, 1)
+  for order, norm in ('fuma', 'sn3d'), ('acn', 'n3d'):
+    with pytest.raises(InputError, match='takes the place of'):
+      channels.chosen(format='foa', order=order, norm=norm, array=str(path))

@@ -1,0 +1,59 @@
+"""Resampling in blocks: tones keep their pitch, blocks leave no trace."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seld_jax.audio import Resampler
+from seld_jax.errors import InputError
+
+
+def resampled(signal, source, target, blocks=()):
+  resampler = Resampler(source, target, num_channels=len(signal))
+  parts = [
+    resampler.push(part) for part in np.split(signal, list(blocks), axis=-1)
+  ]
+  return np.concatenate([*parts, resampler.flush()], axis=-1)
+
+
+@pytest.mark.parametrize('source', [8000, 16000, 22050, 44100, 48000, 96000])
+def test_a_tone_keeps_frequency_phase_and_level(source):
+  time = lambda rate: np.arange(rate // 2) / rate
+  tone = lambda rate: np.stack(
+    [np.sin(2 * np.pi * 440 * time(rate)), np.cos(2 * np.pi * 997 * time(rate))]
+  ).astype(np.float32)
+  got = resampled(tone(source), source, 24000)
+  assert got.shape == (2, 12000)
+  assert got.dtype == np.float32
+  inside = slice(600, -600)
+  np.testing.assert_allclose(got[:, inside], tone(24000)[:, inside], atol=2e-3)
+
+
+def test_what_the_target_cannot_hold_is_gone():
+  time = np.arange(24000) / 48000
+  high = np.sin(2 * np.pi * 15000 * time)[None].astype(np.float32)
+  assert np.abs(resampled(high, 48000, 24000)[:, 100:-100]).max() < 1e-3
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+  st.sampled_from([16000, 32000, 44100, 48000, 23999]),
+  st.integers(1, 5000),
+  st.data(),
+)
+def test_blocks_of_any_size_give_the_same(source, length, data):
+  signal = np.random.default_rng(length).standard_normal((4, length))
+  signal = signal.astype(np.float32)
+  cuts = data.draw(st.lists(st.integers(0, length), max_size=6).map(sorted))
+  whole = resampled(signal, source, 24000)
+  assert whole.shape[-1] == -(-length * 24000 // source)
+  parts = resampled(signal, source, 24000, cuts)
+  assert parts.shape == whole.shape
+  np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize('rate', [0, 100, 10**9])
+def test_no_sample_rate_of_audio(rate):
+  with pytest.raises(InputError, match=f'sample rate between.*got {rate} Hz'):
+    Resampler(rate, 24000, num_channels=4)

@@ -1,0 +1,251 @@
+"""Sound files come back as written, and broken ones are told by name."""
+
+import contextlib
+import errno
+import gc
+import io
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seld_jax import audio
+from seld_jax.audio import containers
+from seld_jax.errors import InputError
+
+
+@pytest.fixture
+def noise():
+  return np.random.default_rng(0).uniform(-1, 1, (4, 2400))
+
+
+@pytest.fixture
+def path(tmp_path, noise):
+  path = tmp_path / 'noise.wav'
+  audio.write(path, noise)
+  return path
+
+
+def test_reads_back_within_one_step_of_16_bits(path, noise):
+  back = audio.read(path)
+  assert back.dtype == np.float32
+  assert back.shape == noise.shape
+  np.testing.assert_allclose(back, noise, atol=1.01 / 32768)
+  assert audio.info(path) == audio.AudioInfo(24000, 4, 2400)
+  assert soundfile.info(path).subtype == 'PCM_16'
+
+
+def test_full_scale_does_not_wrap_around(tmp_path):
+  square = np.tile([[1.0, -1.0]], (4, 50))
+  audio.write(tmp_path / 'square.wav', square)
+  back = audio.read(tmp_path / 'square.wav')
+  np.testing.assert_allclose(back, square, atol=1.01 / 32768)
+
+
+@pytest.mark.parametrize('kind', ['>f4', '>f8', '<f8', np.float16])
+def test_floats_of_any_kind_are_written(tmp_path, noise, kind):
+  audio.write(tmp_path / 'x.wav', noise.astype(kind))
+  back = audio.read(tmp_path / 'x.wav')
+  step = 2**-10 if kind == np.float16 else 2**-14
+  np.testing.assert_allclose(back, noise, rtol=0, atol=step)
+
+
+@pytest.mark.parametrize('kind', [np.int16, np.int32, np.int64])
+def test_whole_numbers_are_samples_and_no_pcm(tmp_path, kind):
+  ones = np.tile(np.array([[0, 1, -1]], kind), (4, 10))
+  audio.write(tmp_path / 'x.wav', ones)
+  back = audio.read(tmp_path / 'x.wav')
+  np.testing.assert_allclose(back, ones, rtol=0, atol=2**-14)
+  with pytest.raises(InputError, match='would clip'):
+    audio.write(tmp_path / 'x.wav', 1000 * ones)
+
+
+def test_float_and_flac_files_are_read(tmp_path, noise):
+  noise = noise.astype(np.float32)
+  soundfile.write(tmp_path / 'a.wav', noise.T, 24000, subtype='FLOAT')
+  np.testing.assert_array_equal(audio.read(tmp_path / 'a.wav'), noise)
+  soundfile.write(tmp_path / 'a.flac', noise.T, 24000, subtype='PCM_24')
+  np.testing.assert_allclose(
+    audio.read(tmp_path / 'a.flac'), noise, atol=2**-22
+  )
+
+
+def test_another_rate_and_channel_count(path):
+  with pytest.raises(InputError, match=r'noise\.wav.* 24000 Hz.* 48000 Hz'):
+    audio.read(path, sample_rate=48000)
+  with pytest.raises(InputError, match=r'noise\.wav.* 4 channels.* 2 are'):
+    audio.read(path, num_channels=2)
+
+
+@pytest.mark.parametrize('lost', [1, 8, 100, 19200])
+def test_truncated_wav(path, lost):
+  path.write_bytes(path.read_bytes()[:-lost])
+  for function in (audio.read, audio.info):
+    with pytest.raises(InputError, match=r'noise\.wav is truncated: .*19244'):
+      function(path)
+
+
+@pytest.mark.parametrize('kind', ['AIFF', 'AU', 'CAF', 'W64', 'WAVEX'])
+@pytest.mark.parametrize('lost', [1, 2000])
+def test_truncated_files_of_other_kinds(tmp_path, noise, kind, lost):
+  path = tmp_path / f'noise.{kind.lower()}'
+  soundfile.write(path, noise.T, 24000, format=kind, subtype='PCM_16')
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  path.write_bytes(path.read_bytes()[:-lost])
+  with pytest.raises(InputError, match=rf'noise\.{kind.lower()} is truncated'):
+    audio.info(path)
+
+
+@given(
+  start=st.sampled_from(
+    [b'RIFF\0\0\0\0WAVE', b'FORM\0\0\0\0AIFF', b'caff', b'riff', b'.snd', b'']
+  ),
+  rest=st.binary(max_size=120),
+)
+def test_any_header_has_an_end_or_none(start, rest):
+  assert containers.end_of_samples(io.BytesIO(start + rest)) >= 0
+
+
+def test_truncated_rf64(tmp_path, noise):
+  """What a WAV file of more than 4 GiB has to be."""
+  path = tmp_path / 'long.wav'
+  soundfile.write(path, noise.T, 24000, format='RF64', subtype='PCM_16')
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  whole = path.read_bytes()
+  path.write_bytes(whole[:-8])
+  with pytest.raises(InputError, match=r'long\.wav is truncated'):
+    audio.info(path)
+  # A writer that was stopped, or wrote into a pipe, does not know the size.
+  path.write_bytes(whole[:28] + bytes(8) + whole[36:])
+  with contextlib.suppress(InputError):
+    audio.info(path)
+
+
+def test_a_wav_file_beyond_what_its_header_can_count(path):
+  """Its data end after 4 GiB, or wherever the size has wrapped around to."""
+  size = 2**32 + 19244
+  os.truncate(path, size)  # a hole, which takes no place on the disk
+  with pytest.raises(
+    InputError, match=r'noise\.wav has 4\.3 GB, .* to FLAC or'
+  ):
+    audio.info(path)
+
+
+def test_truncated_flac(tmp_path, noise):
+  path = tmp_path / 'noise.flac'
+  soundfile.write(path, noise.T, 24000)
+  path.write_bytes(path.read_bytes()[:-3000])
+  with pytest.raises(InputError, match=r'noise\.flac'):
+    audio.read(path)
+
+
+def test_chunks_around_the_data_are_no_truncation(path, noise):
+  raw = path.read_bytes()
+  # A chunk of odd size before the data, padded, and another after it.
+  chunk = b'note\x03\x00\x00\x00abc\x00'
+  raw = raw[:36] + chunk + raw[36:] + chunk
+  raw = raw[:4] + (len(raw) - 8).to_bytes(4, 'little') + raw[8:]
+  path.write_bytes(raw)
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  path.write_bytes(raw[: -len(chunk) - 10])
+  with pytest.raises(InputError, match='truncated'):
+    audio.read(path)
+
+
+def test_streamed_wav_of_unknown_length(path, noise):
+  raw = path.read_bytes()
+  path.write_bytes(raw[:40] + b'\xff' * 4 + raw[44:])
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+
+
+@pytest.mark.parametrize(
+  ('content', 'message'),
+  [
+    (b'', 'is empty'),
+    (b'0,1,0,30,10\n' * 20, 'cannot be read as a sound file'),
+    (b'RIFF', 'cannot be read as a sound file'),
+    (b'RIFF\x24\x00\x00\x00WAVE', 'cannot be read as a sound file'),
+  ],
+)
+def test_what_is_no_sound_file(tmp_path, content, message):
+  path = tmp_path / 'not.wav'
+  path.write_bytes(content)
+  with pytest.raises(InputError, match=rf'not\.wav {message}'):
+    audio.read(path)
+
+
+def test_missing_and_folder(tmp_path):
+  with pytest.raises(InputError, match=r'gone\.wav does not exist'):
+    audio.read(tmp_path / 'gone.wav')
+  with pytest.raises(InputError, match='is a folder'):
+    audio.read(tmp_path)
+
+
+def test_no_samples(tmp_path):
+  soundfile.write(tmp_path / 'none.wav', np.zeros((0, 4)), 24000)
+  with pytest.raises(InputError, match=r'none\.wav holds no samples'):
+    audio.read(tmp_path / 'none.wav')
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers(tmp_path, noise, value):
+  noise[2, 77] = value
+  path = tmp_path / 'bad.wav'
+  soundfile.write(path, noise.T, 24000, subtype='FLOAT')
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 77 of channel 3'):
+    audio.read(path)
+  with pytest.raises(InputError, match='finite'):
+    audio.write(path, noise)
+
+
+def test_a_full_disk_is_told_and_survived(path, noise, monkeypatch):
+  """Some Pythons crashed when they collected what the traceback held."""
+
+  def full(path, data):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  before = path.read_bytes()
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'write_bytes', full)
+    with pytest.raises(InputError, match=rf'{path.name} .* is full'):
+      audio.write(path, noise / 2)
+  gc.collect()
+  assert path.read_bytes() == before
+
+
+def test_refused_writing_leaves_the_old_file(path, noise):
+  before = path.read_bytes()
+  with pytest.raises(InputError, match=r'peak of 1\.001'):
+    audio.write(path, np.array([[0.0, -1.001]]))
+  with pytest.raises(InputError, match='channels, samples'):
+    audio.write(path, noise[0])
+  assert path.read_bytes() == before
+  assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('size', [1, 100, 2400, 10**6])
+def test_blocks_are_the_whole(path, size):
+  parts = list(audio.blocks(path, num_samples=size))
+  assert all(part.shape[-1] == size for part in parts[:-1])
+  np.testing.assert_array_equal(np.concatenate(parts, -1), audio.read(path))
+
+
+def test_blocks_name_the_bad_sample(tmp_path, noise):
+  noise[2, 777] = np.nan
+  path = tmp_path / 'bad.wav'
+  soundfile.write(path, noise.T, 24000, subtype='FLOAT')
+  with pytest.raises(InputError, match=r'bad\.wav.*sample 777 of channel 3'):
+    list(audio.blocks(path, num_samples=100))
+
+
+def test_blocks_of_what_is_truncated(path, tmp_path, noise):
+  flac = tmp_path / 'noise.flac'
+  soundfile.write(flac, noise.T, 24000)
+  for broken in path, flac:
+    broken.write_bytes(broken.read_bytes()[:-3000])
+    with pytest.raises(InputError, match=broken.name):
+      list(audio.blocks(broken, num_samples=100))

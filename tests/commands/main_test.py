@@ -1,0 +1,156 @@
+"""The main command as a user runs it: every config, signals, kills."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers.config_files import load
+from helpers.tiny import make_tiny
+
+from seld_jax import report, runs, scenes, train
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+
+
+def smoke_tests():
+  """Every config; those that differ from others in a number only are slow."""
+  tests = []
+  for path in sorted(CONFIGS.glob('*.py')):
+    alike = path.stem in ('ce_mse_1_1000_foa', 'submission1_foa', 'small')
+    is_slow = alike or (path.stem.endswith('_mic') and path.stem != 'mse_mic')
+    marks = [pytest.mark.slow] if is_slow else []
+    tests.append(pytest.param(path, id=path.stem, marks=marks))
+  return tests
+
+
+@pytest.mark.parametrize('path', smoke_tests())
+def test_every_config_runs_in_the_tiny_shape(path, tiny_root, tmp_path):
+  config = make_tiny(load(path), tiny_root)
+  config.train.num_steps = 200
+  config.train.log_every = 50
+  config.train.evaluate_every = 100
+  scores = train.train_and_evaluate(config, tmp_path, say=lambda _: None)
+  records = runs.read_records(tmp_path / 'metrics.jsonl')
+  for record in records:
+    assert all(np.isfinite(v) for v in record.values() if v not in _TEXTS)
+  trained = [record for record in records if record['split'] == 'train']
+  assert trained[-1]['step'] == 200
+  assert trained[-1]['loss'] < trained[0]['loss']
+  last = 'evaluation' if config.data.evaluation else 'test'
+  assert scores['results'][-1]['name'] == last
+  # A page takes longer than the training: one with and one without a test.
+  if path.stem in ('mse_foa', 'submission2_foa'):
+    page = report.write_report(tmp_path).read_text()
+    value = scores['results'][-1]['scores']['seld_score']
+    assert f'{value:.3f}' in page
+
+
+_TEXTS = ('train', 'validation')
+
+# The quick run in small: enough to learn something, and to be killed in.
+_ARGUMENTS = (
+  '--config.data.synthesize=12',
+  '--config.train.batch_size=8',
+  '--config.train.num_steps=24',
+  '--config.train.log_every=3',
+  '--config.train.evaluate_every=6',
+  '--config.eval.test_windows=(120,)',
+)
+
+
+def start(workdir, root):
+  return subprocess.Popen(
+    [
+      sys.executable,
+      '-m',
+      'seld_jax.main',
+      f'--config={CONFIGS / "quick.py"}',
+      f'--workdir={workdir}',
+      f'--config.data.root={root}',
+      *_ARGUMENTS,
+    ],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    env={**os.environ, 'JAX_COMPILATION_CACHE_DIR': str(root.parent / 'xla')},
+  )
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+  """Twelve scenes of ten seconds, rendered as the command would."""
+  root = tmp_path_factory.mktemp('scenes') / 'quick'
+  scenes.synthesize(root, recordings=12, seconds=10.0, num_workers=0)
+  return root
+
+
+@pytest.fixture(scope='module')
+def whole(root, tmp_path_factory):
+  """The run that was never stopped."""
+  workdir = tmp_path_factory.mktemp('whole')
+  process = start(workdir, root)
+  output, _ = process.communicate(timeout=600)
+  assert process.returncode == 0, output
+  assert 'test, window 6 s' in output and 'report.html' in output
+  return workdir
+
+
+@pytest.mark.slow
+def test_directions_are_learned_first(whole):
+  """The zero vector has an error of a third; 24 steps are enough to beat it."""
+  records = runs.read_records(whole / 'metrics.jsonl')
+  errors = [r['doa_masked_mse'] for r in records if r['split'] == 'train']
+  assert errors[-1] < 0.325 < errors[0]
+
+
+@pytest.mark.slow
+def test_a_terminated_run_resumes_to_the_same_metrics(whole, root, tmp_path):
+  process = start(tmp_path, root)
+  wait_for_lines(tmp_path, 3, process)
+  process.send_signal(signal.SIGTERM)
+  output, _ = process.communicate(timeout=300)
+  assert process.returncode == 128 + signal.SIGTERM, output
+  assert 'the same command resumes' in output
+  assert_finishes_as(whole, tmp_path, root)
+
+
+@pytest.mark.slow
+def test_killed_runs_resume_to_the_same_metrics(whole, root, tmp_path):
+  """Three kills in a row, each a little further on."""
+  for lines in 1, 4, 7:
+    process = start(tmp_path, root)
+    wait_for_lines(tmp_path, lines, process)
+    process.kill()
+    process.communicate(timeout=300)
+  assert_finishes_as(whole, tmp_path, root)
+
+
+def wait_for_lines(workdir, number, process):
+  """Until metrics.jsonl has this many records, or the process has ended."""
+  path = workdir / runs.METRICS
+  while process.poll() is None:
+    if path.exists() and path.read_bytes().count(b'\n') >= number:
+      return
+    time.sleep(0.02)
+
+
+def assert_finishes_as(whole, workdir, root):
+  process = start(workdir, root)
+  output, _ = process.communicate(timeout=600)
+  assert process.returncode == 0, output
+  for name in runs.METRICS, 'scores.json':
+    assert (workdir / name).read_bytes() == (whole / name).read_bytes(), name
+  again = start(workdir, root)
+  output, _ = again.communicate(timeout=300)
+  assert again.returncode == 0 and 'is complete' in output
+  assert json.loads((workdir / 'scores.json').read_text())['num_steps'] == 24
+  # The first run's step was traced, and those of all other starts read.
+  (trace,) = (root.parent / 'xla' / 'traced').iterdir()
+  written = [p.stat().st_mtime_ns for p in (trace, whole / 'scores.json')]
+  assert written == sorted(written)

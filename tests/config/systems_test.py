@@ -1,0 +1,97 @@
+"""The paper's systems, and the same made small."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+from seld_jax import config as config_lib
+from seld_jax.config import systems
+
+CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+everywhere = [
+  pytest.param(name, format, id=f'{name}_{format}')
+  for name in systems.SYSTEMS
+  for format in ('foa', 'mic')
+]
+
+
+def differences(config, other):
+  """Fields that differ, with what the first has."""
+  one, two = config_lib.to_dict(config), config_lib.to_dict(other)
+  return {
+    f'{section}.{name}': value
+    for section, fields in one.items()
+    if isinstance(fields, dict)
+    for name, value in fields.items()
+    if two[section][name] != value
+  }
+
+
+@pytest.mark.parametrize(('name', 'format'), everywhere)
+def test_configs_are_the_systems(name, format):
+  path = CONFIGS / f'{name}_{format}.py'
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  assert module.get_config() == systems.make(name, format=format)
+  assert 5 <= len(path.read_text().splitlines()) <= 20
+
+
+@pytest.mark.parametrize('scale', systems.SCALES)
+@pytest.mark.parametrize('layout', ['aligned', 'published'])
+@pytest.mark.parametrize(('name', 'format'), everywhere)
+def test_every_system_is_valid_at_every_scale(name, format, layout, scale):
+  config = systems.make(name, format=format, scale=scale, layout=layout)
+  config_lib.validate(
+    config, num_devices=1, num_recordings=400, num_segments=4000
+  )
+  assert config.is_locked
+
+
+@pytest.mark.parametrize('scale', systems.SCALES)
+def test_the_loss_combinations_differ_in_their_losses_alone(scale):
+  mse = systems.make('mse', format='foa', scale=scale)
+  for name, weight in ('ce_mse_1_1', 1.0), ('ce_mse_1_1000', 1000.0):
+    changed = differences(systems.make(name, format='foa', scale=scale), mse)
+    changed.setdefault('loss.doa_weight', 1.0)
+    assert changed == {
+      'loss.sed': 'cross_entropy',
+      'loss.doa_weight': weight,
+    }
+
+
+@pytest.mark.parametrize('scale', ['small', 'quick'])
+def test_the_baseline_sees_as_much_audio_as_the_others(scale):
+  seconds = {}
+  for name in 'mse', 'baseline':
+    config = systems.make(name, format='foa', scale=scale)
+    train, features = config.train, config.features
+    crop = train.crop_frames * features.hop_length / features.sample_rate
+    seconds[name] = crop * train.batch_size * train.num_steps
+    evaluations = train.num_steps // train.evaluate_every
+    assert evaluations == 8
+  assert seconds['mse'] == seconds['baseline']
+
+
+@pytest.mark.parametrize('scale', ['small', 'quick'])
+def test_the_balance_of_the_baselines_losses_is_that_of_its_batches(scale):
+  """Its direction loss is sqrt(masked_mse / n), with n growing as the batch."""
+  weights = []
+  for config in (
+    systems.make('baseline', format='foa'),
+    systems.make('baseline', format='foa', scale=scale),
+  ):
+    frames = config.train.crop_frames // config_lib.label_pool(config)
+    n = config.train.batch_size * frames
+    weights.append(config.loss.doa_weight / n**0.5)
+  assert weights[0] == pytest.approx(weights[1])
+
+
+def test_submissions_have_the_papers_folds():
+  one = systems.make('submission1', format='mic').data
+  two = systems.make('submission2', format='mic').data
+  assert (one.train_folds, one.validation_folds) == ((2, 3, 4, 5, 6), (1,))
+  assert (two.train_folds, two.validation_folds) == ((1, 2, 3, 4, 5, 6), ())
+  assert one.test_folds == two.test_folds == ()
+  assert one.evaluation and two.evaluation

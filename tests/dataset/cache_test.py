@@ -1,0 +1,235 @@
+"""Features are made when they are needed only, and are those of the sound."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from seld_jax import audio, features
+from seld_jax.dataset import cache
+from seld_jax.errors import InputError
+
+OPTIONS = {
+  'format': 'foa',
+  'sample_rate': 24000,
+  'n_fft': 1024,
+  'hop_length': 480,
+  'win_length': 960,
+  'n_mels': 16,
+  'top_db': 80.0,
+  'offset': 1e-8,
+  'pad_mode': 'constant',
+  'layout': 'aligned',
+}
+
+
+@pytest.fixture
+def root(tiny_root, tmp_path):
+  """A copy whose files may be changed: the two recordings of fold 1."""
+  for folder in 'foa_dev', 'mic_dev', 'metadata_dev':
+    (tmp_path / folder).mkdir()
+    for path in (tiny_root / folder).glob('fold1_*'):
+      shutil.copy2(path, tmp_path / folder)
+  return tmp_path
+
+
+@pytest.fixture
+def computed(monkeypatch):
+  """Counts what is computed, by cheap stand-ins for the feature functions."""
+  calls = []
+
+  def feature_function(options):
+    named = dict(options)
+
+    def compute(signal):
+      calls.append(named['format'])
+      frames = -(-signal.shape[-1] // named['hop_length'])
+      value = signal[0, 0] + named['n_mels']
+      return np.full((frames, 2, 3), value, np.float32)
+
+    return compute
+
+  monkeypatch.setattr(cache, '_feature_function', feature_function)
+  return calls
+
+
+def extract(root, **changes):
+  options = OPTIONS | changes
+  recordings = cache.find_recordings(root, format=options['format'])
+  return cache.extract(recordings, root / 'features', options=options)
+
+
+def cached(root):
+  return sorted(
+    path for path in (root / 'features').rglob('*') if path.is_file()
+  )
+
+
+def test_features_equal_a_direct_call(root):
+  """The first is shorter than the others: lengths may differ."""
+  path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
+  audio.write(path, audio.read(path)[:, :30001])
+  paths = extract(root)
+  keywords = {k: v for k, v in OPTIONS.items() if k != 'format'}
+  lengths = []
+  for entry in cache.find_recordings(root):
+    array = np.load(paths[entry.name])
+    direct = features.foa_features(audio.read(entry.audio), **keywords)
+    assert array.dtype == np.float32
+    assert array.shape == direct.shape
+    np.testing.assert_allclose(array, direct, atol=1e-3)
+    lengths.append(len(array))
+  assert lengths == [63, 200]
+
+
+def test_a_second_call_computes_nothing(root, computed):
+  paths = extract(root)
+  assert len(computed) == 2
+  before = {path: path.stat().st_mtime_ns for path in cached(root)}
+  assert set(before) == set(paths.values())
+  assert extract(root) == paths
+  assert len(computed) == 2
+  assert {path: path.stat().st_mtime_ns for path in cached(root)} == before
+
+
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'n_mels': 17},
+    {'n_fft': 2048},
+    {'hop_length': 600},
+    {'win_length': 1000},
+    {'top_db': None},
+    {'offset': 0.0},
+    {'pad_mode': 'reflect'},
+    {'layout': 'published'},
+  ],
+  ids=lambda change: next(iter(change)),
+)
+def test_another_option_makes_features_anew(change, root, computed):
+  old = extract(root)
+  new = extract(root, **change)
+  assert len(computed) == 4
+  assert not set(old.values()) & set(new.values())
+  # A run with the old options may be reading its features right now.
+  assert cached(root) == sorted([*old.values(), *new.values()])
+  assert extract(root) == old
+  assert len(computed) == 4
+
+
+def test_the_other_format_is_kept_beside(root, computed):
+  foa = extract(root)
+  mic = extract(root, format='mic')
+  assert computed == ['foa', 'foa', 'mic', 'mic']
+  assert cached(root) == sorted([*foa.values(), *mic.values()])
+  extract(root)
+  extract(root, format='mic')
+  assert len(computed) == 4
+
+
+def test_another_recording_makes_its_features_anew(root, computed):
+  old = extract(root)
+  name = 'fold1_room1_mix002_ov1'
+  path = root / 'foa_dev' / f'{name}.wav'
+  audio.write(path, audio.read(path)[:, :-480])
+  new = extract(root)
+  assert len(computed) == 3, 'the other one is kept'
+  assert len(np.load(new[name])) == 199
+  assert old[name] != new[name]
+  assert cached(root) == sorted(new.values())
+
+
+def test_another_time_makes_features_anew(root, computed):
+  """A file of the same size may hold something else."""
+  extract(root)
+  path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
+  status = path.stat()
+  os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+  paths = extract(root)
+  assert len(computed) == 3
+  assert cached(root) == sorted(paths.values())
+
+
+def test_features_of_a_longer_name_are_not_stale(root, computed):
+  """`a.b` is another recording than `a`."""
+  for folder, suffix in ('foa_dev', 'wav'), ('metadata_dev', 'csv'):
+    for source in list((root / folder).iterdir()):
+      shutil.copy2(source, source.with_name(f'{source.stem}.take2.{suffix}'))
+  extract(root)
+  assert len(computed) == 4
+  path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
+  status = path.stat()
+  os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1000))
+  paths = extract(root)
+  assert len(computed) == 5
+  assert cached(root) == sorted(paths.values())
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    lambda content: content[:-1],
+    lambda content: content[:100],
+    lambda content: content[:9],
+    lambda content: b'',
+    lambda content: b'x' * len(content),
+    lambda content: content + b'more',
+    # As long as it was, with a bit that a disk turned.
+    lambda content: content[:900] + bytes([content[900] ^ 4]) + content[901:],
+    lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+  ],
+)
+def test_damaged_features_are_made_anew(damage, root, computed):
+  paths = extract(root)
+  path = paths['fold1_room1_mix001_ov1']
+  whole = path.read_bytes()
+  path.write_bytes(damage(whole))
+  assert not cache.is_intact(path)
+  assert extract(root) == paths
+  assert len(computed) == 3
+  assert path.read_bytes() == whole
+  assert cache.is_intact(path)
+
+
+def test_what_a_killed_process_left_is_removed_in_time(root, computed):
+  """Not at once: another process may be writing it."""
+  folder = next(iter(extract(root).values())).parent
+  old, new = folder / '.a-1234abcd.half.npy', folder / '.b-1234abcd.half.npy'
+  for path in old, new:
+    path.write_bytes(b'half')
+  os.utime(old, (1e9, 1e9))
+  extract(root, format='foa')
+  next(folder.glob('fold1*')).unlink()
+  extract(root)
+  assert new.exists() and not old.exists()
+
+
+def test_an_unreadable_recording_is_named(root, computed):
+  path = root / 'foa_dev' / 'fold1_room1_mix002_ov1.wav'
+  path.write_bytes(path.read_bytes()[:1000])
+  with pytest.raises(InputError, match=f'{path} is truncated'):
+    extract(root)
+  assert not any(entry.name[0] == '.' for entry in cached(root))
+  audio.write(path, np.zeros((4, 4800)), sample_rate=16000)
+  with pytest.raises(InputError, match=f'{path} has a sample rate of 16000'):
+    extract(root)
+
+
+def test_features_that_are_no_numbers_are_refused(root):
+  """Squares of samples that are far too large are infinite."""
+  path = root / 'foa_dev' / 'fold1_room1_mix002_ov1.wav'
+  sound = audio.read(path)
+  sound[1, 5000] = 3e30
+  soundfile.write(path, sound.T, 24000, subtype='FLOAT')
+  with pytest.raises(InputError, match=f'{path} has features .* reach 3e\\+30'):
+    extract(root)
+  assert not any(path.stem in entry.name for entry in cached(root))
+
+
+def test_progress_is_told(root, computed, capsys):
+  extract(root)
+  assert 'features: 2 recordings' in capsys.readouterr().err
+  extract(root)
+  assert capsys.readouterr().err == ''

@@ -1,0 +1,97 @@
+"""Recordings are found as published, and what is missing is named."""
+
+import pytest
+
+from seld_jax.dataset import find_recordings
+from seld_jax.errors import InputError
+
+
+def touch(path):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_bytes(b'')
+
+
+@pytest.fixture
+def published(tmp_path):
+  """The folders of TAU-NIGENS 2020, with empty files."""
+  for fold in range(1, 7):
+    for mix in 2, 1:
+      name = f'fold{fold}_room1_mix{mix:03d}_ov{mix}'
+      touch(tmp_path / 'foa_dev' / f'{name}.wav')
+      touch(tmp_path / 'mic_dev' / f'{name}.wav')
+      touch(tmp_path / 'metadata_dev' / f'{name}.csv')
+  for mix in 2, 1, 10:
+    touch(tmp_path / 'foa_eval' / f'mix{mix:03d}.wav')
+  return tmp_path
+
+
+def test_the_published_layout_is_found(published):
+  found = find_recordings(published)
+  assert [entry.name for entry in found] == [
+    f'fold{fold}_room1_mix{mix:03d}_ov{mix}'
+    for fold in range(1, 7)
+    for mix in (1, 2)
+  ]
+  for entry in found:
+    assert entry.audio == published / 'foa_dev' / f'{entry.name}.wav'
+    assert entry.labels == published / 'metadata_dev' / f'{entry.name}.csv'
+    assert entry.fold == int(entry.name[4])
+
+
+def test_folds_are_chosen(published):
+  found = find_recordings(published, folds=(5, 3))
+  assert [entry.fold for entry in found] == [3, 3, 5, 5]
+
+
+def test_the_other_format_has_the_same_labels(published):
+  foa = find_recordings(published)
+  mic = find_recordings(published, format='mic')
+  assert [entry.labels for entry in mic] == [entry.labels for entry in foa]
+  assert {entry.audio.parent.name for entry in mic} == {'mic_dev'}
+
+
+def test_evaluation_recordings_need_no_labels(published):
+  found = find_recordings(published, split='eval')
+  assert [entry.name for entry in found] == ['mix001', 'mix002', 'mix010']
+  assert all(entry.labels is None and entry.fold is None for entry in found)
+  touch(published / 'metadata_eval' / 'mix002.csv')
+  found = find_recordings(published, split='eval')
+  assert [entry.labels is not None for entry in found] == [False, True, False]
+
+
+def test_other_files_are_passed_over(published):
+  folder = published / 'foa_dev'
+  for name in '._fold1_room1_mix001_ov1.wav', 'readme.md', '.DS_Store':
+    touch(folder / name)
+  (folder / 'fold1_room1_mix001_ov1.wav').rename(
+    folder / 'fold1_room1_mix001_ov1.WAV'
+  )
+  found = find_recordings(published)
+  assert len(found) == 12
+  assert found[0].audio.suffix == '.WAV'
+
+
+def test_what_is_missing_is_named(published):
+  with pytest.raises(InputError, match=r'nowhere/foa_dev is missing') as error:
+    find_recordings(published / 'nowhere')
+  assert 'metadata_dev/fold1_room1_mix001_ov1.csv' in str(error.value)
+  with pytest.raises(InputError, match=r'mic_eval is missing'):
+    find_recordings(published, format='mic', split='eval')
+  with pytest.raises(InputError, match='no recording of fold 7: .*fold7_'):
+    find_recordings(published, folds=(1, 7))
+  csv = published / 'metadata_dev' / 'fold4_room1_mix001_ov1.csv'
+  csv.unlink()
+  with pytest.raises(InputError, match=f'{csv} is missing'):
+    find_recordings(published)
+  # Folds that are not asked for may lack theirs.
+  assert len(find_recordings(published, folds=(1, 2))) == 4
+  for path in (published / 'foa_eval').iterdir():
+    path.unlink()
+  with pytest.raises(InputError, match='foa_eval has no sound files'):
+    find_recordings(published, split='eval')
+
+
+def test_two_files_of_one_name_are_refused(published):
+  touch(published / 'foa_dev' / 'fold1_room1_mix001_ov1.flac')
+  with pytest.raises(InputError, match=r'\.flac and .*\.wav have the same'):
+    find_recordings(published)

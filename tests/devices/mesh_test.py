@@ -1,0 +1,167 @@
+"""Eight devices give what one gives, under jit and under pmap."""
+
+import json
+import pathlib
+import shutil
+
+import pytest
+from helpers.eight_devices import start
+
+# Device count is fixed when JAX starts, so this runs in a process of its own.
+_SCRIPT = """
+import json
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec
+jax.config.update('jax_enable_x64', True)
+from seld_jax import config as config_lib, devices, train
+
+config = config_lib.default()
+config.features.n_mels = 16
+config.model.filters = (4, 4)
+config.model.pools = ((1, 2), (5, 4))
+config.model.gru_features = 4
+config.model.name, config.loss.doa = NETWORK, LOSS
+if NETWORK == 'seld_crnn':
+  config.model.attention_features = 4
+config.model.head_features = (8,)
+config.model.dtype = DTYPE
+config.augment.rotate = True
+rng = np.random.default_rng(0)
+batch = {
+  'features': rng.standard_normal((16, 30, 16, 7)),
+  'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
+  'doa': rng.standard_normal((16, 6, 14, 3)),
+}
+# Unequal numbers of events per device: a mean of means would differ.
+batch['activity'][:9] = 0
+state = train.create_state(config)
+widen = lambda x: x.astype(DTYPE) if x.dtype.kind == 'f' else x
+state = jax.tree.map(widen, state)
+batch = jax.tree.map(widen, batch)
+
+assert len(jax.devices()) == 8
+one = jax.jit(train.make_train_step(config))(state, batch)
+
+mesh = devices.make_mesh()
+many = jax.jit(
+  train.make_train_step(config), out_shardings=devices.replicated(mesh)
+)(
+  devices.put_replicated(mesh, state),
+  jax.device_put(batch, devices.divided(mesh)),
+)
+
+step = jax.pmap(
+  train.make_train_step(config, axis_name='batch'),
+  axis_name='batch', in_axes=(None, 0), out_axes=None,
+)
+parts = jax.tree.map(lambda x: x.reshape(8, 2, *x.shape[1:]), batch)
+mapped = step(state, parts)
+
+def worst(a, b):
+  scale = lambda x: max(np.abs(np.float64(x)).max(), 1e-300)
+  errors = jax.tree.map(
+    lambda x, y: np.abs(np.float64(x) - np.float64(y)).max() / scale(x), a, b)
+  return max(jax.tree.leaves(errors))
+
+# The first moment of Adam is a tenth of the gradient: compare that, as Adam's
+# step turns the noise of a zero gradient into a step of full size.
+def moments(state):
+  import optax
+  adam = [s for s in jax.tree.leaves(
+    state.opt_state, is_leaf=lambda x: isinstance(x, optax.ScaleByAdamState))
+    if isinstance(s, optax.ScaleByAdamState)]
+  gradients = jax.device_get(adam[0].mu)
+  # The bias of the attention's keys shifts all scores of a query alike, which
+  # the softmax takes out, and batch normalisation that of a convolution: their
+  # true gradient is 0 and only noise is left.
+  names = [name for name in gradients if name.startswith('Conv_')]
+  layers = [gradients[name] for name in names if 'bias' in gradients[name]]
+  if 'SelfAttention_0' in gradients:
+    layers.append(gradients['SelfAttention_0']['key'])
+  for layer in layers:
+    noise = np.abs(layer.pop('bias')).max()
+    assert noise < 1e-5 * np.abs(gradients['doa']['kernel']).max()
+  return gradients
+
+result = {}
+for name, other in {'jit': many, 'pmap': mapped}.items():
+  result[name] = {
+    'gradients': worst(moments(one), moments(other)),
+    'batch_stats': worst(one.batch_stats, other.batch_stats),
+    'metrics': worst(one.metrics, other.metrics),
+  }
+print(json.dumps(result))
+"""
+
+
+# Runs a config as it is, in the tiny shape, for every file that is named.
+_RUN_ALL = """
+import pathlib, sys
+import jax
+from helpers.tiny import make_tiny
+from helpers.config_files import load
+from seld_jax import train
+from seld_jax.devices import traced_steps
+jax.config.update('jax_compilation_cache_dir', sys.argv[2])
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+assert len(jax.devices()) == 8
+for path in map(pathlib.Path, sys.argv[3:]):
+  config = make_tiny(load(path), sys.argv[1])
+  config.train.batch_size = config.eval.batch_size = 8
+  config.train.num_steps = config.train.evaluate_every = 2
+  workdir = pathlib.Path(sys.argv[2]) / path.stem
+  scores = train.train_and_evaluate(config, workdir, say=print)
+  assert scores['num_steps'] == 2, path
+
+# The last of them again, its step traced to be kept, and once more, read.
+traces = traced_steps.kept_in(pathlib.Path(sys.argv[2]) / 'traced')
+for name in 'traced', 'read':
+  again = workdir.with_name(name)
+  train.train_and_evaluate(config, again, traces=traces, say=print)
+  for file in 'metrics.jsonl', 'scores.json':
+    assert (again / file).read_bytes() == (workdir / file).read_bytes()
+  assert len(list(traces.folder.glob('*.gz'))) == 1
+  traced_steps._export = lambda *_: sys.exit('traced twice')
+"""
+_CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+
+
+@pytest.mark.parametrize(
+  ('dtype', 'bound'),
+  [
+    pytest.param('float32', 1e-4, marks=pytest.mark.slow),
+    ('float64', 1e-10),
+  ],
+)
+@pytest.mark.parametrize(
+  ('network', 'loss'),
+  [
+    ('seld_crnn', 'masked_mse'),
+    pytest.param('seld_net', 'masked_norm', marks=pytest.mark.slow),
+    pytest.param('seld_crnn', 'masked_norm', marks=pytest.mark.slow),
+    pytest.param('seld_net', 'masked_mse', marks=pytest.mark.slow),
+  ],
+)
+def test_eight_devices_equal_one(network, loss, dtype, bound):
+  script = _SCRIPT
+  for name, value in ('DTYPE', dtype), ('NETWORK', network), ('LOSS', loss):
+    script = script.replace(name, repr(value))
+  for kind, errors in json.loads(start(script).splitlines()[-1]).items():
+    for name, error in errors.items():
+      assert error < bound, (kind, name, error)
+
+
+@pytest.mark.slow
+def test_every_config_runs_on_eight_devices(tiny_root, tmp_path):
+  """On eight recordings of each fold, so that a batch has one for a device."""
+  root = tmp_path / 'data'
+  for path in tiny_root.glob('*/*_mix00?_ov1.*'):
+    for copy in range(4):
+      name = path.name.replace('mix00', f'mix{copy}0')
+      (root / path.parent.name).mkdir(parents=True, exist_ok=True)
+      shutil.copy(path, root / path.parent.name / name)
+  for folder in 'foa_eval', 'mic_eval', 'metadata_eval':
+    shutil.copytree(tiny_root / folder, root / folder)
+  paths = sorted(map(str, _CONFIGS.glob('*.py')))
+  start(_RUN_ALL, str(root), str(tmp_path / 'runs'), *paths)

@@ -1,0 +1,277 @@
+"""A program that was kept is the one that was traced, and never another one."""
+
+import functools
+import gzip
+import importlib.util
+import os
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import struct
+
+from benchmarks import device_speed
+from seld_jax import devices
+from seld_jax.devices import compilation, traced_steps
+from seld_jax.train import batches
+from seld_jax.train import step as train_step
+
+
+class State(struct.PyTreeNode):
+  """A tree of a class of its own, as that of a run."""
+
+  total: jax.Array
+  count: jax.Array
+
+
+STATE = State(total=jnp.zeros(3), count=jnp.zeros((), jnp.int32))
+BATCH = {'x': jnp.arange(3.0)}
+
+
+@pytest.fixture
+def traced(tmp_path):
+  """Lowers a small step as a start would; tells how often it was traced."""
+  calls = []
+
+  def run(state=STATE, batch=BATCH, settings=None, traces=..., **options):
+    def step(state, batch):  # another one each time, or JAX would know it
+      calls.append(state)
+      return state.replace(
+        total=state.total + batch['x'], count=state.count + 1
+      )
+
+    if traces is ...:
+      traces = traced_steps.kept_in(tmp_path / 'kept')
+    keywords = {'traces': traces, 'settings': settings, **options}
+    lowered = traced_steps.lower(step, state, batch, **keywords)
+    new = lowered.compile()(state, batch)
+    np.testing.assert_array_equal(new.total, state.total + batch['x'])
+    assert new.count == state.count + 1
+    return len(calls)
+
+  return run
+
+
+def test_a_second_start_does_not_trace(traced, tmp_path):
+  assert traced() == 1
+  assert traced() == 1
+  (path,) = (tmp_path / 'kept').iterdir()
+  assert path.suffix == '.gz'
+  assert traced(traces=None) == 2
+
+
+def test_the_step_of_a_run_is_the_same_to_the_bit(
+  tiny_config, tmp_path, monkeypatch
+):
+  """On its devices, with the state given up."""
+  mesh = devices.make_mesh()
+  fold = device_speed.make_fold(tiny_config, 2)
+  step = train_step.make_train_step(tiny_config, steps_per_epoch=1)
+  create, arguments = train_step.state_maker(tiny_config)
+  template = create.eval_shape(*arguments)
+  shapes = batches.shapes(tiny_config, fold)
+  draw = np.random.default_rng(0).random
+  batch = {
+    name: jax.device_put(draw(one.shape, np.float32), devices.divided(mesh))
+    for name, one in shapes.items()
+  }
+  lower = functools.partial(
+    traced_steps.lower,
+    step,
+    template,
+    shapes,
+    settings=[],
+    in_shardings=(devices.replicated(mesh), devices.divided(mesh)),
+    out_shardings=devices.replicated(mesh),
+    donate_argnums=0,
+    compiler_options=compilation.compiler_options(),
+  )
+  plain, traces = lower(traces=None), traced_steps.kept_in(tmp_path)
+  lower(traces=traces)
+  monkeypatch.setattr(traced_steps, '_export', lambda *_: pytest.fail('twice'))
+  ends, memory = [], []
+  for lowered in plain, lower(traces=traces):
+    compiled = lowered.compile()
+    memory.append(compiled.memory_analysis())
+    state = devices.put_replicated(mesh, create(*arguments))
+    for _ in range(2):
+      given, state = state, compiled(state, batch)
+      assert all(leaf.is_deleted() for leaf in jax.tree.leaves(given))
+    ends.append(state)
+  assert int(ends[0].step) == 2
+  jax.tree.map(np.testing.assert_array_equal, *ends)
+  assert memory[0].temp_size_in_bytes == memory[1].temp_size_in_bytes
+  assert memory[0].alias_size_in_bytes == memory[1].alias_size_in_bytes > 0
+
+
+@pytest.mark.parametrize(
+  'other',
+  [
+    {'settings': {'learning_rate': 1e-3}},
+    {'batch': {'x': np.arange(1.0, dtype=np.float32)}},
+    {'batch': {'x': np.arange(3)}},
+    {'batch': {'x': BATCH['x'], 'y': BATCH['x']}},
+    {'state': State(total=jnp.zeros((2, 3)), count=STATE.count)},
+    {'out_shardings': jax.sharding.SingleDeviceSharding(jax.devices()[0])},
+  ],
+)
+def test_what_is_asked_for_counts(traced, other):
+  assert traced() == 1
+  assert traced(**other) == 2
+  assert traced(**other) == traced() == 2
+
+
+def test_options_of_jax_count(traced):
+  assert traced() == 1
+  with jax.default_matmul_precision('float32'):
+    assert traced() == 2
+  assert traced() == 2
+
+
+def test_jax_may_be_told_to_keep_nothing(traced):
+  jax.config.update('jax_enable_compilation_cache', False)
+  try:
+    assert traced() == 1
+    assert traced() == 2
+  finally:
+    jax.config.update('jax_enable_compilation_cache', True)
+
+
+def test_installed_packages_count(traced, tmp_path, monkeypatch):
+  """By version, and by when they were installed."""
+  assert traced() == 1
+  monkeypatch.syspath_prepend(tmp_path)
+  assert traced() == 1
+  (tmp_path / 'mine-1.0.dist-info').mkdir()
+  assert traced() == 2
+  (tmp_path / 'mine-1.0.dist-info').rename(tmp_path / 'mine-1.1.dist-info')
+  assert traced() == 3
+  os.utime(tmp_path / 'mine-1.1.dist-info', (1e9, 1e9))
+  assert traced() == 4
+  assert traced() == 4
+
+
+def pretend_loaded(path, monkeypatch):
+  """Makes a file one of the modules that this process knows."""
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  monkeypatch.setitem(sys.modules, path.stem, module)
+
+
+def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
+  """Such as the file of a config, which may do anything."""
+  assert traced() == 1
+  path = tmp_path / 'mine.py'
+  path.write_text('GAMMA = 1')
+  assert traced() == 1, 'nobody has loaded it'
+  pretend_loaded(path, monkeypatch)
+  assert traced() == 2
+  path.write_text('GAMMA = 2')
+  assert traced() == 3
+  assert traced() == 3
+  path.unlink()
+  assert traced() == 4
+  assert traced() == 5, 'what has been loaded is not known any more'
+
+
+def test_code_that_changed_since_the_start_is_not_kept(
+  traced, tmp_path, monkeypatch
+):
+  """What is traced is what was loaded, not what lies there now."""
+  path = tmp_path / 'mine.py'
+  path.write_text('GAMMA = 1')
+  pretend_loaded(path, monkeypatch)
+  traces = traced_steps.kept_in(tmp_path / 'kept')
+  path.write_text('GAMMA = 2')
+  assert traced(traces=traces) == 1
+  assert not (tmp_path / 'kept').exists()
+  path.write_text('GAMMA = 1')
+  assert traced(traces=traces) == 2
+  assert traced(traces=traces) == 2
+
+
+def test_odd_modules_are_no_error(traced, monkeypatch):
+  class Lazy:
+    def __getattr__(self, name):
+      raise ImportError(name)
+
+  monkeypatch.setitem(sys.modules, 'lazy', Lazy())
+  assert traced() == 1
+  assert traced() == 2
+
+
+def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
+  """All of it, loaded or not; of installed packages the test above."""
+  paths = set(traced_steps._sources())
+  package = traced_steps._PACKAGE
+  assert {package / 'losses.py', package / 'scenes' / 'rooms.py'} <= paths
+  assert not [path for path in paths if 'site-packages' in path.parts]
+  monkeypatch.setattr(traced_steps, '_PACKAGE', tmp_path)
+  (tmp_path / 'losses.py').write_text('GAMMA = 1')
+  assert traced() == 1
+  (tmp_path / 'losses.py').write_text('GAMMA = 2')
+  assert traced() == 2
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    lambda content: b'',
+    lambda content: content[: len(content) // 2],
+    lambda content: content[:50] + bytes([content[50] ^ 1]) + content[51:],
+    lambda content: b'something else',
+    lambda content: gzip.compress(b'\0' * 100),
+  ],
+)
+def test_damaged_files_are_replaced(traced, tmp_path, damage):
+  assert traced() == 1
+  (path,) = (tmp_path / 'kept').iterdir()
+  path.write_bytes(damage(path.read_bytes()))
+  assert traced() == 2
+  assert traced() == 2
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(traced, tmp_path):
+  (tmp_path / 'kept').write_text('')
+  assert traced() == 1
+  assert traced() == 2
+
+
+def test_programs_that_jax_will_not_write_are_traced(tmp_path):
+  """Here one that calls Python."""
+
+  def step(state, batch):
+    jax.debug.callback(lambda total: None, state)
+    return state + batch['x']
+
+  traces = traced_steps.kept_in(tmp_path)
+  for _ in range(2):
+    lowered = traced_steps.lower(
+      step, STATE.total, BATCH, traces=traces, settings=None
+    )
+    new = lowered.compile()(STATE.total, BATCH)
+    np.testing.assert_array_equal(new, BATCH['x'])
+  assert not list(tmp_path.iterdir())
+
+
+def test_traces_lie_beside_the_compiled_programs(monkeypatch):
+  monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '1')
+  for folder, traces in (
+    ('/data/xla', pathlib.Path('/data/xla/traced')),
+    ('gs://bucket/xla', None),
+  ):
+    monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', folder)
+    assert compilation.use_persistent_cache() == traces
+
+
+def test_what_is_wrong_with_the_step_is_raised(tmp_path):
+  def step(state, batch):
+    raise ArithmeticError('of the step')
+
+  with pytest.raises(ArithmeticError, match='of the step'):
+    traced_steps.lower(
+      step, STATE, BATCH, traces=traced_steps.kept_in(tmp_path), settings=None
+    )

@@ -1,0 +1,75 @@
+"""What scenes.csv tells about the events of a reference."""
+
+import numpy as np
+import pytest
+
+from seld_jax import geometry, labels
+from seld_jax.errors import InputError
+from seld_jax.evaluate import conditions
+from seld_jax.scenes import synthesize
+
+HEAD = 'file,class,track,onset,duration,speed,snr_db'
+
+
+def test_rows_meet_their_frames(tmp_path):
+  path = tmp_path / 'scenes.csv'
+  path.write_text(
+    f'{HEAD}\n'
+    'mix1,dog,0,0.35,0.3,-20,12.5\n'
+    'mix1,dog,1,0.40,0.1,40,12.5\n'
+    'mix1,cat,0,0.10,0.2,0,12.5\n'
+    'mix2,dog,0,0.00,9.0,10,6\n'
+    'mix1,dog,0,,1.0,10,6\n'
+  )
+  rows = conditions.read_conditions(path)
+  assert set(rows) == {'mix1', 'mix2'}
+  # One before the dog, three of it, one after; the cat; the other dog.
+  frame = np.array([2, 3, 4, 6, 7, 1, 2, 3, 4, 5])
+  class_index = np.array([0, 0, 0, 0, 0, 1, 1, 1, 0, 0])
+  track = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
+  events = labels.Events(frame, class_index, track, np.eye(3)[frame % 3])
+  snr, speed = conditions.conditions_of_events(
+    events, rows['mix1'], classes=['dog', 'cat']
+  )
+  nan = np.nan
+  expected = [nan, 20, 20, 20, nan, 0, 0, nan, 40, nan]
+  np.testing.assert_array_equal(speed, expected)
+  np.testing.assert_array_equal(snr, np.where(np.isnan(expected), nan, 12.5))
+  none = conditions.conditions_of_events(events, (), classes=['dog', 'cat'])
+  assert np.isnan(none).all()
+
+
+def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
+  synthesize(tmp_path, recordings=6, seconds=8.0, seed=3, num_workers=0)
+  rows = conditions.read_conditions(tmp_path / 'scenes.csv')
+  speeds = set()
+  for path in sorted((tmp_path / 'metadata_dev').iterdir()):
+    events = labels.read_csv(path)
+    snr, speed = conditions.conditions_of_events(
+      events, rows[path.stem], classes=labels.TAU2020_CLASSES
+    )
+    assert np.isfinite(snr).all() and np.isfinite(speed).all()
+    assert len(set(snr)) == 1
+    azimuth, _ = geometry.to_polar(events.xyz)
+    for index, track in set(zip(events.class_index, events.track, strict=True)):
+      mine = (events.class_index == index) & (events.track == track)
+      step = np.diff(events.frame[mine]) == 1
+      turned = geometry.wrap_degrees(np.diff(azimuth[mine]))
+      same = np.diff(speed[mine]) == 0
+      expected = speed[mine][1:] / labels.FRAMES_PER_SECOND
+      # Labels are whole degrees.
+      off = np.abs(np.abs(turned) - expected)[step & same]
+      assert np.mean(off <= 1.0) > 0.9
+      speeds |= set(speed[mine])
+  assert len(speeds) > 1
+
+
+def test_no_file_and_files_of_others(tmp_path):
+  path = tmp_path / 'scenes.csv'
+  assert conditions.read_conditions(path) == {}
+  path.write_text('file,class\nmix1,dog\n')
+  with pytest.raises(InputError, match=r'scenes\.csv needs a column duration'):
+    conditions.read_conditions(path)
+  path.write_bytes(b'\xff\xfe\x00')
+  with pytest.raises(InputError, match='cannot be read as CSV'):
+    conditions.read_conditions(path)

@@ -1,0 +1,116 @@
+"""The command prints what the function returns, of all folds or of some."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from helpers.evaluated import NAMES, assert_close, run, some_recordings
+
+from seld_jax import evaluate, labels
+from seld_jax.errors import InputError
+
+
+def test_command_prints_json(folders):
+  reference, predictions = folders
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--json',
+    '--per=room',
+  )
+  assert done.returncode == 0, done.stderr
+  printed = json.loads(done.stdout)
+  expected = evaluate.evaluate_folders(*folders)
+  for name in ('per_class', 'per_overlap', 'per_fold'):
+    del expected[name]
+  assert printed == expected
+
+
+def test_command_prints_a_table(folders):
+  reference, predictions = folders
+  done = run(
+    f'--reference={reference}', f'--predictions={predictions}', '--per=class'
+  )
+  assert done.returncode == 0, done.stderr
+  result = evaluate.evaluate_folders(*folders)
+  assert '4 recordings of 600 frames' in done.stdout
+  assert f'{result["F20"]:.3f}' in done.stdout
+  assert f'{result["LE_CD"]:.1f}°' in done.stdout
+  for name in labels.TAU2020_CLASSES:
+    assert name in done.stdout
+
+
+def test_command_tells_mistakes_in_one_sentence(folders):
+  reference, predictions = folders
+  (predictions / f'{NAMES[2]}.csv').unlink()
+  done = run(f'--reference={reference}', f'--predictions={predictions}')
+  assert done.returncode == 1
+  assert f'lacks {NAMES[2]}.csv' in done.stderr + done.stdout
+  assert 'Traceback' not in done.stderr
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--missing=empty',
+    '--json',
+  )
+  assert done.returncode == 0
+  assert json.loads(done.stdout)['recordings'] == 4
+  assert run(f'--reference={reference}').returncode == 1
+  done = run(str(reference), f'--reference={reference}', '--predictions=x')
+  assert done.returncode == 1
+  assert 'Traceback' not in done.stderr
+
+
+def test_command_helps():
+  done = run('--help')
+  assert done.returncode == 0
+  for name in ('reference', 'predictions', 'json', 'frames', 'missing', 'per'):
+    assert name in done.stdout.split('Flags:')[1]
+
+
+def test_importing_defines_no_flags_and_needs_no_jax():
+  program = (
+    'import sys\n'
+    'from absl import flags\n'
+    'from seld_jax import evaluate\n'
+    'assert "reference" not in flags.FLAGS\n'
+    'assert not {"jax", "jaxlib", "flax"} & set(sys.modules)\n'
+  )
+  subprocess.run([sys.executable, '-c', program], check=True)
+
+
+def test_folds(folders):
+  reference, predictions = folders
+  (predictions / f'{NAMES[3]}.csv').unlink()
+  with pytest.raises(InputError, match='and --folds=1 compares the folds'):
+    evaluate.evaluate_folders(*folders)
+  one = evaluate.evaluate_folders(*folders, folds=[1])
+  assert_close(one, evaluate.evaluate_predictions(some_recordings()[:3]))
+  done = run(
+    f'--reference={reference}',
+    f'--predictions={predictions}',
+    '--folds=1',
+    '--json',
+  )
+  assert done.returncode == 0, done.stderr
+  assert json.loads(done.stdout)['seld_score'] == one['seld_score']
+  # What is predicted beyond the folds does not count, either.
+  (predictions / 'fold2_extra.csv').write_text('')
+  assert evaluate.evaluate_folders(*folders, folds=[1]) == one
+  with pytest.raises(InputError, match='has no file of fold 7'):
+    evaluate.evaluate_folders(*folders, folds=[1, 7])
+  (predictions / 'fold2_extra.csv').unlink()
+  with pytest.raises(InputError, match='no CSV files of the folds 2'):
+    evaluate.evaluate_folders(*folders, folds=[2])
+  # Where another file of the fold is there, it is no question of folds.
+  (predictions / f'{NAMES[0]}.csv').unlink()
+  with pytest.raises(InputError, match='lacks') as error:
+    evaluate.evaluate_folders(*folders)
+  assert '--folds' not in str(error.value)
+  for wrong in '--folds=', '--folds=one', '--folds=1,-2':
+    done = run(
+      f'--reference={reference}', f'--predictions={predictions}', wrong
+    )
+    assert done.returncode == 1
+    assert '--folds needs numbers' in done.stderr

@@ -1,0 +1,10 @@
+"""The files in configs/, loaded as the commands load them."""
+
+import importlib.util
+
+
+def load(path):
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config()

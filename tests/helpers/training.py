@@ -1,0 +1,27 @@
+"""Runs of training: in silence, their last state, and whether two are equal."""
+
+import jax
+import numpy as np
+
+from seld_jax import runs, train
+from seld_jax.train import checkpoint
+
+
+def silent(_):
+  """Drops what a run says."""
+
+
+def final_state(config, workdir):
+  state = train.create_state(config)
+  with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+    restored = checkpoint.restore_latest(manager, state)
+  assert restored is not None
+  return jax.device_get(restored[1])
+
+
+def assert_same_run(config, one, other):
+  """Parameters, optimiser, statistics and metrics are equal to the bit."""
+  name = runs.METRICS
+  assert (one / name).read_bytes() == (other / name).read_bytes()
+  states = final_state(config, one), final_state(config, other)
+  jax.tree.map(np.testing.assert_array_equal, *states)

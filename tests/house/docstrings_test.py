@@ -1,0 +1,138 @@
+"""Public functions keep the rules of CONTRIBUTING.md.
+
+Public is what a package offers by its face (`__all__`), and what the modules
+beside the packages define.
+"""
+
+import importlib
+import inspect
+import re
+
+from helpers.public_api import rooms
+
+# Annotations of arguments and results that have a shape.
+ARRAYS = re.compile(r'\b(jax\.Array|Array|ArrayLike|np\.ndarray)\b')
+
+
+def defined(module):
+  """The names that a module defines for others."""
+  return [
+    name
+    for name, value in vars(module).items()
+    if not name.startswith('_')
+    and getattr(inspect.unwrap(value), '__module__', '') == module.__name__
+  ]
+
+
+def public_functions():
+  """All public functions by name; submodules of a face with theirs."""
+  found = {}
+  for room in rooms():
+    module = importlib.import_module(f'seld_jax.{room}')
+    for name in getattr(module, '__all__', None) or defined(module):
+      value = getattr(module, name)
+      if inspect.ismodule(value):
+        inside = {f'{name}.{n}': getattr(value, n) for n in defined(value)}
+      else:
+        inside = {name: value}
+      for path, one in inside.items():
+        function = inspect.unwrap(one) if callable(one) else None
+        # What a command's main raises, its user reads.
+        if inspect.isfunction(function) and function.__name__ != 'main':
+          found[f'{room}.{path}'] = function
+  assert len(found) > 200
+  return found
+
+
+FUNCTIONS = public_functions()
+
+
+def parameters(function):
+  return inspect.signature(function).parameters.values()
+
+
+def offenders(is_wrong):
+  """The functions of which something is wrong, by name, and what it is."""
+  return {
+    name: wrong
+    for name, function in FUNCTIONS.items()
+    if (wrong := is_wrong(function))
+  }
+
+
+def test_options_are_keyword_only():
+  assert not offenders(
+    lambda function: [
+      parameter.name
+      for parameter in parameters(function)
+      if parameter.default is not parameter.empty
+      and parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+  )
+
+
+def test_the_key_comes_first():
+  def is_wrong(function):
+    names = [parameter.name for parameter in parameters(function)]
+    return {'key', 'rng'} & set(names[1:])
+
+  assert not offenders(is_wrong)
+
+
+def test_the_first_line_is_a_short_sentence():
+  def is_wrong(function):
+    first = (inspect.getdoc(function) or '').split('\n')[0]
+    return (
+      None if 0 < len(first) <= 78 and first.endswith('.') else first or '-'
+    )
+
+  assert not offenders(is_wrong)
+
+
+def test_arguments_are_documented_all_or_none():
+  def is_wrong(function):
+    text = inspect.getdoc(function) or ''
+    if 'Args:' not in text:
+      return None
+    return [
+      parameter.name
+      for parameter in parameters(function)
+      if not re.search(rf'^\s+\**{parameter.name}: \S', text, re.MULTILINE)
+    ]
+
+  assert not offenders(is_wrong)
+
+
+def test_every_argument_and_result_has_a_type():
+  def is_wrong(function):
+    signature = inspect.signature(function)
+    wrong = [
+      parameter.name
+      for parameter in signature.parameters.values()
+      if parameter.annotation is parameter.empty
+    ]
+    if signature.return_annotation is signature.empty:
+      wrong.append('return')
+    return wrong
+
+  assert not offenders(is_wrong)
+
+
+def test_arrays_have_a_shape_in_the_docstring():
+  def is_wrong(function):
+    source = inspect.getsource(function)
+    head = source[: source.index('"""')]
+    text = inspect.getdoc(function) or ''
+    return ARRAYS.search(head) and not re.search('shape|scalar', text)
+
+  assert not offenders(is_wrong)
+
+
+def test_what_is_raised_is_documented():
+  def is_wrong(function):
+    body = inspect.getsource(function)
+    raised = re.findall(r'^\s+raise (\w+)\(', body, re.MULTILINE)
+    text = inspect.getdoc(function) or ''
+    return [error for error in raised if error not in text]
+
+  assert not offenders(is_wrong)

@@ -1,0 +1,318 @@
+"""The forms of label files by edition: read, told apart, written."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seld_jax import geometry, labels
+from seld_jax.errors import InputError
+from seld_jax.labels import classes
+
+relaxed = settings(
+  deadline=None,
+  max_examples=40,
+  suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+rows = st.lists(
+  st.tuples(
+    st.integers(0, 5000),
+    st.integers(0, 10),
+    st.integers(0, 3),
+    st.floats(-180, 180),
+    st.floats(-90, 90),
+    st.integers(1, 10**6).map(lambda steps: steps / 1000),
+  ),
+  max_size=25,
+)
+SECONDS = 'sound_event_recording,start_time,end_time,ele,azi,dist\n'
+STEREO = 'frame,class,source,azimuth,distance,onscreen\n'
+
+
+def make(rows):
+  table = np.array(rows, np.float64).reshape(-1, 6)
+  frame, class_index, track = table[:, :3].astype(np.int64).T
+  xyz = geometry.to_cartesian(table[:, 3], table[:, 4])
+  return labels.Events(frame, class_index, track, xyz, table[:, 5])
+
+
+def read_text(tmp_path, text, **options):
+  path = tmp_path / 'labels.csv'
+  path.write_text(text)
+  return labels.read_csv(path, **options)
+
+
+def assert_same(a, b, *, tracks=True, distances=True):
+  np.testing.assert_array_equal(a.frame, b.frame)
+  np.testing.assert_array_equal(a.class_index, b.class_index)
+  assert np.all(geometry.angular_distance(a.xyz, b.xyz) < 1e-6)
+  if tracks:
+    np.testing.assert_array_equal(a.track, b.track)
+  if distances and len(b.frame):
+    np.testing.assert_allclose(a.distance, b.distance, atol=1e-7)
+
+
+def writable():
+  return [
+    (edition, form)
+    for edition, forms in labels.EDITIONS.items()
+    for form in forms
+    if form not in ('seconds', 'stereo')
+  ]
+
+
+@pytest.mark.parametrize(('edition', 'form'), writable())
+@relaxed
+@given(rows)
+def test_what_is_written_comes_back(tmp_path, edition, form, rows):
+  events = make(rows)
+  labels.write_csv(tmp_path / 'a.csv', events, edition=edition, form=form)
+  back = labels.read_csv(tmp_path / 'a.csv', edition=edition, num_classes=11)
+  has_distance = 'distance' in form
+  assert_same(back, events, tracks=form != 'submission', distances=has_distance)
+  if rows and not has_distance:
+    assert back.distance is None
+  text = (tmp_path / 'a.csv').read_text()
+  assert all(
+    line.count(',') + 1 == len(labels.FORMS[form]) for line in text.split()
+  )
+
+
+@relaxed
+@given(rows)
+def test_2019_comes_back_frame_by_frame(tmp_path, rows):
+  events = make(rows)
+  labels.write_csv(tmp_path / 'a.csv', events, edition='2019')
+  assert (tmp_path / 'a.csv').read_text().startswith(SECONDS)
+  for edition in None, '2019':
+    back = labels.read_csv(tmp_path / 'a.csv', edition=edition)
+
+    def order(e):
+      azimuth, elevation = np.round(geometry.to_polar(e.xyz), 5) + 0.0
+      return np.lexsort(
+        (e.distance, elevation, azimuth, e.class_index, e.frame)
+      )
+
+    if rows:
+      a, b = order(events), order(back)
+      np.testing.assert_array_equal(back.frame[b], events.frame[a])
+      np.testing.assert_array_equal(back.class_index[b], events.class_index[a])
+      np.testing.assert_allclose(back.xyz[b], events.xyz[a], atol=1e-6)
+
+
+def test_an_event_of_2019_sounds_in_the_frames_it_overlaps(tmp_path):
+  text = SECONDS + (
+    'speech,0.25,0.61,-10,30,2\n'
+    '\n'
+    'knock,0.7,0.9,40,-170,1\n'  # whole frames: 7 and 8
+    'laughter,1.0,1.0,0,0,1\n'  # no length: its own frame
+  )
+  events = read_text(tmp_path, text)
+  np.testing.assert_array_equal(events.frame, [2, 3, 4, 5, 6, 7, 8, 10])
+  np.testing.assert_array_equal(events.class_index, [5] * 5 + [0] * 2 + [10])
+  np.testing.assert_array_equal(events.track, [0] * 5 + [1] * 2 + [2])
+  np.testing.assert_array_equal(events.distance, [2] * 5 + [1] * 3)
+  azimuth, elevation = geometry.to_polar(events.xyz)
+  np.testing.assert_allclose(azimuth, [30] * 5 + [-170] * 2 + [0])
+  np.testing.assert_allclose(elevation, [-10] * 5 + [40] * 2 + [0])
+  swapped = SECONDS.replace('ele,azi', 'azi,ele') + 'speech,0.25,0.61,30,-10,2'
+  again = read_text(tmp_path, swapped)
+  np.testing.assert_allclose(again.xyz, events.xyz[:5])
+  mine = read_text(tmp_path, SECONDS + 'b,0,1,0,0,1', class_names=('a', 'b'))
+  np.testing.assert_array_equal(mine.class_index, 1)
+  assert len(read_text(tmp_path, SECONDS).frame) == 0
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    (SECONDS + 'whistle,0,1,0,0,1', "line 2: .* one of knock, .* 'whistle'"),
+    (SECONDS + 'speech,2,1,0,0,1', 'line 2: end_time .* start_time 2, got 1'),
+    (SECONDS + 'speech,0,1,91,0,1', "line 2: ele .* -90 to 90, got '91'"),
+    (SECONDS + '\nspeech,0,1,0,0', 'line 3: 5 columns'),
+    (SECONDS + 'speech,0,one,0,0,1', "line 2: end_time .* 'one'"),
+    ('speech,0,1,0,0,1', "line 1: frame .* 'speech'"),
+    (STEREO + '1,2,0,30,200', 'line 2: 5 columns'),
+    (STEREO + '1,2,0,30,200,2', "line 2: onscreen .* 0 to 1, got '2'"),
+    ('frame,class\n1,2', 'line 1: 2 columns'),
+    ('frame,class,track,azimuth,elevation\n', "line 1: frame .* 'frame'"),
+    ('0,1,0,2,3,4,-1', 'line 1: .*distance .*-1'),
+    ('0,1,0,2,3,4,5', 'norm 5.385, but .* from -1.01 to 1.01'),
+  ],
+)
+def test_mistakes_name_file_line_and_value(tmp_path, text, message):
+  with pytest.raises(InputError, match=message):
+    read_text(tmp_path, text)
+
+
+def test_2025_has_a_header_and_directions_on_the_horizon(tmp_path):
+  text = STEREO + '3,1,0,90,200,1\n4,1,2,-30,150,0\n'
+  for edition in None, '2025':
+    events = read_text(tmp_path, text, edition=edition, distance_scale=0.01)
+    np.testing.assert_array_equal(events.frame, [3, 4])
+    np.testing.assert_array_equal(events.class_index, [1, 1])
+    np.testing.assert_array_equal(events.track, [0, 2])
+    np.testing.assert_allclose(events.distance, [2, 1.5])
+    np.testing.assert_allclose(events.xyz[0], (0, 1, 0), atol=1e-12)
+  with pytest.raises(InputError, match='line 1: .* another edition than 2024'):
+    read_text(tmp_path, text, edition='2024')
+  with pytest.raises(InputError, match='2025; its forms to write are: none'):
+    labels.write_csv(tmp_path / 'a.csv', events, edition='2025')
+
+
+# ---- six columns ----
+
+
+def polar_rows(low):
+  return st.lists(
+    st.tuples(
+      st.integers(-180, 180), st.integers(-90, 90), st.floats(low, 900)
+    ),
+    min_size=1,
+    max_size=12,
+  )
+
+
+def lines(directions):
+  return ''.join(f'{i},1,0,{a},{b},{c}\n' for i, (a, b, c) in directions)
+
+
+@relaxed
+@given(polar_rows(1.1))
+def test_numbers_beyond_1_are_angles_and_distance(tmp_path, directions):
+  text = lines(enumerate(directions))
+  events = read_text(tmp_path, text)
+  azimuth, elevation, distance = np.array(directions, np.float64).T
+  np.testing.assert_allclose(events.distance, distance)
+  np.testing.assert_allclose(
+    events.xyz, geometry.to_cartesian(azimuth, elevation)
+  )
+  stated = read_text(tmp_path, text, edition='2023', distance_scale=0.01)
+  np.testing.assert_allclose(stated.distance, distance / 100)
+
+
+@relaxed
+@given(polar_rows(1.1), st.integers(3, 9))
+def test_unit_vectors_are_directions(tmp_path, directions, decimals):
+  azimuth, elevation, _ = np.array(directions, np.float64).T
+  xyz = np.round(geometry.to_cartesian(azimuth, elevation), decimals)
+  text = lines(enumerate(xyz))
+  stated = read_text(tmp_path, text, edition='2022')
+  assert stated.distance is None
+  bound = np.rad2deg(10.0**-decimals)
+  expected = geometry.to_cartesian(azimuth, elevation)
+  assert np.all(geometry.angular_distance(stated.xyz, expected) < bound)
+  if np.all(xyz == (0, 0, 1)):
+    with pytest.raises(InputError, match='the edition must be stated'):
+      read_text(tmp_path, text)
+  else:
+    np.testing.assert_array_equal(read_text(tmp_path, text).xyz, stated.xyz)
+
+
+def test_what_fits_both_is_refused_until_the_edition_is_stated(tmp_path):
+  above = '0,1,0,0,0,1\n'  # straight up, or in front at distance 1
+  loose = '0,1,0,0.3,0.2,0.5\n'  # a network's vector, or in front at 0.5
+  for text in above, loose, above + loose:
+    with pytest.raises(InputError, match=r'line 1: .* edition must be stated'):
+      read_text(tmp_path, text)
+  up = read_text(tmp_path, above, edition='2021')
+  np.testing.assert_array_equal(up.xyz, [(0, 0, 1)])
+  front = read_text(tmp_path, above, edition='2024')
+  np.testing.assert_array_equal(front.xyz, [(1, 0, 0)])
+  vector = read_text(tmp_path, loose, edition='2020').xyz
+  np.testing.assert_allclose(vector, np.array([(3, 2, 5)]) / 38**0.5)
+  # Seven columns leave no doubt.
+  seven = read_text(tmp_path, '0,1,0,0.3,0.2,0.5,140\n')
+  np.testing.assert_allclose(seven.xyz, vector)
+  # One row that can only be a vector settles it; one of each kind does not.
+  assert read_text(tmp_path, above + '1,1,0,0,1,0\n').distance is None
+  assert len(read_text(tmp_path, above + '1,1,0,40,10,2\n').distance) == 2
+  with pytest.raises(InputError, match='line 2: .* norm 41.28, .* as line 1'):
+    read_text(tmp_path, '0,1,0,0,1,0\n1,1,0,40,10,2\n')
+
+
+@pytest.mark.parametrize(
+  ('edition', 'text'),
+  [
+    ('2020', '0,1,0,40,10,2'),
+    ('2022', '0,1,0,0,0,0'),
+    ('2020', '0,1,0,0,1,0,2'),
+    ('2023', '0,1,0,0,95,2'),
+    ('2023', '0,1,0,0,0,0.7,-2'),
+    ('2019', '0,1,0,30,10'),
+    ('2025', '0,1,0,30,200,1'),
+  ],
+)
+def test_a_stated_edition_refuses_what_it_does_not_have(
+  tmp_path, edition, text
+):
+  with pytest.raises(InputError, match='line 1'):
+    read_text(tmp_path, text, edition=edition)
+
+
+def test_forms_that_cannot_be_written(tmp_path):
+  without = labels.Events(*(np.arange(1),) * 3, np.array([[1.0, 0, 0]]))
+  path = tmp_path / 'a.csv'
+  labels.write_csv(path, without, edition='2024')
+  assert path.read_text() == '0,0,0,0,0\n'
+  path.unlink()
+  for form in 'polar_distance', 'cartesian_distance':
+    with pytest.raises(InputError, match='a distance in each row, got none'):
+      labels.write_csv(path, without, edition='2023', form=form)
+  with pytest.raises(InputError, match="'cartesian' of edition 2023; .* polar"):
+    labels.write_csv(path, without, edition='2023', form='cartesian')
+  foreign = make([(0, 10, 0, 0, 0, 1)])
+  with pytest.raises(InputError, match='class 10 and 2 names'):
+    labels.write_csv(path, foreign, edition='2019', class_names=('a', 'b'))
+  for bad in -1.0, np.nan:
+    negative = make([(0, 1, 0, 0, 0, bad)])
+    with pytest.raises(InputError, match='finite distances of 0 or more'):
+      labels.write_csv(path, negative, edition='2024')
+  assert not path.exists()
+
+
+def test_distances_can_be_written_in_another_unit(tmp_path):
+  events = make([(0, 1, 2, 30, 40, 1.25)])
+  labels.write_csv(
+    tmp_path / 'a.csv', events, edition='2023', distance_scale=100
+  )
+  assert (tmp_path / 'a.csv').read_text() == '0,1,2,30,40,125\n'
+
+
+def test_classes_of_the_editions():
+  counts = {e: len(classes.of_edition(e)) for e in classes.BY_EDITION}
+  assert counts == {
+    '2019': 11,
+    '2020': 14,
+    '2021': 12,
+    '2022': 13,
+    '2023': 13,
+    '2024': 13,
+    '2025': 13,
+  }
+  for names in classes.BY_EDITION.values():
+    assert len(set(names)) == len(names)
+  with pytest.raises(InputError, match="'2018' are not known"):
+    classes.of_edition('2018')
+
+
+def test_class_names_are_never_those_of_others():
+  for edition, names in classes.BY_EDITION.items():
+    assert classes.names_of(edition, len(names)) == names
+    for number in range(1, 20):
+      if number == 14 and edition in ('2020', '2021'):
+        expected = classes.TAU2020_CLASSES
+      else:
+        expected = names if number == len(names) else None
+      assert classes.names_of(edition, number) == expected
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022'])
+def test_norms_of_a_stated_edition(tmp_path, edition):
+  for good in '1.01,-1.01,1', '0,0.001,0', '0.3,0.3,0.1':
+    events = read_text(tmp_path, f'0,1,0,{good}', edition=edition)
+    np.testing.assert_allclose(np.linalg.norm(events.xyz), 1)
+  for wrong in '0,0,0', '1.02,0,0', '0,-1.02,0':
+    with pytest.raises(InputError, match='a vector other than 0 with'):
+      read_text(tmp_path, f'0,1,0,{wrong}', edition=edition)

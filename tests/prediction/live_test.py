@@ -1,0 +1,191 @@
+"""Live: real speed, what is shown, and machines without a microphone."""
+
+import io
+import itertools
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+import rich.console
+import soundfile
+
+import seld_jax
+from seld_jax import audio
+from seld_jax.audio import channels
+from seld_jax.errors import InputError
+from seld_jax.prediction import Frames, live
+
+CLASSES = ('alarm', 'dog', 'piano')
+
+
+@pytest.fixture(scope='module')
+def predictor(tiny_run):
+  return seld_jax.load(tiny_run)
+
+
+@pytest.fixture
+def path(tmp_path):
+  rng = np.random.default_rng(0)
+  audio.write(tmp_path / 'x.wav', 0.1 * rng.uniform(-1, 1, (4, 52345)))
+  return str(tmp_path / 'x.wav')
+
+
+def frames():
+  """A dog behind on the left, above; a piano in front on the right."""
+  activity = np.tile(np.float32([0.1, 0.9, 0.6]), (3, 1))
+  doa = np.zeros((3, 3, 3), np.float32)
+  doa[:, 1] = (-0.5, 0.5, np.sqrt(0.5))
+  doa[:, 2] = (0.2, -0.2, 0)
+  return Frames(7, activity, doa)
+
+
+def test_what_sounds_and_from_where():
+  text = live.line(frames(), CLASSES, threshold=0.5)
+  expected = '1.0 s dog ↙ 135° 45°, piano ↗ -45° 0°'
+  assert text.split() == expected.split()
+  console = rich.console.Console(file=io.StringIO(), width=80)
+  console.print(live.table(frames(), CLASSES, threshold=0.5))
+  shown = console.file.getvalue()
+  assert 'at 1.0 s' in shown
+  assert 'alarm' not in shown
+  assert '135°' in shown
+  assert '█' * 18 + '░' * 2 in shown
+  assert live.line(frames(), CLASSES, threshold=0.95).endswith('-')
+
+
+@pytest.mark.parametrize('speed', [1.0, 4.0])
+def test_a_file_is_played_at_its_speed(path, speed):
+  """Time is ours: sleeping moves it, and so does working for a while."""
+  now = np.array(100.0)
+
+  def sleep(seconds):
+    assert seconds > 0
+    now[...] += seconds
+
+  parts, heard = [], 0
+  for block in live.play(path, speed=speed, sleep=sleep, clock=now.item):
+    parts.append(block)
+    heard += block.shape[-1] / 24000 / speed
+    assert now - 100 >= heard - 1e-9, 'nothing comes before it was recorded'
+    now[...] += 0.01
+  assert now - 100 < heard + 0.05
+  np.testing.assert_array_equal(np.concatenate(parts, -1), audio.read(path))
+
+
+@pytest.mark.parametrize('is_terminal', [True, False])
+def test_all_of_a_file_is_shown(predictor, path, is_terminal):
+  console = rich.console.Console(
+    file=io.StringIO(), force_terminal=is_terminal, width=300
+  )
+  blocks = live.play(path, speed=1e6)
+  count = live.watch(
+    predictor, blocks, 24000, window=1.0, overlap=0.5, console=console,
+    threshold=0.2,
+  )  # fmt: skip
+  assert count == 22
+  shown = console.file.getvalue()
+  assert 'up to 1.0 s before' in shown
+  assert '2.2 s' in shown
+  assert any(name in shown for name in predictor.spec.classes)
+
+
+@pytest.mark.parametrize('is_terminal', [True, False])
+def test_short_sounds_at_the_end_are_shown(is_terminal):
+  """Also of a recording that is shorter than the window."""
+  activity = np.zeros((23, 3), np.float32)
+  activity[5:10, 0] = activity[20:, 2] = 1
+  doa = np.tile(np.float32([1, 0, 0]), (23, 3, 1))
+  empty = Frames(0, activity[:0], doa[:0])
+  stream = types.SimpleNamespace(
+    latency=6.0,
+    push=lambda block: empty,
+    flush=lambda: Frames(0, activity, doa),
+  )
+  heard = types.SimpleNamespace(
+    source='x',
+    spec=types.SimpleNamespace(threshold=0.5, classes=CLASSES),
+    check=lambda **options: None,
+    resampling=lambda rate: '',
+    stream=lambda rate, **options: stream,
+  )
+  console = rich.console.Console(
+    file=io.StringIO(), force_terminal=is_terminal, width=100
+  )
+  blocks = iter([np.zeros((4, 2400))])
+  assert live.watch(heard, blocks, 24000, console=console) == 23
+  lines = re.findall(r'([\d.]+) s  (\S+)', console.file.getvalue())
+  assert [name for _, name in lines] == ['-', 'alarm', '-', '-', 'piano']
+  assert [float(end) for end, _ in lines] == [0.5, 1, 1.5, 2, 2.3]
+
+
+def test_another_sample_rate_is_said(predictor, path):
+  console = rich.console.Console(file=io.StringIO(), width=300)
+  blocks = live.play(path, speed=1e6)
+  live.watch(predictor, blocks, 48000, window=1.0, console=console)
+  assert '48000 Hz are resampled to the 24000 Hz' in console.file.getvalue()
+
+
+def test_files_that_cannot_be_played(tmp_path):
+  soundfile.write(tmp_path / 'two.wav', np.zeros((9000, 2)), 24000)
+  with pytest.raises(InputError, match='has 2 channels, but 4'):
+    next(live.play(str(tmp_path / 'two.wav')))
+  with pytest.raises(InputError, match='does not exist'):
+    next(live.play(str(tmp_path / 'gone.wav')))
+
+
+def test_without_sounddevice(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'sounddevice', None)
+  with pytest.raises(InputError, match=r"pip install '.\[listen\]'"):
+    live.microphone(None)
+
+
+class FakeInput:
+  """As sounddevice's InputStream: calls back with blocks of samples."""
+
+  def __init__(self, *, channels, blocksize, callback, **_):
+    for number in range(3):
+      block = np.arange(channels) + 100.0 * number
+      callback(
+        np.tile(np.float32(block), (blocksize, 1)), blocksize, None, None
+      )
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    pass
+
+
+def fake_sounddevice(num_channels):
+  class PortAudioError(Exception):
+    pass
+
+  def check_input_settings(*, device, channels, samplerate):
+    if channels > num_channels:
+      raise PortAudioError('Invalid number of channels')
+
+  return types.SimpleNamespace(
+    PortAudioError=PortAudioError,
+    query_devices=lambda device, kind: {'default_samplerate': 48000.0},
+    check_input_settings=check_input_settings,
+    InputStream=FakeInput,
+  )
+
+
+def test_a_microphone(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(32))
+  selection = channels.by_name(format='mic', order='em32')
+  rate, blocks = live.microphone('3', selection=selection)
+  assert rate == 48000
+  first, second = itertools.islice(blocks, 2)
+  assert first.shape == (4, 4800)
+  np.testing.assert_array_equal(first[:, 0], [5, 9, 25, 21])
+  np.testing.assert_array_equal(second[:, 0], [105, 109, 125, 121])
+
+
+def test_a_microphone_with_too_few_channels(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(2))
+  with pytest.raises(InputError, match='4 channels cannot be had from the def'):
+    live.microphone(None)

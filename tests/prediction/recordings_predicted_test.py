@@ -1,0 +1,287 @@
+"""Files become CSV files, and every bad one a sentence."""
+
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+import seld_jax
+from seld_jax import audio, labels
+from seld_jax.audio import channels
+from seld_jax.errors import InputError
+from seld_jax.prediction import recordings
+
+
+@pytest.fixture(scope='module')
+def predictor(tiny_run):
+  return seld_jax.load(tiny_run)
+
+
+@pytest.fixture
+def foa():
+  """Two seconds of a source in front on the left, as FOA."""
+  rng = np.random.default_rng(0)
+  return (
+    0.1 * np.array([[1], [0.6], [0.2], [0.77]]) * rng.standard_normal(48000)
+  )
+
+
+def predict(predictor, inputs, out, **options):
+  said = []
+  options = {'threshold': 0.3, **options}
+  outcome = recordings.predict_files(
+    predictor, inputs, out, say=said.append, **options
+  )
+  return outcome, said
+
+
+def test_a_csv_file_for_each_recording(predictor, tiny_root, tmp_path):
+  folder = tiny_root / 'foa_dev'
+  outcome, _ = predict(predictor, [folder], tmp_path / 'out')
+  names = sorted(path.stem for path in folder.glob('*.wav'))
+  assert [path.stem for path in outcome.written] == names
+  assert not outcome.failures
+  assert outcome.audio_seconds == 4 * len(names)
+  assert f'{len(names)} recordings' in str(outcome)
+  assert 'times real time' in str(outcome)
+  for path in outcome.written:
+    sound = audio.read(folder / f'{path.stem}.wav')
+    expected = predictor(sound, 24000, threshold=0.3).events
+    found = labels.read_csv(path, num_classes=14)
+    np.testing.assert_array_equal(found.frame, expected.frame)
+    np.testing.assert_array_equal(found.class_index, expected.class_index)
+    np.testing.assert_allclose(found.xyz, expected.xyz, atol=1e-6)
+    rows = path.read_text().splitlines()
+    assert rows, 'this threshold finds something'
+    assert {row.count(',') for row in rows} == {4}
+
+
+def test_folders_keep_their_shape(predictor, foa, tmp_path):
+  for name in 'a/x.wav', 'b/x.flac', 'b/c/Y.OGG', 'b/._x.wav', 'b/notes.txt':
+    path = tmp_path / 'in' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name in ('x.wav', 'x.flac', 'Y.OGG'):
+      soundfile.write(path, foa.T, 24000)
+    else:
+      path.write_text('no sound')
+  out = tmp_path / 'out'
+  outcome, _ = predict(predictor, [tmp_path / 'in'], out)
+  assert not outcome.failures
+  found = {str(path.relative_to(out)) for path in out.rglob('*.*')}
+  assert found == {'a/x.csv', 'b/x.csv', 'b/c/Y.csv'}
+
+
+def test_two_files_of_one_name_are_refused_before_any_work(
+  predictor, foa, tmp_path
+):
+  for name in 'a', 'b':
+    (tmp_path / name).mkdir()
+    audio.write(tmp_path / name / 'x.wav', np.clip(foa, -1, 1))
+  paths = [tmp_path / 'a' / 'x.wav', tmp_path / 'b' / 'x.wav']
+  with pytest.raises(InputError, match=r'a/x\.wav and .*b/x\.wav would both'):
+    predict(predictor, paths, tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+  outcome, _ = predict(predictor, [paths[0], paths[0]], tmp_path / 'out')
+  assert len(outcome.written) == 1
+
+
+def test_other_sample_rates_and_lengths(predictor, foa, tmp_path):
+  for name, rate, samples in (
+    ('short', 24000, 2400),
+    ('second', 48000, 48000),
+    ('odd', 44100, 47123),
+  ):
+    soundfile.write(tmp_path / f'{name}.wav', foa[:, :samples].T, rate)
+  outcome, said = predict(predictor, [tmp_path], tmp_path / 'out')
+  assert not outcome.failures
+  assert sum('are resampled to the 24000 Hz' in line for line in said) == 2
+  for path in outcome.written:
+    header = soundfile.info(tmp_path / f'{path.stem}.wav')
+    frames = labels.read_csv(path).frame
+    assert frames.max() < -(-header.frames * 10 // header.samplerate)
+
+
+def write_bad(folder, foa):
+  """One of each kind of file that cannot be predicted; and what is said."""
+  folder.mkdir()
+  for count in 1, 2, 5:
+    soundfile.write(
+      folder / f'channels{count}.wav', np.resize(foa, (count, 9000)).T, 24000
+    )
+  (folder / 'empty.wav').write_bytes(b'')
+  soundfile.write(folder / 'none.wav', foa[:, :0].T, 24000)
+  soundfile.write(folder / 'brief.wav', foa[:, :240].T, 24000)
+  soundfile.write(folder / 'whole.wav', foa.T, 24000)
+  whole = (folder / 'whole.wav').read_bytes()
+  (folder / 'whole.wav').unlink()
+  (folder / 'header.wav').write_bytes(whole[:30])
+  (folder / 'cut.wav').write_bytes(whole[:-5000])
+  soundfile.write(folder / 'cut.flac', foa.T, 24000)
+  flac = (folder / 'cut.flac').read_bytes()
+  (folder / 'cut.flac').unlink()
+  (folder / 'torn.flac').write_bytes(flac[: len(flac) // 2])
+  for name, value in ('nan', np.nan), ('inf', np.inf):
+    bad = foa.copy()
+    bad[1, 30000] = value
+    soundfile.write(folder / f'{name}.wav', bad.T, 24000, subtype='FLOAT')
+  (folder / 'text.wav').write_text('This is no sound.\n' * 50)
+  soundfile.write(folder / 'slow.wav', foa.T, 8)
+  return {
+    'channels1': 'has 1 channel, but 4 are needed',
+    'channels2': 'has 2 channels, but 4 are needed',
+    'channels5': 'has 5 channels, but 4 are needed',
+    'empty': 'is empty',
+    'none': 'holds no samples',
+    'brief': 'lasts 10 ms, but at least 100 ms',
+    'header': 'cannot be read as a sound file',
+    'cut': 'is truncated',
+    'torn': '',
+    'nan': 'NaN or infinite; the first is sample 30000 of channel 2',
+    'inf': 'NaN or infinite; the first is sample 30000 of channel 2',
+    'text': 'cannot be read as a sound file',
+    'slow': 'A sample rate between 4000 and 400000 Hz is needed, got 8 Hz',
+  }
+
+
+def test_every_bad_file_is_a_sentence_and_the_others_are_predicted(
+  predictor, foa, tmp_path
+):
+  expected = write_bad(tmp_path / 'bad', foa)
+  soundfile.write(tmp_path / 'good.wav', foa.T, 24000)
+  (tmp_path / 'nothing').mkdir()
+  inputs = [
+    tmp_path / 'bad',
+    tmp_path / 'gone.wav',
+    tmp_path / 'nothing',
+    tmp_path / 'good.wav',
+  ]
+  outcome, _ = predict(predictor, inputs, tmp_path / 'out')
+  assert [path.name for path in outcome.written] == ['good.csv']
+  assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good.csv']
+  expected |= {'gone': 'does not exist', 'nothing': 'holds no sound files'}
+  assert len(outcome.failures) == len(expected)
+  for name, message in expected.items():
+    (text,) = [one for one in outcome.failures if f'/{name}' in one]
+    assert message in text
+    assert '\n' not in text
+    assert text.endswith('.')
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root reads everything')
+def test_what_may_not_be_read(predictor, foa, tmp_path):
+  path = tmp_path / 'secret.wav'
+  soundfile.write(path, foa.T, 24000)
+  path.chmod(0)
+  outcome, _ = predict(predictor, [path], tmp_path / 'out')
+  assert 'secret.wav' in outcome.failures[0]
+
+
+def test_a_file_is_no_folder(predictor, tmp_path):
+  out = tmp_path / 'out.wav'
+  out.write_text('kept')
+  with pytest.raises(InputError, match=r'out\.wav is a file, but a folder'):
+    recordings.predict_files(predictor, [tmp_path], out)
+  assert out.read_text() == 'kept'
+
+
+def test_a_name_that_no_file_can_have(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  long = tmp_path / ('a' * 300)
+  outcome, _ = predict(predictor, [long, tmp_path / 'x.wav'], tmp_path / 'out')
+  assert [path.name for path in outcome.written] == ['x.csv']
+  assert outcome.failures[0].endswith('cannot be read: File name too long.')
+  with pytest.raises(InputError, match='could not be written: File name too'):
+    predict(predictor, [tmp_path / 'x.wav'], long)
+
+
+def test_a_folder_that_cannot_be_written(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(InputError, match='could not be written'):
+    predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'file' / 'out')
+
+
+def test_options_are_refused_before_any_work(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  for options, message in (
+    ({'overlap': 60.0}, 'overlap must be less'),
+    ({'window': -1.0}, 'at least one label frame'),
+    ({'threshold': 2.0}, 'threshold must be between'),
+    ({'overlap': float('nan')}, 'overlap must be finite'),
+    ({'window': float('nan')}, 'at least one label frame'),
+    ({'window': 1e9}, 'at most 600 s'),
+  ):
+    with pytest.raises(InputError, match=message):
+      predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', **options)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_channels_are_taken_where_they_are(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'acn.wav', foa.T, 24000, subtype='FLOAT')
+  soundfile.write(
+    tmp_path / 'fuma.wav', foa[[0, 3, 1, 2]].T, 24000, subtype='FLOAT'
+  )
+  predict(predictor, [tmp_path / 'acn.wav'], tmp_path / 'out')
+  selection = channels.by_name(format='foa', order='fuma')
+  predict(
+    predictor, [tmp_path / 'fuma.wav'], tmp_path / 'out', selection=selection
+  )
+  rows = [(tmp_path / 'out' / f'{n}.csv').read_text() for n in ('acn', 'fuma')]
+  assert rows[0] == rows[1]
+
+
+def test_a_wrong_order_is_warned_about(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'right.wav', foa.T, 24000)
+  soundfile.write(tmp_path / 'wrong.wav', foa[[2, 0, 1, 3]].T, 24000)
+  outcome, said = predict(predictor, [tmp_path], tmp_path / 'out')
+  assert len(outcome.written) == 2
+  (warning,) = [line for line in said if line.startswith('warning')]
+  assert 'wrong.wav' in warning
+  assert 'channel 2 is louder than the first' in warning
+
+
+def test_a_picture_on_request(predictor, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', plot=True)
+  png = (tmp_path / 'out' / 'x.png').read_bytes()
+  assert png.startswith(b'\x89PNG')
+
+
+def test_a_picture_shows_the_beginning_of_what_is_long(
+  predictor, foa, tmp_path, monkeypatch
+):
+  """So it can be read, and needs the same memory for a day as for a minute."""
+  shown = {}
+
+  def plot(events, *_, **options):
+    shown.update(options, frames=events.frame)
+    return figure(events, *_, **options)
+
+  figure = recordings.figures.plot_tracks
+  monkeypatch.setattr(recordings.figures, 'plot_tracks', plot)
+  monkeypatch.setattr(recordings, 'LONGEST_PLOT', 1.25)
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  predict(predictor, [tmp_path], tmp_path / 'out', plot=True)
+  assert shown['num_frames'] == 13
+  assert shown['audio'].shape == (1, 30000)
+  whole = labels.read_csv(tmp_path / 'out' / 'x.csv').frame
+  np.testing.assert_array_equal(shown['frames'], whole[whole < 13])
+  assert 0 < len(shown['frames']) < len(whole)
+
+
+def test_events_of_a_long_recording_are_not_kept(predictor, foa, tmp_path):
+  sound = np.tile(foa, 5)
+  soundfile.write(tmp_path / 'x.wav', sound.T, 24000)
+  monitored = []
+  for keep in 0.0, 3.0, 60.0:
+    events, _ = recordings.predict_file(
+      predictor,
+      tmp_path / 'x.wav',
+      tmp_path / 'x.csv',
+      threshold=0.3,
+      keep=keep,
+    )
+    monitored.append(len(events.frame))
+  assert monitored[0] == 0
+  assert monitored[2] == len(labels.read_csv(tmp_path / 'x.csv').frame) > 0

@@ -1,0 +1,209 @@
+"""The page about anybody's results, from folders of CSV files."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from seld_jax import audio, evaluate, geometry, labels, report
+from seld_jax.errors import InputError
+from seld_jax.report import error_sections, score_tables
+from seld_jax.scenes import description
+
+SECONDS = 6
+FRAMES = SECONDS * labels.FRAMES_PER_SECOND
+
+
+def make_events(rng: np.random.Generator, offset: float) -> labels.Events:
+  """Three classes in turn, each of which moves to the left."""
+  frame = np.arange(4, FRAMES - 3)
+  azimuth = -170 + 5.0 * frame + offset * rng.normal(size=frame.size)
+  kept = rng.random(frame.size) >= offset / 40
+  xyz = geometry.to_cartesian(azimuth, np.full(frame.size, 20.0))
+  zeros = np.zeros(kept.sum(), np.int64)
+  return labels.Events(frame[kept], frame[kept] // 20, zeros, xyz[kept])
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> pathlib.Path:
+  """References, predictions and sound of four recordings."""
+  folder = tmp_path_factory.mktemp('anybody')
+  rng = np.random.default_rng(0)
+  for number in range(4):
+    name = f'fold1_room{number // 2}_mix00{number}_ov1'
+    for kind, offset in ('metadata_dev', 0.0), ('system', 3.0 * number):
+      events = make_events(rng, offset)
+      labels.write_csv(folder / kind / f'{name}.csv', events)
+    sound = rng.normal(size=(4, SECONDS * 24000)) * 0.01
+    audio.write(folder / 'foa_dev' / f'{name}.wav', sound)
+  return folder
+
+
+def write(folder: pathlib.Path, out: pathlib.Path, **options) -> str:
+  path = report.write_folder_report(
+    folder / 'metadata_dev', folder / 'system', out=out, **options
+  )
+  assert path == out
+  return out.read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize('edition', ['2019', '2020', '2021', '2022'])
+def test_every_score_of_an_edition_is_in_the_table(folder, edition):
+  result = evaluate.evaluate_folders(
+    folder / 'metadata_dev',
+    folder / 'system',
+    edition=edition,
+    num_frames=FRAMES,
+  )
+  check_scores(score_tables.scores_table(result), result)
+  text = score_tables.breakdown_tables(result)
+  for kind in 'class', 'room':
+    assert f'<h3>By {kind}</h3>' in text
+  # All recordings have the same overlap and fold.
+  assert text.count('<h3>') == 2
+
+
+def check_scores(text: str, result: dict) -> None:
+  """The table of the scores holds those of the result."""
+  rows = {
+    name: cells
+    for name, *cells in re.findall(
+      r'<tr><th scope="row">([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td>'
+      r'<td>(higher|lower)</td></tr>',
+      text,
+    )
+  }
+  assert set(rows) == set(result['intervals'])
+  for name, (value, ends, better) in rows.items():
+    shown = [
+      float(one) for one in re.findall(r'-?\d+\.\d+', value + ' ' + ends)
+    ]
+    expected = [result[name], *(result['intervals'][name] or ())]
+    np.testing.assert_allclose(shown, expected, atol=0.0501)
+    assert (better == 'higher') == name.startswith(('F', 'LR', 'frame'))
+
+
+def test_page_needs_no_sound_and_says_so(folder, tmp_path):
+  text = write(folder, tmp_path / 'page.html', num_frames=FRAMES)
+  result = evaluate.evaluate_folders(
+    folder / 'metadata_dev', folder / 'system', num_frames=FRAMES
+  )
+  check_scores(text, result)
+  assert '<audio' not in text
+  assert text.count('no folder of sound files was given') == 3
+  names = {path.name for path in (tmp_path / 'page_figures').iterdir()}
+  assert {'tracks.png', 'confusion.png', 'direction_errors_dark.png'} <= names
+  assert 'No scenes.csv' in text
+
+
+def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
+  names = ['fold1_room1_mix003_ov1', 'fold1_room0_mix000_ov1']
+  text = write(
+    folder,
+    tmp_path / 'page.html',
+    audio=folder / 'foa_dev',
+    num_frames='audio',
+    show=names,
+    class_names=[f'</script>{index}' for index in range(14)],
+  )
+  assert text.count('<audio') == 2
+  pattern = r'<script type="application/json">(.*?)</script>'
+  shown = [json.loads(one) for one in re.findall(pattern, text, re.DOTALL)]
+  assert [one['name'] for one in shown] == names
+  assert all(one['seconds'] == SECONDS for one in shown)
+  assert shown[0]['classes'][1]['name'] == '</script>1'
+  assert not re.search(r'https?:', re.sub(r'base64,\S+', '', text))
+
+
+def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
+  rng = np.random.default_rng(1)
+  recordings, lines = [], [','.join(description.COLUMNS)]
+  for number in range(2):
+    reference = make_events(rng, 0.0)
+    found = report.examples.make_recording(
+      f'mix{number}', reference, reference, num_frames=FRAMES, num_classes=3
+    )
+    recordings.append(found)
+    for index, name in enumerate('abc'):
+      row = dict.fromkeys(description.COLUMNS, '1') | {
+        'file': found.name,
+        'class': name,
+        'track': '0',
+        'onset': str(2.0 * index),
+        'duration': '2.0',
+        'speed': str((-1) ** index * 20 * number),
+        'snr_db': str(6 + 10 * number),
+      }
+      lines.append(','.join(row[column] for column in description.COLUMNS))
+  scenes = tmp_path / 'scenes.csv'
+  scenes.write_text('\n'.join(lines))
+  options = {'classes': list('abc'), 'scenes': scenes}
+  profiles = error_sections.make_profiles(recordings, **options)
+  assert len(profiles) == 4
+  rows = sum(len(one.reference.frame) for one in recordings)
+  for profile in profiles.values():
+    assert profile.rows.sum() == profile.found.sum() == rows
+    middle = profile.quartiles[1][profile.rows > 0]
+    np.testing.assert_allclose(middle, 0, atol=1e-5)
+  speed = profiles['speed (°/s)']
+  assert speed.value[speed.rows > 0].tolist() == [0, 20]
+  snr = profiles['SNR (dB)']
+  assert snr.value[snr.rows > 0].tolist() == [6, 16]
+  scenes.unlink()
+  assert len(error_sections.make_profiles(recordings, **options)) == 2
+
+
+def test_silence_everywhere_makes_a_page(tmp_path):
+  for kind in 'metadata_dev', 'system':
+    labels.write_csv(tmp_path / kind / 'mix001.csv', labels.no_events())
+  text = write(tmp_path, tmp_path / 'page.html')
+  assert 'No recording has any event to show' in text
+
+
+def test_recordings_that_are_not_there_are_refused(folder, tmp_path):
+  with pytest.raises(InputError, match="no recording 'mix9' to show"):
+    write(folder, tmp_path / 'page.html', show=['mix9'])
+  assert not (tmp_path / 'page.html').exists()
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess:
+  return subprocess.run(
+    [sys.executable, '-m', 'seld_jax.report', *arguments],
+    capture_output=True,
+    text=True,
+  )
+
+
+def test_command_takes_a_run_or_folders(folder, tmp_path):
+  out = tmp_path / 'deep' / 'page.html'
+  folders = [
+    f'--reference={folder / "metadata_dev"}',
+    f'--predictions={folder / "system"}',
+  ]
+  names = ','.join(f'kind{index}' for index in range(14))
+  done = run_command(
+    *folders,
+    f'--out={out}',
+    '--show=fold1_room0_mix001_ov1',
+    f'--class_names={names}',
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stdout.strip() == str(out) and out.is_file()
+  text = out.read_text(encoding='utf-8')
+  assert 'kind' in text and 'footsteps' not in text
+  for arguments, message in (
+    ([], 'needs --workdir=DIR of a run, or --reference=DIR'),
+    (folders, '--out is missing'),
+    (
+      [*folders, '--out=x.html', '--class_names=a,b', '--classes=3'],
+      '--class_names has 2 names, but --classes is 3',
+    ),
+    ([f'--workdir={tmp_path}', '--out=x.html'], '--out is for the results of'),
+  ):
+    done = run_command(*arguments)
+    assert done.returncode == 1
+    assert message in done.stderr and done.stderr.count('\n') == 1

@@ -1,0 +1,279 @@
+"""Systems side by side: statistics, quotes, tables and figures."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from seld_jax import figures
+from seld_jax import runs as metric_writer
+from seld_jax.errors import InputError
+from seld_jax.reproduce import comparison, tables
+from seld_jax.reproduce import page as comparison_report
+
+
+def scores(seed, shift=0.0):
+  rng = np.random.default_rng(seed)
+  values = dict(
+    zip(comparison.METRICS, rng.uniform(0.1, 0.6, 5) + shift, strict=True)
+  )
+  return values | {'LE_CD': 40 * values['LE_CD']}
+
+
+def records(seed, *, splits=('test', 'train_fold', 'train')):
+  rng = np.random.default_rng(seed)
+  return [
+    {
+      'step': step,
+      'split': split,
+      'sed_mse': float(rng.random()),
+      'sed_cross_entropy': float(rng.random()),
+      'doa_masked_mse': float(rng.random()),
+      **({} if split == 'train' else scores(step + seed)),
+    }
+    for step in (100, 200)
+    for split in splits
+  ]
+
+
+FOLDS = {'validation': (2,), 'test': (1,), 'test_2s': (1,), 'evaluation': ()}
+
+
+def result(
+  system, seed, *, format='foa', shift=0.0, splits=('test',), folds=FOLDS
+):
+  return comparison.Result(
+    system=system,
+    format=format,
+    seed=seed,
+    scores={split: scores(seed, shift) for split in splits},
+    windows=dict.fromkeys(splits, 6.0),
+    folds={split: folds[split] for split in splits},
+    root='somewhere',
+    records=records(seed),
+  )
+
+
+RESULTS = [
+  result(system, seed, format=format, shift=shift, splits=splits)
+  for seed in (0, 1, 2)
+  for system, shift in (('mse', 0.0), ('ce_mse_1_1', 0.05))
+  for format in ('foa', 'mic')
+  for splits in (('validation', 'test', 'test_2s'),)
+]
+
+
+def test_cells_are_mean_and_sample_deviation_over_seeds():
+  rows = comparison.make_table(RESULTS)
+  for row in rows:
+    shift = 0.05 * (row.system == 'ce_mse_1_1')
+    for metric in comparison.METRICS:
+      values = [scores(seed, shift)[metric] for seed in (0, 1, 2)]
+      mean, deviation, count = row.cells['foa'][metric]
+      np.testing.assert_allclose(mean, np.mean(values))
+      np.testing.assert_allclose(deviation, np.std(values, ddof=1))
+      assert count == 3
+
+
+def test_rows_come_as_in_the_paper():
+  rows = comparison.make_table(RESULTS[::-1])
+  assert [(row.split, row.system) for row in rows] == [
+    (split, system)
+    for split in ('validation', 'test', 'test_2s')
+    for system in ('ce_mse_1_1', 'mse')
+  ]
+  one = comparison.make_table([result('mse', 0, splits=('evaluation',))])
+  assert one[0].cells['foa']['F20'][1] is None, 'one seed has no deviation'
+  assert 'mic' not in one[0].cells
+
+
+def test_the_papers_cells_are_quoted():
+  """Two cells read off the printed table, and every row that it has."""
+  cells = comparison.paper_cells()
+  assert cells['test', 'mse']['foa']['LE_CD'] == '19.0'
+  assert cells['evaluation', 'submission2']['mic']['F20'] == '59.2'
+  assert len(cells) == 11
+  assert {system for _, system in cells} == set(comparison.PAPER_ROWS)
+
+
+def test_the_tables_say_the_same():
+  rows = comparison.make_table(RESULTS)
+  table = list(csv.DictReader(io.StringIO(tables.to_csv(rows))))
+  markdown = tables.to_markdown(rows)
+  html = tables.to_html(rows)
+  assert len(table) == len(rows)
+  lines = [line for line in markdown.splitlines() if 'paper' not in line][2:]
+  for row, line, values in zip(rows, lines, table, strict=True):
+    for metric, (factor, decimals) in {
+      'LE_CD': (1, 1),
+      'F20': (100, 1),
+      'ER20': (1, 3),
+    }.items():
+      mean, deviation, _ = row.cells['mic'][metric]
+      np.testing.assert_allclose(
+        float(values[f'mic_{metric}']), mean, rtol=1e-5
+      )
+      shown = (
+        f'{factor * mean:.{decimals}f} ± {factor * deviation:.{decimals}f}'
+      )
+      assert shown in line
+      assert shown in html
+    split = 'validation' if row.split == 'validation' else 'test'
+    quoted = comparison.paper_cells()[split, row.system]['foa']['LE_CD']
+    assert values['paper_foa_LE_CD'] == quoted
+  assert 'MIC' not in tables.to_markdown(
+    comparison.make_table([result('mse', 0)])
+  )
+  # In Markdown every line has as many cells as the head.
+  widths = {line.count('|') for line in markdown.splitlines()}
+  assert len(widths) == 1
+  assert "*the paper's*" in markdown and 'paper: 19.0' in html
+
+
+def test_differences_are_taken_seed_by_seed():
+  found = comparison.paired_differences(RESULTS)
+  assert [(system, format) for system, format, _ in found] == [
+    ('ce_mse_1_1', 'foa'),
+    ('ce_mse_1_1', 'mic'),
+  ]
+  for _, _, cells in found:
+    mean, deviation, count = cells['ER20']
+    np.testing.assert_allclose(mean, 0.05)
+    # The seeds differ by far more than the systems of one seed.
+    np.testing.assert_allclose(deviation, 0, atol=1e-12)
+    assert count == 3
+  text = tables.differences_to_markdown(found)
+  assert '+0.050 ± 0.000' in text
+  assert not comparison.paired_differences([result('baseline', 0)])
+
+
+def test_systems_with_other_folds_are_not_subtracted():
+  """Submission 1 is validated on the fold that the others are tested on."""
+  both = [
+    result('mse', 0, splits=('validation',)),
+    result(
+      'submission1', 0, splits=('validation',), folds={'validation': (1,)}
+    ),
+  ]
+  assert not comparison.paired_differences(both, split='validation')
+  text = tables.to_markdown(comparison.make_table(both))
+  assert '| validation (fold 1) | submission 1 |' in text
+  assert '| validation (fold 2) | MSE + MSE (1, 1) |' in text
+
+
+def test_differences_need_both_runs_of_a_seed():
+  some = [result('mse', 0), result('mse', 1), result('baseline', 1)]
+  ((_, _, cells),) = comparison.paired_differences(some)
+  assert cells['F20'] == (0.0, None, 1)
+
+
+def test_a_run_is_read_when_it_is_finished(tmp_path):
+  options = {'system': 'mse', 'format': 'foa', 'seed': 4}
+  assert comparison.read_result(tmp_path, **options) is None
+  (tmp_path / 'config.json').write_text('{"data": {"root": "there"}}')
+  common = {'window_seconds': 12.0, 'folds': [1, 3]}
+  entry = {'name': 'test', 'scores': scores(0), **common}
+  unlabelled = {'name': 'evaluation', 'scores': None, **common}
+  (tmp_path / 'scores.json').write_text(
+    json.dumps({'results': [entry, unlabelled]})
+  )
+  for record in records(0):
+    metric_writer.append_record(tmp_path / 'metrics.jsonl', record)
+  found = comparison.read_result(tmp_path, **options)
+  assert found.scores == {'test': scores(0)}
+  assert found.windows == {'test': 12.0}
+  assert found.folds == {'test': (1, 3)}
+  assert found.root == 'there'
+  assert found.records == records(0)
+  assert found.seed == 4
+
+
+def test_curves_and_runs_are_kept_as_numbers():
+  curves = list(csv.DictReader(io.StringIO(tables.curves_csv(RESULTS))))
+  assert len(curves) == sum(len(one.records) for one in RESULTS)
+  first = RESULTS[0].records[0]
+  np.testing.assert_allclose(
+    float(curves[0]['sed_mse']), first['sed_mse'], 1e-5
+  )
+  assert curves[0]['loss'] == '', 'what a record does not have is empty'
+  runs = list(csv.DictReader(io.StringIO(tables.runs_csv(RESULTS))))
+  assert len(runs) == 3 * len(RESULTS)
+
+
+@pytest.mark.parametrize('dark', [False, True])
+def test_figure_2_shows_means_over_seeds(dark):
+  seeds = [records(0), records(1)]
+  figure = figures.plot_systems({'one': seeds, 'two': seeds[:1]}, dark=dark)
+  panel = next(p for p in figure.axes if 'cross-entropy' in p.get_title())
+  line = panel.lines[0]
+  values = [
+    [r['sed_cross_entropy'] for r in run if r['split'] == 'test']
+    for run in seeds
+  ]
+  np.testing.assert_array_equal(line.get_xdata(), [100, 200])
+  np.testing.assert_allclose(line.get_ydata(), np.mean(values, axis=0))
+  # Both splits of both systems, told apart without colour.
+  looks = {(one.get_linestyle(), one.get_marker()) for one in panel.lines}
+  assert len(looks) == len(panel.lines) == 4
+  assert figures.to_png(figure).startswith(b'\x89PNG')
+
+
+def test_figure_2_needs_curves():
+  alone = records(0, splits=('train',))
+  with pytest.raises(InputError, match=r"eval\.watch = \('train', 'test'\)"):
+    figures.plot_systems({'mse': [alone]})
+
+
+def test_the_report_is_whole_and_loads_nothing(tmp_path):
+  notes = ['What was compared: <this>.']
+  path = comparison_report.write_comparison(tmp_path, RESULTS, notes=notes)
+  written = {entry.name for entry in tmp_path.iterdir()}
+  assert written == {
+    'table1.md',
+    'table1.csv',
+    'runs.csv',
+    'curves.csv',
+    'figure2.png',
+    'figure2_dark.png',
+    'figure2_mic.png',
+    'figure2_mic_dark.png',
+    'report.html',
+  }
+  page = path.read_text()
+  assert '&lt;this&gt;' in page
+  assert not re.search(r'(src|href)="?https?:', page)
+  assert page.count('<img') == 2
+  text = (tmp_path / 'table1.md').read_text()
+  assert notes[0] in text
+  assert 'Difference to MSE + MSE (1, 1) on test' in text
+
+
+def notes(tmp_path, **options):
+  options = {'scale': 'paper', 'layout': 'aligned'} | options
+  systems = options.pop('systems', ('mse',))
+  runs = [
+    dataclasses.replace(result(system, 0), root=str(tmp_path))
+    for system in systems
+  ]
+  return ' '.join(comparison_report.describe(runs, **options))
+
+
+def test_notes_name_the_deviations(tmp_path):
+  text = notes(tmp_path)
+  assert text.count('Deviation: ') == 2
+  assert 'training folds alone' in text and '--layout=published' in text
+  assert str(tmp_path) in text
+  assert 'no row of them' in text
+  for word in 'Scale', 'synthetic', 'turned', 'baseline':
+    assert word not in text
+  assert 'a fortieth of the audio' in notes(tmp_path, systems=('baseline',))
+  text = notes(tmp_path, layout='published')
+  assert text.count('Deviation: ') == 1 and 'turned' not in text
+  (tmp_path / 'synthesis.json').write_text('{}')
+  text = notes(tmp_path, scale='small', layout='published')
+  assert 'Scale small' in text and 'synthetic scenes' in text
+  assert 'not turned' in text

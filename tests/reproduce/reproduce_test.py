@@ -1,0 +1,291 @@
+"""The whole comparison, in small: runs, failures, signals, tables."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import numpy as np
+import pytest
+from helpers.tiny import make_tiny
+
+from benchmarks import loss_study
+from seld_jax import config as config_lib
+from seld_jax import reproduce
+from seld_jax import runs as run_folder
+from seld_jax.config import systems
+from seld_jax.devices import large_pages
+from seld_jax.errors import InputError
+from seld_jax.reproduce import comparison
+from seld_jax.train import many
+
+
+@pytest.fixture
+def tiny_scale(tiny_root, monkeypatch):
+  """A scale of its own, so that everything else is as users have it."""
+  make = lambda config: make_tiny(config, tiny_root)
+  monkeypatch.setattr(systems, 'SCALES', {**systems.SCALES, 'tiny': make})
+  return 'tiny'
+
+
+def test_the_plan_is_fair(tiny_root):
+  names = list(systems.SYSTEMS)
+  configs = reproduce.plan(
+    tiny_root, names=names, formats=['foa', 'mic'], seeds=range(2)
+  )
+  assert len(configs) == len(names) * 2 * 2
+  assert list(configs)[: len(names)] == [f'{name}_foa_seed0' for name in names]
+  for seed in range(2):
+    mse = config_lib.to_dict(configs[f'mse_foa_seed{seed}'])
+    assert mse['seed'] == seed
+    for name in 'ce_mse_1_1', 'ce_mse_1_1000':
+      other = config_lib.to_dict(configs[f'{name}_foa_seed{seed}'])
+      assert {key for key in mse if mse[key] != other[key]} == {'loss'}
+  for config in configs.values():
+    config_lib.validate(config, num_devices=1)
+    # What is watched is never what is selected on.
+    assert set(config.eval.watch) <= {'train', 'test'}
+  assert configs['baseline_foa_seed0'].data.evaluation
+
+
+def test_without_evaluation_recordings_there_are_no_submissions(tmp_path):
+  configs = reproduce.plan(
+    tmp_path, names=list(systems.SYSTEMS), formats=['foa'], seeds=[0]
+  )
+  assert not any('submission' in name for name in configs)
+  assert not configs['baseline_foa_seed0'].data.evaluation
+
+
+def test_a_folder_with_other_runs_is_refused_before_anything_runs(
+  tmp_path, tiny_root, tiny_scale
+):
+  options = {'names': ['mse'], 'formats': ['foa'], 'scale': tiny_scale}
+  configs = reproduce.plan(tiny_root, **options, seeds=[0, 1])
+  folder = tmp_path / 'mse_foa_seed1'
+  folder.mkdir()
+  other = config_lib.to_dict(configs['mse_foa_seed1'])
+  other['loss']['doa_weight'] = 2.0
+  (folder / 'config.json').write_text(json.dumps(other))
+  (folder / 'scores.json').write_text('{}')
+  with pytest.raises(InputError, match=r'loss\.doa_weight = 2\.0, not 1\.0'):
+    many.train_many(configs, tmp_path, say=lambda _: None)
+  assert not (tmp_path / 'mse_foa_seed0').exists()
+
+
+def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+  configs = reproduce.plan(
+    tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1, 2]
+  )
+  with pytest.raises(InputError, match='3 jobs .* but there are 2'):
+    many.train_many(configs, tmp_path, jobs=3, say=lambda _: None)
+
+
+def test_features_of_all_runs_are_extracted_once(
+  tmp_path, tiny_root, tiny_scale, monkeypatch
+):
+  """The union of what they need, also where folds or recordings differ."""
+  started = []
+
+  def start(target, workdir, config, **options):
+    started.append((target, config))
+    raise InterruptedError
+
+  monkeypatch.setattr(many, '_start', start)
+  configs = reproduce.plan(
+    tiny_root,
+    names=['mse', 'submission2'],
+    formats=['foa'],
+    seeds=[0, 1],
+    scale=tiny_scale,
+  )
+  with pytest.raises(InterruptedError):
+    many.train_many(configs, tmp_path, say=lambda _: None)
+  ((target, config),) = started
+  assert target is many._extract
+  assert config.data.train_folds == (1, 2, 3)
+  assert config.data.evaluation
+
+
+def tell_tunables(config, workdir):
+  (workdir / 'tunables').write_text(os.environ.get('GLIBC_TUNABLES', ''))
+
+
+@pytest.mark.parametrize('own', [None, 'glibc.malloc.check=0'])
+def test_runs_have_large_pages_unless_the_user_decides(
+  own, tmp_path, tiny_root, monkeypatch
+):
+  monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
+  helps = large_pages.would_help(os.environ)
+  if own:
+    monkeypatch.setenv('GLIBC_TUNABLES', own)
+  config = make_tiny(config_lib.default(), tiny_root)
+  child = many._start(tell_tunables, tmp_path, config)
+  child.process.join()
+  assert child.process.exitcode == 0
+  expected = own or ('glibc.malloc.hugetlb=1' if helps else '')
+  assert (tmp_path / 'tunables').read_text() == expected
+  assert os.environ.get('GLIBC_TUNABLES') == own
+
+
+def test_the_reason_of_a_failure_is_told(tmp_path):
+  """The error after the log of earlier starts, on one line."""
+  log = tmp_path / 'log.txt'
+  log.write_text('error: of yesterday.\n')
+  ended = types.SimpleNamespace(exitcode=1)
+  child = many._Child(tmp_path, ended, log.stat().st_size)
+  with log.open('a') as file:
+    file.write('step 3\nerror: nowhere is missing.\n  or render scenes\n')
+  assert child.last_words() == 'nowhere is missing. or render scenes'
+  killed = types.SimpleNamespace(exitcode=-signal.SIGKILL)
+  child = many._Child(tmp_path, killed, log.stat().st_size)
+  assert child.last_words() == 'the process was ended by SIGKILL'
+  nothing = many._Child(tmp_path / 'none', ended, 0)
+  assert nothing.last_words() == 'exit status 1'
+
+
+def test_weights_share_their_runs_with_the_table(tiny_root):
+  """What both need is trained once: equal names have equal configurations."""
+  table = reproduce.plan(
+    tiny_root,
+    names=list(systems.SYSTEMS),
+    formats=['foa'],
+    seeds=[0],
+    scale='quick',
+  )
+  runs = loss_study.weight_runs()
+  curve = loss_study.plan(
+    {name: change for name, (_, _, change) in runs.items()},
+    data=str(tiny_root),
+    scale='quick',
+    format='foa',
+    seed=0,
+  )
+  assert len(curve) == len(runs) == 8
+  shared = set(table) & set(curve)
+  assert shared == {
+    f'{name}_foa_seed0' for name in ('mse', 'ce_mse_1_1', 'ce_mse_1_1000')
+  }
+  for name in shared:
+    assert table[name] == curve[name]
+
+
+@pytest.mark.parametrize(('scale', 'count'), [('quick', 7), ('small', 6)])
+def test_ablations_are_valid_and_differ(scale, count, tiny_root):
+  configs = loss_study.plan(
+    loss_study.ABLATIONS,
+    data=str(tiny_root),
+    scale=scale,
+    format='foa',
+    seed=0,
+  )
+  # The scale `small` has masks already.
+  assert len(configs) == count
+  for config in configs.values():
+    config_lib.validate(config, num_devices=1)
+
+
+@pytest.mark.slow
+def test_runs_are_trained_compared_and_not_repeated(
+  tmp_path, tiny_root, tiny_scale
+):
+  options = {'names': ['mse', 'baseline', 'submission2'], 'formats': ['foa']}
+  configs = reproduce.plan(tiny_root, **options, seeds=[0], scale=tiny_scale)
+  failed = many.train_many(configs, tmp_path, jobs=2, say=lambda _: None)
+  assert not failed
+  results = reproduce.read_results(tmp_path, **options, seeds=[0])
+  assert [one.system for one in results] == options['names']
+  splits = [set(one.scores) for one in results]
+  assert splits == [
+    {'validation', 'test'},
+    {'validation', 'test', 'evaluation'},
+    {'evaluation'},
+  ]
+  rows = comparison.make_table(results)
+  assert [row.split for row in rows].count('evaluation') == 2
+  watched = {r['split'] for r in results[0].records}
+  assert watched == {'train', 'validation', 'test', 'train_fold'}
+  norms = [r for r in results[0].records if r['split'] == 'train']
+  ratios = [r['doa_shared_gradient'] / r['sed_shared_gradient'] for r in norms]
+  np.testing.assert_allclose(
+    loss_study.gradient_ratio(results[0]), np.prod(ratios) ** (1 / len(ratios))
+  )
+  paths = loss_study.write_weights(tmp_path / 'study', results[:1])
+  assert {p.name for p in paths} == {
+    'weights.md',
+    'weights.csv',
+    'weights.png',
+    'weights_dark.png',
+  }
+  (path,) = loss_study.write_ablation(tmp_path / 'study', results[:1])
+  assert path.read_text().count('\n| mse |') == 1
+  # Nothing is trained again.
+  before = (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text()
+  said = []
+  assert not many.train_many(configs, tmp_path, say=said.append)
+  assert said == ['3 of 3 runs are complete.']
+  assert (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text() == before
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_does_not_stop_the_others(
+  tmp_path, tiny_root, tiny_scale
+):
+  configs = reproduce.plan(
+    tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1], scale=tiny_scale
+  )
+  configs['mse_foa_seed0'].train.learning_rate = 1e30
+  configs['mse_foa_seed0'].train.schedule = 'paper'
+  configs['mse_foa_seed0'].train.warmup_epochs = 0
+  failed = many.train_many(configs, tmp_path, say=lambda _: None)
+  assert set(failed) == {'mse_foa_seed0'}
+  assert 'is not a finite number' in failed['mse_foa_seed0']
+  assert run_folder.is_complete(tmp_path / 'mse_foa_seed1')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
+  script = (
+    'import sys, signal\n'
+    'sys.path.insert(0, sys.argv[1])\n'
+    'from helpers.tiny import make_tiny\n'
+    'from seld_jax import reproduce, systems, train_many\n'
+    'def tiny(config):\n'
+    '  make_tiny(config, sys.argv[2])\n'
+    '  config.train.num_steps = 4000\n'
+    '  config.train.log_every = config.train.evaluate_every = 20\n'
+    '  return config\n'
+    "systems.SCALES = {'tiny': tiny}\n"
+    "if __name__ == '__main__':\n"
+    '  configs = reproduce.plan(\n'
+    "    sys.argv[2], names=['mse'], formats=['foa'], seeds=[0, 1],\n"
+    "    scale='tiny')\n"
+    '  many.train_many(configs, sys.argv[3], jobs=2)\n'
+  )
+  path = tmp_path / 'command.py'
+  path.write_text(script)
+  tests = str(pathlib.Path(__file__).parents[1])
+  work = tmp_path / 'work'
+  process = subprocess.Popen(
+    [sys.executable, path, tests, tiny_root, work],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    start_new_session=True,
+  )
+  metrics = [work / f'mse_foa_seed{seed}' / 'metrics.jsonl' for seed in (0, 1)]
+  while process.poll() is None and not all(p.exists() for p in metrics):
+    time.sleep(0.05)
+  # As a terminal does it: to the command and all that it has started.
+  os.killpg(process.pid, number)
+  output, _ = process.communicate(timeout=300)
+  assert process.returncode == 128 + number, output
+  assert 'all runs are saved' in output
+  for run in metrics:
+    assert 'the same command resumes' in (run.parent / 'log.txt').read_text()
+    assert not run_folder.is_complete(run.parent)

@@ -1,0 +1,115 @@
+"""A run directory: one run at a time, of one configuration."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+from seld_jax import config as config_lib
+from seld_jax import runs
+from seld_jax.errors import InputError
+
+
+def hold(workdir):
+  with runs.lock(workdir):
+    (workdir / 'held').touch()
+    time.sleep(600)
+
+
+def holder(workdir):
+  """The process that a lock says it belongs to."""
+  return int((workdir / '.lock').read_text().split()[1])
+
+
+def test_a_second_run_in_a_directory_is_refused(tmp_path):
+  with (
+    runs.lock(tmp_path / 'run'),
+    pytest.raises(InputError, match=f'in use by process {os.getpid()} on '),
+    runs.lock(tmp_path / 'run'),
+  ):
+    raise AssertionError('two runs hold it')
+  with runs.lock(tmp_path / 'run'):
+    assert holder(tmp_path / 'run') == os.getpid()
+
+
+def test_a_run_that_was_killed_blocks_nobody(tmp_path):
+  process = multiprocessing.get_context('spawn').Process(
+    target=hold, args=(tmp_path,)
+  )
+  process.start()
+  while not (tmp_path / 'held').exists():
+    time.sleep(0.01)
+  with (
+    pytest.raises(InputError, match=f'process {process.pid} on '),
+    runs.lock(tmp_path),
+  ):
+    raise AssertionError('two runs hold it')
+  process.kill()
+  process.join()
+  assert process.exitcode == -signal.SIGKILL
+  with runs.lock(tmp_path):
+    assert holder(tmp_path) == os.getpid()
+
+
+@pytest.fixture
+def begun(tmp_path):
+  """A directory with a checkpoint of the default configuration."""
+  runs.claim(tmp_path, config_lib.default())
+  (tmp_path / 'checkpoints' / '100').mkdir()
+  return tmp_path
+
+
+OTHERS = {
+  'model.filters': (8, 8, 8, 8, 8, 8),
+  'features.n_mels': 32,
+  'features.format': 'mic',
+  'data.classes': ('dog', 'cat'),
+  'train.learning_rate': 0.5,
+}
+
+
+@pytest.mark.parametrize('name', OTHERS)
+@pytest.mark.parametrize('damage', ['none', 'edited', 'lost'])
+def test_checkpoints_of_another_configuration_are_refused(name, damage, begun):
+  """By what lies with them: config.json may be edited, or lost."""
+  section, field = name.split('.')
+  config = config_lib.default()
+  config[section][field] = OTHERS[name]
+  path = begun / 'config.json'
+  if damage == 'edited':
+    path.write_text(json.dumps(config_lib.to_dict(config)))
+  elif damage == 'lost':
+    path.unlink()
+  with pytest.raises(InputError, match=rf'with config\.{name} = .*, not '):
+    runs.claim(begun, config)
+  runs.claim(begun, config_lib.default())
+  assert json.loads(path.read_text()) == config_lib.to_dict(
+    config_lib.default()
+  )
+
+
+def test_where_the_data_lie_may_change(begun):
+  config = config_lib.default()
+  config.data.root, config.data.cache = 'elsewhere', 'there'
+  runs.claim(begun, config)
+
+
+def test_a_directory_without_a_run_takes_any_configuration(tmp_path):
+  runs.claim(tmp_path, config_lib.default())
+  config = config_lib.default()
+  config.seed = 1
+  runs.claim(tmp_path, config)
+
+
+def test_a_damaged_configuration_is_named(begun):
+  path = begun / 'checkpoints' / 'config.json'
+  path.write_text('{')
+  with pytest.raises(
+    InputError, match=f'{path} cannot be read as JSON.* Delete'
+  ):
+    runs.claim(begun, config_lib.default())
+  path.unlink()
+  runs.claim(begun, config_lib.default())

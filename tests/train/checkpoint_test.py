@@ -1,0 +1,245 @@
+"""Checkpoints: which are kept, which is best, and what a torn one does."""
+
+import errno
+import math
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from seld_jax.errors import InputError
+from seld_jax.train import checkpoint
+
+
+def make_state(step):
+  """A state of several types, unlike that of any other step."""
+  rng = np.random.default_rng(step)
+  return {
+    'step': jnp.asarray(step, jnp.int32),
+    'params': {'kernel': jnp.asarray(rng.standard_normal((3, 2)), jnp.float32)},
+    'half': jnp.asarray(rng.standard_normal(5), jnp.bfloat16),
+    'odd': jnp.asarray([np.nan, np.inf, -0.0, 1e-40], jnp.float32),
+    'key': jnp.asarray(rng.integers(0, 2**32, 2), jnp.uint32),
+  }
+
+
+def assert_same_bits(one, other):
+  def check(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.dtype == b.dtype
+    assert a.shape == b.shape
+    assert a.tobytes() == b.tobytes()
+
+  jax.tree.map(check, one, other)
+
+
+def save_all(folder, scores):
+  """Saves steps 1, 2, ... with these scores."""
+  with checkpoint.open_manager(folder) as manager:
+    for step, score in enumerate(scores, 1):
+      checkpoint.save(manager, step, make_state(step), seld_score=score)
+      manager.wait_until_finished()
+
+
+def kept(folder):
+  return sorted(int(path.name) for path in folder.iterdir() if path.is_dir())
+
+
+def tear(folder, step):
+  """What a full disk or a power cut leaves: files cut short."""
+  torn = [
+    path
+    for path in (folder / str(step)).rglob('*')
+    if path.is_file() and 'metrics' not in path.parts
+  ]
+  assert torn
+  for path in torn:
+    path.write_bytes(path.read_bytes()[:5])
+
+
+def restored(folder, restore, **options):
+  with checkpoint.open_manager(folder) as manager:
+    return restore(manager, make_state(0), **options)
+
+
+def test_a_restored_state_is_the_saved_one_to_the_bit(tmp_path):
+  save_all(tmp_path, [0.5])
+  step, state = restored(tmp_path, checkpoint.restore_latest)
+  assert step == 1
+  assert_same_bits(state, make_state(1))
+
+
+def test_an_empty_folder_has_nothing_to_restore(tmp_path):
+  folder = tmp_path / 'new' / 'checkpoints'
+  assert restored(folder, checkpoint.restore_latest) is None
+  with pytest.raises(InputError, match='holds no checkpoint'):
+    restored(folder, checkpoint.restore_best)
+
+
+@pytest.mark.parametrize(
+  ('scores', 'best'),
+  [
+    ([0.5, 0.2, 0.4, 0.6, 0.7], 2),
+    ([0.1, 0.9, 0.8, 0.7, 0.6], 1),
+    ([0.9, 0.8, 0.7, 0.6, 0.5], 5),
+    # Neither the first nor the last, nor anything in between: a NaN is worst.
+    ([math.nan, 0.3, math.nan, 0.5, math.nan], 2),
+    ([0.9, 0.4, math.nan, -math.inf, math.inf], 2),
+    # One without a score, as a signal leaves it, is not the best either.
+    ([0.9, 0.4, None, 0.5, None], 2),
+  ],
+)
+def test_the_two_latest_and_the_best_are_kept(scores, best, tmp_path):
+  save_all(tmp_path, scores)
+  assert kept(tmp_path) == sorted({best, 4, 5})
+  step, state = restored(tmp_path, checkpoint.restore_best)
+  assert step == best
+  assert_same_bits(state, make_state(best))
+  assert restored(tmp_path, checkpoint.restore_latest)[0] == 5
+
+
+def test_the_best_of_a_resumed_run_may_be_from_before(tmp_path):
+  """Scores of old checkpoints are read, not only those saved since."""
+  save_all(tmp_path, [0.7, 0.2, 0.6])
+  with checkpoint.open_manager(tmp_path) as manager:
+    for step in 4, 5:
+      checkpoint.save(manager, step, make_state(step), seld_score=0.5)
+      manager.wait_until_finished()
+    assert checkpoint.restore_best(manager, make_state(0))[0] == 2
+  assert kept(tmp_path) == [2, 4, 5]
+
+
+def test_without_scores_the_latest_is_the_best(tmp_path):
+  save_all(tmp_path, [None, None, None])
+  step, state = restored(tmp_path, checkpoint.restore_best)
+  assert step == 3
+  assert_same_bits(state, make_state(3))
+  assert kept(tmp_path) == [2, 3]
+
+
+def test_a_torn_checkpoint_falls_back_and_can_be_saved_again(tmp_path):
+  save_all(tmp_path, [0.5, 0.4, 0.3])
+  tear(tmp_path, 3)
+  said = []
+  with checkpoint.open_manager(tmp_path) as manager:
+    found = checkpoint.restore_latest(manager, make_state(0), say=said.append)
+    assert found is not None
+    assert found[0] == 2
+    assert_same_bits(found[1], make_state(2))
+    checkpoint.save(manager, 3, make_state(3), seld_score=0.3)
+  assert len(said) == 1
+  assert 'step 3 cannot be read' in said[0]
+  step, state = restored(tmp_path, checkpoint.restore_latest)
+  assert step == 3
+  assert_same_bits(state, make_state(3))
+
+
+def test_where_none_can_be_read_none_is_deleted(tmp_path):
+  """What cannot be read now may be readable once the cause is mended."""
+  save_all(tmp_path, [0.5, 0.4])
+  for step in 1, 2:
+    tear(tmp_path, step)
+  with pytest.raises(InputError, match=r'\[2, 1\] .* can be read'):
+    restored(tmp_path, checkpoint.restore_latest, say=lambda _: None)
+  assert kept(tmp_path) == [1, 2]
+
+
+def test_a_torn_best_checkpoint_is_named(tmp_path):
+  save_all(tmp_path, [0.1, 0.5, 0.6])
+  tear(tmp_path, 1)
+  with pytest.raises(InputError, match='/1, cannot be read'):
+    restored(tmp_path, checkpoint.restore_best)
+
+
+def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
+  save_all(tmp_path, [0.5, 0.4])
+  other = make_state(0)
+  other['params'] = {'kernel': jnp.zeros((3, 5)), 'bias': jnp.zeros(5)}
+  with (
+    checkpoint.open_manager(tmp_path) as manager,
+    pytest.raises(InputError, match=r'params\.bias is missing, .* \(5,\)'),
+  ):
+    checkpoint.restore_latest(manager, other)
+  del other['params']['bias']
+  with (
+    checkpoint.open_manager(tmp_path) as manager,
+    pytest.raises(InputError, match=r'kernel is \(3, 2\), .* \(3, 5\); choose'),
+  ):
+    checkpoint.restore_latest(manager, other)
+  assert kept(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize('asynchronous', [False, True])
+def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
+  asynchronous, tmp_path, monkeypatch
+):
+  """A write deep inside Orbax fails, in the caller's thread or in another."""
+  save_all(tmp_path, [0.5])
+  full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  def fail(*args, **keywords):
+    raise full
+
+  with (
+    pytest.raises(InputError, match=r'is full .* 0\.0 MB .* of step 1 is kept'),
+    checkpoint.open_manager(tmp_path) as manager,
+  ):
+    if asynchronous:
+      monkeypatch.setattr(ocp.StandardCheckpointHandler, 'finalize', fail)
+    else:
+      monkeypatch.setattr(type(manager), 'save', fail)
+    checkpoint.save(manager, 2, make_state(2))
+    checkpoint.wait(manager)
+  monkeypatch.undo()
+  assert restored(tmp_path, checkpoint.restore_latest)[0] == 1
+
+
+# Saves until the disk is full, in a file system of a few kilobytes.
+_FILL = """
+import sys, numpy as np
+from seld_jax.train import checkpoint
+from seld_jax.errors import InputError
+make = lambda step: {'x': np.random.default_rng(step).standard_normal(15000)}
+step = 0
+try:
+  with checkpoint.open_manager(sys.argv[1]) as manager:
+    for step in range(1, 9):
+      checkpoint.save(manager, step, make(step), seld_score=0.5)
+      checkpoint.wait(manager)
+except InputError as error:
+  print(error)
+with checkpoint.open_manager(sys.argv[1]) as manager:
+  found, state = checkpoint.restore_latest(manager, make(0))
+  assert found == step - 1 and (state['x'] == make(found)['x']).all()
+"""
+
+
+def test_a_disk_that_fills_up_in_a_save(tmp_path):
+  """A real one: a file system in memory, which this process alone sees."""
+  mount = f'mount -t tmpfs -o size=400k tmpfs {tmp_path}'
+  alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
+  if (
+    not shutil.which('unshare')
+    or subprocess.run([*alone, mount], capture_output=True).returncode
+  ):
+    pytest.skip('file systems cannot be mounted here')
+  done = subprocess.run(
+    [
+      *alone,
+      f'{mount} && "$0" -c "$1" {tmp_path}/checkpoints',
+      sys.executable,
+      textwrap.dedent(_FILL),
+    ],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'is full and needs 0.1 MB' in done.stdout
+  assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr

@@ -1,0 +1,94 @@
+"""bfloat16 computes nearly what float32 does, and stores nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seld_jax.train import step as train_step
+
+FRAMES, POOL = 50, 5
+
+
+@pytest.fixture
+def batch():
+  """Eight crops in which one class sounds from where its loudness comes."""
+  rng = np.random.default_rng(0)
+  activity = np.zeros((8, FRAMES // POOL, 14), np.float32)
+  doa = np.zeros((*activity.shape, 3), np.float32)
+  features = rng.standard_normal((8, FRAMES, 16, 7)).astype(np.float32)
+  for example in range(8):
+    # The class is told by the half of the bands that is loud, the direction by
+    # the sign of the intensity.
+    side = 1 if example % 2 else -1
+    band = slice(0, 8) if example < 4 else slice(8, 16)
+    activity[example, 2:8, example // 4] = 1
+    doa[example, 2:8, example // 4, 1] = side
+    features[example, 2 * POOL : 8 * POOL, band, :4] += 3
+    features[example, 2 * POOL : 8 * POOL, band, 5] += 2 * side
+  return {'features': features, 'activity': activity, 'doa': doa}
+
+
+def gradients(state):
+  """The first step's, from the first moment of Adam."""
+  (adam,) = (
+    part
+    for part in jax.tree.leaves(
+      state.opt_state, is_leaf=lambda x: isinstance(x, optax.ScaleByAdamState)
+    )
+    if isinstance(part, optax.ScaleByAdamState)
+  )
+  return jax.device_get(adam.mu)
+
+
+def make(config, dtype):
+  """A step without anything random, and the state before it."""
+  config.model.conv_dropout = 0.0
+  config.model.gru_dropout = config.model.head_dropout = 0.0
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  config.train.learning_rate = 1e-2
+  config.train.warmup_epochs = 0
+  config.model.dtype = dtype
+  step = jax.jit(train_step.make_train_step(config))
+  return step, train_step.create_state(config)
+
+
+def test_gradients_point_where_those_of_float32_do(tiny_config, batch):
+  found = {}
+  for dtype in 'float32', 'bfloat16':
+    step, state = make(tiny_config, dtype)
+    state = step(state, batch)
+    for leaf in jax.tree.leaves((state.params, state.batch_stats)):
+      assert leaf.dtype == jnp.float32
+    assert state.metrics['loss'].dtype == jnp.float32
+    found[dtype] = gradients(state)
+  flat = {
+    dtype: np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+    for dtype, tree in found.items()
+  }
+  wide, narrow = flat['float32'], flat['bfloat16']
+  # Eight bits a number, and maxima of poolings that are others by a rounding,
+  # in a network of four filters.
+  norms = np.linalg.norm(wide), np.linalg.norm(narrow)
+  assert wide @ narrow > 0.99 * norms[0] * norms[1] > 0
+  np.testing.assert_allclose(*norms, rtol=0.05)
+  assert not np.array_equal(wide, narrow), 'bfloat16 was not used'
+
+
+def test_a_small_training_learns_as_much(tiny_config, batch):
+  """The loss of a batch that is learned by heart falls as far in both."""
+  fallen = {}
+  for dtype in 'float32', 'bfloat16':
+    step, state = make(tiny_config, dtype)
+    zero = train_step.zero_metrics(tiny_config)
+    losses = []
+    for _ in range(100):
+      state = step(state.replace(metrics=zero), batch)
+      losses.append(float(state.metrics['loss']))
+    fallen[dtype] = losses[-1] / losses[0]
+  assert fallen['float32'] < 0.3
+  assert fallen['bfloat16'] < 0.3
+  np.testing.assert_allclose(
+    fallen['bfloat16'], fallen['float32'], rtol=0.3, atol=0.03
+  )

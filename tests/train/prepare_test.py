@@ -1,0 +1,57 @@
+"""Features of a run, extracted in parts or at once."""
+
+import pathlib
+
+import pytest
+
+from seld_jax import shards
+from seld_jax.dataset import cache
+from seld_jax.errors import InputError
+from seld_jax.train import prepare
+
+
+def contents(folder):
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in pathlib.Path(folder).rglob('*')
+    if path.is_file()
+  }
+
+
+def test_features_extracted_in_parts_are_the_undivided_ones(
+  tiny_config, tmp_path
+):
+  tiny_config.data.cache = str(tmp_path / 'whole')
+  found, _ = prepare.extract_features(tiny_config)
+  total = sum(map(len, found.values()))
+  tiny_config.data.cache = str(tmp_path / 'parts')
+  sizes = []
+  for number in 4, 2, 1, 3:
+    _, paths = prepare.extract_features(
+      tiny_config, shard=shards.Shard(number, 4)
+    )
+    assert all(map(cache.is_intact, paths.values()))
+    sizes.append(len(paths))
+  assert sum(sizes) == total and max(sizes) - min(sizes) <= 1
+  assert contents(tmp_path / 'parts') == contents(tmp_path / 'whole')
+
+
+def test_scenes_that_are_not_rendered_cannot_be_divided(tiny_config, tmp_path):
+  tiny_config.data.root = str(tmp_path / 'none')
+  tiny_config.data.synthesize = 6
+  with pytest.raises(InputError, match='render it first'):
+    prepare.extract_features(tiny_config, shard=shards.Shard(1, 2))
+
+
+def test_scenes_are_rendered_on_first_use_those_of_evaluation_too(
+  tiny_config, tmp_path
+):
+  tiny_config.data.root = str(tmp_path / 'set')
+  tiny_config.data.cache = ''
+  tiny_config.data.synthesize = 6
+  tiny_config.data.evaluation = True
+  found, paths = prepare.extract_features(tiny_config)
+  assert [entry.name for entry in found['evaluation']] == ['mix001', 'mix002']
+  assert all(map(cache.is_intact, paths.values()))
+  again, _ = prepare.extract_features(tiny_config)
+  assert again == found

@@ -1,0 +1,159 @@
+"""A step of training: its first state, gradients, rate, and that it learns."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from helpers.tiny import make_tiny
+from helpers.training import silent
+
+from seld_jax import config as config_lib
+from seld_jax import model, train
+from seld_jax.train import optimizer, prepare, step_metrics
+from seld_jax.train import step as train_step
+
+
+def test_the_first_state_is_the_same_under_jit(tiny_config):
+  eager = train.create_state(tiny_config)
+  jitted = jax.jit(lambda: train.create_state(tiny_config))()
+  # The program that draws is compiled with another effort, which may round.
+  close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+  jax.tree.map(close, eager, jitted)
+  shapes = jax.eval_shape(lambda: train.create_state(tiny_config))
+  for leaf, shape in zip(
+    jax.tree.leaves(eager), jax.tree.leaves(shapes), strict=True
+  ):
+    assert (leaf.shape, leaf.dtype) == (shape.shape, shape.dtype)
+
+
+def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
+  tiny_config.train.learning_rate = 1e30
+  tiny_config.train.schedule = 'paper'
+  tiny_config.train.warmup_epochs = 0
+  tiny_config.train.num_steps = 40
+  tiny_config.train.evaluate_every = 10
+  with pytest.raises(
+    FloatingPointError, match=r'step \d+ is not a finite number'
+  ):
+    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  assert not (tmp_path / 'scores.json').exists()
+
+
+def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is():
+  """The loss of a step is taken before its gradient spoils the state."""
+  metrics = step_metrics.zero_metrics()
+  values = {
+    name: np.float32(0.1)
+    for name in metrics
+    if name not in ('num_steps', 'failed_step')
+  }
+  good = step_metrics.add_metrics(metrics, values, np.int32(5))
+  assert step_metrics.mean_metrics(good)['loss'] == np.float32(0.1)
+  values['gradient_norm'] = np.float32(np.inf)
+  added = step_metrics.add_metrics(good, values, np.int32(6))
+  with pytest.raises(FloatingPointError, match='step 7 '):
+    step_metrics.mean_metrics(added)
+
+
+@pytest.mark.parametrize(
+  ('network', 'doa'),
+  [
+    ('seld_crnn', 'masked_mse'),
+    pytest.param('seld_net', 'masked_norm', marks=pytest.mark.slow),
+  ],
+)
+def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
+  """Against a gradient of each term alone, and without a change of the step."""
+  tiny_config.loss.doa, tiny_config.loss.doa_weight = doa, 7.0
+  if network == 'seld_net':
+    tiny_config.model.attention_features = 64
+    tiny_config.model.name = network
+  rng = np.random.default_rng(0)
+  batch = {
+    'features': rng.standard_normal((2, 50, 16, 7)).astype(np.float32),
+    'activity': (rng.random((2, 10, 14)) < 0.2).astype(np.float32),
+    'doa': rng.standard_normal((2, 10, 14, 3)).astype(np.float32),
+  }
+  gradients, found = {}, {}
+  for case, weights in {
+    'both': (1.0, 7.0),
+    'sed': (1.0, 0.0),
+    'doa': (0.0, 7.0),
+  }.items():
+    tiny_config.loss.sed_weight, tiny_config.loss.doa_weight = weights
+    tiny_config.train.log_gradient_norms = case == 'both'
+    step = jax.jit(
+      train.make_train_step(tiny_config),
+      # Compiled quickly rather than well.
+      compiler_options={'xla_backend_optimization_level': '0'},
+    )
+    state = step(train.create_state(tiny_config), batch)
+    found[case] = state.metrics
+    # Adam's first moment after one step is a tenth of the gradient.
+    moments = state.opt_state[0].mu
+    layer = moments[model.last_shared_layer(moments)]
+    gradients[case] = 10 * optax.tree.norm(layer)
+  for task in 'sed', 'doa':
+    np.testing.assert_allclose(
+      found['both'][f'{task}_shared_gradient'], gradients[task], rtol=1e-3
+    )
+  assert 'sed_shared_gradient' not in found['sed']
+
+
+def test_the_paper_schedule_is_the_papers():
+  config = config_lib.default()
+  rate = optimizer.make_schedule(config, steps_per_epoch=6)
+  at_epoch = lambda epoch: float(rate(6 * epoch))
+  np.testing.assert_allclose(at_epoch(0), 2e-5, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(10), 2e-5, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(11), 2e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(199), 2e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(200), 1.6e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(600), 1.28e-4, rtol=1e-6)
+  np.testing.assert_allclose(at_epoch(9999), 1.024e-4, rtol=1e-6)
+  assert optimizer.total_steps(config, steps_per_epoch=6) == 60000
+
+
+@pytest.mark.parametrize(
+  ('sed', 'doa'),
+  [
+    ('mse', 'masked_mse'),
+    ('cross_entropy', 'masked_norm'),
+    *(
+      pytest.param(sed, doa, marks=pytest.mark.slow)
+      for sed, doa in (
+        ('mse', 'mse'),
+        ('mse', 'masked_norm'),
+        ('cross_entropy', 'masked_mse'),
+        ('cross_entropy', 'mse'),
+      )
+    ),
+  ],
+)
+def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
+  """Two hundred steps on the same two crops bring the loss far down."""
+  config = make_tiny(config_lib.default(), tiny_root)
+  config.loss.sed, config.loss.doa = sed, doa
+  config.train.schedule = 'paper'
+  config.train.warmup_epochs = 0
+  config.train.learning_rate = 1e-2
+  config.model.gru_features = 16
+  config.model.conv_dropout = 0.0
+  config.model.head_dropout = 0.0
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  data = prepare.load_data(config, say=silent)
+  fold = data.train
+  batch = {
+    'features': np.stack([fold.features[:50], fold.features[200:250]]),
+    'activity': np.stack([fold.activity[:10], fold.activity[40:50]]),
+    'doa': np.stack([fold.doa[:10], fold.doa[40:50]]),
+  }
+  batch['activity'][:, 5:, 3] = 1
+  batch['doa'][:, 5:, 3] = [0, 0.6, 0.8]
+  step = jax.jit(train.make_train_step(config))
+  state = train.create_state(config, statistics=data.statistics)
+  losses = []
+  for _ in range(200):
+    state = step(state.replace(metrics=train_step.zero_metrics(config)), batch)
+    losses.append(float(state.metrics['loss']))
+  assert np.mean(losses[-5:]) < 0.1 * losses[0]

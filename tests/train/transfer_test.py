@@ -1,0 +1,122 @@
+"""What one network takes over from another, and how a run begins with it."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from helpers.tiny import make_run, make_tiny
+
+from seld_jax import config as config_lib
+from seld_jax import predictor, train
+from seld_jax.errors import InputError
+from seld_jax.prediction import export_file
+from seld_jax.train import step, transfer
+
+
+def network(classes=3, filters=2, fill=1.0):
+  shapes = {
+    'params/Conv_0/kernel': (3, 3, 7, filters),
+    'params/BatchNorm_0/scale': (filters,),
+    'batch_stats/BatchNorm_0/mean': (filters,),
+    'params/sed/kernel': (8, classes),
+    'params/sed/bias': (classes,),
+    'params/doa/kernel': (8, 3 * classes),
+    'statistics/mean': (16, 7),
+  }
+  return {name: np.full(shape, fill) for name, shape in shapes.items()}
+
+
+def test_the_same_network_is_taken_whole():
+  merged = transfer.merge(network(fill=1), network(fill=2))
+  assert not merged.anew
+  assert all((value == 2).all() for value in merged.variables.values())
+  assert 'anew' not in str(merged)
+
+
+def test_heads_of_other_classes_are_made_anew():
+  merged = transfer.merge(network(fill=1), network(classes=5, fill=2))
+  assert merged.anew == ('sed', 'doa')
+  assert merged.taken == ('Conv_0', 'BatchNorm_0', 'statistics')
+  assert (merged.variables['params/sed/bias'] == 1).all()
+  assert (merged.variables['params/Conv_0/kernel'] == 2).all()
+  assert str(merged).endswith('anew: sed, doa')
+
+
+def test_a_layer_is_taken_whole_or_not_at_all():
+  theirs = network(fill=2)
+  theirs['batch_stats/BatchNorm_0/mean'] = np.zeros(9)
+  del theirs['params/sed/bias']
+  merged = transfer.merge(network(fill=1), theirs)
+  assert merged.anew == ('BatchNorm_0', 'sed')
+  assert (merged.variables['params/BatchNorm_0/scale'] == 1).all()
+  assert (merged.variables['params/sed/kernel'] == 1).all()
+
+
+def test_layers_to_keep_are_kept():
+  merged = transfer.merge(network(fill=1), network(fill=2), keep=transfer.HEADS)
+  assert merged.anew == ('sed', 'doa')
+
+
+def test_nothing_in_common():
+  with pytest.raises(InputError, match='no layer of the same name and shape'):
+    transfer.merge(network(), {'statistics/mean': np.zeros((16, 7))})
+
+
+@pytest.fixture(scope='module')
+def config(tiny_root):
+  config = make_tiny(config_lib.default(), tiny_root)
+  config.train.num_steps = 2
+  config.train.learning_rate = 1e-12
+  config.data.classes = (*config.data.classes[:13], 'violin')
+  return config
+
+
+def test_a_run_begins_with_it_once_and_resumes_exactly(
+  tiny_run, config, tmp_path
+):
+  """At a tiny learning rate, what it began with can still be seen."""
+  said = []
+  workdir = tmp_path / 'tuned'
+  train.train_and_evaluate(
+    config, workdir, init_from=str(tiny_run), say=said.append
+  )
+  (line,) = [text for text in said if text.startswith('starting from')]
+  assert line.endswith(('anew: sed, doa', 'anew: doa, sed'))
+  note = json.loads((workdir / 'init_from.json').read_text())
+  assert note['source'] == str(tiny_run)
+  assert set(note['anew']) == {'sed', 'doa'}
+
+  theirs, _ = predictor.load_variables(tiny_run)
+  ours, classes = predictor.load_variables(workdir)
+  assert classes[-1] == 'violin'
+  fresh = export_file.flatten(
+    {'params': jax.device_get(step.create_state(config).params)}
+  )
+  for name, value in ours.items():
+    if name.startswith('batch_stats'):
+      continue  # they follow the new data
+    is_head = transfer.layer_of(name) in transfer.HEADS
+    expected = (fresh if is_head else theirs)[name]
+    np.testing.assert_allclose(value, expected, atol=1e-9)
+
+  # Stopped after the first step and before any; the source may have gone.
+  metrics = (workdir / 'metrics.jsonl').read_text()
+  (workdir / 'scores.json').unlink()
+  train.train_and_evaluate(config, workdir, say=said.append)
+  assert (workdir / 'metrics.jsonl').read_text() == metrics
+  (workdir / 'scores.json').unlink()
+  shutil.rmtree(workdir / 'checkpoints')
+  train.train_and_evaluate(config, workdir, say=said.append)
+  assert (workdir / 'metrics.jsonl').read_text() == metrics
+
+  (workdir / 'scores.json').unlink()
+  with pytest.raises(InputError, match='began from .* not from elsewhere'):
+    train.train_and_evaluate(config, workdir, init_from='elsewhere')
+
+
+def test_a_run_that_began_at_random_is_not_changed(tiny_run, config, tmp_path):
+  make_run(tmp_path, config.copy_and_resolve_references())
+  with pytest.raises(InputError, match='began from random parameters, not'):
+    train.train_and_evaluate(config, tmp_path, init_from=str(tiny_run))

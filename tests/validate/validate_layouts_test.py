@@ -1,0 +1,108 @@
+"""Datasets in any layout that can be trained on have no findings."""
+
+import shutil
+
+import pytest
+from helpers.validated import NAMES, assert_matches, run
+
+from seld_jax import validate
+from seld_jax.errors import InputError
+from seld_jax.validate import checks
+
+
+def scenes_as_generated(root, microphones):
+  """The dataset as AudibleLight leaves its scenes."""
+  for name in NAMES:
+    for microphone in microphones:
+      folder = root / 'scenes' / name
+      folder.mkdir(parents=True, exist_ok=True)
+      shutil.copy(
+        root / 'foa_dev' / f'{name}.wav',
+        folder / f'audio_out_{microphone}.wav',
+      )
+      shutil.copy(
+        root / 'metadata_dev' / f'{name}.csv',
+        folder / f'metadata_out_{microphone}.csv',
+      )
+  return root / 'scenes'
+
+
+def test_evaluation_recordings_need_no_labels(root, sound_dataset):
+  (root / 'foa_dev').rename(root / 'foa_eval')
+  shutil.rmtree(root / 'metadata_dev')
+  shutil.rmtree(root / 'mic_dev')
+  audio_alone = run(f'--root={root}')
+  assert audio_alone.returncode == 1
+  assert 'there is nothing to train on' in audio_alone.stdout
+  report = validate.validate(root)
+  assert [f.check for f in report.findings] == ['recordings']
+  assert report.readings == {None: 4}
+  # Beside recordings to train on they are fine.
+  shutil.copytree(sound_dataset, root, dirs_exist_ok=True)
+  assert validate.validate(root).findings == []
+
+
+@pytest.mark.parametrize('number', [1, 4])
+def test_names_without_fold(root, number):
+  for name in NAMES[:number]:
+    for folder, end in ('foa', 'wav'), ('mic', 'wav'), ('metadata', 'csv'):
+      path = root / f'{folder}_dev' / f'{name}.{end}'
+      path.rename(path.with_name(f'a_{path.name}'))
+  report = validate.validate(root)
+  # Training leaves out what has no fold; it needs something else.
+  level = 'error' if number == 4 else 'warning'
+  assert [f.level for f in report.findings] == [level, level]
+  for finding in report.findings:
+    assert_matches(f'{number} of 4 .* such as a_{NAMES[0]}', finding.text)
+
+
+def test_the_same_name_in_two_folders(root):
+  shutil.rmtree(root / 'mic_dev')
+  shutil.copytree(root / 'foa_dev', root / 'foa_dev' / 'again')
+  [finding] = validate.validate(root).findings
+  assert finding.level == 'error'
+  assert_matches('have the same name', finding.text)
+
+
+@pytest.mark.parametrize(
+  ('microphones', 'files'),
+  [(['foa'], 4), (['any'], 4), (['foa', 'mic'], 8), (['foa', 'ambeo'], 4)],
+)
+def test_generated_scenes(root, microphones, files):
+  report = validate.validate(scenes_as_generated(root, microphones))
+  assert report.findings == []
+  assert (report.num_files, report.num_labels) == (files, files)
+  assert report.readings == {checks.EXPECTED_READING: 4}
+
+
+def test_generated_scenes_that_cannot_be_trained_on(root):
+  scenes = scenes_as_generated(root, ['a', 'b'])
+  report = validate.validate(scenes)
+  assert report.num_errors == len(report.findings) == 2
+  assert_matches('holds the microphones a, b', report.findings[0].text)
+  for path in scenes.rglob('*_b.*'):
+    path.unlink()
+  (scenes / NAMES[0] / 'metadata_out_a.csv').unlink()
+  [finding] = validate.validate(scenes).findings
+  assert_matches('no labels .*metadata_out_a.csv', finding.text)
+
+
+def test_other_layouts(root):
+  (root / 'foa_dev').rename(root / 'foa')
+  (root / 'metadata_dev').rename(root / 'labels')
+  shutil.rmtree(root / 'mic_dev')
+  for folder, end in ('foa', 'wav'), ('labels', 'csv'):
+    (root / folder / 'dev-test-tau').mkdir()
+    for name in NAMES[:2]:
+      path = root / folder / f'{name}.{end}'
+      path.rename(path.parent / 'dev-test-tau' / path.name)
+  report = validate.validate(root)
+  assert report.findings == []
+  assert report.readings == {checks.EXPECTED_READING: 4}
+
+
+def test_no_dataset(tmp_path):
+  with pytest.raises(InputError, match='holds no audio: expected foa_dev'):
+    validate.validate(tmp_path)
+  with pytest.raises(InputError, match='gone is not a folder'):
+    validate.validate(tmp_path / 'gone')

@@ -1,0 +1,199 @@
+"""Datasets with one thing wrong each: it is found, and nothing else."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from helpers.validated import (
+  NAMES,
+  RATE,
+  assert_matches,
+  events_of,
+  run,
+  sound_of,
+)
+
+from seld_jax import audio, labels, validate
+from seld_jax.validate import checks
+
+FIRST = f'foa_dev/{NAMES[0]}.wav'
+LABELS = f'metadata_dev/{NAMES[0]}.csv'
+
+
+def change_audio(root, change, *, rate=RATE):
+  path = root / FIRST
+  audio.write(path, change(audio.read(path)), sample_rate=rate)
+
+
+def change_labels(root, change):
+  path = root / LABELS
+  path.write_text(change(path.read_text()))
+
+
+def silence(sound):
+  sound[2] = 0
+  return sound
+
+
+def clip(sound):
+  sound[1] = np.clip(sound[1] * 30, -1, 1)
+  return sound
+
+
+def here_and_there():
+  """From the labelled direction in even frames, from behind it in odd ones."""
+  events = events_of(0)
+  sign = (-1.0) ** events.frame
+  return dataclasses.replace(events, xyz=events.xyz * sign[:, None])
+
+
+def share(root, column, value):
+  """Gives an event of each fold the same value."""
+  lines = (root / 'scenes.csv').read_text().split('\n')
+  for index in 1, 4:
+    cells = lines[index].split(',')
+    cells[column] = value
+    lines[index] = ','.join(cells)
+  (root / 'scenes.csv').write_text('\n'.join(lines))
+
+
+DEFECTS = {
+  'no labels': (
+    lambda root: (root / LABELS).unlink(),
+    ('pairs', 'error', FIRST, 'no labels'),
+  ),
+  'no audio': (
+    lambda root: (root / FIRST).unlink(),
+    ('pairs', 'error', LABELS, 'no audio'),
+  ),
+  'three channels': (
+    lambda root: change_audio(root, lambda s: s[:3]),
+    ('audio', 'error', FIRST, 'has 3 channels'),
+  ),
+  'another rate': (
+    lambda root: change_audio(root, lambda s: s, rate=32000),
+    ('audio', 'error', FIRST, '32000 Hz'),
+  ),
+  'truncated': (
+    lambda root: (root / FIRST).write_bytes((root / FIRST).read_bytes()[:9999]),
+    ('audio', 'error', FIRST, 'truncated'),
+  ),
+  'too short': (
+    lambda root: change_audio(root, lambda s: s[:, : 3 * RATE]),
+    ('duration', 'error', FIRST, '3.0 s, .* frame 37 at 3.7 s'),
+  ),
+  'class': (
+    lambda root: change_labels(root, lambda t: t + '3,14,0,0,0\n'),
+    ('labels', 'error', LABELS, "line 37: class .* 0 to 13, got '14'"),
+  ),
+  'angle': (
+    lambda root: change_labels(root, lambda t: t + '3,1,0,0,91\n'),
+    ('labels', 'error', LABELS, "elevation .* -90 to 90, got '91'"),
+  ),
+  'duplicate rows': (
+    lambda root: change_labels(
+      root, lambda t: t + ''.join(t.splitlines(True)[:3])
+    ),
+    ('duplicates', 'warning', LABELS, '3 rows of 39'),
+  ),
+  'silent channel': (
+    lambda root: change_audio(root, silence),
+    ('silence', 'error', FIRST, 'channel 3 is silent'),
+  ),
+  'clipped channel': (
+    lambda root: change_audio(root, clip),
+    ('clipping', 'warning', FIRST, 'channel 2 is clipped'),
+  ),
+  'FuMa': (
+    lambda root: change_audio(root, lambda s: s[[0, 3, 1, 2]]),
+    ('directions', 'error', FIRST, r'read as FuMa order \(W, X, Y, Z\), but'),
+  ),
+  'clockwise': (
+    lambda root: change_audio(root, lambda s: s * [[1], [-1], [1], [1]]),
+    ('directions', 'error', FIRST, 'read as ACN order and azimuth clockwise'),
+  ),
+  'FuMa and clockwise': (
+    lambda root: change_audio(
+      root, lambda s: s[[0, 3, 1, 2]] * [[1], [1], [-1], [1]]
+    ),
+    ('directions', 'error', FIRST, 'read as FuMa order and azimuth clockwise'),
+  ),
+  'other labels': (
+    lambda root: change_audio(root, lambda s: sound_of(here_and_there(), 0)),
+    ('directions', 'warning', FIRST, 'do not agree'),
+  ),
+  'a shared room': (
+    lambda root: share(root, 5, '9x8x7'),
+    ('folds', 'error', 'scenes.csv', 'folds 1, 2 share 1 room, such as 9x8x7'),
+  ),
+  'a shared source': (
+    lambda root: share(root, 4, 'one.wav'),
+    ('folds', 'error', 'scenes.csv', 'folds 1, 2 share 1 source, .* one.wav'),
+  ),
+}
+
+
+def test_a_sound_dataset_has_no_findings(sound_dataset):
+  report = validate.validate(sound_dataset)
+  assert report.findings == []
+  assert (report.num_files, report.num_labels) == (8, 4)
+  assert report.readings == {checks.EXPECTED_READING: 4}
+
+
+@pytest.mark.parametrize('name', DEFECTS)
+def test_one_defect_is_found_and_nothing_else(root, name):
+  spoil, (check, level, file, text) = DEFECTS[name]
+  spoil(root)
+  report = validate.validate(root)
+  found = [f for f in report.findings if 'mic_dev' not in f.file]
+  assert len(found) == 1, found
+  assert (found[0].check, found[0].level) == (check, level)
+  assert found[0].file == str(root / file)
+  assert_matches(text, found[0].text)
+  assert report.num_errors == sum(f.level == 'error' for f in report.findings)
+
+
+@pytest.mark.parametrize('room', ['1', 'bomb_shelter'], ids=['number', 'name'])
+def test_rooms_by_name(tmp_path, room):
+  text = f'file,fold,room\na,1,{room}\nb,2,{room}\n'
+  (tmp_path / 'scenes.csv').write_text(text)
+  found = checks.check_folds(tmp_path / 'scenes.csv')
+  # Numbers restart in every fold.
+  assert len(found) == (not room.isdecimal())
+
+
+def test_what_cannot_be_told_is_no_finding(root):
+  # A source in front fits both signs of the azimuth.
+  frames = np.arange(40)
+  front = labels.Events(
+    frames, frames * 0, frames * 0, np.tile([1.0, 0, 0], (40, 1))
+  )
+  labels.write_csv(root / LABELS, front)
+  change_audio(root, lambda s: sound_of(front, 0))
+  # One label says too little.
+  (root / f'metadata_dev/{NAMES[1]}.csv').write_text('3,1,0,170,-60\n')
+  report = validate.validate(root)
+  assert report.findings == []
+  assert report.readings == {checks.EXPECTED_READING: 2, None: 2}
+
+
+def test_command_tells_whether_training_can_start(root):
+  done = run(f'--root={root}')
+  assert done.returncode == 0, done.stderr
+  assert '8 sound files, 4 label files' in done.stdout
+  assert f'4 FOA recordings: {checks.EXPECTED_READING}' in done.stdout
+  expected = 'Names tell folds 1, 2; set train_folds, .* name 3, 4, 5, 6, too'
+  assert re.search(expected, done.stdout)
+  assert done.stdout.endswith('Training can start.\n')
+  assert '4 recordings done' in done.stderr
+  change_audio(root, silence)
+  change_labels(root, lambda text: text + text)
+  done = run(f'--root={root}')
+  assert done.returncode == 1
+  assert f'error: {root / FIRST}: channel 3 is silent\n' in done.stdout
+  assert f'warning: {root / LABELS}: 36 rows' in done.stdout
+  assert 'Training cannot start: 1 error' in done.stdout
+  done = run(f'--root={root / "gone"}')
+  assert done.returncode == 1
+  assert 'Traceback' not in done.stderr
