@@ -21,7 +21,7 @@ import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import commands, progress, shards, train
+from seld_jax import commands, shards, train
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
