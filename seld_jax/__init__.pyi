@@ -18,11 +18,15 @@ from . import (
   train,
   validate,
 )
+from .audio import channels
+from .config import systems
 from .predictor import load
 
 __version__: str
 __all__ = [
   'load',
+  'channels',
+  'systems',
   'audio',
   'augment',
   'config',
