@@ -201,17 +201,16 @@ def _form_to_write(
 ) -> str:
   """The form in which `write_csv` writes."""
   forms.check_edition(edition)
-  if not form:
-    form = EDITIONS[edition][0]
-    if form == 'polar_distance' and events.distance is None:
-      form = 'polar'
+  chosen = form or EDITIONS[edition][0]
+  if not form and chosen == 'polar_distance' and events.distance is None:
+    chosen = 'polar'
   allowed = [name for name in EDITIONS[edition] if name != 'stereo']
-  if form not in allowed:
+  if chosen not in allowed:
     raise InputError(
-      f'{path} cannot be written in the form {form!r} of edition {edition}; '
+      f'{path} cannot be written in the form {chosen!r} of edition {edition}; '
       f'its forms to write are: {", ".join(allowed) or "none"}.'
     )
-  return form
+  return chosen
 
 
 def _format(
