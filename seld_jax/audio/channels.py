@@ -70,8 +70,8 @@ def by_name(
   Args:
     format: Input format of the network, `'foa'` or `'mic'`.
     order: Order of the channels in the file. `'acn'`: the order of the network;
-      `'fuma'`: W, X, Y, Z; `'em32'`: the 32 capsules of an Eigenmike, of which
-      four are used.
+      `'fuma'`: W, X, Y, Z; `'em32'`: the 32 capsules of an Eigenmike; four of
+      them are used.
     norm: Normalisation of FOA: `'sn3d'`, `'n3d'`, or `'fuma'`, which is SN3D
       with a W that is 3 dB softer.
 
@@ -265,8 +265,9 @@ def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
 
   Example:
     >>> from seld_jax.audio import channels
-    >>> channels.moments(np.ones((4, 480)), sample_rate=24000)[0, 0, 1]
-    np.float64(480.0)
+    >>> sums = channels.moments(np.ones((4, 480)), sample_rate=24000)
+    >>> float(sums[0, 0, 1])
+    480.0
   """
   size = max(1, sample_rate // 1000)
   whole = audio.shape[-1] // size * size

@@ -39,8 +39,8 @@ def crop_starts(
     ...   0, step=0, offsets=np.array([0, 50, 90]), batch_size=2,
     ...   crop_label_frames=20,
     ... )
-    >>> sorted(starts // 50)  # one crop of each recording
-    [np.int32(0), np.int32(1)]
+    >>> sorted((starts // 50).tolist())  # one crop of each recording
+    [0, 1]
   """
   num_recordings = len(offsets) - 1
   epoch, position = divmod(step, num_recordings // batch_size)

@@ -81,11 +81,11 @@ def find_form(rows: Rows, edition: str | None) -> tuple[str, Rows]:
     return allowed[0], rows
   first = [cell.strip() for cell in rows.cells[0]]
   for form in HEADERS:
-    # Columns are found by name: the published files of 2019 have elevation
-    # before azimuth, others need not.
+    # Columns are found by name, because the order in a file may be another:
+    # published files of 2019 have elevation before azimuth.
     if sorted(first) == sorted(FORMS[form]):
       if form not in allowed:
-        rows.refuse(0, f'this is the header of another edition than {edition}')
+        rows.refuse(0, f'the header belongs to another edition than {edition}')
       order = [first.index(column) for column in FORMS[form]]
       rest = rows.without_first()
       for index, row in enumerate(rest.cells):

@@ -78,7 +78,7 @@ def parse_seconds(
     rows: The rows below the header, with columns in the order of
       `FORMS['seconds']`.
     class_names: Class names by index.
-    num_classes: If given, only the first so many class names are allowed.
+    num_classes: If given, only the first `num_classes` class names are allowed.
     distance_scale: Factor for distances.
 
   Returns:
