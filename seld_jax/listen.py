@@ -97,7 +97,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     raise InputError('--file and --device exclude each other.')
   compilation.use_persistent_cache()
   loaded = predictor.load(str(values.model))
-  selection = channels.chosen(
+  selection = channels.from_flags(
     format=loaded.spec.format,
     order=values.channels,
     norm=values.norm,

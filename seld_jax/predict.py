@@ -103,7 +103,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(given.pop())
-  selection = channels.chosen(
+  selection = channels.from_flags(
     format=loaded.spec.format,
     order=values.channels,
     norm=values.norm,

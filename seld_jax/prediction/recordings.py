@@ -194,7 +194,7 @@ def predict_file(
   events = labels.Events(
     *(np.concatenate([getattr(part, of) for part in kept]) for of in columns)
   )
-  return events, channels.doubt(sums, format=predictor.spec.format)
+  return events, channels.find_mismatch(sums, format=predictor.spec.format)
 
 
 def find_files(

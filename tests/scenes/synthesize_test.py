@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from seld_jax import audio, figures, files, labels, shards
-from seld_jax.dataset import cache
+from seld_jax import audio, dataset, figures, files, labels, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
@@ -67,7 +66,7 @@ def test_command_writes_both_formats_in_the_published_layout(made):
         assert (info.samplerate, info.channels) == (RATE, 4)
         assert info.subtype == 'PCM_16'
   for name in 'foa', 'mic':
-    found = cache.find_recordings(out, format=name)
+    found = dataset.find_recordings(out, format=name)
     assert {entry.name for entry in found} == names
   assert {path.name for path in out.iterdir()} == {
     *('foa_dev', 'mic_dev', 'metadata_dev', 'foa_eval', 'mic_eval'),

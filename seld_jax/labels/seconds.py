@@ -1,4 +1,7 @@
-"""Events as the text of a CSV file, and events in seconds as frames."""
+"""The form of 2019: one row for each event, with its start and end in seconds.
+
+All other forms have one row for each frame and source.
+"""
 
 import os
 from collections.abc import Sequence
@@ -7,54 +10,25 @@ import numpy as np
 
 from seld_jax import geometry
 from seld_jax.errors import InputError
-from seld_jax.labels import rows as csv_rows
 from seld_jax.labels.events import FRAMES_PER_SECOND, Events
 from seld_jax.labels.forms import FORMS
+from seld_jax.labels.rows import Rows, format_number, parse_numbers
 
 
-def to_rows(
-  events: Events, distance: np.ndarray, columns: Sequence[str]
-) -> str:
-  """A line for each row of the events.
-
-  Args:
-    events: The events.
-    distance: What to write as distance, with shape `[rows]`.
-    columns: The columns of a form without header.
-
-  Returns:
-    The text.
-  """
-  azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
-  x, y, z = geometry.to_cartesian(azimuth, elevation).T
-  values = {
-    'frame': map(str, events.frame),
-    'class': map(str, events.class_index),
-    'track': map(str, events.track),
-    'azimuth': map(decimal, azimuth),
-    'elevation': map(decimal, elevation),
-    'x': (decimal(value, digits=9) for value in x),
-    'y': (decimal(value, digits=9) for value in y),
-    'z': (decimal(value, digits=9) for value in z),
-    'distance': map(decimal, distance),
-  }
-  rows = zip(*(values[column] for column in columns), strict=True)
-  return ''.join(','.join(row) + '\n' for row in rows)
-
-
-def to_seconds(
+def format_seconds(
   path: str | os.PathLike[str],
   events: Events,
   distance: np.ndarray,
   class_names: Sequence[str],
 ) -> str:
-  """The form of 2019: a header, and a line for each event.
+  """Formats events as the text of a file of 2019, header included.
 
   Args:
-    path: The file, for errors.
-    events: The events.
-    distance: What to write as distance, with shape `[rows]`.
-    class_names: The names of the classes, by index.
+    path: The file, for error messages.
+    events: The events. Consecutive frames with the same class, track, direction
+      and distance become one row.
+    distance: Distances to write, with shape `[rows]`.
+    class_names: Class names by index.
 
   Returns:
     The text.
@@ -65,7 +39,7 @@ def to_seconds(
   highest = np.max(events.class_index, initial=-1)
   if highest >= len(class_names):
     raise InputError(
-      f'{path} needs names of classes, got class {highest} and '
+      f'{path} needs a name for each class, got class {highest} and '
       f'{len(class_names)} names.'
     )
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
@@ -78,38 +52,41 @@ def to_seconds(
   follows[1:] = (np.diff(frame) == 1) & (fixed[1:] == fixed[:-1]).all(axis=-1)
   first = np.flatnonzero(~follows)
   last = np.append(first[1:], len(frame)) - 1 if len(first) else first
-  lines = [
+  rows = [
     (frame[a], frame[b] + 1, *fixed[a, 1:])
     for a, b in zip(first, last, strict=True)
   ]
-  lines.sort(key=lambda line: line[:3])
+  rows.sort(key=lambda row: row[:3])
   text = [','.join(FORMS['seconds'])]
-  for start, end, class_index, az, el, dist in lines:
+  for start, end, class_index, az, el, dist in rows:
     numbers = (start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, el, az, dist)
     name = class_names[int(class_index)]
-    text.append(','.join([name, *map(decimal, numbers)]))
+    text.append(','.join([name, *map(format_number, numbers)]))
   return '\n'.join(text) + '\n'
 
 
-def from_seconds(
-  rows: csv_rows.Rows,
+def parse_seconds(
+  rows: Rows,
+  *,
   class_names: Sequence[str],
   num_classes: int | None,
   distance_scale: float,
 ) -> Events:
-  """A row for every frame that an event of a file of 2019 overlaps.
+  """Converts the rows of a file of 2019 to frames.
 
   Args:
-    rows: The rows below the header, in the order of `FORMS['seconds']`.
-    class_names: The names of the classes, by index.
-    num_classes: When given, a class at or above it is refused.
-    distance_scale: What distances are multiplied with.
+    rows: The rows below the header, with columns in the order of
+      `FORMS['seconds']`.
+    class_names: Class names by index.
+    num_classes: If given, only the first `num_classes` class names are allowed.
+    distance_scale: Factor for distances.
 
   Returns:
-    The events; the number of an event in the file is its track.
+    A row for each frame that an event overlaps. The track is the number of the
+    event in the file, from 0.
 
   Raises:
-    InputError: A class has no such name, or a number may not be there.
+    InputError: A class name is unknown, or a number is out of range.
   """
   columns = FORMS['seconds']
   known = list(class_names)[:num_classes]
@@ -121,9 +98,9 @@ def from_seconds(
         index, f'the class must be one of {", ".join(known)}, got {name!r}'
       )
     classes.append(known.index(name))
-  plain = csv_rows.Rows(rows.path, rows.lines, [row[1:] for row in rows.cells])
-  start, end, elevation, azimuth, distance = csv_rows.numbers(
-    plain, columns[1:]
+  without_class = Rows(rows.path, rows.lines, [row[1:] for row in rows.cells])
+  start, end, elevation, azimuth, distance = parse_numbers(
+    without_class, columns[1:]
   ).T
   backward = np.flatnonzero(end < start)
   if backward.size:
@@ -132,7 +109,7 @@ def from_seconds(
       f'end_time must not be before start_time {start[backward[0]]:g}, got '
       f'{end[backward[0]]:g}',
     )
-  # A microsecond of tolerance: 0.7 s is not quite 7 frames in binary.
+  # A tolerance of 1 us, because 0.7 s is not exactly 7 frames in binary.
   first = np.floor(start * FRAMES_PER_SECOND + 1e-5).astype(np.int64)
   last = np.ceil(end * FRAMES_PER_SECOND - 1e-5).astype(np.int64) - 1
   count = np.maximum(last - first, 0) + 1
@@ -145,9 +122,3 @@ def from_seconds(
     xyz=geometry.to_cartesian(azimuth, elevation)[event],
     distance=(distance * distance_scale)[event],
   )
-
-
-def decimal(value: float, *, digits: int = 7) -> str:
-  """Up to so many decimals, none for whole numbers, no minus zero."""
-  text = f'{value:.{digits}f}'.rstrip('0').rstrip('.')
-  return '0' if text == '-0' else text
