@@ -28,14 +28,14 @@ def test_rows_meet_their_frames(tmp_path):
   class_index = np.array([0, 0, 0, 0, 0, 1, 1, 1, 0, 0])
   track = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
   events = labels.Events(frame, class_index, track, np.eye(3)[frame % 3])
-  snr, speed = conditions.conditions_of_events(
+  snr, speed = conditions.snr_and_speed(
     events, rows['mix1'], classes=['dog', 'cat']
   )
   nan = np.nan
   expected = [nan, 20, 20, 20, nan, 0, 0, nan, 40, nan]
   np.testing.assert_array_equal(speed, expected)
   np.testing.assert_array_equal(snr, np.where(np.isnan(expected), nan, 12.5))
-  none = conditions.conditions_of_events(events, (), classes=['dog', 'cat'])
+  none = conditions.snr_and_speed(events, (), classes=['dog', 'cat'])
   assert np.isnan(none).all()
 
 
@@ -45,7 +45,7 @@ def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
   speeds = set()
   for path in sorted((tmp_path / 'metadata_dev').iterdir()):
     events = labels.read_csv(path)
-    snr, speed = conditions.conditions_of_events(
+    snr, speed = conditions.snr_and_speed(
       events, rows[path.stem], classes=labels.TAU2020_CLASSES
     )
     assert np.isfinite(snr).all() and np.isfinite(speed).all()
@@ -68,7 +68,9 @@ def test_no_file_and_files_of_others(tmp_path):
   path = tmp_path / 'scenes.csv'
   assert conditions.read_conditions(path) == {}
   path.write_text('file,class\nmix1,dog\n')
-  with pytest.raises(InputError, match=r'scenes\.csv needs a column duration'):
+  with pytest.raises(
+    InputError, match=r'csv lacks the column duration'
+  ):
     conditions.read_conditions(path)
   path.write_bytes(b'\xff\xfe\x00')
   with pytest.raises(InputError, match='cannot be read as CSV'):

@@ -83,7 +83,7 @@ def test_importing_defines_no_flags_and_needs_no_jax():
 def test_folds(folders):
   reference, predictions = folders
   (predictions / f'{NAMES[3]}.csv').unlink()
-  with pytest.raises(InputError, match='and --folds=1 compares the folds'):
+  with pytest.raises(InputError, match='and --folds=1 compares only the folds'):
     evaluate.evaluate_folders(*folders)
   one = evaluate.evaluate_folders(*folders, folds=[1])
   assert_close(one, evaluate.evaluate_predictions(some_recordings()[:3]))

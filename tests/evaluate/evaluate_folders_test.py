@@ -35,7 +35,7 @@ def test_missing_extra_and_broken_files(folders, tmp_path):
   lost = predictions / f'{NAMES[1]}.csv'
   text = lost.read_text()
   lost.unlink()
-  with pytest.raises(InputError, match=rf'lacks {NAMES[1]}\.csv, which'):
+  with pytest.raises(InputError, match=rf'lacks {NAMES[1]}\.csv, but'):
     evaluate.evaluate_folders(*folders)
   result = evaluate.evaluate_folders(*folders, missing='empty')
   lost.write_text('')

@@ -85,14 +85,16 @@ def test_length_of_each_recording():
   lengths = {a: 660, second[0]: 600}
   result = evaluate.evaluate_predictions(recordings, num_frames=lengths)
   assert result['num_frames'] == [600, 660]
-  with pytest.raises(InputError, match=f'frames of {second[0]} is not given'):
+  with pytest.raises(InputError, match=f'no number of frames for {second[0]}'):
     evaluate.evaluate_predictions(recordings, num_frames={a: 660})
 
 
 def test_no_recordings_and_wrong_class_names():
   with pytest.raises(InputError, match='no recordings'):
     evaluate.evaluate_predictions([])
-  with pytest.raises(InputError, match='14 classes need as many names, got 2'):
+  with pytest.raises(
+    InputError, match='14 names, one for each class, got 2'
+  ):
     evaluate.evaluate_predictions(some_recordings(), class_names=['a', 'b'])
 
 
