@@ -1,4 +1,4 @@
-"""Finds what is wrong with a dataset."""
+"""Runs all checks on all recordings of a dataset."""
 
 import collections
 import concurrent.futures
@@ -13,21 +13,27 @@ from seld_jax.validate import checks
 
 FORMATS = ('foa', 'mic')
 SPLITS = ('dev', 'eval')
-# The sound files of each name and label file, with their format.
+# For each name of a recording and its label file (None without labels), the
+# sound files and their formats.
 _Jobs = dict[tuple[str, pathlib.Path | None], dict[pathlib.Path, str]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What was found in a dataset.
+  """The result of `validate`.
 
   Attributes:
-    num_files: Sound files looked through.
-    num_labels: Label files looked through.
-    readings: How often the labels fit each key of `checks.READINGS`; the key
-      None stands for recordings that tell too little.
-    findings: What is wrong, errors first.
-    folds: Those that names tell of every format that can be trained on.
+    num_files: Number of sound files checked.
+    num_labels: Number of label files checked.
+    readings: Number of FOA recordings whose labels fit each key of `READINGS`;
+      the key None counts recordings for which none can be determined.
+    findings: All problems, errors first.
+    folds: The folds in the file names that every trainable format has.
+
+  Example:
+    >>> from seld_jax import validate
+    >>> validate.Report(num_files=8, num_labels=4, readings={}, findings=[])
+    Report(num_files=8, num_labels=4, readings={}, findings=[], folds=())
   """
 
   num_files: int
@@ -38,7 +44,7 @@ class Report:
 
   @property
   def num_errors(self) -> int:
-    """Findings that must be mended before training."""
+    """Number of findings that must be fixed before training."""
     return sum(finding.level == 'error' for finding in self.findings)
 
 
@@ -50,25 +56,39 @@ def validate(
   csv_edition: str | None = None,
   num_workers: int | None = None,
 ) -> Report:
-  """Looks through a dataset in the layout of TAU-NIGENS 2020, or near it.
+  """Checks a dataset in any layout that `dataset.find_recordings` knows.
 
   Args:
-    root: Folder of any layout that `dataset.find_recordings` knows.
-    sample_rate: What the audio must have, in Hz.
-    num_classes: Classes must be below this.
-    csv_edition: As `edition` of `labels.read_csv`.
-    num_workers: Recordings looked through at a time; None for one a core.
+    root: Folder of the dataset.
+    sample_rate: Sample rate that the audio must have, in Hz.
+    num_classes: Number of classes; class indices must be smaller.
+    csv_edition: Edition that defines the columns of the label files, as for
+      `labels.read_csv`; None to recognise it from each file.
+    num_workers: Number of recordings checked at the same time; None for the
+      number of CPU cores.
 
   Returns:
-    What was found.
+    The findings, and what the recordings have in common.
 
   Raises:
-    InputError: There is no audio.
+    InputError: The folder does not exist, or it holds no audio.
+
+  Example:
+    >>> from seld_jax import audio, labels, validate
+    >>> noise = 0.1 * np.random.default_rng(0).standard_normal((4, 48000))
+    >>> for name in 'fold1_room1_mix001_ov1', 'fold2_room1_mix001_ov1':
+    ...   audio.write(f'data/foa_dev/{name}.wav', noise)
+    ...   labels.write_csv(f'data/metadata_dev/{name}.csv', labels.no_events())
+    >>> report = validate.validate('data')
+    >>> report.findings, report.folds
+    ([], (1, 2))
   """
   root = pathlib.Path(root)
   if not root.is_dir():
-    raise InputError(f'{root} is not a folder, but a dataset is needed.')
-  jobs, formats, findings = _look(root)
+    raise InputError(
+      f'{root} is not a folder, but the folder of a dataset is needed.'
+    )
+  jobs, formats, findings = _list_files(root)
   num_files = sum(len(sounds) for sounds in jobs.values())
   if not num_files:
     if findings:
@@ -78,7 +98,7 @@ def validate(
     )
   folds_of_formats = []
   for format in formats:
-    more, folds = _refused(root, format, findings)
+    more, folds = _check_trainable(root, format, findings)
     findings += more
     folds_of_formats.append(folds)
   if not formats:
@@ -86,7 +106,7 @@ def validate(
     text += 'mic_dev/*.wav, with labels in metadata_dev/*.csv'
     findings.append(checks.Finding('recordings', 'error', str(root), text))
 
-  def work(
+  def check(
     path: pathlib.Path | None, sounds: dict[pathlib.Path, str]
   ) -> tuple[list[str | None], list[checks.Finding]]:
     events, found = None, []
@@ -112,7 +132,7 @@ def validate(
     ) as pool,
   ):
     futures = [
-      pool.submit(work, path, sounds) for (_, path), sounds in jobs.items()
+      pool.submit(check, path, sounds) for (_, path), sounds in jobs.items()
     ]
     try:
       for future in concurrent.futures.as_completed(futures):
@@ -134,10 +154,15 @@ def validate(
   )
 
 
-def _look(
+def _list_files(
   root: pathlib.Path,
 ) -> tuple[_Jobs, list[str], list[checks.Finding]]:
-  """What there is to look through, formats to train on, what has no partner."""
+  """Lists the files to check.
+
+  Returns:
+    The files; the formats that have audio to train on; and findings, mostly
+    about files without their counterpart.
+  """
   jobs: _Jobs = {}
   formats: list[str] = []
   findings: list[checks.Finding] = []
@@ -156,8 +181,8 @@ def _look(
       for pair in pairs:
         sounds = jobs.setdefault((pair.name, pair.labels), {})
         if pair.audio is not None:
-          # A scene's only microphone is that of both formats, unless its name
-          # tells.
+          # A scene with one microphone lists its audio for both formats; the
+          # format that is part of its name counts.
           if pair.audio not in sounds or format in pair.audio.stem.lower():
             sounds[pair.audio] = format
         elif there:
@@ -169,14 +194,23 @@ def _look(
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
           if found not in findings:
             findings.append(found)
-  # Scenes for another format than that of the microphones are no mistake.
+  # If one format can be listed, that the other cannot is not a mistake.
   return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
-def _refused(
+def _check_trainable(
   root: pathlib.Path, format: str, findings: Sequence[checks.Finding]
 ) -> tuple[list[checks.Finding], set[int]]:
-  """Why training would refuse these but for what is known; and their folds."""
+  """Finds further problems that would stop training.
+
+  Args:
+    root: Folder of the dataset.
+    format: `'foa'` or `'mic'`.
+    findings: The problems that are known so far.
+
+  Returns:
+    Further findings, and the folds that the file names contain.
+  """
   try:
     found = dataset.find_recordings(root, format=format)
   except InputError as error:
@@ -191,7 +225,7 @@ def _refused(
     return [], folds
   level = 'error' if len(lost) == len(found) else 'warning'
   text = (
-    f'{len(lost)} of {len(found)} {format} recordings have names that tell no '
+    f'{len(lost)} of {len(found)} {format} recordings have names without a '
     f'fold, such as {lost[0].name}: names like fold1_room1_mix001_ov1 are '
     'needed'
   )

@@ -68,9 +68,7 @@ def test_no_file_and_files_of_others(tmp_path):
   path = tmp_path / 'scenes.csv'
   assert conditions.read_conditions(path) == {}
   path.write_text('file,class\nmix1,dog\n')
-  with pytest.raises(
-    InputError, match=r'csv lacks the column duration'
-  ):
+  with pytest.raises(InputError, match=r'csv lacks the column duration'):
     conditions.read_conditions(path)
   path.write_bytes(b'\xff\xfe\x00')
   with pytest.raises(InputError, match='cannot be read as CSV'):

@@ -92,9 +92,7 @@ def test_length_of_each_recording():
 def test_no_recordings_and_wrong_class_names():
   with pytest.raises(InputError, match='no recordings'):
     evaluate.evaluate_predictions([])
-  with pytest.raises(
-    InputError, match='14 names, one for each class, got 2'
-  ):
+  with pytest.raises(InputError, match='14 names, one for each class, got 2'):
     evaluate.evaluate_predictions(some_recordings(), class_names=['a', 'b'])
 
 

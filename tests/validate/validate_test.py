@@ -81,7 +81,7 @@ DEFECTS = {
   ),
   'too short': (
     lambda root: change_audio(root, lambda s: s[:, : 3 * RATE]),
-    ('duration', 'error', FIRST, '3.0 s, .* frame 37 at 3.7 s'),
+    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s'),
   ),
   'class': (
     lambda root: change_labels(root, lambda t: t + '3,14,0,0,0\n'),
@@ -183,7 +183,7 @@ def test_command_tells_whether_training_can_start(root):
   assert done.returncode == 0, done.stderr
   assert '8 sound files, 4 label files' in done.stdout
   assert f'4 FOA recordings: {checks.EXPECTED_READING}' in done.stdout
-  expected = 'Names tell folds 1, 2; set train_folds, .* name 3, 4, 5, 6, too'
+  expected = 'contain folds 1, 2; set .* defaults also need 3, 4, 5, 6'
   assert re.search(expected, done.stdout)
   assert done.stdout.endswith('Training can start.\n')
   assert '4 recordings done' in done.stderr
