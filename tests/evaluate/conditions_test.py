@@ -1,4 +1,4 @@
-"""What scenes.csv tells about the events of a reference."""
+"""Noise and motion of events are those of their rows in scenes.csv."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from seld_jax.scenes import synthesize
 HEAD = 'file,class,track,onset,duration,speed,snr_db'
 
 
-def test_rows_meet_their_frames(tmp_path):
+def test_a_row_describes_the_frames_that_its_event_overlaps(tmp_path):
   path = tmp_path / 'scenes.csv'
   path.write_text(
     f'{HEAD}\n'
@@ -23,7 +23,8 @@ def test_rows_meet_their_frames(tmp_path):
   )
   rows = conditions.read_conditions(path)
   assert set(rows) == {'mix1', 'mix2'}
-  # One before the dog, three of it, one after; the cat; the other dog.
+  # The first dog: one frame before its event, three in it, one after. Then the
+  # cat and the second dog.
   frame = np.array([2, 3, 4, 6, 7, 1, 2, 3, 4, 5])
   class_index = np.array([0, 0, 0, 0, 0, 1, 1, 1, 0, 0])
   track = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
@@ -39,8 +40,8 @@ def test_rows_meet_their_frames(tmp_path):
   assert np.isnan(none).all()
 
 
-def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
-  synthesize(tmp_path, recordings=6, seconds=8.0, seed=3, num_workers=0)
+def test_labels_of_rendered_scenes_move_at_the_speed_of_their_row(tmp_path):
+  synthesize(tmp_path, recordings=4, seconds=6.0, seed=3, num_workers=0)
   rows = conditions.read_conditions(tmp_path / 'scenes.csv')
   speeds = set()
   for path in sorted((tmp_path / 'metadata_dev').iterdir()):
@@ -57,14 +58,14 @@ def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
       turned = geometry.wrap_degrees(np.diff(azimuth[mine]))
       same = np.diff(speed[mine]) == 0
       expected = speed[mine][1:] / labels.FRAMES_PER_SECOND
-      # Labels are whole degrees.
+      # Labels are integer degrees.
       off = np.abs(np.abs(turned) - expected)[step & same]
       assert np.mean(off <= 1.0) > 0.9
       speeds |= set(speed[mine])
   assert len(speeds) > 1
 
 
-def test_no_file_and_files_of_others(tmp_path):
+def test_a_missing_file_is_empty_and_other_files_are_refused(tmp_path):
   path = tmp_path / 'scenes.csv'
   assert conditions.read_conditions(path) == {}
   path.write_text('file,class\nmix1,dog\n')
