@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ def validate(
       number of CPU cores.
 
   Returns:
-    The findings, and what the recordings have in common.
+    All findings, and the numbers of files and readings.
 
   Raises:
     InputError: The folder does not exist, or it holds no audio.
@@ -102,28 +103,18 @@ def validate(
     findings += more
     folds_of_formats.append(folds)
   if not formats:
-    text = 'there is nothing to train on: expected foa_dev/*.wav or '
-    text += 'mic_dev/*.wav, with labels in metadata_dev/*.csv'
+    text = (
+      'there is nothing to train on: expected foa_dev/*.wav or mic_dev/*.wav, '
+      'with labels in metadata_dev/*.csv'
+    )
     findings.append(checks.Finding('recordings', 'error', str(root), text))
 
-  def check(
-    path: pathlib.Path | None, sounds: dict[pathlib.Path, str]
-  ) -> tuple[list[str | None], list[checks.Finding]]:
-    events, found = None, []
-    if path is not None:
-      events, found = checks.check_labels(
-        path, num_classes=num_classes, edition=csv_edition
-      )
-    readings = []
-    for sound, format in sounds.items():
-      reading, more = checks.check_audio(
-        sound, events, format=format, sample_rate=sample_rate
-      )
-      found = found + more
-      if format == 'foa':
-        readings.append(reading)
-    return readings, found
-
+  check = functools.partial(
+    _check_recording,
+    sample_rate=sample_rate,
+    num_classes=num_classes,
+    csv_edition=csv_edition,
+  )
   readings: collections.Counter[str | None] = collections.Counter()
   with (
     progress.bar('recordings', len(jobs), unit='recordings') as advance,
@@ -152,6 +143,35 @@ def validate(
   return Report(
     num_files, num_labels, dict(readings), findings, tuple(sorted(folds))
   )
+
+
+def _check_recording(
+  path: pathlib.Path | None,
+  sounds: dict[pathlib.Path, str],
+  *,
+  sample_rate: int,
+  num_classes: int,
+  csv_edition: str | None,
+) -> tuple[list[str | None], list[checks.Finding]]:
+  """Checks a label file (or None) and the sound files that belong to it.
+
+  Returns:
+    The reading of each FOA file, and the findings.
+  """
+  events, findings = None, []
+  if path is not None:
+    events, findings = checks.check_labels(
+      path, num_classes=num_classes, edition=csv_edition
+    )
+  readings = []
+  for sound, format in sounds.items():
+    reading, found = checks.check_audio(
+      sound, events, format=format, sample_rate=sample_rate
+    )
+    findings = findings + found
+    if format == 'foa':
+      readings.append(reading)
+  return readings, findings
 
 
 def _list_files(
@@ -194,7 +214,7 @@ def _list_files(
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
           if found not in findings:
             findings.append(found)
-  # If one format can be listed, that the other cannot is not a mistake.
+  # It is no problem if only one of the formats can be listed.
   return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
