@@ -65,7 +65,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **_named_classes(values.class_names, folder_options(values)),
+      **_named_classes(values.class_names, vars(folder_options(values))),
     )
   )
 

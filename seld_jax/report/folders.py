@@ -44,7 +44,9 @@ def write_folder_report(
       one cannot be written.
   """
   out = pathlib.Path(out)
-  found = evaluate.read_folders(reference, predictions, audio=audio, **options)
+  found = evaluate.read_folders(
+    reference, predictions, evaluate.FolderOptions(audio=audio, **options)
+  )
   names = class_names or classes.names_of(found.edition, found.num_classes)
   if names is None:
     names = [f'class {index}' for index in range(found.num_classes)]

@@ -64,7 +64,7 @@ def breakdown_tables(result: Mapping[str, Any]) -> str:
   """A table by class, overlap, room and fold, of those that tell something.
 
   Args:
-    result: As `breakdowns.evaluate_predictions` gives it.
+    result: As `evaluate.evaluate_predictions` gives it.
 
   Returns:
     HTML; nothing where there is only one group of each.

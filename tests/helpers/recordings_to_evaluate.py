@@ -1,4 +1,4 @@
-"""Recordings with predictions to evaluate, and the command that does."""
+"""Recordings with references and predictions, and the command to score them."""
 
 import functools
 
@@ -17,6 +17,7 @@ NAMES = (
 
 
 def some_events(rng, count):
+  """Random events of a recording of one minute."""
   return labels.Events(
     rng.integers(0, 600, count),
     rng.integers(0, 14, count),
@@ -28,6 +29,7 @@ def some_events(rng, count):
 
 
 def jitter(rng, events):
+  """Predictions: four of five events, with directions that are slightly off."""
   kept = rng.random(len(events.frame)) < 0.8
   xyz = events.xyz[kept] + rng.normal(0, 0.1, (kept.sum(), 3))
   return labels.Events(
@@ -36,6 +38,7 @@ def jitter(rng, events):
 
 
 def some_recordings(names=NAMES):
+  """Name, reference and predictions of each recording; always the same."""
   rng = np.random.default_rng(0)
   references = [some_events(rng, 300) for _ in names]
   return [
@@ -44,7 +47,7 @@ def some_recordings(names=NAMES):
 
 
 def assert_close(a, b):
-  """Two results are the same but for the rounding of angles in files."""
+  """Two results are equal except for the rounding of angles in files."""
   assert a.keys() == b.keys()
   for key, value in a.items():
     if isinstance(value, dict):

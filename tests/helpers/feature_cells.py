@@ -1,4 +1,4 @@
-"""Cells of features, no two of them the same."""
+"""Features of which all cells differ."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SHAPE = (40, 24, 7)
 
 
 def example(shape=SHAPE):
-  """Cells that all differ, with a mean of its own in every channel."""
+  """Features of which all cells differ, and the mean of all channels, too."""
   rng = np.random.default_rng(0)
   cells = rng.permutation(np.prod(shape)).reshape(shape).astype(np.float32)
   return cells / cells.size + 10 * np.arange(shape[-1], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Scores of some recordings: of all, and by class, overlap, room and fold."""
+"""Scores of recordings in memory: total, and by class, overlap, room, fold."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 
-# What breaks scores down, and where a result has it.
+# The kinds of groups for which a result has scores, and their keys in it.
 BREAKDOWNS = {
   'class': 'per_class',
   'overlap': 'per_overlap',
@@ -26,34 +26,45 @@ def evaluate_predictions(
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-  """Scores a system on some recordings.
+  """Scores the predictions for some recordings.
 
   Args:
-    recordings: Name, reference and prediction of each recording. Names such as
-      `fold1_room2_mix003_ov1` tell its fold, room and overlap.
-    edition: The edition of the challenge whose scores to compute.
-    num_frames: Label frames of every recording, or of each by its name; when
-      None, 600 up to 2021, and an error after.
-    num_classes: Number of classes; when None, those of the edition, or the 14
-      of 2020 where a reference names a class beyond them.
-    class_names: Their names for the breakdown, or None for their numbers.
+    recordings: Name, reference events and predicted events of each recording.
+      Names such as `fold1_room2_mix003_ov1` contain fold, room and overlap.
+    edition: The edition of the challenge whose scores are computed.
+    num_frames: Label frames of every recording, or of each by its name. None
+      means 600 up to 2021; later editions need a value.
+    num_classes: Number of classes. None means that of the edition, or the 14 of
+      2020 if a reference has a higher class index.
+    class_names: Names of the classes for the breakdown, or None for numbers.
 
   Returns:
-    A dictionary that JSON can hold: `edition`, `recordings` (their number),
-    `num_classes`, `num_frames` (shortest and longest where they differ),
-    `length_rule` (how they were told: one of `score_tables.LENGTH_RULES`), each
-    score by name (None where it is not defined), `intervals` (low and high end
-    at 95% of each score, None for a single recording), and the breakdowns
-    `per_class`,
-    `per_overlap`, `per_room` (of a fold) and `per_fold`: by name, the scores
-    and `reference_segments`, the seconds that have the class in the reference
-    summed over classes (from 2021 on the tracks in them, in 2024 the rows);
-    without any, the scores are None. Recordings whose name tells nothing are
-    left to the group `other`, or to none where no name does.
+    A dictionary that can be written as JSON:
+
+    - `edition`, `recordings` (their number), `num_classes`;
+    - `num_frames`: label frames of a recording, or the smallest and the largest
+      number if they differ;
+    - `length_rule`: where these come from, a key of `tables.LENGTH_RULES`;
+    - each score by its name; None where it is not defined;
+    - `intervals`: lower and upper end of the 95% interval of each score; None
+      where there is none, as for a single recording;
+    - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
+      scores and `reference_segments`. This is the number of segments with a
+      class in the reference, summed over classes (tracks in segments from 2021
+      to 2023, rows in 2024). If it is 0, the scores are None. Recordings whose
+      name lacks the part belong to the group `other`; if all names lack it,
+      there are no groups.
 
   Raises:
     InputError: There are no recordings, one has no length, or its events are
       out of range.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front = labels.from_dense(np.ones((600, 1)), np.full((600, 1, 3), 1.0))
+    >>> result = evaluate.evaluate_predictions([('mix1', front, front)])
+    >>> result['ER20'], result['per_class']['0']['reference_segments']
+    (0.0, 60)
   """
   recordings = list(recordings)
   if num_classes is None:
@@ -62,7 +73,8 @@ def evaluate_predictions(
     )
   if class_names is not None and len(class_names) != num_classes:
     raise InputError(
-      f'{num_classes} classes need as many names, got {len(class_names)}.'
+      f'class_names needs {num_classes} names, one for each class, got '
+      f'{len(class_names)}.'
     )
   names = [name for name, _, _ in recordings]
   lengths = None
@@ -107,7 +119,7 @@ def evaluate_predictions(
 def default_num_classes(
   edition: str, references: Iterable[labels.Events]
 ) -> int:
-  """Those of the edition, or of 2020 where a reference names more."""
+  """The classes of the edition; those of 2020 if a reference has more."""
   usual = len(labels.BY_EDITION.get(edition, labels.TAU2020_CLASSES))
   highest = max(
     (int(one.class_index.max(initial=0)) for one in references), default=0
@@ -116,15 +128,16 @@ def default_num_classes(
 
 
 def _length(num_frames: int | Mapping[str, int], name: str) -> int:
+  """Label frames of a recording."""
   if not isinstance(num_frames, Mapping):
     return num_frames
   if name not in num_frames:
-    raise InputError(f'The number of frames of {name} is not given.')
+    raise InputError(f'num_frames has no number of frames for {name}.')
   return num_frames[name]
 
 
 def _scores(counts: Any) -> dict[str, float | None]:
-  """Scores by name; JSON has no NaN."""
+  """Scores by name, with None instead of NaN, which JSON does not have."""
   scores = dataclasses.asdict(metrics.scores(counts))
   return {
     name: None if np.isnan(value) else value for name, value in scores.items()
@@ -132,6 +145,7 @@ def _scores(counts: Any) -> dict[str, float | None]:
 
 
 def _part(counts: Any) -> dict[str, Any]:
+  """The scores of a group, and how much of the reference belongs to it."""
   segments = int(counts.reference.sum())
   scores = _scores(counts)
   if not segments:
@@ -142,7 +156,7 @@ def _part(counts: Any) -> dict[str, Any]:
 def _groups(
   names: Sequence[str], counts: Sequence[Any], kind: str
 ) -> dict[str, dict[str, Any]]:
-  """Scores of the recordings that share what their names tell."""
+  """Scores of the recordings with the same overlap, room or fold."""
   groups: dict[str, list[Any]] = {}
   for name, one in zip(names, counts, strict=True):
     parts = labels.parse_name(name)

@@ -1,4 +1,4 @@
-"""A dataset with nothing wrong, and the command that validates it."""
+"""A dataset without any problem, and the command that validates it."""
 
 import functools
 
@@ -17,7 +17,7 @@ SCENES = 'file,fold,room,class,sound,room_size\n'
 
 
 def events_of(seed):
-  """A source that moves, away from the front and the horizon."""
+  """A moving source that is never near the front or the horizon."""
   frames = np.arange(2, 38)
   azimuth = 40 + 20 * seed + frames
   xyz = geometry.to_cartesian(azimuth % 360 - 180, 20.0 + 0 * frames)
@@ -25,7 +25,7 @@ def events_of(seed):
 
 
 def sound_of(events, seed):
-  """FOA of noise from there over a little from everywhere."""
+  """FOA noise from the directions of the events, and a little diffuse noise."""
   rng = np.random.default_rng(seed)
   samples = SECONDS * RATE
   frame = np.minimum(np.arange(samples) // (RATE // 10), SECONDS * 10 - 1)
@@ -53,6 +53,7 @@ def make_dataset(root):
 
 
 def assert_matches(pattern, text):
+  """A failure shows pattern and text, as for messages of errors."""
   with pytest.raises(ValueError, match=pattern):
     raise ValueError(text)
 
