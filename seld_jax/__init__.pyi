@@ -25,10 +25,9 @@ from .predictor import load
 __version__: str
 __all__ = [
   'load',
-  'channels',
-  'systems',
   'audio',
   'augment',
+  'channels',
   'config',
   'dataset',
   'evaluate',
@@ -43,6 +42,7 @@ __all__ = [
   'predictor',
   'report',
   'scenes',
+  'systems',
   'train',
   'validate',
 ]

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Container, Iterator
 from typing import Any
 
-import filelock
-
 from seld_jax.errors import BAD_PATHS, InputError
 
 # errno values of a full disk or an exceeded quota, and their texts.
@@ -134,6 +132,9 @@ def lock(
   Raises:
     InputError: Another process holds the lock, or the file cannot be written.
   """
+  # Here, so that reading and writing files needs no other package.
+  import filelock
+
   path = pathlib.Path(path)
 
   def sign(descriptor: int) -> None:

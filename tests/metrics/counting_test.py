@@ -289,11 +289,7 @@ def test_counts_that_differ_in_kind_cannot_be_merged():
 
 
 def test_labels_and_metrics_need_numpy_and_scipy_only(tmp_path):
-  """A fresh process writes, reads and scores without the other dependencies.
-
-  `lazy_loader` and `filelock` are small: seld_jax itself and its files need
-  them.
-  """
+  """A fresh process writes, reads and scores without other dependencies."""
   program = (
     'import sys\n'
     'import numpy as np\n'
@@ -317,7 +313,7 @@ def test_labels_and_metrics_need_numpy_and_scipy_only(tmp_path):
     re.split(r'[^\w-]', text)[0].replace('-', '_')
     for text in project['dependencies']
   }
-  unwanted = needed - {'numpy', 'scipy', 'lazy_loader', 'filelock'}
+  unwanted = needed - {'numpy', 'scipy'}
   assert {'jax', 'flax', 'rich'} <= unwanted
   unwanted |= {'jaxlib', 'absl', 'orbax'}  # names differ from their packages
   assert not unwanted & set(done.stdout.split())
