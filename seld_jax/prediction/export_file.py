@@ -239,7 +239,7 @@ def read(path: str | os.PathLike[str]) -> Export:
     exported = jax.export.deserialize(bytearray(program))
   except Exception as error:  # flatbuffers and MLIR raise many types
     raise InputError(
-      f'{path} contains a program of JAX {values.get("jax")} that JAX '
+      f'{path} has a program of JAX {values.get("jax")} that JAX '
       f'{jax.__version__} cannot read ({type(error).__name__}); export the run '
       'again.'
     ) from error
