@@ -51,15 +51,14 @@ def run(
     resumes: Whether the same command resumes the work of a stopped one.
 
   Example:
-    >>> import sys
+    >>> from unittest import mock
     >>> from seld_jax import commands
-    >>> sys.argv = ['mix', '--gain_db=6', 'a.wav']
-    >>> commands.run(
-    ...   lambda arguments, values: print(arguments, values.gain_db),
-    ...   define_flags=lambda values: commands.Define(values).float(
-    ...     'gain_db', 0.0, 'Gain in dB.'
-    ...   ),
-    ... )
+    >>> def define_flags(values):
+    ...   commands.Define(values).float('gain_db', 0.0, 'Gain in dB.')
+    >>> def main(arguments, values):
+    ...   print(arguments, values.gain_db)
+    >>> with mock.patch('sys.argv', ['mix', '--gain_db=6', 'a.wav']):
+    ...   commands.run(main, define_flags=define_flags)
     ['a.wav'] 6.0
   """
   with _sigterm_raises(), log_to_terminal():

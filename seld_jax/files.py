@@ -55,10 +55,11 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     InputError: The folder cannot be written or the disk is full.
 
   Example:
+    >>> import pathlib
     >>> from seld_jax import files
     >>> with files.atomic('scores.txt') as temporary:
     ...   _ = temporary.write_text('ER20 0.41')
-    >>> open('scores.txt').read()
+    >>> pathlib.Path('scores.txt').read_text()
     'ER20 0.41'
   """
   path = pathlib.Path(path)
@@ -245,9 +246,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     InputError: The folder cannot be written or the disk is full.
 
   Example:
+    >>> import pathlib
     >>> from seld_jax import files
     >>> files.write_text('notes/room1.txt', 'reverberant')
-    >>> open('notes/room1.txt').read()
+    >>> pathlib.Path('notes/room1.txt').read_text()
     'reverberant'
   """
   with atomic(path) as temporary:
@@ -270,10 +272,11 @@ def remove_fragments(
       change. Use it if other processes may be writing to the folder.
 
   Example:
+    >>> import os
     >>> from seld_jax import files
-    >>> files.write_text('.scores-1234abcd.half.txt', 'ER2')
-    >>> files.remove_fragments('.')
-    >>> import os; os.listdir('.')
+    >>> files.write_text('audio/.room1-1234abcd.half.wav', 'RIFF')
+    >>> files.remove_fragments('audio')
+    >>> os.listdir('audio')
     []
   """
   for path in pathlib.Path(folder).glob('.*'):

@@ -74,12 +74,13 @@ def watch(
     f'{predictor.source}: sounds are shown up to {stream.latency:.1f} s after '
     'they occur',
     highlight=False,
+    soft_wrap=True,
   )
 
   def show_lines(frames: Frames) -> None:
     for piece in _pieces(frames):
       text = line(piece, classes, threshold=threshold)
-      console.print(text, highlight=False)
+      console.print(text, highlight=False, soft_wrap=True)
 
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)

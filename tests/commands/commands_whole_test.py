@@ -7,7 +7,9 @@ import runpy
 import sys
 import warnings
 
+import numpy as np
 import pytest
+import soundfile
 from absl import flags
 from helpers.command_outcomes import outcome
 
@@ -205,6 +207,59 @@ def test_commands_refuse_invalid_arguments(words, tmp_path):
   text = message(outcome(f'seld_jax.{command}', *arguments, folder=tmp_path))
   assert re.search(REFUSED[words], text), text
   assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope='module')
+def sound_files(tmp_path_factory):
+  """A recording of one second in FOA, and one in a wrong order at 48 kHz."""
+  folder = tmp_path_factory.mktemp('sounds')
+  noise = 0.1 * np.random.default_rng(0).standard_normal(24000)
+  foa = np.array([[1], [0.6], [0.2], [0.77]]) * noise
+  soundfile.write(folder / 'right.wav', foa.T, 24000)
+  soundfile.write(folder / 'wrong.wav', foa[[2, 0, 1, 3]].T, 48000)
+  return folder
+
+
+def test_predict_writes_csv_files_and_warns_on_standard_error(
+  tiny_run, sound_files, tmp_path
+):
+  status, out, err = outcome(
+    'seld_jax.predict',
+    f'--model={tiny_run}',
+    '--out=out',
+    '--threshold=0.3',
+    sound_files,
+    sound_files / 'gone.wav',
+    folder=tmp_path,
+  )
+  assert status == 1
+  names = {path.name for path in (tmp_path / 'out').iterdir()}
+  assert names == {'right.csv', 'wrong.csv'}
+  note, summary, classes = out.splitlines()
+  assert note == 'audio at 48000 Hz is resampled to the 24000 Hz of the network'
+  assert summary.startswith('out: 2 recordings, 1.5 s of audio in ')
+  assert classes.startswith('classes: 0 alarm, 1 crying_baby, ')
+  start, *_, warning, end, error = err.splitlines()
+  assert start == 'predictions: 1.5 seconds of audio to do'
+  path = sound_files / 'wrong.wav'
+  assert warning.startswith(f'warning: {path} may not have the channels that')
+  assert end.startswith('predictions: 1.5 seconds of audio done in ')
+  assert error.startswith(f'error: {sound_files}/gone.wav does not exist')
+
+
+def test_listen_plays_a_file(tiny_run, sound_files):
+  status, out, err = outcome(
+    'seld_jax.listen',
+    f'--model={tiny_run}',
+    f'--file={sound_files / "right.wav"}',
+    '--window=0.5',
+    '--speed=1000',
+  )
+  assert (status, err) == (0, '')
+  first, *lines = out.splitlines()
+  assert first.startswith(f'{tiny_run}: sounds are shown up to 0.5 s after')
+  ends = [float(line.split()[0]) for line in lines]
+  assert ends == sorted(ends) and ends[-1] == 1.0
 
 
 @pytest.fixture(scope='module')
