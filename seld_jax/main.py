@@ -218,7 +218,7 @@ def print_scores(scores: dict) -> None:
 
 
 def _say_nothing(text: str) -> None:
-  """Replaces print in all processes but the first."""
+  """What processes other than the first print."""
 
 
 def _config_help() -> str:

@@ -115,7 +115,7 @@ REFUSED = {
     '^nowhere has neither foa_dev nor mic_dev;.*seld_jax.tau2020'
   ),
   'reproduce --data=. --systems=msee --workdir=x': (
-    r"^--systems must be of baseline, ce_mse_1_1000, .* got 'msee'\.$"
+    r"^--systems must be (some )?of baseline, ce_mse_1_1000, .* got 'msee'\.$"
   ),
   'synthesize --out=y --snr_db=20': (
     r"^--snr_db must be two numbers LOW,HIGH, got '20'\.$"
