@@ -73,9 +73,8 @@ def _warm_process():
   )
 
   def end():
-    process.stdin.close()
-    process.wait()
-    process.stdout.close()
+    process.terminate()
+    process.communicate()
 
   atexit.register(end)
   return process
