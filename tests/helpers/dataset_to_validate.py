@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from helpers.forked import run_one
+from helpers.command_outcomes import outcome
 from seld_jax import audio, geometry, labels
 
 RATE = 24000
@@ -58,4 +58,4 @@ def assert_matches(pattern, text):
     raise ValueError(text)
 
 
-run = functools.partial(run_one, 'seld_jax.validate')
+run = functools.partial(outcome, 'seld_jax.validate')

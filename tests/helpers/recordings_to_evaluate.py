@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from helpers.forked import run_one
+from helpers.command_outcomes import outcome
 from seld_jax import geometry, labels
 
 NAMES = (
@@ -56,4 +56,4 @@ def assert_close(a, b):
       assert value == pytest.approx(b[key], abs=1e-6)
 
 
-run = functools.partial(run_one, 'seld_jax.evaluate')
+run = functools.partial(outcome, 'seld_jax.evaluate')

@@ -214,8 +214,6 @@ def test_control_c_is_130_and_keeps_what_came(server, tmp_path):
   process.send_signal(signal.SIGINT)
   status, out, err = outcome(process)
   assert (status, out) == (130, '')
-  assert err.endswith(
-    '\nCtrl-C: stopped; the same command goes on from there.\n'
-  )
+  assert err.endswith('\nCtrl-C: stopped; the same command resumes the work.\n')
   assert 'Traceback' not in err
   assert part.read_bytes() == data[: 1 << 16]
