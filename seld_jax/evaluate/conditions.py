@@ -11,7 +11,7 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.errors import InputError
 
-# Columns of scenes.csv (seld_jax.scenes.description) that are of use here.
+# Columns of scenes.csv (seld_jax.scenes.scenes_csv) that are of use here.
 _NEEDED = ('file', 'class', 'track', 'onset', 'duration', 'speed', 'snr_db')
 
 Rows = Sequence[Mapping[str, str]]

@@ -15,8 +15,8 @@ from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
-  events,
   is_complete,
+  library,
   plan,
   rooms,
   sounds,
@@ -253,7 +253,7 @@ def test_another_style_in_the_same_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize('allowed', [False, True])
 def test_events_share_a_class_only_when_asked(allowed):
-  source = events.open_source(None)
+  source = library.open_library(None)
   shared = 0
   for seed in range(3):
     rng = np.random.default_rng(seed)
@@ -276,7 +276,7 @@ def test_variation_off_leaves_the_level_alone():
   rng = np.random.default_rng(0)
   scene = composer.draw_scene(
     rng,
-    events.open_source(None),
+    library.open_library(None),
     1,
     rooms.draw_room(rng),
     overlap=1,

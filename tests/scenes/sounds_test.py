@@ -10,7 +10,7 @@ from scipy import signal
 
 from seld_jax import labels
 from seld_jax.errors import InputError
-from seld_jax.scenes import bank, events, sounds, synthesize
+from seld_jax.scenes import bank, library, sounds, synthesize
 
 RATE = 24000
 
@@ -83,7 +83,7 @@ def test_clips_are_resampled_mixed_down_and_trimmed(tmp_path):
 def test_variation_of_nothing_leaves_the_clip_alone(tmp_path):
   noise = np.random.default_rng(0).standard_normal(RATE) * 0.1
   write_clip(tmp_path / 'dog' / 'a.wav', noise)
-  source = events.open_source(tmp_path)
+  source = library.open_library(tmp_path)
   fold = source.folds[0]
   none = sounds.Variation(0.0, 0.0, 0.0)
 
@@ -104,7 +104,7 @@ def test_long_clips_are_cut_and_short_ones_are_not_looped(tmp_path):
   noise = np.random.default_rng(0).standard_normal(30 * RATE) * 0.1
   write_clip(tmp_path / 'fire' / 'long.wav', noise)
   write_clip(tmp_path / 'dog' / 'short.wav', noise[: RATE // 2])
-  source = events.open_source(tmp_path)
+  source = library.open_library(tmp_path)
   lengths = {'burning_fire': [], 'barking_dog': []}
   for (fold, name), seed in itertools.product(source.clips, range(6)):
     rng = np.random.default_rng(seed)
@@ -145,14 +145,14 @@ def test_folder_understands_both_spellings_and_spreads_over_folds(
   for k in range(12):
     write_clip(tmp_path / 'femaleScream' / f'a{k}.wav', noise)
     write_clip(tmp_path / 'knocking_on_door' / f'b{k}.flac', noise)
-  source = events.open_source(tmp_path)
+  source = library.open_library(tmp_path)
   assert source.folds == (1, 2, 3, 4, 5, 6)
   for fold in source.folds:
     assert source.classes(fold) == ('female_scream', 'knocking_on_door')
     assert len(source.clips[fold, 'female_scream']) == 2
   assert len(caplog.records) == 1
   assert 'piano' in caplog.text
-  assert events.open_source(tmp_path) == source
+  assert library.open_library(tmp_path) == source
 
 
 def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
@@ -162,17 +162,17 @@ def test_manifest_gives_folds_and_refuses_a_group_in_two(tmp_path):
   manifest = tmp_path / 'manifest.csv'
   rows = 'a.wav,piano,1,x\nb.wav,baby,7,y\n'
   manifest.write_text('file,class,fold,group\n' + rows)
-  source = events.open_source(tmp_path)
+  source = library.open_library(tmp_path)
   assert source.folds == (1, 7)
   assert source.classes(7) == ('crying_baby',)
   manifest.write_text('file,class,fold,group\n' + rows + 'c.wav,piano,2,x\n')
   with pytest.raises(InputError, match='line 4: group x .* folds 1 and 2'):
-    events.open_source(manifest)
+    library.open_library(manifest)
   manifest.write_text('file,class,fold,group\n' + rows + './a.wav,piano,2,z\n')
   with pytest.raises(
     InputError, match=r'line 4: .*a\.wav must .* folds 1 and 2'
   ):
-    events.open_source(manifest)
+    library.open_library(manifest)
 
 
 def test_a_clip_that_is_no_sound_is_found_before_anything_is_rendered(tmp_path):
@@ -210,35 +210,35 @@ def test_bad_manifests_are_refused(tmp_path, row, words):
   write_clip(tmp_path / 'a.wav', np.ones(2400) * 0.1)
   (tmp_path / 'manifest.csv').write_text('file,class,fold\n' + row)
   with pytest.raises(InputError, match=words):
-    events.open_source(tmp_path)
+    library.open_library(tmp_path)
 
 
 def test_manifests_of_spreadsheets_are_read(tmp_path):
   write_clip(tmp_path / 'a.wav', np.ones(2400) * 0.1)
   rows = 'file,class,fold\r\na.wav,piano,1\r\n'
   (tmp_path / 'manifest.csv').write_bytes(b'\xef\xbb\xbf' + rows.encode())
-  assert events.open_source(tmp_path).classes(1) == ('piano',)
+  assert library.open_library(tmp_path).classes(1) == ('piano',)
 
 
 def test_a_sound_in_place_of_a_manifest_is_refused(tmp_path):
   noise = np.random.default_rng(0).standard_normal(2400) * 0.1
   write_clip(tmp_path / 'piano.wav', noise)
   with pytest.raises(InputError, match=r'piano\.wav must be a manifest'):
-    events.open_source(tmp_path / 'piano.wav')
+    library.open_library(tmp_path / 'piano.wav')
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path):
   manifest = tmp_path / 'manifest.csv'
   manifest.write_bytes('file,class,fold\nf\xfc.wav,piano,1\n'.encode('latin-1'))
   with pytest.raises(InputError, match=r'manifest\.csv must be .* not text'):
-    events.open_source(manifest)
+    library.open_library(manifest)
 
 
 def test_folders_of_other_classes_are_named(tmp_path, caplog):
   for name in 'piano', 'siren', 'theremin':
     write_clip(tmp_path / name / 'a.wav', np.ones(2400) * 0.1)
   (tmp_path / '.git').mkdir()
-  events.open_source(tmp_path)
+  library.open_library(tmp_path)
   mine = [r.getMessage() for r in caplog.records if 'siren' in r.getMessage()]
   assert len(mine) == 1
   assert mine[0].startswith(str(tmp_path))
@@ -258,4 +258,4 @@ def test_a_folder_without_a_known_class_is_refused(tmp_path, file, words):
   path.parent.mkdir(parents=True)
   path.write_bytes(b'')
   with pytest.raises(InputError, match=f'sounds must .* piano.*{words}'):
-    events.open_source(tmp_path / 'sounds')
+    library.open_library(tmp_path / 'sounds')

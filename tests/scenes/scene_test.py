@@ -8,7 +8,14 @@ import soundfile
 from scipy import signal
 
 from seld_jax import geometry
-from seld_jax.scenes import arrays, composer, events, renderer, rooms, sounds
+from seld_jax.scenes import (
+  arrays,
+  composer,
+  library,
+  renderer,
+  rooms,
+  sounds,
+)
 
 FOA = (arrays.ARRAYS['foa'],)
 RATE = 24000
@@ -34,7 +41,7 @@ def draw_some(*, overlap, seed=0, style=None):
   room = rooms.draw_room(rng)
   return composer.draw_scene(
     rng,
-    events.open_source(None),
+    library.open_library(None),
     1,
     room,
     overlap=overlap,
@@ -212,7 +219,7 @@ def test_long_sounds_never_share_a_class_however_far_they_are_stretched(
     soundfile.write(tmp_path / f'{name}.wav', samples, RATE)
     rows.append(f'{name}.wav,{name},1')
   (tmp_path / 'manifest.csv').write_text('\n'.join(rows))
-  source = events.open_source(tmp_path)
+  source = library.open_library(tmp_path)
   style = composer.Style(variation=sounds.Variation(stretch=0.3))
   room = rooms.Room((6.0, 5.0, 3.0), (0.3,) * rooms.OCTAVES.size)
   longest = 0.0
