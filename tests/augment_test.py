@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.cells import SHAPE, example
-from helpers.drawn import jit
+from helpers.layers import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

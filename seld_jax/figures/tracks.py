@@ -234,7 +234,7 @@ def _draw_activity(
       clip_on=False,
       **look,
     )
-  names = [style.short_name(classes[index]) for index in shown]
+  names = [style.short_name(classes[int(index)]) for index in shown]
   panel.set_yticks(range(len(shown)), names, parse_math=False)
   panel.tick_params(axis='y', length=0, pad=14)
   panel.set_ylim(max(len(shown), 1) - 0.4, -0.6)

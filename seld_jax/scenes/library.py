@@ -1,4 +1,4 @@
-"""The library of dry sounds: clips on disk, or the bank of synthetic sounds.
+"""The library of dry sounds: clips on disk, or the procedural bank.
 
 Sounds are divided into folds, so that no sound occurs in two folds.
 """
@@ -53,8 +53,7 @@ class Library:
 
   Attributes:
     name: Its name for users: a path, or that of the bank.
-    clips: The clips by fold and class name; None for the bank of synthetic
-      sounds.
+    clips: The clips by fold and class name; None for the procedural bank.
     fingerprint: A hash of the names, classes, folds and sizes of the clips.
   """
 
@@ -87,7 +86,7 @@ def open_library(
   folders that are not named after a class.
 
   Args:
-    events: None for the bank of synthetic sounds; a folder with one folder of
+    events: None for the procedural bank; a folder with one folder of
       wav, flac or ogg files per class; a folder with a manifest.csv; or a
       manifest. This is a CSV file with the columns file (relative to the
       manifest), class, fold and optionally group, the same for all clips of
@@ -101,7 +100,9 @@ def open_library(
     InputError: There is no usable sound, or a group is in two folds.
   """
   if events is None:
-    return Library('the procedural bank', None, 'procedural-1')
+    return Library(
+      'the procedural bank of synthetic sounds', None, 'procedural-1'
+    )
   path = pathlib.Path(events)
   if path.is_dir() and (path / 'manifest.csv').is_file():
     path = path / 'manifest.csv'

@@ -54,21 +54,22 @@ def synthesize(
 
   Args:
     out: The folder to write to.
-    events: The dry sounds: None for the bank of synthetic sounds; a folder
-      with one folder of wav, flac or ogg files per class; a folder with a
-      manifest.csv; or a manifest, a CSV file with the columns file, class,
-      fold and optionally group.
-    recordings: Number of development recordings, distributed over those of the
-      folds 1 to 6 that have sounds.
+    events: The dry sounds: None for the procedural bank of synthetic sounds; a
+      folder with one folder of wav, flac or ogg files per class; a folder with
+      a manifest.csv; or a manifest, a CSV file with the columns file (relative
+      to the manifest), class, fold and optionally group, the same for all
+      files of the same origin.
+    recordings: Number of development recordings, 1 or more, distributed over
+      those of the folds 1 to 6 that have sounds.
     formats: `'foa'`, `'mic'` or both. A format that is added later gives the
       same files as both formats at once.
-    seed: Determines everything.
-    seconds: Length of every recording.
+    seed: Seed of all random choices, 0 or more.
+    seconds: Length of every recording, 1 or more.
     num_workers: Number of processes; None for one per core, 0 to render in
       this process.
     evaluation: Whether to add a third as many evaluation recordings, from the
-      folds 7 and 8, if the sounds have them; None for the choice of an
-      unfinished set in the folder, and False for a new set.
+      folds 7 and 8, if the sounds have them; None for the choice of the set in
+      the folder, and False for a new set.
     folds: The folds to use; None for all that have sounds.
     style: Properties of the scenes.
     shard: The part of the set to render; None for all. The rows of a part go to
@@ -78,7 +79,7 @@ def synthesize(
 
   Raises:
     InputError: An argument is invalid, a clip is unreadable, `out` contains
-      another set, or it cannot be written.
+      another set or cannot be written.
 
   Example:
     >>> import pathlib

@@ -1,4 +1,4 @@
-"""Dry sounds: the bank of synthetic sounds, clips, folders and manifests."""
+"""Dry sounds: the procedural bank, clips, folders and manifests."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""Synthetic dry sounds for the 14 classes of TAU-NIGENS 2020."""
+"""The procedural bank: synthetic sounds of the classes of TAU-NIGENS 2020."""
 
 from seld_jax.scenes.bank.generators import (
   GENERATORS,
