@@ -12,7 +12,7 @@ import pytest
 from seld_jax import audio, evaluate, geometry, labels, report
 from seld_jax.errors import InputError
 from seld_jax.report import error_sections, score_tables
-from seld_jax.scenes import description
+from seld_jax.scenes import scenes_csv
 
 SECONDS = 6
 FRAMES = SECONDS * labels.FRAMES_PER_SECOND
@@ -121,7 +121,7 @@ def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
 
 def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
   rng = np.random.default_rng(1)
-  recordings, lines = [], [','.join(description.COLUMNS)]
+  recordings, lines = [], [','.join(scenes_csv.COLUMNS)]
   for number in range(2):
     reference = make_events(rng, 0.0)
     found = report.examples.make_recording(
@@ -129,7 +129,7 @@ def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
     )
     recordings.append(found)
     for index, name in enumerate('abc'):
-      row = dict.fromkeys(description.COLUMNS, '1') | {
+      row = dict.fromkeys(scenes_csv.COLUMNS, '1') | {
         'file': found.name,
         'class': name,
         'track': '0',
@@ -138,7 +138,7 @@ def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
         'speed': str((-1) ** index * 20 * number),
         'snr_db': str(6 + 10 * number),
       }
-      lines.append(','.join(row[column] for column in description.COLUMNS))
+      lines.append(','.join(row[column] for column in scenes_csv.COLUMNS))
   scenes = tmp_path / 'scenes.csv'
   scenes.write_text('\n'.join(lines))
   options = {'classes': list('abc'), 'scenes': scenes}

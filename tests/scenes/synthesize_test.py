@@ -15,8 +15,8 @@ from seld_jax import synthesize as synthesize_command
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
-  events,
   is_complete,
+  library,
   plan,
   rooms,
   sounds,
@@ -227,7 +227,7 @@ def test_another_style_for_the_same_set_is_refused(tmp_path):
 
 @pytest.mark.parametrize('allowed', [False, True])
 def test_simultaneous_events_share_a_class_only_if_allowed(allowed):
-  source = events.open_source(None)
+  source = library.open_library(None)
   shared = 0
   for seed in 1, 2:
     rng = np.random.default_rng(seed)
@@ -250,7 +250,7 @@ def test_without_variation_levels_and_speeds_do_not_change():
   rng = np.random.default_rng(0)
   scene = composer.draw_scene(
     rng,
-    events.open_source(None),
+    library.open_library(None),
     1,
     rooms.draw_room(rng),
     overlap=1,

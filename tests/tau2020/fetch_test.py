@@ -1,4 +1,4 @@
-"""From a server to folders that the reader of datasets knows."""
+"""Archives on a server become a dataset in a folder."""
 
 import json
 import random
@@ -6,7 +6,7 @@ import shutil
 import types
 
 import pytest
-from helpers.served_archives import (
+from helpers.archive_server import (
   DEFLATED,
   STORED,
   fill_disk,
@@ -18,7 +18,8 @@ from helpers.served_archives import (
 from seld_jax import files
 from seld_jax.dataset import recordings
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import archives, split_zip
+from seld_jax.tau2020 import fetch as fetching
+from seld_jax.tau2020 import split_zip
 
 NAMES = ['fold1_room1_mix001_ov1', 'fold1_room1_mix002_ov2']
 SOUNDS = {
@@ -54,7 +55,7 @@ def record(server, tmp_path):
       checksums[path.name] = md5(data)
       path.unlink()
     names = [n.partition('/')[2] for n in contents if '/' in n]
-    found.append(archives.Archive(folder, checksums, tuple(names), 9000))
+    found.append(fetching.Archive(folder, checksums, tuple(names), 9000))
   assert len(server.files) == 4
   return found
 
@@ -65,7 +66,7 @@ def out(tmp_path):
 
 
 def fetch(server, out, record, *, retries=0, **options):
-  return archives.fetch(
+  return fetching.fetch(
     out, record, url=server.url, retries=retries, pause=0, **options
   )
 
@@ -87,7 +88,7 @@ def found(out, *, hidden=False):
 
 
 def states(out):
-  """What tells whether a file was written again."""
+  """Returns inode and time of each file, which change when it is rewritten."""
   return {
     path: (path.stat().st_ino, path.stat().st_mtime_ns)
     for path in out.rglob('*')
@@ -98,7 +99,7 @@ def states(out):
 EVERYTHING = SOUNDS | LABELS | BESIDE
 
 
-def test_a_record_becomes_a_dataset(server, out, record, capsys):
+def test_archives_become_a_dataset(server, out, record, capsys):
   assert fetch(server, out, record) == ['metadata_dev', 'foa_dev']
   assert found(out) == EVERYTHING
   assert [one.name for one in recordings.find_recordings(out)] == NAMES
@@ -108,10 +109,10 @@ def test_a_record_becomes_a_dataset(server, out, record, capsys):
     'foa_dev.z02',
     'foa_dev.zip',
   ]
-  said = capsys.readouterr()
-  assert said.out == ''
-  assert f'to download; with what is unpacked, {out} will need' in said.err
-  assert 'foa_dev.zip, unpacking: 0.018 MB to do' in said.err
+  printed = capsys.readouterr()
+  assert printed.out == ''
+  assert f'; including the unpacked files, {out} will need ' in printed.err
+  assert 'foa_dev.zip, unpacking: 0.018 MB to do' in printed.err
 
 
 def test_a_second_start_does_nothing(server, out, record, capsys):
@@ -134,10 +135,10 @@ def test_archives_are_kept_on_request(server, out, record):
   assert states(out) == before
 
 
-def test_a_broken_download_continues_at_the_next_start(server, out, record):
+def test_a_broken_download_resumes_at_the_next_start(server, out, record):
   server.cuts = [None, None, 0]
   assert 'foa_dev.z02 cannot be fetched' in refused(server, out, record)
-  # What is done is done, and what is needed still is there.
+  # The first archive is unpacked; the parts of the second are kept.
   kept = {'archives/foa_dev.z01': server.files['foa_dev.z01']}
   part = {'archives/foa_dev.z02.part': b''}
   assert found(out) == LABELS | BESIDE | kept | part
@@ -148,9 +149,7 @@ def test_a_broken_download_continues_at_the_next_start(server, out, record):
 
 
 @pytest.mark.parametrize('stop', [KeyboardInterrupt, SystemExit])
-def test_an_unpacking_that_was_stopped_continues(
-  stop, server, out, record, monkeypatch
-):
+def test_interrupted_unpacking_resumes(stop, server, out, record, monkeypatch):
   real = split_zip.chunks
 
   def chunks(archive, member):
@@ -162,32 +161,33 @@ def test_an_unpacking_that_was_stopped_continues(
     patch.setattr(split_zip, 'chunks', chunks)
     with pytest.raises(stop):
       fetch(server, out, record)
-  # A killed one leaves this, too, which no reader takes for a recording.
+  # A killed process leaves a hidden file, which is not taken for a recording.
   (out / 'foa_dev' / '.fold1_room1_mix002_ov2-0123abcd.wav').write_bytes(b'ha')
   first = out / 'foa_dev' / f'{NAMES[0]}.wav'
   assert first.is_file()
   before = states(out)[first]
   server.log.clear()
   assert fetch(server, out, record) == ['foa_dev']
-  assert server.log == [], 'the archives were there'
+  assert server.log == [], 'the archives are not downloaded again'
   assert states(out)[first] == before
   assert found(out) == EVERYTHING
 
 
-def test_a_full_disk_while_unpacking(server, out, record, monkeypatch):
+def test_unpacking_resumes_after_a_full_disk(server, out, record, monkeypatch):
   size = sum(map(len, [*server.files.values(), *(LABELS | BESIDE).values()]))
   with monkeypatch.context() as patch:
     fill_disk(patch, size + 10_000)
     text = refused(server, out, record)
   assert f'{NAMES[1]}.wav could not be written' in text
   assert 'is full; free ' in text
+  assert text.endswith('and start again: unpacking will resume.')
   server.log.clear()
   fetch(server, out, record)
   assert server.log == []
   assert found(out) == EVERYTHING
 
 
-def test_a_file_that_was_lost_comes_back_alone(server, out, record):
+def test_only_a_lost_file_is_written_again(server, out, record):
   fetch(server, out, record)
   before = states(out)
   lost = out / 'foa_dev' / f'{NAMES[1]}.wav'
@@ -196,59 +196,60 @@ def test_a_file_that_was_lost_comes_back_alone(server, out, record):
   assert found(out) == EVERYTHING
   after = states(out)
   written = {path.name for path in after if after[path] != before.get(path)}
-  assert written == {lost.name, archives.MANIFEST}
+  assert written == {lost.name, fetching.MANIFEST}
 
 
-def test_archives_left_over_by_a_kill_are_removed(server, out, record):
+def test_archives_left_by_a_killed_process_are_deleted(server, out, record):
   fetch(server, out, record)
-  left = out / archives.ARCHIVES_FOLDER / 'foa_dev.z01'
+  left = out / fetching.ARCHIVES_FOLDER / 'foa_dev.z01'
   files.write_text(left, 'x')
   assert fetch(server, out, record) == []
   assert found(out) == EVERYTHING
 
 
-def test_formats_come_one_after_the_other(server, out, record):
+def test_formats_can_be_fetched_one_after_the_other(server, out, record):
   assert fetch(server, out, record[:1]) == ['metadata_dev']
   assert fetch(server, out, record) == ['foa_dev']
   assert found(out) == EVERYTHING
 
 
-def test_names_that_are_missing_are_told(server, out, record):
+def test_missing_files_are_reported(server, out, record):
   names = ('fold1_room1_mix000_ov1.wav', 'fold9.wav', *record[1].names)
-  record[1] = archives.Archive('foa_dev', record[1].checksums, names)
+  record[1] = fetching.Archive('foa_dev', record[1].checksums, names)
   for _ in range(2):
     text = refused(server, out, record)
     assert text == (
-      f'{out}/archives/foa_dev.zip lacks 2 of 4 files, of which '
-      'fold1_room1_mix000_ov1.wav is the first.'
+      f'{out}/archives/foa_dev.zip lacks 2 of 4 files; the first one is '
+      'fold1_room1_mix000_ov1.wav.'
     )
 
 
-def test_wrong_bytes_are_refused(server, out, record):
+def test_archives_with_a_wrong_checksum_are_refused(server, out, record):
   server.files['foa_dev.z02'] = b'wrong'
   text = refused(server, out, record)
   checksum = record[1].checksums['foa_dev.z02']
-  assert f'foa_dev.z02 has not the checksum md5:{checksum}, but got' in text
+  assert f'foa_dev.z02 should have the checksum md5:{checksum}, but' in text
   assert not list(out.rglob('foa_dev.z02*'))
   assert not (out / 'foa_dev').exists()
 
 
-def test_recordings_of_others_are_not_mixed_in(server, out, record):
+def test_recordings_of_another_origin_are_not_mixed_in(server, out, record):
   mine = out / 'foa_dev' / f'{NAMES[0]}.wav'
   files.write_text(mine, 'mine')
   text = refused(server, out, record)
-  assert text.startswith(f'{out}/foa_dev holds files that this command did not')
-  assert server.log == [], 'it shows before hours of downloading'
+  assert text.startswith(f'{out}/foa_dev contains files that this command did')
+  assert server.log == [], 'it is refused before anything is downloaded'
   assert found(out) == {f'foa_dev/{NAMES[0]}.wav': b'mine'}
 
 
 @pytest.mark.parametrize('keep', [False, True])
-def test_too_small_a_disk_is_refused_at_once(
+def test_a_disk_that_is_too_small_is_refused_at_once(
   keep, server, out, record, monkeypatch
 ):
   sizes = [len(server.files[name]) for name in sorted(server.files)]
   labels, sounds = sizes[-1], sum(sizes[:-1])
-  # Each holds two files of about 9000 bytes; labels go before sounds come.
+  # Each folder has two files of about 9000 bytes. The archive of the labels is
+  # deleted before the sounds are downloaded.
   peak = 18000 + sounds + 18000 + (labels if keep else 0)
 
   def usage(free):
@@ -266,11 +267,11 @@ def test_too_small_a_disk_is_refused_at_once(
     fetch(server, out, record, keep_archives=keep)
 
 
-def test_only_one_fetches_at_a_time(server, out, record):
+def test_only_one_command_fetches_to_a_folder(server, out, record):
   with files.lock(out / '.fetching.lock', busy=str):
     text = refused(server, out, record)
   assert text == (
-    f'Another command is fetching to {out}: wait for it, or stop it.'
+    f'Another command is fetching to {out}: wait until it is done, or stop it.'
   )
   fetch(server, out, record)
 
@@ -279,29 +280,31 @@ def test_only_one_fetches_at_a_time(server, out, record):
   'text',
   ['', '[]', '{"foa_dev": {}}', '{"foa_dev": {"done": true}}', '{"a": 1}'],
 )
-def test_a_note_that_is_none_is_refused(text, server, out, record):
-  files.write_text(out / archives.MANIFEST, text)
-  assert 'is not what this command wrote' in refused(server, out, record)
+def test_a_damaged_manifest_is_refused(text, server, out, record):
+  files.write_text(out / fetching.MANIFEST, text)
+  assert 'was not written by this command' in refused(server, out, record)
 
 
-def test_the_note_tells_what_was_unpacked(server, out, record):
+def test_the_manifest_lists_the_unpacked_files(server, out, record):
   fetch(server, out, record)
-  note = json.loads((out / archives.MANIFEST).read_text())
+  manifest = json.loads((out / fetching.MANIFEST).read_text())
   assert {
     name: size
-    for entry in note.values()
+    for entry in manifest.values()
     for name, (size, _) in entry['files'].items()
   } == {name: len(data) for name, data in EVERYTHING.items()}
 
 
 @pytest.mark.parametrize('out', ['file', 'file/below'])
-def test_a_place_that_is_no_folder_is_named(out, server, record, tmp_path):
+def test_a_target_that_is_not_a_folder_is_refused(
+  out, server, record, tmp_path
+):
   (tmp_path / 'file').write_text('')
   text = refused(server, tmp_path / out, record)
   assert f'{tmp_path / out} cannot be used as a folder' in text
 
 
-def test_addresses_may_have_the_name_in_them(server, out, record):
+def test_addresses_may_contain_the_file_name(server, out, record):
   url = server.url + '/deep/{name}'
-  archives.fetch(out, record, url=url, retries=0)
+  fetching.fetch(out, record, url=url, retries=0)
   assert found(out) == EVERYTHING

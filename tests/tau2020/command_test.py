@@ -1,4 +1,4 @@
-"""The published record as it is known, and the command that fetches it."""
+"""The list of published archives, and the command that fetches them."""
 
 import collections
 import os
@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from helpers.served_archives import (
+from helpers.archive_server import (
   DEFLATED,
   STORED,
   md5,
@@ -45,7 +45,7 @@ def test_a_fold_has_a_hundred_recordings_half_of_them_with_overlap():
   assert folds == dict.fromkeys('123456', 100)
   overlaps = collections.Counter((fold, ov) for fold, _, _, ov in parts)
   assert set(overlaps.values()) == {50}
-  # The sixth fold has one room of a hundred recordings.
+  # The sixth fold has a single room with 100 recordings.
   for name in (
     'fold1_room1_mix001_ov1',
     'fold2_room1_mix025_ov1',
@@ -64,7 +64,7 @@ def test_evaluation_recordings_are_numbered():
   assert (names[0], names[-1]) == ('mix001', 'mix200')
 
 
-def test_all_is_everything():
+def test_everything_is_selected_by_default():
   selected = tau2020.select()
   assert [archive.folder for archive in selected] == FOLDERS
   checksums = {}
@@ -80,7 +80,7 @@ def test_all_is_everything():
 
 @pytest.mark.parametrize('formats', ['foa', 'mic', 'both'])
 @pytest.mark.parametrize('splits', ['dev', 'eval', 'both'])
-def test_labels_come_with_every_choice(formats, splits):
+def test_every_selection_includes_the_labels(formats, splits):
   selected = tau2020.select(formats=formats, splits=splits)
   other = {'foa': 'mic', 'mic': 'foa', 'dev': 'eval', 'eval': 'dev', 'both': ''}
   expected = [
@@ -96,7 +96,7 @@ def test_labels_come_with_every_choice(formats, splits):
     assert list(archive.names) == names
 
 
-# The command, in processes of its own.
+# The command, in separate processes.
 
 
 def command(*words, code=None):
@@ -116,7 +116,7 @@ def outcome(process):
 
 
 def test_the_command_fetches_and_then_has_nothing_to_do(server, tmp_path):
-  """A record of its own, as the published one is not at hand."""
+  """With small archives instead of the published ones."""
   contents = {
     f'{folder}/{name}.{suffix}': random.Random(name).randbytes(2000)
     for folder, suffix in (('foa_dev', 'wav'), ('metadata_dev', 'csv'))
@@ -147,21 +147,23 @@ def test_the_command_fetches_and_then_has_nothing_to_do(server, tmp_path):
   out = tmp_path / 'tau'
   words = [f'--out={out}', f'--url={server.url}', '--formats=foa']
   words.append('--splits=dev')
-  status, said, err = outcome(command(*words, code=code))
+  status, printed, err = outcome(command(*words, code=code))
   assert status == 0, err
   expected = f'{out}/metadata_dev: 2 files\n{out}/foa_dev: 2 files\n'
-  assert said == expected
+  assert printed == expected
   for name, data in contents.items():
     assert (out / name).read_bytes() == data
   assert not (out / 'archives').exists()
   server.log.clear()
-  status, said, err = outcome(command(*words, code=code))
+  status, printed, err = outcome(command(*words, code=code))
   assert (status, err) == (0, '')
-  assert said == 'Everything was there already.\n' + expected
+  assert printed == 'Everything was there already.\n' + expected
   assert server.log == []
 
 
-def test_other_bytes_than_published_are_refused(server, tmp_path):
+def test_archives_that_differ_from_the_published_ones_are_refused(
+  server, tmp_path
+):
   server.files['metadata_eval.zip'] = b'something else'
   status, out, err = outcome(
     command(
@@ -173,16 +175,16 @@ def test_other_bytes_than_published_are_refused(server, tmp_path):
   )
   assert (status, out) == (1, '')
   assert err.splitlines()[-1] == (
-    f'error: {server.url}/metadata_eval.zip has not the checksum '
-    f'md5:{tau2020.CHECKSUMS["metadata_eval.zip"]}, but got '
-    f'{md5(b"something else")}; what came was removed, and the next start '
-    'fetches it again.'
+    f'error: {server.url}/metadata_eval.zip should have the checksum '
+    f'md5:{tau2020.CHECKSUMS["metadata_eval.zip"]}, but the received file has '
+    f'md5:{md5(b"something else")}; it was deleted: start again to download it '
+    'again.'
   )
   assert [path.name for path in tmp_path.iterdir()] == ['archives']
   assert not any((tmp_path / 'archives').iterdir())
 
 
-def test_no_network_is_one_sentence_and_1(tmp_path):
+def test_without_a_network_the_exit_status_is_1(tmp_path):
   with socket.socket() as closed:
     closed.bind(('127.0.0.1', 0))
     url = f'http://127.0.0.1:{closed.getsockname()[1]}'
@@ -195,11 +197,12 @@ def test_no_network_is_one_sentence_and_1(tmp_path):
   assert err.startswith(f'error: {url}/metadata_dev.zip cannot be fetched: ')
 
 
-def test_control_c_is_130_and_keeps_what_came(server, tmp_path):
+def test_control_c_gives_130_and_keeps_the_received_bytes(server, tmp_path):
   server.files['metadata_dev.zip'] = data = bytes(1 << 17)
   server.cuts = [1 << 16]
   server.go_on = threading.Event()
-  # What a shell starts in the background ignores Ctrl-C, and so its children.
+  # Processes that a shell starts in the background ignore Ctrl-C, and so do
+  # their children.
   code = (
     'import runpy, signal\n'
     'signal.signal(signal.SIGINT, signal.default_int_handler)\n'

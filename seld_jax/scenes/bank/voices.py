@@ -1,14 +1,16 @@
 """Synthetic voices: speech-like babble, screams, a crying baby, a dog.
 
-All four are a band-limited pulse train at a moving fundamental plus breath
-noise, shaped by the resonances of a vocal tract. The tract glides between
-vowels by crossfading a few fixed filters, which costs two FFTs a vowel.
+All four consist of a band-limited pulse train with a varying fundamental
+frequency, plus breath noise, filtered by the resonances of a vocal tract.
+Transitions between vowels are crossfades of a few fixed filters, which cost two
+FFTs for each vowel.
 """
 
 import numpy as np
 from scipy import signal
 
-from seld_jax.scenes import fourier, primitives
+from seld_jax.scenes import fourier
+from seld_jax.scenes.bank import primitives
 
 # Formant frequencies in Hz of an adult male, after Peterson and Barney (1952).
 _VOWELS = np.array(
@@ -26,8 +28,8 @@ _VOWELS = np.array(
   ],
   np.float64,
 )
-# Resonances of a tube above those that tell vowels apart; without them the
-# upper octave would be missing.
+# Higher resonances, which all vowels share. Without them the upper octave would
+# be missing.
 _HIGHER = np.arange(5500.0, 16000.0, 1000.0)
 _OPEN_VOWELS = (2, 3, 4, 8)
 
@@ -38,13 +40,13 @@ def speech(
   """Babble: syllables with vowels, consonants, accents and pauses.
 
   Args:
-    rng: Source of every parameter.
-    sample_rate: Samples a second.
-    f0: Mean fundamental in Hz.
-    tract: Factor on formant frequencies; 1 is an adult male's.
+    rng: Determines every parameter.
+    sample_rate: Sample rate in Hz.
+    f0: Mean fundamental frequency in Hz.
+    tract: Factor for the formant frequencies; 1 for an adult male.
 
   Returns:
-    The sound, with shape `[samples]`, at no particular level.
+    The sound, with shape `[samples]`. Its level has no meaning.
   """
   rate = rng.uniform(3.0, 6.0)
   num_syllables = int(rng.integers(4, 20))
@@ -91,16 +93,16 @@ def speech(
 def scream(
   rng: np.random.Generator, sample_rate: int, *, f0: float, tract: float
 ) -> np.ndarray:
-  """A long high-effort cry: rising and falling pitch, rough, bright.
+  """A scream: long, rough and bright, with rising and falling pitch.
 
   Args:
-    rng: Source of every parameter.
-    sample_rate: Samples a second.
-    f0: Highest fundamental in Hz.
-    tract: Factor on formant frequencies; 1 is an adult male's.
+    rng: Determines every parameter.
+    sample_rate: Sample rate in Hz.
+    f0: Highest fundamental frequency in Hz.
+    tract: Factor for the formant frequencies; 1 for an adult male.
 
   Returns:
-    The sound, with shape `[samples]`, at no particular level.
+    The sound, with shape `[samples]`. Its level has no meaning.
   """
   duration = rng.uniform(0.8, 3.0)
   time = np.arange(int(duration * sample_rate)) / sample_rate
@@ -132,7 +134,7 @@ def scream(
 
 
 def crying_baby(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Bursts of a high harmonic glide through a very short vocal tract."""
+  """A baby: bursts of gliding harmonics through a very short vocal tract."""
   f0 = rng.uniform(350, 600)
   tract = rng.uniform(1.6, 2.0)
   tilt = rng.uniform(3, 7)
@@ -163,7 +165,7 @@ def crying_baby(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def barking_dog(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Repeated short growly bursts; one dog's size sets pitch and tract."""
+  """A dog: short rough bursts; its size determines pitch and vocal tract."""
   size = rng.uniform(0, 1)
   f0 = 650 * (200 / 650) ** size * np.exp(rng.normal(0, 0.1))
   tract = 1.6 - 0.8 * size
@@ -190,15 +192,16 @@ def barking_dog(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def pulses(contour: np.ndarray, sample_rate: int) -> np.ndarray:
-  """A pulse train with all harmonics below half the sample rate, equal.
+  """A pulse train with equally strong harmonics below half the sample rate.
 
   Args:
-    contour: Fundamental in Hz at every sample, with shape `[samples]`.
-    sample_rate: Samples a second.
+    contour: Fundamental frequency in Hz at every sample, with shape
+      `[samples]`.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    The train (a Dirichlet kernel of the phase), with shape `[samples]` and
-    unit mean square.
+    The pulse train (a Dirichlet kernel of the phase), with shape `[samples]`
+    and unit mean square.
   """
   harmonics = max(int(0.46 * sample_rate / np.max(contour)), 1)
   half = np.pi * np.cumsum(contour) / sample_rate
@@ -217,7 +220,7 @@ def _glide(
   tract: float,
   tilt: float,
 ) -> np.ndarray:
-  """Filters `source` by vowels that change over time (index per sample)."""
+  """Filters `source` by vowels that change over time (an index per sample)."""
   size = fourier.fast_size(source.size + sample_rate // 10)
   spectrum = fourier.rfft(source, size)
   frequency = fourier.frequencies(size, sample_rate)
@@ -249,7 +252,7 @@ def _tract_response(
 
 
 def _jitter(rng: np.random.Generator, size: int, depth: float) -> np.ndarray:
-  """Slow random deviation (in log frequency) with knots every 256 samples."""
+  """A slow random deviation in log frequency, with knots every 256 samples."""
   knots = rng.normal(0.0, depth, size // 256 + 2)
   return np.interp(np.arange(size) / 256, np.arange(knots.size), knots)
 

@@ -13,20 +13,21 @@ from seld_jax import files
 from seld_jax.errors import InputError
 from seld_jax.tau2020 import download, unpack
 
-# Where archives are until they are unpacked, and a note of what was unpacked.
+# Folder for the archives until they are unpacked.
 ARCHIVES_FOLDER = 'archives'
+# Lists the unpacked files, with their sizes and checksums.
 MANIFEST = '.fetched.json'
 
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-  """An archive to fetch.
+  """An archive to fetch, whole or in parts.
 
   Attributes:
-    folder: The folder that it is unpacked to, by which it is named, too.
-    checksums: The MD5 of each of its parts, in order.
-    names: The files that the folder must hold.
-    file_bytes: About the size of each, in bytes.
+    folder: The folder for its files. The archive has the same name.
+    checksums: The MD5 of each part by file name, in order.
+    names: The files that the folder must contain afterwards.
+    file_bytes: Approximate size of each of these files, in bytes.
   """
 
   folder: str
@@ -44,24 +45,26 @@ def fetch(
   retries: int = 5,
   pause: float = 2.0,
 ) -> list[str]:
-  """Downloads, checks and unpacks archives, each as far as not yet done.
+  """Downloads, checks and unpacks archives; skips steps that are done.
 
   Args:
-    out: Folder to unpack to; it may hold other things, but none of the folders
-      that the archives are unpacked to, unless this function made them.
-    archives: What to fetch.
-    url: Address of each part: `{name}` in it stands for its name; without it,
-      the name is put behind a slash.
-    keep_archives: Keep the archives in `OUT/archives` when they are unpacked.
-    retries: As for `download.download`, as is `pause`.
-    pause: Seconds.
+    out: Folder to unpack to. It may contain other files, but the folders of
+      the archives must be empty, missing, or written by this function.
+    archives: The archives to fetch.
+    url: Address of the parts. `{name}` stands for the file name of a part; if
+      it does not occur, the name is appended after a slash.
+    keep_archives: Whether to keep the archives in `OUT/archives` after they
+      are unpacked.
+    retries: See `download.download`.
+    pause: See `download.download`.
 
   Returns:
-    The folders that were not complete before; none when nothing was to do.
+    The folders that were incomplete before. The list is empty when everything
+    was there already.
 
   Raises:
-    InputError: Something cannot be downloaded, is not what was expected, or
-      cannot be written; or there is too little space on the disk.
+    InputError: A download fails, a file has unexpected contents or cannot be
+      written, or the disk has too little space.
   """
   out = pathlib.Path(out)
   try:
@@ -70,26 +73,28 @@ def fetch(
     raise InputError(
       f'{out} cannot be used as a folder: {error.strerror}.'
     ) from error
-  busy = f'Another command is fetching to {out}: wait for it, or stop it.'
+  busy = (
+    f'Another command is fetching to {out}: wait until it is done, or stop it.'
+  )
   with files.lock(
     out / '.fetching.lock', busy=lambda holder: busy, remove=True
   ):
     manifest = _read_manifest(out)
     files.remove_fragments(out, of=(MANIFEST,))
     todo = [a for a in archives if not _is_complete(out, manifest, a)]
-    _refuse_strangers(out, manifest, todo)
+    _refuse_foreign_files(out, manifest, todo)
     sizes: dict[str, int | None] = {}
     for name in [name for archive in todo for name in archive.checksums]:
       path = out / ARCHIVES_FOLDER / name
       if path.is_file():
         sizes[name] = path.stat().st_size
       else:
-        # Who has no network should know before long.
+        # With few retries: without a network, the user should learn it soon.
         sizes[name] = download.file_size(
           _address(url, name), retries=min(retries, 2), pause=pause
         )
     if todo:
-      _plan(out, todo, sizes, keep_archives)
+      _announce(out, todo, sizes, keep_archives)
     for archive in archives:
       if archive in todo:
         for name, checksum in archive.checksums.items():
@@ -113,24 +118,23 @@ def _address(url: str, name: str) -> str:
 
 
 def _read_manifest(out: pathlib.Path) -> dict[str, Any]:
-  """What was unpacked: `done`, `kept` and the `files` of each folder."""
+  """Returns the manifest: `done`, `kept` and `files` for each folder."""
   path = out / MANIFEST
   if not path.exists():
     return {}
   try:
-    manifest = json.loads(path.read_text(encoding='utf-8'))
     return {
       folder: {
         'done': entry['done'],
         'kept': entry['kept'],
         'files': {k: (size, crc) for k, (size, crc) in entry['files'].items()},
       }
-      for folder, entry in manifest.items()
+      for folder, entry in files.read_json(path).items()
     }
   except (ValueError, LookupError, TypeError, AttributeError) as error:
     raise InputError(
-      f'{path} is not what this command wrote: remove it together with what is '
-      'unpacked beside it.'
+      f'{path} was not written by this command, or is damaged: remove it '
+      'together with the folders that were unpacked beside it.'
     ) from error
 
 
@@ -147,26 +151,29 @@ def _is_complete(
   return True
 
 
-def _refuse_strangers(
+def _refuse_foreign_files(
   out: pathlib.Path, manifest: Mapping[str, Any], todo: Sequence[Archive]
 ) -> None:
-  """Recordings of another origin are neither replaced nor mixed with these."""
+  """Raises InputError when a folder has files that this command did not write.
+
+  They are neither replaced nor mixed with the files of an archive.
+  """
   for archive in todo:
     folder = out / archive.folder
     if archive.folder not in manifest and any(folder.glob('*')):
       raise InputError(
-        f'{folder} holds files that this command did not write: move them '
+        f'{folder} contains files that this command did not write: move them '
         'away, or choose another folder.'
       )
 
 
-def _plan(
+def _announce(
   out: pathlib.Path,
   todo: Sequence[Archive],
   sizes: Mapping[str, int | None],
   keep_archives: bool,
 ) -> None:
-  """Says what will be fetched; refuses when the disk is too small for it."""
+  """Prints what will be downloaded; refuses when the disk is too small."""
   download_bytes = used = peak = 0
   for archive in todo:
     for name in archive.checksums:
@@ -184,9 +191,10 @@ def _plan(
     peak = max(peak, used)
     if not keep_archives:
       used -= sum(sizes[name] or 0 for name in archive.checksums)
+  # On standard error like the progress bars: it is not the command's result.
   print(
-    f'{unpack.gigabytes(download_bytes)} to download; with what is unpacked, '
-    f'{out} will need {unpack.gigabytes(peak)}.',
+    f'{unpack.gigabytes(download_bytes)} to download; including the unpacked '
+    f'files, {out} will need {unpack.gigabytes(peak)}.',
     file=sys.stderr,
   )
   unpack.check_space(out, peak, advice=', or fetch less')
@@ -198,7 +206,7 @@ def _unpack(
   archive: Archive,
   keep_archives: bool,
 ) -> None:
-  """Unpacks an archive, looks whether all is there, and takes note of it."""
+  """Unpacks an archive and checks that none of its files is missing."""
   noted = manifest.get(archive.folder, {}).get('files', {})
   entry = {'done': False, 'kept': keep_archives, 'files': noted}
   manifest[archive.folder] = entry
@@ -209,8 +217,8 @@ def _unpack(
   lost = [n for n in archive.names if f'{archive.folder}/{n}' not in found]
   if lost:
     raise InputError(
-      f'{path} lacks {len(lost)} of {len(archive.names)} files, of which '
-      f'{lost[0]} is the first.'
+      f'{path} lacks {len(lost)} of {len(archive.names)} files; the first one '
+      f'is {lost[0]}.'
     )
   entry.update(done=True, files=found)
   _write_manifest(out, manifest)
@@ -221,7 +229,7 @@ def _write_manifest(out: pathlib.Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _remove(out: pathlib.Path, archive: Archive) -> None:
-  """Removes an archive, and the folder of archives when it was the last."""
+  """Deletes an archive, and the folder of archives when it is empty then."""
   for name in archive.checksums:
     (out / ARCHIVES_FOLDER / name).unlink(missing_ok=True)
   with contextlib.suppress(OSError):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from seld_jax.scenes import primitives
+from seld_jax.scenes.bank import primitives
 
 
 def alarm(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Two tones in turn, a sweep that repeats, or a beeper."""
+  """An alarm: two alternating tones, a repeated sweep, a siren or a beeper."""
   duration = rng.uniform(1.5, 5.0)
   time = primitives.timeline(duration, sample_rate)
   base = rng.uniform(500, 2200)
@@ -32,7 +32,7 @@ def alarm(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def ringing_phone(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """The bell of an old telephone, its electronic warble, or a melody."""
+  """A telephone: the bell of an old one, an electronic ring, or a melody."""
   kind = rng.integers(0, 3)
   count = int(rng.integers(1, 4))
   if kind == 2:

@@ -1,4 +1,4 @@
-"""Figures of where a system errs."""
+"""Figures of confusions and of direction errors."""
 
 import io
 
@@ -24,8 +24,8 @@ def test_cells_are_percentages_of_their_row():
   )
   panel, _ = figure.axes
   (shown,) = panel.get_images()
-  # A class that never sounds alone has no row, and none at all where it is
-  # not detected either.
+  # A class that is never active alone has no row. If it is never detected
+  # either, it has no column.
   expected = [[80, 20, 0, 10], [0, 75, 25, 0]]
   np.testing.assert_allclose(np.asarray(shown.get_array()), expected)
   columns = [text.get_text() for text in panel.get_xticklabels()]
@@ -41,14 +41,14 @@ def test_cells_are_percentages_of_their_row():
   }
 
 
-def test_more_is_darker_on_light_and_lighter_on_dark_pages():
+def test_higher_values_have_more_contrast_to_the_page():
   counts = np.array([[0, 0, 0], [0, 100, 0]])
   for dark in False, True:
     figure = figures.plot_confusion(
       counts, np.array([100, 100]), classes=['a', 'b'], dark=dark
     )
     (shown,) = figure.axes[0].get_images()
-    # The lightness alone tells, so that it can be read in grey.
+    # Lightness is monotonic, so that the figure can be read in grey.
     grey = shown.cmap(np.linspace(0, 1, 50))[:, :3] @ (0.3, 0.59, 0.11)
     assert (np.diff(grey) * (1 if dark else -1) > 0).all()
     corner = pixels(figure)[0, 0, :3].mean()
@@ -56,7 +56,7 @@ def test_more_is_darker_on_light_and_lighter_on_dark_pages():
 
 
 @pytest.mark.parametrize('size', [1, 30])
-def test_few_and_many_classes_can_be_drawn(size):
+def test_one_class_and_many_classes_can_be_drawn(size):
   counts = np.eye(size, size + 1, dtype=int)
   figure = figures.plot_confusion(
     counts, np.ones(size, int), classes=[f'class {i}' for i in range(size)]
@@ -64,7 +64,7 @@ def test_few_and_many_classes_can_be_drawn(size):
   assert pixels(figure).std() > 0.05
 
 
-def test_profiles_are_drawn_as_they_are():
+def test_profiles_are_drawn_with_their_values():
   rng = np.random.default_rng(0)
   values = rng.uniform(-180, 180, 300)
   errors = np.where(rng.random(300) < 0.2, np.nan, rng.uniform(0, 60, 300))
@@ -83,15 +83,15 @@ def test_profiles_are_drawn_as_they_are():
       100 * profile.found[known] / profile.rows[known],
     )
     assert np.isnan(np.asarray(found.get_ydata())[~known]).all()
-  # What is compared has one scale.
+  # Panels that are compared have the same scale.
   assert above[0].get_ylim() == above[1].get_ylim()
   assert pixels(figure).std() > 0.05
 
 
-def test_nothing_to_draw_is_refused():
+def test_figures_without_data_are_refused():
   with pytest.raises(InputError, match='at least one profile'):
     figures.plot_direction_errors({})
-  with pytest.raises(InputError, match='a class that sounds alone'):
+  with pytest.raises(InputError, match='a class that is active alone'):
     figures.plot_confusion(np.zeros((1, 2), int), np.zeros(1), classes=['a'])
   with pytest.raises(InputError, match='a name for each class'):
     figures.plot_confusion(

@@ -1,4 +1,7 @@
-"""Where dry sounds come from: recordings in folds, or the procedural bank."""
+"""The library of dry sounds: clips on disk, or the procedural bank.
+
+Sounds are divided into folds, so that no sound occurs in two folds.
+"""
 
 import csv
 import dataclasses
@@ -14,7 +17,7 @@ from seld_jax.errors import InputError
 SUFFIXES = ('.wav', '.flac', '.ogg')
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
-# Names of NIGENS and other spellings, compared in lower case without '_- '.
+# Class names of NIGENS and other spellings, in lower case and without '_- '.
 _ALIASES = {
   'baby': 'crying_baby',
   'babycrying': 'crying_baby',
@@ -31,9 +34,12 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-  """One recording on disk; clips of one group stem from one source.
+  """A recording of a sound on disk.
 
-  The name is its path relative to the folder or manifest.
+  Attributes:
+    path: The file.
+    name: Its path relative to the folder of the library.
+    group: Clips of the same origin have the same group, and one fold.
   """
 
   path: str
@@ -42,13 +48,13 @@ class Clip:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-  """A supply of dry sounds, split into folds.
+class Library:
+  """A collection of dry sounds, split into folds.
 
   Attributes:
-    name: What it is, for the descriptions of a set.
-    clips: Clips of a (fold, class name); None for the procedural bank.
-    fingerprint: Changes when the clips do.
+    name: Its name for users: a path, or that of the bank.
+    clips: The clips by fold and class name; None for the procedural bank.
+    fingerprint: A hash of the names, classes, folds and sizes of the clips.
   """
 
   name: str
@@ -62,7 +68,7 @@ class Source:
     return tuple(sorted({fold for fold, _ in self.clips}))
 
   def classes(self, fold: int) -> tuple[str, ...]:
-    """Names of the classes that have a sound in a fold."""
+    """The names of the classes that have a sound in a fold."""
     if self.clips is None:
       return labels.TAU2020_CLASSES
     return tuple(
@@ -70,27 +76,33 @@ class Source:
     )
 
 
-def open_source(
+def open_library(
   events: str | os.PathLike[str] | None, *, quiet: bool = False
-) -> Source:
-  """Finds the sounds of a set.
+) -> Library:
+  """Finds the dry sounds for a set of scenes.
+
+  Clips of a folder without a manifest are distributed over the folds 1 to 6. A
+  warning lists the classes without a sound in a fold, and another one the
+  folders that are not named after a class.
 
   Args:
-    events: None for the procedural bank; a folder of class/*.wav, flac or ogg;
-      a folder with a manifest.csv; or a manifest: a CSV with the columns file
-      (relative to it), class, fold and, if clips share a source, group.
-    quiet: Whether to give no warnings.
+    events: None for the procedural bank; a folder with one folder of
+      wav, flac or ogg files per class; a folder with a manifest.csv; or a
+      manifest. This is a CSV file with the columns file (relative to the
+      manifest), class, fold and optionally group, the same for all clips of
+      the same origin.
+    quiet: Whether to omit the warnings.
 
   Returns:
-    The source. A folder without manifest is spread over folds 1 to 6. A class
-    without a sound in a fold is reported by one warning, and so are folders
-    that are not named after a class.
+    The library.
 
   Raises:
-    InputError: Nothing usable is there, or a group lies in two folds.
+    InputError: There is no usable sound, or a group is in two folds.
   """
   if events is None:
-    return Source('the procedural bank', None, 'procedural-1')
+    return Library(
+      'the procedural bank of synthetic sounds', None, 'procedural-1'
+    )
   path = pathlib.Path(events)
   if path.is_dir() and (path / 'manifest.csv').is_file():
     path = path / 'manifest.csv'
@@ -110,7 +122,7 @@ def open_source(
     clip = Clip(str(file), relative, group)
     clips.setdefault((fold, name), []).append(clip)
     digest.update(f'{relative},{name},{fold},{file.stat().st_size}\n'.encode())
-  source = Source(
+  library = Library(
     str(path), {k: tuple(v) for k, v in clips.items()}, digest.hexdigest()[:16]
   )
   missing = [
@@ -118,40 +130,41 @@ def open_source(
     + ', '.join(
       name
       for name in labels.TAU2020_CLASSES
-      if name not in source.classes(fold)
+      if name not in library.classes(fold)
     )
-    for fold in source.folds
-    if len(source.classes(fold)) < len(labels.TAU2020_CLASSES)
+    for fold in library.folds
+    if len(library.classes(fold)) < len(labels.TAU2020_CLASSES)
   ]
   if missing and not quiet:
     _log.warning(
-      '%s has no recording of some classes, which are left out there (%s).',
+      '%s has no sounds for some classes, which do not occur in these folds '
+      '(%s).',
       path,
       '; '.join(missing),
     )
-  return source
+  return library
 
 
 def _read_manifest(path: pathlib.Path):
-  """Yields (file, class, fold, group) of a manifest."""
+  """Lists (file, class, fold, group) of a manifest."""
   try:
-    # Spreadsheets put a byte-order mark before the first column's name.
+    # Spreadsheets write a byte-order mark before the first column name.
     with open(path, newline='', encoding='utf-8-sig') as file:
       reader = csv.DictReader(file)
       rows = [(reader.line_num, row) for row in reader]
   except (UnicodeDecodeError, csv.Error) as error:
     raise InputError(
-      f'{path} must be a manifest, a CSV text with the columns file, class and '
+      f'{path} must be a manifest, a CSV file with the columns file, class and '
       f'fold, but it is not text: {error}.'
     ) from error
   if not rows or not {'file', 'class', 'fold'} <= set(rows[0][1]):
     raise InputError(
-      f'{path} must be a CSV with a header naming the columns file, class and '
-      f'fold and at least one row, but it has '
+      f'{path} must be a CSV file with a header with the columns file, class '
+      f'and fold and at least one row, but it has '
       f'{", ".join(map(str, rows[0][1])) if rows else "no rows"}.'
     )
   entries = []
-  fold_of: dict[object, int] = {}  # of groups, and of files
+  fold_of: dict[object, int] = {}  # by group, and by file
   for number, row in rows:
     short = [c for c in ('file', 'class', 'fold') if row[c] is None]
     if short:
@@ -178,7 +191,7 @@ def _read_manifest(path: pathlib.Path):
     for key, what in (clip.resolve(), clip), (group, f'group {group}'):
       if fold_of.setdefault(key, int(fold)) != int(fold):
         raise InputError(
-          f'{path} line {number}: {what} must lie in one fold, but is in folds '
+          f'{path} line {number}: {what} must be in one fold, but is in folds '
           f'{fold_of[key]} and {fold}.'
         )
     entries.append((clip, name, int(fold), group))
@@ -201,19 +214,20 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
       )
   if not any(files.values()):
     raise InputError(
-      f'{path} must hold folders of wav, flac or ogg files named after classes '
+      f'{path} must have folders of wav, flac or ogg files named after classes '
       f'({", ".join(labels.TAU2020_CLASSES)}), but it has '
       f'{_found(unknown, sorted(files))}.'
     )
   if unknown and not quiet:
     _log.warning(
-      '%s has folders that are none of the 14 classes of TAU-NIGENS 2020 and '
-      'are left out: %s.',
+      '%s has folders that are not named after a class of TAU-NIGENS 2020 and '
+      'are ignored: %s.',
       path,
       ', '.join(unknown),
     )
-  # Stems are dealt to folds in the order of their hash, so that every fold
-  # gets its share and a stem that occurs in two classes stays in one fold.
+  # The stems of a class go to the folds in turn, in the order of their hash, so
+  # that all folds get about as many. A stem that occurs in two classes stays in
+  # one fold.
   fold_of: dict[str, int] = {}
   entries = []
   for name in sorted(files):
@@ -229,7 +243,7 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
 
 
 def _found(unknown: Sequence[str], known: Sequence[str]) -> str:
-  """What a folder without usable sounds has instead."""
+  """Describes what a folder without usable sounds contains, for a message."""
   found = []
   if known:
     found.append(f'no such files in {", ".join(known)}')
@@ -243,7 +257,7 @@ def _hash(stem: str) -> str:
 
 
 def _class_name(text: str) -> str | None:
-  """The TAU-NIGENS class that a folder or manifest means, if any."""
+  """Returns the class that a folder or manifest means, or None."""
   key = ''.join(c for c in text.lower() if c not in '_- ')
   known = {name.replace('_', ''): name for name in labels.TAU2020_CLASSES}
   return (known | _ALIASES).get(key)

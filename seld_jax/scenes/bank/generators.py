@@ -1,15 +1,15 @@
-"""An embedded bank of procedural sounds for the 14 classes of TAU-NIGENS.
+"""A generator of random sounds for each class of TAU-NIGENS 2020.
 
-Every sound is drawn from a random generator: pitch, tempo, spectrum, length
-and the number of repetitions all vary, so that a network can learn a class
-but not a recording. They stand in for recordings where none are at hand.
+Pitch, tempo, spectrum, length and the number of repetitions are all drawn at
+random, so that a network can learn a class but not single recordings. The
+sounds are used when the user has no recordings.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from seld_jax.scenes import objects, tones, voices
+from seld_jax.scenes.bank import objects, tones, voices
 
 MAX_SECONDS = 6.0
 
@@ -17,12 +17,12 @@ MAX_SECONDS = 6.0
 def make_sound(
   rng: np.random.Generator, class_name: str, *, sample_rate: int = 24000
 ) -> np.ndarray:
-  """One new sound of a class.
+  """Makes a new sound of a class.
 
   Args:
     rng: Determines the sound.
     class_name: A key of `GENERATORS`.
-    sample_rate: Samples a second.
+    sample_rate: Sample rate in Hz.
 
   Returns:
     The dry sound with shape `[samples]`, float32, 0.1 to 6 seconds long, with

@@ -3,11 +3,11 @@
 import numpy as np
 from scipy import signal
 
-from seld_jax.scenes import primitives
+from seld_jax.scenes.bank import primitives
 
 
 def crash(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Bursts of noise that excite many inharmonic decaying modes."""
+  """A crash: bursts of noise that excite many inharmonic decaying modes."""
   time = primitives.timeline(rng.uniform(0.7, 2.5), sample_rate)
   sound = np.zeros(time.size)
   metal = rng.uniform(0, 1)
@@ -20,7 +20,7 @@ def crash(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
     decay = rng.uniform(4, 12, 24) + (1 - metal) * rng.uniform(5, 30, 24)
     ring = primitives.modes(rng, rest, modes, decay, rng.uniform(0.2, 1.0, 24))
     burst = rng.standard_normal(rest.size) * np.exp(-rest * rng.uniform(8, 40))
-    # Fragments that fall after the blow.
+    # Fragments that fall after the impact.
     debris = rng.standard_normal(rest.size) * np.exp(-rest * rng.uniform(3, 8))
     grains = rng.random(rest.size) < rng.uniform(20, 200) / sample_rate
     debris = signal.lfilter([1], [1, -0.5, 0.4], debris * grains * 8)
@@ -30,7 +30,7 @@ def crash(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def running_engine(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Exhaust pulses at a wobbling rate through low resonances."""
+  """An engine: exhaust pulses at an unsteady rate through low resonances."""
   duration = rng.uniform(2.0, 6.0)
   time = primitives.timeline(duration, sample_rate)
   rate = np.exp(rng.uniform(np.log(18), np.log(90)))
@@ -56,7 +56,7 @@ def running_engine(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def burning_fire(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Crackle of short filtered clicks over a low unsteady rumble."""
+  """A fire: crackle of short filtered clicks over a low unsteady rumble."""
   duration = rng.uniform(2.0, 6.0)
   time = primitives.timeline(duration, sample_rate)
   crackle = np.zeros(time.size)
@@ -93,7 +93,7 @@ def burning_fire(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def footsteps(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Heel and toe of one pair of shoes at a walking or running pace."""
+  """Footsteps: heel and toe of one pair of shoes, walking or running."""
   interval = rng.uniform(0.3, 0.7)
   heel = rng.uniform(60, 250)
   brightness = rng.uniform(800, 4000)
@@ -122,7 +122,7 @@ def footsteps(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
 
 
 def knocking_on_door(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
-  """Groups of three to five thuds on one wooden panel."""
+  """Knocks: groups of three to five thuds on one wooden panel."""
   modes = rng.uniform(90, 260) * np.array([1, 1.7, 2.6, 3.9, 5.3, 7.1, 9.4])
   modes = modes * rng.uniform(0.93, 1.07, modes.size)
   decay = rng.uniform(25, 60) * np.linspace(1, 2.2, modes.size)

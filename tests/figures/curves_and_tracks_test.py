@@ -1,4 +1,4 @@
-"""Figures of learning curves and tracks hold the numbers they are drawn of."""
+"""Figures of learning curves and of tracks show their data."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def line(axes, gid: str):
   return found
 
 
-def test_curves_hold_the_records():
+def test_curves_show_the_records():
   records = make_records()
   figure = figures.plot_learning_curves(records, selected_step=200)
   panels = {
@@ -41,7 +41,7 @@ def test_curves_hold_the_records():
     assert list(drawn['selected'].get_xdata()) == [200, 200]
 
 
-def test_curves_of_a_resumed_run_and_without_value():
+def test_repeated_steps_and_missing_values_of_curves():
   records = make_records()
   again = {'step': 300, 'split': 'train', 'loss': 7.0}
   none = {'step': 400, 'split': 'train', 'loss': None}
@@ -54,12 +54,12 @@ def test_curves_of_a_resumed_run_and_without_value():
   )
 
 
-def test_no_curves_without_records():
+def test_curves_without_records_are_refused():
   with pytest.raises(InputError, match='no losses'):
     figures.plot_learning_curves([])
 
 
-def test_tracks_break_at_the_wrap_and_at_gaps():
+def test_tracks_are_interrupted_at_the_wrap_and_at_gaps():
   rng = np.random.default_rng(1)
   events = make_events(rng)
   figure = figures.plot_tracks(
@@ -72,17 +72,17 @@ def test_tracks_break_at_the_wrap_and_at_gaps():
       joined = np.isfinite(angle[1:]) & np.isfinite(angle[:-1])
       assert np.abs(np.diff(angle)[joined]).max() < 10
       assert np.diff(time)[joined].max() < 0.11
-      # Every frame is there, with its direction.
+      # Every frame is drawn with its direction.
       rows = events.class_index == index
       shown = dict(zip(time, angle, strict=True))
       for frame, xyz in zip(events.frame[rows], events.xyz[rows], strict=True):
         expected = geometry.to_polar(xyz)[0]
-        # At 180 either end of the range is right.
+        # At 180 degrees, both ends of the range are right.
         apart = geometry.wrap_degrees(shown[frame / 10] - expected)
         assert abs(apart) < 1e-9 or frame % 20 == 0
       height = line(elevation, f'{source} {index}').get_ydata()
       np.testing.assert_allclose(height[np.isfinite(height)], 10, atol=1e-9)
-  # Class 1 passes the back: both ends of the range are used.
+  # Class 1 moves behind the array: both ends of the range are used.
   angle = line(azimuth, 'prediction 1').get_ydata()
   assert np.nanmin(angle) < -150 and np.nanmax(angle) > 150
   assert [t.get_text()[:3] for t in activity.get_yticklabels()] == [
@@ -90,7 +90,7 @@ def test_tracks_break_at_the_wrap_and_at_gaps():
   ]
 
 
-def test_all_panels_share_their_time_axis():
+def test_all_panels_have_the_same_time_axis():
   rng = np.random.default_rng(2)
   events = make_events(rng)
   sound = rng.normal(size=(4, SECONDS * 24000))
@@ -127,11 +127,11 @@ def test_spectrogram_peaks_at_the_tone(frequency):
   bottom, top = shown.get_extent()[2:]
   row = level[:, level.shape[1] // 2].argmax() + 0.5
   found = 2 ** (bottom + (top - bottom) * row / len(level))
-  # Half a bin of the transform, or half a row of the picture.
+  # Half a bin of the FFT, or half a row of the picture.
   assert abs(found - frequency) < max(24000 / 1024, 0.05 * frequency)
 
 
-def test_tracks_of_silence_and_of_a_single_frame():
+def test_tracks_of_no_event_and_of_a_single_frame_can_be_drawn():
   one = labels.Events(
     np.array([4]), np.array([2]), np.array([0]), np.array([[1.0, 0, 0]])
   )
@@ -147,7 +147,7 @@ def test_tracks_of_silence_and_of_a_single_frame():
     assert pixels(figures.to_png(figure)).std() > 0.05
 
 
-def test_classes_look_different_in_grey_and_in_colour():
+def test_classes_have_different_markers_and_colours():
   frame = np.arange(50)
   events = labels.Events(
     frame, frame, np.zeros(50, np.int64), np.tile([1.0, 0, 0], (50, 1))
@@ -170,7 +170,7 @@ def test_classes_look_different_in_grey_and_in_colour():
     ({'audio': np.zeros(9)}, r'got shape \(9,\)'),
   ],
 )
-def test_tracks_refuse(options, message):
+def test_wrong_arguments_of_tracks_are_refused(options, message):
   events = make_events(np.random.default_rng(3))
   defaults = {'classes': HOSTILE, 'num_frames': NUM_FRAMES}
   with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Sets of scenes have the published layout, and the same bytes from any run."""
+"""Sets of scenes have the published layout, and every run the same bytes."""
 
 import csv
 import pathlib
@@ -9,12 +9,12 @@ import soundfile
 
 from seld_jax import labels
 from seld_jax.errors import InputError
-from seld_jax.scenes import check_settings, plan, synthesize
+from seld_jax.scenes import check_settings, is_complete, plan, synthesize
 
 RATE = 24000
 SMALL = {
   'recordings': 12,
-  'seconds': 3.0,
+  'seconds': 1.5,
   'evaluation': True,
   'formats': ('foa', 'mic'),
 }
@@ -31,11 +31,11 @@ def tree(folder):
 @pytest.fixture(scope='module')
 def small_set(tmp_path_factory):
   out = tmp_path_factory.mktemp('sets') / 'one'
-  synthesize(out, num_workers=1, **SMALL)
+  synthesize(out, num_workers=0, **SMALL)
   return out
 
 
-def test_layout_is_the_published_one(small_set):
+def test_the_layout_is_that_of_the_published_set(small_set):
   names = {path.stem for path in (small_set / 'foa_dev').iterdir()}
   assert names == {path.stem for path in (small_set / 'metadata_dev').iterdir()}
   assert len(names) == 12
@@ -48,19 +48,23 @@ def test_layout_is_the_published_one(small_set):
   assert evaluation == [f'mix{n:03d}.wav' for n in range(1, 5)]
   for path in (small_set / 'foa_dev').iterdir():
     info = soundfile.info(path)
-    assert (info.samplerate, info.channels, info.frames) == (RATE, 4, 3 * RATE)
+    assert (info.samplerate, info.channels, info.frames) == (
+      RATE,
+      4,
+      1.5 * RATE,
+    )
     assert info.subtype == 'PCM_16'
     text = small_set / 'metadata_dev' / f'{path.stem}.csv'
     for line in text.read_text().splitlines():
       frame, index, track, azimuth, elevation = map(int, line.split(','))
-      assert 0 <= frame < 30
+      assert 0 <= frame < 15
       assert 0 <= index < 14
       assert track in (0, 1)
       assert -180 < azimuth <= 180
       assert -45 <= elevation <= 45
 
 
-def test_description_matches_labels_and_folds_share_nothing(small_set):
+def test_scenes_csv_matches_the_labels_and_folds_share_nothing(small_set):
   with open(small_set / 'scenes.csv', newline='') as file:
     rows = list(csv.DictReader(file))
   by_file = {row['file'] for row in rows}
@@ -80,12 +84,10 @@ def test_description_matches_labels_and_folds_share_nothing(small_set):
   assert len(set(sounds_used)) == len(sounds_used)
 
 
-def test_bytes_do_not_depend_on_workers_nor_on_interruption(
-  small_set, tmp_path
-):
+def test_bytes_do_not_depend_on_workers_or_interruptions(small_set, tmp_path):
   synthesize(tmp_path / 'two', num_workers=2, **SMALL)
   assert tree(tmp_path / 'two') == tree(small_set)
-  # As if stopped before two recordings were done.
+  # As if the command was interrupted before two recordings were complete.
   gone = [
     tmp_path / 'two' / 'foa_dev' / 'fold1_room1_mix001_ov1.wav',
     tmp_path / 'two' / 'metadata_dev' / 'fold6_room2_mix001_ov1.csv',
@@ -125,7 +127,7 @@ def test_impossible_requests_are_refused(tmp_path, options, words):
   assert not (tmp_path / 'out').exists()
 
 
-def test_plan_is_balanced():
+def test_recordings_are_distributed_evenly():
   made = plan.plan_recordings(range(1, 9), 600, evaluation=True, seed=0)
   development = [r for r in made if r.split == 'dev']
   assert len(development) == 600
@@ -141,7 +143,7 @@ def test_plan_is_balanced():
 
 
 def test_names_are_as_in_the_published_set():
-  """Numbers start at 1 in every room, with the recordings of overlap 1."""
+  """Numbers start at 1 in every room; recordings of overlap 1 come first."""
   made = plan.plan_recordings(range(1, 7), 600, evaluation=False, seed=0)
   rooms_of_fold = {}
   for one in made:
@@ -157,8 +159,8 @@ def test_names_are_as_in_the_published_set():
     ]
 
 
-def test_a_set_goes_on_with_the_evaluation_it_was_begun_with(tmp_path):
-  """A run continues what the command began, and the other way round."""
+def test_an_unfinished_set_keeps_its_choice_of_evaluation(tmp_path):
+  """Training can continue a set of the command, and the other way round."""
   options = {'recordings': 6, 'seconds': 1.0, 'num_workers': 0}
   for begun, number in (True, 2), (False, 0):
     out = tmp_path / str(begun)
@@ -170,7 +172,7 @@ def test_a_set_goes_on_with_the_evaluation_it_was_begun_with(tmp_path):
     synthesize(out, evaluation=True, **options)
 
 
-def test_settings_other_than_those_of_the_set_are_refused(tmp_path, caplog):
+def test_other_settings_than_those_of_the_set_are_refused(tmp_path, caplog):
   sound = 0.1 * np.random.default_rng(0).standard_normal(RATE)
   for name in 'mine', 'other':
     (tmp_path / name / 'piano').mkdir(parents=True)
@@ -180,19 +182,32 @@ def test_settings_other_than_those_of_the_set_are_refused(tmp_path, caplog):
   out = tmp_path / 'out'
   check_settings(out, **mine)
   synthesize(out, seconds=1.0, num_workers=0, **mine)
-  told = len(caplog.records)
+  warnings = len(caplog.records)
   check_settings(out, **options)
   check_settings(out, **mine)
   for wrong, words in (
-    ({'recordings': 240}, 'recordings 2, but recordings 240 was asked for'),
-    ({'seed': 0}, 'seed 3, but seed 0 was asked for'),
-    ({'events': tmp_path / 'other'}, 'from other events than asked for'),
-    ({'events': None}, 'from other events than asked for'),
+    ({'recordings': 240}, 'recordings 2, but recordings 240 was requested'),
+    ({'seed': 0}, 'seed 3, but seed 0 was requested'),
+    ({'events': tmp_path / 'other'}, 'from other events than requested'),
+    ({'events': None}, 'from other events than requested'),
   ):
-    with pytest.raises(InputError, match=f'out holds scenes made .*{words}'):
+    with pytest.raises(InputError, match=f'out contains scenes made .*{words}'):
       check_settings(out, **{**mine, **wrong})
-  # Rendered scenes do without the sounds that they were made from.
+  # Rendered scenes do not need the sounds any more.
   (tmp_path / 'mine').rename(tmp_path / 'gone')
   check_settings(out, **mine)
-  # The sounds' own warnings are for those who render.
-  assert len(caplog.records) == told
+  # Warnings about the sounds are given only when scenes are rendered.
+  assert len(caplog.records) == warnings
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', 'null'])
+def test_a_damaged_settings_file_is_unknown_until_something_is_rendered(
+  text, tmp_path
+):
+  (tmp_path / 'synthesis.json').write_text(text)
+  (tmp_path / 'README.md').write_text('')
+  check_settings(tmp_path, recordings=60, seed=0)
+  assert is_complete(tmp_path)
+  assert not is_complete(tmp_path, formats=('foa',))
+  with pytest.raises(InputError, match='by another version'):
+    synthesize(tmp_path, recordings=1, seconds=1.0, num_workers=0)

@@ -1,4 +1,7 @@
-"""Rooms: image sources, decay, the seam to the diffuse tail, isotropy."""
+"""Rooms: image sources, decay, the crossfade to the diffuse tail, isotropy."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pyroomacoustics
@@ -18,7 +21,7 @@ def flat_room(rt60, size=(6.5, 5.2, 3.0)):
 
 
 def full_response(rng, room, source, receiver):
-  """Early part and tail of one source, [channels, samples]."""
+  """The whole response to one source, [channels, samples]."""
   response = responses.late_tail(rng, room, FOA)
   early = responses.early_responses(room, receiver, source[None], FOA)[0]
   response[:, : early.shape[-1]] += early
@@ -26,7 +29,7 @@ def full_response(rng, room, source, receiver):
 
 
 def decay_time(response, *, top=-5.0, bottom=-35.0):
-  """Reverberation time off Schroeder's backward integral."""
+  """Reverberation time from Schroeder's backward integral."""
   energy = np.cumsum(np.square(response, dtype=np.float64)[::-1])[::-1]
   level = 10 * np.log10(energy / energy[0] + 1e-30)
   inside = np.flatnonzero((level < top) & (level > bottom))
@@ -35,6 +38,7 @@ def decay_time(response, *, top=-5.0, bottom=-35.0):
 
 
 def pyroom_images(room, source, receiver, *, order):
+  """Positions, reflections and attenuations from pyroomacoustics."""
   material = pyroomacoustics.Material(float(rooms.absorption(room)[0]))
   shoebox = pyroomacoustics.ShoeBox(
     list(room.size),
@@ -50,8 +54,21 @@ def pyroom_images(room, source, receiver, *, order):
   return made.images.T, made.orders, made.damping[0]
 
 
+@pytest.mark.parametrize('order', [1, 3, 8, 15])
+def test_mirror_cells_are_those_of_pyroomacoustics(order):
+  size = np.array([4.1, 5.3, 2.9])
+  images, orders, _ = pyroom_images(
+    flat_room(0.5, size), 0.3 * size, 0.6 * size, order=order
+  )
+  expected = np.floor(images / size).astype(np.int64)
+  by_cell = np.lexsort(expected.T[::-1])
+  cells = responses._mirror_cells(order)
+  np.testing.assert_array_equal(cells, expected[by_cell])
+  np.testing.assert_array_equal(np.abs(cells).sum(axis=1), orders[by_cell])
+
+
 @pytest.mark.parametrize('seed', range(3))
-def test_images_equal_pyroomacoustics(seed):
+def test_images_are_those_of_pyroomacoustics(seed):
   rng = np.random.default_rng(seed)
   room = flat_room(0.5, tuple(rng.uniform([4, 3, 2.5], [8, 7, 4])))
   source = rng.uniform(0.3, 0.9, 3) * room.size
@@ -70,7 +87,7 @@ def test_images_equal_pyroomacoustics(seed):
 
 
 def closed_form(size, source, receiver, *, distance):
-  """Images after Allen and Berkley, 1979, cell by cell."""
+  """Images cell by cell, by the formula of Allen and Berkley, 1979."""
   lengths = np.array(size)
   reach = np.ceil(distance / lengths).astype(int) + 1
   images, orders = [], []
@@ -84,8 +101,8 @@ def closed_form(size, source, receiver, *, distance):
 
 
 @pytest.mark.parametrize('seed', range(4))
-def test_images_of_any_position_follow_from_those_of_two(seed):
-  """Also where the most reflections are needed, in the smallest room."""
+def test_images_have_the_closed_form_of_allen_and_berkley(seed):
+  """Seed 0 is the smallest room, which needs the most reflections."""
   rng = np.random.default_rng(seed)
   size = (3.6, 3.4, 2.6) if seed == 0 else tuple(rng.uniform(2.6, 10, 3))
   room = flat_room(0.5, size)
@@ -111,11 +128,12 @@ def test_early_response_is_the_sum_over_pyroomacoustics_images():
   room = flat_room(0.4)
   source, receiver = np.array([2.1, 3.9, 1.7]), np.array([3.3, 2.4, 1.4])
   response = responses.early_responses(room, receiver, source[None], FOA)[0]
-  images, _, damping = pyroom_images(room, source, receiver, order=20)
+  images, _, damping = pyroom_images(room, source, receiver, order=10)
   vectors = images - receiver
   distance = np.linalg.norm(vectors, axis=-1)
   delay = distance / rooms.SPEED_OF_SOUND
-  # The images' crossfade to the tail, written out.
+  # The crossfade from the images to the tail. It leaves out distant images, of
+  # which the last ones have fewer than ten reflections.
   fade = np.cos(np.pi / 2 * np.clip((delay - 0.032) / 0.012, 0, 1))
   x, y, z = (vectors / distance[:, None]).T
   gains = np.stack([np.ones_like(x), y, z, x])
@@ -130,7 +148,7 @@ def test_early_response_is_the_sum_over_pyroomacoustics_images():
   )
 
 
-def test_direct_path_has_the_gains_of_first_order_ambisonics():
+def test_the_direct_path_has_the_gains_of_first_order_ambisonics():
   rng = np.random.default_rng(0)
   room = flat_room(0.01, (9.0, 8.0, 7.0))
   receiver = np.array([4.5, 4.0, 3.5])
@@ -158,7 +176,7 @@ def test_direct_path_has_the_gains_of_first_order_ambisonics():
 
 
 @pytest.mark.parametrize('rt60', [0.2, 0.5, 1.2])
-def test_broadband_decay_time_is_the_rooms(rt60):
+def test_the_broadband_decay_time_is_that_of_the_room(rt60):
   rng = np.random.default_rng(1)
   room = flat_room(rt60)
   times = []
@@ -169,7 +187,7 @@ def test_broadband_decay_time_is_the_rooms(rt60):
   assert np.mean(times) == pytest.approx(rt60, rel=0.08)
 
 
-def test_decay_time_per_octave_is_the_rooms():
+def test_the_decay_time_per_octave_is_that_of_the_room():
   rng = np.random.default_rng(2)
   rt60 = (1.1, 1.0, 0.9, 0.8, 0.65, 0.5, 0.4)
   room = rooms.Room((6.5, 5.2, 3.0), rt60)
@@ -183,10 +201,10 @@ def test_decay_time_per_octave_is_the_rooms():
 
 
 @pytest.mark.parametrize('size', [(4.0, 3.5, 2.6), (9.0, 7.0, 3.5)])
-def test_the_tail_goes_on_where_the_images_stop(size):
+def test_the_tail_continues_the_power_of_the_images(size):
   rng = np.random.default_rng(3)
   room = flat_room(0.6, size)
-  # At low frequencies images add up in phase, which no diffuse field does.
+  # At low frequencies, the images are in phase, unlike a diffuse field.
   high_pass = signal.butter(4, 400, 'highpass', fs=RATE, output='sos')
   images, noise = [], []
   for _ in range(60):
@@ -202,7 +220,7 @@ def test_the_tail_goes_on_where_the_images_stop(size):
   assert abs(step) < 0.8
 
 
-def test_tail_is_isotropic_and_ends_60_db_down():
+def test_the_tail_is_isotropic_and_decays_by_60_db():
   room = flat_room(0.5)
   tails = [
     responses.late_tail(np.random.default_rng(seed), room, FOA)
@@ -235,7 +253,15 @@ def test_sources_fit_in_every_direction():
     assert np.all((rooms.absorption(room) > 0) & (rooms.absorption(room) < 1))
 
 
-def test_octave_masks_add_up_to_one():
+def test_octave_masks_sum_to_one():
   masks = responses.octave_masks(np.linspace(0, 12000, 999))
   np.testing.assert_allclose(masks.sum(axis=0), 1.0, atol=1e-6)
   assert masks.min() >= 0
+
+
+def test_scenes_import_neither_jax_nor_pyroomacoustics():
+  script = (
+    'import sys, seld_jax.scenes\n'
+    'assert not {"jax", "pyroomacoustics"} & set(sys.modules)\n'
+  )
+  subprocess.run([sys.executable, '-c', script], check=True)

@@ -1,4 +1,4 @@
-"""scenes.csv: a row for every event of a set."""
+"""The table scenes.csv of a set, with a row for every event."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ COLUMNS = (
 def describe(
   recording: Recording, scene: composer.Scene
 ) -> list[dict[str, str]]:
-  """The rows of one recording: a value for each of `COLUMNS`, by name."""
+  """Returns the rows of a recording, each with a value for every column."""
   rows = []
   for event in scene.events:
     end = event.azimuth + event.speed * event.duration
@@ -62,7 +62,7 @@ def describe(
 
 
 def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
-  """Rows by recording; none when the file does not exist yet."""
+  """Reads the rows by recording; none if the file does not exist."""
   rows: dict[str, list[dict[str, str]]] = {}
   if path.is_file():
     with open(path, newline='', encoding='utf-8') as file:
@@ -72,14 +72,14 @@ def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
 
 
 def table(out: pathlib.Path, shard: Shard | None) -> pathlib.Path:
-  """The file of the rows of a set, or of those that a shard has made."""
+  """Returns the path of the table of a set, or of a shard of it."""
   if shard is None:
     return out / 'scenes.csv'
   return out / f'scenes_{shard.number}_of_{shard.count}.csv'
 
 
 def shard_tables(out: pathlib.Path) -> list[pathlib.Path]:
-  """The files of rows that shards have left in a set."""
+  """Returns the paths of the tables that shards have written in a set."""
   return sorted(out.glob('scenes_*_of_*.csv'))
 
 
@@ -88,7 +88,7 @@ def write(
   plan: Sequence[Recording],
   rows: dict[str, list[dict[str, str]]],
 ) -> None:
-  """Writes the rows that there are, in the order of the plan, atomically."""
+  """Writes the available rows in the order of the plan, atomically."""
   text = io.StringIO()
   table = csv.writer(text, lineterminator='\n')
   table.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""What tests of downloads share: split archives, a server, a full disk."""
+"""Split archives, a local server that serves them, and a disk that is full."""
 
 import contextlib
 import errno
@@ -17,15 +17,15 @@ DEFLATED = 8
 def write_split_zip(
   path, members, *, room=(), zip64=False, whole=True, comment=b''
 ):
-  """Writes an archive in parts, as told by APPNOTE 6.3.9.
+  """Writes an archive in parts, following PKWARE's APPNOTE 6.3.9.
 
   Args:
     path: The last part, `*.zip`; the others are `*.z01`, ... beside it.
     members: (name, bytes, method) of each file.
-    room: Bytes in each part but the last, which takes the rest.
-    zip64: Tell all numbers in 64 bits.
-    whole: Let no header lie in two parts, as it should be.
-    comment: Of the archive.
+    room: Size of each part in bytes; the last part takes the rest.
+    zip64: Whether all numbers have 64 bits.
+    whole: Whether every header is in one part, as the format demands.
+    comment: Comment of the archive.
 
   Returns:
     The parts in order.
@@ -37,7 +37,7 @@ def write_split_zip(
     return room[len(parts) - 1] - len(parts[-1]) if room else 1 << 60
 
   def put(data, *, together=False):
-    """Appends bytes; gives the part and the offset at which they begin."""
+    """Appends bytes; returns the part and the offset at which they begin."""
     if together and left() < len(data) and parts[-1] and advance():
       return put(data, together=True)
     place = None
@@ -69,7 +69,7 @@ def write_split_zip(
     sizes = (len(body), len(data))
     header = (45 if zip64 else 20, flags, method, 0, 0, crc)
     local = struct.pack('<4s5H3L2H', b'PK\3\4', *header, *sizes, len(raw), 4)
-    # An extra field that the directory has not.
+    # An extra field that the entry in the directory does not have.
     place = put(local + raw + b'\x99\x99\0\0', together=whole)
     put(body)
     disk, offset = place
@@ -89,8 +89,8 @@ def write_split_zip(
       + b'why'
     )
   places = [put(entry, together=whole) for entry in directory]
-  # What ends the directory lies together in the last part. A part of it may
-  # begin only there.
+  # The records that end the directory are together in the last part. The
+  # directory itself may begin there, too.
   size, count = sum(map(len, directory)), len(directory)
   length = 22 + len(comment) + (76 if zip64 else 0)
   if room and left() < length and parts[-1]:
@@ -123,17 +123,19 @@ def md5(data):
 
 
 class Server(http.server.ThreadingHTTPServer):
-  """Serves bytes on the loopback interface, well or badly as told.
+  """Serves files on the loopback interface; tests choose how it fails.
 
   Attributes:
-    files: The bytes of each name.
+    files: The bytes of each file, by name.
     log: (method, name, Range) of each request.
     agents: User-Agent of each request.
-    cuts: After how many bytes each of the next answers breaks off.
-    answers: (status, headers) that the next requests get instead.
-    ranges: Whether parts of files are served; `'wrong'` for others than asked.
-    heads: Whether sizes are told.
-    go_on: Where it is an event, answers break off only when it is set.
+    cuts: After how many bytes the connection of each next answer is cut; None
+      for an answer that is not cut.
+    answers: (status, headers) of the next answers, instead of files.
+    ranges: Whether ranges of bytes are served; `'wrong'` for another range
+      than requested.
+    heads: Whether HEAD requests are answered with the size.
+    go_on: None, or an event to wait for before a connection is cut.
   """
 
   daemon_threads = True
@@ -214,7 +216,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving():
-  """A server that runs in a thread."""
+  """Yields a server that runs in a thread."""
   server = Server()
   thread = threading.Thread(target=server.serve_forever, args=(0.01,))
   thread.start()
@@ -229,7 +231,7 @@ def serving():
 
 
 def fill_disk(monkeypatch, room):
-  """From now on, only so many bytes can be written."""
+  """Lets only `room` more bytes be written, as on a disk that gets full."""
   left = [room]
   real = pathlib.Path.open
 

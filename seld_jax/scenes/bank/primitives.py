@@ -5,14 +5,14 @@ from scipy import signal
 
 
 def timeline(duration: float, sample_rate: int) -> np.ndarray:
-  """Seconds at every sample of a sound."""
+  """The time of every sample of a sound, in seconds."""
   return np.arange(int(duration * sample_rate)) / sample_rate
 
 
 def harmonics(
   frequency: np.ndarray, sample_rate: int, weights: np.ndarray
 ) -> np.ndarray:
-  """Harmonics of a moving tone, those above 11 kHz left out."""
+  """Harmonics of a varying tone, without those near or above Nyquist."""
   phase = 2 * np.pi * np.cumsum(frequency) / sample_rate
   highest = frequency.max()
   return sum(
@@ -32,7 +32,7 @@ def modes(
   decays: np.ndarray,
   weights: np.ndarray,
 ) -> np.ndarray:
-  """A sum of decaying sines, by one first-order recursion each."""
+  """A sum of decaying sines with random phases."""
   step = time[1] - time[0]
   rates = (2j * np.pi * frequencies - decays).astype(np.complex64)
   phases = rng.uniform(0, 2 * np.pi, frequencies.size)
@@ -46,13 +46,13 @@ def modes(
 def resonance(
   source: np.ndarray, center: float, bandwidth: float, sample_rate: int
 ) -> np.ndarray:
-  """`source` through a resonance; frequencies in Hz."""
+  """Filters `source` by a resonance; frequencies in Hz."""
   b, a = signal.iirpeak(center, center / bandwidth, fs=sample_rate)
   return np.asarray(signal.lfilter(b, a, source))
 
 
 def soften_gate(gate: np.ndarray, sample_rate: int) -> np.ndarray:
-  """Rounds the edges of an on-off gate over 4 ms."""
+  """Smooths the edges of an on-off gate over 4 ms."""
   length = int(0.004 * sample_rate)
   return np.convolve(gate, np.ones(length) / length, 'same')
 
@@ -60,7 +60,7 @@ def soften_gate(gate: np.ndarray, sample_rate: int) -> np.ndarray:
 def attack_release(
   time: np.ndarray, duration: float, attack: float, release: float
 ) -> np.ndarray:
-  """An envelope that rises and falls in straight lines."""
+  """An envelope that rises and falls linearly."""
   return np.clip(
     np.minimum(time / attack, (duration - time) / release), 0.0, 1.0
   )
