@@ -8,6 +8,7 @@ cache keeps what XLA makes of the program, and needs it to find that.
 import gzip
 import hashlib
 import json
+import logging
 import pathlib
 import sys
 import sysconfig
@@ -15,11 +16,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-from absl import logging
 from jax import export
 
 from seld_jax import files
 from seld_jax.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -96,7 +98,7 @@ def lower(
       return jax.jit(_called(program), **options).lower(state, batch)
   except Exception:
     # A run does not depend on it. What is wrong with the step is raised below.
-    logging.debug('The traced step cannot be kept.', exc_info=True)
+    _log.debug('The traced step cannot be kept.', exc_info=True)
   return jax.jit(step, **options).lower(state, batch)
 
 
@@ -195,7 +197,7 @@ def _write(path: pathlib.Path, program: export.Exported) -> None:
     with files.atomic(path) as temporary:
       temporary.write_bytes(content)
   except (InputError, OSError) as error:
-    logging.debug('The traced step cannot be kept: %s', error)
+    _log.debug('The traced step cannot be kept: %s', error)
 
 
 def _called(program: export.Exported) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -20,6 +20,8 @@ from seld_jax.errors import InputError
 _METRIC = 'seld_score'
 
 Manager = ocp.CheckpointManager
+
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -115,9 +117,7 @@ def wait(manager: Manager) -> None:
     manager.wait_until_finished()
 
 
-def restore_latest(
-  manager: Manager, template: Any, *, say: Callable[[str], None] = print
-) -> tuple[int, Any] | None:
+def restore_latest(manager: Manager, template: Any) -> tuple[int, Any] | None:
   """Restores the latest checkpoint that can be read.
 
   Where that is not the latest, the torn ones after it are deleted, so that
@@ -126,7 +126,6 @@ def restore_latest(
   Args:
     manager: From `open_manager`.
     template: A state of the same structure, shapes and types.
-    say: Called with a sentence when a checkpoint was passed over.
 
   Returns:
     Step and state, or None when there is no checkpoint at all.
@@ -143,9 +142,11 @@ def restore_latest(
     try:
       state = _restore(manager, step, template)
     except Exception as error:  # Orbax raises many kinds for a torn folder
-      say(
-        f'The checkpoint of step {step} cannot be read '
-        f'({type(error).__name__}); falling back to the one before.'
+      _log.info(
+        'The checkpoint of step %d cannot be read (%s); falling back to the '
+        'one before.',
+        step,
+        type(error).__name__,
       )
       problem = error
       torn.append(step)

@@ -1,8 +1,8 @@
 """The start of a run from what another has learned."""
 
 import json
+import logging
 import pathlib
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,8 @@ from seld_jax import files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
 from seld_jax.train.step import TrainState
+
+_log = logging.getLogger(__name__)
 
 # In the run directory: from what the run started.
 NOTE = 'init_from.json'
@@ -24,7 +26,6 @@ def begin(
   config: config_lib.Config,
   workdir: pathlib.Path,
   is_resumed: bool,
-  say: Callable[[str], None],
 ) -> TrainState:
   """The state that a run starts with, or the given one where it has started.
 
@@ -38,7 +39,6 @@ def begin(
     config: The configuration of the run.
     workdir: The run directory.
     is_resumed: Whether the state was restored.
-    say: Called with a line that says which layers were taken over.
 
   Returns:
     The state.
@@ -84,6 +84,6 @@ def begin(
   note = {'source': source, 'taken': merged.taken, 'anew': merged.anew}
   if processes.is_first():
     files.write_text(path, json.dumps(note, indent=2))
-  say(f'starting from {source}; {merged}')
+  _log.info('starting from %s; %s', source, merged)
   tree = jax.tree.map(jnp.asarray, export_file.unflatten(merged.variables))
   return state.replace(**tree)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -29,6 +30,8 @@ from seld_jax.train.step import (
 )
 from seld_jax.train.step_metrics import check_finite, mean_metrics
 
+_log = logging.getLogger(__name__)
+
 __all__ = [
   'TrainState',
   'create_state',
@@ -43,7 +46,6 @@ def train_and_evaluate(
   *,
   init_from: str = '',
   traces: traced_steps.Traces | None = None,
-  say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
   """Trains, selects, tests and writes everything into a run directory.
 
@@ -58,7 +60,6 @@ def train_and_evaluate(
       where they fit before the first step; empty: all parameters are random.
     traces: Where the traced step is kept for the next start, as commands have
       it; not for programs that replace functions at run time.
-    say: Called with each line that tells how the run goes.
 
   Returns:
     What scores.json holds.
@@ -80,16 +81,16 @@ def train_and_evaluate(
       return runs.is_complete(workdir)
 
     if processes.first(claim):
-      say(f'The run in {workdir} is complete.')
+      _log.info('The run in %s is complete.', workdir)
       return files.read_json(workdir / 'scores.json')
-    return _train_and_evaluate(config, workdir, mesh, init_from, traces, say)
+    return _train_and_evaluate(config, workdir, mesh, init_from, traces)
 
 
 def _train_and_evaluate(
-  config, workdir, mesh, init_from, traces, say
+  config, workdir, mesh, init_from, traces
 ) -> dict[str, Any]:
   """The run in a directory that is its own."""
-  data = prepare.load_data(config, say=say)
+  data = prepare.load_data(config)
   num_train = len(data.train.names)
   crop = config.train.crop_frames // data.train.pool
   num_segments = len(sampling.all_segments(data.train.offsets, crop))
@@ -104,7 +105,7 @@ def _train_and_evaluate(
   num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
   create, arguments = state_maker(config, statistics=data.statistics)
   template = create.eval_shape(*arguments)
-  say(
+  _log.info(
     f'{model_lib.count_parameters(template.params):,} parameters, {num_train} '
     f'training recordings, {num_steps} steps of {config.train.batch_size} '
     f'crops on {mesh.size} {jax.default_backend()} device'
@@ -129,10 +130,10 @@ def _train_and_evaluate(
     state = devices.put_replicated(mesh, create(*arguments))
     # Not read from the state, which is yet to be computed in a fresh run.
     start = 0
-    restored = checkpoint.restore_latest(manager, state, say=say)
+    restored = checkpoint.restore_latest(manager, state)
     if restored is not None:
       start, state = restored
-      say(f'resuming after step {start}')
+      _log.info('resuming after step %d', start)
       processes.first(lambda: runs.note(workdir, config))
     state = fine_tuning.begin(
       state,
@@ -140,7 +141,6 @@ def _train_and_evaluate(
       config=config,
       workdir=workdir,
       is_resumed=restored is not None,
-      say=say,
     )
     evaluated = bool(processes.first(lambda: _rewind(workdir, start)))
     state = devices.put_replicated(mesh, state)
@@ -157,7 +157,6 @@ def _train_and_evaluate(
       start=start,
       num_steps=num_steps,
       evaluated=evaluated,
-      say=say,
     )
     checkpoint.wait(manager)
     selected, state = checkpoint.restore_best(manager, state)
@@ -198,7 +197,6 @@ def _train(
   start: int,
   num_steps: int,
   evaluated: bool,
-  say: Callable[[str], None],
 ) -> TrainState:
   """The loop. Leaves checkpoints and records up to the last step behind."""
   train = config.train
@@ -231,7 +229,7 @@ def _train(
     paused = time.monotonic()
     score, is_done = None, False
     with signals.interrupting():
-      score = scoring.record_scores(config, workdir, state, evaluators, say=say)
+      score = scoring.record_scores(config, workdir, state, evaluators)
       is_done = True
     if not is_done:
       return
@@ -279,9 +277,10 @@ def _train(
           check_finite(jax.device_get(state.metrics))
           checkpoint.save(manager, step, state)
           checkpoint.wait(manager)
-        say(
-          f'{signal.Signals(asked).name}: saved step {step}; the same command '
-          'resumes.'
+        _log.info(
+          '%s: saved step %d; the same command resumes.',
+          signal.Signals(asked).name,
+          step,
         )
         raise SystemExit(128 + asked)
   return state

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seld_jax import commands, progress, runs
 from seld_jax import config as config_lib
-from seld_jax import progress, runs
 from seld_jax.devices import compilation, large_pages, traced_steps
 from seld_jax.errors import InputError
 from seld_jax.train import loop, prepare
 from seld_jax.train.signals import Signals
+
+_log = logging.getLogger(__name__)
 
 LOG = 'log.txt'
 
@@ -30,7 +33,6 @@ def train_many(
   workdir: str | os.PathLike[str],
   *,
   jobs: int = 1,
-  say: Callable[[str], None] = print,
 ) -> dict[str, str]:
   """Trains every configuration that is not yet trained.
 
@@ -43,7 +45,6 @@ def train_many(
     configs: The configurations by the name of their run.
     workdir: The folder of all runs.
     jobs: How many run at the same time.
-    say: Called with each line that tells how it goes.
 
   Returns:
     What went wrong by the names of the runs that failed; the others are done.
@@ -63,7 +64,8 @@ def train_many(
     if not runs.is_complete(workdir / name)
   }
   if len(to_do) < len(configs):
-    say(f'{len(configs) - len(to_do)} of {len(configs)} runs are complete.')
+    complete = len(configs) - len(to_do)
+    _log.info('%d of %d runs are complete.', complete, len(configs))
   if not to_do:
     return {}
   gpus = _gpus()
@@ -97,7 +99,7 @@ def train_many(
           del running[slot]
           if child.process.exitcode:
             failed[child.name] = child.last_words()
-            say(f'{child.name} failed: {failed[child.name]}')
+            _log.info('%s failed: %s', child.name, failed[child.name])
         ended = len(to_do) - len(waiting) - len(running)
         parts = [child.share_done() for child in running.values()]
         # Rounded, as the log prints it; never backwards.
@@ -105,7 +107,7 @@ def train_many(
         advance(done - shown, ', '.join(c.name for c in running.values()))
         shown = done
     if signals.received is not None:
-      _stop(running.values(), signals.received, say)
+      _stop(running.values(), signals.received)
   return failed
 
 
@@ -213,6 +215,7 @@ def _in_child(
   for stream in sys.stdout, sys.stderr:
     stream.flush()
     os.dup2(log.fileno(), stream.fileno())
+  commands.log_to_terminal()
   try:
     target(config_lib.from_dict(values), workdir)
   except (InputError, FloatingPointError) as error:
@@ -257,15 +260,15 @@ def _extract_features(workdir, configs, signals) -> None:
       raise InputError(child.last_words())
 
 
-def _stop(children, number: int, say: Callable[[str], None]) -> None:
+def _stop(children, number: int) -> None:
   """Lets every run save its state, and leaves."""
   for child in children:
     if child.process.exitcode is None:
       os.kill(child.process.pid, signal.SIGTERM)
   for child in children:
     child.process.join()
-  say(
-    f'{signal.Signals(number).name}: all runs are saved; the same command '
-    'resumes.'
+  _log.info(
+    '%s: all runs are saved; the same command resumes.',
+    signal.Signals(number).name,
   )
   raise SystemExit(128 + number)

@@ -1,8 +1,8 @@
 """From a config to data in memory: scenes, features, folds."""
 
 import dataclasses
+import logging
 import pathlib
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -12,6 +12,8 @@ from seld_jax import dataset, shards
 from seld_jax.dataset import cache, placement
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,14 +94,11 @@ def extract_features(
   return found, paths
 
 
-def load_data(
-  config: config_lib.Config, *, say: Callable[[str], None] = print
-) -> Data:
+def load_data(config: config_lib.Config) -> Data:
   """Finds, or renders, the dataset and brings its features into memory.
 
   Args:
     config: The configuration.
-    say: Called with each line that tells what is done.
 
   Returns:
     The folds that the config names.
@@ -128,12 +127,13 @@ def load_data(
     if isinstance(fold.features, np.ndarray):
       left -= fold.features.nbytes
     folds[purpose] = fold
-  say(
-    f'{config.data.root}: '
-    + ', '.join(
+  _log.info(
+    '%s: %s',
+    config.data.root,
+    ', '.join(
       f'{len(fold.names)} {purpose} recordings{_place(fold)}'
       for purpose, fold in folds.items()
-    )
+    ),
   )
   return Data(
     train=folds['train'],

@@ -1,7 +1,8 @@
 """Scores of a state on a fold, during training and at its end."""
 
+import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,6 +15,8 @@ from seld_jax.devices import compilation, processes
 from seld_jax.train import prepare
 from seld_jax.train.step import TrainState, make_model
 from seld_jax.train.step_metrics import loss_sums
+
+_log = logging.getLogger(__name__)
 
 
 class Evaluator:
@@ -150,8 +153,6 @@ def record_scores(
   workdir: pathlib.Path,
   state: TrainState,
   evaluators: Mapping[str, Evaluator],
-  *,
-  say: Callable[[str], None] = print,
 ) -> float | None:
   """Scores the validation folds and what is watched, during training.
 
@@ -160,7 +161,6 @@ def record_scores(
     workdir: The run directory, whose metrics.jsonl gets a line for each split.
     state: The state.
     evaluators: From `make_evaluators`.
-    say: Called with a line about the validation folds.
 
   Returns:
     The score that ranks the state; None without validation folds.
@@ -181,10 +181,11 @@ def record_scores(
       )
     if split == 'validation':
       ranks = scores['seld_score']
-      say(
-        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
-        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
-        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+      _log.info(
+        'step %d: validation seld_score %.3f, ER20 %.3f, F20 %.3f, LE_CD %.1f, '
+        'LR_CD %.3f',
+        step,
+        *(scores[n] for n in ('seld_score', 'ER20', 'F20', 'LE_CD', 'LR_CD')),
       )
   return ranks
 

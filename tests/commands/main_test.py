@@ -35,7 +35,7 @@ def test_every_config_runs_in_the_tiny_shape(path, tiny_root, tmp_path):
   config.train.num_steps = 200
   config.train.log_every = 50
   config.train.evaluate_every = 100
-  scores = train.train_and_evaluate(config, tmp_path, say=lambda _: None)
+  scores = train.train_and_evaluate(config, tmp_path)
   records = runs.read_records(tmp_path / 'metrics.jsonl')
   for record in records:
     assert all(np.isfinite(v) for v in record.values() if v not in _TEXTS)

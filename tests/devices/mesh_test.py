@@ -111,14 +111,14 @@ for path in map(pathlib.Path, sys.argv[3:]):
   config.train.batch_size = config.eval.batch_size = 8
   config.train.num_steps = config.train.evaluate_every = 2
   workdir = pathlib.Path(sys.argv[2]) / path.stem
-  scores = train.train_and_evaluate(config, workdir, say=print)
+  scores = train.train_and_evaluate(config, workdir)
   assert scores['num_steps'] == 2, path
 
 # The last of them again, its step traced to be kept, and once more, read.
 traces = traced_steps.kept_in(pathlib.Path(sys.argv[2]) / 'traced')
 for name in 'traced', 'read':
   again = workdir.with_name(name)
-  train.train_and_evaluate(config, again, traces=traces, say=print)
+  train.train_and_evaluate(config, again, traces=traces)
   for file in 'metrics.jsonl', 'scores.json':
     assert (again / file).read_bytes() == (workdir / file).read_bytes()
   assert len(list(traces.folder.glob('*.gz'))) == 1

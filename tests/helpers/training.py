@@ -1,14 +1,10 @@
-"""Runs of training: in silence, their last state, and whether two are equal."""
+"""The last state of a training run, and whether two runs are equal."""
 
 import jax
 import numpy as np
 
 from seld_jax import runs, train
 from seld_jax.train import checkpoint
-
-
-def silent(_):
-  """Drops what a run says."""
 
 
 def final_state(config, workdir):

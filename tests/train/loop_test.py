@@ -1,11 +1,12 @@
 """A run as a whole: what it leaves, and on which recordings."""
 
 import json
+import logging
 
 import jax
 import numpy as np
 import pytest
-from helpers.training import assert_same_run, final_state, silent
+from helpers.training import assert_same_run, final_state
 
 from seld_jax import config as config_lib
 from seld_jax import report, runs, train
@@ -13,7 +14,7 @@ from seld_jax.errors import InputError
 
 
 def test_a_run_leaves_what_the_readme_says(tiny_config, tmp_path):
-  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  scores = train.train_and_evaluate(tiny_config, tmp_path)
   assert json.loads((tmp_path / 'scores.json').read_text()) == scores
   assert (
     config_lib.from_dict(json.loads((tmp_path / 'config.json').read_text()))
@@ -33,26 +34,26 @@ def test_a_run_leaves_what_the_readme_says(tiny_config, tmp_path):
   assert len(list((tmp_path / 'predictions' / 'test').glob('*.csv'))) == 2
 
 
-def test_a_complete_run_is_left_alone(tiny_config, tmp_path):
-  first = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
-  said = []
-  again = train.train_and_evaluate(tiny_config, tmp_path, say=said.append)
+def test_a_complete_run_is_left_alone(tiny_config, tmp_path, caplog):
+  first = train.train_and_evaluate(tiny_config, tmp_path)
+  caplog.set_level(logging.INFO, 'seld_jax')
+  again = train.train_and_evaluate(tiny_config, tmp_path)
   assert again == first
-  assert 'complete' in said[-1]
+  assert 'complete' in caplog.messages[-1]
 
 
 @pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
-def test_a_run_that_streams_equals_one_in_memory(budget, tiny_config, tmp_path):
+def test_a_run_that_streams_equals_one_in_memory(
+  budget, tiny_config, tmp_path, caplog
+):
   """From memory when the device is small, and from disk when both are."""
   tiny_config.eval.watch = ('train',)
   tiny_config.eval.watch_recordings = 1
-  said = []
-  whole = train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  whole = train.train_and_evaluate(tiny_config, tmp_path / 'whole')
   tiny_config.data[budget] = 1e-9
-  scores = train.train_and_evaluate(
-    tiny_config, tmp_path / 'parts', say=said.append
-  )
-  assert any('(on disk)' in line for line in said) == (budget == 'host_budget')
+  caplog.set_level(logging.INFO, 'seld_jax')
+  scores = train.train_and_evaluate(tiny_config, tmp_path / 'parts')
+  assert ('(on disk)' in caplog.text) == (budget == 'host_budget')
   assert scores == whole
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
@@ -61,9 +62,9 @@ def test_steps_in_one_program_are_those_of_many(tiny_config, tmp_path):
   """Two at a time, and the one that is left; rounding apart."""
   tiny_config.train.num_steps = 5
   tiny_config.train.log_every = tiny_config.train.evaluate_every = 2
-  train.train_and_evaluate(tiny_config, tmp_path / 'one', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'one')
   tiny_config.train.steps_per_dispatch = 2
-  train.train_and_evaluate(tiny_config, tmp_path / 'two', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'two')
   records, others = (
     runs.read_records(tmp_path / name / runs.METRICS) for name in ('one', 'two')
   )
@@ -78,14 +79,14 @@ def test_steps_in_one_program_are_those_of_many(tiny_config, tmp_path):
 def test_missing_dataset_says_what_to_do(tiny_config, tmp_path):
   tiny_config.data.root = str(tmp_path / 'nowhere')
   with pytest.raises(InputError) as error:
-    train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / 'run')
   for word in 'metadata_dev', 'seld_jax.synthesize', '--config.data.root':
     assert word in str(error.value)
 
 
 def test_without_validation_the_last_snapshot_is_tested(tiny_config, tmp_path):
   tiny_config.data.validation_folds = ()
-  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  scores = train.train_and_evaluate(tiny_config, tmp_path)
   assert scores['selected_step'] == 4
   assert scores['selection'] == 'last snapshot'
   assert [result['name'] for result in scores['results']] == ['test']
@@ -93,7 +94,7 @@ def test_without_validation_the_last_snapshot_is_tested(tiny_config, tmp_path):
 
 def test_evaluation_recordings_are_predicted_and_scored(tiny_config, tmp_path):
   tiny_config.data.evaluation = True
-  scores = train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  scores = train.train_and_evaluate(tiny_config, tmp_path)
   result = scores['results'][-1]
   assert result['name'] == 'evaluation'
   assert result['num_recordings'] == result['scores']['recordings'] == 2
@@ -111,7 +112,7 @@ def test_evaluation_recordings_without_labels_are_predicted_alone(
     (root / folder).symlink_to(tiny_root / folder)
   tiny_config.data.root = str(root)
   tiny_config.data.evaluation = True
-  scores = train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+  scores = train.train_and_evaluate(tiny_config, tmp_path / 'run')
   result = scores['results'][-1]
   assert (result['name'], result['scores']) == ('evaluation', None)
   assert len(list((tmp_path / 'run' / result['predictions']).iterdir())) == 2
@@ -121,7 +122,7 @@ def test_evaluation_recordings_without_labels_are_predicted_alone(
   (root / 'metadata_eval').mkdir()
   (root / 'metadata_eval/mix002.csv').write_text('10,1,0,5,0\n')
   with pytest.raises(InputError, match='mix001.wav has no labels, like 1 of'):
-    train.train_and_evaluate(tiny_config, tmp_path / 'other', say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / 'other')
 
 
 def test_missing_evaluation_recordings_are_said_before_training(
@@ -134,19 +135,17 @@ def test_missing_evaluation_recordings_are_said_before_training(
   tiny_config.data.root = str(root)
   tiny_config.data.evaluation = True
   with pytest.raises(InputError, match=r'foa_eval .*data\.evaluation=False'):
-    train.train_and_evaluate(tiny_config, tmp_path / 'run', say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / 'run')
 
 
 def test_watching_more_folds_changes_nothing_but_the_records(
   tiny_config, tmp_path
 ):
-  train.train_and_evaluate(tiny_config, tmp_path / 'plain', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'plain')
   state = final_state(tiny_config, tmp_path / 'plain')
   tiny_config.eval.watch = ('train', 'test')
   tiny_config.eval.watch_recordings = 1
-  scores = train.train_and_evaluate(
-    tiny_config, tmp_path / 'watched', say=silent
-  )
+  scores = train.train_and_evaluate(tiny_config, tmp_path / 'watched')
   jax.tree.map(
     np.testing.assert_array_equal,
     state,

@@ -5,7 +5,6 @@ import numpy as np
 import optax
 import pytest
 from helpers.tiny import make_tiny
-from helpers.training import silent
 
 from seld_jax import config as config_lib
 from seld_jax import model, train
@@ -35,7 +34,7 @@ def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
   with pytest.raises(
     FloatingPointError, match=r'step \d+ is not a finite number'
   ):
-    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path)
   assert not (tmp_path / 'scores.json').exists()
 
 
@@ -141,7 +140,7 @@ def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
   config.model.conv_dropout = 0.0
   config.model.head_dropout = 0.0
   config.augment.num_time_masks = config.augment.num_band_masks = 0
-  data = prepare.load_data(config, say=silent)
+  data = prepare.load_data(config)
   fold = data.train
   batch = {
     'features': np.stack([fold.features[:50], fold.features[200:250]]),

@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import logging
 import signal
 
 import pytest
-from helpers.training import assert_same_run, silent
+from helpers.training import assert_same_run
 
 from seld_jax import runs, train
 from seld_jax.errors import InputError
@@ -21,9 +22,9 @@ from seld_jax.train import checkpoint, scoring, stepping
   ],
 )
 def test_a_stopped_run_resumes_to_the_same_bits(
-  stop_at, tiny_config, tmp_path, monkeypatch
+  stop_at, tiny_config, tmp_path, monkeypatch, caplog
 ):
-  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole')
 
   make = stepping.stepper
 
@@ -41,22 +42,22 @@ def test_a_stopped_run_resumes_to_the_same_bits(
 
   monkeypatch.setattr(stepping, 'stepper', make_interrupted)
   with pytest.raises(SystemExit) as stop:
-    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts')
   assert stop.value.code == 128 + signal.SIGTERM
   monkeypatch.setattr(stepping, 'stepper', make)
-  said = []
-  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=said.append)
-  assert any(f'resuming after step {stop_at}' in line for line in said)
+  caplog.set_level(logging.INFO, 'seld_jax')
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts')
+  assert f'resuming after step {stop_at}' in caplog.messages
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
 
 
 @pytest.mark.parametrize('calls', [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_a_signal_in_an_evaluation_leaves_it_to_the_resumed_run(
-  calls, tiny_config, tmp_path, monkeypatch
+  calls, tiny_config, tmp_path, monkeypatch, caplog
 ):
   """In the first, or in the second half of the last: the watched fold's."""
   tiny_config.eval.watch = ('test',)
-  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole')
   evaluate = scoring.Evaluator.__call__
   seen = []
 
@@ -68,13 +69,13 @@ def test_a_signal_in_an_evaluation_leaves_it_to_the_resumed_run(
     return evaluate(*args)
 
   monkeypatch.setattr(scoring.Evaluator, '__call__', interrupted)
-  said = []
+  caplog.set_level(logging.INFO, 'seld_jax')
   with pytest.raises(SystemExit) as stop:
-    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=said.append)
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts')
   assert stop.value.code == 128 + signal.SIGTERM
-  assert f'saved step {2 if calls == 1 else 4}' in said[-1]
+  assert f'saved step {2 if calls == 1 else 4}' in caplog.messages[-1]
   monkeypatch.undo()
-  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts')
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
   for name in 'scores.json', 'metrics.jsonl':
     whole, parts = (tmp_path / run / name for run in ('whole', 'parts'))
@@ -86,7 +87,7 @@ def test_the_same_run_twice_gives_the_same_bytes(tiny_config, tmp_path):
   records = {}
   for name, seed in ('one', 0), ('two', 0), ('other', 1):
     tiny_config.seed = seed
-    train.train_and_evaluate(tiny_config, tmp_path / name, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / name)
     records[name] = (tmp_path / name / runs.METRICS).read_bytes()
   assert records['one'] == records['two'] != records['other']
 
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_resumes_to_the_same_bits(
   tiny_config, tmp_path, monkeypatch
 ):
   """Nothing is saved at a kill: what was written since is written again."""
-  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole')
   save = checkpoint.save
 
   def dies(manager, step, state, **keywords):
@@ -106,19 +107,19 @@ def test_a_run_that_was_killed_resumes_to_the_same_bits(
 
   monkeypatch.setattr(checkpoint, 'save', dies)
   with pytest.raises(KeyboardInterrupt):
-    train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path / 'parts')
   monkeypatch.setattr(checkpoint, 'save', save)
   # What a kill in the middle of a file leaves.
   (tmp_path / 'parts' / '.metrics-1234abcd.half.jsonl').write_text('{"step"')
-  train.train_and_evaluate(tiny_config, tmp_path / 'parts', say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path / 'parts')
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'parts')
   hidden = [path.name for path in (tmp_path / 'parts').rglob('.*')]
   assert hidden == ['.lock']
 
 
-def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path):
-  train.train_and_evaluate(tiny_config, tmp_path / 'whole', say=silent)
-  train.train_and_evaluate(tiny_config, tmp_path / 'torn', say=silent)
+def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path, caplog):
+  train.train_and_evaluate(tiny_config, tmp_path / 'whole')
+  train.train_and_evaluate(tiny_config, tmp_path / 'torn')
   (tmp_path / 'torn' / 'scores.json').unlink()
   state_files = [
     path
@@ -127,35 +128,37 @@ def test_a_torn_checkpoint_falls_back(tiny_config, tmp_path):
   ]
   for path in state_files:
     path.write_bytes(path.read_bytes()[:7])
-  said = []
-  train.train_and_evaluate(tiny_config, tmp_path / 'torn', say=said.append)
-  assert any('step 4 cannot be read' in line for line in said)
-  assert any('resuming after step 2' in line for line in said)
+  caplog.set_level(logging.INFO, 'seld_jax')
+  train.train_and_evaluate(tiny_config, tmp_path / 'torn')
+  assert 'step 4 cannot be read' in caplog.text
+  assert 'resuming after step 2' in caplog.messages
   assert_same_run(tiny_config, tmp_path / 'whole', tmp_path / 'torn')
 
 
 def test_another_config_in_the_same_directory_is_refused(tiny_config, tmp_path):
   tiny_config.train.num_steps = 2
-  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path)
   tiny_config.model.gru_features = 5
   with pytest.raises(InputError, match=r'model\.gru_features = 4, not 5'):
-    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path)
 
 
-def test_a_run_of_a_version_with_fewer_fields_is_its_own(tiny_config, tmp_path):
+def test_a_run_of_a_version_with_fewer_fields_is_its_own(
+  tiny_config, tmp_path, caplog
+):
   tiny_config.train.num_steps = 2
-  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path)
   path = tmp_path / 'config.json'
   older = json.loads(path.read_text())
   del older['model']['gru_reset_first']
   path.write_text(json.dumps(older))
-  said = []
-  train.train_and_evaluate(tiny_config, tmp_path, say=said.append)
-  assert 'is complete' in said[-1]
+  caplog.set_level(logging.INFO, 'seld_jax')
+  train.train_and_evaluate(tiny_config, tmp_path)
+  assert 'is complete' in caplog.messages[-1]
   path.write_text(json.dumps(older))
   tiny_config.model.gru_reset_first = True
   with pytest.raises(InputError, match='gru_reset_first = False, not True'):
-    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path)
 
 
 def test_a_second_run_in_the_same_directory_is_refused(tiny_config, tmp_path):
@@ -163,7 +166,7 @@ def test_a_second_run_in_the_same_directory_is_refused(tiny_config, tmp_path):
     runs.lock(tmp_path),
     pytest.raises(InputError, match='in use by process'),
   ):
-    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path)
   assert not (tmp_path / 'config.json').exists()
 
 
@@ -172,11 +175,11 @@ def test_checkpoints_of_another_network_are_refused_without_any_config(
 ):
   """The shapes tell, where everything that names the configuration is lost."""
   tiny_config.train.num_steps = 2
-  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path)
   for name in 'scores.json', 'config.json', 'checkpoints/config.json':
     (tmp_path / name).unlink()
   tiny_config.model.gru_features = 5
   with pytest.raises(InputError, match='step 2 .* is of another network'):
-    train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+    train.train_and_evaluate(tiny_config, tmp_path)
   tiny_config.model.gru_features = 4
-  train.train_and_evaluate(tiny_config, tmp_path, say=silent)
+  train.train_and_evaluate(tiny_config, tmp_path)

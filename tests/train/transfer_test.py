@@ -1,6 +1,7 @@
 """What one network takes over from another, and how a run begins with it."""
 
 import json
+import logging
 import shutil
 
 import jax
@@ -74,15 +75,13 @@ def config(tiny_root):
 
 
 def test_a_run_begins_with_it_once_and_resumes_exactly(
-  tiny_run, config, tmp_path
+  tiny_run, config, tmp_path, caplog
 ):
   """At a tiny learning rate, what it began with can still be seen."""
-  said = []
+  caplog.set_level(logging.INFO, 'seld_jax')
   workdir = tmp_path / 'tuned'
-  train.train_and_evaluate(
-    config, workdir, init_from=str(tiny_run), say=said.append
-  )
-  (line,) = [text for text in said if text.startswith('starting from')]
+  train.train_and_evaluate(config, workdir, init_from=str(tiny_run))
+  (line,) = [m for m in caplog.messages if m.startswith('starting from')]
   assert line.endswith(('anew: sed, doa', 'anew: doa, sed'))
   note = json.loads((workdir / 'init_from.json').read_text())
   assert note['source'] == str(tiny_run)
@@ -104,11 +103,11 @@ def test_a_run_begins_with_it_once_and_resumes_exactly(
   # Stopped after the first step and before any; the source may have gone.
   metrics = (workdir / 'metrics.jsonl').read_text()
   (workdir / 'scores.json').unlink()
-  train.train_and_evaluate(config, workdir, say=said.append)
+  train.train_and_evaluate(config, workdir)
   assert (workdir / 'metrics.jsonl').read_text() == metrics
   (workdir / 'scores.json').unlink()
   shutil.rmtree(workdir / 'checkpoints')
-  train.train_and_evaluate(config, workdir, say=said.append)
+  train.train_and_evaluate(config, workdir)
   assert (workdir / 'metrics.jsonl').read_text() == metrics
 
   (workdir / 'scores.json').unlink()
