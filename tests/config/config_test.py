@@ -220,11 +220,11 @@ def test_a_value_of_another_type_is_refused():
     ({'data__test_folds': (2,)}, ['validation_folds', 'test_folds', '[2]']),
     # What the command line makes of --config.train.decay_epochs=abc.
     ({'train__decay_epochs': ('abc',)}, ['decay_epochs[0]', "'abc'"]),
-    ({'data__train_folds': (3.5,)}, ['train_folds[0]', 'whole', '3.5']),
-    ({'data__classes': (1, 2)}, ['data.classes[0]', 'text', '1']),
+    ({'data__train_folds': (3.5,)}, ['train_folds[0]', 'an integer', '3.5']),
+    ({'data__classes': (1, 2)}, ['data.classes[0]', 'a string', '1']),
     ({'model__pools': (1, 5, 1, 1, 1, 1)}, ['model.pools[0]', '2 numbers']),
     ({'model__pools': ((1, 1, 1),) * 6}, ['model.pools[0]', '(1, 1, 1)']),
-    ({'train__batch_size': True}, ['train.batch_size', 'whole', 'True']),
+    ({'train__batch_size': True}, ['train.batch_size', 'an integer', 'True']),
     ({'augment': {'rotate': True}}, ['lacks', 'augment.']),
     ({'train__sampler': 'crop'}, ["'crop'", 'segments', "mean 'crops'"]),
     ({'eval__watch': ('validation',)}, ['eval.watch[0]', 'train, test']),
@@ -257,7 +257,7 @@ def test_rotation_needs_aligned_features(format):
 def test_a_batch_must_divide_among_devices():
   sentence = refusal(config_lib.default(), num_devices=3)
   assert 'train.batch_size = 64' in sentence
-  assert '3 devices' in sentence
+  assert 'a multiple of the number of devices, 3.' in sentence
   sentence = refusal(changed(eval__batch_size=4), num_devices=8)
   assert 'eval.batch_size = 4' in sentence
 
