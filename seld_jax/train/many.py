@@ -1,4 +1,4 @@
-"""Trains many configurations, some at a time, each in a process of its own."""
+"""Trains many configurations, several at a time, each in its own process."""
 
 import contextlib
 import dataclasses
@@ -34,26 +34,25 @@ def train_many(
   *,
   jobs: int = 1,
 ) -> dict[str, str]:
-  """Trains every configuration that is not yet trained.
+  """Trains all configurations whose runs are not complete.
 
-  Each run has a process of its own and leaves in `workdir/NAME` what
-  `train.train_and_evaluate` leaves, and what it said in `log.txt`. Stopped and
-  started again, all resume. Runs at the same time share the processors and the
-  GPUs among them.
+  Each run is trained by `train.train_and_evaluate` in its own process, in the
+  run directory `workdir/NAME`; its output goes to `log.txt` there. The same
+  call resumes runs that were stopped. Runs at the same time divide the
+  processors and the GPUs among themselves.
 
   Args:
     configs: The configurations by the name of their run.
     workdir: The folder of all runs.
-    jobs: How many run at the same time.
+    jobs: Number of runs at the same time.
 
   Returns:
-    What went wrong by the names of the runs that failed; the others are done.
+    The error message of each run that failed, by name; the others are complete.
 
   Raises:
-    InputError: The folder holds a run of such a name with another
-      configuration, the dataset cannot be used, or there are fewer GPUs than
-      jobs.
-    SystemExit: A signal stopped the runs, which have saved their states.
+    InputError: A run directory holds a run with another configuration, the
+      dataset cannot be used, or there are fewer GPUs than jobs.
+    SystemExit: A signal stopped the runs; their states are saved.
   """
   workdir = pathlib.Path(workdir)
   for name, config in configs.items():
@@ -71,8 +70,8 @@ def train_many(
   gpus = _gpus()
   if 0 < len(gpus) < jobs:
     raise InputError(
-      f'{jobs} jobs at the same time need as many GPUs, but there are '
-      f'{len(gpus)}.'
+      f'{jobs} jobs at the same time need {jobs} GPUs, but there are '
+      f'{len(gpus)}; --jobs sets their number.'
     )
   failed: dict[str, str] = {}
   waiting = list(to_do)
@@ -102,7 +101,7 @@ def train_many(
             _log.info('%s failed: %s', child.name, failed[child.name])
         ended = len(to_do) - len(waiting) - len(running)
         parts = [child.share_done() for child in running.values()]
-        # Rounded, as the log prints it; never backwards.
+        # Rounded for the log; a resumed run must not move the bar backwards.
         done = max(shown, round(ended + sum(parts), 2))
         advance(done - shown, ', '.join(c.name for c in running.values()))
         shown = done
@@ -113,7 +112,13 @@ def train_many(
 
 @dataclasses.dataclass(frozen=True)
 class _Child:
-  """A run under way, and how long its log was before it."""
+  """A process that trains a run.
+
+  Attributes:
+    workdir: The run directory.
+    process: The process.
+    log_start: Bytes of log.txt before the process was started.
+  """
 
   workdir: pathlib.Path
   process: Any
@@ -124,7 +129,7 @@ class _Child:
     return self.workdir.name
 
   def last_words(self) -> str:
-    """Why the run ended: its error, or else the signal or its last line."""
+    """Why the process ended: its error, its signal, or its last line."""
     text = ''
     with contextlib.suppress(OSError), (self.workdir / LOG).open('rb') as file:
       file.seek(self.log_start)
@@ -134,12 +139,12 @@ class _Child:
       return ' '.join(error.split())
     if self.process.exitcode < 0:
       name = signal.Signals(-self.process.exitcode).name
-      return f'the process was ended by {name}'
+      return f'the process was stopped by {name}'
     lines = [line for line in text.split('\n') if line.strip()]
     return lines[-1] if lines else f'exit status {self.process.exitcode}'
 
   def share_done(self) -> float:
-    """The share of its steps that is done, from 0 to 1."""
+    """The share of the steps that are done, from 0 to 1."""
     records = runs.read_records(self.workdir / runs.TIMINGS)
     if not records:
       return 0.0
@@ -147,7 +152,7 @@ class _Child:
 
 
 def _gpus() -> list[str]:
-  """The GPUs that JAX would see, without starting it; none without a driver."""
+  """Numbers of the GPUs that JAX would use, found without starting JAX."""
   named = os.environ.get('CUDA_VISIBLE_DEVICES')
   if named is not None:
     return [entry for entry in named.split(',') if entry.strip()]
@@ -169,7 +174,7 @@ def _start(
   processors: tuple[int, int] = (0, 1),
   gpus: Sequence[str] = (),
 ) -> _Child:
-  """Starts a process that has its share of processors and GPUs."""
+  """Starts a process with its share of the processors and GPUs."""
   process = multiprocessing.get_context('spawn').Process(
     target=_in_child,
     args=(target, config_lib.to_dict(config), str(workdir), gpus),
@@ -183,8 +188,8 @@ def _start(
 
 @contextlib.contextmanager
 def _processors(slot: int, jobs: int) -> Iterator[None]:
-  """Keeps what is started in this block to its share of the processors."""
-  # Two runs of one thread each do more than two of two threads in turns.
+  """Processes that are started in this block use a share of the processors."""
+  # Two runs with one thread each are faster than two that share both cores.
   if not hasattr(os, 'sched_setaffinity'):
     yield
     return
@@ -203,9 +208,9 @@ def _in_child(
   folder: str,
   gpus: Sequence[str],
 ) -> None:
-  """What the process does: `target`, with all it says in the log."""
+  """Runs `target` in the new process, with all output in the log."""
   if hasattr(os, 'setpgrp'):
-    # Ctrl-C on a terminal is for the command alone, which then asks once.
+    # Ctrl-C on a terminal then reaches the parent only, which sends SIGTERM.
     os.setpgrp()
   if gpus:
     os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(gpus)
@@ -229,13 +234,13 @@ def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
 
 
 def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:
-  del workdir  # the features lie beside the dataset
+  del workdir  # features are kept beside the dataset
   compilation.use_persistent_cache()
   prepare.extract_features(config)
 
 
 def _extract_features(workdir, configs, signals) -> None:
-  """Computes the features first, which runs at the same time would share."""
+  """Extracts all features first, since several runs need the same ones."""
   kinds: dict[str, config_lib.Config] = {}
   for config in configs.values():
     values = config_lib.to_dict(config)
@@ -247,12 +252,12 @@ def _extract_features(workdir, configs, signals) -> None:
     union.data.evaluation |= data.evaluation
   for union in kinds.values():
     union.data.validation_folds = union.data.test_folds = ()
-    # Away from the folders of the runs, which it does not begin.
+    # Not in the run directory of a run, which is not started yet.
     child = _start(_extract, workdir / 'features', union)
     while child.process.exitcode is None:
       child.process.join(_POLL_SECONDS)
       if signals.received is not None:
-        # Features are written whole or not at all, and those done are kept.
+        # Nothing is lost: features are written whole or not at all.
         child.process.terminate()
         child.process.join()
         raise SystemExit(128 + signals.received)
@@ -261,7 +266,7 @@ def _extract_features(workdir, configs, signals) -> None:
 
 
 def _stop(children, number: int) -> None:
-  """Lets every run save its state, and leaves."""
+  """Sends SIGTERM to all runs, waits until they are saved, and exits."""
   for child in children:
     if child.process.exitcode is None:
       os.kill(child.process.pid, signal.SIGTERM)

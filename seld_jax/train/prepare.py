@@ -1,4 +1,4 @@
-"""From a config to data in memory: scenes, features, folds."""
+"""The data of a run: renders scenes, extracts features, loads folds."""
 
 import dataclasses
 import logging
@@ -18,7 +18,16 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-  """The folds of a run, and the statistics of those it trains on."""
+  """The folds of a run.
+
+  Attributes:
+    train: The training recordings.
+    validation: The recordings that select a checkpoint, or None.
+    test: The recordings of the final test, or None.
+    evaluation: The evaluation recordings, or None.
+    statistics: `mean` and `std` of the training features, with shape
+      `[mels, channels]`.
+  """
 
   train: dataset.Fold
   validation: dataset.Fold | None
@@ -32,29 +41,29 @@ def extract_features(
   *,
   shard: shards.Shard | None = None,
 ) -> tuple[dict[str, list[cache.Recording]], dict[str, pathlib.Path]]:
-  """Finds, or renders, the dataset and computes the features that are missing.
+  """Extracts the features that are missing; renders scenes before, if asked.
 
   Args:
     config: The configuration.
-    shard: Computes the features of this part only.
+    shard: The part of the recordings to extract; None for all of them.
 
   Returns:
-    The recordings of each purpose that the config names (`train`, `validation`,
-    `test`, `evaluation`), and the file of features of each, or of each of the
-    part, by its name.
+    Two dictionaries: the recordings by purpose (`train`, `validation`, `test`,
+    `evaluation`, as far as the config has them), and the feature files by name
+    of recording, those of the part only.
 
   Raises:
-    InputError: The dataset is missing or broken, or is to be rendered first.
+    InputError: The dataset is missing or broken, or has to be rendered before
+      it can be divided into parts.
   """
   options = config_lib.feature_options(config)
   root = pathlib.Path(config.data.root)
-  # A set that was begun is rendered to its end; a folder that came from
-  # elsewhere is used as it is.
+  # An unfinished set of scenes is completed; any other folder is used as it is.
   was_begun = (root / 'synthesis.json').exists()
   is_wanted = config.data.synthesize and (was_begun or not root.exists())
   formats = (options['format'],)
   if is_wanted:
-    # Here, since it brings along what other starts need not wait for.
+    # Imported here because most runs do not render.
     from seld_jax import scenes
 
     asked = {
@@ -66,11 +75,11 @@ def extract_features(
     if not scenes.is_complete(root, formats=formats):
       if shard is not None:
         raise InputError(
-          f'{root} has no complete set of scenes to divide: render it first, '
-          'by python -m seld_jax.synthesize or the same command without '
+          f'{root} has no complete set of scenes: render it first, with '
+          'python -m seld_jax.synthesize or with the same command without '
           '--shard.'
         )
-      # Where none is asked for, what a set was begun with is kept.
+      # None keeps the choice that an unfinished set was begun with.
       evaluation = bool(config.data.evaluation) or None
       _render(root, formats=formats, evaluation=evaluation, **asked)
   if not root.is_dir():
@@ -89,19 +98,20 @@ def extract_features(
   paths = processes.together(
     lambda: cache.extract(own, folder, options=options)
   )
-  if shard is None and len(own) < len(entries):  # the others have the rest
+  if shard is None and len(own) < len(entries):  # extracted by other processes
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
 
 
 def load_data(config: config_lib.Config) -> Data:
-  """Finds, or renders, the dataset and brings its features into memory.
+  """Extracts the features that are missing, and loads the folds.
 
   Args:
     config: The configuration.
 
   Returns:
-    The folds that the config names.
+    The folds of the config. Features that exceed `data.host_budget` stay on
+    disk.
 
   Raises:
     InputError: The dataset is missing or broken.
@@ -113,7 +123,7 @@ def load_data(config: config_lib.Config) -> Data:
   folds: dict[str, dataset.Fold] = {}
   left = 1e9 * config.data.host_budget or float('inf')
   if processes.count() > 1:
-    left = 0  # the devices of all hold what no process has to read whole
+    left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
     fold = dataset.load_fold(
       entries,
@@ -146,17 +156,20 @@ def load_data(config: config_lib.Config) -> Data:
 
 def resident(
   config: config_lib.Config, data: Data, *, num_devices: int
-) -> set[str]:
-  """The folds that are kept on the devices, by purpose.
+) -> frozenset[str]:
+  """Selects the folds that are kept on the devices.
+
+  Training recordings come first, then validation, test and evaluation. A fold
+  is kept when the share of one device fits into what is left of
+  `data.device_budget`, and when its features are not on disk.
 
   Args:
-    config: The configuration, whose `data.device_budget` has to hold the shares
-      that a device has of them.
-    data: The folds. Those that stay on disk for want of memory are not kept.
+    config: The configuration.
+    data: The folds.
     num_devices: Number of devices.
 
   Returns:
-    Those that fit, the first ones first.
+    Their purposes, such as `train`.
   """
   folds = {
     purpose: fold
@@ -170,20 +183,20 @@ def resident(
     for fold in folds.values()
   ]
   kept = dataset.fits(sizes, config.data.device_budget)
-  return {
+  return frozenset(
     purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
-  }
+  )
 
 
 def _share() -> shards.Shard | None:
-  """The part of the work on recordings that this process does."""
+  """The part of the recordings that this process works on; None for all."""
   if processes.count() == 1:
     return None
   return shards.Shard(jax.process_index() + 1, processes.count())
 
 
 def _render(root: pathlib.Path, **asked) -> None:
-  """Renders a set of scenes, every process a part."""
+  """Renders a set of scenes; every process renders a part."""
   from seld_jax import scenes
 
   own = _share()
@@ -193,7 +206,7 @@ def _render(root: pathlib.Path, **asked) -> None:
 
 
 def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
-  """Statistics of which every process reads its recordings."""
+  """Statistics of the training features; every process reads a part."""
   own = processes.together(
     lambda: dataset.moments(shards.take(paths, _share()))
   )
@@ -201,7 +214,7 @@ def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
 
 
 def _share_bytes(fold: dataset.Fold, num_devices: int) -> int:
-  """Bytes of features that a device has of a fold."""
+  """Bytes of features of a fold on the device that has most of them."""
   bounds = placement.share_bounds(fold.offsets * fold.pool, num_devices)
   return 4 * int(np.diff(bounds).max() * np.prod(fold.features.shape[1:]))
 
@@ -215,13 +228,13 @@ def _evaluation_recordings(root: pathlib.Path, format: str):
     return cache.find_recordings(root, format=format, split='eval')
   except InputError as error:
     raise InputError(
-      f'{error} Without evaluation recordings, set '
+      f'{error} If there are no evaluation recordings, set '
       '--config.data.evaluation=False.'
     ) from error
 
 
 def missing_dataset(config: config_lib.Config) -> str:
-  """Three lines that say what to do without a dataset."""
+  """The message for a missing dataset: three ways to get one."""
   root, audio = config.data.root, config.features.format
   return (
     f'{root} is missing. Get TAU-NIGENS Spatial Sound Events 2020 and unpack '

@@ -144,7 +144,7 @@ def test_the_reason_of_a_failure_is_told(tmp_path):
   assert child.last_words() == 'nowhere is missing. or render scenes'
   killed = types.SimpleNamespace(exitcode=-signal.SIGKILL)
   child = many._Child(tmp_path, killed, log.stat().st_size)
-  assert child.last_words() == 'the process was ended by SIGKILL'
+  assert child.last_words() == 'the process was stopped by SIGKILL'
   nothing = many._Child(tmp_path / 'none', ended, 0)
   assert nothing.last_words() == 'exit status 1'
 

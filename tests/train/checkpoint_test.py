@@ -80,7 +80,7 @@ def test_a_restored_state_is_the_saved_one_to_the_bit(tmp_path):
 def test_an_empty_folder_has_nothing_to_restore(tmp_path):
   folder = tmp_path / 'new' / 'checkpoints'
   assert restored(folder, checkpoint.restore_latest) is None
-  with pytest.raises(InputError, match='holds no checkpoint'):
+  with pytest.raises(InputError, match='contains no checkpoint'):
     restored(folder, checkpoint.restore_best)
 
 
@@ -189,7 +189,9 @@ def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
     raise full
 
   with (
-    pytest.raises(InputError, match=r'is full .* 0\.0 MB .* of step 1 is kept'),
+    pytest.raises(
+      InputError, match=r'is full; free 0\.0 MB .* the checkpoint of step 1'
+    ),
     checkpoint.open_manager(tmp_path) as manager,
   ):
     if asynchronous:
@@ -242,5 +244,5 @@ def test_a_disk_that_fills_up_in_a_save(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert 'is full and needs 0.1 MB' in done.stdout
+  assert 'is full; free 0.1 MB for each' in done.stdout
   assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr

@@ -13,7 +13,7 @@ from seld_jax import config as config_lib
 from seld_jax import predictor, train
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
-from seld_jax.train import step, transfer
+from seld_jax.train import fine_tuning, step
 
 
 def network(classes=3, filters=2, fill=1.0):
@@ -30,14 +30,14 @@ def network(classes=3, filters=2, fill=1.0):
 
 
 def test_the_same_network_is_taken_whole():
-  merged = transfer.merge(network(fill=1), network(fill=2))
+  merged = fine_tuning.merge(network(fill=1), network(fill=2))
   assert not merged.anew
   assert all((value == 2).all() for value in merged.variables.values())
   assert 'anew' not in str(merged)
 
 
 def test_heads_of_other_classes_are_made_anew():
-  merged = transfer.merge(network(fill=1), network(classes=5, fill=2))
+  merged = fine_tuning.merge(network(fill=1), network(classes=5, fill=2))
   assert merged.anew == ('sed', 'doa')
   assert merged.taken == ('Conv_0', 'BatchNorm_0', 'statistics')
   assert (merged.variables['params/sed/bias'] == 1).all()
@@ -49,20 +49,22 @@ def test_a_layer_is_taken_whole_or_not_at_all():
   theirs = network(fill=2)
   theirs['batch_stats/BatchNorm_0/mean'] = np.zeros(9)
   del theirs['params/sed/bias']
-  merged = transfer.merge(network(fill=1), theirs)
+  merged = fine_tuning.merge(network(fill=1), theirs)
   assert merged.anew == ('BatchNorm_0', 'sed')
   assert (merged.variables['params/BatchNorm_0/scale'] == 1).all()
   assert (merged.variables['params/sed/kernel'] == 1).all()
 
 
 def test_layers_to_keep_are_kept():
-  merged = transfer.merge(network(fill=1), network(fill=2), keep=transfer.HEADS)
+  merged = fine_tuning.merge(
+    network(fill=1), network(fill=2), keep=fine_tuning.HEADS
+  )
   assert merged.anew == ('sed', 'doa')
 
 
 def test_nothing_in_common():
   with pytest.raises(InputError, match='no layer of the same name and shape'):
-    transfer.merge(network(), {'statistics/mean': np.zeros((16, 7))})
+    fine_tuning.merge(network(), {'statistics/mean': np.zeros((16, 7))})
 
 
 @pytest.fixture(scope='module')
@@ -96,7 +98,7 @@ def test_a_run_begins_with_it_once_and_resumes_exactly(
   for name, value in ours.items():
     if name.startswith('batch_stats'):
       continue  # they follow the new data
-    is_head = transfer.layer_of(name) in transfer.HEADS
+    is_head = fine_tuning.layer_of(name) in fine_tuning.HEADS
     expected = (fresh if is_head else theirs)[name]
     np.testing.assert_allclose(value, expected, atol=1e-9)
 
@@ -111,11 +113,13 @@ def test_a_run_begins_with_it_once_and_resumes_exactly(
   assert (workdir / 'metrics.jsonl').read_text() == metrics
 
   (workdir / 'scores.json').unlink()
-  with pytest.raises(InputError, match='began from .* not from elsewhere'):
+  with pytest.raises(InputError, match='started from .* not from elsewhere'):
     train.train_and_evaluate(config, workdir, init_from='elsewhere')
 
 
 def test_a_run_that_began_at_random_is_not_changed(tiny_run, config, tmp_path):
   make_run(tmp_path, config.copy_and_resolve_references())
-  with pytest.raises(InputError, match='began from random parameters, not'):
+  with pytest.raises(
+    InputError, match='was started from random parameters, not'
+  ):
     train.train_and_evaluate(config, tmp_path, init_from=str(tiny_run))

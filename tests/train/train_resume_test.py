@@ -179,7 +179,7 @@ def test_checkpoints_of_another_network_are_refused_without_any_config(
   for name in 'scores.json', 'config.json', 'checkpoints/config.json':
     (tmp_path / name).unlink()
   tiny_config.model.gru_features = 5
-  with pytest.raises(InputError, match='step 2 .* is of another network'):
+  with pytest.raises(InputError, match='step 2 .* another network'):
     train.train_and_evaluate(tiny_config, tmp_path)
   tiny_config.model.gru_features = 4
   train.train_and_evaluate(tiny_config, tmp_path)
