@@ -311,7 +311,7 @@ def _restore(
   if restored is not None:
     step, state = restored
     _log.info('resuming after step %d', step)
-    processes.first(lambda: runs.note(run.workdir, run.config))
+    processes.first(lambda: runs.write_config(run.workdir, run.config))
   return step, fine_tuning.begin(
     run, state, init_from, is_resumed=restored is not None
   )

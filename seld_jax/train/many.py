@@ -181,7 +181,7 @@ def _start(
   )
   log = workdir / LOG
   log_start = log.stat().st_size if log.exists() else 0
-  with _processors(*processors), large_pages.given():
+  with _processors(*processors), large_pages.for_children():
     process.start()
   return _Child(workdir, process, log_start)
 
