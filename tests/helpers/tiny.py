@@ -2,7 +2,7 @@
 
 
 def make_tiny(config, root):
-  """Shrinks any config to two frames' worth of work."""
+  """Makes any config small: a tiny network, short crops and four steps."""
   config.data.root = str(root)
   config.data.synthesize = 0
   for purpose in 'train_folds', 'validation_folds', 'test_folds':
@@ -29,7 +29,7 @@ def make_tiny(config, root):
 
 
 def make_run(workdir, config):
-  """Writes the config and two snapshots of random networks into a folder."""
+  """Writes a run directory: a config and checkpoints of random networks."""
   from seld_jax import runs
   from seld_jax.train import checkpoint
   from seld_jax.train import step as train_step

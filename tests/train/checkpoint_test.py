@@ -1,4 +1,4 @@
-"""Checkpoints: which are kept, which is best, and what a torn one does."""
+"""Checkpoints: which are kept, which is best, and damaged ones."""
 
 import errno
 import logging
@@ -20,7 +20,7 @@ from seld_jax.train import checkpoint
 
 
 def make_state(step):
-  """A state of several types, unlike that of any other step."""
+  """A state with arrays of several types, different for every step."""
   rng = np.random.default_rng(step)
   return {
     'step': jnp.asarray(step, jnp.int32),
@@ -54,7 +54,7 @@ def kept(folder):
 
 
 def tear(folder, step):
-  """What a full disk or a power cut leaves: files cut short."""
+  """Cuts the files of a checkpoint, as a power cut would."""
   torn = [
     path
     for path in (folder / str(step)).rglob('*')
@@ -90,10 +90,10 @@ def test_an_empty_folder_has_nothing_to_restore(tmp_path):
     ([0.5, 0.2, 0.4, 0.6, 0.7], 2),
     ([0.1, 0.9, 0.8, 0.7, 0.6], 1),
     ([0.9, 0.8, 0.7, 0.6, 0.5], 5),
-    # Neither the first nor the last, nor anything in between: a NaN is worst.
+    # NaN and infinite scores are worse than any finite score.
     ([math.nan, 0.3, math.nan, 0.5, math.nan], 2),
     ([0.9, 0.4, math.nan, -math.inf, math.inf], 2),
-    # One without a score, as a signal leaves it, is not the best either.
+    # A checkpoint that a signal caused has no score, and is never the best.
     ([0.9, 0.4, None, 0.5, None], 2),
   ],
 )
@@ -107,7 +107,7 @@ def test_the_two_latest_and_the_best_are_kept(scores, best, tmp_path):
 
 
 def test_the_best_of_a_resumed_run_may_be_from_before(tmp_path):
-  """Scores of old checkpoints are read, not only those saved since."""
+  """Scores of checkpoints from before the resume count."""
   save_all(tmp_path, [0.7, 0.2, 0.6])
   with checkpoint.open_manager(tmp_path) as manager:
     for step in 4, 5:
@@ -125,7 +125,9 @@ def test_without_scores_the_latest_is_the_best(tmp_path):
   assert kept(tmp_path) == [2, 3]
 
 
-def test_a_torn_checkpoint_falls_back_and_can_be_saved_again(tmp_path, caplog):
+def test_a_damaged_checkpoint_is_skipped_and_can_be_saved_again(
+  tmp_path, caplog
+):
   save_all(tmp_path, [0.5, 0.4, 0.3])
   tear(tmp_path, 3)
   caplog.set_level(logging.INFO, 'seld_jax')
@@ -142,8 +144,8 @@ def test_a_torn_checkpoint_falls_back_and_can_be_saved_again(tmp_path, caplog):
   assert_same_bits(state, make_state(3))
 
 
-def test_where_none_can_be_read_none_is_deleted(tmp_path):
-  """What cannot be read now may be readable once the cause is mended."""
+def test_if_no_checkpoint_can_be_read_none_is_deleted(tmp_path):
+  """They may be readable again when the cause is fixed."""
   save_all(tmp_path, [0.5, 0.4])
   for step in 1, 2:
     tear(tmp_path, step)
@@ -152,14 +154,14 @@ def test_where_none_can_be_read_none_is_deleted(tmp_path):
   assert kept(tmp_path) == [1, 2]
 
 
-def test_a_torn_best_checkpoint_is_named(tmp_path):
+def test_the_error_for_a_damaged_best_checkpoint_names_it(tmp_path):
   save_all(tmp_path, [0.1, 0.5, 0.6])
   tear(tmp_path, 1)
   with pytest.raises(InputError, match='/1, cannot be read'):
     restored(tmp_path, checkpoint.restore_best)
 
 
-def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
+def test_a_checkpoint_of_another_network_is_an_error_and_is_kept(tmp_path):
   save_all(tmp_path, [0.5, 0.4])
   other = make_state(0)
   other['params'] = {'kernel': jnp.zeros((3, 5)), 'bias': jnp.zeros(5)}
@@ -178,10 +180,10 @@ def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize('asynchronous', [False, True])
-def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
+def test_a_full_disk_is_reported_and_the_checkpoint_before_is_kept(
   asynchronous, tmp_path, monkeypatch
 ):
-  """A write deep inside Orbax fails, in the caller's thread or in another."""
+  """A write inside Orbax fails, in the thread of the caller or in another."""
   save_all(tmp_path, [0.5])
   full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -225,7 +227,7 @@ with checkpoint.open_manager(sys.argv[1]) as manager:
 
 
 def test_a_disk_that_fills_up_in_a_save(tmp_path):
-  """A real one: a file system in memory, which this process alone sees."""
+  """A real full disk: a small file system in memory."""
   mount = f'mount -t tmpfs -o size=400k tmpfs {tmp_path}'
   alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
   if (

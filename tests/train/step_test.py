@@ -1,4 +1,4 @@
-"""A step of training: its first state, gradients, rate, and that it learns."""
+"""The first state, gradients, the learning rate, and that steps learn."""
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ from seld_jax.train import step as train_step
 def test_the_first_state_is_the_same_under_jit(tiny_config):
   eager = train.create_state(tiny_config)
   jitted = jax.jit(lambda: train.create_state(tiny_config))()
-  # The program that draws is compiled with another effort, which may round.
+  # Another optimisation level of the compiler may round differently.
   close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
   jax.tree.map(close, eager, jitted)
   shapes = jax.eval_shape(lambda: train.create_state(tiny_config))
@@ -25,12 +25,13 @@ def test_the_first_state_is_the_same_under_jit(tiny_config):
     assert (leaf.shape, leaf.dtype) == (shape.shape, shape.dtype)
 
 
-def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
+def test_the_error_for_a_loss_that_is_not_finite_names_the_step(
+  tiny_config, tmp_path
+):
   tiny_config.train.learning_rate = 1e30
   tiny_config.train.schedule = 'paper'
   tiny_config.train.warmup_epochs = 0
-  tiny_config.train.num_steps = 40
-  tiny_config.train.evaluate_every = 10
+  tiny_config.train.num_steps = tiny_config.train.evaluate_every = 10
   with pytest.raises(
     FloatingPointError, match=r'step \d+ is not a finite number'
   ):
@@ -38,8 +39,8 @@ def test_a_loss_that_is_not_finite_names_its_step(tiny_config, tmp_path):
   assert not (tmp_path / 'scores.json').exists()
 
 
-def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is():
-  """The loss of a step is taken before its gradient spoils the state."""
+def test_a_gradient_that_is_not_finite_is_found_although_the_loss_is():
+  """The loss is computed before the gradient makes the state useless."""
   metrics = step_metrics.zero_metrics()
   values = {
     name: np.float32(0.1)
@@ -61,8 +62,9 @@ def test_a_gradient_that_is_not_finite_is_found_though_the_loss_is():
     pytest.param('seld_net', 'masked_norm', marks=pytest.mark.slow),
   ],
 )
-def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
-  """Against a gradient of each term alone, and without a change of the step."""
+def test_gradient_norms_are_those_of_each_loss_alone(doa, network, tiny_config):
+  """They are compared with steps in which the other loss has the weight 0."""
+  tiny_config.model.filters, tiny_config.model.pools = (4,), ((5, 8),)
   tiny_config.loss.doa, tiny_config.loss.doa_weight = doa, 7.0
   if network == 'seld_net':
     tiny_config.model.attention_features = 64
@@ -83,12 +85,12 @@ def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
     tiny_config.train.log_gradient_norms = case == 'both'
     step = jax.jit(
       train.make_train_step(tiny_config),
-      # Compiled quickly rather than well.
+      # Compiling takes most of the time.
       compiler_options={'xla_backend_optimization_level': '0'},
     )
     state = step(train.create_state(tiny_config), batch)
     found[case] = state.metrics
-    # Adam's first moment after one step is a tenth of the gradient.
+    # After one step, the first moment of Adam is a tenth of the gradient.
     moments = state.opt_state[0].mu
     layer = moments[model.last_shared_layer(moments)]
     gradients[case] = 10 * optax.tree.norm(layer)
@@ -99,7 +101,7 @@ def test_gradient_norms_at_the_shared_layer(doa, network, tiny_config):
   assert 'sed_shared_gradient' not in found['sed']
 
 
-def test_the_paper_schedule_is_the_papers():
+def test_the_schedule_paper_has_the_learning_rates_of_the_paper():
   config = config_lib.default()
   rate = optimizer.make_schedule(config, steps_per_epoch=6)
   at_epoch = lambda epoch: float(rate(6 * epoch))
@@ -129,8 +131,8 @@ def test_the_paper_schedule_is_the_papers():
     ),
   ],
 )
-def test_training_by_any_loss_overfits_one_batch(sed, doa, tiny_root):
-  """Two hundred steps on the same two crops bring the loss far down."""
+def test_training_with_any_loss_overfits_one_batch(sed, doa, tiny_root):
+  """In 200 steps on the same two crops, the loss falls to less than 10 %."""
   config = make_tiny(config_lib.default(), tiny_root)
   config.loss.sed, config.loss.doa = sed, doa
   config.train.schedule = 'paper'
