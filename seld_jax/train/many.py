@@ -73,41 +73,9 @@ def train_many(
       f'{jobs} jobs at the same time need {jobs} GPUs, but there are '
       f'{len(gpus)}; --jobs sets their number.'
     )
-  failed: dict[str, str] = {}
-  waiting = list(to_do)
-  running: dict[int, _Child] = {}
   with Signals() as signals:
     _extract_features(workdir, to_do, signals)
-    with progress.bar('training', len(to_do), unit='runs') as advance:
-      shown = 0.0
-      while (waiting or running) and signals.received is None:
-        for slot in sorted(set(range(jobs)) - set(running)):
-          if waiting:
-            name = waiting.pop(0)
-            running[slot] = _start(
-              _train,
-              workdir / name,
-              to_do[name],
-              processors=(slot, jobs),
-              gpus=gpus[slot::jobs],
-            )
-        time.sleep(_POLL_SECONDS)
-        for slot, child in list(running.items()):
-          if child.process.exitcode is None:
-            continue
-          del running[slot]
-          if child.process.exitcode:
-            failed[child.name] = child.last_words()
-            _log.info('%s failed: %s', child.name, failed[child.name])
-        ended = len(to_do) - len(waiting) - len(running)
-        parts = [child.share_done() for child in running.values()]
-        # Rounded for the log; a resumed run must not move the bar backwards.
-        done = max(shown, round(ended + sum(parts), 2))
-        advance(done - shown, ', '.join(c.name for c in running.values()))
-        shown = done
-    if signals.received is not None:
-      _stop(running.values(), signals.received)
-  return failed
+    return _train_all(workdir, to_do, signals, jobs=jobs, gpus=gpus)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +117,49 @@ class _Child:
     if not records:
       return 0.0
     return records[-1]['step'] / records[-1]['num_steps']
+
+
+def _train_all(
+  workdir: pathlib.Path,
+  configs: Mapping[str, config_lib.Config],
+  signals: Signals,
+  *,
+  jobs: int,
+  gpus: Sequence[str],
+) -> dict[str, str]:
+  """Trains runs, `jobs` at the same time; returns the errors by name."""
+  failed: dict[str, str] = {}
+  waiting = list(configs)
+  running: dict[int, _Child] = {}
+  with progress.bar('training', len(configs), unit='runs') as advance:
+    shown = 0.0
+    while (waiting or running) and signals.received is None:
+      for slot in sorted(set(range(jobs)) - set(running)):
+        if waiting:
+          name = waiting.pop(0)
+          running[slot] = _start(
+            _train,
+            workdir / name,
+            configs[name],
+            processors=(slot, jobs),
+            gpus=gpus[slot::jobs],
+          )
+      time.sleep(_POLL_SECONDS)
+      for slot, child in list(running.items()):
+        if child.process.exitcode is not None:
+          del running[slot]
+          if child.process.exitcode:
+            failed[child.name] = child.last_words()
+            _log.info('%s failed: %s', child.name, failed[child.name])
+      ended = len(configs) - len(waiting) - len(running)
+      parts = [child.share_done() for child in running.values()]
+      # Rounded for the log; a resumed run must not move the bar backwards.
+      done = max(shown, round(ended + sum(parts), 2))
+      advance(done - shown, ', '.join(c.name for c in running.values()))
+      shown = done
+  if signals.received is not None:
+    _stop(running.values(), signals.received)
+  return failed
 
 
 def _gpus() -> list[str]:

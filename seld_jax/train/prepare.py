@@ -56,49 +56,21 @@ def extract_features(
     InputError: The dataset is missing or broken, or has to be rendered before
       it can be divided into parts.
   """
-  options = config_lib.feature_options(config)
-  root = pathlib.Path(config.data.root)
-  # An unfinished set of scenes is completed; any other folder is used as it is.
-  was_begun = (root / 'synthesis.json').exists()
-  is_wanted = config.data.synthesize and (was_begun or not root.exists())
-  formats = (options['format'],)
-  if is_wanted:
-    # Imported here because most runs do not render.
-    from seld_jax import scenes
-
-    asked = {
-      'recordings': config.data.synthesize,
-      'seed': config.data.synthesize_seed,
-      'events': config.data.synthesize_events or None,
-    }
-    scenes.check_settings(root, **asked)
-    if not scenes.is_complete(root, formats=formats):
-      if shard is not None:
-        raise InputError(
-          f'{root} has no complete set of scenes: render it first, with '
-          'python -m seld_jax.synthesize or with the same command without '
-          '--shard.'
-        )
-      # None keeps the choice that an unfinished set was begun with.
-      evaluation = bool(config.data.evaluation) or None
-      _render(root, formats=formats, evaluation=evaluation, **asked)
-  if not root.is_dir():
+  if config.data.synthesize:
+    _render_missing(config, shard)
+  if not pathlib.Path(config.data.root).is_dir():
     raise InputError(missing_dataset(config))
-  purposes = ('train', 'validation', 'test')
-  found = {
-    purpose: cache.find_recordings(root, format=options['format'], folds=folds)
-    for purpose in purposes
-    if (folds := tuple(config.data[f'{purpose}_folds']))
-  }
-  if config.data.evaluation:
-    found['evaluation'] = _evaluation_recordings(root, options['format'])
-  folder = pathlib.Path(config.data.cache or root / 'features')
+  found = _find_recordings(config)
+  options = config_lib.feature_options(config)
+  folder = pathlib.Path(
+    config.data.cache or pathlib.Path(config.data.root, 'features')
+  )
   entries = [entry for entries in found.values() for entry in entries]
   own = shards.take(entries, shard or _share())
   paths = processes.together(
     lambda: cache.extract(own, folder, options=options)
   )
-  if shard is None and len(own) < len(entries):  # extracted by other processes
+  if shard is None and len(own) < len(entries):  # others extracted the rest
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
 
@@ -195,14 +167,53 @@ def _share() -> shards.Shard | None:
   return shards.Shard(jax.process_index() + 1, processes.count())
 
 
-def _render(root: pathlib.Path, **asked) -> None:
-  """Renders a set of scenes; every process renders a part."""
+def _render_missing(
+  config: config_lib.Config, shard: shards.Shard | None
+) -> None:
+  """Renders the scenes of a config, unless they are complete."""
+  root = pathlib.Path(config.data.root)
+  # An unfinished set of scenes is completed; any other folder is used as it is.
+  if root.exists() and not (root / 'synthesis.json').exists():
+    return
+  # Imported here because most runs do not render.
   from seld_jax import scenes
 
+  asked = {
+    'recordings': config.data.synthesize,
+    'seed': config.data.synthesize_seed,
+    'events': config.data.synthesize_events or None,
+  }
+  scenes.check_settings(root, **asked)
+  formats = (config.features.format,)
+  if scenes.is_complete(root, formats=formats):
+    return
+  if shard is not None:
+    raise InputError(
+      f'{root} has no complete set of scenes: render it first, with '
+      'python -m seld_jax.synthesize or with the same command without '
+      '--shard.'
+    )
+  # None keeps the choice that an unfinished set was begun with.
+  asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
   processes.first(lambda: scenes.synthesize(root, **asked))
+
+
+def _find_recordings(
+  config: config_lib.Config,
+) -> dict[str, list[cache.Recording]]:
+  """The recordings of a config by purpose."""
+  root, format = config.data.root, config.features.format
+  found = {
+    purpose: cache.find_recordings(root, format=format, folds=folds)
+    for purpose in ('train', 'validation', 'test')
+    if (folds := tuple(config.data[f'{purpose}_folds']))
+  }
+  if config.data.evaluation:
+    found['evaluation'] = _evaluation_recordings(root, format)
+  return found
 
 
 def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:

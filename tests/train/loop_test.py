@@ -142,6 +142,9 @@ def test_evaluation_recordings_without_labels_are_predicted_but_not_scored(
   assert len(list((tmp_path / 'run' / result['predictions']).iterdir())) == 2
   page = report.write_report(tmp_path / 'run').read_text()
   assert '2 recordings without labels' in page
+  tested = scores['results'][-2]
+  assert tested['name'] == 'test'
+  assert f'{tested["scores"]["seld_score"]:.3f}' in page
   # Labels for only one of the two recordings are a mistake.
   (root / 'metadata_eval').mkdir()
   (root / 'metadata_eval/mix002.csv').write_text('10,1,0,5,0\n')

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers.tiny import make_one_convolution
 
 from seld_jax.train import step as train_step
 
@@ -44,13 +45,18 @@ def gradients(state):
 
 def make(config, dtype):
   """A step without random numbers, and the state before it."""
+  make_one_convolution(config)
   config.model.conv_dropout = 0.0
   config.model.gru_dropout = config.model.head_dropout = 0.0
   config.augment.num_time_masks = config.augment.num_band_masks = 0
   config.train.learning_rate = 1e-2
   config.train.warmup_epochs = 0
   config.model.dtype = dtype
-  step = jax.jit(train_step.make_train_step(config))
+  step = jax.jit(
+    train_step.make_train_step(config),
+    # Compiling takes most of the time.
+    compiler_options={'xla_backend_optimization_level': '0'},
+  )
   return step, train_step.create_state(config)
 
 
