@@ -255,7 +255,9 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
     'import sys, signal\n'
     'sys.path.insert(0, sys.argv[1])\n'
     'from helpers.tiny import make_tiny\n'
-    'from seld_jax import reproduce, systems, train_many\n'
+    'from seld_jax import commands, reproduce\n'
+    'from seld_jax.config import systems\n'
+    'from seld_jax.train import many\n'
     'def tiny(config):\n'
     '  make_tiny(config, sys.argv[2])\n'
     '  config.train.num_steps = 4000\n'
@@ -263,6 +265,7 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
     '  return config\n'
     "systems.SCALES = {'tiny': tiny}\n"
     "if __name__ == '__main__':\n"
+    '  commands.log_to_terminal()\n'
     '  configs = reproduce.plan(\n'
     "    sys.argv[2], names=['mse'], formats=['foa'], seeds=[0, 1],\n"
     "    scale='tiny')\n"
