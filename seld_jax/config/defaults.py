@@ -103,11 +103,11 @@ def default() -> Config:
   model.attention_features = 64
   # Number of units of each hidden layer of the SED head and of the DOA head.
   model.head_features = (512, 512)
-  # Dropout rate after each convolution, in [0, 1).
+  # Dropout rate after each max pooling, in [0, 1).
   model.conv_dropout = 0.5
-  # Dropout rate at the GRU, in [0, 1).
+  # Dropout rate after the GRU, in [0, 1).
   model.gru_dropout = 0.1
-  # Dropout rate in the heads, in [0, 1).
+  # Dropout rate after each hidden layer of the heads, in [0, 1).
   model.head_dropout = 0.25
   # Momentum of the running statistics of batch normalisation, in [0, 1).
   model.bn_momentum = 0.999
