@@ -11,6 +11,7 @@ Example:
 """
 
 import json
+import logging
 import os
 import pathlib
 import statistics
@@ -56,10 +57,9 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
   stretch = config.train.evaluate_every
   bare: list[float] = []
 
-  def say(text: str) -> None:
+  def after_evaluation(record: logging.LogRecord) -> None:
     nonlocal state
-    print(text)
-    if not text.startswith('step '):
+    if not record.getMessage().startswith('step '):
       return
     start = time.perf_counter()
     for _ in range(stretch):
@@ -67,6 +67,9 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
     jax.block_until_ready(state)
     bare.append((time.perf_counter() - start) / stretch)
 
+  handler = logging.Handler()
+  handler.emit = after_evaluation
+  logging.getLogger('seld_jax.train').addHandler(handler)
   save = checkpoint.save
 
   def save_now(manager: checkpoint.Manager, *arguments, **keywords) -> None:
@@ -78,7 +81,6 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
       config,
       workdir,
       traces=traced_steps.kept_in(workdir.parent / 'traced'),  # as the command
-      say=say,
     )
   records = runs.read_records(workdir / runs.TIMINGS)
   seconds = np.diff([record['seconds'] for record in records]) / stretch

@@ -1,4 +1,4 @@
-"""Cross-entropy and squared error, weighed alike, on the microphone array."""
+"""Cross-entropy and squared error, equal weights, on the microphone array."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems

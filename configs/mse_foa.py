@@ -1,8 +1,8 @@
-"""The paper's proposed system on first-order ambisonics."""
+"""The proposed system of the paper on first-order ambisonics."""
 
 from seld_jax import config as config_lib
 
 
 def get_config():
-  """Squared error for activity and for directions; every default is its."""
+  """Squared error for activity and for directions: all defaults."""
   return config_lib.default()

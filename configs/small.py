@@ -1,11 +1,11 @@
-"""A quarter of an hour on two CPU cores, on scenes of real recordings."""
+"""A small run on scenes of recorded sounds: 15 minutes on two CPU cores."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems
 
 
 def get_config():
-  """As `quick`, held back from learning few recordings by heart.
+  """Like `quick`, with regularisation for a small number of sounds.
 
   Render the scenes first, from a folder of class/*.wav or a manifest:
   python -m seld_jax.synthesize --out=data/small --events=... --recordings=600

@@ -1,10 +1,10 @@
-"""The paper's second submission on first-order ambisonics."""
+"""The second submission of the paper on first-order ambisonics."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems
 
 
 def get_config():
-  """Trained on all folds; its last snapshot, for the evaluation recordings."""
+  """Trains on all folds; the last checkpoint predicts the evaluation set."""
   config = config_lib.default()
   return systems.submission2(config)

@@ -109,7 +109,6 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       workdir,
       init_from=values.init_from,
       traces=traces,
-      say=print if processes.is_first() else _say_nothing,
     )
   except FloatingPointError as error:
     raise InputError(
@@ -215,10 +214,6 @@ def print_scores(scores: dict) -> None:
       f'{values["seld_score"]:.3f}',
     )
   rich.console.Console(width=100).print(table)
-
-
-def _say_nothing(text: str) -> None:
-  """What processes other than the first print."""
 
 
 def _config_help() -> str:

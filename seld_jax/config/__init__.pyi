@@ -1,13 +1,7 @@
 from . import systems
-from .defaults import (
-  default,
-  feature_options,
-  from_dict,
-  label_pool,
-  refuse_unknown,
-  to_dict,
-)
+from .defaults import default, feature_options, label_pool
 from .rules import DOA_TERMS, SED_TERMS, model_fields, validate
+from .serialization import from_dict, refuse_unknown, to_dict
 from .types import Config
 
 __all__ = [

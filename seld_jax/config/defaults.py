@@ -1,146 +1,222 @@
-"""The configuration: every default, and its form as plain dictionaries."""
+"""The configuration: all fields with their defaults."""
 
-import difflib
-from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
 
 from seld_jax import labels
 from seld_jax.config.types import Config
-from seld_jax.errors import InputError
 
 
 def default() -> Config:
-  """The paper's proposed system on FOA: MSE for both tasks.
+  """The configuration of the paper's proposed system on FOA audio.
 
-  The files in `configs/` state how they differ from this; the command line
-  overrides single fields, e.g. `--config.train.batch_size=32`.
+  The files in `configs/` change single fields of it, and so does the command
+  line, e.g. `--config.train.batch_size=32`.
 
   Returns:
-    A locked ConfigDict: a field that it does not have is refused.
+    A locked ConfigDict: setting a field that it does not have is an error.
+
+  Example:
+    >>> from seld_jax import config
+    >>> settings = config.default()
+    >>> settings.train.batch_size = 32
+    >>> settings.loss.sed, settings.loss.doa
+    ('mse', 'masked_mse')
   """
   config: Config = ml_collections.ConfigDict()
-  # Everything random follows from it: parameters, crops, masks, dropout.
+  # Seed of all random numbers: parameters, crops, masks and dropout. 0 or more.
   config.seed = 0
 
   config.data = data = ml_collections.ConfigDict()
-  # Folder with foa_dev (or mic_dev) and metadata_dev, as published.
+  # Folder of the dataset, with foa_dev (or mic_dev) and metadata_dev.
   data.root = 'data/tau2020'
   # Names of the classes, in the order of their index in the CSV files.
   data.classes = labels.TAU2020_CLASSES
-  # Year whose form the CSV files have, e.g. '2023'; empty: told by each file,
-  # which is refused when that is doubtful.
+  # DCASE edition of the CSV files, e.g. '2023'; '': found out from each file,
+  # with an error when the columns of a file do not decide it.
   data.csv_edition = ''
-  # Folds of foldN_*.wav used for each purpose; no validation folds: the last
-  # snapshot is tested.
+  # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
+  # Folds that select the checkpoint to test; (): the last checkpoint is tested.
   data.validation_folds = (2,)
+  # Folds of the final test; (): no test.
   data.test_folds = (1,)
-  # Whether the evaluation recordings (foa_eval) are predicted at the end, and
-  # scored where metadata_eval has their labels.
+  # Whether the final test also predicts the evaluation recordings (foa_eval or
+  # mic_eval); they are scored if metadata_eval has their labels.
   data.evaluation = False
-  # Folder of extracted features; empty: ROOT/features.
+  # Folder of the extracted features; '': the folder features in data.root.
   data.cache = ''
-  # GB of features that are kept on every device, and in memory; what does not
-  # fit is read from disk as it is needed. 0: no limit.
+  # Memory for features on each device, in GB; the rest is read from main memory
+  # or disk during training. 0: no limit.
   data.device_budget = 0.0
+  # Memory for features in main memory, in GB; the rest is read from disk during
+  # training. 0: no limit.
   data.host_budget = 0.0
-  # Scenes are rendered into `root` when it does not exist: the number of
-  # one-minute recordings over the six folds; 0 renders none.
+  # Number of one-minute recordings to render into data.root if that folder does
+  # not exist, divided over six folds; 0: nothing is rendered.
   data.synthesize = 0
-  # Sounds of those scenes: a folder or manifest; empty: the procedural bank.
+  # Sounds of the rendered recordings: a folder CLASS/*.wav or a manifest; '':
+  # synthetic sounds.
   data.synthesize_events = ''
+  # Seed of the rendered recordings. 0 or more.
   data.synthesize_seed = 0
 
   config.features = features = ml_collections.ConfigDict()
-  features.format = 'foa'  # or 'mic'
-  features.sample_rate = 24000  # Hz
-  features.n_fft = 1024  # samples, like the next two
+  # Audio format: 'foa' (first-order ambisonics) or 'mic' (microphone array).
+  features.format = 'foa'
+  # Sample rate of the audio, in Hz.
+  features.sample_rate = 24000
+  # Length of the Fourier transform, in samples.
+  features.n_fft = 1024
+  # Distance between two frames, in samples.
   features.hop_length = 480
+  # Length of the Hann window, in samples; at most n_fft.
   features.win_length = 960
+  # Number of mel bands.
   features.n_mels = 64
-  # Floor, in dB under the maximum of a recording's channel; 0: none.
+  # Dynamic range of a channel of log-mel features, in dB below its maximum in a
+  # recording; 0: not limited.
   features.top_db = 80.0
-  features.offset = 1e-8  # added to the audio
-  features.pad_mode = 'constant'  # or 'reflect'
-  features.layout = 'aligned'  # or 'published': the scrambled order of 2020
+  # Constant that is added to the audio samples.
+  features.offset = 1e-8
+  # Padding at both ends of a recording: 'constant' (zeros) or 'reflect'.
+  features.pad_mode = 'constant'
+  # Layout of the spatial features: 'aligned', or 'published' (the order of
+  # DCASE 2020, in which bands and frames are mixed up).
+  features.layout = 'aligned'
 
   config.model = model = ml_collections.ConfigDict()
-  model.name = 'seld_crnn'  # or 'seld_net': the baseline of DCASE 2020
+  # Network: 'seld_crnn' (of the paper) or 'seld_net' (the DCASE 2020 baseline).
+  model.name = 'seld_crnn'
+  # Number of filters of each convolution.
   model.filters = (64, 64, 128, 128, 256, 256)
-  # (frames, bands) of each max pooling; frames multiply to one label frame.
+  # (frames, bands) of the max pooling after each convolution; the product of
+  # all frames, times hop_length, must be one label frame of 100 ms.
   model.pools = ((1, 1), (5, 2), (1, 2), (1, 2), (1, 2), (1, 2))
-  model.gru_features = 256  # in each direction
-  # Whether the GRU resets its state before the product, as published: 3 737 464
-  # parameters instead of 3 737 976.
+  # Number of units of the GRU in each direction.
+  model.gru_features = 256
+  # Whether the GRU applies its reset gate before the matrix product, as in the
+  # published system (3 737 464 parameters instead of 3 737 976).
   model.gru_reset_first = False
-  model.attention_features = 64  # of seld_crnn; 0: no attention
+  # Size of the self-attention (seld_crnn only); 0: no attention.
+  model.attention_features = 64
+  # Number of units of each hidden layer of the SED head and of the DOA head.
   model.head_features = (512, 512)
+  # Dropout rate after each max pooling, in [0, 1).
   model.conv_dropout = 0.5
+  # Dropout rate after the GRU, in [0, 1).
   model.gru_dropout = 0.1
+  # Dropout rate after each hidden layer of the heads, in [0, 1).
   model.head_dropout = 0.25
+  # Momentum of the running statistics of batch normalisation, in [0, 1).
   model.bn_momentum = 0.999
-  model.normalise_bands = False  # of seld_net: as published, not by channel
-  model.dtype = 'float32'  # of the computation; or 'bfloat16'
+  # Whether batch normalisation has its own statistics for each band, as in the
+  # published baseline (seld_net only); otherwise for each channel.
+  model.normalise_bands = False
+  # Type of the numbers in the network: 'float32' or 'bfloat16'.
+  model.dtype = 'float32'
 
   config.loss = loss = ml_collections.ConfigDict()
-  loss.sed = 'mse'  # or 'cross_entropy'
-  loss.doa = 'masked_mse'  # or 'mse', or 'masked_norm': the baseline's
+  # Loss of activity (SED): 'mse' or 'cross_entropy'.
+  loss.sed = 'mse'
+  # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
+  # 'masked_norm' (the one of the baseline).
+  loss.doa = 'masked_mse'
+  # Weight of the SED loss. 0 or more.
   loss.sed_weight = 1.0
+  # Weight of the DOA loss. 0 or more.
   loss.doa_weight = 1.0
 
   config.augment = augment = ml_collections.ConfigDict()
-  augment.rotate = False  # 16 symmetries of FOA, 8 of the capsules of MIC
-  # SpecAugment: number of masks and their largest width; 0 masks: none.
+  # Whether training examples are rotated at random: 16 rotations and
+  # reflections for FOA, 8 for the microphone array.
+  augment.rotate = False
+  # Number of time masks of SpecAugment in an example; 0: none.
   augment.num_time_masks = 2
-  augment.max_time_width = 9  # frames
+  # Largest width of a time mask, in frames.
+  augment.max_time_width = 9
+  # Number of frequency masks of SpecAugment in an example; 0: none.
   augment.num_band_masks = 2
-  augment.max_band_width = 9  # bands
-  augment.share_channels = False  # the same masks for all channels
+  # Largest width of a frequency mask, in mel bands.
+  augment.max_band_width = 9
+  # Whether all channels have the same masks; otherwise each has its own.
+  augment.share_channels = False
 
   config.train = train = ml_collections.ConfigDict()
-  train.batch_size = 64  # over all devices
-  train.crop_frames = 600  # length of a training example
-  # 'crops': an epoch draws one crop of every recording, at a random place;
-  # 'segments': all that recordings divide into, the last moved back to fit.
+  # Number of crops in a batch, over all devices.
+  train.batch_size = 64
+  # Length of a training crop, in feature frames.
+  train.crop_frames = 600
+  # Crops of an epoch: 'crops' (one of each recording, at a random place) or
+  # 'segments' (all segments of each recording, side by side; the last one
+  # overlaps the one before).
   train.sampler = 'crops'
+  # Number of epochs; used if num_steps is 0.
   train.num_epochs = 10000
-  train.num_steps = 0  # stop after this many steps; 0: after num_epochs
-  train.learning_rate = 2e-4  # of Adam
-  # 'paper': warm-up epochs at a fraction of the rate, then steps down.
-  # 'cosine': linear warm-up, then half a cosine down to 0.
+  # Number of training steps; 0: determined by num_epochs.
+  train.num_steps = 0
+  # Learning rate of Adam after the warm-up.
+  train.learning_rate = 2e-4
+  # Learning rate over time: 'paper' (constant warm-up at a lower rate, then a
+  # decay at each of decay_epochs) or 'cosine' (linear warm-up, then a cosine
+  # decay to 0).
   train.schedule = 'paper'
-  train.warmup_epochs = 11  # the paper's: epochs 0 to 10
+  # Number of epochs of the warm-up; 0: none.
+  train.warmup_epochs = 11
+  # Learning rate at the start of the warm-up, as a factor of learning_rate.
   train.warmup_factor = 0.1
+  # Epochs at which the learning rate is multiplied by decay_factor ('paper').
   train.decay_epochs = (200, 600, 1000)
+  # Factor of each decay of the learning rate ('paper').
   train.decay_factor = 0.8
-  train.clip_gradient = 0.0  # largest global norm; 0: not clipped
-  # Whether the norm of each task's gradient at the last layer that they share
-  # is written down with the losses.
+  # Largest global norm of the gradient; 0: no clipping.
+  train.clip_gradient = 0.0
+  # Whether metrics.jsonl also has the gradient norms of the SED loss and of the
+  # DOA loss, at the last layer that both tasks share.
   train.log_gradient_norms = False
-  # Steps in one program, for accelerators that wait for Python otherwise; of
-  # recordings on the devices only. On a CPU, more are slower.
+  # Number of steps in one program, for accelerators that would wait for Python
+  # otherwise; works with recordings on the devices. On a CPU, 1 is fastest.
   train.steps_per_dispatch = 1
-  train.log_every = 100  # steps between lines in metrics.jsonl
-  train.evaluate_every = 100  # steps between evaluations and checkpoints
+  # Number of steps between two records of losses in metrics.jsonl; a multiple
+  # of steps_per_dispatch.
+  train.log_every = 100
+  # Number of steps between two evaluations, each with a checkpoint; a multiple
+  # of log_every.
+  train.evaluate_every = 100
 
   config.eval = evaluation = ml_collections.ConfigDict()
-  evaluation.window = 600  # frames the network sees at once, validation
-  # Windows that the final test reports, in frames. The paper tests on 100
-  # (2 s), its published script on 600.
+  # Length of a segment in validation, in feature frames.
+  evaluation.window = 600
+  # Lengths of a segment in the final test, in feature frames; one result for
+  # each. The paper tests with 100 (2 s), the published code with 600 (12 s).
   evaluation.test_windows = (600, 100)
-  # What is scored at every evaluation beside the validation folds, for curves
-  # alone: 'test', and 'train', of which so many recordings are taken.
+  # Further folds to score at every evaluation, for the learning curves only:
+  # any of 'train' and 'test'; (): none.
   evaluation.watch = ()
+  # Number of training recordings that are scored if watch contains 'train'.
   evaluation.watch_recordings = 60
-  evaluation.batch_size = 32  # windows
-  evaluation.threshold = 0.5  # of activity
+  # Number of segments in a batch of an evaluation, over all devices.
+  evaluation.batch_size = 32
+  # Activity from which on a class counts as active, in [0, 1).
+  evaluation.threshold = 0.5
   return config.lock()
 
 
 def label_pool(config: Config) -> int:
-  """Feature frames in one label frame: the product of the time pooling."""
+  """Number of feature frames in a label frame.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The product of the time pooling in `model.pools`.
+
+  Example:
+    >>> from seld_jax import config
+    >>> config.label_pool(config.default())
+    5
+  """
   product = 1
   for frames, _ in config.model.pools:
     product *= frames
@@ -148,87 +224,21 @@ def label_pool(config: Config) -> int:
 
 
 def feature_options(config: Config) -> dict[str, Any]:
-  """Keyword arguments of the feature function, and its name as `format`."""
+  """Options of the feature extraction.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    `format`, a name in `features.FORMATS`, and the keyword arguments of that
+    function.
+
+  Example:
+    >>> from seld_jax import config
+    >>> options = config.feature_options(config.default())
+    >>> options.pop('format'), options['n_mels']
+    ('foa', 64)
+  """
   options = dict(config.features)
   options['top_db'] = options['top_db'] or None
   return options
-
-
-def to_dict(config: Config) -> dict[str, Any]:
-  """The configuration as plain dictionaries and lists, as JSON holds it."""
-
-  def plain(value: Any) -> Any:
-    if isinstance(value, ml_collections.ConfigDict | Mapping):
-      return {key: plain(value[key]) for key in value}
-    if isinstance(value, tuple | list):
-      return [plain(entry) for entry in value]
-    return value
-
-  return plain(config)
-
-
-def from_dict(values: Mapping[str, Any]) -> Config:
-  """The configuration that `to_dict` was given.
-
-  Args:
-    values: Dictionaries by section, as read from config.json.
-
-  Returns:
-    A locked ConfigDict.
-
-  Raises:
-    InputError: A field is not one of this version's, or of another type.
-  """
-
-  def tuples(value):
-    if isinstance(value, list):
-      return tuple(tuples(entry) for entry in value)
-    return value
-
-  config = default()
-  for section, entry in values.items():
-    is_section = isinstance(entry, Mapping)
-    for field, value in (entry if is_section else {section: entry}).items():
-      path = f'{section}.{field}' if is_section else section
-      refuse_unknown(path)
-      target = config[section] if is_section else config
-      try:
-        target[field] = tuples(value)
-      except TypeError as error:
-        raise InputError(f'{path} cannot be {value!r}: {error}.') from error
-  return config
-
-
-def refuse_unknown(path: str) -> None:
-  """Refuses the name of a field that no configuration has.
-
-  Args:
-    path: A field by section and name, such as `train.batch_size`.
-
-  Raises:
-    InputError: There is no such field; the nearest one is named.
-  """
-  config = default()
-  sections = {
-    name
-    for name in config
-    if isinstance(config[name], ml_collections.ConfigDict)
-  }
-  fields = [name for name in config if name not in sections]
-  fields += [f'{name}.{field}' for name in sections for field in config[name]]
-  if path in sections or path in fields:
-    return
-  section, _, field = path.rpartition('.')
-  inside = {
-    name.rpartition('.')[2]: name
-    for name in fields
-    if name.rpartition('.')[0] == section
-  }
-  namesakes = sorted(n for n in fields if n.rpartition('.')[2] == field)
-  close = (
-    [inside[name] for name in difflib.get_close_matches(field, inside, n=1)]
-    or difflib.get_close_matches(path, namesakes, n=1, cutoff=0)
-    or difflib.get_close_matches(path, sorted(fields), n=1)
-  )
-  hint = f'; did you mean config.{close[0]}?' if close else '.'
-  raise InputError(f'There is no field config.{path}{hint}')

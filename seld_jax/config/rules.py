@@ -1,13 +1,15 @@
-"""What a configuration must keep to, each rule in one sentence."""
+"""The rules for a configuration; each has an error message of one sentence."""
 
 import difflib
 from typing import Any
+
+import ml_collections
 
 from seld_jax import features as features_lib
 from seld_jax import labels
 from seld_jax import model as model_lib
 from seld_jax.config.defaults import default, label_pool
-from seld_jax.config.types import Config, check_types
+from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError
 
@@ -30,16 +32,28 @@ def validate(
   num_recordings: int | None = None,
   num_segments: int | None = None,
 ) -> None:
-  """Refuses what cannot work, each in one sentence.
+  """Checks that a configuration can work.
 
   Args:
     config: The configuration.
     num_devices: Number of devices that share a batch.
-    num_recordings: Number of training recordings, when they are known.
-    num_segments: Number of segments that they divide into, when known.
+    num_recordings: Number of training recordings, if known.
+    num_segments: Number of segments of all training recordings, if known.
 
   Raises:
-    InputError: A field has no known value, or fields contradict each other.
+    InputError: A field has a wrong type or value, or two fields contradict each
+      other; the message names the fields.
+
+  Example:
+    >>> from seld_jax import config
+    >>> settings = config.default()
+    >>> config.validate(settings, num_devices=8)
+    >>> settings.train.batch_size = 60
+    >>> config.validate(settings, num_devices=8)
+    Traceback (most recent call last):
+    ...
+    seld_jax.errors.InputError: train.batch_size = 60 must be a multiple of the
+    number of devices, 8.
   """
   check_types('', config, default())
   check_names(config)
@@ -57,13 +71,67 @@ def validate(
 
 
 def model_fields(config: Config) -> list[str]:
-  """Fields of `config.model` that are arguments of the network it names."""
+  """Fields of `config.model` that the chosen network uses.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    Their names, without `name`.
+
+  Example:
+    >>> from seld_jax import config
+    >>> 'attention_features' in config.model_fields(config.default())
+    True
+  """
   arguments = model_lib.MODELS[config.model.name].__dataclass_fields__
   return [name for name in config.model if name in arguments and name != 'name']
 
 
+# The types of fields in error messages.
+_TYPE_NAMES = {
+  bool: 'True or False',
+  int: 'an integer',
+  float: 'a number',
+  str: 'a string',
+}
+
+
+def check_types(name: str, value: Any, example: Any) -> None:
+  """Checks that a value has the type of the default.
+
+  A ConfigDict checks the types of its fields, but not the entries of a tuple,
+  and not a section that is replaced as a whole.
+  """
+  if isinstance(example, ml_collections.ConfigDict):
+    for field in example:
+      path = f'{name}.{field}' if name else field
+      if field not in value:
+        raise InputError(f'The configuration lacks the field {path}.')
+      check_types(path, value[field], example[field])
+  elif isinstance(example, tuple):
+    # A tuple in a tuple is a pair; others have any length.
+    is_pair = name.endswith(']')
+    if not isinstance(value, tuple | list) or (
+      is_pair and len(value) != len(example)
+    ):
+      kind = f' of {len(example)} numbers' if is_pair else ''
+      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
+    # The one tuple that is empty by default has strings.
+    entries = example or ('',)
+    for index, entry in enumerate(value):
+      check_types(f'{name}[{index}]', entry, entries[0])
+  else:
+    kinds = (int, float) if isinstance(example, float) else type(example)
+    is_flag = isinstance(value, bool) and not isinstance(example, bool)
+    if is_flag or not isinstance(value, kinds):
+      raise InputError(
+        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
+      )
+
+
 def check_names(config: Config) -> None:
-  """Refuses values that are not one of those known."""
+  """Checks the fields that have a fixed set of values."""
   feats, model, loss = config.features, config.model, config.loss
   _one_of('features.format', feats.format, features_lib.FORMATS)
   _one_of('features.layout', feats.layout, ('aligned', 'published'))
@@ -81,7 +149,7 @@ def check_names(config: Config) -> None:
 
 
 def check_ranges(config: Config) -> None:
-  """Refuses numbers that are too small or too large by themselves."""
+  """Checks the ranges of numbers."""
   data, feats, model = config.data, config.features, config.model
   train, augment, loss = config.train, config.augment, config.loss
   for name, value in {
@@ -145,57 +213,57 @@ def check_ranges(config: Config) -> None:
 
 
 def check_model(config: Config, example: Config) -> None:
-  """Refuses a change of a field that the chosen network does not have."""
+  """Checks that no field is changed that the chosen network does not use."""
   used = model_fields(config)
   for name, value in config.model.items():
     if name not in used and name != 'name' and value != example.model[name]:
       raise InputError(
-        f'model.{name} = {value} would change nothing: model.name = '
+        f'model.{name} = {value} has no effect: model.name = '
         f'{config.model.name} has no such field.'
       )
 
 
 def check_features(config: Config) -> None:
-  """Refuses features and a network that do not fit together."""
+  """Checks that features, network and labels fit together."""
   data, feats, model = config.data, config.features, config.model
   augment = config.augment
   _check(
     feats.win_length <= feats.n_fft,
-    f'features.win_length = {feats.win_length} does not fit into '
+    f'features.win_length = {feats.win_length} must not be larger than '
     f'features.n_fft = {feats.n_fft}.',
   )
   _check(
     len(set(data.classes)) == len(data.classes) > 0,
-    'data.classes must name at least one class and none twice, got '
+    'data.classes must contain at least one class and none twice, got '
     f'{tuple(data.classes)}.',
   )
   _check(
     len(model.filters) == len(model.pools),
     f'model.filters has {len(model.filters)} entries and model.pools '
-    f'{len(model.pools)}; every convolution needs both.',
+    f'{len(model.pools)}; they must have one for every convolution.',
   )
   pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
   _check(
     feats.hop_length * pool * rate == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
     f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
-    f'{feats.sample_rate} Hz, but labels come every {1000 // rate} ms.',
+    f'{feats.sample_rate} Hz, but a label frame has {1000 // rate} ms.',
   )
   bands = feats.n_mels
   for _, size in model.pools:
     bands //= size
   _check(
     bands >= 1,
-    f'model.pools leave nothing of features.n_mels = {feats.n_mels} bands.',
+    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0.',
   )
   _check(
     not augment.rotate or feats.layout == 'aligned',
-    f'augment.rotate works on features.layout = aligned, got {feats.layout}.',
+    f'augment.rotate needs features.layout = aligned, got {feats.layout}.',
   )
 
 
 def check_lengths(config: Config) -> None:
-  """Refuses crops, windows and intervals that do not divide."""
+  """Checks lengths and intervals that must be multiples of each other."""
   train, pool = config.train, label_pool(config)
   lengths = {
     'train.crop_frames': train.crop_frames,
@@ -211,7 +279,7 @@ def check_lengths(config: Config) -> None:
     )
   _check(
     len(config.eval.test_windows) > 0,
-    'eval.test_windows must name at least one window.',
+    'eval.test_windows must contain at least one window.',
   )
   _check(
     train.num_epochs > 0 or train.num_steps > 0,
@@ -236,7 +304,7 @@ def check_batches(
   num_recordings: int | None,
   num_segments: int | None,
 ) -> None:
-  """Refuses batches that cannot be divided or filled."""
+  """Checks that a batch can be divided among the devices, and filled."""
   train = config.train
   for name, size in {
     'train.batch_size': train.batch_size,
@@ -244,15 +312,16 @@ def check_batches(
   }.items():
     _check(
       size % num_devices == 0,
-      f'{name} = {size} cannot be divided among {num_devices} devices.',
+      f'{name} = {size} must be a multiple of the number of devices, '
+      f'{num_devices}.',
     )
   _check(
     train.sampler != 'crops'
     or num_recordings is None
     or train.batch_size <= num_recordings,
     f'train.batch_size = {train.batch_size} is more than the '
-    f'{num_recordings} training recordings, of which each gives one example '
-    'an epoch.',
+    f'{num_recordings} training recordings, each of which gives one crop per '
+    'epoch.',
   )
   _check(
     train.sampler != 'segments'
@@ -265,7 +334,7 @@ def check_batches(
 
 
 def check_folds(config: Config) -> None:
-  """Refuses folds that serve two purposes."""
+  """Checks that every fold has one purpose."""
   data = config.data
   purposes = {
     'train_folds': set(data.train_folds),
@@ -285,7 +354,7 @@ def check_folds(config: Config) -> None:
     )
   _check(
     'test' not in config.eval.watch or bool(data.test_folds),
-    'eval.watch names the test folds, but data.test_folds is empty.',
+    "eval.watch contains 'test', but data.test_folds is empty.",
   )
 
 

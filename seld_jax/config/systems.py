@@ -1,7 +1,8 @@
-"""The systems that the paper compares, as changes of a configuration.
+"""The systems that the paper compares, and smaller versions of them.
 
-Every function changes a configuration in place and returns it. The files in
-`configs/` apply them to the defaults, which are the paper's proposed system.
+Except for `make`, every function changes a configuration in place and returns
+it. The files in `configs/` apply them to the defaults, which are the proposed
+system of the paper.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +12,12 @@ from seld_jax.config.types import Config
 
 
 def ce_mse(config: Config, *, doa_weight: float) -> Config:
-  """The usual loss: cross-entropy for activity, squared error for directions.
+  """Trains with the usual losses: cross-entropy for SED, squared error for DOA.
 
   Args:
     config: The configuration.
-    doa_weight: Weight of the directions; that of activity is 1. The paper has
-      systems of 1 and 1000.
+    doa_weight: Weight of the DOA loss; the SED loss has the weight 1. The paper
+      uses 1 and 1000.
 
   Returns:
     The same object.
@@ -29,11 +30,12 @@ def ce_mse(config: Config, *, doa_weight: float) -> Config:
 def baseline(config: Config) -> Config:
   """SELDnet as published for DCASE 2020: network, batches, losses, schedule.
 
-  Its cross-entropy is averaged over the classes where ours is summed, and its
-  directions are trained by the norm of their errors (`losses.doa_masked_norm`).
+  The published cross-entropy is a mean over the classes, ours is a sum:
+  therefore the SED weight is 1 / classes. The DOA loss is the norm of the
+  errors of a batch (`losses.doa_masked_norm`).
 
   Args:
-    config: The configuration; the number of its classes is kept.
+    config: The configuration; its classes are kept.
 
   Returns:
     The same object.
@@ -58,7 +60,7 @@ def baseline(config: Config) -> Config:
   train.learning_rate = 1e-3
   train.warmup_epochs = 0
   train.decay_epochs = ()
-  # An epoch of 400 one-minute recordings.
+  # One epoch of 400 one-minute recordings.
   train.log_every = train.evaluate_every = 15
   config.eval.window = 300
   config.eval.test_windows = (300, 100)
@@ -66,7 +68,9 @@ def baseline(config: Config) -> Config:
 
 
 def submission1(config: Config) -> Config:
-  """The paper's first submission: trained on more, tested on the evaluation.
+  """The first submission of the paper: five training folds, evaluation set.
+
+  Trains on folds 2 to 6 and selects the checkpoint on fold 1.
 
   Args:
     config: The configuration.
@@ -82,7 +86,9 @@ def submission1(config: Config) -> Config:
 
 
 def submission2(config: Config) -> Config:
-  """The paper's second submission: trained on all, its last snapshot used.
+  """The second submission of the paper: six training folds, evaluation set.
+
+  Without validation, the last checkpoint is used.
 
   Args:
     config: The configuration.
@@ -97,7 +103,7 @@ def submission2(config: Config) -> Config:
   return config
 
 
-# The systems of the paper's Table 1 by their name in `configs/`.
+# The systems of Table 1 of the paper by their name in `configs/`.
 SYSTEMS: Mapping[str, Callable[[Config], Config]] = {
   'baseline': baseline,
   'ce_mse_1_1000': lambda config: ce_mse(config, doa_weight=1000.0),
@@ -111,16 +117,22 @@ SYSTEMS: Mapping[str, Callable[[Config], Config]] = {
 def make(
   name: str, *, format: str, scale: str = 'paper', layout: str = 'aligned'
 ) -> Config:
-  """The configuration of a system.
+  """Makes the configuration of a system.
 
   Args:
-    name: One of `SYSTEMS`.
+    name: A name in `SYSTEMS`.
     format: `'foa'` or `'mic'`.
-    scale: One of `SCALES`.
-    layout: `'aligned'`, or `'published'`: the scrambled features of 2020.
+    scale: A name in `SCALES`.
+    layout: Layout of the features: `'aligned'`, or `'published'` for the
+      scrambled order of DCASE 2020.
 
   Returns:
     A new, locked configuration.
+
+  Example:
+    >>> from seld_jax.config import systems
+    >>> systems.make('baseline', format='mic').model.name
+    'seld_net'
   """
   config = default()
   config.features.format = format
@@ -129,17 +141,16 @@ def make(
 
 
 def narrow(config: Config) -> Config:
-  """Makes a config small enough for two CPU cores.
+  """Makes a system small enough for two CPU cores.
 
-  Half the bands and frames of 50 ms instead of 20, three eighths of the
-  filters, crops of 6 s instead of 12, and the rates that go with minutes of
-  training instead of days: about 30 times less work for a second of audio. The
-  baseline is narrowed likewise; its batches have twice the audio of the others,
-  in segments half as long, as in the paper.
+  It has half the mel bands, frames of 50 ms instead of 20 ms, 3/8 of the
+  filters, crops of 6 s instead of 12 s, and learning rates for minutes of
+  training instead of days. A second of audio takes about 30 times less work.
+  The baseline becomes smaller in the same way; as in the paper, its batches
+  have twice the audio of the other systems, in segments of half the length.
 
   Args:
-    config: The configuration; its data, seed and balance of losses are left
-      alone.
+    config: The configuration; data, seed and balance of the losses are kept.
 
   Returns:
     The same object.
@@ -162,8 +173,8 @@ def narrow(config: Config) -> Config:
     model.head_features = (48,)
     train.batch_size = 128
     train.crop_frames = 60
-    # A quarter of the label frames of the published batch: the norm of its
-    # errors by their number is twice as large, and would outweigh activity.
+    # The batch has a quarter of the published label frames. The DOA loss, a
+    # norm divided by their number, would be twice as large.
     config.loss.doa_weight /= 2
     train.warmup_epochs = 1
     train.log_every = 25
@@ -185,10 +196,10 @@ def narrow(config: Config) -> Config:
 
 
 def quick(config: Config) -> Config:
-  """Narrow, for ten minutes of training on scenes without end.
+  """A small system that trains for ten minutes on synthetic sounds.
 
-  Nothing holds it back from learning by heart: for the procedural bank, whose
-  sounds never repeat.
+  It has neither dropout nor masks, since sounds of the synthetic bank never
+  repeat.
 
   Args:
     config: The configuration.
@@ -202,10 +213,10 @@ def quick(config: Config) -> Config:
 
 
 def small(config: Config) -> Config:
-  """Narrow, and held back from learning few recordings by heart.
+  """A small system with regularisation, for a small number of recorded sounds.
 
-  The paper's network gets some of its dropout and masks back; the baseline has
-  none of either in the paper and gets none here.
+  The network of the paper has some dropout and masks. The baseline has neither,
+  as in the paper.
 
   Args:
     config: The configuration.
@@ -227,8 +238,8 @@ def small(config: Config) -> Config:
   return config
 
 
-# Sizes of every system: the paper's, and what a CPU core trains in 20 minutes,
-# or in ten.
+# Sizes of a system: the one of the paper, and two that a CPU core trains in 20
+# and in 10 minutes.
 SCALES: Mapping[str, Callable[[Config], Config]] = {
   'paper': lambda config: config,
   'small': small,
@@ -237,8 +248,8 @@ SCALES: Mapping[str, Callable[[Config], Config]] = {
 
 
 def _set_steps(config: Config, steps: int, *, num_evaluations: int) -> None:
-  """Sets the length of a run, in steps of 32 crops of 6 s, for all alike."""
-  if config.model.name == 'seld_net':  # its batches are twice as large
+  """Sets the length of a run in steps of 32 crops of 6 s."""
+  if config.model.name == 'seld_net':  # its batches have twice the audio
     steps //= 2
   config.train.num_steps = steps
   config.train.evaluate_every = steps // num_evaluations

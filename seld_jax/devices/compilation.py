@@ -1,4 +1,4 @@
-"""How XLA is asked to compile: what is fast, and what is kept."""
+"""Options of XLA for fast programs, and the cache of compiled programs."""
 
 import functools
 import os
@@ -11,43 +11,42 @@ import jax
 # five times slower than the one it replaces.
 _CPU_STEP = {'xla_cpu_experimental_ynn_fusion_type': ''}
 
-# How hard LLVM tries, of 3: a step compiles in half the time and is as fast,
-# since its work is in library calls.
-_EFFORT = 'xla_backend_optimization_level'
-_STEP_EFFORT = 2
+# LLVM optimisation level, 0 to 3. With 2, a training step compiles in half the
+# time of 3 and is as fast, since library calls take most of its time.
+_LEVEL = 'xla_backend_optimization_level'
+_STEP_LEVEL = 2
 
-# For a program that runs once: compiled in a quarter of the time. The one that
-# draws parameters even runs faster, since less is fused and computed again.
-_ONCE_EFFORT = 0
+# Level of a program that runs once: it compiles in a quarter of the time. The
+# program that draws parameters even runs faster, since XLA fuses less.
+_ONCE_LEVEL = 0
 
 
 def compiler_options(*, runs_once: bool = False) -> dict[str, Any] | None:
-  """The `compiler_options` of jit.
+  """The `compiler_options` of `jax.jit` that are best on this machine.
 
   Args:
-    runs_once: Whether the program runs once; else it is a step with
-      convolutions, which runs often.
+    runs_once: Whether the program runs once. Otherwise it is a program with
+      convolutions that runs often, such as a training step.
 
   Returns:
-    Options on a CPU whose jaxlib knows them (an unknown name is an error, so
-    they are tried on a small program first), and None elsewhere. The effort is
-    left alone where XLA_FLAGS sets it.
+    Options for a CPU, if the version of jaxlib has them; None for other
+    devices. The optimisation level is left out if XLA_FLAGS sets it.
   """
   if jax.default_backend() != 'cpu':
     return None
   options: dict[str, Any] = {} if runs_once else dict(_CPU_STEP)
-  if _EFFORT not in os.environ.get('XLA_FLAGS', ''):
-    options[_EFFORT] = _ONCE_EFFORT if runs_once else _STEP_EFFORT
+  if _LEVEL not in os.environ.get('XLA_FLAGS', ''):
+    options[_LEVEL] = _ONCE_LEVEL if runs_once else _STEP_LEVEL
   return options if _are_known() else None
 
 
 @functools.cache
 def _are_known() -> bool:
-  """Whether XLA takes the options of `compiler_options`."""
-  options = {**_CPU_STEP, _EFFORT: _STEP_EFFORT}
+  """Whether XLA accepts the options, found out with a small program."""
+  options = {**_CPU_STEP, _LEVEL: _STEP_LEVEL}
   try:
     jax.jit(lambda x: x + 1, compiler_options=options).lower(1.0).compile()
-  except Exception:  # whatever XLA raises for a name that it does not know
+  except Exception:  # XLA does not document what it raises
     return False
   return True
 
@@ -55,13 +54,13 @@ def _are_known() -> bool:
 def use_persistent_cache() -> pathlib.Path | None:
   """Keeps compiled programs on disk, so that a second start is quick.
 
-  They are kept in `$JAX_COMPILATION_CACHE_DIR`, or else in the user's cache
-  folder, if they took a tenth of a second, or what the variable of JAX's option
-  says.
+  The folder is `$JAX_COMPILATION_CACHE_DIR`, by default `seld_jax/xla` in the
+  user's cache folder. Programs are kept if they took 0.1 s to compile; the
+  variable JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS changes that.
 
   Returns:
-    A folder beside them for what `tracing` keeps; None when they are kept in a
-    bucket of a cloud.
+    A folder in it for `traced_steps.kept_in`; None when the cache is not a
+    folder but a bucket in a cloud.
   """
   if not os.environ.get('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'):
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)

@@ -1,10 +1,11 @@
-"""Memory in pages of 2 MB, which a training step on a CPU is faster with.
+"""Memory pages of 2 MB, which make training steps on a CPU faster.
 
-A step takes hundreds of MB and gives them back. In pages of 4 kB the kernel
-hands them out 134 thousand times a step of the paper's network, and finding
-them costs the processor more than that. On Linux, glibc asks for large pages if
-a variable says so when a process starts; so a process can have them by starting
-once more, or give them to what it starts.
+A training step of the paper's network allocates and frees hundreds of MB. With
+pages of 4 kB this takes 134 thousand page faults per step, and even more time
+to look up addresses. On Linux, glibc uses large pages when the variable
+GLIBC_TUNABLES asks for them at the start of a process. Therefore `restart`
+starts the process again with the variable, and `for_children` sets it for
+processes that are started.
 """
 
 import contextlib
@@ -20,40 +21,40 @@ _FIRST_GLIBC = (2, 35)
 
 
 def restart(module: str) -> None:
-  """Starts this Python once more where that gives it large pages.
+  """Starts this Python process again, if it then has large pages.
 
-  To be called before JAX is imported, which takes a second. The process keeps
-  its number. Nothing happens where the variable is set already, if only to
-  nothing, where it would change nothing, or where Python was started for
-  something else that runs the module, such as a debugger.
+  Call it before JAX is imported, because the import takes a second. The process
+  keeps its number. Nothing happens if GLIBC_TUNABLES is set already (also if it
+  is empty), if large pages are not available, or if another program such as a
+  debugger runs the module.
 
   Args:
-    module: The module that is run, as `python -m` was told.
+    module: Name of the module that `python -m` runs.
   """
   if not (_was_started_for(module) and would_help(os.environ)):
     return
   command = [sys.executable, *sys.orig_argv[1:]]
-  # A failure costs speed, not the run.
+  # Without large pages, the program is slower but works.
   with contextlib.suppress(OSError):
     os.execve(sys.executable, command, {**os.environ, _NAME: _VALUE})
 
 
 def _was_started_for(module: str) -> bool:
-  """Whether the command line is `python OPTIONS -m MODULE WORDS`."""
+  """Whether the command line is `python OPTIONS -m MODULE ARGUMENTS`."""
   words = len(sys.argv) - 1
   before = sys.orig_argv[1 : len(sys.orig_argv) - words]
   return before[-2:] == ['-m', module] and not {'-c', '-m'} & set(before[:-2])
 
 
 def would_help(environment: Mapping[str, str]) -> bool:
-  """Whether a process that starts with the variable gets large pages by it.
+  """Whether setting GLIBC_TUNABLES gives a new process large pages.
 
   Args:
-    environment: Variables of this process.
+    environment: Environment variables of this process.
 
   Returns:
-    False where the variable is set, and where the kernel or the C library
-    doesn't know of it or does so anyway.
+    False if the variable is set already, or if kernel or C library do not
+    support it or use large pages anyway.
   """
   if _NAME in environment or sys.platform != 'linux':
     return False
@@ -71,8 +72,8 @@ def would_help(environment: Mapping[str, str]) -> bool:
 
 
 @contextlib.contextmanager
-def given() -> Iterator[None]:
-  """Lets what is started in this block have large pages."""
+def for_children() -> Iterator[None]:
+  """Processes that are started in this block have large pages, if possible."""
   if not would_help(os.environ):
     yield
     return

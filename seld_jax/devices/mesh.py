@@ -1,4 +1,4 @@
-"""Devices: a mesh of one axis, and where arrays lie on it."""
+"""The mesh of all devices, and how arrays are placed on it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,21 @@ BATCH_AXIS = 'batch'
 
 
 def make_mesh(*, devices: Any = None) -> Mesh:
-  """All devices in a row; batches are divided along it.
+  """Makes a mesh with one axis, along which batches are divided.
 
   Args:
-    devices: The devices to use, all of JAX's when None.
+    devices: The devices to use; None for all devices that JAX has.
 
   Returns:
-    A mesh with the one axis `batch`.
+    A mesh with the axis `batch`.
+
+  Example:
+    >>> from seld_jax import devices
+    >>> devices.make_mesh().axis_names
+    ('batch',)
   """
   devices = jax.devices() if devices is None else devices
-  # Explicit axes, the default, cannot be gathered from under vmap.
+  # With explicit axes, the default of JAX, vmap cannot gather from an array.
   return jax.make_mesh(
     (len(devices),),
     (BATCH_AXIS,),
@@ -30,24 +35,56 @@ def make_mesh(*, devices: Any = None) -> Mesh:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-  """The whole array on every device."""
+  """A sharding that places the whole array on every device.
+
+  Args:
+    mesh: The devices.
+
+  Returns:
+    The sharding.
+
+  Example:
+    >>> from seld_jax import devices
+    >>> devices.replicated(devices.make_mesh()).is_fully_replicated
+    True
+  """
   return NamedSharding(mesh, PartitionSpec())
 
 
 def divided(mesh: Mesh) -> NamedSharding:
-  """The first axis divided among the devices."""
+  """A sharding that divides the first axis among the devices.
+
+  Args:
+    mesh: The devices.
+
+  Returns:
+    The sharding.
+
+  Example:
+    >>> from seld_jax import devices
+    >>> mesh = devices.make_mesh(devices=jax.devices()[:1])
+    >>> devices.divided(mesh).shard_shape((8, 3))
+    (8, 3)
+  """
   return NamedSharding(mesh, PartitionSpec(BATCH_AXIS))
 
 
 def put_replicated(mesh: Mesh, tree: Any) -> Any:
-  """Places every array of a tree whole on every device.
+  """Places the arrays of a tree on the devices, each whole on every device.
 
   Args:
     mesh: The devices, of one process or of several.
-    tree: Arrays that are the same in every process.
+    tree: Arrays of any shape, equal in all processes.
 
   Returns:
-    The tree, of arrays that belong to all devices.
+    The tree with the sharding of `replicated`.
+
+  Example:
+    >>> from seld_jax import devices
+    >>> mesh = devices.make_mesh()
+    >>> tree = devices.put_replicated(mesh, {'x': np.arange(3)})
+    >>> tree['x'].sharding == devices.replicated(mesh)
+    True
   """
   whole = replicated(mesh)
   if mesh.is_multi_process:
@@ -55,7 +92,7 @@ def put_replicated(mesh: Mesh, tree: Any) -> Any:
     def place(leaf):
       if isinstance(leaf, jax.Array) and leaf.sharding == whole:
         return leaf
-      # Without asking the other processes whether theirs is equal.
+      # Unlike device_put, this does not compare the array between processes.
       array = np.asarray(leaf)
       return jax.make_array_from_callback(
         array.shape, whole, lambda index: array[index]
@@ -68,16 +105,22 @@ def put_replicated(mesh: Mesh, tree: Any) -> Any:
 def put_rows(
   mesh: Mesh, rows: np.ndarray, read: Callable[[np.ndarray], np.ndarray]
 ) -> jax.Array:
-  """Places what is read for each row of a batch on the device that has the row.
+  """Reads the rows of a batch, each for the device that it belongs to.
 
   Args:
     mesh: The devices.
-    rows: What tells the rows apart, with shape `[batch]`.
-    read: Gives the array of some of them, with shape `[rows, ...]`; called for
-      the rows of the devices of this process alone.
+    rows: The keys of the rows, with shape `[batch]`.
+    read: Reads rows: it gets some of the keys and returns an array with shape
+      `[rows, ...]`. It is called for the devices of this process only.
 
   Returns:
-    An array with shape `[batch, ...]`, divided along the first axis.
+    An array with shape `[batch, ...]` and the sharding of `divided`.
+
+  Example:
+    >>> from seld_jax import devices
+    >>> mesh = devices.make_mesh(devices=jax.devices()[:1])
+    >>> devices.put_rows(mesh, np.array([3, 1]), lambda rows: 10 * rows)
+    Array([30, 10], dtype=int32)
   """
   sharding = divided(mesh)
   places = sharding.addressable_devices_indices_map((len(rows),))

@@ -1,4 +1,4 @@
-"""Several processes that train one network: how they start, agree and end."""
+"""Several processes that train one network: start, agreement and end."""
 
 import atexit
 import collections
@@ -16,8 +16,9 @@ from seld_jax.errors import InputError
 
 T = TypeVar('T')
 
-# Where launchers tell each process how many there are. Slurm's counts under
-# `srun` alone: in a script of `sbatch` it is set, too, but one process runs.
+# Variables with the number of processes, and variables that show that they were
+# started. Slurm sets SLURM_NTASKS in a script of `sbatch`, too, which is only
+# one process; under `srun`, there are several.
 _LAUNCHERS = {
   'SLURM_NTASKS': 'SLURM_STEP_NODELIST',
   'OMPI_COMM_WORLD_SIZE': 'OMPI_COMM_WORLD_SIZE',
@@ -30,20 +31,20 @@ def start(
   num_processes: int | None = None,
   process_id: int | None = None,
 ) -> None:
-  """Joins the processes of a run; to be called before JAX is used.
+  """Connects this process with the others of a run, before JAX is used.
 
-  Without arguments, what Slurm, Open MPI or a TPU says of the process counts,
-  and one that none of them has started runs alone.
+  Without arguments, Slurm, Open MPI or a TPU determine the processes. A process
+  that none of them has started runs alone.
 
   Args:
-    coordinator_address: `HOST:PORT` on the host of process 0, where it listens.
-    num_processes: Number of processes; 1 for one that runs alone in spite of
-      what its launcher says.
+    coordinator_address: `HOST:PORT` at which process 0 listens.
+    num_processes: Number of processes. With 1, this process runs alone, also
+      under Slurm or Open MPI.
     process_id: Number of this process, from 0.
 
   Raises:
     InputError: Only some of the arguments are given, they contradict each
-      other, or the processes do not find each other.
+      other, or the processes cannot connect.
   """
   if num_processes == 1 and not coordinator_address and not process_id:
     return
@@ -52,25 +53,25 @@ def start(
   if any(given) and not all(given):
     raise InputError(
       '--coordinator_address, --num_processes and --process_id belong '
-      'together: give all three, or none where Slurm, Open MPI or a TPU says '
-      'them.'
+      'together: give all three, or none if Slurm, Open MPI or a TPU '
+      'determines them.'
     )
   if all(given):
     assert num_processes is not None and process_id is not None
     if not 0 <= process_id < num_processes:
       raise InputError(
-        f'--process_id counts from 0 to --num_processes - 1, got {process_id} '
-        f'of {num_processes}.'
+        '--process_id must be from 0 to --num_processes - 1, got '
+        f'{process_id} of {num_processes}.'
       )
     host, _, port = coordinator_address.rpartition(':')
     if not host or not port.isdecimal():
       raise InputError(
-        '--coordinator_address needs HOST:PORT, such as node1:12345, got '
+        '--coordinator_address must be HOST:PORT, such as node1:12345, got '
         f'{coordinator_address!r}.'
       )
   elif not _is_launched():
     return
-  # It would take SIGTERM for itself; `Ballot` agrees on it in its place.
+  # This service of JAX would catch SIGTERM; `Ballot` is used instead.
   jax.config.update('jax_enable_preemption_service', False)
   try:
     jax.distributed.initialize(
@@ -79,33 +80,33 @@ def start(
   except (RuntimeError, ValueError) as error:
     place = f' at {coordinator_address}' if coordinator_address else ''
     raise InputError(
-      f'The processes of this run do not find each other{place} '
+      f'The processes of this run cannot connect{place} '
       f'({str(error).splitlines()[0]}); --num_processes=1 runs this one alone.'
     ) from error
 
 
 def count() -> int:
-  """Number of processes."""
+  """The number of processes."""
   return jax.process_count()
 
 
 def is_first() -> bool:
-  """Whether this process is the one that writes files and speaks."""
+  """Whether this is the process that writes files and prints."""
   return jax.process_index() == 0
 
 
 def first(action: Callable[[], int | None]) -> int:
-  """Lets the first process do something that the others wait for.
+  """Calls a function in the first process; the others wait for its result.
 
   Args:
-    action: Called in the first process; what it gives has to fit int32.
+    action: Called in the first process. It returns an int32 or None.
 
   Returns:
-    What the action gave, 0 for None, in every process.
+    The result of the function in every process; 0 for None.
 
   Raises:
-    InputError: What the action raised, in the first process.
-    SystemExit: In the others then.
+    InputError: Raised by the function; only in the first process.
+    SystemExit: The function failed; in the other processes.
   """
   value = together(lambda: (action() or 0) if is_first() else 0)
   if count() == 1:
@@ -114,18 +115,18 @@ def first(action: Callable[[], int | None]) -> int:
 
 
 def together(action: Callable[[], T]) -> T:
-  """Does something in every process; what fails in one ends all.
+  """Calls a function in every process; if it fails in one, all of them end.
 
   Args:
-    action: Called in every process. It must not wait for the others.
+    action: Called in every process. It must not wait for the other processes.
 
   Returns:
-    What the action gave in this process.
+    The result of the function in this process.
 
   Raises:
-    InputError: What the action raised in this process; in the first process
-      also that it failed in another.
-    SystemExit: The action failed in another process.
+    InputError: Raised by the function in this process; in the first process
+      also when it failed in another one.
+    SystemExit: The function failed in another process.
   """
   if count() == 1:
     return action()
@@ -142,20 +143,20 @@ def together(action: Callable[[], T]) -> T:
     raise problem
   if is_first():
     numbers = ', '.join(map(str, np.flatnonzero(failed)))
-    raise InputError(f'Process {numbers} failed, and says why.')
+    raise InputError(f'Process {numbers} failed; see its output.')
   raise SystemExit(1)
 
 
 def join_rows(part: np.ndarray, total: int) -> np.ndarray:
-  """Puts together rows of which every process has some, bit for bit.
+  """Collects the rows of an array that are distributed over the processes.
 
   Args:
-    part: Those of this process: every `count()`th, beginning with the one of
-      its number, with shape `[rows, ...]`.
+    part: The rows of this process, with shape `[rows, ...]`: process `i` has
+      the rows `i`, `i + count()`, `i + 2 * count()`, ...
     total: Number of rows of all processes.
 
   Returns:
-    All of them in their order, with shape `[total, ...]`.
+    All rows in their order, bit for bit, with shape `[total, ...]`.
   """
   if count() == 1:
     return part
@@ -172,10 +173,10 @@ def join_rows(part: np.ndarray, total: int) -> np.ndarray:
 
 
 class Ballot:
-  """Agrees between two steps whether a process was asked to stop.
+  """A vote of all processes after each step, whether to stop the run.
 
-  The answer is that of two steps ago, so that the device never waits for it;
-  all processes get the same at the same step.
+  With several processes, the result is two steps old, so that the devices never
+  wait for it. All processes get the same result after the same step.
   """
 
   _DELAY = 2
@@ -194,14 +195,14 @@ class Ballot:
     self._pending: collections.deque[jax.Array] = collections.deque()
 
   def __call__(self, vote: int) -> int:
-    """Hands in a vote.
+    """Votes, and returns the result.
 
     Args:
-      vote: 0, or a number above it that asks to stop.
+      vote: 0 to go on, or the positive number of a signal to stop.
 
     Returns:
-      The greatest vote of all processes; with several, that of two calls ago,
-      and 0 in the first two.
+      The largest vote of all processes. With several processes, it is the one
+      of two calls before; the first two calls return 0.
     """
     if count() == 1:
       return vote
@@ -215,9 +216,10 @@ class Ballot:
 
 
 def leave_at_exit() -> None:
-  """Ends this process at its exit without waiting for the others.
+  """Makes this process exit without waiting for the others.
 
-  A process that failed would otherwise wait for those that wait for it.
+  Otherwise, a process that failed and the other processes would wait for each
+  other.
   """
   if count() == 1:
     return
@@ -231,9 +233,9 @@ def leave_at_exit() -> None:
 
 
 def _is_launched() -> bool:
-  """Whether a launcher started several processes, or a TPU may have others."""
-  for size, sign in _LAUNCHERS.items():
-    if sign in os.environ and int(os.environ.get(size, 1)) > 1:
+  """Whether a launcher started several processes, or a TPU may have done so."""
+  for size, started in _LAUNCHERS.items():
+    if started in os.environ and int(os.environ.get(size, 1)) > 1:
       return True
   platforms = os.environ.get('JAX_PLATFORMS', 'tpu')
   has_tpu = importlib.util.find_spec('libtpu') is not None

@@ -1,13 +1,15 @@
-"""Traced programs on disk: a second start takes them up where XLA begins.
+"""Traces of the training step on disk, so that a second start is quicker.
 
-Tracing and lowering a training step take two seconds, whatever its size, and
-give the same program as long as neither code nor settings change. JAX's own
-cache keeps what XLA makes of the program, and needs it to find that.
+Tracing and lowering a training step take two seconds, for networks of any size.
+The result is the same as long as code and settings are the same, so it is kept
+in a file. The persistent cache of JAX keeps compiled programs, but needs the
+lowered program to find them.
 """
 
 import gzip
 import hashlib
 import json
+import logging
 import pathlib
 import sys
 import sysconfig
@@ -15,20 +17,21 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-from absl import logging
 from jax import export
 
 from seld_jax import files
 from seld_jax.errors import InputError
 
+_log = logging.getLogger(__name__)
+
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 class Traces(NamedTuple):
-  """Where programs are kept, and by which code.
+  """Where traces are kept, and which code they belong to.
 
   Attributes:
-    folder: The folder, made when it is needed.
+    folder: The folder; it is made when it is needed.
     code: Digest of the code that this process has loaded.
   """
 
@@ -37,23 +40,23 @@ class Traces(NamedTuple):
 
 
 def kept_in(folder: pathlib.Path | None) -> Traces | None:
-  """Programs in a folder, for the code as it lies on disk now.
+  """Traces in a folder that belong to the present code.
 
-  To be called as soon as all code is loaded: what changes on disk afterwards is
-  not what runs.
+  Call it as soon as all modules are imported: later changes of files do not
+  change the code that runs.
 
   Args:
-    folder: The folder; None for none.
+    folder: The folder, or None.
 
   Returns:
-    What `lower` takes; None without a folder, where JAX's option
-    `jax_enable_compilation_cache` is off, or where code cannot be read.
+    An argument for `lower`. It is None without a folder, if the option
+    `jax_enable_compilation_cache` of JAX is off, or if code cannot be read.
   """
   if folder is None or not jax.config.values['jax_enable_compilation_cache']:
     return None
   try:
     return Traces(folder, _code())
-  except Exception:  # of whatever somebody has put into sys.modules
+  except Exception:  # sys.modules may contain objects of any kind
     return None
 
 
@@ -66,26 +69,26 @@ def lower(
   settings: Any,
   **options: Any,
 ) -> jax.stages.Lowered:
-  """`jax.jit(step, **options).lower(state, batch)`, traced once for all starts.
+  """`jax.jit(step, **options).lower(state, batch)`, from a file if possible.
 
-  Found again is what was traced for the same settings, shapes, options of JAX,
-  devices and code (see `_code`). Of functions that are replaced at run time
-  nothing is known.
+  A trace is reused when settings, shapes, options of JAX, devices and code (see
+  `_code`) are the same. Functions that are replaced at run time are not
+  detected.
 
   Args:
-    step: `step(state, batch) -> state`, to be traced.
-    state: A tree of arrays, or of their shapes and types.
-    batch: A dictionary of such.
-    traces: Where programs are kept; None: nowhere. Whatever is wrong there, the
-      step is traced as if there were none.
-    settings: All that the step was made from, in terms of JSON.
+    step: The function `step(state, batch) -> state`.
+    state: A tree of arrays, or of `jax.ShapeDtypeStruct`.
+    batch: A dictionary of the same kinds.
+    traces: Where traces are kept, or None. If a file or the folder cannot be
+      used, the step is traced as with None.
+    settings: Everything that `step` was made from, as JSON can hold it.
     **options: Options of `jax.jit`.
 
   Returns:
-    The program, to be compiled; it is called like `step`.
+    The lowered program, to be compiled. It is called like `step`.
   """
   try:
-    # What was edited since the process began is not what is traced here.
+    # Files that were edited since the start are not the code that runs.
     if traces is not None and traces.code == _code():
       name = _fingerprint(step, (state, batch), traces, settings, options)
       path = traces.folder / f'{name}.gz'
@@ -95,20 +98,20 @@ def lower(
         _write(path, program)
       return jax.jit(_called(program), **options).lower(state, batch)
   except Exception:
-    # A run does not depend on it. What is wrong with the step is raised below.
-    logging.debug('The traced step cannot be kept.', exc_info=True)
+    # Training works without it. An error of the step is raised again below.
+    _log.debug('The trace of the step cannot be kept.', exc_info=True)
   return jax.jit(step, **options).lower(state, batch)
 
 
 def _code() -> str:
-  """Digest of all code that a program may depend on, as it lies on disk.
+  """Digest of all source files that a program may depend on.
 
-  This package's, loaded or not, and that of loaded modules which lie in no
-  folder of installed packages: what somebody works on, such as the file of the
-  config. Installed packages count by version and by when they were installed.
+  These are the files of this package, and of all imported modules that are not
+  installed packages, such as the config file. Installed packages are
+  represented by their version and the time of their installation.
 
   Raises:
-    OSError: A file cannot be read, or is gone.
+    OSError: A file cannot be read.
   """
   installed = [
     (path.name, path.stat().st_mtime_ns)
@@ -122,10 +125,10 @@ def _code() -> str:
 
 
 def _sources() -> Iterator[pathlib.Path]:
-  """The files of `_code`."""
+  """The source files for `_code`."""
   yield from sorted(_PACKAGE.rglob('[!.]*.py'))
   standard = sysconfig.get_path('stdlib')
-  # A copy, since threads may be importing.
+  # A copy, because other threads may import modules at the same time.
   modules = list(sys.modules.values())
   places = {str(getattr(module, '__file__', None) or '') for module in modules}
   for path in map(pathlib.Path, sorted(places - {''})):
@@ -144,7 +147,7 @@ def _fingerprint(
   settings: Any,
   options: dict[str, Any],
 ) -> str:
-  """Changes with what `lower` says that a program is found by."""
+  """Digest of everything that a trace depends on; the name of its file."""
   leaves, structure = jax.tree.flatten(trees)
   known = {
     'code': traces.code,
@@ -154,7 +157,7 @@ def _fingerprint(
     'structure': str(structure),
     'options': repr(sorted(options.items())),
     'devices': repr([(d, d.device_kind) for d in jax.devices()]),
-    # By attribute where there is one, which knows of a context manager, too.
+    # The attribute, if there is one, has values set by context managers, too.
     'jax': {
       name: repr(getattr(jax.config, name, value))
       for name, value in jax.config.values.items()
@@ -164,42 +167,42 @@ def _fingerprint(
 
 
 def _read(path: pathlib.Path) -> export.Exported | None:
-  """A program, or None where there is none that is whole."""
+  """Reads a program; None if there is no file or it is damaged."""
   try:
     return export.deserialize(bytearray(gzip.decompress(path.read_bytes())))
-  except Exception:  # of many kinds, if somebody else has written the file
+  except Exception:  # a damaged file raises many types
     return None
 
 
 def _export(
   step: Callable[..., Any], state: Any, batch: Any, options: dict[str, Any]
 ) -> export.Exported:
-  """Traces a step on the leaves of its state, as a list.
+  """Traces a step that gets the leaves of its state as a list.
 
-  Trees of other classes than Python's own cannot be written.
+  Only trees of the classes of Python can be serialized.
   """
   leaves, tree = jax.tree.flatten(state)
 
   def train_step(leaves, batch):
     return jax.tree.leaves(step(jax.tree.unflatten(tree, leaves), batch))
 
-  # XLA's options are for the program that calls this one.
+  # The compiler options belong to the program that calls this one.
   traced = jax.jit(train_step, **dict(options, compiler_options=None))
   return export.export(traced)(leaves, batch)
 
 
 def _write(path: pathlib.Path, program: export.Exported) -> None:
-  """Keeps a program, if that can be done."""
+  """Writes a program to a file, if possible."""
   content = gzip.compress(program.serialize(), compresslevel=1)
   try:
     with files.atomic(path) as temporary:
       temporary.write_bytes(content)
   except (InputError, OSError) as error:
-    logging.debug('The traced step cannot be kept: %s', error)
+    _log.debug('The trace of the step cannot be kept: %s', error)
 
 
 def _called(program: export.Exported) -> Callable[..., Any]:
-  """The step again, whose trees are those of its argument."""
+  """The step of an exported program; it takes and returns trees again."""
 
   def train_step(state, batch):
     leaves, tree = jax.tree.flatten(state)

@@ -1,4 +1,4 @@
-"""Run directories: whose they are, and the records in them."""
+"""Run directories: their lock, their configuration and their records."""
 
 from seld_jax.runs.folder import (
   check,
@@ -6,7 +6,7 @@ from seld_jax.runs.folder import (
   has_run,
   is_complete,
   lock,
-  note,
+  write_config,
 )
 from seld_jax.runs.records import (
   METRICS,
@@ -22,7 +22,7 @@ __all__ = [
   'has_run',
   'is_complete',
   'lock',
-  'note',
+  'write_config',
   'METRICS',
   'TIMINGS',
   'append_record',

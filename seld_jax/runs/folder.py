@@ -1,4 +1,4 @@
-"""A run directory belongs to one configuration, and to one run at a time."""
+"""A run directory: one configuration, and one process at a time."""
 
 import contextlib
 import json
@@ -12,15 +12,14 @@ from seld_jax import files
 from seld_jax.errors import InputError
 from seld_jax.runs import records
 
-# Settings that may change between a start and a resume of the same run: where
-# the data are and how much of them memory may hold, and whether there are
-# evaluation recordings by now.
+# Fields that may differ when a run is resumed: the folders of the data, the
+# limits of memory, and whether there are evaluation recordings.
 _MOVABLE = {
   ('data', name)
   for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
 }
 
-# What a run writes, but for its predictions and its report.
+# The files of a run, without checkpoints, predictions and report.
 _FILES = (
   *('config.json', 'scores.json'),
   *(records.METRICS, records.TIMINGS),
@@ -29,16 +28,25 @@ _FILES = (
 
 @contextlib.contextmanager
 def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
-  """Keeps other runs out of a run directory for the length of the block.
+  """Locks a run directory, so that no other process trains in it.
 
-  The operating system ends the lock with the process, however that ends, so
-  that a run which crashed blocks nobody.
+  The operating system releases the lock when the process ends, also after a
+  crash.
 
   Args:
-    workdir: The run directory, made when missing.
+    workdir: The run directory; it is made when it is missing.
+
+  Yields:
+    Nothing; the directory is locked in the block.
 
   Raises:
-    InputError: Another run is in it, or it cannot be written.
+    InputError: Another process holds the lock, or the directory cannot be
+      written.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> with runs.lock('run'):
+    ...   runs.append_record('run/metrics.jsonl', {'step': 1})
   """
   busy = lambda holder: (
     f'{workdir} is in use by {holder}; wait until it ends, or '
@@ -49,21 +57,27 @@ def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:
-  """Refuses a run directory that holds a run with another config.
+  """Checks that a run directory has no run with another configuration.
 
-  A copy of the config lies with the checkpoints and is what counts, so that
-  neither an edited nor a lost config.json makes them pass for those of another
-  run. A field that the version of that run did not have is at its default.
+  The configuration is compared with checkpoints/config.json, or with
+  config.json when that copy is missing. Fields that are missing there have
+  their defaults: they are newer than the run.
 
   Args:
     workdir: The run directory.
     config: The configuration of the run.
 
   Returns:
-    Whether the directory holds a run whose config could be compared.
+    True if the directory has a run with this configuration; False if it has no
+    run, or a run without any copy of its configuration.
 
   Raises:
-    InputError: It holds checkpoints or scores of a run with another config.
+    InputError: The directory has a run with another configuration.
+
+  Example:
+    >>> from seld_jax import config, runs
+    >>> runs.check('new', config.default())
+    False
   """
   workdir = pathlib.Path(workdir)
   known = [path for path in _places(workdir) if path.exists()]
@@ -79,45 +93,88 @@ def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:
 
 
 def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
-  """Writes the config into a run directory, or refuses one of another run.
+  """Prepares a run directory for a run, and writes its configuration.
 
-  What a complete run says of itself is left alone. Where checkpoints are there
-  but no config, nothing is written: `note` does so once they have been read.
-  What a killed process has half written is removed.
+  Temporary files of killed processes are removed. The configuration is not
+  written when the run is complete, and not when there are checkpoints without a
+  configuration: call `write_config` after these have been restored.
 
   Args:
-    workdir: The run directory, made when missing.
+    workdir: The run directory; it is made when it is missing.
     config: The configuration of the run.
 
   Raises:
-    InputError: As `check`.
+    InputError: The directory has a run with another configuration.
+
+  Example:
+    >>> import os
+    >>> from seld_jax import config, runs
+    >>> runs.claim('run', config.default())
+    >>> sorted(os.listdir('run'))
+    ['checkpoints', 'config.json']
   """
   workdir = pathlib.Path(workdir)
   is_known = check(workdir, config)
   for folder in workdir, workdir / 'checkpoints':
     files.remove_fragments(folder, of=_FILES)
   if (is_known and not is_complete(workdir)) or not has_run(workdir):
-    note(workdir, config)
+    write_config(workdir, config)
 
 
 def has_run(workdir: str | os.PathLike[str]) -> bool:
-  """Whether a run was begun in a directory: checkpoints or scores are there."""
+  """Whether a directory has a run, that is checkpoints or scores.
+
+  Args:
+    workdir: The run directory.
+
+  Returns:
+    True or False.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.has_run('.')
+    False
+  """
   return is_complete(workdir) or any(
     (pathlib.Path(workdir) / 'checkpoints').glob('[0-9]*')
   )
 
 
 def is_complete(workdir: str | os.PathLike[str]) -> bool:
-  """Whether a directory holds a run that was trained and tested."""
+  """Whether a directory has a run that was trained and tested.
+
+  Args:
+    workdir: The run directory.
+
+  Returns:
+    True if it has scores.json.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.is_complete('.')
+    False
+  """
   return (pathlib.Path(workdir) / 'scores.json').is_file()
 
 
-def note(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
-  """Writes the config into a run directory whose checkpoints are its own.
+def write_config(
+  workdir: str | os.PathLike[str], config: config_lib.Config
+) -> None:
+  """Writes config.json into a run directory, and a copy to the checkpoints.
 
   Args:
     workdir: The run directory.
     config: The configuration of the run.
+
+  Example:
+    >>> import json, pathlib
+    >>> from seld_jax import config, runs
+    >>> runs.write_config('run', config.default())
+    >>> json.loads(pathlib.Path('run/config.json').read_text())['seed']
+    0
+
+  See also:
+    `claim`, which checks first that the directory has no other run.
   """
   text = json.dumps(config_lib.to_dict(config), indent=2)
   for path in _places(pathlib.Path(workdir)):
@@ -133,13 +190,13 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     found = files.read_json(path)
   except InputError as error:
     raise InputError(
-      f'{error} Delete the file to resume by the config given.'
+      f'{error} Delete the file to resume the run with the given config.'
     ) from error
   return config_lib.to_dict(config_lib.from_dict(found))
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]):
-  """Yields the fields that differ: name, their value, ours."""
+  """Yields name, value in the directory and own value of fields that differ."""
   flat = _flat(theirs)
   for name, value in _flat(ours).items():
     if name not in _MOVABLE and flat.get(name) != value:

@@ -1,8 +1,8 @@
-"""The records of a run: metrics.jsonl and timings.jsonl.
+"""The records of a run, one JSON object per line.
 
-metrics.jsonl holds only what configuration, seed and step determine, so that a
-run which was stopped and resumed writes the same bytes as one that was not;
-times and rates go to timings.jsonl.
+metrics.jsonl has losses and scores, which depend on configuration, seed and
+step only: a run that was stopped and resumed writes the same bytes as a run
+that was not. Times and rates are in timings.jsonl.
 """
 
 import json
@@ -20,14 +20,20 @@ TIMINGS = 'timings.jsonl'
 def append_record(
   path: str | os.PathLike[str], record: Mapping[str, Any]
 ) -> None:
-  """Adds a record to a file, on disk when this returns.
+  """Appends a record to a file; it is on disk when the function returns.
 
   Args:
-    path: The file, made when missing.
-    record: What JSON can hold; it should have a `step`.
+    path: The file; it is made when it is missing.
+    record: A JSON object with the field `step`.
 
   Raises:
     InputError: The file cannot be written or the disk is full.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.append_record(runs.METRICS, {'step': 100, 'loss': 0.5})
+    >>> runs.read_records(runs.METRICS)
+    [{'step': 100, 'loss': 0.5}]
   """
   with (
     files.explained(path),
@@ -39,27 +45,46 @@ def append_record(
 
 
 def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-  """Reads the records of a file; none where there is no file.
+  """Reads the records of a file.
 
-  A last line that was cut off by a crash is left out.
+  Args:
+    path: The file.
+
+  Returns:
+    The records, without a last line that a crash has cut off; an empty list if
+    there is no file.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.read_records('missing.jsonl')
+    []
   """
   path = pathlib.Path(path)
   if not path.exists():
     return []
   *lines, rest = path.read_text(encoding='utf-8').split('\n')
-  del rest  # empty, or a line without its end
+  del rest  # empty, or an incomplete line
   return [json.loads(line) for line in lines]
 
 
 def rewind_records(
   path: str | os.PathLike[str], step: int, *, evaluated: bool = True
 ) -> None:
-  """Drops the records after a step, which the resumed run will write again.
+  """Drops the records after a step; a resumed run writes them again.
 
   Args:
     path: The file; nothing happens when it is missing.
-    step: Records of this step and before are kept.
-    evaluated: Whether those of the evaluation of this step are kept, too.
+    step: Records of this step and earlier ones are kept.
+    evaluated: Whether scores of this step are kept as well; with False, only
+      its training losses are.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> for step in 1, 2, 3:
+    ...   runs.append_record(runs.METRICS, {'step': step, 'split': 'train'})
+    >>> runs.rewind_records(runs.METRICS, 2)
+    >>> [record['step'] for record in runs.read_records(runs.METRICS)]
+    [1, 2]
   """
   path = pathlib.Path(path)
   if not path.exists():

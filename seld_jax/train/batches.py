@@ -1,4 +1,4 @@
-"""What a training step is fed: crops of resident features, or of a stream."""
+"""Batches of training crops, cut on the devices or read ahead."""
 
 import concurrent.futures
 import contextlib
@@ -14,14 +14,14 @@ from seld_jax.dataset import placement, sampling
 
 Batch = dict[str, jax.Array]
 
-# Batches that are read while a step runs.
+# Number of batches that are read while a step runs.
 _AHEAD = 2
 
 
 def starts_of(
   config: config_lib.Config, fold: dataset.Fold, step: int
 ) -> np.ndarray:
-  """Where the examples of a step begin: a function of seed and step.
+  """Draws where the crops of a step begin; depends on seed and step only.
 
   Args:
     config: The configuration.
@@ -29,7 +29,8 @@ def starts_of(
     step: Number of the step, from 0.
 
   Returns:
-    First label frames, int32 with shape `[batch]`.
+    First label frame of each crop in the joined recordings, int32 with shape
+    `[batch]`.
   """
   return sampling.SAMPLERS[config.train.sampler](
     config.seed,
@@ -43,14 +44,14 @@ def starts_of(
 def shapes(
   config: config_lib.Config, fold: dataset.Fold
 ) -> dict[str, jax.ShapeDtypeStruct]:
-  """What a batch looks like.
+  """Shapes and types of the arrays of a batch.
 
   Args:
     config: The configuration.
     fold: The training recordings.
 
   Returns:
-    Shape and type of each array of a batch.
+    Shape and type by the name of the array: `features`, `activity`, `doa`.
   """
   batch = config.train.batch_size
   crop = config.train.crop_frames // fold.pool
@@ -63,14 +64,14 @@ def shapes(
 
 
 def place(mesh: jax.sharding.Mesh, fold: dataset.Fold) -> dict[str, Any]:
-  """Keeps a fold on the devices, on each a share of the recordings.
+  """Places a fold on the devices; every device gets a share of the recordings.
 
   Args:
     mesh: The devices.
     fold: The recordings.
 
   Returns:
-    What `cut` takes.
+    The placed arrays, for `cut`.
   """
   return {
     name: placement.place(mesh, array, fold.offsets * scale)
@@ -85,14 +86,14 @@ def cut(
   starts: jax.Array,
   pool: int,
 ) -> Batch:
-  """The batch of a step from recordings on the devices, under jit.
+  """Cuts the batch of a step from recordings on the devices, under `jit`.
 
   Args:
     config: The configuration.
-    mesh: The devices, among which the batch is divided.
+    mesh: The devices; each gets a part of the batch.
     placed: From `place`.
     starts: From `starts_of`.
-    pool: Feature frames in a label frame.
+    pool: Number of feature frames in a label frame.
 
   Returns:
     `features` with shape `[batch, frames, mels, channels]`, `activity` with
@@ -113,15 +114,15 @@ def cut(
 def stream(
   config: config_lib.Config, mesh: jax.sharding.Mesh, fold: dataset.Fold
 ) -> Iterator[Callable[[int], Batch]]:
-  """Reads the batches of the next steps ahead, from memory or from disk.
+  """Reads batches from memory or disk, some steps before they are needed.
 
   Args:
     config: The configuration.
-    mesh: The devices, among which a batch is divided.
+    mesh: The devices; each gets a part of the batch.
     fold: The training recordings.
 
   Yields:
-    `batch_of(step)`, which gives what `cut` would, bit for bit.
+    A function `batch_of(step)` that returns the same bits as `cut`.
   """
   take = {
     name: (placement.streamed(mesh, array), scale)
@@ -152,7 +153,7 @@ def stream(
 
 
 def _arrays(fold: dataset.Fold) -> dict[str, tuple[Any, int]]:
-  """The arrays of a fold, each with its frames in a label frame."""
+  """The arrays of a fold, each with its number of frames per label frame."""
   return {
     'features': (fold.features, fold.pool),
     'activity': (fold.activity, 1),

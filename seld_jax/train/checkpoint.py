@@ -1,11 +1,15 @@
-"""Checkpoints of a run: the two latest and the best. The only user of Orbax."""
+"""Checkpoints: what a run resumes from, and the best state, which is tested.
+
+The two latest checkpoints and the one with the lowest validation score are
+kept. No other module uses Orbax.
+"""
 
 import contextlib
 import logging
 import math
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -16,24 +20,26 @@ from orbax.checkpoint import checkpoint_managers
 from seld_jax import files
 from seld_jax.errors import InputError
 
-# What is minimised; NaN counts as worst, or it would pass for the best.
+# The metric that ranks checkpoints; the lowest value is the best.
 _METRIC = 'seld_score'
 
 Manager = ocp.CheckpointManager
 
+_log = logging.getLogger(__name__)
+
 
 @contextlib.contextmanager
 def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
-  """Opens the checkpoints of a run, making the folder when it is missing.
+  """Opens the checkpoints of a run.
 
-  Two latest ones are kept, as one that was torn must have a predecessor, and
-  the one with the lowest `seld_score`.
+  The two latest checkpoints are kept, so that a run can resume when one is
+  damaged, and the one with the lowest `seld_score`.
 
   Args:
-    folder: The folder of checkpoints.
+    folder: The folder of checkpoints; it is made when it is missing.
 
   Yields:
-    The manager. At its end, what is being saved is waited for.
+    The manager. The end of the block waits until everything is saved.
 
   Raises:
     InputError: The disk is full.
@@ -52,11 +58,11 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
   with _quiet():
     manager = ocp.CheckpointManager(
       pathlib.Path(folder).resolve(),
-      # Named, so that what a checkpoint holds can be asked before it is read.
+      # With a handler, the shapes in a checkpoint are known before it is read.
       item_handlers=ocp.StandardCheckpointHandler(),
       options=ocp.CheckpointManagerOptions(
         preservation_policy=policy,
-        # Without it, the manager does not read the metrics of old checkpoints.
+        # Without this, the manager ignores the metrics of old checkpoints.
         best_fn=_rank,
         best_mode='min',
         cleanup_tmp_directories=True,
@@ -65,7 +71,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
     try:
       yield manager
     except BaseException:
-      # What went wrong first is what is told.
+      # The first error is the one to report.
       with contextlib.suppress(Exception):
         manager.close()
       raise
@@ -76,16 +82,16 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
 def save(
   manager: Manager, step: int, state: Any, *, seld_score: float | None = None
 ) -> None:
-  """Saves a state under its step, in the background, in place of an older one.
+  """Saves a state in the background; replaces a checkpoint of the same step.
 
   Args:
     manager: From `open_manager`.
     step: Number of steps done.
     state: The pytree to save.
-    seld_score: The validation score that ranks it; None when there is none.
+    seld_score: The validation score that ranks the state, if there is one.
 
   Raises:
-    InputError: The disk is full, now or at the save before.
+    InputError: The disk is full, or was full during the save before.
   """
   metrics = None if seld_score is None else {_METRIC: float(seld_score)}
   with _explained(manager):
@@ -97,13 +103,13 @@ def save(
 
 
 def check(manager: Manager) -> None:
-  """Raises InputError when saving in the background met a full disk."""
+  """Raises InputError when a save in the background met a full disk."""
   with _explained(manager):
     manager.check_for_errors()
 
 
 def wait(manager: Manager) -> None:
-  """Waits for the end of the save that is under way.
+  """Waits until the save in the background is finished.
 
   Args:
     manager: From `open_manager`.
@@ -115,42 +121,44 @@ def wait(manager: Manager) -> None:
     manager.wait_until_finished()
 
 
-def restore_latest(
-  manager: Manager, template: Any, *, say: Callable[[str], None] = print
-) -> tuple[int, Any] | None:
-  """Restores the latest checkpoint that can be read.
+def restore_latest(manager: Manager, template: Any) -> tuple[int, Any] | None:
+  """Restores the latest checkpoint that can be read, to resume a run.
 
-  Where that is not the latest, the torn ones after it are deleted, so that
-  their steps can be saved again; where none can be read, all are left alone.
+  Damaged checkpoints after it are deleted, so that their steps can be saved
+  again. When none can be read, none is deleted.
 
   Args:
     manager: From `open_manager`.
     template: A state of the same structure, shapes and types.
-    say: Called with a sentence when a checkpoint was passed over.
 
   Returns:
-    Step and state, or None when there is no checkpoint at all.
+    Step and state; None when there is no checkpoint at all.
 
   Raises:
-    InputError: There are checkpoints, but none can be read, or one is of
-      another network.
+    InputError: None of the checkpoints can be read, or one belongs to another
+      network.
+
+  See also:
+    `restore_best`, for the test at the end of a run.
   """
   steps = sorted(manager.all_steps(), reverse=True)
   problem = None
-  torn = []
+  damaged = []
   for step in steps:
     _refuse_other(manager, step, template)
     try:
       state = _restore(manager, step, template)
-    except Exception as error:  # Orbax raises many kinds for a torn folder
-      say(
-        f'The checkpoint of step {step} cannot be read '
-        f'({type(error).__name__}); falling back to the one before.'
+    except Exception as error:  # a damaged folder raises many types
+      _log.info(
+        'The checkpoint of step %d cannot be read (%s); falling back to the '
+        'one before.',
+        step,
+        type(error).__name__,
       )
       problem = error
-      torn.append(step)
+      damaged.append(step)
       continue
-    for later in torn:
+    for later in damaged:
       manager.delete(later)
     return step, state
   if steps:
@@ -161,7 +169,7 @@ def restore_latest(
 
 
 def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
-  """Restores the checkpoint with the lowest score, or the latest of unscored.
+  """Restores the checkpoint with the lowest score; without scores, the latest.
 
   Args:
     manager: From `open_manager`.
@@ -176,31 +184,30 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
   step = manager.best_step()
   step = manager.latest_step() if step is None else step
   if step is None:
-    raise InputError(f'{manager.directory} holds no checkpoint.')
+    raise InputError(f'{manager.directory} contains no checkpoint.')
   try:
     return step, _restore(manager, step, template)
-  except Exception as error:  # Orbax raises many kinds for a torn folder
+  except Exception as error:  # a damaged folder raises many types
     raise InputError(
       f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
       f'({type(error).__name__}); delete it, and the same command selects '
-      'among the others.'
+      'another one.'
     ) from error
 
 
 def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
-  """Reads the best checkpoint, and changes nothing in the folder.
+  """Reads the best checkpoint without changing the folder.
 
   Args:
-    folder: The folder of checkpoints, of a run that may still be going on.
-    template: A state of the same structure, shapes and types; or such a state
-      of `jax.ShapeDtypeStruct`.
+    folder: The folder of checkpoints. Its run may be training at the same time.
+    template: A state of the same structure, shapes and types, of arrays or of
+      `jax.ShapeDtypeStruct`.
 
   Returns:
-    Step and state, of NumPy arrays.
+    Step and state, with NumPy arrays.
 
   Raises:
-    InputError: There is no checkpoint, it cannot be read, or it has arrays of
-      other shapes.
+    InputError: There is no checkpoint, or it cannot be read.
   """
   folder = pathlib.Path(folder).resolve()
   options = ocp.CheckpointManagerOptions(
@@ -211,7 +218,7 @@ def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
     best_mode='min',
   )
   if not folder.is_dir():
-    raise InputError(f'{folder} holds no checkpoint.')
+    raise InputError(f'{folder} contains no checkpoint.')
   template = jax.tree.map(
     lambda leaf: np.empty(leaf.shape, leaf.dtype), template
   )
@@ -224,28 +231,28 @@ def _restore(manager: Manager, step: int, template: Any) -> Any:
 
 
 def _refuse_other(manager: Manager, step: int, template: Any) -> None:
-  """Refuses a checkpoint that can be read, but has other arrays."""
+  """Raises InputError when a checkpoint has parameters of other shapes."""
   try:
     metadata = manager.item_metadata(step)
     theirs = _shapes(getattr(metadata, 'tree', metadata))
-  except Exception:  # it cannot be read
+  except Exception:  # damaged: `restore_latest` reports it
     return
   ours = _shapes(template)
   for name in sorted(theirs.keys() | ours.keys()):
-    # Parameters, of which many may differ, before what is made from them.
+    # The state of the optimizer differs as well, but says less to the user.
     if not name.startswith('params.'):
       continue
     if theirs.get(name) != ours.get(name):
       there, wanted = (shapes.get(name, 'missing') for shapes in (theirs, ours))
       raise InputError(
-        f'The checkpoint of step {step} in {manager.directory} is of another '
-        f'network: its {name} is {there}, that of the configuration {wanted}; '
-        'choose another --workdir, or the config that it was made with.'
+        f'The checkpoint of step {step} in {manager.directory} belongs to '
+        f'another network: its {name} is {there}, but the configuration has '
+        f'{wanted}; choose another --workdir, or the config of that run.'
       )
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  """Shapes of the arrays of a tree by their path, dotted."""
+  """Shapes of the arrays of a tree by their path, such as `params.sed.bias`."""
 
   def name(path):
     keys = (getattr(k, 'key', getattr(k, 'name', None)) for k in path)
@@ -260,10 +267,9 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Keeps Orbax from logging; the level of its logger is restored afterwards.
+  """Silences the logger of Orbax in this block.
 
-  Orbax logs every step of a save, and what goes wrong in each of its threads,
-  which it also raises.
+  Orbax logs every stage of a save, and also logs the errors that it raises.
   """
   logger = logging.getLogger('absl')
   level = logger.level
@@ -276,7 +282,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _explained(manager: Manager) -> Iterator[None]:
-  """Says in a sentence that the disk is full, and which checkpoint is left."""
+  """Turns the error of a full disk into an InputError with advice."""
   folder = pathlib.Path(manager.directory)
   try:
     yield
@@ -284,19 +290,18 @@ def _explained(manager: Manager) -> Iterator[None]:
     if not files.is_full(error):
       raise
     steps = sorted(int(p.name) for p in folder.glob('*') if p.name.isdecimal())
-    left, needed = 'there is none from before', 'more space'
+    left, needed = 'there is no earlier checkpoint', 'some space'
     if steps:
       sizes = [p.stat().st_size for p in (folder / str(steps[-1])).rglob('*')]
-      left = f'that of step {steps[-1]} is kept and resumes the run'
-      needed = f'{sum(sizes) / 1e6:.1f} MB for each of three'
+      left = f'the run resumes from the checkpoint of step {steps[-1]}'
+      needed = f'{sum(sizes) / 1e6:.1f} MB for each of three checkpoints'
     raise InputError(
-      f'A checkpoint could not be saved: the disk that holds {folder} is full '
-      f'and needs {needed}; free some by deleting what else is on it, and '
-      f'start again ({left}).'
+      f'A checkpoint could not be saved: the disk of {folder} is full; free '
+      f'{needed} and start again ({left}).'
     ) from error
 
 
 def _rank(metrics: Any) -> float:
-  """The score to minimise; infinite when it is missing or not finite."""
+  """The score to minimise; infinite (the worst) when missing or not finite."""
   value = (metrics or {}).get(_METRIC, math.inf)
   return value if math.isfinite(value) else math.inf

@@ -1,53 +1,71 @@
-"""The start of a run from what another has learned."""
+"""Starting a run from the parameters of another network."""
 
+import dataclasses
 import json
-import pathlib
-from collections.abc import Callable
+import logging
+from collections.abc import Collection, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from seld_jax import config as config_lib
 from seld_jax import files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
+from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState
 
-# In the run directory: from what the run started.
+_log = logging.getLogger(__name__)
+
+# A file of the run directory: which network the run started from.
 NOTE = 'init_from.json'
+
+# The layers whose outputs belong to classes.
+HEADS = ('sed', 'doa')
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+  """The variables that a network starts from.
+
+  Attributes:
+    variables: All of its variables by name.
+    taken: Layers that were copied from the other network.
+    anew: Layers that were not copied.
+  """
+
+  variables: dict[str, np.ndarray]
+  taken: tuple[str, ...]
+  anew: tuple[str, ...]
+
+  def __str__(self) -> str:
+    anew = f'; anew: {", ".join(self.anew)}' if self.anew else ''
+    return f'taken over: {", ".join(self.taken)}{anew}'
 
 
 def begin(
-  state: TrainState,
-  source: str,
-  *,
-  config: config_lib.Config,
-  workdir: pathlib.Path,
-  is_resumed: bool,
-  say: Callable[[str], None],
+  run: Run, state: TrainState, source: str, *, is_resumed: bool
 ) -> TrainState:
-  """The state that a run starts with, or the given one where it has started.
+  """Copies the layers of another network into the state that a run starts with.
 
-  What it started from is noted in the run directory, so that a run which was
-  stopped before its first checkpoint starts the same when it is run again.
+  The source is noted in the run directory, so that a run which was stopped
+  before its first checkpoint starts from the same network again.
 
   Args:
-    state: The state of random parameters, or the one that was restored.
-    source: Run directory, export, or `'demo'` to start from; empty: none, or
-      what is noted.
-    config: The configuration of the run.
-    workdir: The run directory.
-    is_resumed: Whether the state was restored.
-    say: Called with a line that says which layers were taken over.
+    run: The run.
+    state: The state with random parameters, or a restored one.
+    source: Run directory, export, or `'demo'` to start from. When empty, it is
+      read from the note, if there is one.
+    is_resumed: Whether the state was restored; it is then returned as it is.
 
   Returns:
-    The state.
+    The state to start with.
 
   Raises:
-    InputError: The run was begun from something else, or the source cannot be
-      used.
+    InputError: The run was started from another source, or the source cannot
+      be used.
   """
-  path = workdir / NOTE
+  path = run.workdir / NOTE
   noted = ''
   if path.is_file():
     try:
@@ -56,16 +74,16 @@ def begin(
       raise InputError(f'{path} has no field source.') from error
   if source and source != noted and (is_resumed or noted):
     raise InputError(
-      f'{workdir} holds a run that began from '
+      f'{run.workdir} holds a run that was started from '
       f'{noted or "random parameters"}, not from {source}; choose another '
-      '--workdir, or leave --init_from out to resume.'
+      '--workdir, or leave out --init_from to resume.'
     )
   source = source or noted
   if is_resumed or not source:
     return state
-  # Here, since they bring along what other starts need not wait for.
+  # Imported here because other runs do not need them.
   from seld_jax.prediction import export_file
-  from seld_jax.train import snapshot, transfer
+  from seld_jax.train import snapshot
 
   theirs, classes = snapshot.load_variables(source)
   ours = {
@@ -73,17 +91,72 @@ def begin(
     'batch_stats': state.batch_stats,
     'statistics': state.statistics,
   }
-  # Outputs of the same number but other classes would start from a mistake.
-  is_same = classes == tuple(config.data.classes)
+  # Output layers of the same shape are of no use when their classes differ.
+  is_same = classes == tuple(run.config.data.classes)
   try:
-    merged = transfer.merge(
-      export_file.flatten(ours), theirs, keep=() if is_same else transfer.HEADS
+    merged = merge(
+      export_file.flatten(ours), theirs, keep=() if is_same else HEADS
     )
   except InputError as error:
     raise InputError(f'--init_from={source}: {error}') from error
   note = {'source': source, 'taken': merged.taken, 'anew': merged.anew}
   if processes.is_first():
     files.write_text(path, json.dumps(note, indent=2))
-  say(f'starting from {source}; {merged}')
+  _log.info('starting from %s; %s', source, merged)
   tree = jax.tree.map(jnp.asarray, export_file.unflatten(merged.variables))
   return state.replace(**tree)
+
+
+def merge(
+  ours: Mapping[str, np.ndarray],
+  theirs: Mapping[str, np.ndarray],
+  *,
+  keep: Collection[str] = (),
+) -> Transfer:
+  """Copies the layers that two networks have in common.
+
+  A layer is copied when all of its variables have the same names and shapes in
+  both networks, batch statistics included. The mean and standard deviation of
+  the features count as a layer, `statistics`: the copied layers expect them.
+
+  Args:
+    ours: Variables of the network to start, by names such as
+      `params/Conv_0/kernel`, of any shape.
+    theirs: Variables of the other network, of any shape.
+    keep: Layers that are not copied in any case.
+
+  Returns:
+    All variables of the network to start, and which layers were copied.
+
+  Raises:
+    InputError: The networks have no layer in common.
+  """
+  layers: dict[str, list[str]] = {}
+  for name in ours:
+    layers.setdefault(layer_of(name), []).append(name)
+  taken = [
+    layer
+    for layer, names in layers.items()
+    if layer not in keep
+    and all(
+      name in theirs and np.shape(theirs[name]) == np.shape(ours[name])
+      for name in names
+    )
+  ]
+  if not set(taken) - {'statistics'}:
+    raise InputError(
+      'The two networks have no layer of the same name and shape, so nothing '
+      'can be taken over.'
+    )
+  variables = {
+    name: np.asarray(theirs[name] if layer_of(name) in taken else value)
+    for name, value in ours.items()
+  }
+  anew = [layer for layer in layers if layer not in taken]
+  return Transfer(variables, tuple(taken), tuple(anew))
+
+
+def layer_of(name: str) -> str:
+  """The layer of a variable: `Conv_0` for `params/Conv_0/kernel`."""
+  collection, _, rest = name.partition('/')
+  return collection if collection == 'statistics' else rest.partition('/')[0]

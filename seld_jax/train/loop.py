@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -15,26 +16,15 @@ import numpy as np
 from seld_jax import config as config_lib
 from seld_jax import devices, files, progress, runs
 from seld_jax import model as model_lib
-from seld_jax.dataset import sampling
 from seld_jax.devices import processes, traced_steps
-from seld_jax.train import checkpoint, fine_tuning, prepare, scoring, stepping
-from seld_jax.train.optimizer import make_schedule, total_steps
+from seld_jax.train import checkpoint, fine_tuning, scoring, stepping
+from seld_jax.train.optimizer import make_schedule
+from seld_jax.train.run import Run, prepare_run
 from seld_jax.train.signals import Signals
-from seld_jax.train.step import (
-  TrainState,
-  create_state,
-  make_train_step,
-  state_maker,
-  zero_metrics,
-)
+from seld_jax.train.step import TrainState, state_maker, zero_metrics
 from seld_jax.train.step_metrics import check_finite, mean_metrics
 
-__all__ = [
-  'TrainState',
-  'create_state',
-  'make_train_step',
-  'train_and_evaluate',
-]
+_log = logging.getLogger(__name__)
 
 
 def train_and_evaluate(
@@ -43,245 +33,315 @@ def train_and_evaluate(
   *,
   init_from: str = '',
   traces: traced_steps.Traces | None = None,
-  say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-  """Trains, selects, tests and writes everything into a run directory.
+  """Trains, selects and tests a network, and fills a run directory.
 
-  Started again in the same directory it resumes from the latest checkpoint, and
-  ends with the same parameters and metrics as a run that was never stopped.
-  SIGTERM and Ctrl-C save a checkpoint and leave.
+  The same call resumes a run from its latest checkpoint, and ends with the same
+  parameters and metrics as a run that was never stopped. SIGTERM and Ctrl-C
+  save a checkpoint and stop the run. Progress is logged to the logger
+  `seld_jax` at the level INFO.
 
   Args:
     config: The configuration.
-    workdir: The run directory, made when missing.
-    init_from: Run directory, export, or `'demo'`, whose layers are taken over
-      where they fit before the first step; empty: all parameters are random.
-    traces: Where the traced step is kept for the next start, as commands have
-      it; not for programs that replace functions at run time.
-    say: Called with each line that tells how the run goes.
+    workdir: The run directory; it is made when it is missing.
+    init_from: Run directory, export, or `'demo'` to fine-tune from: layers of
+      the same name and shape are copied before the first step. When empty, all
+      parameters are random.
+    traces: Where the traced training step is kept for the next start, see
+      `devices.traced_steps`. Leave it out in a program that replaces functions
+      of seld_jax at run time.
 
   Returns:
-    What scores.json holds.
+    The content of scores.json.
 
   Raises:
-    InputError: The configuration or the data cannot work, or `workdir` holds
-      another run, or one that is under way, or the disk is full.
-    FloatingPointError: The loss or gradient was not finite.
+    InputError: The configuration or the dataset cannot be used, `workdir` holds
+      another run or is in use, or the disk is full.
+    FloatingPointError: The loss or gradient is not finite.
     SystemExit: A signal stopped the run; its state is saved.
+
+  Example:
+    >>> from seld_jax import config, train
+    >>> settings = config.systems.make('mse', format='foa', scale='quick')
+    >>> settings.data.root = 'data/quick'
+    >>> scores = train.train_and_evaluate(  # doctest: +SKIP
+    ...   settings, 'runs/quick'
+    ... )
+    >>> scores['results'][0]['scores']['seld_score']  # doctest: +SKIP
+    0.47
   """
   workdir = pathlib.Path(workdir)
   mesh = devices.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
   with contextlib.ExitStack() as stack:
-
-    def claim() -> bool:
-      stack.enter_context(runs.lock(workdir))
-      runs.claim(workdir, config)
-      return runs.is_complete(workdir)
-
-    if processes.first(claim):
-      say(f'The run in {workdir} is complete.')
+    if processes.first(lambda: _claim(stack, workdir, config)):
+      _log.info('The run in %s is complete.', workdir)
       return files.read_json(workdir / 'scores.json')
-    return _train_and_evaluate(config, workdir, mesh, init_from, traces, say)
+    run = prepare_run(config, workdir, mesh)
+    step, state, evaluators = _train(run, init_from=init_from, traces=traces)
+    return _test(run, step, state, evaluators)
 
 
-def _train_and_evaluate(
-  config, workdir, mesh, init_from, traces, say
-) -> dict[str, Any]:
-  """The run in a directory that is its own."""
-  data = prepare.load_data(config, say=say)
-  num_train = len(data.train.names)
-  crop = config.train.crop_frames // data.train.pool
-  num_segments = len(sampling.all_segments(data.train.offsets, crop))
-  config_lib.validate(
-    config,
-    num_devices=mesh.size,
-    num_recordings=num_train,
-    num_segments=num_segments,
-  )
-  examples = {'crops': num_train, 'segments': num_segments}
-  steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
-  num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
-  create, arguments = state_maker(config, statistics=data.statistics)
-  template = create.eval_shape(*arguments)
-  say(
-    f'{model_lib.count_parameters(template.params):,} parameters, {num_train} '
-    f'training recordings, {num_steps} steps of {config.train.batch_size} '
-    f'crops on {mesh.size} {jax.default_backend()} device'
-    f'{"" if mesh.size == 1 else "s"}'
-    + (f' of {processes.count()} processes' if processes.count() > 1 else '')
-  )
-  kept = prepare.resident(config, data, num_devices=mesh.size)
-  with (
-    checkpoint.open_manager(workdir / 'checkpoints') as manager,
-    stepping.stepper(
-      config,
-      mesh,
-      data.train,
-      # The step, if any is left, compiles while the state is made or restored.
-      template=template if (manager.latest_step() or 0) < num_steps else None,
-      traces=traces,
-      resident='train' in kept,
-      num_steps=num_steps,
-      steps_per_epoch=steps_per_epoch,
-    ) as run_steps,
+class TrainingLoop:
+  """Takes the steps of a run, with its evaluations, checkpoints and records.
+
+  Args:
+    run: The run.
+    manager: Its checkpoints.
+    run_steps: Takes steps, from `stepping.stepper`.
+    evaluators: From `scoring.make_evaluators`.
+    state: The state to start from. It is donated: do not use it afterwards.
+    step: The step of that state.
+    is_evaluated: Whether that state needs no evaluation any more.
+  """
+
+  def __init__(
+    self,
+    run: Run,
+    manager: checkpoint.Manager,
+    run_steps: stepping.Advance,
+    evaluators: Mapping[str, scoring.Evaluator],
+    *,
+    state: TrainState,
+    step: int,
+    is_evaluated: bool,
   ):
-    state = devices.put_replicated(mesh, create(*arguments))
-    # Not read from the state, which is yet to be computed in a fresh run.
-    start = 0
-    restored = checkpoint.restore_latest(manager, state, say=say)
-    if restored is not None:
-      start, state = restored
-      say(f'resuming after step {start}')
-      processes.first(lambda: runs.note(workdir, config))
-    state = fine_tuning.begin(
-      state,
-      init_from,
-      config=config,
-      workdir=workdir,
-      is_resumed=restored is not None,
-      say=say,
+    self._run = run
+    self._manager = manager
+    self._run_steps = run_steps
+    self._evaluators = evaluators
+    self._state = state
+    self._start = self._step = step
+    self._is_evaluated = is_evaluated
+    self._schedule = make_schedule(
+      run.config, steps_per_epoch=run.steps_per_epoch
     )
-    evaluated = bool(processes.first(lambda: _rewind(workdir, start)))
-    state = devices.put_replicated(mesh, state)
-    evaluators = scoring.make_evaluators(config, mesh, data)
-    state = _train(
-      config,
-      workdir,
-      mesh,
-      state,
-      run_steps,
-      evaluators,
-      manager,
-      make_schedule(config, steps_per_epoch=steps_per_epoch),
-      start=start,
-      num_steps=num_steps,
-      evaluated=evaluated,
-      say=say,
+    self._signals = Signals(may_interrupt=processes.count() == 1)
+    self._ballot = processes.Ballot()
+    # Step and sums of losses that are not yet written to metrics.jsonl.
+    self._pending: tuple[int, Any] | None = None
+    self._started = time.monotonic()
+    # Seconds of evaluations and saves, which do not count as training.
+    self._paused = 0.0
+
+  def train(self) -> TrainState:
+    """Takes all steps that are left.
+
+    Returns:
+      The state after the last step.
+
+    Raises:
+      FloatingPointError: The loss or gradient of a step is not finite.
+      InputError: The disk is full.
+      SystemExit: A signal stopped the run; its state is saved.
+    """
+    run, config = self._run, self._run.config.train
+    with (
+      self._signals,
+      progress.bar(
+        'training', run.num_steps, unit='steps', initial=self._step
+      ) as advance,
+    ):
+      while self._step < run.num_steps or not self._is_evaluated:
+        if self._is_evaluated:
+          self._state, done = self._run_steps(self._state, self._step)
+          self._step += done
+          if self._is_due(config.log_every):
+            advance(0, self._take_losses())
+          advance(done)
+        if self._is_due(config.evaluate_every):
+          self._write_losses()
+          self._evaluate_and_save()
+        self._is_evaluated = True
+        number = self._ballot(self._signals.received or 0)
+        if number:
+          self._save_and_leave(signal.Signals(number))
+    return self._state
+
+  def _is_due(self, interval: int) -> bool:
+    """Whether the step is a multiple of the interval, or the last one."""
+    return self._step % interval == 0 or self._step == self._run.num_steps
+
+  def _take_losses(self) -> str:
+    """Resets the sums of losses to 0; returns a note for the progress bar."""
+    # Written one interval later, so that the device never waits for Python.
+    note = self._write_losses()
+    self._pending = self._step, self._state.metrics
+    zero = zero_metrics(self._run.config)
+    self._state = self._state.replace(
+      metrics=devices.put_replicated(self._run.mesh, zero)
     )
-    checkpoint.wait(manager)
-    selected, state = checkpoint.restore_best(manager, state)
-  state = devices.put_replicated(mesh, state)
-  scores = {
-    'selected_step': selected,
-    'num_steps': num_steps,
-    'num_parameters': model_lib.count_parameters(state.params),
-    'selection': scoring.selection(config),
-    'results': scoring.final_results(config, workdir, state, evaluators),
-  }
-  # Last, since its presence says that the run is complete.
-  text = json.dumps(scores, indent=2)
-  processes.first(lambda: files.write_text(workdir / 'scores.json', text))
-  return scores
+    checkpoint.check(self._manager)
+    return note
 
-
-def _rewind(workdir: pathlib.Path, start: int) -> bool:
-  """Drops records after the step to start from; tells if it was evaluated."""
-  runs.rewind_records(workdir / runs.TIMINGS, start)
-  # A signal in an evaluation leaves a state that is yet to be evaluated.
-  times = runs.read_records(workdir / runs.TIMINGS)
-  evaluated = start == 0 or any(record['step'] == start for record in times)
-  runs.rewind_records(workdir / runs.METRICS, start, evaluated=evaluated)
-  return evaluated
-
-
-def _train(
-  config,
-  workdir: pathlib.Path,
-  mesh,
-  state: TrainState,
-  run_steps: stepping.Advance,
-  evaluators: Mapping[str, scoring.Evaluator],
-  manager: checkpoint.Manager,
-  schedule: Callable[[int], Any],
-  *,
-  start: int,
-  num_steps: int,
-  evaluated: bool,
-  say: Callable[[str], None],
-) -> TrainState:
-  """The loop. Leaves checkpoints and records up to the last step behind."""
-  train = config.train
-  ballot = processes.Ballot()
-  pending: tuple[int, Any] | None = None
-  started = time.monotonic()
-  busy = 0.0  # seconds in evaluation and saving, which are not steps
-  step = start
-
-  def record(name: str, values: dict[str, Any]) -> None:
-    if processes.is_first():
-      runs.append_record(workdir / name, values)
-
-  def write_pending() -> str:
-    nonlocal pending
-    if pending is None:
+  def _write_losses(self) -> str:
+    """Writes the pending losses; returns a note for the progress bar."""
+    if self._pending is None:
       return ''
-    at, metrics = pending
-    pending = None
+    step, metrics = self._pending
+    self._pending = None
     means = mean_metrics(jax.device_get(metrics))
-    rate = float(np.asarray(schedule(at - 1)))
-    record(
+    rate = float(np.asarray(self._schedule(step - 1)))
+    self._append(
       runs.METRICS,
-      {'step': at, 'split': 'train', **means, 'learning_rate': rate},
+      {'step': step, 'split': 'train', **means, 'learning_rate': rate},
     )
     return f'loss {means["loss"]:.4f}'
 
-  def evaluate_and_save() -> None:
-    nonlocal busy
-    paused = time.monotonic()
+  def _evaluate_and_save(self) -> None:
+    """Scores the state and saves it; does neither when a signal interrupts."""
+    began = time.monotonic()
     score, is_done = None, False
-    with signals.interrupting():
-      score = scoring.record_scores(config, workdir, state, evaluators, say=say)
+    with self._signals.interrupting():
+      score = scoring.record_scores(self._run, self._state, self._evaluators)
       is_done = True
     if not is_done:
       return
-    checkpoint.save(manager, step, state, seld_score=score)
-    seconds = paused - started - busy
-    busy += time.monotonic() - paused
-    record(
+    checkpoint.save(self._manager, self._step, self._state, seld_score=score)
+    seconds = began - self._started - self._paused
+    self._paused += time.monotonic() - began
+    self._append(
       runs.TIMINGS,
       {
-        'step': step,
-        'num_steps': num_steps,
+        'step': self._step,
+        'num_steps': self._run.num_steps,
         'seconds': round(seconds, 3),
-        'steps_per_second': round((step - start) / seconds, 4),
-        'evaluation_seconds': round(time.monotonic() - paused, 3),
+        'steps_per_second': round((self._step - self._start) / seconds, 4),
+        'evaluation_seconds': round(time.monotonic() - began, 3),
       },
     )
 
+  def _save_and_leave(self, number: signal.Signals) -> None:
+    """Saves the state unless it is saved already, and ends the process."""
+    checkpoint.wait(self._manager)
+    if self._manager.latest_step() != self._step:
+      self._write_losses()
+      check_finite(jax.device_get(self._state.metrics))
+      checkpoint.save(self._manager, self._step, self._state)
+      checkpoint.wait(self._manager)
+    _log.info(
+      '%s: saved step %d; the same command resumes.', number.name, self._step
+    )
+    raise SystemExit(128 + number)
+
+  def _append(self, name: str, record: dict[str, Any]) -> None:
+    """Appends a record to a file of the run, in the first process only."""
+    if processes.is_first():
+      runs.append_record(self._run.workdir / name, record)
+
+
+def _claim(
+  stack: contextlib.ExitStack, workdir: pathlib.Path, config: config_lib.Config
+) -> bool:
+  """Locks a run directory for this run; returns whether the run is complete."""
+  stack.enter_context(runs.lock(workdir))
+  runs.claim(workdir, config)
+  return runs.is_complete(workdir)
+
+
+def _train(
+  run: Run, *, init_from: str, traces: traced_steps.Traces | None
+) -> tuple[int, TrainState, dict[str, scoring.Evaluator]]:
+  """Trains to the last step.
+
+  Returns:
+    Step and state of the best checkpoint, and the evaluators for its test.
+  """
+  create, arguments = state_maker(run.config, statistics=run.data.statistics)
+  template = create.eval_shape(*arguments)
+  _log.info(_describe(run, template))
   with (
-    Signals(may_interrupt=processes.count() == 1) as signals,
-    progress.bar('training', num_steps, unit='steps', initial=step) as advance,
+    checkpoint.open_manager(run.workdir / 'checkpoints') as manager,
+    stepping.stepper(
+      run.config,
+      run.mesh,
+      run.data.train,
+      # Compiles while the state is made or restored, if a step is left to do.
+      template=(
+        template if (manager.latest_step() or 0) < run.num_steps else None
+      ),
+      traces=traces,
+      resident='train' in run.resident,
+      num_steps=run.num_steps,
+      steps_per_epoch=run.steps_per_epoch,
+    ) as run_steps,
   ):
-    while step < num_steps or not evaluated:
-      if evaluated:
-        state, done = run_steps(state, step)
-        step += done
-        if step % train.log_every == 0 or step == num_steps:
-          # Fetched one interval late, so that the device never waits for it.
-          note = write_pending()
-          pending = (step, state.metrics)
-          state = state.replace(
-            metrics=devices.put_replicated(mesh, zero_metrics(config))
-          )
-          advance(0, note)
-          checkpoint.check(manager)
-        advance(done)
-      if step % train.evaluate_every == 0 or step == num_steps:
-        write_pending()
-        evaluate_and_save()
-      evaluated = True
-      asked = ballot(signals.received or 0)
-      if asked:
-        checkpoint.wait(manager)
-        if manager.latest_step() != step:
-          write_pending()
-          check_finite(jax.device_get(state.metrics))
-          checkpoint.save(manager, step, state)
-          checkpoint.wait(manager)
-        say(
-          f'{signal.Signals(asked).name}: saved step {step}; the same command '
-          'resumes.'
-        )
-        raise SystemExit(128 + asked)
-  return state
+    state = devices.put_replicated(run.mesh, create(*arguments))
+    step, state = _restore(run, manager, state, init_from)
+    is_evaluated = processes.first(lambda: _rewind(run.workdir, step))
+    evaluators = scoring.make_evaluators(run)
+    loop = TrainingLoop(
+      run,
+      manager,
+      run_steps,
+      evaluators,
+      state=devices.put_replicated(run.mesh, state),
+      step=step,
+      is_evaluated=bool(is_evaluated),
+    )
+    state = loop.train()
+    checkpoint.wait(manager)
+    step, state = checkpoint.restore_best(manager, state)
+  return step, devices.put_replicated(run.mesh, state), evaluators
+
+
+def _describe(run: Run, state: TrainState) -> str:
+  """The size of a run in one line."""
+  size, count = run.mesh.size, processes.count()
+  return (
+    f'{model_lib.count_parameters(state.params):,} parameters, '
+    f'{len(run.data.train.names)} training recordings, {run.num_steps} steps '
+    f'of {run.config.train.batch_size} crops on {size} '
+    f'{jax.default_backend()} device{"" if size == 1 else "s"}'
+    + (f' of {count} processes' if count > 1 else '')
+  )
+
+
+def _restore(
+  run: Run, manager: checkpoint.Manager, state: TrainState, init_from: str
+) -> tuple[int, TrainState]:
+  """Replaces the random state by the latest checkpoint, or by another network.
+
+  Returns:
+    Step and state to start from.
+  """
+  # The step is not read from the state, which may not be computed yet.
+  step = 0
+  restored = checkpoint.restore_latest(manager, state)
+  if restored is not None:
+    step, state = restored
+    _log.info('resuming after step %d', step)
+    processes.first(lambda: runs.write_config(run.workdir, run.config))
+  return step, fine_tuning.begin(
+    run, state, init_from, is_resumed=restored is not None
+  )
+
+
+def _rewind(workdir: pathlib.Path, step: int) -> bool:
+  """Drops the records after a step; returns whether the step was evaluated."""
+  runs.rewind_records(workdir / runs.TIMINGS, step)
+  # A signal during an evaluation leaves a checkpoint without an evaluation.
+  times = runs.read_records(workdir / runs.TIMINGS)
+  is_evaluated = step == 0 or any(record['step'] == step for record in times)
+  runs.rewind_records(workdir / runs.METRICS, step, evaluated=is_evaluated)
+  return is_evaluated
+
+
+def _test(
+  run: Run,
+  step: int,
+  state: TrainState,
+  evaluators: Mapping[str, scoring.Evaluator],
+) -> dict[str, Any]:
+  """Tests the selected state, and writes and returns scores.json."""
+  scores = {
+    'selected_step': step,
+    'num_steps': run.num_steps,
+    'num_parameters': model_lib.count_parameters(state.params),
+    'selection': scoring.describe_selection(run.config),
+    'results': scoring.final_results(run, state, evaluators),
+  }
+  # Written last: a run that has scores.json is complete.
+  text = json.dumps(scores, indent=2)
+  processes.first(lambda: files.write_text(run.workdir / 'scores.json', text))
+  return scores

@@ -1,8 +1,9 @@
-"""Trains many configurations, some at a time, each in a process of its own."""
+"""Trains many configurations, several at a time, each in its own process."""
 
 import contextlib
 import dataclasses
 import json
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seld_jax import commands, progress, runs
 from seld_jax import config as config_lib
-from seld_jax import progress, runs
 from seld_jax.devices import compilation, large_pages, traced_steps
 from seld_jax.errors import InputError
 from seld_jax.train import loop, prepare
 from seld_jax.train.signals import Signals
+
+_log = logging.getLogger(__name__)
 
 LOG = 'log.txt'
 
@@ -30,29 +33,26 @@ def train_many(
   workdir: str | os.PathLike[str],
   *,
   jobs: int = 1,
-  say: Callable[[str], None] = print,
 ) -> dict[str, str]:
-  """Trains every configuration that is not yet trained.
+  """Trains all configurations whose runs are not complete.
 
-  Each run has a process of its own and leaves in `workdir/NAME` what
-  `train.train_and_evaluate` leaves, and what it said in `log.txt`. Stopped and
-  started again, all resume. Runs at the same time share the processors and the
-  GPUs among them.
+  Each run is trained by `train.train_and_evaluate` in its own process, in the
+  run directory `workdir/NAME`; its output goes to `log.txt` there. The same
+  call resumes runs that were stopped. Runs at the same time divide the
+  processors and the GPUs among themselves.
 
   Args:
     configs: The configurations by the name of their run.
     workdir: The folder of all runs.
-    jobs: How many run at the same time.
-    say: Called with each line that tells how it goes.
+    jobs: Number of runs at the same time.
 
   Returns:
-    What went wrong by the names of the runs that failed; the others are done.
+    The error message of each run that failed, by name; the others are complete.
 
   Raises:
-    InputError: The folder holds a run of such a name with another
-      configuration, the dataset cannot be used, or there are fewer GPUs than
-      jobs.
-    SystemExit: A signal stopped the runs, which have saved their states.
+    InputError: A run directory holds a run with another configuration, the
+      dataset cannot be used, or there are fewer GPUs than jobs.
+    SystemExit: A signal stopped the runs; their states are saved.
   """
   workdir = pathlib.Path(workdir)
   for name, config in configs.items():
@@ -63,55 +63,30 @@ def train_many(
     if not runs.is_complete(workdir / name)
   }
   if len(to_do) < len(configs):
-    say(f'{len(configs) - len(to_do)} of {len(configs)} runs are complete.')
+    complete = len(configs) - len(to_do)
+    _log.info('%d of %d runs are complete.', complete, len(configs))
   if not to_do:
     return {}
   gpus = _gpus()
   if 0 < len(gpus) < jobs:
     raise InputError(
-      f'{jobs} jobs at the same time need as many GPUs, but there are '
-      f'{len(gpus)}.'
+      f'{jobs} jobs at the same time need {jobs} GPUs, but there are '
+      f'{len(gpus)}; --jobs sets their number.'
     )
-  failed: dict[str, str] = {}
-  waiting = list(to_do)
-  running: dict[int, _Child] = {}
   with Signals() as signals:
     _extract_features(workdir, to_do, signals)
-    with progress.bar('training', len(to_do), unit='runs') as advance:
-      shown = 0.0
-      while (waiting or running) and signals.received is None:
-        for slot in sorted(set(range(jobs)) - set(running)):
-          if waiting:
-            name = waiting.pop(0)
-            running[slot] = _start(
-              _train,
-              workdir / name,
-              to_do[name],
-              processors=(slot, jobs),
-              gpus=gpus[slot::jobs],
-            )
-        time.sleep(_POLL_SECONDS)
-        for slot, child in list(running.items()):
-          if child.process.exitcode is None:
-            continue
-          del running[slot]
-          if child.process.exitcode:
-            failed[child.name] = child.last_words()
-            say(f'{child.name} failed: {failed[child.name]}')
-        ended = len(to_do) - len(waiting) - len(running)
-        parts = [child.share_done() for child in running.values()]
-        # Rounded, as the log prints it; never backwards.
-        done = max(shown, round(ended + sum(parts), 2))
-        advance(done - shown, ', '.join(c.name for c in running.values()))
-        shown = done
-    if signals.received is not None:
-      _stop(running.values(), signals.received, say)
-  return failed
+    return _train_all(workdir, to_do, signals, jobs=jobs, gpus=gpus)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Child:
-  """A run under way, and how long its log was before it."""
+  """A process that trains a run.
+
+  Attributes:
+    workdir: The run directory.
+    process: The process.
+    log_start: Bytes of log.txt before the process was started.
+  """
 
   workdir: pathlib.Path
   process: Any
@@ -122,7 +97,7 @@ class _Child:
     return self.workdir.name
 
   def last_words(self) -> str:
-    """Why the run ended: its error, or else the signal or its last line."""
+    """Why the process ended: its error, its signal, or its last line."""
     text = ''
     with contextlib.suppress(OSError), (self.workdir / LOG).open('rb') as file:
       file.seek(self.log_start)
@@ -132,20 +107,63 @@ class _Child:
       return ' '.join(error.split())
     if self.process.exitcode < 0:
       name = signal.Signals(-self.process.exitcode).name
-      return f'the process was ended by {name}'
+      return f'the process was stopped by {name}'
     lines = [line for line in text.split('\n') if line.strip()]
     return lines[-1] if lines else f'exit status {self.process.exitcode}'
 
   def share_done(self) -> float:
-    """The share of its steps that is done, from 0 to 1."""
+    """The share of the steps that are done, from 0 to 1."""
     records = runs.read_records(self.workdir / runs.TIMINGS)
     if not records:
       return 0.0
     return records[-1]['step'] / records[-1]['num_steps']
 
 
+def _train_all(
+  workdir: pathlib.Path,
+  configs: Mapping[str, config_lib.Config],
+  signals: Signals,
+  *,
+  jobs: int,
+  gpus: Sequence[str],
+) -> dict[str, str]:
+  """Trains runs, `jobs` at the same time; returns the errors by name."""
+  failed: dict[str, str] = {}
+  waiting = list(configs)
+  running: dict[int, _Child] = {}
+  with progress.bar('training', len(configs), unit='runs') as advance:
+    shown = 0.0
+    while (waiting or running) and signals.received is None:
+      for slot in sorted(set(range(jobs)) - set(running)):
+        if waiting:
+          name = waiting.pop(0)
+          running[slot] = _start(
+            _train,
+            workdir / name,
+            configs[name],
+            processors=(slot, jobs),
+            gpus=gpus[slot::jobs],
+          )
+      time.sleep(_POLL_SECONDS)
+      for slot, child in list(running.items()):
+        if child.process.exitcode is not None:
+          del running[slot]
+          if child.process.exitcode:
+            failed[child.name] = child.last_words()
+            _log.info('%s failed: %s', child.name, failed[child.name])
+      ended = len(configs) - len(waiting) - len(running)
+      parts = [child.share_done() for child in running.values()]
+      # Rounded for the log; a resumed run must not move the bar backwards.
+      done = max(shown, round(ended + sum(parts), 2))
+      advance(done - shown, ', '.join(c.name for c in running.values()))
+      shown = done
+  if signals.received is not None:
+    _stop(running.values(), signals.received)
+  return failed
+
+
 def _gpus() -> list[str]:
-  """The GPUs that JAX would see, without starting it; none without a driver."""
+  """Numbers of the GPUs that JAX would use, found without starting JAX."""
   named = os.environ.get('CUDA_VISIBLE_DEVICES')
   if named is not None:
     return [entry for entry in named.split(',') if entry.strip()]
@@ -167,22 +185,22 @@ def _start(
   processors: tuple[int, int] = (0, 1),
   gpus: Sequence[str] = (),
 ) -> _Child:
-  """Starts a process that has its share of processors and GPUs."""
+  """Starts a process with its share of the processors and GPUs."""
   process = multiprocessing.get_context('spawn').Process(
     target=_in_child,
     args=(target, config_lib.to_dict(config), str(workdir), gpus),
   )
   log = workdir / LOG
   log_start = log.stat().st_size if log.exists() else 0
-  with _processors(*processors), large_pages.given():
+  with _processors(*processors), large_pages.for_children():
     process.start()
   return _Child(workdir, process, log_start)
 
 
 @contextlib.contextmanager
 def _processors(slot: int, jobs: int) -> Iterator[None]:
-  """Keeps what is started in this block to its share of the processors."""
-  # Two runs of one thread each do more than two of two threads in turns.
+  """Processes that are started in this block use a share of the processors."""
+  # Two runs with one thread each are faster than two that share both cores.
   if not hasattr(os, 'sched_setaffinity'):
     yield
     return
@@ -201,9 +219,9 @@ def _in_child(
   folder: str,
   gpus: Sequence[str],
 ) -> None:
-  """What the process does: `target`, with all it says in the log."""
+  """Runs `target` in the new process, with all output in the log."""
   if hasattr(os, 'setpgrp'):
-    # Ctrl-C on a terminal is for the command alone, which then asks once.
+    # Ctrl-C on a terminal then reaches the parent only, which sends SIGTERM.
     os.setpgrp()
   if gpus:
     os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(gpus)
@@ -214,7 +232,8 @@ def _in_child(
     stream.flush()
     os.dup2(log.fileno(), stream.fileno())
   try:
-    target(config_lib.from_dict(values), workdir)
+    with commands.log_to_terminal():
+      target(config_lib.from_dict(values), workdir)
   except (InputError, FloatingPointError) as error:
     print(f'error: {error}', file=sys.stderr, flush=True)
     sys.exit(1)
@@ -226,13 +245,13 @@ def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
 
 
 def _extract(config: config_lib.Config, workdir: pathlib.Path) -> None:
-  del workdir  # the features lie beside the dataset
+  del workdir  # features are kept beside the dataset
   compilation.use_persistent_cache()
   prepare.extract_features(config)
 
 
 def _extract_features(workdir, configs, signals) -> None:
-  """Computes the features first, which runs at the same time would share."""
+  """Extracts all features first, since several runs need the same ones."""
   kinds: dict[str, config_lib.Config] = {}
   for config in configs.values():
     values = config_lib.to_dict(config)
@@ -244,12 +263,12 @@ def _extract_features(workdir, configs, signals) -> None:
     union.data.evaluation |= data.evaluation
   for union in kinds.values():
     union.data.validation_folds = union.data.test_folds = ()
-    # Away from the folders of the runs, which it does not begin.
+    # Not in the run directory of a run, which is not started yet.
     child = _start(_extract, workdir / 'features', union)
     while child.process.exitcode is None:
       child.process.join(_POLL_SECONDS)
       if signals.received is not None:
-        # Features are written whole or not at all, and those done are kept.
+        # Nothing is lost: features are written whole or not at all.
         child.process.terminate()
         child.process.join()
         raise SystemExit(128 + signals.received)
@@ -257,15 +276,15 @@ def _extract_features(workdir, configs, signals) -> None:
       raise InputError(child.last_words())
 
 
-def _stop(children, number: int, say: Callable[[str], None]) -> None:
-  """Lets every run save its state, and leaves."""
+def _stop(children, number: int) -> None:
+  """Sends SIGTERM to all runs, waits until they are saved, and exits."""
   for child in children:
     if child.process.exitcode is None:
       os.kill(child.process.pid, signal.SIGTERM)
   for child in children:
     child.process.join()
-  say(
-    f'{signal.Signals(number).name}: all runs are saved; the same command '
-    'resumes.'
+  _log.info(
+    '%s: all runs are saved; the same command resumes.',
+    signal.Signals(number).name,
   )
   raise SystemExit(128 + number)

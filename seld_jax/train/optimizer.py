@@ -1,4 +1,4 @@
-"""Adam, and its learning rate over a run."""
+"""The Adam optimizer and its learning rate schedules."""
 
 import jax.numpy as jnp
 import optax
@@ -13,11 +13,11 @@ def make_schedule(
 
   Args:
     config: The configuration.
-    steps_per_epoch: Steps in an epoch; the paper's are 6 (400 recordings in
-      batches of 64).
+    steps_per_epoch: Number of steps in an epoch; 6 in the paper (400 recordings
+      in batches of 64).
 
   Returns:
-    An optax schedule.
+    A function from the number of steps done to the learning rate.
   """
   train = config.train
   total = total_steps(config, steps_per_epoch=steps_per_epoch)
@@ -41,14 +41,14 @@ def make_schedule(
 
 
 def total_steps(config: config_lib.Config, *, steps_per_epoch: int) -> int:
-  """Steps of the whole run."""
+  """The number of steps of a whole run."""
   return config.train.num_steps or config.train.num_epochs * steps_per_epoch
 
 
 def make_optimizer(
   config: config_lib.Config, *, steps_per_epoch: int = 6
 ) -> optax.GradientTransformation:
-  """Adam with the learning rate of the config."""
+  """Adam with the learning rate and gradient clipping of a config."""
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
   if config.train.clip_gradient > 0:
     clip = optax.clip_by_global_norm(config.train.clip_gradient)

@@ -1,8 +1,8 @@
-"""From a config to data in memory: scenes, features, folds."""
+"""The data of a run: renders scenes, extracts features, loads folds."""
 
 import dataclasses
+import logging
 import pathlib
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -13,10 +13,21 @@ from seld_jax.dataset import cache, placement
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
 
+_log = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-  """The folds of a run, and the statistics of those it trains on."""
+  """The folds of a run.
+
+  Attributes:
+    train: The training recordings.
+    validation: The recordings that select a checkpoint, or None.
+    test: The recordings of the final test, or None.
+    evaluation: The evaluation recordings, or None.
+    statistics: `mean` and `std` of the training features, with shape
+      `[mels, channels]`.
+  """
 
   train: dataset.Fold
   validation: dataset.Fold | None
@@ -30,81 +41,49 @@ def extract_features(
   *,
   shard: shards.Shard | None = None,
 ) -> tuple[dict[str, list[dataset.Recording]], dict[str, pathlib.Path]]:
-  """Finds, or renders, the dataset and computes the features that are missing.
+  """Extracts the features that are missing; renders scenes before, if asked.
 
   Args:
     config: The configuration.
-    shard: Computes the features of this part only.
+    shard: The part of the recordings to extract; None for all of them.
 
   Returns:
-    The recordings of each purpose that the config names (`train`, `validation`,
-    `test`, `evaluation`), and the file of features of each, or of each of the
-    part, by its name.
+    Two dictionaries: the recordings by purpose (`train`, `validation`, `test`,
+    `evaluation`, as far as the config has them), and the feature files by name
+    of recording, those of the part only.
 
   Raises:
-    InputError: The dataset is missing or broken, or is to be rendered first.
+    InputError: The dataset is missing or broken, or has to be rendered before
+      it can be divided into parts.
   """
-  options = config_lib.feature_options(config)
-  root = pathlib.Path(config.data.root)
-  # A set that was begun is rendered to its end; a folder that came from
-  # elsewhere is used as it is.
-  was_begun = (root / 'synthesis.json').exists()
-  is_wanted = config.data.synthesize and (was_begun or not root.exists())
-  formats = (options['format'],)
-  if is_wanted:
-    # Here, since it brings along what other starts need not wait for.
-    from seld_jax import scenes
-
-    asked = {
-      'recordings': config.data.synthesize,
-      'seed': config.data.synthesize_seed,
-      'events': config.data.synthesize_events or None,
-    }
-    scenes.check_settings(root, **asked)
-    if not scenes.is_complete(root, formats=formats):
-      if shard is not None:
-        raise InputError(
-          f'{root} has no complete set of scenes to divide: render it first, '
-          'by python -m seld_jax.synthesize or the same command without '
-          '--shard.'
-        )
-      # Where none is asked for, what a set was begun with is kept.
-      evaluation = bool(config.data.evaluation) or None
-      _render(root, formats=formats, evaluation=evaluation, **asked)
-  if not root.is_dir():
+  if config.data.synthesize:
+    _render_missing(config, shard)
+  if not pathlib.Path(config.data.root).is_dir():
     raise InputError(missing_dataset(config))
-  purposes = ('train', 'validation', 'test')
-  found = {
-    purpose: dataset.find_recordings(
-      root, format=options['format'], folds=folds
-    )
-    for purpose in purposes
-    if (folds := tuple(config.data[f'{purpose}_folds']))
-  }
-  if config.data.evaluation:
-    found['evaluation'] = _evaluation_recordings(root, options['format'])
-  folder = pathlib.Path(config.data.cache or root / 'features')
+  found = _find_recordings(config)
+  options = config_lib.feature_options(config)
+  folder = pathlib.Path(
+    config.data.cache or pathlib.Path(config.data.root, 'features')
+  )
   entries = [entry for entries in found.values() for entry in entries]
   own = shards.take(entries, shard or _share())
   paths = processes.together(
     lambda: cache.extract(own, folder, options=options)
   )
-  if shard is None and len(own) < len(entries):  # the others have the rest
+  if shard is None and len(own) < len(entries):  # others extracted the rest
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
 
 
-def load_data(
-  config: config_lib.Config, *, say: Callable[[str], None] = print
-) -> Data:
-  """Finds, or renders, the dataset and brings its features into memory.
+def load_data(config: config_lib.Config) -> Data:
+  """Extracts the features that are missing, and loads the folds.
 
   Args:
     config: The configuration.
-    say: Called with each line that tells what is done.
 
   Returns:
-    The folds that the config names.
+    The folds of the config. Features that exceed `data.host_budget` stay on
+    disk.
 
   Raises:
     InputError: The dataset is missing or broken.
@@ -116,7 +95,7 @@ def load_data(
   folds: dict[str, dataset.Fold] = {}
   left = 1e9 * config.data.host_budget or float('inf')
   if processes.count() > 1:
-    left = 0  # the devices of all hold what no process has to read whole
+    left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
     fold = dataset.load_fold(
       entries,
@@ -130,12 +109,13 @@ def load_data(
     if isinstance(fold.features, np.ndarray):
       left -= fold.features.nbytes
     folds[purpose] = fold
-  say(
-    f'{config.data.root}: '
-    + ', '.join(
+  _log.info(
+    '%s: %s',
+    config.data.root,
+    ', '.join(
       f'{len(fold.names)} {purpose} recordings{_place(fold)}'
       for purpose, fold in folds.items()
-    )
+    ),
   )
   return Data(
     train=folds['train'],
@@ -148,17 +128,20 @@ def load_data(
 
 def resident(
   config: config_lib.Config, data: Data, *, num_devices: int
-) -> set[str]:
-  """The folds that are kept on the devices, by purpose.
+) -> frozenset[str]:
+  """Selects the folds that are kept on the devices.
+
+  Training recordings come first, then validation, test and evaluation. A fold
+  is kept when the share of one device fits into what is left of
+  `data.device_budget`, and when its features are not on disk.
 
   Args:
-    config: The configuration, whose `data.device_budget` has to hold the shares
-      that a device has of them.
-    data: The folds. Those that stay on disk for want of memory are not kept.
+    config: The configuration.
+    data: The folds.
     num_devices: Number of devices.
 
   Returns:
-    Those that fit, the first ones first.
+    Their purposes, such as `train`.
   """
   folds = {
     purpose: fold
@@ -172,30 +155,69 @@ def resident(
     for fold in folds.values()
   ]
   kept = dataset.fits(sizes, config.data.device_budget)
-  return {
+  return frozenset(
     purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
-  }
+  )
 
 
 def _share() -> shards.Shard | None:
-  """The part of the work on recordings that this process does."""
+  """The part of the recordings that this process works on; None for all."""
   if processes.count() == 1:
     return None
   return shards.Shard(jax.process_index() + 1, processes.count())
 
 
-def _render(root: pathlib.Path, **asked) -> None:
-  """Renders a set of scenes, every process a part."""
+def _render_missing(
+  config: config_lib.Config, shard: shards.Shard | None
+) -> None:
+  """Renders the scenes of a config, unless they are complete."""
+  root = pathlib.Path(config.data.root)
+  # An unfinished set of scenes is completed; any other folder is used as it is.
+  if root.exists() and not (root / 'synthesis.json').exists():
+    return
+  # Imported here because most runs do not render.
   from seld_jax import scenes
 
+  asked = {
+    'recordings': config.data.synthesize,
+    'seed': config.data.synthesize_seed,
+    'events': config.data.synthesize_events or None,
+  }
+  scenes.check_settings(root, **asked)
+  formats = (config.features.format,)
+  if scenes.is_complete(root, formats=formats):
+    return
+  if shard is not None:
+    raise InputError(
+      f'{root} has no complete set of scenes: render it first, with '
+      'python -m seld_jax.synthesize or with the same command without '
+      '--shard.'
+    )
+  # None keeps the choice that an unfinished set was begun with.
+  asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
   processes.first(lambda: scenes.synthesize(root, **asked))
 
 
+def _find_recordings(
+  config: config_lib.Config,
+) -> dict[str, list[dataset.Recording]]:
+  """The recordings of a config by purpose."""
+  root, format = config.data.root, config.features.format
+  found = {
+    purpose: dataset.find_recordings(root, format=format, folds=folds)
+    for purpose in ('train', 'validation', 'test')
+    if (folds := tuple(config.data[f'{purpose}_folds']))
+  }
+  if config.data.evaluation:
+    found['evaluation'] = _evaluation_recordings(root, format)
+  return found
+
+
 def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
-  """Statistics of which every process reads its recordings."""
+  """Statistics of the training features; every process reads a part."""
   own = processes.together(
     lambda: dataset.moments(shards.take(paths, _share()))
   )
@@ -203,7 +225,7 @@ def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
 
 
 def _share_bytes(fold: dataset.Fold, num_devices: int) -> int:
-  """Bytes of features that a device has of a fold."""
+  """Bytes of features of a fold on the device that has most of them."""
   bounds = placement.share_bounds(fold.offsets * fold.pool, num_devices)
   return 4 * int(np.diff(bounds).max() * np.prod(fold.features.shape[1:]))
 
@@ -217,13 +239,13 @@ def _evaluation_recordings(root: pathlib.Path, format: str):
     return dataset.find_recordings(root, format=format, split='eval')
   except InputError as error:
     raise InputError(
-      f'{error} Without evaluation recordings, set '
+      f'{error} If there are no evaluation recordings, set '
       '--config.data.evaluation=False.'
     ) from error
 
 
 def missing_dataset(config: config_lib.Config) -> str:
-  """Three lines that say what to do without a dataset."""
+  """The message for a missing dataset: three ways to get one."""
   root, audio = config.data.root, config.features.format
   return (
     f'{root} is missing. Get TAU-NIGENS Spatial Sound Events 2020 and unpack '

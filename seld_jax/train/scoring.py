@@ -1,7 +1,8 @@
-"""Scores of a state on a fold, during training and at its end."""
+"""Scores of a network on the folds, during and after training."""
 
+import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,13 +12,23 @@ from seld_jax import config as config_lib
 from seld_jax import dataset, devices, evaluate, files, inference, labels, runs
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
-from seld_jax.train import prepare
+from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState, make_model
 from seld_jax.train.step_metrics import loss_sums
 
+_log = logging.getLogger(__name__)
+
 
 class Evaluator:
-  """Scores states on one fold, kept on the devices or read as needed."""
+  """Scores states on one fold.
+
+  Args:
+    config: The configuration.
+    mesh: The devices.
+    fold: The recordings.
+    resident: Whether their features are kept on the devices; otherwise windows
+      are read from memory or disk when they are needed.
+  """
 
   def __init__(
     self,
@@ -31,7 +42,7 @@ class Evaluator:
     self._resident = resident
     self._config = config
     self._mesh = mesh
-    # Made when first used: a fold for the end stays away until then.
+    # Made at first use: the test folds need no device memory before the end.
     self._source: placement.Source | None = None
     self._predict_step = inference.make_predict_step(
       make_model(config),
@@ -46,10 +57,10 @@ class Evaluator:
 
     Args:
       state: The state.
-      window: Frames that the network sees at once.
+      window: Feature frames of a segment.
 
     Returns:
-      Scores as `evaluate.evaluate_predictions` gives them (None without
+      Scores as `evaluate.evaluate_predictions` returns them (None without
       labels), losses by name, and the predicted events of each recording.
     """
     config, fold = self._config, self.fold
@@ -109,21 +120,18 @@ class Evaluator:
 _jitted_loss_sums = jax.jit(loss_sums)
 
 
-def make_evaluators(
-  config: config_lib.Config, mesh: jax.sharding.Mesh, data: prepare.Data
-) -> dict[str, Evaluator]:
-  """What scores the folds of a run, by the name of the split in its records.
+def make_evaluators(run: Run) -> dict[str, Evaluator]:
+  """One evaluator for each fold that a run scores.
 
   Args:
-    config: The configuration.
-    mesh: The devices.
-    data: The folds.
+    run: The run.
 
   Returns:
-    An evaluator for each of `validation`, `test` and `evaluation` that there
-    is, and for `train_fold`, some of the training recordings, if their scores
-    are watched.
+    Evaluators by the name of the split in metrics.jsonl: `validation`, `test`
+    and `evaluation` as far as the run has them, and `train_fold` (some of the
+    training recordings) when `eval.watch` contains `train`.
   """
+  config, data = run.config, run.data
   folds = {
     'validation': data.validation,
     'test': data.test,
@@ -132,40 +140,38 @@ def make_evaluators(
   if 'train' in config.eval.watch:
     size = len(data.train.names)
     count = min(size, config.eval.watch_recordings)
-    # Evenly spread, so that every fold and both overlaps are among them.
+    # Evenly spread, so that all folds and both overlaps are represented.
     chosen = np.arange(count) * size // count
     folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
-  kept = prepare.resident(config, data, num_devices=mesh.size)
-  if 'train' in kept:
-    kept.add('train_fold')
+  purpose = {'train_fold': 'train'}
   return {
-    name: Evaluator(config, mesh, fold, resident=name in kept)
+    name: Evaluator(
+      config, run.mesh, fold, resident=purpose.get(name, name) in run.resident
+    )
     for name, fold in folds.items()
     if fold is not None
   }
 
 
 def record_scores(
-  config: config_lib.Config,
-  workdir: pathlib.Path,
-  state: TrainState,
-  evaluators: Mapping[str, Evaluator],
-  *,
-  say: Callable[[str], None] = print,
+  run: Run, state: TrainState, evaluators: Mapping[str, Evaluator]
 ) -> float | None:
-  """Scores the validation folds and what is watched, during training.
+  """Scores a state during training, and writes a line to metrics.jsonl.
+
+  The validation folds are scored, and the splits of `eval.watch`, each in a
+  line of its own.
 
   Args:
-    config: The configuration.
-    workdir: The run directory, whose metrics.jsonl gets a line for each split.
+    run: The run.
     state: The state.
     evaluators: From `make_evaluators`.
-    say: Called with a line about the validation folds.
 
   Returns:
-    The score that ranks the state; None without validation folds.
+    The validation `seld_score`, which ranks checkpoints; None without
+    validation folds.
   """
-  step, ranks = int(state.step), None
+  config = run.config
+  step, seld_score = int(state.step), None
   watched = {'train': 'train_fold', 'test': 'test'}
   for split in ('validation', *(watched[name] for name in config.eval.watch)):
     if split not in evaluators:
@@ -176,41 +182,41 @@ def record_scores(
     curves = {name: scores[name] for name in _CURVES}
     if processes.is_first():
       runs.append_record(
-        workdir / runs.METRICS,
+        run.workdir / runs.METRICS,
         {'step': step, 'split': split, **losses, **curves},
       )
     if split == 'validation':
-      ranks = scores['seld_score']
-      say(
-        f'step {step}: validation seld_score {scores["seld_score"]:.3f}, '
-        f'ER20 {scores["ER20"]:.3f}, F20 {scores["F20"]:.3f}, '
-        f'LE_CD {scores["LE_CD"]:.1f}, LR_CD {scores["LR_CD"]:.3f}'
+      seld_score = scores['seld_score']
+      _log.info(
+        'step %d: validation seld_score %.3f, ER20 %.3f, F20 %.3f, LE_CD %.1f, '
+        'LR_CD %.3f',
+        step,
+        *(scores[n] for n in ('seld_score', 'ER20', 'F20', 'LE_CD', 'LR_CD')),
       )
-  return ranks
+  return seld_score
 
 
-# The scores that metrics.jsonl keeps, of those that an evaluation has.
+# The scores that are written to metrics.jsonl.
 _CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 
 
 def final_results(
-  config: config_lib.Config,
-  workdir: pathlib.Path,
-  state: TrainState,
-  evaluators: Mapping[str, Evaluator],
+  run: Run, state: TrainState, evaluators: Mapping[str, Evaluator]
 ) -> list[dict[str, Any]]:
-  """Scores the selected state and writes its predictions.
+  """Scores the selected state, and writes its predictions.
+
+  The CSV files of each result go to `predictions/NAME` in the run directory.
 
   Args:
-    config: The configuration.
-    workdir: The run directory; predictions go to `predictions/NAME` in it.
+    run: The run.
     state: The selected state.
     evaluators: From `make_evaluators`.
 
   Returns:
-    The `results` of scores.json: one entry for each fold and window. Those of
-    recordings without labels have the scores None.
+    The `results` of scores.json: one entry for each purpose and window. Its
+    `scores` are None when the recordings have no labels.
   """
+  config = run.config
   results = []
   tests = tuple(config.eval.test_windows)
   for purpose, folds, windows in (
@@ -230,9 +236,11 @@ def final_results(
       scores, _, events = evaluator(state, window)
       folder = pathlib.Path('predictions') / name
       if processes.is_first():
-        files.remove_fragments(workdir / folder)
+        files.remove_fragments(run.workdir / folder)
         for recording, prediction in zip(fold.names, events, strict=True):
-          labels.write_csv(workdir / folder / f'{recording}.csv', prediction)
+          labels.write_csv(
+            run.workdir / folder / f'{recording}.csv', prediction
+          )
       results.append(
         {
           'name': name,
@@ -246,8 +254,8 @@ def final_results(
   return results
 
 
-def selection(config: config_lib.Config) -> str:
-  """How the tested snapshot was chosen, for the report."""
+def describe_selection(config: config_lib.Config) -> str:
+  """How the tested checkpoint is selected, as scores.json says it."""
   folds = tuple(config.data.validation_folds)
   if not folds:
     return 'last snapshot'

@@ -1,4 +1,4 @@
-"""Stopping between two steps when a signal asks for it."""
+"""SIGTERM and SIGINT stop a run between two steps."""
 
 import contextlib
 import signal
@@ -7,15 +7,18 @@ from collections.abc import Iterator
 
 
 class _Interrupted(BaseException):
-  """Ends work that can be done again; no `except Exception` catches it."""
+  """Leaves a block of work; `except Exception` does not catch it."""
 
 
 class Signals:
-  """Notes SIGTERM and SIGINT, for the loop to stop between two steps.
+  """Records the first SIGTERM or SIGINT; a second one ends the process.
 
   Args:
-    may_interrupt: Whether `interrupting` does; not where other processes would
-      wait for what was left.
+    may_interrupt: Whether a signal interrupts the block of `interrupting`. Set
+      it to False when other processes would wait for the rest of the block.
+
+  Attributes:
+    received: Number of the signal, or None.
   """
 
   def __init__(self, *, may_interrupt: bool = True):
@@ -26,7 +29,7 @@ class Signals:
 
   @contextlib.contextmanager
   def interrupting(self) -> Iterator[None]:
-    """Leaves the block at a signal; what it did has to be done again then."""
+    """A signal ends the block at once, so its work must be done again."""
     self._may_interrupt = self._interrupts
     try:
       yield
@@ -39,13 +42,13 @@ class Signals:
     for number in signal.SIGTERM, signal.SIGINT:
       try:
         self._previous[number] = signal.signal(number, self._note)
-      except ValueError:  # not the main thread: the caller handles signals
+      except ValueError:  # not the main thread, which alone gets signals
         break
     return self
 
   def _note(self, number, frame):
     del frame
-    if self.received is not None:  # asked twice: leave at once
+    if self.received is not None:  # the second signal
       sys.exit(128 + number)
     self.received = number
     if self._may_interrupt:

@@ -1,4 +1,7 @@
-"""What a run directory has learned: read without its dataset."""
+"""The best state of a run, read for predictions and exports.
+
+This needs the run directory, but not the dataset of the run.
+"""
 
 import dataclasses
 import os
@@ -23,8 +26,9 @@ class Trained:
 
   Attributes:
     config: The configuration of the run.
-    step: The step of the state.
-    variables: `params`, `batch_stats` and `statistics` of the features.
+    step: Number of steps done.
+    variables: Pytrees `params`, `batch_stats` and `statistics` (mean and
+      standard deviation of the features).
   """
 
   config: config_lib.Config
@@ -33,25 +37,26 @@ class Trained:
 
   @property
   def config_values(self) -> dict[str, Any]:
-    """The configuration as plain dictionaries and lists, without folders."""
+    """The configuration as dictionaries and lists, without paths of folders."""
     values = config_lib.to_dict(self.config)
     places = dict.fromkeys(('root', 'cache', 'synthesize_events'), '')
-    values['data'] |= places  # they are those of one machine
+    values['data'] |= places  # paths of the machine that trained it
     return values
 
 
 def read(workdir: str | os.PathLike[str]) -> Trained:
-  """Reads the best snapshot of a run, which may still be going on.
+  """Reads the best state of a run, which may be training at the same time.
 
   Args:
     workdir: The run directory; only config.json and checkpoints are read.
 
   Returns:
-    The snapshot with the lowest validation score, or the latest where no
-    validation fold ranks them.
+    The state with the lowest validation score; without validation folds, the
+    latest one.
 
   Raises:
-    InputError: The folder is missing, no run, or its snapshot cannot be read.
+    InputError: The folder is missing, holds no run, or its checkpoint cannot be
+      read.
   """
   workdir = pathlib.Path(workdir)
   config = read_config(workdir)
@@ -59,8 +64,8 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
   folder = workdir / 'checkpoints'
   if not any(folder.glob('[0-9]*')):
     raise InputError(
-      f'{workdir} holds no checkpoint yet, so there is nothing to load; train '
-      f'it with `python -m seld_jax.main --config=CONFIG --workdir={workdir}`.'
+      f'{workdir} holds no checkpoint yet; train the run with '
+      f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}`.'
     )
   step, state = checkpoint.read_best(folder, template)
   pairs = zip(
@@ -73,7 +78,7 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
       name = jax.tree_util.keystr(path, simple=True, separator='/')
       raise InputError(
         f'{folder / str(step)} does not fit {workdir / "config.json"}, which '
-        f'has {len(config.data.classes)} classes: {name} should have shape '
+        f'has {len(config.data.classes)} classes: {name} must have the shape '
         f'{expected.shape}, got {leaf.shape}.'
       )
   variables = {
@@ -87,14 +92,14 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
 def load_variables(
   source: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-  """The variables of a trained network, to start another from.
+  """Reads the variables of a trained network, for fine-tuning.
 
   Args:
-    source: As for `load`.
+    source: Run directory, export, or `'demo'`.
 
   Returns:
-    Arrays by name, such as `params/Conv_0/kernel`, of any shape; and the names
-    of its classes.
+    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the names
+    of the classes.
 
   Raises:
     InputError: The source is missing, damaged, or of another version.
@@ -111,7 +116,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
   """Reads the config.json of a run.
 
   Raises:
-    InputError: It is missing, damaged, or holds what this version cannot use.
+    InputError: It is missing, damaged, or not valid in this version.
   """
   workdir = pathlib.Path(workdir)
   path = workdir / 'config.json'
@@ -131,7 +136,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
 
 
 def spec_of(config: config_lib.Config) -> Spec:
-  """What the network of a config takes and gives."""
+  """Describes inputs and outputs of the network of a config."""
   features = config.features
   return Spec(
     classes=tuple(config.data.classes),
@@ -148,9 +153,9 @@ def spec_of(config: config_lib.Config) -> Spec:
 
 
 def make_program(config: config_lib.Config) -> Callable[..., Any]:
-  """Features and network of a config, as `inference.make_audio_program`."""
+  """Features and network of a config; see `inference.make_audio_program`."""
   options = config_lib.feature_options(config)
-  del options['pad_mode']  # whoever cuts the windows pads
+  del options['pad_mode']  # the caller pads the audio
   return inference.make_audio_program(
     train_step.make_model(config), feature_options=options
   )

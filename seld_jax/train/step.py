@@ -1,4 +1,4 @@
-"""One training step: state, learning rate, augmentation, losses, gradients."""
+"""The state of a training, and the training step, which updates it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,16 +22,23 @@ Batch = Mapping[str, jax.Array]
 
 
 class TrainState(struct.PyTreeNode):
-  """Everything a run needs to continue; one pytree, saved as it is.
+  """Everything that a run resumes from, as one pytree.
 
   Attributes:
-    step: Number of steps done, int32.
+    step: Number of steps done, int32 scalar.
     params: Parameters of the network.
     batch_stats: Running statistics of batch normalisation.
-    opt_state: State of the optimiser.
-    key: PRNG key of the run; every step folds its number in.
-    statistics: Mean and standard deviation of the features.
-    metrics: Sums of the losses since they were last written down.
+    opt_state: State of the optimizer.
+    key: PRNG key of the run; every step folds in its number.
+    statistics: `mean` and `std` of the features, with shape `[mels, channels]`.
+    metrics: Sums of the losses since the last record of metrics.jsonl.
+
+  Example:
+    >>> from seld_jax import config, train
+    >>> settings = config.systems.make('mse', format='foa', scale='quick')
+    >>> state = jax.eval_shape(lambda: train.create_state(settings))
+    >>> state.params['sed']['bias'].shape
+    (14,)
   """
 
   step: jax.Array
@@ -48,7 +55,7 @@ def create_state(
   *,
   statistics: Mapping[str, jax.typing.ArrayLike] | None = None,
 ) -> TrainState:
-  """The state before the first step, a function of the config.
+  """Draws the state before the first step; depends on the config only.
 
   Args:
     config: The configuration.
@@ -57,6 +64,13 @@ def create_state(
 
   Returns:
     The state, on the default device.
+
+  Example:
+    >>> from seld_jax import config, train
+    >>> settings = config.systems.make('mse', format='foa', scale='quick')
+    >>> state = jax.eval_shape(lambda: train.create_state(settings))
+    >>> state.step.dtype, state.statistics['mean'].shape
+    (dtype('int32'), (32, 7))
   """
   create, arguments = state_maker(config, statistics=statistics)
   return create(*arguments)
@@ -67,14 +81,19 @@ def state_maker(
   *,
   statistics: Mapping[str, jax.typing.ArrayLike] | None = None,
 ) -> tuple[Callable[..., TrainState], tuple[Any, ...]]:
-  """`create_state` before it is called, for those who need its shapes first.
+  """Makes a function that creates the state, to know its shapes beforehand.
 
   Args:
     config: The configuration.
-    statistics: As for `create_state`.
+    statistics: `mean` and `std` of the features, with shape
+      `[mels, channels]`; 0 and 1 when None.
 
   Returns:
-    A function under jit and its arguments.
+    A function `create`, under `jit`, and its arguments: `create(*arguments)` is
+    the state, and `create.eval_shape(*arguments)` has its shapes.
+
+  See also:
+    `create_state`, which returns the state itself.
   """
   shape = (
     config.features.n_mels,
@@ -101,13 +120,13 @@ def state_maker(
   key = jax.random.PRNGKey(config.seed)
   if isinstance(key, core.Tracer):  # under another jit, or eval_shape
     return create, (key, statistics)
-  # One program: array by array, a start would compile some thirty.
+  # Compiled as one program; without jit, it would be about thirty.
   options = compilation.compiler_options(runs_once=True)
   return jax.jit(create, compiler_options=options), (key, statistics)
 
 
 def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
-  """What `TrainState.metrics` is before the first step of an interval."""
+  """`TrainState.metrics` before the first step of an interval."""
   return step_metrics.zero_metrics(
     log_gradient_norms=config.train.log_gradient_norms
   )
@@ -116,14 +135,14 @@ def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
 def make_model(
   config: config_lib.Config, *, axis_name: str | None = None
 ) -> nn.Module:
-  """The network of a config.
+  """Makes the network of a config.
 
   Args:
     config: The configuration.
     axis_name: Name of the axis under `pmap`; None under `jit`.
 
   Returns:
-    A Linen module.
+    A Flax Linen module.
   """
   options = dict(config.model)
   network = model_lib.MODELS[options.pop('name')]
@@ -141,23 +160,37 @@ def make_train_step(
   axis_name: str | None = None,
   steps_per_epoch: int = 6,
 ) -> Callable[[TrainState, Batch], TrainState]:
-  """The training step as a pure function, to be compiled by the caller.
+  """Makes the training step: a pure function that the caller compiles.
 
-  Under `jit` the batch is the global one, on one device or divided over many.
-  Under `pmap(..., axis_name=axis_name)` each device gets its part, and batch
-  statistics, the sums and counts of the losses, and gradients are summed over
-  the axis. The result is the same, rounding apart.
+  Under `jit`, the batch is the whole batch, on one device or sharded over
+  several. Under `pmap(..., axis_name=axis_name)`, every device gets its part of
+  the batch; batch statistics, losses and gradients are summed over the axis.
+  Both give the same result up to rounding.
 
   Args:
     config: The configuration.
     axis_name: Name of the axis under `pmap`; None under `jit`.
-    steps_per_epoch: Steps in an epoch, for the learning rate.
+    steps_per_epoch: Number of steps in an epoch, for the learning rate.
 
   Returns:
     `train_step(state, batch) -> state`. The batch has `features` (not
     standardised) with shape `[batch, frames, mels, channels]`, `activity` with
     shape `[batch, label_frames, classes]` and `doa` with shape
-    `[batch, label_frames, classes, 3]`. `state.metrics` gathers the losses.
+    `[batch, label_frames, classes, 3]`. The losses are added to
+    `state.metrics`.
+
+  Example:
+    >>> from seld_jax import config, train
+    >>> settings = config.systems.make('mse', format='foa', scale='quick')
+    >>> state = jax.eval_shape(lambda: train.create_state(settings))
+    >>> batch = {
+    ...   'features': np.zeros((2, 120, 32, 7), np.float32),
+    ...   'activity': np.zeros((2, 60, 14), np.float32),
+    ...   'doa': np.zeros((2, 60, 14, 3), np.float32),
+    ... }
+    >>> step = jax.jit(train.make_train_step(settings), donate_argnums=0)
+    >>> step.eval_shape(state, batch).metrics['loss'].shape
+    ()
   """
   network = make_model(config, axis_name=axis_name)
   optimizer = make_optimizer(config, steps_per_epoch=steps_per_epoch)
@@ -210,9 +243,8 @@ def make_train_step(
     gradients, loss, terms = total((gradients, loss, terms))
     norms = {'gradient_norm': optax.tree.norm(gradients)}
     if config.train.log_gradient_norms:
-      # Of the gradient of activity only one layer is used, so that XLA leaves
-      # out the rest of this second way back; that of directions is the
-      # difference, as gradients add up.
+      # Only one layer of this second gradient is used; XLA removes the rest.
+      # Gradients add up, so the gradient of the DOA loss is the difference.
       layer = model_lib.last_shared_layer(state.params)
       sed = total(pull_back((zero, one))[0][layer])
       doa = jax.tree.map(jnp.subtract, gradients[layer], sed)
@@ -235,7 +267,7 @@ def make_train_step(
 
 
 def _augment(key, batch, statistics, config, axis_name):
-  """Rotates, standardises and masks, with draws that belong to examples."""
+  """Rotates, standardises and masks; every example has its own draws."""
   crops, doa, options = batch['features'], batch['doa'], config.augment
   index = jnp.arange(crops.shape[0])
   if axis_name is not None:

@@ -1,4 +1,4 @@
-"""Losses of training steps: sums on the device, means in the records."""
+"""Losses of training steps: sums on the device, means in metrics.jsonl."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from seld_jax import losses
 
-# Norms of the gradients of the weighted terms of activity and of directions,
-# each at the last layer that both branches share.
+# Norms of the gradients of the weighted SED and DOA losses, each at the last
+# layer that both branches share.
 SHARED_NORMS = ('sed_shared_gradient', 'doa_shared_gradient')
 
 _NO_STEP = 2**31 - 1
@@ -80,9 +80,9 @@ def add_metrics(
   """Adds the losses of a step.
 
   Args:
-    metrics: From `zero_metrics`, or from this.
-    values: The scalars of the step, by the same names.
-    step: Number of steps before this one.
+    metrics: From `zero_metrics`, or from an earlier call.
+    values: The losses of the step, scalars by the same names.
+    step: Number of steps done before this one, scalar.
 
   Returns:
     The new sums.
@@ -97,7 +97,7 @@ def add_metrics(
 
 
 def mean_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-  """Means over the steps that were gathered.
+  """Means over the steps whose losses were added.
 
   Args:
     metrics: `state.metrics`, fetched from the device.
@@ -118,7 +118,7 @@ def mean_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def check_finite(metrics: Mapping[str, Any]) -> None:
-  """Refuses a state that a step spoiled.
+  """Raises an error when the loss or gradient of a step was not finite.
 
   Args:
     metrics: `state.metrics`, fetched from the device.

@@ -1,4 +1,4 @@
-"""Steps on the devices: one at a time, or several in one program."""
+"""Compiles the training step and runs it, with its batches, on the devices."""
 
 import concurrent.futures
 import contextlib
@@ -15,7 +15,7 @@ from seld_jax.devices import compilation, traced_steps
 from seld_jax.train import batches
 from seld_jax.train.step import TrainState, make_train_step
 
-# (state, number of its step) -> state and number of steps that were done.
+# (state, its step) -> state after one or more steps, and their number.
 Advance = Callable[[TrainState, int], tuple[TrainState, int]]
 
 
@@ -31,24 +31,24 @@ def stepper(
   num_steps: int,
   steps_per_epoch: int,
 ) -> Iterator[Advance]:
-  """Compiles the training step and feeds it.
+  """Compiles the training step, and provides its batches.
 
   Args:
-    config: The configuration. Of recordings on the devices, as many steps as
-      `train.steps_per_dispatch` run in one program, where so many are left.
-    mesh: The devices, among which a batch is divided.
+    config: The configuration. With `resident`, one program takes
+      `train.steps_per_dispatch` steps, as long as that many are left.
+    mesh: The devices; each gets a part of the batch.
     fold: The training recordings.
-    template: Shapes and types of the state; with it, a program of a single
-      step is compiled in the background from now on, else when it is run.
-    traces: Where that program is kept for the next start.
-    resident: Whether they are kept on the devices and cropped there; otherwise
-      crops are read ahead, from memory or from disk.
-    num_steps: Where training ends.
-    steps_per_epoch: Steps in an epoch, for the learning rate.
+    template: Shapes and types of the state. With it, the program of a single
+      step is compiled in the background from now on; without it, at first use.
+    traces: Where the trace of that program is kept for the next start.
+    resident: Whether the recordings are kept on the devices; otherwise crops
+      are read from memory or disk while the steps before run.
+    num_steps: Number of steps of the whole run.
+    steps_per_epoch: Number of steps in an epoch, for the learning rate.
 
   Yields:
-    `advance(state, step)`, which returns before the devices are done. The state
-    is given up to it.
+    `advance(state, step)`, which returns before the devices have finished. The
+    state is donated: do not use it afterwards.
   """
   train_step = make_train_step(config, steps_per_epoch=steps_per_epoch)
   whole, parts = devices.replicated(mesh), devices.divided(mesh)
@@ -60,14 +60,15 @@ def stepper(
   one: dict[str, Any] = {**options, 'in_shardings': (whole, parts)}
   many = config.train.steps_per_dispatch if resident else 1
   if template is not None and many == 1:
-    # Keys and recordings come with its arguments.
+    # The program does not depend on these: they are in its arguments.
     settings = config_lib.to_dict(config)
     del settings['seed'], settings['data']
     lowered = traced_steps.lower(
       train_step,
       template,
       batches.shapes(config, fold),
-      # Of several processes, one may have what others lack.
+      # All processes must compile the same program, but only some of them may
+      # find a trace.
       traces=None if mesh.is_multi_process else traces,
       settings=[settings, config.data.classes, steps_per_epoch],
       **one,
@@ -80,7 +81,7 @@ def stepper(
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
     return
 
-  # By itself, so that the step is the program that it is for a stream.
+  # A program of its own, so that the step is the same as without `resident`.
   cut_one = jax.jit(
     lambda placed, starts: batches.cut(config, mesh, placed, starts, fold.pool),
     out_shardings=parts,
@@ -108,17 +109,17 @@ def several(
   train_step: Callable[[TrainState, batches.Batch], TrainState],
   pool: int,
 ) -> Callable[..., TrainState]:
-  """Steps in one program, with recordings that lie on the devices.
+  """Several steps in one program, with recordings on the devices.
 
   Args:
     config: The configuration.
-    mesh: The devices, among which a batch is divided.
-    train_step: A step, from `make_train_step`.
-    pool: Feature frames in a label frame.
+    mesh: The devices; each gets a part of the batch.
+    train_step: One step, from `make_train_step`.
+    pool: Number of feature frames in a label frame.
 
   Returns:
-    `run_steps(state, placed, starts) -> state`, to be compiled, with `placed`
-    from `batches.place` and `starts` of each step, with shape `[steps, batch]`.
+    `run_steps(state, placed, starts) -> state`, not yet compiled, with `placed`
+    from `batches.place` and the `starts` of all steps, shape `[steps, batch]`.
   """
 
   def run_steps(state, placed, starts):
@@ -132,7 +133,7 @@ def several(
 
 
 def _compiled_ahead(lowered: jax.stages.Lowered) -> Callable[..., TrainState]:
-  """Compiles in a thread; the result is waited for when it is called."""
+  """Compiles in a thread; the first call waits for the result."""
   pool = concurrent.futures.ThreadPoolExecutor(1)
   compiling = pool.submit(lowered.compile)
   pool.shutdown(wait=False)

@@ -41,7 +41,7 @@ FIELDS = {
   'truth': ('--config.augment.rotate=maybe', "augment.rotate=maybe: .*'maybe'"),
   'tuple': (
     '--config.train.decay_epochs=abc',
-    r"train\.decay_epochs\[0\] must be a whole number, got 'abc'\.",
+    r"train\.decay_epochs\[0\] must be an integer, got 'abc'\.",
   ),
   'whole section': ('--config.augment=3', 'config.augment=3: .*`3` is not a'),
   'value': (

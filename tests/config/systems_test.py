@@ -1,9 +1,9 @@
-"""The paper's systems, and the same made small."""
+"""The systems of the paper, and small versions of them."""
 
-import importlib.util
 import pathlib
 
 import pytest
+from helpers.config_files import load
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems
@@ -17,7 +17,7 @@ everywhere = [
 
 
 def differences(config, other):
-  """Fields that differ, with what the first has."""
+  """Fields that differ, with the values of the first."""
   one, two = config_lib.to_dict(config), config_lib.to_dict(other)
   return {
     f'{section}.{name}': value
@@ -29,12 +29,9 @@ def differences(config, other):
 
 
 @pytest.mark.parametrize(('name', 'format'), everywhere)
-def test_configs_are_the_systems(name, format):
+def test_every_config_file_is_a_system_of_the_paper(name, format):
   path = CONFIGS / f'{name}_{format}.py'
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  assert module.get_config() == systems.make(name, format=format)
+  assert load(path) == systems.make(name, format=format)
   assert 5 <= len(path.read_text().splitlines()) <= 20
 
 
@@ -50,7 +47,7 @@ def test_every_system_is_valid_at_every_scale(name, format, layout, scale):
 
 
 @pytest.mark.parametrize('scale', systems.SCALES)
-def test_the_loss_combinations_differ_in_their_losses_alone(scale):
+def test_systems_with_other_losses_differ_in_the_losses_only(scale):
   mse = systems.make('mse', format='foa', scale=scale)
   for name, weight in ('ce_mse_1_1', 1.0), ('ce_mse_1_1000', 1000.0):
     changed = differences(systems.make(name, format='foa', scale=scale), mse)
@@ -62,7 +59,7 @@ def test_the_loss_combinations_differ_in_their_losses_alone(scale):
 
 
 @pytest.mark.parametrize('scale', ['small', 'quick'])
-def test_the_baseline_sees_as_much_audio_as_the_others(scale):
+def test_the_baseline_trains_on_as_much_audio_as_the_others(scale):
   seconds = {}
   for name in 'mse', 'baseline':
     config = systems.make(name, format='foa', scale=scale)
@@ -75,8 +72,8 @@ def test_the_baseline_sees_as_much_audio_as_the_others(scale):
 
 
 @pytest.mark.parametrize('scale', ['small', 'quick'])
-def test_the_balance_of_the_baselines_losses_is_that_of_its_batches(scale):
-  """Its direction loss is sqrt(masked_mse / n), with n growing as the batch."""
+def test_small_baselines_balance_their_losses_like_the_published_one(scale):
+  """The DOA loss is sqrt(masked_mse / n), with n label frames in a batch."""
   weights = []
   for config in (
     systems.make('baseline', format='foa'),

@@ -1,4 +1,4 @@
-"""Starting once more for large pages."""
+"""Starting a process again with large pages."""
 
 import os
 import subprocess
@@ -10,16 +10,16 @@ from seld_jax.devices import large_pages
 
 VARIABLE = 'GLIBC_TUNABLES'
 
-# Tells its number, its argument and the variable before and after.
+# Prints its number, the variable and its argument, before and after.
 PROGRAM = """
 import os, sys
 from seld_jax.devices import large_pages
-def tell():
+def show():
   value = os.environ.get('GLIBC_TUNABLES')
   print(os.getpid(), value, *sys.argv[1:], flush=True)
-tell()
+show()
 large_pages.restart('program')
-tell()
+show()
 """
 
 
@@ -36,11 +36,11 @@ def run_program(folder, options=('-m', 'program'), **environment):
   ).stdout.splitlines()
 
 
-def test_a_process_starts_once_more_and_keeps_its_number(tmp_path):
+def test_a_process_starts_again_and_keeps_its_number(tmp_path):
   lines = run_program(tmp_path, ['-X', 'utf8', '-m', 'program'])
   environment = {n: v for n, v in os.environ.items() if n != VARIABLE}
   if not large_pages.would_help(environment):
-    assert len(lines) == 2  # nothing to be had here
+    assert len(lines) == 2  # large pages are not available here
     return
   number = lines[0].split()[0]
   given = f'{number} glibc.malloc.hugetlb=1 with a space'
@@ -62,7 +62,7 @@ def test_a_variable_that_is_set_is_left_alone(own, tmp_path):
     ['-c', 'import runpy; runpy.run_module("program", run_name="__main__")'],
   ],
 )
-def test_a_program_that_runs_another_is_not_started_again(options, tmp_path):
+def test_a_program_that_runs_the_module_is_not_started_again(options, tmp_path):
   lines = run_program(tmp_path, options)
   assert [line.split(' ', 1)[1] for line in lines[:2]] == [
     'None with a space',
@@ -84,7 +84,7 @@ def test_a_program_that_runs_another_is_not_started_again(options, tmp_path):
     ('darwin', 'glibc 2.36', 'always [madvise] never', False),
   ],
 )
-def test_it_helps_where_kernel_and_library_know_of_it(
+def test_it_helps_if_kernel_and_library_support_it(
   platform, library, kernel, expected, tmp_path, monkeypatch
 ):
   file = tmp_path / 'enabled'
@@ -103,7 +103,7 @@ def test_it_helps_where_kernel_and_library_know_of_it(
   assert not large_pages.would_help({VARIABLE: ''})
 
 
-def test_a_restart_that_fails_costs_nothing(monkeypatch):
+def test_a_restart_that_fails_is_no_error(monkeypatch):
   tried = []
 
   def refuse(executable, command, environment):

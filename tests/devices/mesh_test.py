@@ -1,4 +1,4 @@
-"""Eight devices give what one gives, under jit and under pmap."""
+"""Eight devices give the results of one, under jit and under pmap."""
 
 import json
 import pathlib
@@ -7,7 +7,8 @@ import shutil
 import pytest
 from helpers.eight_devices import start
 
-# Device count is fixed when JAX starts, so this runs in a process of its own.
+# The number of devices is fixed when JAX starts, so this is a process of its
+# own.
 _SCRIPT = """
 import json
 import jax
@@ -18,8 +19,7 @@ from seld_jax import config as config_lib, devices, train
 
 config = config_lib.default()
 config.features.n_mels = 16
-config.model.filters = (4, 4)
-config.model.pools = ((1, 2), (5, 4))
+config.model.filters, config.model.pools = (4,), ((5, 8),)
 config.model.gru_features = 4
 config.model.name, config.loss.doa = NETWORK, LOSS
 if NETWORK == 'seld_crnn':
@@ -33,7 +33,7 @@ batch = {
   'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
   'doa': rng.standard_normal((16, 6, 14, 3)),
 }
-# Unequal numbers of events per device: a mean of means would differ.
+# The devices have different numbers of events: a mean of means would be wrong.
 batch['activity'][:9] = 0
 state = train.create_state(config)
 widen = lambda x: x.astype(DTYPE) if x.dtype.kind == 'f' else x
@@ -64,17 +64,16 @@ def worst(a, b):
     lambda x, y: np.abs(np.float64(x) - np.float64(y)).max() / scale(x), a, b)
   return max(jax.tree.leaves(errors))
 
-# The first moment of Adam is a tenth of the gradient: compare that, as Adam's
-# step turns the noise of a zero gradient into a step of full size.
+# Compares the first moment of Adam, a tenth of the gradient. The parameters
+# cannot be compared: Adam makes a full step of the noise of a zero gradient.
 def moments(state):
   import optax
   adam = [s for s in jax.tree.leaves(
     state.opt_state, is_leaf=lambda x: isinstance(x, optax.ScaleByAdamState))
     if isinstance(s, optax.ScaleByAdamState)]
   gradients = jax.device_get(adam[0].mu)
-  # The bias of the attention's keys shifts all scores of a query alike, which
-  # the softmax takes out, and batch normalisation that of a convolution: their
-  # true gradient is 0 and only noise is left.
+  # The softmax removes the bias of the attention keys, and batch normalisation
+  # removes the bias of a convolution: their true gradient is 0.
   names = [name for name in gradients if name.startswith('Conv_')]
   layers = [gradients[name] for name in names if 'bias' in gradients[name]]
   if 'SelfAttention_0' in gradients:
@@ -95,7 +94,7 @@ print(json.dumps(result))
 """
 
 
-# Runs a config as it is, in the tiny shape, for every file that is named.
+# Trains every config file of the arguments in the tiny shape.
 _RUN_ALL = """
 import pathlib, sys
 import jax
@@ -111,14 +110,14 @@ for path in map(pathlib.Path, sys.argv[3:]):
   config.train.batch_size = config.eval.batch_size = 8
   config.train.num_steps = config.train.evaluate_every = 2
   workdir = pathlib.Path(sys.argv[2]) / path.stem
-  scores = train.train_and_evaluate(config, workdir, say=print)
+  scores = train.train_and_evaluate(config, workdir)
   assert scores['num_steps'] == 2, path
 
-# The last of them again, its step traced to be kept, and once more, read.
+# Trains the last one again with traces on disk, written first and then read.
 traces = traced_steps.kept_in(pathlib.Path(sys.argv[2]) / 'traced')
 for name in 'traced', 'read':
   again = workdir.with_name(name)
-  train.train_and_evaluate(config, again, traces=traces, say=print)
+  train.train_and_evaluate(config, again, traces=traces)
   for file in 'metrics.jsonl', 'scores.json':
     assert (again / file).read_bytes() == (workdir / file).read_bytes()
   assert len(list(traces.folder.glob('*.gz'))) == 1
@@ -153,8 +152,8 @@ def test_eight_devices_equal_one(network, loss, dtype, bound):
 
 
 @pytest.mark.slow
-def test_every_config_runs_on_eight_devices(tiny_root, tmp_path):
-  """On eight recordings of each fold, so that a batch has one for a device."""
+def test_every_config_trains_on_eight_devices(tiny_root, tmp_path):
+  """Every fold has eight recordings, one for each device."""
   root = tmp_path / 'data'
   for path in tiny_root.glob('*/*_mix00?_ov1.*'):
     for copy in range(4):

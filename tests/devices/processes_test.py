@@ -1,4 +1,4 @@
-"""Processes that train together give what one gives that has all devices."""
+"""Several processes give the results of one process with all devices."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def get_config():
 
 @pytest.fixture(scope='module')
 def root(tiny_root, tmp_path_factory):
-  """Ten recordings in a fold, one batch and more than the devices divide."""
+  """Ten recordings per fold: more than a batch, no multiple of eight."""
   folder = tmp_path_factory.mktemp('data')
   for path in tiny_root.glob('*_dev/*_mix00?_ov1.*'):
     for copy in range(5):
@@ -49,10 +49,10 @@ def free_port():
 
 
 def begin(config, workdir, *, num_processes, cache):
-  """Starts the command in each of some processes, with eight devices in all."""
+  """Starts the command in several processes, with eight devices in total."""
   environment = {
     **os.environ,
-    # Compiling dominates here; its effort changes rounding at most.
+    # Compiling takes most of the time; the level only changes rounding.
     'XLA_FLAGS': f'--xla_force_host_platform_device_count={8 // num_processes} '
     '--xla_backend_optimization_level=0',
     'JAX_PLATFORMS': 'cpu',
@@ -78,7 +78,7 @@ def begin(config, workdir, *, num_processes, cache):
 
 
 def end(started):
-  """What the processes printed, and their exit codes."""
+  """Waits for the processes; returns their outputs and exit statuses."""
   outputs = [process.communicate(timeout=400) for process in started]
   return outputs, [process.returncode for process in started]
 
@@ -99,7 +99,7 @@ def assert_same_scores(workdir, other):
       if isinstance(value, str):
         assert record[name] == value
       else:
-        # Sums over devices may be taken in another order.
+        # Sums over devices may have another order.
         np.testing.assert_allclose(record[name], value, rtol=1e-4, atol=1e-6)
   final, expected = (
     json.loads((folder / 'scores.json').read_text())['results']
@@ -114,14 +114,14 @@ def assert_same_scores(workdir, other):
 
 @pytest.mark.slow
 def test_two_processes_of_four_devices_equal_one_of_eight(root, tmp_path):
-  """Stopped by a signal to one of them, resumed, and killed on the way."""
+  """Also when a signal stops one of them, and after a resume and a kill."""
   cache = tmp_path / 'xla'
   config = write_config(tmp_path / 'tiny.py', root, steps=6)
   outputs, codes = end(
     begin(config, tmp_path / 'one', num_processes=1, cache=cache)
   )
   assert codes == [0], outputs
-  # Two processes extract features anew: each its share.
+  # The two processes extract the features again, each its part.
   shutil.rmtree(root / 'features')
 
   two = tmp_path / 'two'
@@ -143,14 +143,14 @@ def test_two_processes_of_four_devices_equal_one_of_eight(root, tmp_path):
   assert 'resuming after step' in outputs[0][0]
   assert 'seld_score' in outputs[0][0]
   lines = outputs[1][0].splitlines()
-  # The first alone speaks, but for the library that connects them.
+  # Only the first process prints, except for the library that connects them.
   assert all(line.startswith('[Gloo]') for line in lines)
   assert (two / 'report.html').exists()
   assert_same_scores(two, tmp_path / 'one')
 
 
 def wait_for_step(workdir, step, started):
-  """Waits until metrics.jsonl tells of a step."""
+  """Waits until metrics.jsonl has a record of the step."""
   while not any(
     record['step'] >= step
     for record in runs.read_records(workdir / runs.METRICS)
@@ -160,8 +160,8 @@ def wait_for_step(workdir, step, started):
 
 
 @pytest.mark.slow
-def test_what_fails_in_one_process_ends_both(root, tmp_path):
-  """A recording that only the second has to read, and a folder in use."""
+def test_an_error_in_one_process_ends_both(root, tmp_path):
+  """A broken recording that only the second process reads."""
   broken = tmp_path / 'broken'
   shutil.copytree(root, broken, ignore=shutil.ignore_patterns('features'))
   second = sorted((broken / 'foa_dev').glob('fold3*.wav'))[1]
@@ -200,12 +200,12 @@ def test_what_fails_in_one_process_ends_both(root, tmp_path):
     ),
   ],
 )
-def test_flags_that_do_not_fit_are_refused(options, reason):
+def test_flags_that_contradict_each_other_are_refused(options, reason):
   with pytest.raises(InputError, match=reason):
     processes.start(**options)
 
 
-def test_one_process_alone_needs_nobody(monkeypatch):
+def test_one_process_works_without_others(monkeypatch):
   monkeypatch.setenv('SLURM_NTASKS', '4')
   monkeypatch.setenv('SLURM_STEP_NODELIST', 'node[1-4]')
   processes.start(num_processes=1)

@@ -1,4 +1,4 @@
-"""A program that was kept is the one that was traced, and never another one."""
+"""A trace on disk is reused only for the same code, settings and shapes."""
 
 import functools
 import gzip
@@ -21,7 +21,7 @@ from seld_jax.train import step as train_step
 
 
 class State(struct.PyTreeNode):
-  """A tree of a class of its own, as that of a run."""
+  """A tree with its own class, like the state of a run."""
 
   total: jax.Array
   count: jax.Array
@@ -33,11 +33,11 @@ BATCH = {'x': jnp.arange(3.0)}
 
 @pytest.fixture
 def traced(tmp_path):
-  """Lowers a small step as a start would; tells how often it was traced."""
+  """A function that lowers a small step and returns how often it was traced."""
   calls = []
 
   def run(state=STATE, batch=BATCH, settings=None, traces=..., **options):
-    def step(state, batch):  # another one each time, or JAX would know it
+    def step(state, batch):  # a new function, which JAX has not traced yet
       calls.append(state)
       return state.replace(
         total=state.total + batch['x'], count=state.count + 1
@@ -63,10 +63,10 @@ def test_a_second_start_does_not_trace(traced, tmp_path):
   assert traced(traces=None) == 2
 
 
-def test_the_step_of_a_run_is_the_same_to_the_bit(
+def test_the_training_step_of_a_trace_is_the_same_to_the_bit(
   tiny_config, tmp_path, monkeypatch
 ):
-  """On its devices, with the state given up."""
+  """With its devices, and with a donated state."""
   mesh = devices.make_mesh()
   fold = device_speed.make_fold(tiny_config, 2)
   step = train_step.make_train_step(tiny_config, steps_per_epoch=1)
@@ -91,7 +91,7 @@ def test_the_step_of_a_run_is_the_same_to_the_bit(
   )
   plain, traces = lower(traces=None), traced_steps.kept_in(tmp_path)
   lower(traces=traces)
-  monkeypatch.setattr(traced_steps, '_export', lambda *_: pytest.fail('twice'))
+  monkeypatch.setattr(traced_steps, '_export', lambda *_: pytest.fail('traced'))
   ends, memory = [], []
   for lowered in plain, lower(traces=traces):
     compiled = lowered.compile()
@@ -118,20 +118,20 @@ def test_the_step_of_a_run_is_the_same_to_the_bit(
     {'out_shardings': jax.sharding.SingleDeviceSharding(jax.devices()[0])},
   ],
 )
-def test_what_is_asked_for_counts(traced, other):
+def test_a_trace_is_not_reused_for_other_arguments(traced, other):
   assert traced() == 1
   assert traced(**other) == 2
   assert traced(**other) == traced() == 2
 
 
-def test_options_of_jax_count(traced):
+def test_a_trace_is_not_reused_with_other_options_of_jax(traced):
   assert traced() == 1
   with jax.default_matmul_precision('float32'):
     assert traced() == 2
   assert traced() == 2
 
 
-def test_jax_may_be_told_to_keep_nothing(traced):
+def test_no_trace_is_kept_without_the_cache_of_jax(traced):
   jax.config.update('jax_enable_compilation_cache', False)
   try:
     assert traced() == 1
@@ -140,8 +140,10 @@ def test_jax_may_be_told_to_keep_nothing(traced):
     jax.config.update('jax_enable_compilation_cache', True)
 
 
-def test_installed_packages_count(traced, tmp_path, monkeypatch):
-  """By version, and by when they were installed."""
+def test_a_trace_is_not_reused_with_other_installed_packages(
+  traced, tmp_path, monkeypatch
+):
+  """Their versions count, and the times when they were installed."""
   assert traced() == 1
   monkeypatch.syspath_prepend(tmp_path)
   assert traced() == 1
@@ -155,18 +157,20 @@ def test_installed_packages_count(traced, tmp_path, monkeypatch):
 
 
 def pretend_loaded(path, monkeypatch):
-  """Makes a file one of the modules that this process knows."""
+  """Adds a file to the modules of this process."""
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
   monkeypatch.setitem(sys.modules, path.stem, module)
 
 
-def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
-  """Such as the file of a config, which may do anything."""
+def test_a_trace_is_not_reused_with_other_modules(
+  traced, tmp_path, monkeypatch
+):
+  """Such as a config file, which is not an installed package."""
   assert traced() == 1
   path = tmp_path / 'mine.py'
   path.write_text('GAMMA = 1')
-  assert traced() == 1, 'nobody has loaded it'
+  assert traced() == 1, 'it is not imported'
   pretend_loaded(path, monkeypatch)
   assert traced() == 2
   path.write_text('GAMMA = 2')
@@ -174,13 +178,13 @@ def test_code_that_is_worked_on_counts(traced, tmp_path, monkeypatch):
   assert traced() == 3
   path.unlink()
   assert traced() == 4
-  assert traced() == 5, 'what has been loaded is not known any more'
+  assert traced() == 5, 'the imported code is not known any more'
 
 
-def test_code_that_changed_since_the_start_is_not_kept(
+def test_no_trace_is_kept_if_code_changed_since_the_start(
   traced, tmp_path, monkeypatch
 ):
-  """What is traced is what was loaded, not what lies there now."""
+  """The code that runs was loaded before the file changed."""
   path = tmp_path / 'mine.py'
   path.write_text('GAMMA = 1')
   pretend_loaded(path, monkeypatch)
@@ -193,7 +197,7 @@ def test_code_that_changed_since_the_start_is_not_kept(
   assert traced(traces=traces) == 2
 
 
-def test_odd_modules_are_no_error(traced, monkeypatch):
+def test_strange_modules_are_no_error(traced, monkeypatch):
   class Lazy:
     def __getattr__(self, name):
       raise ImportError(name)
@@ -203,8 +207,10 @@ def test_odd_modules_are_no_error(traced, monkeypatch):
   assert traced() == 2
 
 
-def test_code_of_the_package_counts(traced, tmp_path, monkeypatch):
-  """All of it, loaded or not; of installed packages the test above."""
+def test_a_trace_is_not_reused_with_another_seld_jax(
+  traced, tmp_path, monkeypatch
+):
+  """All of its files count, imported or not."""
   paths = set(traced_steps._sources())
   package = traced_steps._PACKAGE
   assert {package / 'losses.py', package / 'scenes' / 'rooms.py'} <= paths
@@ -240,8 +246,8 @@ def test_a_folder_that_cannot_be_written_is_no_error(traced, tmp_path):
   assert traced() == 2
 
 
-def test_programs_that_jax_will_not_write_are_traced(tmp_path):
-  """Here one that calls Python."""
+def test_programs_that_jax_cannot_serialize_are_traced(tmp_path):
+  """For example a program that calls Python."""
 
   def step(state, batch):
     jax.debug.callback(lambda total: None, state)
@@ -257,7 +263,7 @@ def test_programs_that_jax_will_not_write_are_traced(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_traces_lie_beside_the_compiled_programs(monkeypatch):
+def test_traces_are_kept_beside_the_compiled_programs(monkeypatch):
   monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '1')
   for folder, traces in (
     ('/data/xla', pathlib.Path('/data/xla/traced')),
@@ -267,7 +273,7 @@ def test_traces_lie_beside_the_compiled_programs(monkeypatch):
     assert compilation.use_persistent_cache() == traces
 
 
-def test_what_is_wrong_with_the_step_is_raised(tmp_path):
+def test_errors_of_the_step_are_raised(tmp_path):
   def step(state, batch):
     raise ArithmeticError('of the step')
 

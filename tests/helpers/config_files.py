@@ -1,4 +1,4 @@
-"""The files in configs/, loaded as the commands load them."""
+"""Loads a file of configs/ as the commands do."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""A script in a process that sees eight devices on a CPU."""
+"""Runs a script in a process with eight simulated devices on a CPU."""
 
 import os
 import pathlib
@@ -7,10 +7,10 @@ import sys
 
 
 def start(script: str, *arguments: str) -> str:
-  """What a script prints that sees eight devices."""
+  """Runs a Python script with eight devices; returns what it prints."""
   environment = {
     **os.environ,
-    # Compiling dominates here; its effort changes rounding at most.
+    # Compiling takes most of the time; the level only changes rounding.
     'XLA_FLAGS': '--xla_force_host_platform_device_count=8 '
     '--xla_backend_optimization_level=0',
     'JAX_PLATFORMS': 'cpu',

@@ -2,7 +2,7 @@
 
 
 def make_tiny(config, root):
-  """Shrinks any config to two frames' worth of work."""
+  """Makes any config small: a tiny network, short crops and four steps."""
   config.data.root = str(root)
   config.data.synthesize = 0
   for purpose in 'train_folds', 'validation_folds', 'test_folds':
@@ -28,8 +28,14 @@ def make_tiny(config, root):
   return config
 
 
+def make_one_convolution(config):
+  """Makes the network of a tiny config smaller still, to compile faster."""
+  config.model.filters, config.model.pools = (4,), ((5, 8),)
+  return config
+
+
 def make_run(workdir, config):
-  """Writes the config and two snapshots of random networks into a folder."""
+  """Writes a run directory: a config and checkpoints of random networks."""
   from seld_jax import runs
   from seld_jax.train import checkpoint
   from seld_jax.train import step as train_step

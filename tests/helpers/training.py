@@ -1,4 +1,4 @@
-"""Runs of training: in silence, their last state, and whether two are equal."""
+"""The last state of a training run, and whether two runs are equal."""
 
 import jax
 import numpy as np
@@ -7,11 +7,8 @@ from seld_jax import runs, train
 from seld_jax.train import checkpoint
 
 
-def silent(_):
-  """Drops what a run says."""
-
-
 def final_state(config, workdir):
+  """The state of the latest checkpoint."""
   state = train.create_state(config)
   with checkpoint.open_manager(workdir / 'checkpoints') as manager:
     restored = checkpoint.restore_latest(manager, state)
@@ -20,7 +17,7 @@ def final_state(config, workdir):
 
 
 def assert_same_run(config, one, other):
-  """Parameters, optimiser, statistics and metrics are equal to the bit."""
+  """Checks that last state and metrics.jsonl are equal to the bit."""
   name = runs.METRICS
   assert (one / name).read_bytes() == (other / name).read_bytes()
   states = final_state(config, one), final_state(config, other)

@@ -50,7 +50,6 @@ WITHOUT_JAX = (
   'seld_jax.dataset.recordings',
   'seld_jax.devices.large_pages',
   'seld_jax.prediction.stream',
-  'seld_jax.train.transfer',
 )
 
 ROOT = pathlib.Path(seld_jax.__file__).parent

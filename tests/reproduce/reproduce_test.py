@@ -1,6 +1,7 @@
 """The whole comparison, in small: runs, failures, signals, tables."""
 
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -72,7 +73,7 @@ def test_a_folder_with_other_runs_is_refused_before_anything_runs(
   (folder / 'config.json').write_text(json.dumps(other))
   (folder / 'scores.json').write_text('{}')
   with pytest.raises(InputError, match=r'loss\.doa_weight = 2\.0, not 1\.0'):
-    many.train_many(configs, tmp_path, say=lambda _: None)
+    many.train_many(configs, tmp_path)
   assert not (tmp_path / 'mse_foa_seed0').exists()
 
 
@@ -82,7 +83,7 @@ def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
     tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1, 2]
   )
   with pytest.raises(InputError, match='3 jobs .* but there are 2'):
-    many.train_many(configs, tmp_path, jobs=3, say=lambda _: None)
+    many.train_many(configs, tmp_path, jobs=3)
 
 
 def test_features_of_all_runs_are_extracted_once(
@@ -104,7 +105,7 @@ def test_features_of_all_runs_are_extracted_once(
     scale=tiny_scale,
   )
   with pytest.raises(InterruptedError):
-    many.train_many(configs, tmp_path, say=lambda _: None)
+    many.train_many(configs, tmp_path)
   ((target, config),) = started
   assert target is many._extract
   assert config.data.train_folds == (1, 2, 3)
@@ -143,7 +144,7 @@ def test_the_reason_of_a_failure_is_told(tmp_path):
   assert child.last_words() == 'nowhere is missing. or render scenes'
   killed = types.SimpleNamespace(exitcode=-signal.SIGKILL)
   child = many._Child(tmp_path, killed, log.stat().st_size)
-  assert child.last_words() == 'the process was ended by SIGKILL'
+  assert child.last_words() == 'the process was stopped by SIGKILL'
   nothing = many._Child(tmp_path / 'none', ended, 0)
   assert nothing.last_words() == 'exit status 1'
 
@@ -191,11 +192,11 @@ def test_ablations_are_valid_and_differ(scale, count, tiny_root):
 
 @pytest.mark.slow
 def test_runs_are_trained_compared_and_not_repeated(
-  tmp_path, tiny_root, tiny_scale
+  tmp_path, tiny_root, tiny_scale, caplog
 ):
   options = {'names': ['mse', 'baseline', 'submission2'], 'formats': ['foa']}
   configs = reproduce.plan(tiny_root, **options, seeds=[0], scale=tiny_scale)
-  failed = many.train_many(configs, tmp_path, jobs=2, say=lambda _: None)
+  failed = many.train_many(configs, tmp_path, jobs=2)
   assert not failed
   results = reproduce.read_results(tmp_path, **options, seeds=[0])
   assert [one.system for one in results] == options['names']
@@ -225,9 +226,9 @@ def test_runs_are_trained_compared_and_not_repeated(
   assert path.read_text().count('\n| mse |') == 1
   # Nothing is trained again.
   before = (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text()
-  said = []
-  assert not many.train_many(configs, tmp_path, say=said.append)
-  assert said == ['3 of 3 runs are complete.']
+  caplog.set_level(logging.INFO, 'seld_jax')
+  assert not many.train_many(configs, tmp_path)
+  assert caplog.messages == ['3 of 3 runs are complete.']
   assert (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text() == before
 
 
@@ -241,7 +242,7 @@ def test_a_run_that_fails_does_not_stop_the_others(
   configs['mse_foa_seed0'].train.learning_rate = 1e30
   configs['mse_foa_seed0'].train.schedule = 'paper'
   configs['mse_foa_seed0'].train.warmup_epochs = 0
-  failed = many.train_many(configs, tmp_path, say=lambda _: None)
+  failed = many.train_many(configs, tmp_path)
   assert set(failed) == {'mse_foa_seed0'}
   assert 'is not a finite number' in failed['mse_foa_seed0']
   assert run_folder.is_complete(tmp_path / 'mse_foa_seed1')
@@ -254,7 +255,9 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
     'import sys, signal\n'
     'sys.path.insert(0, sys.argv[1])\n'
     'from helpers.tiny import make_tiny\n'
-    'from seld_jax import reproduce, systems, train_many\n'
+    'from seld_jax import commands, reproduce\n'
+    'from seld_jax.config import systems\n'
+    'from seld_jax.train import many\n'
     'def tiny(config):\n'
     '  make_tiny(config, sys.argv[2])\n'
     '  config.train.num_steps = 4000\n'
@@ -262,6 +265,7 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
     '  return config\n'
     "systems.SCALES = {'tiny': tiny}\n"
     "if __name__ == '__main__':\n"
+    '  commands.log_to_terminal()\n'
     '  configs = reproduce.plan(\n'
     "    sys.argv[2], names=['mse'], formats=['foa'], seeds=[0, 1],\n"
     "    scale='tiny')\n"

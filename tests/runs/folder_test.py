@@ -1,4 +1,4 @@
-"""A run directory: one run at a time, of one configuration."""
+"""A run directory: one configuration, and one process at a time."""
 
 import json
 import multiprocessing
@@ -20,11 +20,11 @@ def hold(workdir):
 
 
 def holder(workdir):
-  """The process that a lock says it belongs to."""
+  """Number of the process in the lock file."""
   return int((workdir / '.lock').read_text().split()[1])
 
 
-def test_a_second_run_in_a_directory_is_refused(tmp_path):
+def test_a_directory_that_is_in_use_is_refused(tmp_path):
   with (
     runs.lock(tmp_path / 'run'),
     pytest.raises(InputError, match=f'in use by process {os.getpid()} on '),
@@ -35,7 +35,7 @@ def test_a_second_run_in_a_directory_is_refused(tmp_path):
     assert holder(tmp_path / 'run') == os.getpid()
 
 
-def test_a_run_that_was_killed_blocks_nobody(tmp_path):
+def test_a_killed_process_releases_its_lock(tmp_path):
   process = multiprocessing.get_context('spawn').Process(
     target=hold, args=(tmp_path,)
   )
@@ -74,7 +74,7 @@ OTHERS = {
 @pytest.mark.parametrize('name', OTHERS)
 @pytest.mark.parametrize('damage', ['none', 'edited', 'lost'])
 def test_checkpoints_of_another_configuration_are_refused(name, damage, begun):
-  """By what lies with them: config.json may be edited, or lost."""
+  """Also when config.json was edited or deleted: there is a copy."""
   section, field = name.split('.')
   config = config_lib.default()
   config[section][field] = OTHERS[name]
@@ -91,20 +91,20 @@ def test_checkpoints_of_another_configuration_are_refused(name, damage, begun):
   )
 
 
-def test_where_the_data_lie_may_change(begun):
+def test_the_folders_of_the_data_may_change(begun):
   config = config_lib.default()
   config.data.root, config.data.cache = 'elsewhere', 'there'
   runs.claim(begun, config)
 
 
-def test_a_directory_without_a_run_takes_any_configuration(tmp_path):
+def test_a_directory_without_a_run_accepts_any_configuration(tmp_path):
   runs.claim(tmp_path, config_lib.default())
   config = config_lib.default()
   config.seed = 1
   runs.claim(tmp_path, config)
 
 
-def test_a_damaged_configuration_is_named(begun):
+def test_the_error_for_a_damaged_configuration_names_the_file(begun):
   path = begun / 'checkpoints' / 'config.json'
   path.write_text('{')
   with pytest.raises(

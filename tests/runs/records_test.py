@@ -1,4 +1,4 @@
-"""Records survive a crash, and a resumed run writes the same bytes."""
+"""Records after a crash, and the same bytes after a resume."""
 
 import json
 
@@ -22,20 +22,20 @@ def path(tmp_path):
   return path
 
 
-def test_what_was_appended_is_read(path):
+def test_appended_records_are_read(path):
   assert runs.read_records(path) == RECORDS
   lines = path.read_text().splitlines()
   assert [json.loads(line) for line in lines] == RECORDS
 
 
-def test_no_file_has_no_records(tmp_path):
+def test_a_missing_file_has_no_records(tmp_path):
   assert runs.read_records(tmp_path / 'none.jsonl') == []
   runs.rewind_records(tmp_path / 'none.jsonl', 3)
   assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize('lost', range(1, 20))
-def test_a_torn_last_line_is_left_out(lost, path):
+def test_an_incomplete_last_line_is_left_out(lost, path):
   content = path.read_bytes()
   assert lost < len(content.splitlines()[-1])
   path.write_bytes(content[:-lost])
@@ -50,7 +50,7 @@ def test_rewind_keeps_the_records_up_to_a_step(step, path):
 
 @pytest.mark.parametrize('step', range(3))
 @pytest.mark.parametrize('lost', [0, 1, 9])
-def test_rewound_and_written_again_gives_the_same_bytes(step, lost, path):
+def test_rewinding_and_appending_again_gives_the_same_bytes(step, lost, path):
   whole = path.read_bytes()
   path.write_bytes(whole[: len(whole) - lost])
   runs.rewind_records(path, step)

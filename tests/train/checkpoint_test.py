@@ -1,6 +1,7 @@
-"""Checkpoints: which are kept, which is best, and what a torn one does."""
+"""Checkpoints: which are kept, which is best, and damaged ones."""
 
 import errno
+import logging
 import math
 import os
 import shutil
@@ -19,7 +20,7 @@ from seld_jax.train import checkpoint
 
 
 def make_state(step):
-  """A state of several types, unlike that of any other step."""
+  """A state with arrays of several types, different for every step."""
   rng = np.random.default_rng(step)
   return {
     'step': jnp.asarray(step, jnp.int32),
@@ -53,7 +54,7 @@ def kept(folder):
 
 
 def tear(folder, step):
-  """What a full disk or a power cut leaves: files cut short."""
+  """Cuts the files of a checkpoint, as a power cut would."""
   torn = [
     path
     for path in (folder / str(step)).rglob('*')
@@ -79,7 +80,7 @@ def test_a_restored_state_is_the_saved_one_to_the_bit(tmp_path):
 def test_an_empty_folder_has_nothing_to_restore(tmp_path):
   folder = tmp_path / 'new' / 'checkpoints'
   assert restored(folder, checkpoint.restore_latest) is None
-  with pytest.raises(InputError, match='holds no checkpoint'):
+  with pytest.raises(InputError, match='contains no checkpoint'):
     restored(folder, checkpoint.restore_best)
 
 
@@ -89,10 +90,10 @@ def test_an_empty_folder_has_nothing_to_restore(tmp_path):
     ([0.5, 0.2, 0.4, 0.6, 0.7], 2),
     ([0.1, 0.9, 0.8, 0.7, 0.6], 1),
     ([0.9, 0.8, 0.7, 0.6, 0.5], 5),
-    # Neither the first nor the last, nor anything in between: a NaN is worst.
+    # NaN and infinite scores are worse than any finite score.
     ([math.nan, 0.3, math.nan, 0.5, math.nan], 2),
     ([0.9, 0.4, math.nan, -math.inf, math.inf], 2),
-    # One without a score, as a signal leaves it, is not the best either.
+    # A checkpoint that a signal caused has no score, and is never the best.
     ([0.9, 0.4, None, 0.5, None], 2),
   ],
 )
@@ -106,7 +107,7 @@ def test_the_two_latest_and_the_best_are_kept(scores, best, tmp_path):
 
 
 def test_the_best_of_a_resumed_run_may_be_from_before(tmp_path):
-  """Scores of old checkpoints are read, not only those saved since."""
+  """Scores of checkpoints from before the resume count."""
   save_all(tmp_path, [0.7, 0.2, 0.6])
   with checkpoint.open_manager(tmp_path) as manager:
     for step in 4, 5:
@@ -124,41 +125,43 @@ def test_without_scores_the_latest_is_the_best(tmp_path):
   assert kept(tmp_path) == [2, 3]
 
 
-def test_a_torn_checkpoint_falls_back_and_can_be_saved_again(tmp_path):
+def test_a_damaged_checkpoint_is_skipped_and_can_be_saved_again(
+  tmp_path, caplog
+):
   save_all(tmp_path, [0.5, 0.4, 0.3])
   tear(tmp_path, 3)
-  said = []
+  caplog.set_level(logging.INFO, 'seld_jax')
   with checkpoint.open_manager(tmp_path) as manager:
-    found = checkpoint.restore_latest(manager, make_state(0), say=said.append)
+    found = checkpoint.restore_latest(manager, make_state(0))
     assert found is not None
     assert found[0] == 2
     assert_same_bits(found[1], make_state(2))
     checkpoint.save(manager, 3, make_state(3), seld_score=0.3)
-  assert len(said) == 1
-  assert 'step 3 cannot be read' in said[0]
+  (line,) = caplog.messages
+  assert 'step 3 cannot be read' in line
   step, state = restored(tmp_path, checkpoint.restore_latest)
   assert step == 3
   assert_same_bits(state, make_state(3))
 
 
-def test_where_none_can_be_read_none_is_deleted(tmp_path):
-  """What cannot be read now may be readable once the cause is mended."""
+def test_if_no_checkpoint_can_be_read_none_is_deleted(tmp_path):
+  """They may be readable again when the cause is fixed."""
   save_all(tmp_path, [0.5, 0.4])
   for step in 1, 2:
     tear(tmp_path, step)
   with pytest.raises(InputError, match=r'\[2, 1\] .* can be read'):
-    restored(tmp_path, checkpoint.restore_latest, say=lambda _: None)
+    restored(tmp_path, checkpoint.restore_latest)
   assert kept(tmp_path) == [1, 2]
 
 
-def test_a_torn_best_checkpoint_is_named(tmp_path):
+def test_the_error_for_a_damaged_best_checkpoint_names_it(tmp_path):
   save_all(tmp_path, [0.1, 0.5, 0.6])
   tear(tmp_path, 1)
   with pytest.raises(InputError, match='/1, cannot be read'):
     restored(tmp_path, checkpoint.restore_best)
 
 
-def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
+def test_a_checkpoint_of_another_network_is_an_error_and_is_kept(tmp_path):
   save_all(tmp_path, [0.5, 0.4])
   other = make_state(0)
   other['params'] = {'kernel': jnp.zeros((3, 5)), 'bias': jnp.zeros(5)}
@@ -177,10 +180,10 @@ def test_a_checkpoint_of_another_network_is_named_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize('asynchronous', [False, True])
-def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
+def test_a_full_disk_is_reported_and_the_checkpoint_before_is_kept(
   asynchronous, tmp_path, monkeypatch
 ):
-  """A write deep inside Orbax fails, in the caller's thread or in another."""
+  """A write inside Orbax fails, in the thread of the caller or in another."""
   save_all(tmp_path, [0.5])
   full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -188,7 +191,9 @@ def test_a_full_disk_is_told_and_keeps_the_checkpoint_before(
     raise full
 
   with (
-    pytest.raises(InputError, match=r'is full .* 0\.0 MB .* of step 1 is kept'),
+    pytest.raises(
+      InputError, match=r'is full; free 0\.0 MB .* the checkpoint of step 1'
+    ),
     checkpoint.open_manager(tmp_path) as manager,
   ):
     if asynchronous:
@@ -222,7 +227,7 @@ with checkpoint.open_manager(sys.argv[1]) as manager:
 
 
 def test_a_disk_that_fills_up_in_a_save(tmp_path):
-  """A real one: a file system in memory, which this process alone sees."""
+  """A real full disk: a small file system in memory."""
   mount = f'mount -t tmpfs -o size=400k tmpfs {tmp_path}'
   alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
   if (
@@ -241,5 +246,5 @@ def test_a_disk_that_fills_up_in_a_save(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert 'is full and needs 0.1 MB' in done.stdout
+  assert 'is full; free 0.1 MB for each' in done.stdout
   assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr

@@ -1,10 +1,11 @@
-"""Features of a run, extracted in parts or at once."""
+"""Data of a run: features in parts or at once, scenes on first use."""
 
+import functools
 import pathlib
 
 import pytest
 
-from seld_jax import shards
+from seld_jax import scenes, shards
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 from seld_jax.train import prepare
@@ -18,7 +19,7 @@ def contents(folder):
   }
 
 
-def test_features_extracted_in_parts_are_the_undivided_ones(
+def test_features_extracted_in_parts_are_those_extracted_at_once(
   tiny_config, tmp_path
 ):
   tiny_config.data.cache = str(tmp_path / 'whole')
@@ -36,16 +37,20 @@ def test_features_extracted_in_parts_are_the_undivided_ones(
   assert contents(tmp_path / 'parts') == contents(tmp_path / 'whole')
 
 
-def test_scenes_that_are_not_rendered_cannot_be_divided(tiny_config, tmp_path):
+def test_scenes_must_be_rendered_before_they_are_divided_into_parts(
+  tiny_config, tmp_path
+):
   tiny_config.data.root = str(tmp_path / 'none')
   tiny_config.data.synthesize = 6
   with pytest.raises(InputError, match='render it first'):
     prepare.extract_features(tiny_config, shard=shards.Shard(1, 2))
 
 
-def test_scenes_are_rendered_on_first_use_those_of_evaluation_too(
-  tiny_config, tmp_path
+def test_scenes_are_rendered_on_first_use_also_those_of_evaluation(
+  tiny_config, tmp_path, monkeypatch
 ):
+  short = functools.partial(scenes.synthesize, seconds=5.0)
+  monkeypatch.setattr(scenes, 'synthesize', short)
   tiny_config.data.root = str(tmp_path / 'set')
   tiny_config.data.cache = ''
   tiny_config.data.synthesize = 6

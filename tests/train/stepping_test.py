@@ -1,4 +1,4 @@
-"""A step that is compiled ahead of its state, or was traced for another run."""
+"""Steps that are compiled in the background, or read from a trace."""
 
 import jax
 import numpy as np
@@ -12,7 +12,9 @@ from seld_jax.train import stepping
 
 
 @pytest.mark.parametrize('resident', [True, False])
-def test_a_step_compiled_ahead_is_the_step(tiny_config, resident):
+def test_a_step_compiled_in_the_background_equals_one_compiled_at_use(
+  tiny_config, resident
+):
   mesh, fold = devices.make_mesh(), device_speed.make_fold(tiny_config, 2)
   create, arguments = train_step.state_maker(tiny_config)
   template = create.eval_shape(*arguments)
@@ -73,6 +75,10 @@ def test_runs_of_other_seeds_and_recordings_share_a_traced_step(
   for other, is_equal in ((after_a_step(None), True), (first, False)):
     same = jax.tree.map(np.array_equal, second.params, other.params)
     assert all(jax.tree.leaves(same)) == is_equal
+  # Another setting has another trace; its program need not be compiled.
   tiny_config.model.gru_dropout = 0.123
+  monkeypatch.setattr(
+    stepping, '_compiled_ahead', lambda lowered: lambda state, batch: state
+  )
   after_a_step(traces)
   assert len([*tmp_path.iterdir()]) == 2

@@ -1,4 +1,4 @@
-"""What SIGKILL at random moments leaves is resumed to the same bits."""
+"""Runs that are killed at random moments resume to the same bits."""
 
 import pytest
 

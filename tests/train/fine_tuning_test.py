@@ -1,6 +1,7 @@
-"""What one network takes over from another, and how a run begins with it."""
+"""Which layers are copied from another network, and how such a run starts."""
 
 import json
+import logging
 import shutil
 
 import jax
@@ -12,7 +13,7 @@ from seld_jax import config as config_lib
 from seld_jax import predictor, train
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
-from seld_jax.train import step, transfer
+from seld_jax.train import fine_tuning, step
 
 
 def network(classes=3, filters=2, fill=1.0):
@@ -28,15 +29,15 @@ def network(classes=3, filters=2, fill=1.0):
   return {name: np.full(shape, fill) for name, shape in shapes.items()}
 
 
-def test_the_same_network_is_taken_whole():
-  merged = transfer.merge(network(fill=1), network(fill=2))
+def test_all_layers_of_an_equal_network_are_copied():
+  merged = fine_tuning.merge(network(fill=1), network(fill=2))
   assert not merged.anew
   assert all((value == 2).all() for value in merged.variables.values())
   assert 'anew' not in str(merged)
 
 
-def test_heads_of_other_classes_are_made_anew():
-  merged = transfer.merge(network(fill=1), network(classes=5, fill=2))
+def test_output_layers_of_other_classes_are_not_copied():
+  merged = fine_tuning.merge(network(fill=1), network(classes=5, fill=2))
   assert merged.anew == ('sed', 'doa')
   assert merged.taken == ('Conv_0', 'BatchNorm_0', 'statistics')
   assert (merged.variables['params/sed/bias'] == 1).all()
@@ -44,24 +45,26 @@ def test_heads_of_other_classes_are_made_anew():
   assert str(merged).endswith('anew: sed, doa')
 
 
-def test_a_layer_is_taken_whole_or_not_at_all():
+def test_a_layer_is_copied_as_a_whole_or_not_at_all():
   theirs = network(fill=2)
   theirs['batch_stats/BatchNorm_0/mean'] = np.zeros(9)
   del theirs['params/sed/bias']
-  merged = transfer.merge(network(fill=1), theirs)
+  merged = fine_tuning.merge(network(fill=1), theirs)
   assert merged.anew == ('BatchNorm_0', 'sed')
   assert (merged.variables['params/BatchNorm_0/scale'] == 1).all()
   assert (merged.variables['params/sed/kernel'] == 1).all()
 
 
-def test_layers_to_keep_are_kept():
-  merged = transfer.merge(network(fill=1), network(fill=2), keep=transfer.HEADS)
+def test_layers_to_keep_are_not_copied():
+  merged = fine_tuning.merge(
+    network(fill=1), network(fill=2), keep=fine_tuning.HEADS
+  )
   assert merged.anew == ('sed', 'doa')
 
 
-def test_nothing_in_common():
+def test_networks_without_a_common_layer_are_refused():
   with pytest.raises(InputError, match='no layer of the same name and shape'):
-    transfer.merge(network(), {'statistics/mean': np.zeros((16, 7))})
+    fine_tuning.merge(network(), {'statistics/mean': np.zeros((16, 7))})
 
 
 @pytest.fixture(scope='module')
@@ -73,16 +76,14 @@ def config(tiny_root):
   return config
 
 
-def test_a_run_begins_with_it_once_and_resumes_exactly(
-  tiny_run, config, tmp_path
+def test_a_run_starts_from_another_network_and_resumes_exactly(
+  tiny_run, config, tmp_path, caplog
 ):
-  """At a tiny learning rate, what it began with can still be seen."""
-  said = []
+  """With a tiny learning rate, the parameters are still those of the start."""
+  caplog.set_level(logging.INFO, 'seld_jax')
   workdir = tmp_path / 'tuned'
-  train.train_and_evaluate(
-    config, workdir, init_from=str(tiny_run), say=said.append
-  )
-  (line,) = [text for text in said if text.startswith('starting from')]
+  train.train_and_evaluate(config, workdir, init_from=str(tiny_run))
+  (line,) = [m for m in caplog.messages if m.startswith('starting from')]
   assert line.endswith(('anew: sed, doa', 'anew: doa, sed'))
   note = json.loads((workdir / 'init_from.json').read_text())
   assert note['source'] == str(tiny_run)
@@ -96,27 +97,31 @@ def test_a_run_begins_with_it_once_and_resumes_exactly(
   )
   for name, value in ours.items():
     if name.startswith('batch_stats'):
-      continue  # they follow the new data
-    is_head = transfer.layer_of(name) in transfer.HEADS
+      continue  # updated with the new data
+    is_head = fine_tuning.layer_of(name) in fine_tuning.HEADS
     expected = (fresh if is_head else theirs)[name]
     np.testing.assert_allclose(value, expected, atol=1e-9)
 
-  # Stopped after the first step and before any; the source may have gone.
+  # Resumed at its end, and from its start, which is noted in the run directory.
   metrics = (workdir / 'metrics.jsonl').read_text()
   (workdir / 'scores.json').unlink()
-  train.train_and_evaluate(config, workdir, say=said.append)
+  train.train_and_evaluate(config, workdir)
   assert (workdir / 'metrics.jsonl').read_text() == metrics
   (workdir / 'scores.json').unlink()
   shutil.rmtree(workdir / 'checkpoints')
-  train.train_and_evaluate(config, workdir, say=said.append)
+  train.train_and_evaluate(config, workdir)
   assert (workdir / 'metrics.jsonl').read_text() == metrics
 
   (workdir / 'scores.json').unlink()
-  with pytest.raises(InputError, match='began from .* not from elsewhere'):
+  with pytest.raises(InputError, match='started from .* not from elsewhere'):
     train.train_and_evaluate(config, workdir, init_from='elsewhere')
 
 
-def test_a_run_that_began_at_random_is_not_changed(tiny_run, config, tmp_path):
+def test_a_run_with_random_parameters_does_not_change_to_fine_tuning(
+  tiny_run, config, tmp_path
+):
   make_run(tmp_path, config.copy_and_resolve_references())
-  with pytest.raises(InputError, match='began from random parameters, not'):
+  with pytest.raises(
+    InputError, match='was started from random parameters, not'
+  ):
     train.train_and_evaluate(config, tmp_path, init_from=str(tiny_run))

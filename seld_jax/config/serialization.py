@@ -1,0 +1,119 @@
+"""Configurations as dictionaries, which JSON files can hold."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+from seld_jax.config.defaults import default
+from seld_jax.config.types import Config
+from seld_jax.errors import InputError
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+  """The configuration as dictionaries and lists, the content of config.json.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    Fields by section and name; tuples become lists.
+
+  Example:
+    >>> from seld_jax import config
+    >>> config.to_dict(config.default())['data']['test_folds']
+    [1]
+  """
+
+  def plain(value: Any) -> Any:
+    if isinstance(value, ml_collections.ConfigDict | Mapping):
+      return {key: plain(value[key]) for key in value}
+    if isinstance(value, tuple | list):
+      return [plain(entry) for entry in value]
+    return value
+
+  return plain(config)
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+  """The configuration of a dictionary; the inverse of `to_dict`.
+
+  Args:
+    values: Fields by section and name. Fields that are missing keep their
+      defaults.
+
+  Returns:
+    A locked ConfigDict.
+
+  Raises:
+    InputError: A field does not exist in this version, or has another type.
+
+  Example:
+    >>> from seld_jax import config
+    >>> settings = config.from_dict({'train': {'batch_size': 8}})
+    >>> settings.train.batch_size, settings.train.crop_frames
+    (8, 600)
+  """
+
+  def tuples(value):
+    if isinstance(value, list):
+      return tuple(tuples(entry) for entry in value)
+    return value
+
+  config = default()
+  for section, entry in values.items():
+    is_section = isinstance(entry, Mapping)
+    for field, value in (entry if is_section else {section: entry}).items():
+      path = f'{section}.{field}' if is_section else section
+      refuse_unknown(path)
+      target = config[section] if is_section else config
+      try:
+        target[field] = tuples(value)
+      except TypeError as error:
+        raise InputError(f'{path} cannot be {value!r}: {error}.') from error
+  return config
+
+
+def refuse_unknown(path: str) -> None:
+  """Checks that a field or section of the configuration exists.
+
+  Args:
+    path: Section and name of the field, such as `train.batch_size`.
+
+  Raises:
+    InputError: There is no such field; the message has the most similar one.
+
+  Example:
+    >>> from seld_jax import config
+    >>> config.refuse_unknown('train.batch_size')
+    >>> config.refuse_unknown('train.batchsize')
+    Traceback (most recent call last):
+    ...
+    seld_jax.errors.InputError: There is no field config.train.batchsize; did
+    you mean config.train.batch_size?
+  """
+  config = default()
+  sections = {
+    name
+    for name in config
+    if isinstance(config[name], ml_collections.ConfigDict)
+  }
+  fields = [name for name in config if name not in sections]
+  fields += [f'{name}.{field}' for name in sections for field in config[name]]
+  if path in sections or path in fields:
+    return
+  section, _, field = path.rpartition('.')
+  inside = {
+    name.rpartition('.')[2]: name
+    for name in fields
+    if name.rpartition('.')[0] == section
+  }
+  namesakes = sorted(n for n in fields if n.rpartition('.')[2] == field)
+  close = (
+    [inside[name] for name in difflib.get_close_matches(field, inside, n=1)]
+    or difflib.get_close_matches(path, namesakes, n=1, cutoff=0)
+    or difflib.get_close_matches(path, sorted(fields), n=1)
+  )
+  hint = f'; did you mean config.{close[0]}?' if close else '.'
+  raise InputError(f'There is no field config.{path}{hint}')

@@ -1,0 +1,74 @@
+"""A run: all that stays the same from its first step to its last."""
+
+import dataclasses
+import pathlib
+
+import jax
+
+from seld_jax import config as config_lib
+from seld_jax.dataset import sampling
+from seld_jax.train import prepare
+from seld_jax.train.optimizer import total_steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What the parts of a training run share.
+
+  Attributes:
+    config: The configuration.
+    workdir: The run directory.
+    mesh: The devices.
+    data: The folds, and the statistics of the features.
+    resident: Names of the folds that are kept on the devices.
+    steps_per_epoch: Number of steps in an epoch.
+    num_steps: Number of steps of the whole run.
+  """
+
+  config: config_lib.Config
+  workdir: pathlib.Path
+  mesh: jax.sharding.Mesh
+  data: prepare.Data
+  resident: frozenset[str]
+  steps_per_epoch: int
+  num_steps: int
+
+
+def prepare_run(
+  config: config_lib.Config, workdir: pathlib.Path, mesh: jax.sharding.Mesh
+) -> Run:
+  """Loads the data of a run, and checks that they fit its configuration.
+
+  Args:
+    config: The configuration.
+    workdir: The run directory.
+    mesh: The devices.
+
+  Returns:
+    The run.
+
+  Raises:
+    InputError: The dataset is missing or broken, or is too small for a batch.
+  """
+  data = prepare.load_data(config)
+  crop = config.train.crop_frames // data.train.pool
+  examples = {
+    'crops': len(data.train.names),
+    'segments': len(sampling.all_segments(data.train.offsets, crop)),
+  }
+  config_lib.validate(
+    config,
+    num_devices=mesh.size,
+    num_recordings=examples['crops'],
+    num_segments=examples['segments'],
+  )
+  steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
+  return Run(
+    config,
+    workdir,
+    mesh,
+    data,
+    resident=prepare.resident(config, data, num_devices=mesh.size),
+    steps_per_epoch=steps_per_epoch,
+    num_steps=total_steps(config, steps_per_epoch=steps_per_epoch),
+  )
