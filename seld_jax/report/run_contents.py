@@ -61,7 +61,7 @@ def read_run(workdir: str | os.PathLike[str]) -> Run:
   Example:
     >>> import json, pathlib
     >>> from seld_jax import config, report
-    >>> workdir = pathlib.Path('run')
+    >>> workdir = pathlib.Path('finished')
     >>> workdir.mkdir()
     >>> settings = config.to_dict(config.default())
     >>> _ = (workdir / 'config.json').write_text(json.dumps(settings))
