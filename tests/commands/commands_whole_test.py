@@ -255,7 +255,7 @@ def test_reproduce_needs_a_dataset_and_known_systems(outcomes):
   assert text.startswith('nowhere has neither foa_dev nor mic_dev;')
   assert 'seld_jax.tau2020' in text
   text = sentence(outcomes['reproduce unknown system'])
-  assert text.startswith('--systems must be of baseline, ce_mse_1_1000, ')
+  assert text.startswith('--systems must be some of baseline, ce_mse_1_1000, ')
   assert text.endswith("got 'msee'.")
 
 
