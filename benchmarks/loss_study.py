@@ -3,9 +3,9 @@
 python -m benchmarks.loss_study --study=weights --data=DIR --workdir=DIR
 python -m benchmarks.loss_study --study=ablation --data=DIR --workdir=DIR
 
-The study `weights` trains two combinations of losses with several weights of the
-directions. It shows the scores over the weight, and over the ratio of the
-gradient norms of both tasks at the last layer that they share. So it tells
+The study `weights` trains two combinations of losses with several weights of
+the directions. It shows the scores over the weight, and over the ratio of the
+gradient norms of both tasks at the last layer that they share. The question is
 whether homogeneous losses win, or balanced ones. The study `ablation` changes
 one thing at a time in the proposed system. Runs of `seld_jax.reproduce` in the
 same workdir are reused.
@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
+from benchmarks import shared_flags
 from seld_jax import commands, figures, files, reproduce
-from seld_jax.config import Config, systems
+from seld_jax.config import Config
 from seld_jax.errors import InputError
 from seld_jax.report import page
 from seld_jax.reproduce import tables
@@ -200,20 +201,8 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     'workdir', None, 'Folder of the runs and of the tables.', flag_values=values
   )
-  flags.DEFINE_enum(
-    'scale',
-    'quick',
-    list(systems.SCALES),
-    'Size of networks and training.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'format',
-    'foa',
-    list(reproduce.FORMATS),
-    'Audio format.',
-    flag_values=values,
-  )
+  shared_flags.define_scale(values, default='quick')
+  shared_flags.define_format(values)
   flags.DEFINE_integer(
     'seed', 0, 'Seed of all runs.', lower_bound=0, flag_values=values
   )

@@ -1,5 +1,4 @@
-"""The other sides of the benchmarks are right, so that beating them means
-something; nothing here is timed."""
+"""Both sides of the benchmarks compute the same. Nothing is timed here."""
 
 import itertools
 import types
@@ -27,7 +26,7 @@ TINY = {
 
 @pytest.fixture(scope='module')
 def tiny():
-  """The paper's system with a network of few parameters."""
+  """The paper's system with a very small network."""
   config = systems.make('mse', format='foa')
   with config.unlocked():
     config.model.update(TINY)
@@ -43,7 +42,7 @@ def test_plain_scores_equal_ours():
     assert found[name] == pytest.approx(value, abs=1e-9), name
 
 
-def test_plain_assignment_takes_the_least_sum():
+def test_plain_assignment_has_the_smallest_sum():
   rng = np.random.default_rng(0)
   a, b = rng.standard_normal((2, 3, 3))
   by_hand = min(
@@ -80,8 +79,10 @@ def test_pytorch_computes_the_same_network(tiny):
 
 
 @pytest.mark.parametrize('train', [False, True])
-def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
-  # What is counted is the network's arithmetic, of which Winograd's way saves.
+def test_counted_operations_equal_those_of_the_program(
+  monkeypatch, tiny, train
+):
+  # Plain convolutions are counted; Winograd convolutions take fewer operations.
   monkeypatch.setattr(winograd, 'conv3x3', xla_convolution)
   batch, frames = 3, 40
   network = step.make_model(tiny)
@@ -100,7 +101,7 @@ def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
 
 
 def products(jaxpr) -> int:
-  """Operations of the products and convolutions of a program."""
+  """Counts the operations of products and convolutions of a program."""
   total = 0
   for equation in jaxpr.eqns:
     name, params = equation.primitive.name, equation.params
@@ -125,7 +126,7 @@ def test_sides_take_turns():
   times = timing.interleave(
     {'a': lambda: calls.append('a'), 'b': lambda: calls.append('b')}, rounds=2
   )
-  assert calls == ['a', 'b'] * 3  # the first of each is not timed
+  assert calls == ['a', 'b'] * 3  # the first calls are not timed
   assert [len(side.seconds) for side in times.values()] == [2, 2]
 
 
