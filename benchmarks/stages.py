@@ -33,7 +33,7 @@ class Convolution(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps `[batch, frames, bands, channels]` to such a shape."""
+    """Maps `[batch, frames, bands, channels]` to its pooled shape."""
     x = layers.conv3x3(self.filters, jnp.float32, use_bias=False)(x)
     maxima = functools.partial(layers.rectified_maxima, pool=tuple(self.pool))
     x = batch_norm.BatchNorm(self.momentum, then=maxima)(x, train=True)

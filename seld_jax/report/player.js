@@ -382,7 +382,7 @@ class Player {
       (source) => source.frames.get(frame) || []);
     const pairs = this.pair(reference, prediction);
     this.drawSphere(frame, pairs);
-    this.tell(frame, pairs);
+    this.writeTable(frame, pairs);
   }
 
   // Pairs reference and prediction of the same class, the nearest first.
@@ -479,7 +479,7 @@ class Player {
   }
 
   // Writes the table, which is the map in words, if it has changed.
-  tell(frame, pairs) {
+  writeTable(frame, pairs) {
     const {data} = this;
     const text = (row) => row
       ? `${degrees(row[3])}, ${degrees(row[4])}` : 'none';
@@ -490,8 +490,8 @@ class Player {
     });
     const seconds = (frame / data.rate).toFixed(1);
     const key = JSON.stringify([frame, dark.matches, rows]);
-    if (key === this.told) return;
-    this.told = key;
+    if (key === this.written) return;
+    this.written = key;
     this.readout.replaceChildren();
     const table = make('table', this.readout);
     make('caption', table).textContent =
