@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Sets up an environment and runs the main job, or the tests.
+# Installs seld_jax into an environment and trains a system, or runs the tests.
 #
-#   ./run.sh                    trains configs/quick.py, from scenes to report
-#   ./run.sh --config=... ...   any other run; arguments go to seld_jax.main
-#   ./run.sh test [slow]        the tests; with slow, those marked slow, too
+#   ./run.sh                    renders scenes, trains configs/quick.py, reports
+#   ./run.sh --config=... ...   another run; the flags are those of seld_jax.main
+#   ./run.sh test [slow]        the tests; with slow, also those marked slow
 #
-# PYTHON names the interpreter (3.11 or newer), VENV the environment (.venv).
+# Environment variables: PYTHON, the interpreter (3.11 or newer); VENV, the
+# folder of the environment (default .venv).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -23,7 +24,7 @@ find_python() {
   return 1
 }
 
-# Installs when anything that decides what is installed has changed.
+# Installs again only if pyproject.toml or the source code has changed.
 set_up() {
   local extras=$1 python stamp
   if [[ ! -x "$venv/bin/python" ]]; then
@@ -34,7 +35,7 @@ set_up() {
   stamp=$(cat pyproject.toml; find seld_jax -name '*.py' -exec cksum {} + | sort)
   stamp="$extras $(printf '%s' "$stamp" | cksum)"
   if [[ "$(cat "$venv/.installed" 2>/dev/null)" != "$stamp" ]]; then
-    echo "installing seld_jax$extras and what it needs into $venv"
+    echo "installing seld_jax$extras and its dependencies into $venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
       ".$extras"
     echo "$stamp" >"$venv/.installed"

@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from seld_jax import audio, labels
+from seld_jax import audio, dataset, labels
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
 from seld_jax.dataset import cache
@@ -32,7 +32,7 @@ def make_set(
         edition='2020',
       )
   paths = cache.feature_paths(
-    cache.find_recordings(root),
+    dataset.find_recordings(root),
     root / 'features',
     options=config_lib.feature_options(config),
   )

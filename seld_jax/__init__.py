@@ -1,11 +1,50 @@
 """Sound event localization and detection in JAX and Flax.
 
 `import seld_jax` imports nothing else. Each package is imported when it is
-first used, so that `seld_jax.metrics` and `seld_jax.labels` work without JAX.
+first used, so that `seld_jax.metrics` and `seld_jax.labels` need no more than
+NumPy and SciPy. `__init__.pyi` tells type checkers the same names.
 """
 
-import lazy_loader as lazy
+import importlib
+from typing import Any
 
 __version__ = '0.1.0'
 
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+# Names that are not packages or modules here, and where they are defined.
+_HOMES = {'load': 'predictor', 'channels': 'audio', 'systems': 'config'}
+
+__all__ = [
+  'load',
+  'audio',
+  'augment',
+  'channels',
+  'config',
+  'dataset',
+  'evaluate',
+  'features',
+  'figures',
+  'geometry',
+  'inference',
+  'labels',
+  'losses',
+  'metrics',
+  'model',
+  'predictor',
+  'report',
+  'scenes',
+  'systems',
+  'train',
+  'validate',
+]
+
+
+def __getattr__(name: str) -> Any:
+  if name in _HOMES:
+    return getattr(importlib.import_module(f'seld_jax.{_HOMES[name]}'), name)
+  if name in __all__:
+    return importlib.import_module(f'seld_jax.{name}')
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+  return sorted([*globals(), *__all__])

@@ -18,6 +18,8 @@ from . import (
   train,
   validate,
 )
+from .audio import channels
+from .config import systems
 from .predictor import load
 
 __version__: str
@@ -25,6 +27,7 @@ __all__ = [
   'load',
   'audio',
   'augment',
+  'channels',
   'config',
   'dataset',
   'evaluate',
@@ -39,6 +42,7 @@ __all__ = [
   'predictor',
   'report',
   'scenes',
+  'systems',
   'train',
   'validate',
 ]

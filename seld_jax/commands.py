@@ -1,17 +1,28 @@
-"""What all commands share: parsing flags, help, errors in one sentence."""
+"""Shared parts of all commands: flags, help, messages and exit statuses."""
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import signal
 import sys
+import textwrap
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
 from seld_jax.errors import BAD_PATHS, InputError
+
+# Paragraphs of help, in 80 columns.
+_HELP = textwrap.TextWrapper(
+  80,
+  initial_indent=' ' * 6,
+  subsequent_indent=' ' * 6,
+  break_long_words=False,
+  break_on_hyphens=False,
+)
 
 
 def run(
@@ -23,72 +34,124 @@ def run(
   check: Callable[[list[str]], None] | None = None,
   resumes: bool = False,
 ) -> None:
-  """Parses the flags, calls `main` and exits.
+  """Parses the command line in `sys.argv` and calls the main function.
 
-  The exit status is 0 on success, 1 on a user's mistake (told in a sentence on
-  stderr, without traceback), 130 on Ctrl-C and 143 on SIGTERM. `--help` shows
-  all flags of the command and exits with 0.
+  Returns if `main` returns; the exit status of the process is then 0. Otherwise
+  exits with status 1 after an InputError (its message is printed on standard
+  error, without a traceback), 130 after Ctrl-C and 143 after SIGTERM. `--help`
+  prints all flags and exits with status 0.
 
   Args:
     main: Called with the arguments that are not flags, and with the flags.
-    define_flags: Defines the flags of the command in the object it is given.
-    required: Names of flags that must be given.
-    more_help: Text that `--help` shows below the flags.
-    check: Called with the words of the command line before they are parsed,
-      for what it can refuse more clearly than the parser does.
-    resumes: Whether the same command goes on with what a stopped one has left.
+    define_flags: Defines the flags of the command in the given object.
+    required: Names of the flags that must be present.
+    more_help: Returns text that `--help` prints below the flags.
+    check: Called with the arguments of the command line before they are parsed.
+      It can raise an InputError that is clearer than that of the parser.
+    resumes: Whether the same command resumes the work of a stopped one.
+
+  Example:
+    >>> from unittest import mock
+    >>> from seld_jax import commands
+    >>> def define_flags(values):
+    ...   commands.Define(values).float('gain_db', 0.0, 'Gain in dB.')
+    >>> def main(arguments, values):
+    ...   print(arguments, values.gain_db)
+    >>> with mock.patch('sys.argv', ['mix', '--gain_db=6', 'a.wav']):
+    ...   commands.run(main, define_flags=define_flags)
+    ['a.wav'] 6.0
   """
-  with contextlib.suppress(ValueError):  # not the main thread: no signals
-    signal.signal(signal.SIGTERM, _terminate)
-  log_to_terminal()
-  values = flags.FlagValues()
-  define_flags(values)
-  try:
-    if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
-      _print_help(values, required, more_help)
-      sys.exit(0)
-    if check is not None:
-      check(sys.argv[1:])
-    arguments = _parse(values, required)
-    main(arguments[1:], values)
-    sys.stdout.flush()
-  except InputError as error:
-    sys.stdout.flush()
-    print(f'error: {error}', file=sys.stderr)
-    sys.exit(1)
-  except (KeyboardInterrupt, _Terminated) as stop:
-    name = 'Ctrl-C' if isinstance(stop, KeyboardInterrupt) else 'SIGTERM'
-    hint = '; the same command goes on from there' if resumes else ''
-    print(f'{name}: stopped{hint}.', file=sys.stderr)
-    sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
-  except BrokenPipeError:
-    # Whoever read our output, as `head` does, has seen enough. Python would
-    # complain again when it flushes at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(1)
-  except OSError as error:
-    if error.errno not in BAD_PATHS or not error.filename:
-      raise
-    sys.stdout.flush()
-    print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)
-    sys.exit(1)
+  with _sigterm_raises(), log_to_terminal():
+    values = flags.FlagValues()
+    define_flags(values)
+    try:
+      if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
+        _print_help(values, required, more_help)
+        sys.exit(0)
+      if check is not None:
+        check(sys.argv[1:])
+      arguments = _parse(values, required)
+      main(arguments[1:], values)
+      sys.stdout.flush()
+    except InputError as error:
+      sys.stdout.flush()
+      print(f'error: {error}', file=sys.stderr)
+      sys.exit(1)
+    except (KeyboardInterrupt, _Terminated) as stop:
+      name = 'Ctrl-C' if isinstance(stop, KeyboardInterrupt) else 'SIGTERM'
+      hint = '; the same command resumes the work' if resumes else ''
+      print(f'{name}: stopped{hint}.', file=sys.stderr)
+      sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
+    except BrokenPipeError:
+      # The reader of our output, such as `head`, has ended. Python would print
+      # an error when it flushes standard output at exit.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      sys.exit(1)
+    except OSError as error:
+      if error.errno not in BAD_PATHS or not error.filename:
+        raise
+      sys.stdout.flush()
+      print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)
+      sys.exit(1)
 
 
-def log_to_terminal() -> None:
-  """Prints what the logger `seld_jax` says: information, warnings, errors.
+class Define:
+  """The functions of absl that define flags, for one `FlagValues` object.
 
-  Information goes to standard output, as it is; the rest goes to standard
-  error, with its level before it. Only commands do this: a program that imports
-  seld_jax decides by itself what becomes of its messages.
+  `Define(values).string(...)` is `flags.DEFINE_string(..., flag_values=values)`
+  and so on.
+
+  Example:
+    >>> from absl import flags
+    >>> from seld_jax import commands
+    >>> values = flags.FlagValues()
+    >>> define = commands.Define(values)
+    >>> _ = define.string('out', None, 'Output folder.')
+    >>> _ = define.integer('workers', 1, 'Number of processes.', lower_bound=1)
+    >>> values(['command', '--workers=2'])
+    ['command']
+    >>> values.workers
+    2
+  """
+
+  def __init__(self, values: flags.FlagValues):
+    self.string = functools.partial(flags.DEFINE_string, flag_values=values)
+    self.integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    self.float = functools.partial(flags.DEFINE_float, flag_values=values)
+    self.bool = functools.partial(flags.DEFINE_bool, flag_values=values)
+    self.enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    self.list = functools.partial(flags.DEFINE_list, flag_values=values)
+
+
+@contextlib.contextmanager
+def log_to_terminal() -> Iterator[None]:
+  """Prints the messages of the logger `seld_jax` while the block runs.
+
+  INFO goes to standard output without change. WARNING and above go to standard
+  error after the name of the level, such as `warning: `. Only commands use this
+  function: a program that imports seld_jax configures its loggers itself.
+
+  Example:
+    >>> import logging
+    >>> from seld_jax import commands
+    >>> with commands.log_to_terminal():
+    ...   logging.getLogger('seld_jax').info('resuming after step 400')
+    resuming after step 400
   """
   logger = logging.getLogger('seld_jax')
-  logger.handlers = [_Terminal()]
+  before = logger.handlers, logger.level, logger.propagate
+  logger.handlers = [_TerminalHandler()]
   logger.setLevel(logging.INFO)
   logger.propagate = False
+  try:
+    yield
+  finally:
+    logger.handlers, level, logger.propagate = before
+    logger.setLevel(level)
 
 
-class _Terminal(logging.Handler):
-  """Prints messages to the streams that are in place at that moment."""
+class _TerminalHandler(logging.Handler):
+  """Prints to the current `sys.stdout` and `sys.stderr`."""
 
   def emit(self, record: logging.LogRecord) -> None:
     text = record.getMessage()
@@ -100,15 +163,44 @@ class _Terminal(logging.Handler):
 
 
 class _Terminated(BaseException):
-  """SIGTERM, as KeyboardInterrupt is Ctrl-C."""
+  """Raised on SIGTERM, like KeyboardInterrupt on Ctrl-C."""
 
 
-def _terminate(number, frame):
-  raise _Terminated
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+  """Raises _Terminated on SIGTERM while the block runs."""
+
+  def terminate(number, frame):
+    raise _Terminated
+
+  try:
+    before = signal.signal(signal.SIGTERM, terminate)
+  except ValueError:  # Only the main thread can handle signals.
+    yield
+    return
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def refuse_arguments(arguments: Sequence[str]) -> None:
-  """Raises InputError when words that are no flags were given."""
+  """Raises an InputError if there are arguments that are not flags.
+
+  Args:
+    arguments: The arguments that are not flags.
+
+  Raises:
+    InputError: There is at least one.
+
+  Example:
+    >>> from seld_jax import commands
+    >>> commands.refuse_arguments(['a.wav'])
+    Traceback (most recent call last):
+      ...
+    seld_jax.errors.InputError: This command takes flags only, got 'a.wav';
+    --help lists them.
+  """
   if arguments:
     raise InputError(
       f'This command takes flags only, got {arguments[0]!r}; --help lists them.'
@@ -116,15 +208,15 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
 
 
 def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
-  """Parses sys.argv; whatever goes wrong here is the user's to mend."""
+  """Parses sys.argv; every error here is a mistake of the user."""
   try:
     arguments = values(sys.argv)
   except InputError:
     raise
   except Exception as error:
-    # Besides flags.Error, a config file given on the command line can raise
-    # anything, and ml_collections raises KeyError, AttributeError, TypeError
-    # and OSError for unknown fields, wrong types and missing files.
+    # Besides flags.Error, a config file on the command line can raise anything,
+    # and ml_collections raises KeyError, AttributeError, TypeError and OSError
+    # for unknown fields, wrong types and missing files.
     raise InputError(explain(error)) from error
   for name in required:
     if not values[name].present or values[name].value == '':
@@ -133,14 +225,20 @@ def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
 
 
 def explain(error: BaseException) -> str:
-  """What went wrong when flags were read, in one line.
+  """Describes an error of reading the flags in one line.
 
   Args:
-    error: From the parser, or from a file that a flag names and that Python
-      runs: of such a file the line is named.
+    error: An error of the parser, or of a Python file that a flag names and
+      that was executed, such as a config.
 
   Returns:
-    The line.
+    The message in one line. If the error comes from a file on the command line,
+    the message starts with the file, the line and the type of the error.
+
+  Example:
+    >>> from seld_jax import commands
+    >>> commands.explain(TypeError('batch_size:\\n  got str'))
+    'batch_size: got str'
   """
   arguments = [word.rpartition('=')[2] for word in sys.argv[1:]]
   named = {os.path.abspath(path): path for path in arguments if path}
@@ -163,8 +261,8 @@ def explain(error: BaseException) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-  """The message of an error on one line, without a listing of fields."""
-  # A KeyError shows its message in quotes, however deep it is wrapped.
+  """The message of an error in one line, without a list of all fields."""
+  # str(KeyError) quotes its message, also if other errors wrap the KeyError.
   while len(error.args) == 1 and isinstance(error.args[0], BaseException):
     error = error.args[0]
   if isinstance(error, KeyError) and error.args:
@@ -212,5 +310,5 @@ def _flag_help(values: flags.FlagValues, required: Sequence[str]) -> str:
       note = ''
     else:
       note = f' (default: {default})'
-    lines.append(f'  {head}{note}\n      {about}')
+    lines += [f'  {head}{note}', *_HELP.wrap(about)]
   return '\n'.join(lines)

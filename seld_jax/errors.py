@@ -1,8 +1,8 @@
-"""The one exception for mistakes a user can mend, and errors that are such."""
+"""The exception for mistakes that a user can fix."""
 
 import errno
 
-# Of paths that nobody may look at, or that cannot be one.
+# errno values of paths that cannot be accessed or are not valid paths.
 BAD_PATHS = (
   errno.EACCES,
   errno.EPERM,
@@ -13,9 +13,18 @@ BAD_PATHS = (
 
 
 class InputError(ValueError):
-  """Something given to seld_jax cannot work as it is.
+  """An input to seld_jax is wrong and the user can fix it.
 
-  The message is one clear sentence that names the file or field, what was
-  expected and what came. The commands print it without a traceback and exit
-  with 1; a program that imports seld_jax can catch it.
+  The message is one sentence. It names the file or field, what was expected and
+  what was found. The commands print it without a traceback and exit with status
+  1; a program that imports seld_jax can catch it.
+
+  Example:
+    >>> import seld_jax
+    >>> from seld_jax.errors import InputError
+    >>> try:
+    ...   seld_jax.load('runs/missing')
+    ... except InputError as error:
+    ...   print(str(error)[:27])
+    runs/missing does not exist
   """

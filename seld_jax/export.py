@@ -1,8 +1,8 @@
-"""Exports a trained network into one file, which runs without its code.
+"""Exports a trained network to one file that runs without the model code.
 
-The file holds features and network as one program from audio to activity and
-directions, its parameters, the config, the classes and the audio format;
-`seld_jax.load(FILE)` and all commands with --model take it.
+The file contains features and network as one program from audio to activity and
+directions, the parameters, the config, the classes and the audio format.
+`seld_jax.load(FILE)` and every command with --model accept it.
 
 Example:
   python -m seld_jax.export --workdir=runs/mse_foa --out=mse_foa.seld
@@ -20,27 +20,25 @@ from seld_jax.prediction import export_file
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string('workdir', None, 'Run directory.', flag_values=values)
-  flags.DEFINE_string(
-    'out', None, 'File to write, e.g. mse_foa.seld.', flag_values=values
-  )
-  flags.DEFINE_float(
+  define = commands.Define(values)
+  define.string('workdir', None, 'Run directory.')
+  define.string('out', None, 'File to write, e.g. mse_foa.seld.')
+  define.float(
     'window',
     None,
-    'Seconds that the network sees at once, fixed in the file; by default as '
-    'it was validated.',
-    flag_values=values,
+    'Length of the windows of the network in seconds; the export accepts no '
+    'other length. Default: the length that it was validated with.',
   )
-  flags.DEFINE_list(
+  define.list(
     'platforms',
     list(export_file.PLATFORMS),
-    'Kinds of devices that can run it.',
-    flag_values=values,
+    'Platforms that the export can run on, separated by commas: some of cpu, '
+    'cuda, tpu, rocm.',
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Exports a run."""
   commands.refuse_arguments(arguments)
   unknown = set(values.platforms) - {*export_file.PLATFORMS, 'rocm'}
   if unknown or not values.platforms:

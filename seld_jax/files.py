@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Files that are written completely or not at all, locks, and JSON."""
 
 import contextlib
 import errno
@@ -12,16 +12,14 @@ import time
 from collections.abc import Callable, Container, Iterator
 from typing import Any
 
-import filelock
-
 from seld_jax.errors import BAD_PATHS, InputError
 
-# errno values of a full disk or an exceeded quota, and their texts.
+# errno values for a full disk or an exceeded quota, and their texts.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS = tuple(map(os.strerror, _FULL))
 
-# What keeps a file from being written that its user can mend.
-_MENDABLE = (
+# errno values for a file that cannot be written until the user fixes something.
+_FIXABLE = (
   *BAD_PATHS,
   errno.EROFS,
   errno.ENOENT,
@@ -30,35 +28,44 @@ _MENDABLE = (
 )
 
 
-# The names of temporary files, and in groups the stem and the suffix of the
-# file that is written. Nobody else's hidden files are to look like that.
+# Names of temporary files. The groups are the stem and the suffix of the file
+# that is written. No other program should use hidden files with such names.
 _FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)')
 
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-  """Yields a temporary path that replaces `path` when the block succeeds.
+  """Writes a file completely or not at all.
 
-  The temporary file lies in the folder of `path` (made when missing) and keeps
-  its suffix, so that libraries which choose a format by name choose the right
-  one. When the block raises, the temporary file is removed and what was at
-  `path` before is untouched.
+  The block writes to a temporary file, which replaces `path` if the block
+  succeeds. If the block raises, the temporary file is deleted and the file at
+  `path` stays as it was. The temporary file is in the same folder and has the
+  same suffix, because some libraries choose the format by the suffix. A missing
+  folder is created.
 
   Args:
     path: The file to write.
 
   Yields:
-    The path to write to.
+    The path of the temporary file.
 
   Raises:
     InputError: The folder cannot be written or the disk is full.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import files
+    >>> with files.atomic('scores.txt') as temporary:
+    ...   _ = temporary.write_text('ER20 0.41')
+    >>> pathlib.Path('scores.txt').read_text()
+    'ER20 0.41'
   """
   path = pathlib.Path(path)
   temporary = None
   with explained(path):
     try:
       path.parent.mkdir(parents=True, exist_ok=True)
-      # Not by mkstemp, which makes files private; these are ordinary outputs.
+      # mkstemp would create a private file; outputs follow the umask.
       unique = f'.{path.stem}-{secrets.token_hex(4)}.half{path.suffix}'
       flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
       os.close(os.open(path.parent / unique, flags, 0o666))
@@ -77,15 +84,27 @@ def explained(
   needed: str = 'some space',
   hint: str = 'start again',
 ) -> Iterator[None]:
-  """Turns an error of the block that keeps a file from being written.
+  """Raises InputError if the block fails to write a file.
+
+  Only errors that a user can fix are converted: a full disk, an exceeded quota,
+  and a path that cannot be written. Other errors are not changed.
 
   Args:
-    path: The file.
-    needed: How much space the disk needs, for the message of a full disk.
-    hint: What the user should do when there is space again.
+    path: The file that the block writes.
+    needed: Required disk space, for the message about a full disk.
+    hint: Next step for the user when there is enough space.
 
   Raises:
-    InputError: The folder cannot be written or the disk is full.
+    InputError: The path cannot be written or the disk is full.
+
+  Example:
+    >>> from seld_jax import files
+    >>> with files.explained('missing/scores.txt'):
+    ...   open('missing/scores.txt', 'w')
+    Traceback (most recent call last):
+      ...
+    seld_jax.errors.InputError: missing/scores.txt could not be written: No such
+    file or directory.
   """
   path = pathlib.Path(path)
   try:
@@ -98,7 +117,7 @@ def explained(
         f'{path} could not be written: the disk that holds {path.parent} is '
         f'full; free {needed} and {hint}.'
       ) from error
-    if isinstance(error, OSError) and error.errno in _MENDABLE:
+    if isinstance(error, OSError) and error.errno in _FIXABLE:
       raise InputError(
         f'{path} could not be written: {error.strerror or error}.'
       ) from error
@@ -106,10 +125,22 @@ def explained(
 
 
 def is_full(error: BaseException) -> bool:
-  """Whether an error says that a disk is full or that a quota is exceeded."""
+  """Returns whether an error means a full disk or an exceeded quota.
+
+  Args:
+    error: Any exception. Libraries in C++ often raise one that has the text of
+      the system error but no errno; such an error is recognised by its text.
+
+  Returns:
+    True if the disk is full or the quota is exceeded.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.is_full(RuntimeError('write failed: No space left on device'))
+    True
+  """
   if isinstance(error, OSError) and error.errno in _FULL:
     return True
-  # Libraries in C++ pass on the text alone.
   return any(words in str(error) for words in _FULL_WORDS)
 
 
@@ -120,20 +151,30 @@ def lock(
   busy: Callable[[str], str],
   remove: bool = False,
 ) -> Iterator[None]:
-  """Holds a lock file for the length of the block.
+  """Holds an exclusive lock while the block runs.
 
-  The operating system releases the lock when the process ends, however that
-  ends, so a crash never leaves a lock behind. File systems without locks are
-  not guarded.
+  The operating system releases the lock when the process ends, even after a
+  crash or SIGKILL. There is no protection on a file system without locks.
 
   Args:
-    path: The lock file, made when missing, like its folder.
-    busy: Makes the message of the error from the name of the holder.
-    remove: Whether the file is deleted at the end of the block.
+    path: The lock file. The file and its folder are created if they are
+      missing.
+    busy: Function from the name of the holder, such as `process 123 on host`,
+      to the message of the error.
+    remove: Whether to delete the file at the end of the block.
 
   Raises:
     InputError: Another process holds the lock, or the file cannot be written.
+
+  Example:
+    >>> from seld_jax import files
+    >>> with files.lock('run/.lock', busy='run is used by {}.'.format):
+    ...   print('nobody else uses run')
+    nobody else uses run
   """
+  # Here, so that reading and writing files needs no other package.
+  import filelock
+
   path = pathlib.Path(path)
 
   def sign(descriptor: int) -> None:
@@ -157,7 +198,8 @@ def lock(
       except NotImplementedError:
         pass  # a file system without locks
     if remove:
-      # While it is locked: who opened it before looks again after locking.
+      # Deleted before the lock is released. A process that has opened the old
+      # file notices this after locking it, and opens a new one.
       stack.callback(path.unlink, missing_ok=True)
     yield
 
@@ -172,8 +214,14 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     The object.
 
   Raises:
-    InputError: The file is missing or unreadable, is not JSON, or holds
-      something other than an object.
+    InputError: The file is missing or unreadable, is not JSON, or does not hold
+      an object.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.write_text('scores.json', '{"ER20": 0.41}')
+    >>> files.read_json('scores.json')
+    {'ER20': 0.41}
   """
   path = pathlib.Path(path)
   try:
@@ -189,7 +237,22 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-  """Writes UTF-8 text atomically."""
+  """Writes UTF-8 text atomically.
+
+  Args:
+    path: The file to write.
+    text: Its new content.
+
+  Raises:
+    InputError: The folder cannot be written or the disk is full.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import files
+    >>> files.write_text('notes/room1.txt', 'reverberant')
+    >>> pathlib.Path('notes/room1.txt').read_text()
+    'reverberant'
+  """
   with atomic(path) as temporary:
     temporary.write_text(text, encoding='utf-8')
 
@@ -200,18 +263,27 @@ def remove_fragments(
   of: Container[str] | None = None,
   age: float = 0.0,
 ) -> None:
-  """Deletes the temporary files that killed processes have left in a folder.
+  """Deletes temporary files of `atomic` that killed processes left behind.
 
   Args:
-    folder: The folder; it need not exist. Those in it are left alone.
-    of: Names of the files that nobody else is writing; None for all.
-    age: Seconds without a change after which a temporary file belongs to no
-      process that still runs, for folders that others may be writing to.
+    folder: The folder, which may be missing. Its subfolders are not searched.
+    of: Names of the files whose temporary files are deleted; None for all. No
+      other process may be writing these files.
+    age: Minimum age in seconds of a file that is deleted, counted from its last
+      change. Use it if other processes may be writing to the folder.
+
+  Example:
+    >>> import os
+    >>> from seld_jax import files
+    >>> files.write_text('audio/.room1-1234abcd.half.wav', 'RIFF')
+    >>> files.remove_fragments('audio')
+    >>> os.listdir('audio')
+    []
   """
   for path in pathlib.Path(folder).glob('.*'):
     match = _FRAGMENT.fullmatch(path.name)
     if match and (of is None or ''.join(match.groups()) in of):
-      # Of those that cannot be removed, nothing depends on it.
+      # A file that cannot be deleted does no harm.
       with contextlib.suppress(OSError):
         if not age or time.time() - path.stat().st_mtime > age:
           path.unlink()

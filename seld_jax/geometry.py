@@ -22,6 +22,12 @@ def to_cartesian(azimuth: Array, elevation: Array) -> Array:
 
   Returns:
     Unit vectors (x, y, z), with shape `[..., 3]`.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> xyz = geometry.to_cartesian(90, np.array([0, 90]))  # left, up
+    >>> (np.round(xyz) + 0.0).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
   """
   xp = _namespace(azimuth, elevation)
   azimuth, elevation = xp.broadcast_arrays(
@@ -38,7 +44,7 @@ def to_cartesian(azimuth: Array, elevation: Array) -> Array:
 
 
 def to_polar(xyz: Array) -> tuple[Array, Array]:
-  """Azimuth and elevation of vectors of any length but zero.
+  """Azimuth and elevation of vectors of any length.
 
   Args:
     xyz: Vectors (x, y, z), with shape `[..., 3]`.
@@ -46,6 +52,12 @@ def to_polar(xyz: Array) -> tuple[Array, Array]:
   Returns:
     Azimuth in [-180, 180] and elevation in [-90, 90] degrees, both with shape
     `[...]`. The zero vector gives (0, 0).
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> azimuth, elevation = geometry.to_polar(np.array([0.0, -2.0, 0.0]))
+    >>> float(azimuth), float(elevation)  # right
+    (-90.0, 0.0)
   """
   xp = _namespace(xyz)
   x, y, z = xyz[..., 0], xyz[..., 1], xyz[..., 2]
@@ -55,29 +67,47 @@ def to_polar(xyz: Array) -> tuple[Array, Array]:
 
 
 def angular_distance(a: Array, b: Array) -> Array:
-  """Angle between vectors, exact for small and for opposite angles alike.
+  """Angle between vectors, accurate near 0 and near 180 degrees, too.
 
   Args:
-    a: Vectors of any length whose square is a number of their type, but not
-      zero (1e-18 to 1e18 in float32), with shape `[..., 3]`.
-    b: The same, with a shape that broadcasts with `a`.
+    a: Vectors, with shape `[..., 3]`. Their length is arbitrary as long as its
+      square neither underflows nor overflows (1e-18 to 1e18 in float32).
+    b: Vectors, with a shape that broadcasts with that of `a`.
 
   Returns:
-    The angle in [0, 180] degrees, with shape `[...]`: atan2(|a x b|, a . b).
-    An angle to the zero vector is 0.
+    The angle atan2(|a x b|, a . b) in [0, 180] degrees, with shape `[...]`. The
+    angle to the zero vector is 0.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> front, left = np.array([1.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0])
+    >>> float(geometry.angular_distance(front, left))
+    90.0
   """
   xp = _namespace(a, b)
   a, b = xp.asarray(a), xp.asarray(b)
   ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
   bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-  # Written out: `cross` takes several times as long on short arrays.
+  # Written out, because `cross` takes several times as long on short arrays.
   crossed = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
   cross = xp.sqrt(sum(part * part for part in crossed))
   return xp.rad2deg(xp.arctan2(cross, ax * bx + ay * by + az * bz))
 
 
 def wrap_degrees(azimuth: Array) -> Array:
-  """The same azimuth in (-180, 180] degrees, with shape `[...]`."""
+  """Wraps azimuths into (-180, 180] degrees.
+
+  Args:
+    azimuth: Azimuth in degrees, with shape `[...]`.
+
+  Returns:
+    The same directions in (-180, 180] degrees, with shape `[...]`.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.wrap_degrees(np.array([190.0, -180.0])).tolist()
+    [-170.0, 180.0]
+  """
   xp = _namespace(azimuth)
   return 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
 

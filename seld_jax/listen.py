@@ -1,7 +1,8 @@
-"""Shows live in the terminal what sounds, and from where.
+"""Shows live in the terminal which sounds occur and from which direction.
 
-From a microphone with four channels (as the network was trained: FOA, or the
-capsules of a tetrahedral array), or from a file played at its real speed.
+The audio comes from a microphone with the four channels that the network was
+trained on (FOA, or the capsules of a tetrahedral array), or from a sound file
+that is played at its real speed.
 
 Examples:
   python -m seld_jax.listen --model=runs/mse_foa
@@ -11,104 +12,58 @@ Examples:
 from absl import flags
 
 from seld_jax import audio, commands, predictor
-from seld_jax.audio import channels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
-from seld_jax.prediction import live
+from seld_jax.prediction import (
+  PredictionOptions,
+  channel_selection,
+  define_prediction_flags,
+  live,
+)
 
-# Seconds: short enough to follow, long enough to know what it is.
-_SHORT_WINDOW = 2.0
+# Default window in seconds: a short delay, but enough context for the network.
+_WINDOW = 2.0
+# Default time between two windows in seconds.
 _UPDATE = 0.5
 
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'model',
-    None,
-    "Run directory, export of `python -m seld_jax.export`, or 'demo'.",
-    flag_values=values,
+  define_prediction_flags(
+    values,
+    window=f'{_WINDOW:g}, or the window of an export; it determines the delay',
+    overlap=f'{_UPDATE:g} s less than the window, for a result every '
+    f'{_UPDATE:g} s',
   )
-  flags.DEFINE_string(
-    'file',
-    None,
-    'Sound file to play instead of listening to a microphone.',
-    flag_values=values,
+  define = commands.Define(values)
+  define.string(
+    'file', None, 'Sound file to play instead of using a microphone.'
   )
-  flags.DEFINE_float(
+  define.float(
     'speed',
     1.0,
-    'How many times faster the file is played.',
+    'Speed of the file as a factor; 2 is twice as fast.',
     lower_bound=0.01,
-    flag_values=values,
   )
-  flags.DEFINE_string(
+  define.string(
     'device',
     None,
-    'Input: its number, or a part of its name.',
-    flag_values=values,
-  )
-  flags.DEFINE_float(
-    'window',
-    None,
-    'Seconds that the network sees at once, which is how late it is; by '
-    f'default {_SHORT_WINDOW:g}, or that of an export.',
-    flag_values=values,
-  )
-  flags.DEFINE_float(
-    'overlap',
-    None,
-    'Seconds that a window shares with the next; by default all but '
-    f'{_UPDATE:g}, so that something new is shown so often.',
-    flag_values=values,
-  )
-  flags.DEFINE_float(
-    'threshold',
-    None,
-    'Activity above which a class counts as sounding.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'channels',
-    'acn',
-    list(channels.ORDERS),
-    'Order of the channels, as for python -m seld_jax.predict.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'norm',
-    'sn3d',
-    list(channels.NORMS),
-    'Normalisation of FOA.',
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    'array',
-    None,
-    'JSON file that says where the four channels are.',
-    flag_values=values,
+    'Audio input: its number or a part of its name. Default: the default input '
+    'of the system.',
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Shows predictions until the file ends or the user stops the command."""
   commands.refuse_arguments(arguments)
   if values.file and values.device:
     raise InputError('--file and --device exclude each other.')
   compilation.use_persistent_cache()
   loaded = predictor.load(str(values.model))
-  selection = channels.chosen(
-    format=loaded.spec.format,
-    order=values.channels,
-    norm=values.norm,
-    array=values.array,
-  )
-  window = values.window
+  selection = channel_selection(values, format=loaded.spec.format)
+  window, overlap = values.window, values.overlap
   if window is None:
-    window = _SHORT_WINDOW
-    if loaded.has_fixed_window:
-      window = loaded.window_seconds
-  overlap = values.overlap
+    window = loaded.window_seconds if loaded.has_fixed_window else _WINDOW
   if overlap is None:
     overlap = max(0.0, window - _UPDATE)
   if values.file:
@@ -120,9 +75,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     loaded,
     blocks,
     rate,
-    window=window,
-    overlap=overlap,
-    threshold=values.threshold,
+    options=PredictionOptions(
+      window=window, overlap=overlap, threshold=values.threshold
+    ),
   )
 
 

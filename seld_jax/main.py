@@ -1,4 +1,4 @@
-"""Trains a system from a config, or resumes it, and reports its scores.
+"""Trains a system from a config, or resumes the training, and reports scores.
 
 python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 """
@@ -6,7 +6,7 @@ python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 if __name__ == '__main__':
   from seld_jax.devices import large_pages
 
-  # Before the imports below, which take a second.
+  # Called first because the imports below take a second.
   large_pages.restart('seld_jax.main')
 
 import logging
@@ -33,66 +33,66 @@ def define_flags(values: flags.FlagValues) -> None:
   config_flags.DEFINE_config_file(
     'config',
     None,
-    'Python file with get_config(), e.g. configs/mse_foa.py.',
+    'Python file with the function get_config(), e.g. configs/mse_foa.py.',
     flag_values=values,
   )
-  flags.DEFINE_string(
-    'workdir',
-    '',
-    'Run directory; empty: runs/NAME for configs/NAME.py.',
-    flag_values=values,
+  define = commands.Define(values)
+  define.string(
+    'workdir', '', 'Run directory. Default: runs/NAME for configs/NAME.py.'
   )
-  flags.DEFINE_string(
+  define.string(
     'init_from',
     '',
-    "Run directory, export, or 'demo' to fine-tune: its layers are taken over "
-    'where they fit, and those of other classes are made anew.',
-    flag_values=values,
+    "Run directory, export or 'demo' to fine-tune. Layers of the same shape "
+    'are copied; layers that depend on the classes are initialised anew if the '
+    'classes differ.',
   )
-  flags.DEFINE_bool(
+  define.bool(
     'extract_only',
     False,
-    'Computes the features that are missing, and stops.',
-    flag_values=values,
+    'Only compute the missing features; do not train.',
   )
-  flags.DEFINE_string(
+  define.string(
     'shard',
     '',
-    'With --extract_only: one part of the recordings only, such as 3/16 '
-    '(counted from 1), for machines that share the folder of features.',
-    flag_values=values,
+    'With --extract_only: only compute the features of one shard of the '
+    'recordings, NUMBER/COUNT such as 3/16, counted from 1. Use it on machines '
+    'that share the folder of features.',
   )
-  flags.DEFINE_string(
+  define.string(
     'coordinator_address',
     '',
-    'With several processes: HOST:PORT on the host of process 0. Slurm, Open '
-    'MPI and TPUs say it by themselves.',
-    flag_values=values,
+    'For training with several processes: HOST:PORT on the host of process 0. '
+    'Slurm, Open MPI and TPUs set it automatically.',
   )
-  flags.DEFINE_integer(
+  define.integer(
     'num_processes',
     None,
-    'Number of processes; 1: this one alone.',
-    flag_values=values,
+    'Number of processes that train together. 1 trains in this process alone, '
+    'even if Slurm or Open MPI started several. Default: set automatically, or '
+    '1.',
   )
-  flags.DEFINE_integer(
-    'process_id', None, 'Number of this process, from 0.', flag_values=values
+  define.integer(
+    'process_id',
+    None,
+    'Index of this process, from 0. Default: set automatically, as for '
+    '--num_processes.',
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Trains a system, or extracts its features, and prints the scores."""
   commands.refuse_arguments(arguments)
   config = loaded_config(values.config)
   config_file = config_flags.get_config_filename(values['config'])
   workdir = pathlib.Path(
     values.workdir or pathlib.Path('runs') / pathlib.Path(config_file).stem
   )
-  # Here, where all code is loaded, the file of the config included.
+  # After all code is loaded, including the config file.
   traces = traced_steps.kept_in(compilation.use_persistent_cache())
   shard = shards.parse(values.shard)
   if shard is not None and not values.extract_only:
-    raise InputError('--shard divides the work of --extract_only alone.')
+    raise InputError('--shard requires --extract_only.')
   if values.extract_only:
     extract(config, shard)
     return
@@ -113,14 +113,13 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   except FloatingPointError as error:
     raise InputError(
       f'{error} The run stopped; {workdir / "checkpoints"} has the last good '
-      'state. A lower config.train.learning_rate, in another --workdir, may '
-      'help.'
+      'state. A lower config.train.learning_rate in another --workdir may help.'
     ) from error
   except Exception:
     processes.leave_at_exit()
     raise
   if processes.is_first():
-    # Here, since drawing takes long to import and comes last.
+    # Imported here because Matplotlib is slow to import and needed last.
     from seld_jax import report
 
     print_scores(scores)
@@ -128,7 +127,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
 
 
 def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
-  """Computes the features that are missing, of all recordings or of a part."""
+  """Computes missing features and prints how many recordings have them.
+
+  Args:
+    config: The config of the run.
+    shard: The recordings to work on; None for all.
+  """
   config_lib.validate(config, num_devices=1)
   found, paths = prepare.extract_features(config, shard=shard)
   total = sum(map(len, found.values()))
@@ -136,13 +140,14 @@ def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
 
 
 def check_words(words: Sequence[str]) -> None:
-  """Refuses a config file or fields of it that do not exist.
+  """Checks that the config file and the config fields of the flags exist.
 
   Args:
-    words: The command line, without the command.
+    words: The arguments of the command line.
 
   Raises:
-    InputError: Says which, and the nearest field.
+    InputError: The file or a field does not exist. For a field, the message
+      suggests the most similar one.
   """
   for word, following in zip(words, [*words, ''][1:], strict=True):
     name, equals, value = word.partition('=')
@@ -152,16 +157,22 @@ def check_words(words: Sequence[str]) -> None:
         raise InputError(f'--config: there is no file {path}.')
     field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
     if field:
-      # An entry of a tuple is set by its index: config.data.train_folds[0].
+      # Flags can also set an item of a tuple: config.data.train_folds[0].
       config_lib.refuse_unknown(re.sub(r'\[.*', '', field[1]))
 
 
 def loaded_config(config: Any) -> config_lib.Config:
-  """The config of the flags.
+  """Returns the config of the flag --config.
+
+  Args:
+    config: The value of the flag.
+
+  Returns:
+    The config.
 
   Raises:
-    InputError: The file raised an OSError, which its flag keeps until the
-      config is used, or it gave something else.
+    InputError: The config file raised an OSError, which the flag only raises
+      when the config is used, or the value is not a config.
   """
   if isinstance(config, ml_collections.ConfigDict):
     return config
@@ -170,13 +181,17 @@ def loaded_config(config: Any) -> config_lib.Config:
   except OSError as error:
     raise InputError(commands.explain(error)) from error
   raise InputError(
-    '--config: get_config() must return what seld_jax.config.default() gave, '
-    f'got {config!r}.'
+    '--config: get_config() must return a config made by '
+    f'seld_jax.config.default(), got {config!r}.'
   )
 
 
 def print_scores(scores: dict) -> None:
-  """Prints the table of scores of a run."""
+  """Prints the table of scores of a run.
+
+  Args:
+    scores: The content of scores.json.
+  """
   table = rich.table.Table(
     title=f'DCASE 2020 scores of step {scores["selected_step"]} '
     f'({scores["selection"]})'

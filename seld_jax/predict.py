@@ -1,9 +1,10 @@
-"""Predicts what sounds in recordings, when, and from which direction.
+"""Predicts which sounds occur in recordings, when, and from which direction.
 
-Each recording, from a tenth of a second to a day, becomes a DCASE CSV file with
-the rows frame, class, track, azimuth, elevation; there are 10 frames a second.
-The files have four channels: FOA (W, Y, Z, X; SN3D), or the capsules of a
-tetrahedral microphone, whichever the network was trained on.
+Each recording, from a tenth of a second to a day long, gives a DCASE CSV file
+with the columns frame, class, track, azimuth and elevation; there are 10 label
+frames per second. The sound files need the four channels that the network was
+trained on: FOA (W, Y, Z, X; SN3D) or the capsules of a tetrahedral microphone
+array. --channels, --norm and --array convert other conventions.
 
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
@@ -13,83 +14,34 @@ Examples:
 from absl import flags
 
 from seld_jax import commands, predictor
-from seld_jax.audio import channels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
-from seld_jax.prediction import recordings
+from seld_jax.prediction import (
+  PredictionOptions,
+  channel_selection,
+  define_prediction_flags,
+  recordings,
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'model',
-    None,
-    "Run directory, export of `python -m seld_jax.export`, or 'demo'.",
-    flag_values=values,
+  define_prediction_flags(
+    values, window='the length that it was validated with', overlap='0'
   )
-  flags.DEFINE_string(
-    'workdir',
-    None,
-    'Run directory: the same as --model=WORKDIR.',
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    'out', None, 'Folder to write CSV files to.', flag_values=values
-  )
-  flags.DEFINE_float(
-    'threshold',
-    None,
-    'Activity above which a class counts as sounding; by default that of the '
-    'config.',
-    flag_values=values,
-  )
-  flags.DEFINE_float(
-    'window',
-    None,
-    'Seconds that the network sees at once; by default as it was validated.',
-    flag_values=values,
-  )
-  flags.DEFINE_float(
-    'overlap',
-    0.0,
-    'Seconds that a window shares with the next; activity and directions are '
-    'averaged there.',
-    flag_values=values,
-  )
-  flags.DEFINE_bool(
+  define = commands.Define(values)
+  define.string('workdir', None, 'Run directory; another name for --model.')
+  define.string('out', None, 'Folder for the CSV files.')
+  define.bool(
     'plot',
     False,
     'Draw a picture of each recording, or of its first ten minutes, beside its '
     'CSV file.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'channels',
-    'acn',
-    list(channels.ORDERS),
-    'Order of the channels: W, Y, Z, X (acn; the same for four capsules), W, '
-    'X, Y, Z (fuma), or the 32 capsules of an Eigenmike (em32), of which 6, '
-    '10, 26 and 22 are taken.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'norm',
-    'sn3d',
-    list(channels.NORMS),
-    'Normalisation of FOA; fuma: SN3D with a W that is 3 dB lower.',
-    flag_values=values,
-  )
-  flags.DEFINE_string(
-    'array',
-    None,
-    'JSON file that says where the four channels are, counted from 1, and '
-    'which are inverted: {"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}.',
-    flag_values=values,
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Predicts the recordings on the command line."""
   if not arguments:
     raise InputError(
       'Sound files or folders of them are missing: python -m seld_jax.predict '
@@ -98,25 +50,21 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   given = {value for value in (values.model, values.workdir) if value}
   if len(given) != 1:
     raise InputError(
-      '--model needs one run directory, export or demo (--workdir says the '
-      f'same), got {" and ".join(sorted(given)) or "none"}.'
+      '--model must name one run directory, export or demo (--workdir is '
+      f'another name for it), got {" and ".join(sorted(given)) or "none"}.'
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(given.pop())
-  selection = channels.chosen(
-    format=loaded.spec.format,
-    order=values.channels,
-    norm=values.norm,
-    array=values.array,
-  )
   outcome = recordings.predict_files(
     loaded,
     arguments,
     str(values.out),
-    selection=selection,
-    window=values.window,
-    overlap=values.overlap,
-    threshold=values.threshold,
+    selection=channel_selection(values, format=loaded.spec.format),
+    options=PredictionOptions(
+      window=values.window,
+      overlap=values.overlap or 0.0,
+      threshold=values.threshold,
+    ),
     plot=values.plot,
   )
   if outcome.written:

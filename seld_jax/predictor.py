@@ -1,4 +1,4 @@
-"""Trained networks, loaded: from a run directory, an export, or the demo."""
+"""Loads trained networks: from a run directory, an export, or the demo."""
 
 import dataclasses
 import os
@@ -18,23 +18,29 @@ __all__ = [
   'load_variables',
 ]
 
-# The network that comes with seld_jax, an export.
+# The export of the demo network, which is part of the package.
 DEMO = export_file.DEMO
 
 
 def load(source: str | os.PathLike[str]) -> Predictor:
-  """Loads a trained network: nothing but this folder or file is needed.
+  """Loads a trained network.
 
   Args:
-    source: A run directory, of which the best snapshot is taken, or an export
-      of `python -m seld_jax.export`, or `'demo'` for the network that comes
-      with seld_jax.
+    source: A run directory (its best snapshot is loaded), an export of
+      `python -m seld_jax.export`, or `'demo'` for the demo network, which is
+      part of the package. The dataset is not needed.
 
   Returns:
     The predictor.
 
   Raises:
-    InputError: The source is missing, damaged, or of another version.
+    InputError: The source is missing, damaged, or has another version.
+
+  Example:
+    >>> import seld_jax
+    >>> predictor = seld_jax.load('demo')
+    >>> predictor.spec.sample_rate
+    24000
   """
   path = export_file.locate(source)
   if path.is_file():
@@ -55,18 +61,26 @@ def export_run(
   window: float | None = None,
   platforms: Sequence[str] = export_file.PLATFORMS,
 ) -> export_file.Export:
-  """An export of the best snapshot of a run.
+  """Exports the best snapshot of a run.
 
   Args:
     workdir: The run directory.
-    window: Seconds that the network sees at once; None: as it was validated.
-    platforms: Kinds of devices that can run it.
+    window: Length of the windows of the network in seconds, fixed in the
+      export; None for the length that it was validated with.
+    platforms: Platforms that the export can run on: some of `'cpu'`, `'cuda'`,
+      `'tpu'`, `'rocm'`.
 
   Returns:
-    What `export_file.write` writes.
+    The export; `export_file.write` writes it to a file.
 
   Raises:
-    InputError: The run cannot be read, or the window not be had.
+    InputError: The run cannot be read, or the window is out of range.
+
+  Example:
+    >>> from seld_jax import predictor
+    >>> from seld_jax.prediction import export_file
+    >>> export = predictor.export_run('runs/quick')  # doctest: +SKIP
+    >>> export_file.write('quick.seld', export)  # doctest: +SKIP
   """
   predictor, run = _of_run(workdir)
   spec = dataclasses.replace(
@@ -85,17 +99,23 @@ def export_run(
 def load_variables(
   source: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-  """The variables of a trained network, to start another from.
+  """Loads the variables of a trained network, e.g. for fine-tuning.
 
   Args:
     source: As for `load`.
 
   Returns:
-    Arrays by name, such as `params/Conv_0/kernel`, of any shape; and the names
-    of its classes.
+    The variables by name, such as `params/Conv_0/kernel`, as arrays of any
+    shape; and the names of the classes.
 
   Raises:
-    InputError: The source is missing, damaged, or of another version.
+    InputError: The source is missing, damaged, or has another version.
+
+  Example:
+    >>> from seld_jax import predictor
+    >>> variables, classes = predictor.load_variables('demo')
+    >>> variables['params/sed/kernel'].shape[-1] == len(classes)
+    True
   """
   from seld_jax.train import snapshot
 
@@ -105,7 +125,7 @@ def load_variables(
 def _of_run(
   source: str | os.PathLike[str],
 ) -> tuple[Predictor, Any]:
-  # What reads a run needs Flax and Orbax, which an export does without.
+  # Imported here because it needs Flax and Orbax, and an export does not.
   from seld_jax.train import snapshot
 
   run = snapshot.read(source)

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines in a log."""
+"""Progress of long work: a bar on a terminal, lines in a log file."""
 
 import contextlib
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-# Seconds between two lines in a log.
+# Seconds between two lines if the output is not a terminal.
 LOG_INTERVAL = 20.0
 
 
@@ -17,22 +17,29 @@ LOG_INTERVAL = 20.0
 def bar(
   description: str, total: float, *, unit: str, initial: float = 0
 ) -> Iterator[Callable[..., None]]:
-  """Shows how far a long piece of work has come.
+  """Shows the progress of long work on standard error.
 
-  On a terminal this is a bar with rate and time left. Elsewhere it prints a
-  line at the start, one every 20 seconds and one at the end. It shows nothing
-  where `total` is 0, or where the level of the logger `seld_jax` was set above
-  INFO.
+  On a terminal this is a bar with the rate and the remaining time. Otherwise it
+  is a line at the start, a line every 20 seconds and a line at the end. Nothing
+  is shown if `total` is 0, or if the level of the logger `seld_jax` is higher
+  than INFO.
 
   Args:
-    description: What is being done, e.g. `'features'`.
+    description: Name of the work, e.g. `'features'`.
     total: Amount of work, in `unit`.
-    unit: What is counted, in the plural, e.g. `'recordings'`.
-    initial: Work that was already done before, as after a resume.
+    unit: Unit of the work in the plural, e.g. `'recordings'`.
+    initial: Amount of work that was done before, for example by a run that is
+      now resumed.
 
   Yields:
-    `advance(amount=1, note='')`: to be called as work gets done; `note` is
-    shown beside the bar until the next one, e.g. the current loss.
+    A function `advance(amount=1, note='')`. Call it whenever some work is done.
+    The note, e.g. the current loss, is shown until there is another one.
+
+  Example:
+    >>> from seld_jax import progress
+    >>> with progress.bar('features', 2, unit='recordings') as advance:
+    ...   for name in 'a.wav', 'b.wav':
+    ...     advance(note=name)
   """
   is_silent = logging.getLogger('seld_jax').level > logging.INFO
   if is_silent or not total:
@@ -78,7 +85,7 @@ def bar(
 
 
 class _Meter:
-  """Counts work and tells rate and time left."""
+  """Counts work; computes the rate and the remaining time."""
 
   def __init__(self, total: float, initial: float):
     self.total = total

@@ -1,4 +1,4 @@
-"""Long work divided among machines: which part of a list is whose."""
+"""Shards: long work that is divided among several machines."""
 
 import dataclasses
 import re
@@ -12,7 +12,17 @@ T = TypeVar('T')
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-  """Part `number` of `count`, counted from 1."""
+  """One part of work that is divided into equal parts.
+
+  Attributes:
+    number: Number of the shard, from 1 to `count`.
+    count: Number of shards.
+
+  Example:
+    >>> from seld_jax import shards
+    >>> str(shards.Shard(3, 16))
+    '3/16'
+  """
 
   number: int
   count: int
@@ -22,38 +32,52 @@ class Shard:
 
 
 def parse(text: str | None) -> Shard | None:
-  """Reads what a flag says, such as `3/16`.
+  """Reads the value of the flag `--shard`.
 
   Args:
-    text: The number of the part, counted from 1, and how many there are; empty
-      or None for undivided work.
+    text: `NUMBER/COUNT`, such as `3/16`; the number counts from 1. Empty or
+      None if the work is not divided.
 
   Returns:
-    The part, or None.
+    The shard; None if the work is not divided.
 
   Raises:
-    InputError: There is no such part.
+    InputError: The text has another form, or the number is not in 1..COUNT.
+
+  Example:
+    >>> from seld_jax import shards
+    >>> shards.parse('3/16')
+    Shard(number=3, count=16)
   """
   if not text:
     return None
   match = re.fullmatch(r'(\d+)/(\d+)', text)
   if not match or not 1 <= int(match[1]) <= int(match[2]):
     raise InputError(
-      '--shard needs NUMBER/COUNT with a number from 1 to the count, such as '
+      '--shard must be NUMBER/COUNT with a number from 1 to the count, such as '
       f'3/16, got {text!r}.'
     )
   return Shard(int(match[1]), int(match[2]))
 
 
 def take(items: Sequence[T], shard: Shard | None) -> list[T]:
-  """The items of a part: every COUNTth, so that all parts are alike.
+  """Selects the items of one shard.
+
+  A shard takes every `count`-th item, so that all shards are similar even if
+  the items are sorted.
 
   Args:
-    items: All the work, in the same order on every machine.
-    shard: The part; None for all.
+    items: All items, in the same order on every machine.
+    shard: The shard; None selects all items.
 
   Returns:
-    Its items, in their order. All parts together have every item once.
+    The items of the shard, in their order. Each item belongs to exactly one of
+    the shards.
+
+  Example:
+    >>> from seld_jax import shards
+    >>> shards.take(['a', 'b', 'c', 'd', 'e'], shards.Shard(2, 3))
+    ['b', 'e']
   """
   if shard is None:
     return list(items)

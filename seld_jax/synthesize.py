@@ -1,10 +1,10 @@
 """Renders sound scenes in the layout of TAU-NIGENS Spatial Sound Events 2020.
 
-The same arguments give the same files, whatever the number of workers; a set
-that was interrupted continues when the command is run again, and one that was
-made in one format gets the other with --format=both. With --shard=1/4 to
---shard=4/4, four machines that share a folder render a quarter each; the same
-command without --shard then completes the set.
+The same flags give the same files, for any number of workers. Run the command
+again to resume an interrupted set, or with --format=both to add the other
+format. With --shard=1/4 to --shard=4/4, four machines that share a folder
+render a quarter each; run the command without --shard afterwards to complete
+the set.
 
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
@@ -25,120 +25,101 @@ _VARIATION = scenes.Variation()
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'out', None, 'Folder to write the set to.', flag_values=values
-  )
-  flags.DEFINE_string(
+  define = commands.Define(values)
+  define.string('out', None, 'Folder for the set.')
+  define.string(
     'events',
     None,
-    'Dry sounds: a folder of class/*.wav|flac|ogg, or a manifest.csv with the '
-    'columns file, class, fold and optionally group. Without it, sounds are '
-    'synthesised.',
-    flag_values=values,
+    'Dry sounds: a folder with files class/*.wav|flac|ogg, or a manifest.csv '
+    'with the columns file, class, fold and optionally group. Default: '
+    'synthetic sounds.',
   )
-  flags.DEFINE_integer(
+  define.integer(
     'recordings',
     60,
-    'Number of development recordings, spread over the folds; a third as many '
-    'evaluation recordings come on top when the sounds have folds 7 and 8.',
+    'Number of development recordings, distributed over the folds. If there '
+    'are sounds for folds 7 and 8, a third of this number of evaluation '
+    'recordings is added.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_bool(
+  define.bool(
     'evaluation',
     None,
-    'Render evaluation recordings, too; by default as the set in --out was '
-    'begun, and yes for a new one.',
-    flag_values=values,
+    'Also render evaluation recordings. Default: as in the set that is already '
+    'in --out; true for a new set.',
   )
-  flags.DEFINE_enum(
+  define.enum(
     'format',
     'foa',
     list(_FORMATS),
-    'Ambisonics of first order (foa), four capsules on a rigid sphere (mic), '
-    'or both of the same scenes.',
-    flag_values=values,
+    'First-order Ambisonics (foa), four capsules on a rigid sphere (mic), or '
+    'both formats of the same scenes.',
   )
-  flags.DEFINE_integer(
-    'seed', 0, 'Determines the set.', lower_bound=0, flag_values=values
+  define.integer('seed', 0, 'Seed of the random scenes.', lower_bound=0)
+  define.float(
+    'seconds', 60.0, 'Length of each recording in seconds.', lower_bound=1.0
   )
-  flags.DEFINE_float(
-    'seconds',
-    60.0,
-    'Length of every recording.',
-    lower_bound=1.0,
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
+  define.integer(
     'workers',
     None,
-    'Processes; by default one a core.',
+    'Number of processes. Default: one per core.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_string(
+  define.string(
     'shard',
     '',
-    'Renders one part of the set only, such as 3/16 (counted from 1); the '
-    'start without it joins the parts, and draws the plots.',
-    flag_values=values,
+    'Render only one shard of the set, NUMBER/COUNT such as 3/16, counted from '
+    '1. Afterwards, run the command without --shard: it joins the shards and '
+    'draws the pictures.',
   )
-  flags.DEFINE_bool(
+  define.bool(
     'plot',
     False,
-    'Draw a picture of every recording into OUT/plots: spectrogram, activity, '
-    'azimuth and elevation over time.',
-    flag_values=values,
+    'Draw a picture of each recording into OUT/plots: spectrogram, activity, '
+    'azimuth and elevation.',
   )
-  flags.DEFINE_bool(
+  define.bool(
     'same_class',
     _STYLE.same_class,
-    'Let two events of one class sound at once.',
-    flag_values=values,
+    'Allow two events of the same class at the same time.',
   )
-  flags.DEFINE_float(
-    'moving',
-    _STYLE.moving,
-    'Fraction of the events that move, 0 to 1.',
-    flag_values=values,
+  define.float(
+    'moving', _STYLE.moving, 'Fraction of the events that move, 0 to 1.'
   )
-  flags.DEFINE_string(
+  define.string(
     'rt60',
     '{:g},{:g}'.format(*_STYLE.rt60),
-    "Range LOW,HIGH of the rooms' reverberation times in seconds.",
-    flag_values=values,
+    'Range LOW,HIGH of the reverberation times (RT60) of the rooms in seconds.',
   )
-  flags.DEFINE_string(
+  define.string(
     'snr_db',
     '{:g},{:g}'.format(*_STYLE.snr_db),
-    'Range LOW,HIGH of the SNR of a recording in dB: power of the reverberant '
-    'events, while any sounds, over that of the ambience.',
-    flag_values=values,
+    'Range LOW,HIGH of the SNRs of the recordings in dB. The SNR is the power '
+    'of the reverberant events, while any is active, over the power of the '
+    'ambience.',
   )
-  flags.DEFINE_float(
+  define.float(
     'gain_db',
     _VARIATION.gain_db,
-    'Variation of the level of every event, plus or minus so many dB; 0: none.',
-    flag_values=values,
+    'Largest random change of the level of an event, up or down, in dB; 0 for '
+    'none.',
   )
-  flags.DEFINE_float(
+  define.float(
     'equalizer_db',
     _VARIATION.equalizer_db,
-    'Variation of the level of every octave of every event, plus or minus so '
-    'many dB; 0: none.',
-    flag_values=values,
+    'Largest random change of the level of each octave of an event, up or '
+    'down, in dB; 0 for none.',
   )
-  flags.DEFINE_float(
+  define.float(
     'stretch',
     _VARIATION.stretch,
-    'Variation of pitch and tempo of every event, plus or minus this fraction; '
-    '0: none.',
-    flag_values=values,
+    'Largest random change of pitch and tempo of an event, up or down, as a '
+    'fraction; 0 for none.',
   )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Renders what the flags ask for."""
+  """Renders a set of scenes and prints where it is."""
   commands.refuse_arguments(argv)
   out = pathlib.Path(values.out or '')
   shard = shards.parse(values.shard)
@@ -177,8 +158,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   if evaluation and not any(out.glob('*_eval')):
     folds = ' and '.join(map(str, scenes.EVALUATION_FOLDS))
     print(
-      f'No evaluation recordings were written: {values.events} has no sounds '
-      f'in folds {folds}.'
+      f'No evaluation recordings were written because {values.events} has no '
+      f'sounds in folds {folds}.'
     )
   print(f'The scenes are in {out}, described in {out / "scenes.csv"}.')
 
@@ -186,15 +167,17 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
 def plot_set(
   out: pathlib.Path, *, format: str = 'foa', num_workers: int | None = None
 ) -> None:
-  """Draws every recording of a set that has no picture yet into OUT/plots.
+  """Draws each recording of a set into OUT/plots, unless it has a picture.
 
   Args:
     out: Folder of the set.
-    format: Whose spectrogram to show, that of its first channel.
-    num_workers: Processes; None for one a core, 0 for none but this one.
+    format: Format of the recordings to draw, `'foa'` or `'mic'`. The picture
+      shows the spectrogram of their first channel.
+    num_workers: Number of processes; None for one per core, 0 to draw in this
+      process.
 
   Raises:
-    InputError: A recording cannot be read or a picture not be written.
+    InputError: A recording cannot be read or a picture cannot be written.
   """
   recordings = [
     (path, path.parents[1] / f'metadata_{split}' / f'{path.stem}.csv')
@@ -209,7 +192,8 @@ def plot_set(
   ]
   if not todo:
     return
-  # Matplotlib takes long to load, in every process that renders, too.
+  # Imported here because Matplotlib is slow to import, and each process that
+  # renders scenes imports this module.
   from seld_jax import figures
 
   work = functools.partial(figures.write_recording, folder=pictures)
@@ -224,12 +208,12 @@ def plot_set(
 
 
 def _range(name: str, text: str) -> tuple[float, float]:
-  """The two numbers of a flag LOW,HIGH."""
+  """Parses the two numbers of a flag LOW,HIGH."""
   try:
     low, high = map(float, text.split(','))
   except ValueError as error:
     raise InputError(
-      f'--{name} needs two numbers LOW,HIGH, got {text!r}.'
+      f'--{name} must be two numbers LOW,HIGH, got {text!r}.'
     ) from error
   return low, high
 

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.cells import example
-from helpers.drawn import jit
+from helpers.feature_cells import example
+from helpers.layers import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

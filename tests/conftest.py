@@ -85,7 +85,7 @@ def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
 @pytest.fixture
 def folders(tmp_path):
   """Folders of references and of predictions, for the tests of evaluation."""
-  from helpers.evaluated import some_recordings
+  from helpers.recordings_to_evaluate import some_recordings
 
   for name, reference, predictions in some_recordings():
     labels.write_csv(tmp_path / 'reference' / f'{name}.csv', reference)
@@ -104,9 +104,9 @@ def workdir(tmp_path) -> pathlib.Path:
 @pytest.fixture(scope='session')
 def sound_dataset(tmp_path_factory) -> pathlib.Path:
   """A dataset with nothing wrong, which the tests of validation only read."""
-  from helpers import validated
+  from helpers import dataset_to_validate
 
-  return validated.make_dataset(tmp_path_factory.mktemp('dataset'))
+  return dataset_to_validate.make_dataset(tmp_path_factory.mktemp('dataset'))
 
 
 @pytest.fixture

@@ -1,11 +1,18 @@
-"""A file is there whole or not at all."""
+"""Atomic files, full disks, locks, JSON, and leftover temporary files."""
 
 import errno
+import json
 import os
+import signal
+import socket
 import stat
+import subprocess
+import sys
 import threading
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from seld_jax import files
 from seld_jax.errors import InputError
@@ -20,8 +27,8 @@ def test_replaces_when_the_block_succeeds(tmp_path):
   path.write_text('old')
   with files.atomic(path) as temporary:
     temporary.write_text('new')
-    assert path.read_text() == 'old', 'nobody sees the file half written'
-    assert temporary.parent == path.parent, 'a rename must not cross disks'
+    assert path.read_text() == 'old', 'no reader sees an incomplete file'
+    assert temporary.parent == path.parent, 'a rename works on one disk only'
     assert temporary.suffix == path.suffix
     assert temporary.name.startswith('.')
   assert path.read_text() == 'new'
@@ -29,7 +36,7 @@ def test_replaces_when_the_block_succeeds(tmp_path):
 
 
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
-def test_leaves_nothing_behind_when_the_block_raises(error, tmp_path):
+def test_a_block_that_raises_changes_nothing(error, tmp_path):
   path = tmp_path / 'scores.json'
   path.write_text('old')
   with pytest.raises(error), files.atomic(path) as temporary:
@@ -39,7 +46,7 @@ def test_leaves_nothing_behind_when_the_block_raises(error, tmp_path):
   assert names(tmp_path) == ['scores.json']
 
 
-def test_a_file_that_was_not_there_does_not_appear(tmp_path):
+def test_a_block_that_raises_creates_no_file(tmp_path):
   with pytest.raises(ValueError), files.atomic(tmp_path / 'new') as temporary:
     temporary.write_text('half of')
     raise ValueError
@@ -51,20 +58,20 @@ def test_permissions_follow_the_umask(mask, tmp_path):
   before = os.umask(mask)
   try:
     files.write_text(tmp_path / 'file', 'text')
-    assert os.umask(mask) == mask, 'the umask is left as it was'
+    assert os.umask(mask) == mask, 'the umask does not change'
   finally:
     os.umask(before)
   mode = stat.S_IMODE((tmp_path / 'file').stat().st_mode)
   assert mode == 0o666 & ~mask
 
 
-def test_missing_folders_are_made(tmp_path):
+def test_missing_folders_are_created(tmp_path):
   path = tmp_path / 'a' / 'b' / 'file.txt'
   files.write_text(path, 'grüße\n')
   assert path.read_bytes() == 'grüße\n'.encode()
 
 
-def test_a_folder_that_is_a_file_is_named(tmp_path):
+def test_the_error_names_a_path_whose_folder_is_a_file(tmp_path):
   (tmp_path / 'runs').write_text('')
   for path in tmp_path / 'runs' / 'x', tmp_path / 'runs' / 'quick' / 'x':
     with pytest.raises(InputError, match='could not be written') as error:
@@ -72,29 +79,67 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     assert str(path) in str(error.value)
 
 
-def test_a_file_that_is_a_folder_is_named(tmp_path):
+def test_the_error_names_a_path_that_is_a_folder(tmp_path):
   (tmp_path / 'scores.json').mkdir()
   with pytest.raises(InputError, match=r'scores\.json could not be written'):
     files.write_text(tmp_path / 'scores.json', 'text')
   assert names(tmp_path) == ['scores.json']
 
 
-def test_a_full_disk_says_so(tmp_path):
+def test_a_full_disk_is_an_input_error(tmp_path):
   path = tmp_path / 'file'
   with pytest.raises(InputError, match='is full'), files.atomic(path):
     raise OSError(errno.ENOSPC, 'No space left on device')
   assert names(tmp_path) == []
 
 
-def test_other_errors_of_the_system_are_not_disguised(tmp_path):
+def test_the_message_about_a_full_disk_has_all_that_the_user_needs(tmp_path):
+  path = tmp_path / 'checkpoint'
+  with (
+    pytest.raises(InputError) as error,
+    files.explained(path, needed='2 GB', hint='resume the run'),
+  ):
+    raise OSError(errno.EDQUOT, 'Disk quota exceeded')
+  assert str(error.value) == (
+    f'{path} could not be written: the disk that holds {tmp_path} is full; '
+    'free 2 GB and resume the run.'
+  )
+
+
+def test_an_input_error_of_the_block_is_not_changed(tmp_path):
+  own = InputError('No space left on device, says the block.')
+  with pytest.raises(InputError) as error, files.explained(tmp_path / 'x'):
+    raise own
+  assert error.value is own
+
+
+def test_other_system_errors_stay_as_they_are(tmp_path):
   with pytest.raises(OSError, match='broken') as error:  # noqa: SIM117
     with files.atomic(tmp_path / 'file'):
       raise OSError(errno.EIO, 'broken')
   assert not isinstance(error.value, InputError)
 
 
-def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
-  """The last one wins, and what it wrote is whole."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@hypothesis.given(
+  number=strategies.sampled_from(sorted(errno.errorcode)),
+  kind=strategies.sampled_from([RuntimeError, ValueError, Exception]),
+  before=strategies.text('ab: /', max_size=9),
+  after=strategies.text('ab: /', max_size=9),
+)
+def test_a_full_disk_is_recognised_by_errno_or_by_text(
+  number, kind, before, after
+):
+  """C++ libraries pass only the text of the system error on."""
+  text = os.strerror(number)
+  assert files.is_full(OSError(number, 'any text')) == (number in FULL)
+  assert files.is_full(kind(f'{before}{text}{after}')) == (number in FULL)
+
+
+def test_concurrent_writers_do_not_disturb_each_other(tmp_path):
+  """The last one wins, and its file is complete."""
   texts = [str(digit) * 10000 for digit in range(8)]
   start = threading.Barrier(len(texts))
 
@@ -113,13 +158,13 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
 
 
 def abandoned(path):
-  """The temporary file of a process that was killed while writing a file."""
+  """Makes the temporary file of a process that was killed while writing."""
   with files.atomic(path) as temporary:
     temporary.write_text('half of')
   return path.rename(temporary)
 
 
-def test_fragments_are_removed_and_nothing_else(tmp_path):
+def test_only_temporary_files_are_removed(tmp_path):
   others = [
     *('.lock', '.notes-20251125.md', 'a-1234abcd.half.wav', 'a.wav'),
     *('.a-1234abcd.half.wav.part', '.a-1234abcd.halfway'),
@@ -133,11 +178,11 @@ def test_fragments_are_removed_and_nothing_else(tmp_path):
   files.remove_fragments(tmp_path)
   kept = [*others, '.folder-1234abcd.half', 'foa_dev']
   assert names(tmp_path) == sorted(kept)
-  assert elsewhere.exists(), 'the folder of another command, perhaps'
+  assert elsewhere.exists(), 'subfolders may belong to other commands'
   files.remove_fragments(tmp_path / 'missing')
 
 
-def test_fragments_of_the_files_asked_for_only(tmp_path):
+def test_only_temporary_files_of_the_given_names_are_removed(tmp_path):
   ours = abandoned(tmp_path / 'a.wav')
   theirs = [abandoned(tmp_path / name) for name in ('a.csv', 'a-b.wav', 'a')]
   files.remove_fragments(tmp_path, of=('a.wav', 'b.wav'))
@@ -145,8 +190,145 @@ def test_fragments_of_the_files_asked_for_only(tmp_path):
   assert all(path.exists() for path in theirs)
 
 
-def test_fragments_that_may_still_be_written_to_are_kept(tmp_path):
+def test_recent_temporary_files_are_kept(tmp_path):
   old, new = abandoned(tmp_path / 'a.wav'), abandoned(tmp_path / 'a.wav')
   os.utime(old, (1e9, 1e9))
   files.remove_fragments(tmp_path, age=3600)
   assert new.exists() and not old.exists()
+
+
+_HOLDER = """
+import sys
+from seld_jax import files
+
+with files.lock(sys.argv[1], busy=str, remove=sys.argv[2] == 'remove'):
+  print('locked', flush=True)
+  sys.stdin.readline()
+"""
+
+
+def busy(holder):
+  return f'used by {holder}.'
+
+
+def hold(path, *, remove=False):
+  """Starts a process that holds a lock until its standard input ends."""
+  holder = subprocess.Popen(
+    [sys.executable, '-c', _HOLDER, str(path), 'remove' if remove else 'keep'],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  assert holder.stdout.readline() == 'locked\n'
+  return holder
+
+
+@pytest.mark.parametrize('remove', [False, True])
+def test_a_lock_excludes_others_until_its_process_ends(remove, tmp_path):
+  path = tmp_path / 'run' / '.lock'
+  with hold(path, remove=remove) as holder:
+    for _ in range(2):  # A refused attempt does not change the lock.
+      with pytest.raises(InputError) as error, files.lock(path, busy=busy):
+        pytest.fail('two processes have the lock')
+      name = f'process {holder.pid} on {socket.gethostname()}'
+      assert str(error.value) == f'used by {name}.'
+    holder.communicate('end')
+  assert path.exists() != remove
+  with files.lock(path, busy=busy):
+    assert str(os.getpid()) in path.read_text()
+
+
+def test_a_killed_process_releases_its_lock(tmp_path):
+  with hold(tmp_path / '.lock') as holder:
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+  with files.lock(tmp_path / '.lock', busy=busy):
+    pass
+
+
+@pytest.mark.parametrize('remove', [False, True])
+def test_a_block_that_raises_releases_the_lock(remove, tmp_path):
+  path = tmp_path / '.lock'
+  for _ in range(2):
+    with (
+      pytest.raises(ZeroDivisionError),
+      files.lock(path, busy=busy, remove=remove),
+    ):
+      raise ZeroDivisionError
+    assert path.exists() != remove
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path):
+  (tmp_path / 'file').write_text('')
+  path = tmp_path / 'file' / '.lock'
+  with pytest.raises(InputError) as error, files.lock(path, busy=busy):
+    pytest.fail('there is no lock')
+  assert str(error.value).startswith(f'{path} could not be written: ')
+
+
+json_values = strategies.recursive(
+  strategies.none()
+  | strategies.booleans()
+  | strategies.integers()
+  | strategies.floats(allow_nan=False)
+  | strategies.text(),
+  lambda inner: (
+    strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner)
+  ),
+  max_leaves=10,
+)
+
+
+@hypothesis.given(value=json_values)
+def test_json_objects_are_read_and_other_values_are_refused(
+  value, tmp_path_factory
+):
+  path = tmp_path_factory.getbasetemp() / 'value.json'
+  files.write_text(path, json.dumps(value))
+  if isinstance(value, dict):
+    assert files.read_json(path) == value
+    return
+  with pytest.raises(InputError) as error:
+    files.read_json(path)
+  kind = type(value).__name__
+  assert str(error.value) == f'{path} must hold a JSON object, got {kind}.'
+
+
+def test_json_may_have_nan_which_a_diverged_run_writes(tmp_path):
+  files.write_text(tmp_path / 'x', '{"loss": NaN, "bound": -Infinity}')
+  values = files.read_json(tmp_path / 'x')
+  assert values['loss'] != values['loss']
+  assert values['bound'] == -float('inf')
+
+
+@pytest.mark.parametrize(
+  ('content', 'reason'),
+  [
+    (b'', 'Expecting value'),
+    (b'{"a": 1', "Expecting ',' delimiter"),
+    (b'{"a": 1} x', 'Extra data'),
+    (b'{"a": "\xff"}', "can't decode byte 0xff"),
+    (b'[' * 100_000, 'recursion'),
+    (b'{"a":' * 100_000, 'recursion'),
+    (None, 'No such file'),
+  ],
+  ids=['empty', 'cut', 'more', 'latin', 'deep list', 'deep', 'missing'],
+)
+def test_a_file_that_is_not_json_is_named_with_the_reason(
+  content, reason, tmp_path
+):
+  path = tmp_path / 'scores.json'
+  if content is not None:
+    path.write_bytes(content)
+  with pytest.raises(InputError) as error:
+    files.read_json(path)
+  text = str(error.value)
+  assert text.startswith(f'{path} cannot be read as JSON: ')
+  assert reason in text
+  assert text.endswith('.') and not text.endswith('..')
+  assert '\n' not in text
+
+
+def test_a_folder_is_not_json(tmp_path):
+  with pytest.raises(InputError, match='cannot be read as JSON: Is a direc'):
+    files.read_json(tmp_path)

@@ -1,4 +1,4 @@
-"""Directions against trigonometry done by hand and against each other."""
+"""Directions agree with trigonometry written out and with each other."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +27,7 @@ def direction(azimuth, elevation):
     (45, -30, (np.sqrt(0.375), np.sqrt(0.375), -0.5)),
   ],
 )
-def test_axes(azimuth, elevation, xyz):
+def test_axes_point_to_front_left_and_up(azimuth, elevation, xyz):
   np.testing.assert_allclose(direction(azimuth, elevation), xyz, atol=1e-15)
 
 
@@ -47,7 +47,7 @@ def test_angle_follows_the_law_of_cosines_on_the_sphere(a, b, c, d):
   e, f = np.deg2rad([b, d])
   cosine = np.sin(e) * np.sin(f)
   cosine += np.cos(e) * np.cos(f) * np.cos(np.deg2rad(a - c))
-  # The arc cosine is as exact as this only where its slope is not steep.
+  # Cosines are compared: near 0 and 180 degrees, the arc cosine is inaccurate.
   assert abs(np.cos(np.deg2rad(angle)) - cosine) < 1e-12
   swapped = geometry.angular_distance(direction(c, d), direction(a, b))
   assert angle == pytest.approx(swapped, abs=1e-12)
@@ -57,7 +57,7 @@ def test_angle_follows_the_law_of_cosines_on_the_sphere(a, b, c, d):
 
 @settings(deadline=None)
 @given(azimuths, elevations, st.floats(1e-9, 180), st.floats(1e-3, 1e3))
-def test_angle_is_exact_when_small_and_blind_to_length(
+def test_small_angles_are_accurate_and_length_does_not_matter(
   azimuth, elevation, turn, length
 ):
   a = direction(azimuth, elevation)
@@ -68,7 +68,7 @@ def test_angle_is_exact_when_small_and_blind_to_length(
   assert angle == pytest.approx(turn, abs=1e-13, rel=1e-6)
 
 
-def test_zero_vector():
+def test_zero_vector_gives_zero_angles():
   assert geometry.to_polar(np.zeros(3)) == (0, 0)
   assert geometry.angular_distance(np.zeros(3), direction(10, 20)) == 0
 
@@ -83,7 +83,7 @@ def test_wrapped_azimuth_is_the_same_direction_in_range(azimuth):
   )
 
 
-def test_jax_arrays_give_the_same_numbers_as_jax_arrays():
+def test_jax_arrays_give_jax_arrays_of_the_same_values():
   rng = np.random.default_rng(0)
   azimuth = rng.uniform(-180, 180, (5, 1)).astype(np.float32)
   elevation = rng.uniform(-80, 80, (1, 7)).astype(np.float32)

@@ -1,6 +1,7 @@
 """Progress in a log and on a terminal."""
 
 import io
+import logging
 import re
 import sys
 
@@ -11,7 +12,7 @@ from seld_jax import progress
 
 @pytest.fixture
 def clock(monkeypatch):
-  """A clock that only moves when told to."""
+  """A clock that moves only when the test sets it."""
 
   class Clock:
     now = 1000.0
@@ -30,13 +31,13 @@ def lines(capsys):
   return output.err.splitlines()
 
 
-def test_a_log_has_description_rate_and_time_left(clock, capsys):
+def test_a_log_has_description_rate_and_remaining_time(clock, capsys):
   with progress.bar('features', 100, unit='recordings') as advance:
     assert lines(capsys) == ['features: 100 recordings to do']
     clock.now += 25
     advance(20, 'loss 0.5')
     (line,) = lines(capsys)
-    # 20 of 100 in 25 seconds: 0.8 a second, 100 seconds for the other 80.
+    # 20 of 100 in 25 seconds: 0.8 per second, 100 seconds for the other 80.
     assert line == 'features: 20/100 (0.8/s, 1:40 left) recordings  loss 0.5'
     clock.now += 15
     advance(80)
@@ -44,16 +45,16 @@ def test_a_log_has_description_rate_and_time_left(clock, capsys):
   assert line == 'features: 100 recordings done in 40.0 s (2.5 recordings/s)'
 
 
-def test_a_log_is_not_flooded(clock, capsys):
+def test_a_log_gets_a_line_every_20_seconds(clock, capsys):
   with progress.bar('training', 1000, unit='steps') as advance:
     for _ in range(1000):
       clock.now += 0.1
       advance()
-  # A hundred seconds: the first line, one every 20 seconds, the last.
+  # 100 seconds: the first line, a line every 20 seconds, the last line.
   assert len(lines(capsys)) in (5, 6, 7)
 
 
-def test_a_resumed_run_counts_only_its_own_work(clock, capsys):
+def test_the_rate_of_a_resumed_run_counts_only_its_own_work(clock, capsys):
   with progress.bar('training', 100, unit='steps', initial=60) as advance:
     assert lines(capsys) == ['training: 40 steps to do, 60 done before']
     clock.now += 20
@@ -62,13 +63,13 @@ def test_a_resumed_run_counts_only_its_own_work(clock, capsys):
     assert line == 'training: 80/100 (1/s, 0:20 left) steps'
 
 
-def test_nothing_to_do_is_not_shown(clock, capsys):
+def test_no_work_shows_nothing(clock, capsys):
   with progress.bar('features', 0, unit='recordings') as advance:
     advance(0)
   assert lines(capsys) == []
 
 
-def test_time_left_is_unknown_before_anything_is_done(clock, capsys):
+def test_the_remaining_time_is_unknown_before_any_work_is_done(clock, capsys):
   with progress.bar('training', 10, unit='steps') as advance:
     clock.now += 30
     advance(0, 'compiling')
@@ -77,13 +78,24 @@ def test_time_left_is_unknown_before_anything_is_done(clock, capsys):
   assert line.endswith('compiling')
 
 
-def test_work_that_failed_is_not_called_done(clock, capsys):
+def test_failed_work_is_not_reported_as_done(clock, capsys):
   with (
     pytest.raises(RuntimeError),
     progress.bar('features', 10, unit='recordings'),
   ):
     raise RuntimeError
   assert lines(capsys) == ['features: 10 recordings to do']
+
+
+def test_a_silent_logger_silences_progress(clock, capsys):
+  logger = logging.getLogger('seld_jax')
+  logger.setLevel(logging.ERROR)
+  try:
+    with progress.bar('features', 10, unit='recordings') as advance:
+      advance(10)
+  finally:
+    logger.setLevel(logging.NOTSET)
+  assert lines(capsys) == []
 
 
 def test_a_terminal_gets_a_bar(monkeypatch):

@@ -1,4 +1,4 @@
-"""Shards of work: every item once, and clear words for what is none."""
+"""Shards have every item once; invalid shards are refused."""
 
 import hypothesis
 import pytest
@@ -9,7 +9,7 @@ from seld_jax.errors import InputError
 
 
 @hypothesis.given(strategies.integers(0, 40), strategies.integers(1, 20))
-def test_shards_have_every_item_once_and_are_alike(size, count):
+def test_shards_have_every_item_once_and_similar_sizes(size, count):
   parts = [
     shards.take(range(size), shards.Shard(number, count))
     for number in range(1, count + 1)
@@ -20,13 +20,14 @@ def test_shards_have_every_item_once_and_are_alike(size, count):
   assert shards.take(range(size), None) == list(range(size))
 
 
-def test_a_shard_is_counted_from_one():
+def test_shards_are_counted_from_one():
   assert shards.parse('3/16') == shards.Shard(3, 16)
   assert str(shards.parse('16/16')) == '16/16'
   assert shards.parse('') is None
+  assert shards.parse(None) is None
 
 
 @pytest.mark.parametrize('text', ['0/4', '5/4', '1/0', '3', 'a/b', '-1/4'])
-def test_a_shard_that_is_none_is_refused(text):
+def test_invalid_shards_are_refused(text):
   with pytest.raises(InputError, match=r'NUMBER/COUNT .* such as 3/16'):
     shards.parse(text)

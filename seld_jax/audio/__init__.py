@@ -4,13 +4,14 @@ from seld_jax.audio import channels
 from seld_jax.audio.resampling import (
   Resampler,
 )
-from seld_jax.audio.samples import (
-  as_float,
-)
 from seld_jax.audio.sound_files import (
+  LOSSLESS_SUFFIXES,
+  SUFFIXES,
   AudioInfo,
+  as_float,
   blocks,
   info,
+  list_files,
   read,
   write,
 )
@@ -21,6 +22,9 @@ __all__ = [
   'read',
   'blocks',
   'write',
+  'SUFFIXES',
+  'LOSSLESS_SUFFIXES',
+  'list_files',
   'Resampler',
   'as_float',
   'channels',

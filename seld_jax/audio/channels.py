@@ -1,8 +1,9 @@
-"""Which channels of a file are those of the network, and how they are scaled.
+"""Channel conventions: selects and scales the four channels of a network.
 
-A network hears FOA as W, Y, Z, X (ACN) with SN3D normalisation, or the four
-capsules of the tetrahedral array in the order of TAU-NIGENS 2020: M1 (45, 35),
-M2 (-45, -35), M3 (135, -35), M4 (-135, 35), as (azimuth, elevation) in degrees.
+The input of a network has one of two formats. `'foa'`: first-order Ambisonics
+as W, Y, Z, X (ACN order) with SN3D normalisation. `'mic'`: the four capsules of
+the tetrahedral array in the order of TAU-NIGENS 2020: M1 (45, 35), M2
+(-45, -35), M3 (135, -35), M4 (-135, 35), as (azimuth, elevation) in degrees.
 """
 
 import dataclasses
@@ -14,40 +15,41 @@ from typing import Any
 import numpy as np
 
 from seld_jax import files
-from seld_jax.audio import samples
+from seld_jax.audio.sound_files import as_float
 from seld_jax.errors import InputError
 
 ORDERS = ('acn', 'fuma', 'em32')
 NORMS = ('sn3d', 'n3d', 'fuma')
 
-# Capsules of an Eigenmike which stand for M1 to M4, counted from 1.
+# Capsules of an Eigenmike at the places of M1 to M4, counted from 1.
 EM32_CAPSULES = (6, 10, 26, 22)
 
-# W of FuMa is 3 dB lower than that of SN3D; dipoles of N3D are louder by the
-# root of 3.
+# Factors that convert W, Y, Z, X to SN3D. The W of FuMa is 3 dB softer than
+# that of SN3D; the dipoles of N3D are louder by a factor of sqrt(3).
 _GAINS = {
   'sn3d': (1.0, 1.0, 1.0, 1.0),
   'n3d': (1.0, *(1 / math.sqrt(3),) * 3),
   'fuma': (math.sqrt(2), 1.0, 1.0, 1.0),
 }
 
-# Power of the three dipoles in relation to that of W, between which nothing is
-# said: it is 1 for sound from anywhere, 2 with the W of FuMa and 3 with N3D.
+# Plausible range of the power of the three dipoles relative to that of W. It is
+# 1 for a plane wave from any direction, 2 with the W of FuMa and 3 with N3D.
 _LEAST_RATIO, _LARGEST_RATIO = 0.2, 1.6
-# Of capsules, that in relation to the loudest, and their correlation below
-# 500 Hz, where 7 cm are less than a tenth of a wavelength.
+# Least plausible power of a capsule relative to the loudest one, and least
+# plausible correlation of capsules below 500 Hz, where their distance of 7 cm
+# is at most about a tenth of a wavelength.
 _LEAST_LEVEL, _LEAST_CORRELATION = 0.05, 0.3
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-  """Which channels are taken.
+  """Which four channels of a file are used, and with which gains.
 
   Attributes:
-    channels: Channel of the file for each of the four, counted from 0.
-    gains: What each is multiplied with.
-    num_channels: Channels that a file must have, or has at least.
-    is_exact: Whether it must have exactly so many.
+    channels: Index in the file of each of the four channels, from 0.
+    gains: Factor for each of the four channels.
+    num_channels: Number of channels that a file needs.
+    is_exact: Whether a file with more channels is refused.
   """
 
   channels: tuple[int, ...] = (0, 1, 2, 3)
@@ -56,27 +58,35 @@ class Selection:
   is_exact: bool = True
 
 
-# Four channels as the network hears them.
+# For files that have the four channels of the network already.
 STANDARD = Selection()
 
 
 def by_name(
   *, format: str, order: str = 'acn', norm: str = 'sn3d'
 ) -> Selection:
-  """The channels of a convention.
+  """Selects channels by the names of a convention.
 
   Args:
-    format: What the network hears, `'foa'` or `'mic'`.
-    order: `'acn'`: as the network hears them; `'fuma'`: W, X, Y, Z; `'em32'`:
-      the 32 capsules of an Eigenmike, of which four are taken.
+    format: Input format of the network, `'foa'` or `'mic'`.
+    order: Order of the channels in the file. `'acn'`: the order of the network;
+      `'fuma'`: W, X, Y, Z; `'em32'`: the 32 capsules of an Eigenmike; four of
+      them are used.
     norm: Normalisation of FOA: `'sn3d'`, `'n3d'`, or `'fuma'`, which is SN3D
-      with a W that is 3 dB lower.
+      with a W that is 3 dB softer.
 
   Returns:
     The selection.
 
   Raises:
-    InputError: A name is unknown, or not one of this format.
+    InputError: A name is unknown or does not apply to the format.
+
+  See also: `read_array` for arrangements without a name, and `from_flags`.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> channels.by_name(format='foa', order='fuma').channels
+    (0, 2, 3, 1)
   """
   for name, value, known in (
     ('channels', order, ORDERS),
@@ -88,13 +98,14 @@ def by_name(
       )
   if format == 'mic' and (order == 'fuma' or norm != 'sn3d'):
     raise InputError(
-      'The network hears four microphones, to which conventions of Ambisonics '
-      f'do not apply, got channels {order!r} and norm {norm!r}.'
+      'The network is of format mic, whose channels are microphones: '
+      'conventions of Ambisonics do not apply, got channels '
+      f'{order!r} and norm {norm!r}.'
     )
   if format == 'foa' and order == 'em32':
     raise InputError(
-      'The network hears Ambisonics, so the 32 channels of an Eigenmike have '
-      'to be encoded first; channels em32 are for networks of format mic.'
+      'The network is of format foa: encode the 32 channels of an Eigenmike '
+      'to Ambisonics first; channels em32 are for networks of format mic.'
     )
   if order == 'em32':
     return Selection(
@@ -107,20 +118,28 @@ def by_name(
 
 
 def read_array(path: str | os.PathLike[str]) -> Selection:
-  """Reads a file that says where the four channels are.
+  """Reads a selection from a JSON file.
 
-  It holds a JSON object such as `{"channels": [1, 3, 2, 4], "signs": [1, 1, -1,
-  1]}`: the channel of the file, counted from 1, for each that the network
-  hears, and, where some are inverted, a factor of 1 or -1 for each.
+  The file holds a JSON object such as `{"channels": [1, 3, 2, 4], "signs": [1,
+  1, -1, 1]}`. `channels` lists, for each of the four channels of the network,
+  the channel of the sound file, counted from 1. `signs` is optional; it lists a
+  factor for each of them: -1 for an inverted channel, else 1.
 
   Args:
-    path: The file.
+    path: The JSON file.
 
   Returns:
-    The selection; files may have more channels than are taken.
+    The selection; sound files may have more channels than are used.
 
   Raises:
-    InputError: The file is missing or holds something else.
+    InputError: The file is missing or has other contents.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax.audio import channels
+    >>> _ = pathlib.Path('array.json').write_text('{"channels": [6, 1, 3, 2]}')
+    >>> channels.read_array('array.json').channels
+    (5, 0, 2, 1)
   """
   path = pathlib.Path(path)
   values = files.read_json(path)
@@ -147,44 +166,61 @@ def read_array(path: str | os.PathLike[str]) -> Selection:
   )
 
 
-def chosen(
+def from_flags(
   *, format: str, order: str, norm: str, array: str | None
 ) -> Selection:
-  """What the flags of a command say: a file, or else names.
+  """Selects channels by the values of the flags of a command.
 
   Args:
-    format: As for `by_name`, like the two that follow.
-    order: One of `ORDERS`.
-    norm: One of `NORMS`.
-    array: As for `read_array`; None or empty where the names count.
+    format: Input format of the network, `'foa'` or `'mic'`.
+    order: Value of `--channels`, one of `ORDERS`.
+    norm: Value of `--norm`, one of `NORMS`.
+    array: Value of `--array`, a file for `read_array`; None or empty to use the
+      names, as `by_name` does.
 
   Returns:
     The selection.
 
   Raises:
-    InputError: A file is given and a name, or one of them cannot be used.
+    InputError: Both a file and a name are given, or one of them is not valid.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> channels.from_flags(
+    ...   format='foa', order='acn', norm='sn3d', array=None
+    ... ) == channels.STANDARD
+    True
   """
   if not array:
     return by_name(format=format, order=order, norm=norm)
   if order != 'acn' or norm != 'sn3d':
-    raise InputError('--array takes the place of --channels and --norm.')
+    raise InputError(
+      '--array cannot be combined with --channels or --norm: the file replaces '
+      'them.'
+    )
   return read_array(array)
 
 
 def check(num_channels: int, selection: Selection, *, name: str) -> None:
-  """Refuses a file with another number of channels.
+  """Refuses a file whose number of channels does not fit the selection.
 
   Args:
-    num_channels: Channels of the file.
-    selection: Which of them are taken.
-    name: The file, for the message.
+    num_channels: Number of channels of the file.
+    selection: The channels to use.
+    name: Name of the file for the error message.
 
   Raises:
-    InputError: It does not have them.
+    InputError: The number does not fit.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> channels.check(2, channels.STANDARD, name='stereo.wav')
+    Traceback (most recent call last):
+    ...
+    seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed.
   """
-  needed, least = selection.num_channels, ''
-  if not selection.is_exact:
-    least = 'at least '
+  needed = selection.num_channels
+  least = '' if selection.is_exact else 'at least '
   if num_channels < needed or (selection.is_exact and num_channels != needed):
     raise InputError(
       f'{name} has {num_channels} channel{"s" * (num_channels != 1)}, but '
@@ -193,30 +229,45 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
 
 
 def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
-  """Takes the channels that the network hears.
+  """Converts the channels of a file to the four channels of the network.
 
   Args:
-    audio: All channels of a file, with shape `[channels, samples]`; whole
-      numbers are taken as PCM of their type.
-    selection: Which of them.
+    audio: All channels of a file, with shape `[channels, samples]`; integers
+      are PCM samples of their type.
+    selection: The channels to use.
 
   Returns:
-    The four channels, with shape `[4, samples]`, as floating-point numbers.
+    The four channels, floating point with shape `[4, samples]`.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> fuma = channels.by_name(format='foa', order='fuma')  # from W, X, Y, Z
+    >>> channels.select(np.array([[0.1], [0.2], [0.3], [0.4]]), fuma).ravel()
+    array([0.1, 0.3, 0.4, 0.2])
   """
-  four = samples.as_float(audio[list(selection.channels)])
+  four = as_float(audio[list(selection.channels)])
   return four * np.asarray(selection.gains, four.dtype)[:, None]
 
 
 def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
-  """What `doubt` needs to know of a block; those of blocks add up.
+  """Second moments of the four channels, for `find_mismatch`.
+
+  The moments of a recording are the sum of those of its blocks.
 
   Args:
     audio: The four channels, with shape `[4, samples]`.
-    sample_rate: Samples a second.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    Products of the channels, summed over the samples: of all frequencies and of
-    those below about 500 Hz; float64 with shape `[2, 4, 4]`.
+    Products of all pairs of channels, summed over the samples, for all
+    frequencies and for those below about 500 Hz; float64 with shape
+    `[2, 4, 4]`.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> sums = channels.moments(np.ones((4, 480)), sample_rate=24000)
+    >>> float(sums[0, 0, 1])
+    480.0
   """
   size = max(1, sample_rate // 1000)
   whole = audio.shape[-1] // size * size
@@ -224,16 +275,27 @@ def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
   return np.stack([_products(audio), _products(low)])
 
 
-def doubt(sums: np.ndarray, *, format: str) -> str | None:
-  """Why the channels of a recording are probably not those of the network.
+def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
+  """Says why the channels of a recording are probably not as they should be.
+
+  Orders and signs that amount to a rotation or a reflection of the scene cannot
+  be detected.
 
   Args:
-    sums: From `moments`, over the recording, with shape `[2, 4, 4]`.
-    format: What the network hears, `'foa'` or `'mic'`.
+    sums: Sum of the `moments` of all blocks, with shape `[2, 4, 4]`.
+    format: Input format of the network, `'foa'` or `'mic'`.
 
   Returns:
-    A clause such as 'its dipoles are ...', or None when nothing speaks against
-    it. Orders that amount to a rotation of the scene cannot be told apart.
+    A clause such as 'its channel 2 is louder than ...', or None when levels and
+    correlations are plausible.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> front = np.outer([1, 0, 0, 1], np.sin(np.arange(4800)))  # W, Y, Z, X
+    >>> sums = channels.moments(front, sample_rate=24000)
+    >>> channels.find_mismatch(sums, format='foa')
+    >>> channels.find_mismatch(sums, format='mic')[:47]
+    'its channel 2 is much softer than the others, b'
   """
   power = np.diag(sums[0])
   if power.max() <= 0:
@@ -244,27 +306,27 @@ def doubt(sums: np.ndarray, *, format: str) -> str | None:
     if power[loudest] > 1.25 * power[0]:
       return (
         f'its channel {loudest + 1} is louder than the first, which should be '
-        'W, the loudest: is the order another (--channels, --array), or the '
-        'normalisation (--norm)?'
+        'W, the loudest channel: is the order of the channels another '
+        '(--channels, --array), or the normalisation (--norm)?'
       )
     if ratio > _LARGEST_RATIO:
       return (
-        f'its dipoles have {ratio:.1f} times the power of W, where sound from '
-        'any direction gives about 1: is it FuMa (2; --channels=fuma '
-        '--norm=fuma) or N3D (3; --norm=n3d), or are these the capsules of a '
-        'microphone?'
+        f'its dipoles (channels 2 to 4) have {ratio:.1f} times the power of W, '
+        'but about 1 is expected: is it FuMa (2 times; --channels=fuma '
+        '--norm=fuma) or N3D (3 times; --norm=n3d), or are the channels '
+        'microphone capsules?'
       )
     if ratio < _LEAST_RATIO:
       return (
-        f'its dipoles have {ratio:.2g} times the power of W, where sound from '
-        'any direction gives about 1: are they silent?'
+        f'its dipoles (channels 2 to 4) have {ratio:.2g} times the power of W, '
+        'but about 1 is expected: are they silent?'
       )
     return None
   if power.min() < _LEAST_LEVEL * power.max():
     return (
       f'its channel {int(np.argmin(power)) + 1} is much softer than the others,'
-      ' where capsules of one array hear nearly the same level: is it FOA, or '
-      'is the order another (--channels, --array)?'
+      ' but capsules of one array have nearly the same level: is it FOA, or is '
+      'the order of the channels another (--channels, --array)?'
     )
   level = np.sqrt(np.maximum(np.diag(sums[1]), 1e-30))
   correlation = sums[1] / np.outer(level, level)
@@ -272,8 +334,8 @@ def doubt(sums: np.ndarray, *, format: str) -> str | None:
     first, second = np.unravel_index(np.argmin(correlation), (4, 4))
     return (
       f'its channels {first + 1} and {second + 1} differ at low frequencies, '
-      'where capsules of one array hear the same: is one inverted (--array), '
-      'or is it FOA?'
+      'but capsules of one array have nearly the same signal there: is one '
+      'inverted (--array), or is it FOA?'
     )
   return None
 

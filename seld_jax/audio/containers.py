@@ -1,27 +1,28 @@
-"""Where the samples of a sound file should end, by its own header.
+"""Finds where the audio data of a sound file should end, from its header.
 
-libsndfile reads a file that was cut off without a word, as far as it goes. WAV
-(RF64, too), W64, AIFF, CAF and AU files say how long they should be.
+libsndfile silently reads a truncated file up to where it ends. The headers of
+WAV (also RF64), W64, AIFF, CAF and AU files say how long the data should be, so
+that truncation can be detected.
 """
 
 import struct
 import sys
 from typing import BinaryIO, NamedTuple
 
-# The size of data whose writer did not know it (a stream), or that stands in
-# another chunk (RF64).
+# Sizes that stand for "unknown": the writer did not know the size (a stream),
+# or another chunk holds it (RF64).
 _UNKNOWN = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 
 
 class _Chunks(NamedTuple):
-  """How a file is made of chunks.
+  """How a format divides a file into chunks.
 
   Attributes:
-    start: Bytes before the first chunk.
-    head: What a chunk begins with, its name and its size, for `struct`.
-    data: What the name of the chunk of samples begins with.
-    whole: Whether the size counts the head.
-    align: Chunks begin at a multiple of so many bytes.
+    start: Position of the first chunk in bytes.
+    head: Format of a chunk header, its name and its size, for `struct`.
+    data: First bytes of the name of the chunk that holds the samples.
+    whole: Whether the size includes the chunk header.
+    align: Chunks begin at multiples of this number of bytes.
   """
 
   start: int
@@ -31,7 +32,7 @@ class _Chunks(NamedTuple):
   align: int = 2
 
 
-# By what a file begins with, and what stands in bytes 8 to 12 of it.
+# Keys: the first four bytes of a file, and bytes 8 to 12 (None: any).
 _WAV = _Chunks(12, '<4sI')
 _KINDS = {
   (b'RIFF', b'WAVE'): _WAV,
@@ -45,17 +46,17 @@ _KINDS = {
 
 
 def end_of_samples(file: BinaryIO) -> int:
-  """Where the samples of a sound file should end.
+  """The position in bytes where the samples of a sound file should end.
 
   Args:
-    file: The file, read from its beginning.
+    file: The file, open at its beginning.
 
   Returns:
-    The place in bytes; 0 when the header does not say, as in compressed
-    formats, or in a file that was written as a stream.
+    The position; 0 when the header does not say it, as in compressed formats
+    or in a file that was written as a stream.
   """
   head = file.read(12)
-  if head[:4] in (b'.snd', b'dns.') and len(head) == 12:  # AU, either order
+  if head[:4] in (b'.snd', b'dns.') and len(head) == 12:  # AU
     order = '>' if head[:4] == b'.snd' else '<'
     start, size = struct.unpack(f'{order}4xII', head)
     return 0 if size in _UNKNOWN else start + size
@@ -65,7 +66,7 @@ def end_of_samples(file: BinaryIO) -> int:
 
 def _end_of_data(file: BinaryIO, kind: _Chunks) -> int:
   position, head_size = kind.start, struct.calcsize(kind.head)
-  wide = 0  # the size of the samples in RF64
+  size_64 = 0  # size of the samples in RF64
   file.seek(position)
   while len(head := file.read(head_size)) == head_size:
     name, size = struct.unpack(kind.head, head)
@@ -73,16 +74,16 @@ def _end_of_data(file: BinaryIO, kind: _Chunks) -> int:
       size = max(0, size - head_size)
     position += head_size
     if name == b'ds64' and len(sizes := file.read(16)) == 16:
-      wide = struct.unpack('<8xQ', sizes)[0]
+      size_64 = struct.unpack('<8xQ', sizes)[0]
     if name.startswith(kind.data):
       if size in _UNKNOWN:
-        size = wide
+        size = size_64
         if size in (0, *_UNKNOWN):
           return 0
       return position + size
     position += size
     position += -position % kind.align
-    if position > sys.maxsize:  # nonsense, and no place to go to
+    if position > sys.maxsize:  # a damaged size; seek() would fail
       return 0
     file.seek(position)
   return 0

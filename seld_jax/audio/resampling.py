@@ -1,4 +1,4 @@
-"""Another sample rate, block by block, as if the whole were resampled."""
+"""Changes the sample rate of a signal that arrives in blocks."""
 
 import math
 
@@ -7,33 +7,41 @@ from scipy import signal
 
 from seld_jax.errors import InputError
 
-# Below and above, a sample rate is rather a damaged header.
+# Sample rates outside of this range in Hz suggest a damaged header.
 LOWEST_RATE, HIGHEST_RATE = 4000, 400000
 
-# Half the length of the low-pass filter, in periods of the lower rate.
+# Half the length of the low-pass filter, in periods of the lower sample rate.
 _HALF_PERIODS = 16
 
 
 class Resampler:
-  """Resamples a signal that comes in blocks of any size.
+  """Resamples a signal that arrives in blocks of any size.
 
-  What `push` and `flush` give, joined, does not depend on the blocks, and has
-  `ceil(samples * target / source)` samples.
+  The concatenated outputs of `push` and `flush` do not depend on how the signal
+  is divided into blocks. They have `ceil(samples * target / source)` samples.
 
   Attributes:
-    delay: Samples of the source that are held back, at most.
+    delay: Largest number of input samples for which there is no output yet.
+
+  Example:
+    >>> from seld_jax import audio
+    >>> resampler = audio.Resampler(48000, 24000, num_channels=1)
+    >>> block = np.ones((1, 4800), np.float32)
+    >>> first, rest = resampler.push(block), resampler.flush()
+    >>> first.shape[-1] + rest.shape[-1]
+    2400
   """
 
   def __init__(self, source: int, target: int, *, num_channels: int):
     """Designs the filter.
 
     Args:
-      source: Samples a second of what comes.
-      target: Samples a second of what is given.
+      source: Sample rate of the input in Hz.
+      target: Sample rate of the output in Hz.
       num_channels: Number of channels.
 
     Raises:
-      InputError: The source is no sample rate of audio.
+      InputError: The source is not a plausible sample rate of audio.
     """
     if not LOWEST_RATE <= source <= HIGHEST_RATE:
       raise InputError(
@@ -47,24 +55,36 @@ class Resampler:
     taps = np.arange(-half, half + 1)
     low_pass = np.sinc(taps / larger) * np.kaiser(len(taps), 8.0)
     self._filter = (low_pass / low_pass.sum()).astype(np.float32)
-    # Context on both sides, a multiple of `down`, so that outputs fall on the
-    # same instants as those of the whole signal.
+    # Context on both sides: a multiple of `down`, so that output samples are at
+    # the same times as if the whole signal were resampled at once.
     context = -(-(half // self._up + 1) // self._down)
     self._context = context * self._down
     self.delay = self._context + self._down
-    # Silence stands for what was before the signal.
+    # Silence before the beginning of the signal.
     self._buffer = np.zeros((num_channels, self._context), np.float32)
     self._num_in = self._num_out = 0
 
   def push(self, block: np.ndarray) -> np.ndarray:
-    """Takes samples `[channels, n]`, gives those now known `[channels, m]`."""
+    """Adds a block and returns the output samples that are now known.
+
+    Args:
+      block: Input samples, with shape `[channels, n]`.
+
+    Returns:
+      Output samples, float32 with shape `[channels, m]`; m may be 0.
+    """
     self._num_in += block.shape[-1]
     self._buffer = np.concatenate([self._buffer, block], axis=-1)
     ready = self._buffer.shape[-1] - 2 * self._context
     return self._advance(max(0, ready) // self._down * self._down)
 
   def flush(self) -> np.ndarray:
-    """Gives the rest, with shape `[channels, m]`; silence follows the end."""
+    """Ends the signal and returns the remaining output samples.
+
+    Returns:
+      Output samples, float32 with shape `[channels, m]`, as if silence followed
+      the end of the signal.
+    """
     total = -(-self._num_in * self._up // self._down)
     missing = total - self._num_out
     tail = -(-missing // self._up) * self._down
@@ -73,7 +93,7 @@ class Resampler:
     return self._advance(tail)[:, :missing]
 
   def _advance(self, length: int) -> np.ndarray:
-    """Resamples so many samples, a multiple of `down`, behind the context."""
+    """Resamples the next `length` input samples, a multiple of `down`."""
     if not length:
       return self._buffer[:, :0]
     part = self._buffer[:, : length + 2 * self._context]

@@ -1,4 +1,4 @@
-"""Recordings of a dataset, their features on disk, folds, and crops."""
+"""Datasets: recordings, features on disk, folds, crops."""
 
 import lazy_loader as lazy
 

@@ -1,14 +1,8 @@
 from . import cache, placement, sampling
-from .folds import (
-  Fold,
-  load_fold,
-  moments,
-  standardise,
-  statistics,
-  take_recordings,
-)
+from .folds import Fold, load_fold, take_recordings
+from .placement import fits
 from .recordings import Recording, find_recordings, list_pairs
-from .stored import fits
+from .standardisation import moments, standardise, statistics
 
 __all__ = [
   'Recording',

@@ -1,4 +1,4 @@
-"""Features of recordings, computed once and kept on disk."""
+"""Computes the features of recordings once and stores them on disk."""
 
 import concurrent.futures
 import functools
@@ -15,28 +15,19 @@ import jax
 import numpy as np
 
 from seld_jax import audio, features, files, progress
-from seld_jax.dataset.recordings import Recording, find_recordings
+from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
-__all__ = [
-  'Recording',
-  'extract',
-  'feature_paths',
-  'find_recordings',
-  'is_intact',
-  'write',
-]
-
-# Raised when a change of the code changes the features it computes.
+# Increased whenever a change of the code changes the features.
 _VERSION = 2
 
 # Bytes of the checksum that follows the array in a file.
 _CHECKSUM_BYTES = 4
 
-# Seconds after which a temporary file belongs to no process that still runs.
+# Seconds after which a temporary file is taken as left by a killed process.
 _ABANDONED = 3600.0
 
-# What follows the name of a recording in the name of its features.
+# The end of the name of a feature file, after the name of the recording.
 _STAMPED = re.compile(r'\.[0-9a-f]{16}\.npy$')
 
 
@@ -46,16 +37,17 @@ def extract(
   *,
   options: Mapping[str, Any],
 ) -> dict[str, pathlib.Path]:
-  """Computes the features of recordings, or finds them where they are current.
+  """Computes the features of recordings that are not in the cache yet.
 
-  Each set of options has a folder, named by their hash, and each file of
-  features is named by a hash of the size and time of its recording, so that
-  whatever changes makes a new one. Features of what a recording was before are
-  deleted; those of other options, which another run may be reading, stay. A
-  checksum in each file tells damage of any kind, and that one is made anew.
+  Each set of options has its own folder, named by a hash of the options. The
+  name of each feature file contains a hash of the size and the modification
+  time of the recording, so that features of changed recordings are computed
+  again. Features of the former recording are deleted; features of other options
+  stay, because another run may be reading them. A checksum in each file detects
+  damage; damaged features are computed again.
 
   Args:
-    recordings: What to extract.
+    recordings: The recordings.
     folder: Folder of the cache.
     options: `format` and the keyword arguments of its feature function.
 
@@ -65,6 +57,18 @@ def extract(
 
   Raises:
     InputError: A recording cannot be read or the cache cannot be written.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import audio, dataset
+    >>> path = pathlib.Path('sounds', 'a.wav')
+    >>> audio.write(path, np.zeros((4, 4800)))
+    >>> recordings = [dataset.Recording('a', path, labels=None, fold=None)]
+    >>> options = {'format': 'foa', 'sample_rate': 24000, 'n_fft': 512,
+    ...            'win_length': 480, 'hop_length': 480, 'n_mels': 8}
+    >>> paths = dataset.cache.extract(recordings, 'features', options=options)
+    >>> np.load(paths['a']).shape
+    (10, 8, 7)
   """
   target = _folder(folder, options)
   paths = feature_paths(recordings, folder, options=options)
@@ -94,7 +98,8 @@ def extract(
         old.unlink(missing_ok=True)
 
   files.remove_fragments(target, age=_ABANDONED)
-  # Reading and writing overlap with computing, which XLA spreads by itself.
+  # Two threads, so that reading and writing overlap with computing; XLA itself
+  # uses all cores.
   with (
     progress.bar(
       'features',
@@ -121,15 +126,17 @@ def feature_paths(
   *,
   options: Mapping[str, Any],
 ) -> dict[str, pathlib.Path]:
-  """Where the features of recordings lie, or would lie.
+  """The paths of the features of recordings, whether they exist or not.
 
   Args:
-    recordings: Recordings whose sound files are there.
+    recordings: Recordings whose sound files exist.
     folder: Folder of the cache.
-    options: As for `extract`.
+    options: `format` and the keyword arguments of its feature function.
 
   Returns:
-    The path of each by its name.
+    The path of the features of each recording by its name.
+
+  See also: `extract`, which computes them.
   """
   target = _folder(folder, options)
   return {
@@ -139,11 +146,11 @@ def feature_paths(
 
 
 def write(path: pathlib.Path, array: np.ndarray) -> None:
-  """Writes a .npy file with a checksum behind the array, atomically.
+  """Writes a .npy file with a checksum after the array, atomically.
 
   Args:
-    path: The file; `np.load` reads it like any other.
-    array: What it holds, of any shape.
+    path: The file; `np.load` can read it.
+    array: An array of any shape.
 
   Raises:
     InputError: The folder cannot be written or the disk is full.
@@ -156,7 +163,25 @@ def write(path: pathlib.Path, array: np.ndarray) -> None:
 
 
 def is_intact(path: pathlib.Path) -> bool:
-  """Whether a file of `write` exists and holds what was written."""
+  """Whether a file of `write` exists and is not damaged.
+
+  Args:
+    path: The file.
+
+  Returns:
+    Whether size and checksum are right.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax.dataset import cache
+    >>> path = pathlib.Path('array.npy')
+    >>> cache.write(path, np.arange(3))
+    >>> cache.is_intact(path)
+    True
+    >>> _ = path.write_bytes(path.read_bytes()[:-1])
+    >>> cache.is_intact(path)
+    False
+  """
   try:
     with path.open('rb') as file:
       version = np.lib.format.read_magic(file)
@@ -195,12 +220,12 @@ def _feature_function(
 
 
 def _stamp(recording: Recording) -> str:
-  """Changes with the size and the time of the recording."""
+  """A hash of the size and the modification time of the recording."""
   status = recording.audio.stat()
   return _hash([status.st_size, status.st_mtime_ns])
 
 
 def _hash(content: Any) -> str:
-  """Sixteen hexadecimal digits that change with the content, or the code."""
+  """A hash of 16 hexadecimal digits of the content and `_VERSION`."""
   text = json.dumps([_VERSION, content], sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]

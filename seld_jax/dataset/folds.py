@@ -1,38 +1,57 @@
-"""What training and evaluation read: folds in memory, standardised."""
+"""Folds: recordings joined along time with their labels."""
 
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
-import jax
 import numpy as np
 
 from seld_jax import labels
 from seld_jax.dataset import stored
-from seld_jax.dataset.cache import Recording
+from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
-  """Recordings joined along time: labels in memory, features there or on disk.
+  """Recordings joined along time.
 
-  Recording i has the label frames `offsets[i]` to `offsets[i + 1]`, of which
-  the first `num_label_frames[i]` are its own and the rest, if any, padding; its
-  feature frames are those times the time pooling.
+  Recording i has the label frames `offsets[i]` to `offsets[i + 1]`. The first
+  `num_label_frames[i]` of them belong to the recording and the rest, if any, is
+  padding. Its feature frames are at `pool` times these positions. Labels are in
+  memory; features are in memory or on disk.
 
   Attributes:
     names: Names of the recordings.
-    features: float32 with shape `[frames, mels, channels]`, not standardised;
-      in memory, or what reads them from disk.
-    activity: float32 with shape `[label_frames, classes]`, 0 or 1.
-    doa: float32 with shape `[label_frames, classes, 3]`.
-    offsets: int64 with shape `[recordings + 1]`.
-    num_label_frames: int64 with shape `[recordings]`.
-    references: The events of each recording, as labelled.
-    pool: Feature frames in a label frame.
-    is_labelled: Whether the recordings have labels; without, they count as
-      silent.
+    features: Features that are not standardised, float32 with shape
+      `[frames, mels, channels]`: an array, or an object that reads them from
+      disk.
+    activity: 0 or 1, float32 with shape `[label_frames, classes]`.
+    doa: Unit vectors, zeros where nothing is active, float32 with shape
+      `[label_frames, classes, 3]`.
+    offsets: First label frame of each recording, and the end of the last, int64
+      with shape `[recordings + 1]`.
+    num_label_frames: Label frames without padding, int64 with shape
+      `[recordings]`.
+    references: The labelled events of each recording.
+    pool: Feature frames per label frame.
+    is_labelled: Whether the recordings have labels. Without labels, `activity`
+      is 0 everywhere.
+
+  Example:
+    >>> from seld_jax import dataset, labels
+    >>> fold = dataset.Fold(
+    ...   names=('a', 'b'),
+    ...   features=np.zeros((100, 64, 7), np.float32),
+    ...   activity=np.zeros((20, 14), np.float32),
+    ...   doa=np.zeros((20, 14, 3), np.float32),
+    ...   offsets=np.array([0, 12, 20]),
+    ...   num_label_frames=np.array([12, 8]),
+    ...   references=(labels.no_events(),) * 2,
+    ...   pool=5,
+    ... )
+    >>> np.diff(fold.offsets).tolist()  # label frames of each recording
+    [12, 8]
   """
 
   names: tuple[str, ...]
@@ -56,33 +75,48 @@ def load_fold(
   csv_edition: str | None = None,
   max_bytes: float = float('inf'),
 ) -> Fold:
-  """Reads features and labels of recordings of any length.
+  """Reads the features and the labels of recordings of any length.
 
-  The end of a recording that is no whole number of label frames is filled with
-  copies of its last frame; so is one that is shorter than `min_frames`.
+  A recording whose length is not a multiple of a label frame, or that is
+  shorter than `min_frames`, is padded with copies of its last feature frame.
 
   Args:
-    recordings: What to read.
-    paths: Feature file of each, by name.
+    recordings: The recordings.
+    paths: Feature file of each recording by its name, from `cache.extract`.
     num_classes: Number of classes.
-    pool: Feature frames in a label frame.
-    min_frames: Feature frames that every recording must have at least, for
-      crops and windows to fit.
-    csv_edition: Year whose form the labels have; None: told by each file.
-    max_bytes: Features that are larger together stay on disk.
+    pool: Feature frames per label frame.
+    min_frames: Least number of feature frames of a recording after padding, so
+      that crops and windows fit.
+    csv_edition: Year whose forms the label files have; None: any form that can
+      be recognised.
+    max_bytes: If the features are larger than this in total, they stay on disk.
 
   Returns:
     The recordings in the order given.
 
   Raises:
-    InputError: A label lies behind the end of its recording, its class is not
-      one of the `num_classes`, or only some of the recordings have labels.
+    InputError: A label is after the end of its recording, a class is not one of
+      the `num_classes`, or only some of the recordings have labels.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import dataset
+    >>> np.save('a.npy', np.zeros((23, 64, 7), np.float32))
+    >>> _ = pathlib.Path('a.csv').write_text('2,13,0,90,0')  # frame 2, class 13
+    >>> wav, csv = pathlib.Path('a.wav'), pathlib.Path('a.csv')
+    >>> fold = dataset.load_fold(
+    ...   [dataset.Recording('a', wav, csv, fold=1)],
+    ...   {'a': pathlib.Path('a.npy')},
+    ...   num_classes=14, pool=5, min_frames=5,
+    ... )
+    >>> fold.features.shape, float(fold.activity[2, 13])
+    ((25, 64, 7), 1.0)
   """
   unlabelled = [entry.audio for entry in recordings if entry.labels is None]
   if unlabelled and len(unlabelled) < len(recordings):
     raise InputError(
       f'{unlabelled[0]} has no labels, like {len(unlabelled)} of the '
-      f'{len(recordings)} recordings there: label all of them, or none.'
+      f'{len(recordings)} recordings of this fold: label all of them or none.'
     )
   arrays = [stored.open_array(paths[entry.name]) for entry in recordings]
   lengths = np.array([-(-a.shape[0] // pool) for a in arrays], np.int64)
@@ -129,59 +163,32 @@ def load_fold(
   )
 
 
-def moments(paths: Sequence[pathlib.Path]) -> np.ndarray:
-  """What each recording adds to the statistics.
-
-  Args:
-    paths: Feature files.
-
-  Returns:
-    Number of frames, mean, and sum of squared deviations from it, float64 with
-    shape `[recordings, 3, mels, channels]`.
-  """
-  parts = []
-  for path in paths:
-    array = np.load(path, mmap_mode='r').astype(np.float64)
-    mean = array.mean(axis=0)
-    squares = ((array - mean) ** 2).sum(axis=0)
-    parts.append(np.stack([np.full_like(mean, len(array)), mean, squares]))
-  return np.stack(parts)
-
-
-def statistics(parts: np.ndarray) -> dict[str, np.ndarray]:
-  """Mean and standard deviation of each band and channel.
-
-  Args:
-    parts: From `moments`, of the training recordings.
-
-  Returns:
-    `mean` and `std`, float32 with shape `[mels, channels]`: population
-    statistics over all frames; `std` is 1 where a value never changes.
-  """
-  count, mean, squares = parts[0]
-  for size, own_mean, own_squares in parts[1:]:
-    # Chan's update: stable where a sum of squares would cancel.
-    delta = own_mean - mean
-    squares = squares + own_squares + delta**2 * (count * size / (count + size))
-    mean = mean + delta * (size / (count + size))
-    count = count + size
-  std = np.sqrt(squares / count)
-  std = np.where(std > 1e-6, std, 1.0)
-  return {
-    'mean': np.asarray(mean, np.float32),
-    'std': np.asarray(std, np.float32),
-  }
-
-
 def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
-  """The fold that these recordings make.
+  """Selects recordings of a fold.
 
   Args:
-    fold: Recordings.
-    indices: Which of them, in the order of the result.
+    fold: The fold.
+    indices: Indices of recordings, in the order of the result.
 
   Returns:
-    Copies of their labels, and of their features if those are in memory.
+    The fold of these recordings. Its labels are copies, and so are its features
+    if they are in memory.
+
+  Example:
+    >>> from seld_jax import dataset, labels
+    >>> fold = dataset.Fold(
+    ...   names=('a', 'b'),
+    ...   features=np.zeros((100, 64, 7), np.float32),
+    ...   activity=np.zeros((20, 14), np.float32),
+    ...   doa=np.zeros((20, 14, 3), np.float32),
+    ...   offsets=np.array([0, 12, 20]),
+    ...   num_label_frames=np.array([12, 8]),
+    ...   references=(labels.no_events(),) * 2,
+    ...   pool=5,
+    ... )
+    >>> only = dataset.take_recordings(fold, [1])
+    >>> only.names, only.features.shape
+    (('b',), (40, 64, 7))
   """
   sizes = np.diff(fold.offsets)[list(indices)]
   frames = np.concatenate(
@@ -202,18 +209,3 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     num_label_frames=fold.num_label_frames[list(indices)],
     references=tuple(fold.references[i] for i in indices),
   )
-
-
-def standardise(
-  features: jax.Array, statistics: Mapping[str, jax.Array]
-) -> jax.Array:
-  """Zero mean and unit variance of each band and channel.
-
-  Args:
-    features: Features with shape `[..., mels, channels]`.
-    statistics: `mean` and `std`, with shape `[mels, channels]`.
-
-  Returns:
-    Standardised features, with the same shape.
-  """
-  return (features - statistics['mean']) / statistics['std']

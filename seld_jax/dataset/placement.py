@@ -1,6 +1,6 @@
-"""Crops of joined recordings, on the devices that train on or predict them."""
+"""Places recordings or their crops on devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,27 +11,37 @@ from jax.sharding import Mesh, PartitionSpec
 from seld_jax import devices
 from seld_jax.dataset import sampling, stored
 
-# (first frames with shape [batch], length) -> crops with shape
-# [batch, length, ...], divided among the devices along the batch.
+# A function (first frames with shape [batch], length) -> crops with shape
+# [batch, length, ...], sharded over the devices along the batch.
 Source = Callable[[np.ndarray, int], jax.Array]
 
-# Recordings on the devices, and which device has which frames.
+# Recordings on the devices, and the range of frames of each device.
 Placed = tuple[jax.Array, jax.Array]
 
 
 def resident(
   mesh: Mesh, array: np.ndarray | stored.Joined, offsets: np.ndarray
 ) -> Source:
-  """Keeps recordings on the devices, and cuts crops there.
+  """Keeps recordings on the devices and cuts crops there.
 
   Args:
     mesh: The devices.
     array: Joined recordings, with shape `[frames, ...]`.
     offsets: First frame of each recording, and the end of the last, with shape
-      `[recordings + 1]`. A crop has to lie within one recording.
+      `[recordings + 1]`. Each crop must lie within one recording.
 
   Returns:
-    What gives the crops. Their values are those of the array, bit for bit.
+    A function that cuts crops. Their values are exactly those of the array.
+
+  See also: `streamed`, for recordings that do not fit in device memory.
+
+  Example:
+    >>> from seld_jax import dataset, devices
+    >>> frames = np.arange(10, dtype=np.float32)
+    >>> mesh = devices.make_mesh(devices=jax.devices()[:1])
+    >>> crops = dataset.placement.resident(mesh, frames, np.array([0, 6, 10]))
+    >>> crops(np.array([1, 6]), 3).tolist()
+    [[1.0, 2.0, 3.0], [6.0, 7.0, 8.0]]
   """
   placed = place(mesh, array, offsets)
   compiled = jax.jit(
@@ -46,14 +56,23 @@ def resident(
 
 
 def streamed(mesh: Mesh, array: np.ndarray | stored.Joined) -> Source:
-  """Reads every crop when it is needed, from memory or from disk.
+  """Copies each crop to the devices when it is needed.
 
   Args:
-    mesh: The devices; a process reads the crops of its own alone.
-    array: Joined recordings, with shape `[frames, ...]`.
+    mesh: The devices. A process reads only the crops of its own devices.
+    array: Joined recordings in memory or on disk, with shape `[frames, ...]`.
 
   Returns:
-    What gives the crops.
+    A function that reads crops.
+
+  See also: `resident`, which is faster.
+
+  Example:
+    >>> from seld_jax import dataset, devices
+    >>> frames = np.arange(10, dtype=np.float32)
+    >>> mesh = devices.make_mesh(devices=jax.devices()[:1])
+    >>> dataset.placement.streamed(mesh, frames)(np.array([1, 6]), 3).tolist()
+    [[1.0, 2.0, 3.0], [6.0, 7.0, 8.0]]
   """
   return lambda starts, length: devices.put_rows(
     mesh, starts, lambda rows: stored.crops(array, rows, length)
@@ -63,10 +82,10 @@ def streamed(mesh: Mesh, array: np.ndarray | stored.Joined) -> Source:
 def place(
   mesh: Mesh, array: np.ndarray | stored.Joined, offsets: np.ndarray
 ) -> Placed:
-  """Places on every device a share of the recordings.
+  """Divides the recordings among the devices.
 
-  So recordings have to fit the memory of all devices together, and a process
-  reads those of its own devices alone.
+  The recordings must fit in the memory of all devices together. A process reads
+  only the recordings of its own devices.
 
   Args:
     mesh: The devices.
@@ -75,8 +94,11 @@ def place(
       `[recordings + 1]`.
 
   Returns:
-    The shares, filled up with zeros to equal length, with shape
-    `[devices, frames, ...]`, and their bounds, as `share_bounds` gives them.
+    The shares, zero-padded to equal length, with shape
+    `[devices, frames, ...]`, and their bounds, int32 with shape
+    `[devices + 1]`: see `share_bounds`.
+
+  See also: `cut`, which cuts crops of the result.
   """
   bounds = share_bounds(offsets, mesh.size)
   size = int(np.diff(bounds).max())
@@ -103,16 +125,16 @@ def place(
 def cut(
   mesh: Mesh, placed: Placed, starts: jax.Array, length: int
 ) -> jax.Array:
-  """Cuts crops where they lie and hands them to their devices, under jit.
+  """Cuts crops out of placed recordings and distributes them, inside jit.
 
   Args:
     mesh: The devices.
-    placed: From `place`.
-    starts: First frames, int32 with shape `[batch]`.
-    length: Number of frames of each.
+    placed: Result of `place`: shares and bounds.
+    starts: First frame of each crop, int32 with shape `[batch]`.
+    length: Number of frames of a crop.
 
   Returns:
-    The crops, with shape `[batch, length, ...]`, divided along the batch.
+    The crops, with shape `[batch, length, ...]`, sharded along the batch.
   """
 
   def on_device(share, bounds, starts):
@@ -121,15 +143,15 @@ def cut(
     local = jnp.where(is_here, starts - bounds[own], 0)
     crops = sampling.take_crops(share[0], local, length)
     crops = jnp.where(jnp.expand_dims(is_here, range(1, crops.ndim)), crops, 0)
-    # One device has the crop and the others zeros: their sum is the crop.
+    # One device has the crop and all others have zeros: the sum is the crop.
     return lax.psum_scatter(crops, devices.BATCH_AXIS, tiled=True)
 
-  divided, whole = PartitionSpec(devices.BATCH_AXIS), PartitionSpec()
+  sharded, replicated = PartitionSpec(devices.BATCH_AXIS), PartitionSpec()
   return jax.shard_map(
     on_device,
     mesh=mesh,
-    in_specs=(divided, whole, whole),
-    out_specs=divided,
+    in_specs=(sharded, replicated, replicated),
+    out_specs=sharded,
   )(*placed, starts)
 
 
@@ -139,12 +161,41 @@ def share_bounds(offsets: np.ndarray, count: int) -> np.ndarray:
   Args:
     offsets: First frame of each recording, and the end of the last, with shape
       `[recordings + 1]`.
-    count: Number of shares; those without a recording are empty.
+    count: Number of shares. If there are fewer recordings, some are empty.
 
   Returns:
     First frame of each share, and the end of the last, int64 with shape
-    `[count + 1]`; each is one of the offsets.
+    `[count + 1]`. All of them are offsets, so that no recording is divided.
+
+  Example:
+    >>> from seld_jax.dataset import placement
+    >>> placement.share_bounds(np.array([0, 10, 20, 30, 40]), 2).tolist()
+    [0, 20, 40]
   """
   ideal = offsets[-1] * np.arange(count + 1) / count
   middles = (offsets[:-1] + offsets[1:]) / 2
   return offsets[np.searchsorted(middles, ideal)].astype(np.int64)
+
+
+def fits(sizes: Sequence[int | None], budget: float) -> list[bool]:
+  """Decides which arrays fit in a memory; earlier ones have priority.
+
+  Args:
+    sizes: Size of each array in bytes; None for an array that must not be kept.
+    budget: Size of the memory in GB; 0 means no limit.
+
+  Returns:
+    For each array whether it is kept.
+
+  Example:
+    >>> from seld_jax import dataset
+    >>> dataset.fits([600_000_000, 600_000_000, 300_000_000], budget=1.0)
+    [True, False, True]
+  """
+  left = budget * 1e9 if budget else float('inf')
+  kept = []
+  for size in sizes:
+    kept.append(size is not None and size <= left)
+    if size is not None and kept[-1]:
+      left -= size
+  return kept

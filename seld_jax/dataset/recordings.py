@@ -1,11 +1,11 @@
-"""Recordings of a dataset folder, as published or as others write them."""
+"""Lists the recordings of a dataset folder in any of the known layouts."""
 
 import dataclasses
 import os
 import pathlib
 from collections.abc import Collection
 
-from seld_jax import labels
+from seld_jax import audio, labels
 from seld_jax.errors import InputError
 
 LAYOUT = (
@@ -13,7 +13,7 @@ LAYOUT = (
   'metadata_dev/fold1_room1_mix001_ov1.csv, ...'
 )
 
-# What AudibleLight puts before the name of a microphone.
+# AudibleLight puts these before the name of a microphone in file names.
 _SCENE_AUDIO = 'audio_out_'
 _SCENE_LABELS = 'metadata_out_'
 
@@ -25,8 +25,15 @@ class Recording:
   Attributes:
     name: File name without suffix, e.g. `fold1_room1_mix001_ov1`.
     audio: Path of the sound file.
-    labels: Path of the CSV file; None where the dataset has none.
-    fold: Number in the name; None where the name has none.
+    labels: Path of the CSV file; None if the dataset has none.
+    fold: Fold number in the name; None if the name has none.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import dataset
+    >>> path = pathlib.Path('foa_eval/mix001.wav')
+    >>> dataset.Recording('mix001', path, labels=None, fold=None).audio.name
+    'mix001.wav'
   """
 
   name: str
@@ -37,13 +44,13 @@ class Recording:
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """A sound file and a label file that belong together, or one of them.
+  """The sound file and the label file of a recording; one may be missing.
 
   Attributes:
     name: The name of the recording.
-    audio: Path of the sound file, where there is one.
-    labels: Path of the CSV file, where there is one.
-    missing: Where the one that there is not was expected.
+    audio: Path of the sound file; None if it is missing.
+    labels: Path of the CSV file; None if it is missing.
+    missing: Expected path of the missing file; None if both exist.
   """
 
   name: str
@@ -59,30 +66,44 @@ def find_recordings(
   folds: Collection[int] | None = None,
   split: str = 'dev',
 ) -> list[Recording]:
-  """Lists the recordings of a dataset in the layout of TAU-NIGENS 2020.
+  """Lists the recordings of a dataset.
 
-  Sets that were made by others are found as they are: in folders within those
-  of the layout, as in STARSS and AudibleLight; in `foa` (or `mic`) and
-  `labels`, as SpatialScaper's example writes them; or in `foa` with the labels
-  in `metadata` beside `root`, a scenario of the generator of DCASE 2022; or as
-  AudibleLight's `Scene.generate` leaves them, a folder for each scene with
-  `audio_out_MIC.wav` beside `metadata_out_MIC.csv` for each microphone MIC.
-  There, a recording is named by its folder, and of several microphones the one
-  with the format in its name is taken.
+  The layout is that of TAU-NIGENS 2020, or one of these:
+
+  - folders within those of the layout, as in STARSS and AudibleLight,
+  - `foa` (or `mic`) and `labels`, as in SpatialScaper's example,
+  - `foa` (or `mic`) with the labels in `metadata` beside `root`, as in a
+    scenario of the generator of DCASE 2022,
+  - a folder for each scene with `audio_out_MIC.wav` and `metadata_out_MIC.csv`
+    for each microphone MIC, as written by AudibleLight's `Scene.generate`. The
+    name of the folder is the name of the recording; if there are several
+    microphones, the one with the format in its name is used.
 
   Args:
     root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev`, `foa_eval`,
-      `mic_eval` and `metadata_eval`, or those of them that are needed.
+      `mic_eval` and `metadata_eval`; only those that are used must exist.
     format: `'foa'` or `'mic'`.
-    folds: Folds to list; all when None.
-    split: `'dev'`, or `'eval'` for the evaluation recordings, whose labels may
-      be missing and whose names tell no fold.
+    folds: Folds to list; None lists all.
+    split: `'dev'`, or `'eval'` for the evaluation recordings, which need
+      neither labels nor a fold in their name.
 
   Returns:
     Recordings in the order of their names.
 
   Raises:
-    InputError: A folder or a CSV file is missing, or a fold has no recording.
+    InputError: A folder or a CSV file is missing, a fold has no recording, or
+      two recordings have the same name.
+
+  See also: `list_pairs`, which does not require that both files exist.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import dataset
+    >>> for path in 'mine/foa_dev/fold1_a.wav', 'mine/metadata_dev/fold1_a.csv':
+    ...   pathlib.Path(path).parent.mkdir(parents=True)
+    ...   pathlib.Path(path).touch()
+    >>> [(one.name, one.fold) for one in dataset.find_recordings('mine')]
+    [('fold1_a', 1)]
   """
   root = pathlib.Path(root)
   audio_folder, _ = _folders(root, format, split)
@@ -99,15 +120,15 @@ def find_recordings(
   for pair in pairs:
     fold = labels.fold_of(pair.name)
     if pair.audio is None or (folds is not None and fold not in folds):
-      continue  # a fold that is not asked for may lack labels
+      continue  # labels may be missing in folds that are not listed
     if pair.labels is None and split == 'dev':
       raise InputError(
         f'{pair.audio} has no labels: {pair.missing} is missing.'
       )
     if recordings and recordings[-1].name == pair.name:
       raise InputError(
-        f'{recordings[-1].audio} and {pair.audio} have the same name, which '
-        'must tell recordings apart.'
+        f'{recordings[-1].audio} and {pair.audio} have the same name, but each '
+        'recording needs its own name.'
       )
     recordings.append(Recording(pair.name, pair.audio, pair.labels, fold))
   folder = audio_folder if audio_folder.is_dir() else root
@@ -117,18 +138,30 @@ def find_recordings(
 def list_pairs(
   root: str | os.PathLike[str], *, format: str = 'foa', split: str = 'dev'
 ) -> list[Pair]:
-  """Lists all sound files and label files, those without partner, too.
+  """Lists all sound files and label files, also those without the other file.
 
   Args:
-    root: As for `find_recordings`, like all that follow.
+    root: Folder of the dataset, as for `find_recordings`.
     format: `'foa'` or `'mic'`.
     split: `'dev'` or `'eval'`.
 
   Returns:
-    Pairs in the order of their names; none where there are no such folders.
+    Pairs in the order of their names; an empty list if the folders are missing.
 
   Raises:
-    InputError: Nothing tells which microphone of a scene is meant.
+    InputError: A scene has several microphones, and it is not clear which one
+      to use.
+
+  See also: `find_recordings` for recordings that are complete.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import dataset
+    >>> pathlib.Path('other/foa_dev').mkdir(parents=True)
+    >>> pathlib.Path('other/foa_dev/fold1_a.wav').touch()
+    >>> (pair,) = dataset.list_pairs('other')
+    >>> pair.labels, pair.missing.name
+    (None, 'fold1_a.csv')
   """
   root = pathlib.Path(root)
   audio_folder, label_folder = _folders(root, format, split)
@@ -137,9 +170,7 @@ def list_pairs(
     if scenes:
       return scenes
   pairs: list[Pair] = []
-  for path in audio_folder.rglob('[!.]*'):
-    if path.suffix.lower() not in ('.wav', '.flac'):
-      continue
+  for path in audio.list_files(audio_folder, suffixes=audio.LOSSLESS_SUFFIXES):
     csv = label_folder / f'{path.stem}.csv'
     if not csv.is_file():
       within = path.parent.relative_to(audio_folder)
@@ -155,14 +186,15 @@ def list_pairs(
 
 
 def _order(pair: Pair) -> tuple[str, str, str]:
-  """By name; of one name, by the kind of file and then the folder."""
+  """Sorting key: the name, then the suffix, then the path."""
   path = pair.audio or pair.labels or pathlib.Path()
   return pair.name, path.suffix, str(path)
 
 
-def _pair(name: str, audio: pathlib.Path, csv: pathlib.Path) -> Pair:
-  there = csv.is_file()
-  return Pair(name, audio, csv if there else None, None if there else csv)
+def _pair(name: str, sound: pathlib.Path, csv: pathlib.Path) -> Pair:
+  if csv.is_file():
+    return Pair(name, sound, labels=csv, missing=None)
+  return Pair(name, sound, labels=None, missing=csv)
 
 
 def _of_folds(
@@ -170,7 +202,7 @@ def _of_folds(
   folds: Collection[int] | None,
   folder: pathlib.Path,
 ) -> list[Recording]:
-  """The recordings of these folds; refuses a fold without any, or none."""
+  """The recordings of these folds; refuses empty folds and empty folders."""
   if folds is not None:
     recordings = [entry for entry in recordings if entry.fold in folds]
   empty = sorted(set(folds or ()) - {entry.fold for entry in recordings})
@@ -180,12 +212,13 @@ def _of_folds(
       f'like fold{empty[0]}_room1_mix001_ov1.wav.'
     )
   if not recordings:
-    raise InputError(f'{folder} has no sound files (.wav or .flac).')
+    suffixes = ' or '.join(audio.LOSSLESS_SUFFIXES)
+    raise InputError(f'{folder} has no sound files ({suffixes}).')
   return recordings
 
 
 def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
-  """What AudibleLight's `Scene.generate` wrote anywhere below a folder."""
+  """The scenes below a folder that AudibleLight's `Scene.generate` wrote."""
   by_folder: dict[pathlib.Path, list[pathlib.Path]] = {}
   for path in sorted(root.rglob(f'{_SCENE_AUDIO}*.wav')):
     by_folder.setdefault(path.parent, []).append(path)
@@ -209,7 +242,7 @@ def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
 def _folders(
   root: pathlib.Path, format: str, split: str
 ) -> tuple[pathlib.Path, pathlib.Path]:
-  """The folders of audio and of labels, as published or as others have them."""
+  """The folders of audio and of labels in the first layout that exists."""
   published = root / f'{format}_{split}', root / f'metadata_{split}'
   if published[0].is_dir() or split != 'dev' or not (root / format).is_dir():
     return published

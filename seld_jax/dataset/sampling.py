@@ -1,4 +1,4 @@
-"""Which stretches of joined recordings a step or an evaluation sees."""
+"""Chooses the crops of joined recordings for training and evaluation."""
 
 import jax
 import numpy as np
@@ -13,22 +13,34 @@ def crop_starts(
   batch_size: int,
   crop_label_frames: int,
 ) -> np.ndarray:
-  """Where the crops of a training step begin: a function of seed and step.
+  """First frames of the random crops of a training step.
 
-  Every epoch takes the recordings in a new order, one crop of each, at a random
-  label frame; the last incomplete batch is dropped.
+  In each epoch, one crop of each recording is used, at a random label frame,
+  with the recordings in a new order; the last incomplete batch is dropped. The
+  result depends only on the arguments.
 
   Args:
     seed: Seed of the run.
     step: Number of the step, from 0.
     offsets: First label frame of each recording, and the end of the last, with
       shape `[recordings + 1]`.
-    batch_size: Crops in a step, at most the number of recordings.
-    crop_label_frames: Length of a crop, at most the shortest recording's.
+    batch_size: Number of crops, at most the number of recordings.
+    crop_label_frames: Length of a crop, at most that of the shortest recording.
 
   Returns:
     First label frames of the crops in the joined recordings, int32 with shape
     `[batch_size]`.
+
+  See also: `segment_starts`, which uses all parts of all recordings.
+
+  Example:
+    >>> from seld_jax.dataset import sampling
+    >>> starts = sampling.crop_starts(
+    ...   0, step=0, offsets=np.array([0, 50, 90]), batch_size=2,
+    ...   crop_label_frames=20,
+    ... )
+    >>> sorted((starts // 50).tolist())  # one crop of each recording
+    [0, 1]
   """
   num_recordings = len(offsets) - 1
   epoch, position = divmod(step, num_recordings // batch_size)
@@ -48,21 +60,34 @@ def segment_starts(
   batch_size: int,
   crop_label_frames: int,
 ) -> np.ndarray:
-  """Where the segments of a training step begin: a function of seed and step.
+  """First frames of the segments of a training step.
 
-  Every epoch takes all segments that the recordings divide into, in a new
-  order; the last incomplete batch is dropped.
+  In each epoch, all segments of all recordings are used, in a new order; the
+  last incomplete batch is dropped. The result depends only on the arguments.
 
   Args:
     seed: Seed of the run.
     step: Number of the step, from 0.
-    offsets: As for `crop_starts`, with shape `[recordings + 1]`.
-    batch_size: Segments in a step, at most the number of all.
-    crop_label_frames: Length of a segment, at most the shortest recording's.
+    offsets: First label frame of each recording, and the end of the last, with
+      shape `[recordings + 1]`.
+    batch_size: Number of segments, at most the number of `all_segments`.
+    crop_label_frames: Length of a segment, at most that of the shortest
+      recording.
 
   Returns:
     First label frames of the segments in the joined recordings, int32 with
     shape `[batch_size]`.
+
+  See also: `crop_starts`, which uses one random crop of each recording.
+
+  Example:
+    >>> from seld_jax.dataset import sampling
+    >>> starts = sampling.segment_starts(
+    ...   0, step=0, offsets=np.array([0, 50, 90]), batch_size=5,
+    ...   crop_label_frames=20,
+    ... )
+    >>> sorted(starts.tolist())
+    [0, 20, 30, 50, 70]
   """
   starts = all_segments(offsets, crop_label_frames)
   epoch, position = divmod(step, len(starts) // batch_size)
@@ -71,23 +96,32 @@ def segment_starts(
   return starts[chosen].astype(np.int32)
 
 
-# Where the examples of a step begin, by the name in a config.
+# Functions for the values of `train.sampler` in a config.
 SAMPLERS = {'crops': crop_starts, 'segments': segment_starts}
 
 
 def all_segments(offsets: np.ndarray, length: int) -> np.ndarray:
-  """First frames of the segments that joined recordings divide into.
+  """First frames of the segments into which joined recordings are divided.
+
+  Segments do not overlap, except that the last segment of a recording ends at
+  its end.
 
   Args:
-    offsets: As for `crop_starts`, with shape `[recordings + 1]`.
-    length: Length of a segment, in the same unit.
+    offsets: First frame of each recording, and the end of the last, with shape
+      `[recordings + 1]`.
+    length: Length of a segment in frames.
 
   Returns:
     First frames, int64 with shape `[segments]`.
+
+  Example:
+    >>> from seld_jax.dataset import sampling
+    >>> sampling.all_segments(np.array([0, 50, 90]), 20).tolist()
+    [0, 20, 30, 50, 70]
   """
   sizes = np.diff(offsets)
   counts = -(-sizes // length)
-  # The number of each segment within its recording: 0, 1, ..., 0, 1, ...
+  # Index of each segment within its recording: 0, 1, ..., 0, 1, ...
   number = np.arange(counts.sum()) - np.repeat(
     np.cumsum(counts) - counts, counts
   )
@@ -97,30 +131,42 @@ def all_segments(offsets: np.ndarray, length: int) -> np.ndarray:
 
 
 def window_starts(num_frames: int, window: int) -> np.ndarray:
-  """Windows without overlap that cover a recording.
+  """First frames of the windows that cover a recording.
+
+  Windows do not overlap, except that the last window ends at the end of the
+  recording.
 
   Args:
-    num_frames: Length of the recording.
-    window: Length of a window, in the same unit.
+    num_frames: Length of the recording in frames.
+    window: Length of a window in frames.
 
   Returns:
-    First frame of each window, int64 with shape `[windows]`. The last window is
-    moved back so that it ends with the recording; in one that is shorter than a
-    window it starts at 0, and the caller pads.
+    First frame of each window, int64 with shape `[windows]`. A recording that
+    is shorter than a window has one window from 0, and the caller must pad.
+
+  Example:
+    >>> from seld_jax.dataset import sampling
+    >>> sampling.window_starts(50, window=20).tolist()
+    [0, 20, 30]
   """
   return all_segments(np.array([0, num_frames]), window)
 
 
 def take_crops(array: jax.Array, starts: jax.Array, length: int) -> jax.Array:
-  """Cuts stretches of equal length out of an array, under jit.
+  """Cuts crops of equal length out of an array; can be used inside jit.
 
   Args:
     array: Joined recordings, with shape `[frames, ...]`.
-    starts: First frames, with shape `[batch]`.
-    length: Number of frames of each.
+    starts: First frame of each crop, with shape `[batch]`.
+    length: Number of frames of a crop.
 
   Returns:
     The crops, with shape `[batch, length, ...]`.
+
+  Example:
+    >>> from seld_jax.dataset import sampling
+    >>> sampling.take_crops(jnp.arange(10), jnp.array([2, 5]), 3).tolist()
+    [[2, 3, 4], [5, 6, 7]]
   """
   cut = lambda start: lax.dynamic_slice_in_dim(array, start, length)
   return jax.vmap(cut)(starts)

@@ -1,4 +1,4 @@
-"""Features that stay on disk: stretches of recordings are read when needed."""
+"""Features that stay on disk: crops of recordings are read when needed."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class StoredArray:
-  """An array in a .npy file, of which nothing is in memory."""
+  """An array in a .npy file that is read in parts.
+
+  Attributes:
+    path: The file.
+    shape: Shape of the array.
+    dtype: Type of its elements.
+    offset: Position of the first element in the file, in bytes.
+  """
 
   path: pathlib.Path
   shape: tuple[int, ...]
@@ -17,9 +24,10 @@ class StoredArray:
   offset: int
 
   def read(self, start: int, length: int) -> np.ndarray:
-    """Rows `start` to `start + length`, or to the end of the array.
+    """Reads the rows `start` to `start + length`, or to the end of the array.
 
-    By reading, not by mapping: mapped pages would count as used memory.
+    The file is read, not memory-mapped: mapped pages would count as memory of
+    the process.
     """
     length = max(0, min(length, self.shape[0] - start))
     row = int(np.prod(self.shape[1:]))
@@ -47,13 +55,13 @@ def open_array(path: pathlib.Path) -> StoredArray:
 
 @dataclasses.dataclass(frozen=True)
 class Joined:
-  """Recordings on disk, joined along time as `dataset.Fold` has them.
+  """Recordings on disk, joined along time as in `dataset.Fold`.
 
   Attributes:
-    arrays: The features of each, with shape `[frames, mels, channels]`.
-    offsets: First frame of each in the whole, and the end of the last, int64
-      with shape `[recordings + 1]`. What lies between the end of a recording
-      and the next are copies of its last frame.
+    arrays: Features of each recording, with shape `[frames, mels, channels]`.
+    offsets: First joined frame of each recording, and the end of the last,
+      int64 with shape `[recordings + 1]`. A recording that is shorter than its
+      share is padded with copies of its last frame.
   """
 
   arrays: Sequence[StoredArray]
@@ -61,14 +69,14 @@ class Joined:
 
   @property
   def shape(self) -> tuple[int, ...]:
-    """Shape of the whole: `(frames, mels, channels)`."""
+    """Shape of the joined features: `(frames, mels, channels)`."""
     return (int(self.offsets[-1]), *self.arrays[0].shape[1:])
 
   def crop(self, start: int, length: int) -> np.ndarray:
-    """A stretch that lies within one recording and what fills it up.
+    """Reads a crop that lies within one recording and its padding.
 
     Args:
-      start: First frame in the whole.
+      start: First joined frame.
       length: Number of frames.
 
     Returns:
@@ -84,7 +92,7 @@ class Joined:
     return np.concatenate([found, np.repeat(last, length - len(found), axis=0)])
 
   def select(self, indices: Sequence[int]) -> 'Joined':
-    """The recordings of these indices, joined."""
+    """Joins the recordings of these indices, in this order."""
     sizes = np.diff(self.offsets)[list(indices)]
     return Joined(
       arrays=[self.arrays[index] for index in indices],
@@ -95,12 +103,12 @@ class Joined:
 def crops(
   features: np.ndarray | Joined, starts: np.ndarray, length: int
 ) -> np.ndarray:
-  """Copies stretches of equal length, from memory or from disk.
+  """Copies crops of equal length from memory or from disk.
 
   Args:
     features: Joined recordings, with shape `[frames, ...]`.
-    starts: First frames, with shape `[batch]`.
-    length: Number of frames of each.
+    starts: First frame of each crop, with shape `[batch]`.
+    length: Number of frames of a crop.
 
   Returns:
     The crops, with shape `[batch, length, ...]`.
@@ -108,22 +116,3 @@ def crops(
   if isinstance(features, Joined):
     return np.stack([features.crop(int(start), length) for start in starts])
   return np.stack([features[start : start + length] for start in starts])
-
-
-def fits(sizes: Sequence[int | None], budget: float) -> list[bool]:
-  """Which of several things are kept in a memory, the first ones first.
-
-  Args:
-    sizes: Bytes of each; None for what cannot be kept.
-    budget: The memory in GB; 0 for one without limit.
-
-  Returns:
-    For each whether it is kept.
-  """
-  left = budget * 1e9 if budget else float('inf')
-  kept = []
-  for size in sizes:
-    kept.append(size is not None and size <= left)
-    if size is not None and kept[-1]:
-      left -= size
-  return kept

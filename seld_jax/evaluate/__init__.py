@@ -1,50 +1,44 @@
-"""Scores of predictions against references, and where a system errs."""
+"""Scores of predictions against references, and where a system errs.
+
+`evaluate_folders` scores two folders of CSV files, `evaluate_predictions`
+recordings in memory. `confusion_matrix`, `direction_errors` and `profile` show
+the errors; `read_conditions` and `snr_and_speed` say under which conditions
+they occur. Nothing here needs JAX.
+"""
 
 from seld_jax.evaluate import tables
-from seld_jax.evaluate.breakdowns import (
-  BREAKDOWNS,
-  evaluate_predictions,
-)
-from seld_jax.evaluate.conditions import conditions_of_events, read_conditions
-from seld_jax.evaluate.confusion import (
-  confusion_matrix,
-)
-from seld_jax.evaluate.directions import (
-  Profile,
-  direction_errors,
-  profile,
-)
-from seld_jax.evaluate.flags import (
-  define_folder_flags,
-  folder_options,
-)
+from seld_jax.evaluate.conditions import read_conditions, snr_and_speed
+from seld_jax.evaluate.confusion import confusion_matrix
+from seld_jax.evaluate.directions import Profile, direction_errors, profile
+from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import (
   UNITS,
+  FolderOptions,
   Folders,
   evaluate_folders,
   read_folders,
   score_folders,
 )
-from seld_jax.evaluate.pairs import (
-  audio_files,
-)
+from seld_jax.evaluate.pairs import audio_files
+from seld_jax.evaluate.recordings import BREAKDOWNS, evaluate_predictions
 
 __all__ = [
-  'Folders',
   'evaluate_folders',
+  'evaluate_predictions',
+  'BREAKDOWNS',
   'read_folders',
   'score_folders',
+  'FolderOptions',
+  'Folders',
   'UNITS',
-  'BREAKDOWNS',
-  'evaluate_predictions',
   'audio_files',
   'define_folder_flags',
   'folder_options',
+  'tables',
   'confusion_matrix',
-  'Profile',
   'direction_errors',
   'profile',
+  'Profile',
   'read_conditions',
-  'conditions_of_events',
-  'tables',
+  'snr_and_speed',
 ]

@@ -11,9 +11,9 @@ from absl import flags
 
 from seld_jax import commands
 from seld_jax.evaluate import tables
-from seld_jax.evaluate.breakdowns import BREAKDOWNS
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
-from seld_jax.evaluate.folders import evaluate_folders
+from seld_jax.evaluate.folders import read_folders, score_folders
+from seld_jax.evaluate.recordings import BREAKDOWNS
 from seld_jax.labels import classes
 
 
@@ -26,26 +26,24 @@ def define_flags(values: flags.FlagValues) -> None:
     'Print one JSON object instead of a table.',
     flag_values=values,
   )
-  per = 'Also break the scores down by this.'
+  per = 'Also show the scores of each class, overlap, room or fold.'
   flags.DEFINE_enum('per', None, list(BREAKDOWNS), per, flag_values=values)
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints the scores of a folder of CSV files."""
   commands.refuse_arguments(argv)
-  result = evaluate_folders(
-    values.reference, values.predictions, **folder_options(values)
+  found = read_folders(
+    values.reference, values.predictions, folder_options(values)
   )
-  names = classes.names_of(values.edition, result['num_classes'])
-  if names is not None:
-    parts = result['per_class'].values()
-    result['per_class'] = dict(zip(names, parts, strict=True))
+  names = classes.names_of(found.edition, found.num_classes)
+  result = score_folders(found, class_names=names)
   if values.json:
     unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}
     kept = {key: value for key, value in result.items() if key not in unwanted}
     print(json.dumps(kept, indent=2, allow_nan=False))
     return
-  # In a file or pipe there is no width to fit into.
+  # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(tables.table(result))
   if values.per:

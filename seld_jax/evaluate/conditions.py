@@ -1,4 +1,4 @@
-"""What a scenes.csv tells about the events of a reference."""
+"""Noise and motion of the events of a reference, from a scenes.csv."""
 
 import csv
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.errors import InputError
 
-# Columns of scenes.csv (seld_jax.scenes.description) that are of use here.
+# The columns of scenes.csv (written by seld_jax.scenes) that are used here.
 _NEEDED = ('file', 'class', 'track', 'onset', 'duration', 'speed', 'snr_db')
 
 Rows = Sequence[Mapping[str, str]]
@@ -20,11 +20,19 @@ Rows = Sequence[Mapping[str, str]]
 def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
   """Reads the rows of a scenes.csv.
 
+  Args:
+    path: The file, as `seld_jax.scenes` writes it: a row for each event.
+
   Returns:
-    The rows of each recording by its name; none where there is no such file.
+    The rows of each recording by its name; empty if there is no such file.
 
   Raises:
-    InputError: It lacks a column or cannot be read.
+    InputError: The file lacks a column or cannot be read.
+
+  Example:
+    >>> from seld_jax import evaluate
+    >>> evaluate.read_conditions('not_there.csv')
+    {}
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -34,7 +42,7 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
     with open(path, newline='', encoding='utf-8') as file:
       table = csv.DictReader(file)
       if lost := sorted({*_NEEDED}.difference(table.fieldnames or ())):
-        raise InputError(f'{path} needs a column {lost[0]}, which it lacks.')
+        raise InputError(f'{path} lacks the column {lost[0]}.')
       for row in table:
         found.setdefault(row['file'], []).append(row)
   except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -42,20 +50,28 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
   return found
 
 
-def conditions_of_events(
+def snr_and_speed(
   events: labels.Events, rows: Rows, *, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Signal-to-noise ratio and speed of each row of a reference.
+  """Signal-to-noise ratio and speed of each event of a recording.
 
   Args:
-    events: The reference of a recording, with shape `[n]`.
-    rows: What scenes.csv has about it. Rows and events belong together by
-      class and track, and by the frames that an event overlaps.
+    events: Reference events of the recording, with shape `[n]`.
+    rows: The rows of this recording from `read_conditions`. A row describes the
+      events that have its class and track and lie in a frame that it overlaps.
     classes: Name of each class.
 
   Returns:
-    Ratio to the ambient noise in dB, and speed of the azimuth in degrees a
-    second without its sign, both with shape `[n]`; NaN where no row tells.
+    Ratio to the ambient noise in dB, and absolute angular speed of the azimuth
+    in degrees per second, both with shape `[n]`; NaN for events without a row.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> two = labels.from_dense(np.ones((2, 1)), np.full((2, 1, 3), 1.0))
+    >>> row = {'class': 'dog', 'track': '0', 'onset': '0.1', 'duration': '1',
+    ...        'speed': '-20', 'snr_db': '6'}
+    >>> evaluate.snr_and_speed(two, [row], classes=['dog'])
+    (array([nan,  6.]), array([nan, 20.]))
   """
   snr = np.full(len(events.frame), np.nan)
   speed = snr.copy()
@@ -67,8 +83,8 @@ def conditions_of_events(
       track = int(row['track'])
       values = float(row['snr_db']), abs(float(row['speed']))
     except (TypeError, ValueError):
-      continue  # a cell that is empty tells nothing
-    # In milliseconds, as the file has them: 0.1 + 0.2 is more than 0.3.
+      continue  # a row with an empty cell describes nothing
+    # The file has milliseconds. Without rounding, 0.1 + 0.2 exceeds 0.3.
     first = math.floor(round(onset, 3) * rate)
     last = math.ceil(round(onset + duration, 3) * rate)
     here = (

@@ -1,4 +1,4 @@
-"""Which classes are taken for which. NumPy only."""
+"""The confusion matrix of classes. NumPy only."""
 
 from collections.abc import Iterable
 
@@ -14,27 +14,40 @@ def confusion_matrix(
   num_classes: int,
   segment_frames: int = 10,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """What is detected in the segments where one class sounds alone.
+  """Counts the classes detected in segments with one reference class.
 
-  Where several classes sound at once, nobody can tell which of them a wrong
-  detection stands for; so only the segments count in which the reference has
-  one class and no other, in however few of their frames. Directions do not
-  matter here.
+  Only segments in which the reference has exactly one class count, even if it
+  is active in one frame only. Where several classes overlap, it is unclear
+  which of them was taken for another one. Directions are ignored.
 
   Args:
-    recordings: Events of the reference and of the prediction of each.
+    recordings: Reference events and predicted events of each recording.
     num_classes: Number of classes.
-    segment_frames: Label frames of a segment; those of a second.
+    segment_frames: Label frames per segment; 10 are one second.
 
   Returns:
-    Segments in which the class of the column was detected while that of the
-    row sounded alone, int64 with shape `[classes, classes + 1]`; the last
-    column counts those in which nothing was detected. A segment with several
-    detections counts in the column of each. And the segments of each row,
-    int64 with shape `[classes]`.
+    First, the number of segments by reference class (row) and detected class
+    (column), int64 with shape `[classes, classes + 1]`. A segment with several
+    detected classes counts in each of their columns, and a segment without any
+    in the last column. Second, the number of segments of each row, int64 with
+    shape `[classes]`.
 
   Raises:
     InputError: A frame or class is out of range.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> vectors = np.full((30, 2, 3), 1.0)  # 3 seconds, 2 classes
+    >>> truth = labels.from_dense(np.tile([1, 0], (30, 1)), vectors)
+    >>> wrong = labels.from_dense(np.tile([0, 1], (30, 1)), vectors)
+    >>> counts, segments = evaluate.confusion_matrix(
+    ...   [(truth, wrong)], num_classes=2
+    ... )
+    >>> counts
+    array([[0, 3, 0],
+           [0, 0, 0]])
+    >>> segments
+    array([3, 0])
   """
   counts = np.zeros((num_classes, num_classes + 1), np.int64)
   alone = np.zeros(num_classes, np.int64)
@@ -57,7 +70,7 @@ def confusion_matrix(
 def _active(
   events: labels.Events, segments: int, num_classes: int, segment_frames: int
 ) -> np.ndarray:
-  """Whether a class occurs in a segment, with shape `[segments, classes]`."""
+  """Whether each class occurs in each segment, shape `[segments, classes]`."""
   active = np.zeros((segments, num_classes), bool)
   active[events.frame // segment_frames, events.class_index] = True
   return active

@@ -1,4 +1,4 @@
-"""How far off directions are, and on what that depends. NumPy and SciPy."""
+"""Errors of predicted directions, and what they depend on. NumPy and SciPy."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,21 +8,29 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.metrics import matching
 
-# The part of the errors that lies within the band of a profile.
+# Percentiles of the errors in a profile.
 _QUARTILES = (25, 50, 75)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Profile:
-  """Errors of the rows of a reference, by the value of something.
+  """Direction errors in bins of another quantity, such as the elevation.
 
   Attributes:
-    value: Mean value of the rows in each bin, float64 with shape `[bins]`, NaN
-      in a bin without any.
-    rows: Rows of the reference in each bin, int64 with shape `[bins]`.
-    found: Those of them whose class was detected, int64 with shape `[bins]`.
-    quartiles: Lower quartile, median and upper quartile of the angles of the
-      found ones in degrees, float64 with shape `[3, bins]`, NaN without any.
+    value: Mean of this quantity in each bin, float64 with shape `[bins]`; NaN
+      in an empty bin.
+    rows: Number of reference rows in each bin, int64 with shape `[bins]`.
+    found: Number of these rows whose class was detected, int64 with shape
+      `[bins]`.
+    quartiles: Lower quartile, median and upper quartile of the direction errors
+      in degrees, float64 with shape `[3, bins]`; NaN where nothing was
+      detected.
+
+  Example:
+    >>> from seld_jax import evaluate
+    >>> found = evaluate.profile(np.zeros(3), np.ones(3), edges=[-1, 1])
+    >>> isinstance(found, evaluate.Profile)
+    True
   """
 
   value: np.ndarray
@@ -34,22 +42,31 @@ class Profile:
 def direction_errors(
   reference: labels.Events, prediction: labels.Events, *, num_classes: int
 ) -> np.ndarray:
-  """The angle between each row of a reference and its detection.
+  """The angle between each reference row and the direction predicted for it.
 
-  Only detections of the same class in the same frame count; of several, those
-  that make the sum of the angles smallest, each for one row.
+  A row is paired with a prediction of the same class in the same frame. If
+  there are several, they are paired so that the sum of the angles is smallest.
 
   Args:
     reference: Events of the reference.
-    prediction: Events of the system.
+    prediction: Events that a system predicted.
     num_classes: Number of classes.
 
   Returns:
-    Angles in degrees, with shape `[rows of the reference]`; NaN where the
-    class was not detected.
+    Angles in degrees, with shape `[rows of the reference]`; NaN for rows
+    without a partner.
 
   Raises:
     InputError: A frame or class is out of range.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front, left = (
+    ...   labels.from_dense(np.ones((2, 1)), np.tile(xyz, (2, 1, 1)))
+    ...   for xyz in ([1.0, 0, 0], [0, 1.0, 0])
+    ... )
+    >>> evaluate.direction_errors(front, left, num_classes=1)
+    array([90., 90.])
   """
   keys = []
   for name, events in ('reference', reference), ('prediction', prediction):
@@ -66,23 +83,33 @@ def direction_errors(
 def profile(
   values: np.ndarray, errors: np.ndarray, *, edges: Sequence[float]
 ) -> Profile:
-  """Errors by the value of something, in bins.
+  """Sorts direction errors into bins of another quantity.
 
   Args:
-    values: What the errors may depend on, with shape `[n]`; NaN where it is
-      not known.
-    errors: As `direction_errors` gives them, with shape `[n]`.
-    edges: Rising ends of the bins, one more than bins. A value on an edge
-      belongs to the bin above it, on the last one to the bin below; values
-      beyond the ends are left out.
+    values: The quantity, such as the elevation of each row, with shape `[n]`;
+      rows with NaN are left out.
+    errors: The result of `direction_errors`, with shape `[n]`.
+    edges: Edges of the bins in rising order, one more than there are bins. A
+      value on an edge belongs to the bin above it, on the last edge to the last
+      bin. Values outside of the edges are left out.
 
   Returns:
     The profile, with shape `[bins]`.
+
+  Example:
+    >>> from seld_jax import evaluate
+    >>> elevation = np.array([-30, -20, 10, 20])
+    >>> errors = np.array([4, 8, 1, np.nan])
+    >>> found = evaluate.profile(elevation, errors, edges=[-90, 0, 90])
+    >>> found.rows, found.found
+    (array([2, 2]), array([2, 1]))
+    >>> found.quartiles[1]  # medians
+    array([6., 1.])
   """
   bins = len(edges) - 1
   place = np.searchsorted(edges, values, side='right') - 1
   place[values == edges[-1]] = bins - 1
-  # NaN is sorted behind all numbers, beyond the last bin.
+  # searchsorted places NaN after all numbers, which is outside of all bins.
   parts = [np.flatnonzero(place == index) for index in range(bins)]
   angles = [errors[part][np.isfinite(errors[part])] for part in parts]
   return Profile(

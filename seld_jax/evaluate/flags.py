@@ -1,50 +1,70 @@
-"""The flags that say which CSV files are compared, and how."""
+"""The flags that select and compare two folders of CSV files.
+
+The commands `evaluate` and `report` share them.
+"""
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 from absl import flags
 
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs
-from seld_jax.evaluate.folders import UNITS
+from seld_jax.evaluate.folders import UNITS, FolderOptions
 
 
 def define_folder_flags(values: flags.FlagValues) -> None:
-  """Defines the flags of `folder_options`."""
+  """Defines --reference, --predictions and the flags of `folder_options`.
+
+  Args:
+    values: The object in which the flags are defined.
+
+  Example:
+    >>> from absl import flags
+    >>> from seld_jax import evaluate
+    >>> values = flags.FlagValues()
+    >>> evaluate.define_folder_flags(values)
+    >>> 'reference' in values
+    True
+  """
   text, choice = (
     functools.partial(define, flag_values=values)
     for define in (flags.DEFINE_string, flags.DEFINE_enum)
   )
-  text('reference', None, 'Folder of reference CSV files.')
-  text('predictions', None, "Folder of a system's CSV files.")
-  choice('edition', '2020', list(metrics.EDITIONS), 'Whose scores to compute.')
+  text('reference', None, 'Folder of the reference CSV files.')
+  text('predictions', None, 'Folder of the CSV files that a system predicted.')
+  choice(
+    'edition',
+    '2020',
+    list(metrics.EDITIONS),
+    'Edition of the challenge whose scores are computed.',
+  )
   text(
     'frames',
     None,
-    'Label frames of a recording, 10 a second: a number, audio (see --audio), '
-    'or last_reference (up to the last frame of the reference); when absent, '
-    '600 up to edition 2021.',
+    'Length of a recording in label frames, 10 per second: a number, audio '
+    '(the length of its sound file, see --audio), or last_reference (up to the '
+    'last frame of its reference); when absent, 600 up to edition 2021.',
   )
   text(
     'audio',
     None,
-    'Folder of the sound files, which tell the lengths; without --frames it '
-    'means --frames=audio.',
+    'Folder of the sound files, for the lengths of the recordings; without '
+    '--frames it implies --frames=audio.',
   )
   choice(
     'csv_edition',
     None,
     list(labels.EDITIONS),
-    'The edition of the form of the files, where a file does not tell.',
+    'Edition that defines the columns of the CSV files; needed only for files '
+    'whose columns are ambiguous.',
   )
   flags.DEFINE_integer(
     'classes',
     None,
-    'Number of classes; when absent, those of the edition, or the 14 of 2020 '
-    'where the reference names more.',
+    'Number of classes; when absent, that of the edition, or the 14 of 2020 if '
+    'the reference has a higher class number.',
     lower_bound=1,
     flag_values=values,
   )
@@ -52,13 +72,14 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     'missing',
     'error',
     list(pairs.MISSING),
-    'What a recording without a file of predictions is.',
+    'What to do if a recording has no file of predictions: stop with an error, '
+    'or score it as an empty prediction.',
   )
   flags.DEFINE_list(
     'folds',
     None,
-    'Folds to compare, such as 1 or 1,2, as the names of the files tell them; '
-    'all files when absent.',
+    'Folds to compare, such as 1 or 1,2; file names begin with their fold. All '
+    'files when absent.',
     flag_values=values,
   )
   for name in 'reference', 'predictions':
@@ -66,22 +87,39 @@ def define_folder_flags(values: flags.FlagValues) -> None:
       f'{name}_unit',
       None,
       list(UNITS),
-      f'Unit of distance in --{name}; state both units, or neither.',
+      f'Unit of the distances in --{name}; state both units, or neither.',
     )
 
 
-def folder_options(values: flags.FlagValues) -> dict[str, Any]:
-  """The options of `read_folders`, as the flags have them.
+def folder_options(values: flags.FlagValues) -> FolderOptions:
+  """The options of `read_folders` from the flags of `define_folder_flags`.
+
+  Args:
+    values: The parsed flags.
+
+  Returns:
+    The options.
 
   Raises:
-    InputError: The flags do not go together.
+    InputError: A flag that another one needs is missing, or --folds has
+      something else than numbers.
+
+  Example:
+    >>> from absl import flags
+    >>> from seld_jax import evaluate
+    >>> values = flags.FlagValues()
+    >>> evaluate.define_folder_flags(values)
+    >>> _ = values(['evaluate', '--edition=2022', '--frames=300', '--folds=1'])
+    >>> options = evaluate.folder_options(values)
+    >>> options.num_frames, options.folds
+    (300, [1])
   """
   units = None
   if values.reference_unit and values.predictions_unit:
     units = (values.reference_unit, values.predictions_unit)
   elif values.reference_unit or values.predictions_unit:
     raise InputError(
-      '--reference_unit and --predictions_unit go together: state both of '
+      '--reference_unit and --predictions_unit belong together: state both of '
       'them, or neither.'
     )
   frames = values.frames
@@ -94,16 +132,16 @@ def folder_options(values: flags.FlagValues) -> dict[str, Any]:
       f'The scores of {values.edition} need the length of recordings: '
       '--frames=N, --frames=audio with --audio=DIR, or --frames=last_reference.'
     )
-  return {
-    'edition': values.edition,
-    'num_frames': frames,
-    'audio': values.audio,
-    'csv_edition': values.csv_edition,
-    'num_classes': values.classes,
-    'missing': values.missing,
-    'units': units,
-    'folds': _fold_numbers(values.folds),
-  }
+  return FolderOptions(
+    edition=values.edition,
+    num_frames=frames,
+    audio=values.audio,
+    csv_edition=values.csv_edition,
+    num_classes=values.classes,
+    missing=values.missing,
+    units=units,
+    folds=_fold_numbers(values.folds),
+  )
 
 
 def _fold_numbers(texts: Sequence[str] | None) -> list[int] | None:

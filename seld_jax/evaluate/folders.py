@@ -1,4 +1,4 @@
-"""Scores of a folder of CSV files against another."""
+"""Scores of a folder of CSV files against a folder of references."""
 
 import dataclasses
 import os
@@ -6,28 +6,65 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from seld_jax import audio as sound
 from seld_jax import labels
 from seld_jax.errors import InputError
-from seld_jax.evaluate import breakdowns, pairs
-from seld_jax.evaluate.breakdowns import evaluate_predictions
+from seld_jax.evaluate import pairs, recordings
 
 # Units of distance in metres.
 UNITS = {'m': 1.0, 'cm': 0.01}
 
+# Two medians of distances that differ by more than this factor are taken for
+# different units: centimetres and metres differ by 100, while systems err much
+# less.
+_OTHER_UNIT = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderOptions:
+  """How two folders are compared: the arguments of `evaluate_folders`.
+
+  Example:
+    >>> from seld_jax import evaluate
+    >>> evaluate.FolderOptions(edition='2022', num_frames='audio').missing
+    'error'
+  """
+
+  edition: str = '2020'
+  num_frames: int | str | Mapping[str, int] | None = None
+  audio: str | os.PathLike[str] | None = None
+  csv_edition: str | None = None
+  num_classes: int | None = None
+  missing: str = 'error'
+  units: tuple[str, str] | None = None
+  folds: Collection[int] | None = None
+
 
 @dataclasses.dataclass(frozen=True)
 class Folders:
-  """What two folders of CSV files with the same names hold.
+  """The recordings of two folders of CSV files, as `read_folders` returns them.
 
   Attributes:
-    edition: The edition of the challenge whose scores count.
+    edition: The edition of the challenge whose scores are computed.
     names: Name of each recording.
-    references: Events of the reference of each.
-    predictions: Events of the system of each.
+    references: Reference events of each recording.
+    predictions: Predicted events of each recording.
     num_classes: Number of classes.
-    num_frames: Label frames of every recording, or by name; None for the
-      length that the edition has.
-    length_rule: How lengths were told, where a rule did.
+    num_frames: Label frames of every recording, or of each by its name; None
+      for the default of the edition.
+    length_rule: Where the lengths come from: `'audio'` or `'last_reference'`;
+      None if they were given or are the default.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> silence = labels.no_events()
+    >>> found = evaluate.Folders(
+    ...   '2020', ['mix1'], [silence], [silence], 14, None, None
+    ... )
+    >>> evaluate.score_folders(found)['recordings']
+    1
   """
 
   edition: str
@@ -37,64 +74,6 @@ class Folders:
   num_classes: int
   num_frames: int | Mapping[str, int] | None
   length_rule: str | None
-
-
-def read_folders(
-  reference: str | os.PathLike[str],
-  predictions: str | os.PathLike[str],
-  *,
-  edition: str = '2020',
-  num_frames: int | str | Mapping[str, int] | None = None,
-  audio: str | os.PathLike[str] | None = None,
-  csv_edition: str | None = None,
-  num_classes: int | None = None,
-  missing: str = 'error',
-  units: tuple[str, str] | None = None,
-  folds: Collection[int] | None = None,
-) -> Folders:
-  """Reads what `evaluate.evaluate_folders` scores, with its arguments.
-
-  Raises:
-    InputError: A folder has no CSV file, one is missing or too many, or one
-      cannot be read; distances differ as centimetres and metres do; or lengths
-      cannot be told.
-  """
-  files = pairs.pair(reference, predictions, missing=missing, folds=folds)
-  scales = tuple(UNITS[unit] for unit in units) if units else (1.0, 1.0)
-
-  def read(
-    path: pathlib.Path | None, limit: int, scale: float
-  ) -> labels.Events:
-    if path is None:
-      return labels.no_events()
-    return labels.read_csv(
-      path, edition=csv_edition, num_classes=limit, distance_scale=scale
-    )
-
-  names = [name for name, *_ in files]
-  limit = num_classes or len(labels.TAU2020_CLASSES)
-  references = [read(path, limit, scales[0]) for _, path, _ in files]
-  if num_classes is None:
-    num_classes = breakdowns.default_num_classes(edition, references)
-  predicted = [read(path, num_classes, scales[1]) for *_, path in files]
-  if edition == '2024' and units is None:
-    pairs.check_units(references, predicted)
-  rule = None
-  if isinstance(num_frames, str):
-    rule = num_frames
-    if rule == 'audio':
-      num_frames = pairs.audio_lengths(audio, names)
-    elif rule == 'last_reference':
-      last = [int(one.frame.max(initial=0)) for one in references]
-      num_frames = {n: m + 1 for n, m in zip(names, last, strict=True)}
-    else:
-      raise InputError(
-        "The length of recordings can be a number of frames, 'audio' or "
-        f"'last_reference', got {rule!r}."
-      )
-  return Folders(
-    edition, names, references, predicted, num_classes, num_frames, rule
-  )
 
 
 def evaluate_folders(
@@ -114,34 +93,45 @@ def evaluate_folders(
   """Scores a folder of CSV files against another with the same file names.
 
   Args:
-    reference: Folder of reference files.
-    predictions: Folder of a system's files.
-    edition: The edition of the challenge whose scores to compute.
-    num_frames: Label frames of every recording, or of each by its file's name
-      without `.csv`; `'audio'` takes the lengths of the sound files,
-      `'last_reference'` ends a recording after the last frame of its reference.
-      When None, 600 up to 2021, and an error after.
+    reference: Folder of the reference files.
+    predictions: Folder of the files that a system predicted.
+    edition: The edition of the challenge whose scores are computed.
+    num_frames: Label frames of every recording, or of each by the name of its
+      file without `.csv`. `'audio'` takes the lengths of the sound files;
+      `'last_reference'` ends each recording after the last frame of its
+      reference. None means 600 up to 2021; later editions need a value.
     audio: Folder of the sound files, for `'audio'`.
-    csv_edition: The edition of the files' forms; told by each file when None.
+    csv_edition: The edition that defines the columns of the files; None to
+      recognise it from each file.
     num_classes: Number of classes, as for `evaluate_predictions`.
-    class_names: Their names for the breakdown, or None for their numbers.
-    missing: What a reference without predictions is: an `'error'`, or scored
-      as an `'empty'` prediction.
-    units: Keys of `UNITS`: that of the distances of the reference, and that of
-      the predictions; the same one when None.
-    folds: Folds to compare, as the names of the files tell them, of both
-      folders; all files when None.
+    class_names: Names of the classes for the breakdown, or None for numbers.
+    missing: What to do about a reference without a file of predictions:
+      `'error'` raises InputError, `'empty'` scores it as an empty prediction.
+    units: Units of the distances in the reference and in the predictions, keys
+      of `UNITS`; None if both have the same unit.
+    folds: Numbers of the folds to compare, which are part of the file names;
+      None for all files.
 
   Returns:
     The same as `evaluate_predictions`.
 
   Raises:
-    InputError: A folder has no CSV file, one is missing or too many, or one
-      cannot be read; or distances differ as centimetres and metres do.
+    InputError: A folder has no CSV file; a file is missing, has no counterpart
+      or cannot be read; one folder seems to have centimetres and the other
+      metres; or the length of a recording is unknown.
+
+  See also: `read_folders` and `score_folders`, the two steps of this function.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front = labels.from_dense(np.ones((600, 1)), np.full((600, 1, 3), 1.0))
+    >>> labels.write_csv('reference/mix1.csv', front)
+    >>> labels.write_csv('predictions/mix1.csv', front)
+    >>> result = evaluate.evaluate_folders('reference', 'predictions')
+    >>> result['recordings'], result['ER20']
+    (1, 0.0)
   """
-  found = read_folders(
-    reference,
-    predictions,
+  options = FolderOptions(
     edition=edition,
     num_frames=num_frames,
     audio=audio,
@@ -151,14 +141,105 @@ def evaluate_folders(
     units=units,
     folds=folds,
   )
+  found = read_folders(reference, predictions, options)
   return score_folders(found, class_names=class_names)
+
+
+def read_folders(
+  reference: str | os.PathLike[str],
+  predictions: str | os.PathLike[str],
+  options: FolderOptions,
+) -> Folders:
+  """Reads the files that `evaluate_folders` scores.
+
+  Args:
+    reference: Folder of the reference files.
+    predictions: Folder of the files that a system predicted.
+    options: How the folders are compared.
+
+  Returns:
+    The recordings of both folders.
+
+  Raises:
+    InputError: As for `evaluate_folders`.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front = labels.from_dense(np.ones((600, 1)), np.full((600, 1, 3), 1.0))
+    >>> labels.write_csv('reference/mix1.csv', front)
+    >>> labels.write_csv('predictions/mix1.csv', front)
+    >>> options = evaluate.FolderOptions(edition='2021')
+    >>> found = evaluate.read_folders('reference', 'predictions', options)
+    >>> found.names, found.num_classes
+    (['mix1'], 12)
+  """
+  files = pairs.pair(
+    reference, predictions, missing=options.missing, folds=options.folds
+  )
+  scales = (1.0, 1.0)
+  if options.units is not None:
+    scales = tuple(UNITS[unit] for unit in options.units)
+
+  def read(
+    path: pathlib.Path | None, limit: int, scale: float
+  ) -> labels.Events:
+    if path is None:
+      return labels.no_events()
+    return labels.read_csv(
+      path,
+      edition=options.csv_edition,
+      num_classes=limit,
+      distance_scale=scale,
+    )
+
+  names = [name for name, *_ in files]
+  limit = options.num_classes or len(labels.TAU2020_CLASSES)
+  references = [read(path, limit, scales[0]) for _, path, _ in files]
+  num_classes = options.num_classes
+  if num_classes is None:
+    num_classes = recordings.default_num_classes(options.edition, references)
+  predicted = [read(path, num_classes, scales[1]) for *_, path in files]
+  if options.edition == '2024' and options.units is None:
+    _check_units(references, predicted)
+  num_frames, rule = _lengths(options, names, references)
+  return Folders(
+    options.edition,
+    names,
+    references,
+    predicted,
+    num_classes,
+    num_frames,
+    rule,
+  )
 
 
 def score_folders(
   found: Folders, *, class_names: Sequence[str] | None = None
 ) -> dict[str, Any]:
-  """Scores what `read_folders` read, as `evaluate_folders` does."""
-  result = evaluate_predictions(
+  """Scores the recordings that `read_folders` returned.
+
+  Args:
+    found: The recordings of two folders.
+    class_names: Names of the classes for the breakdown, or None for numbers.
+
+  Returns:
+    The same as `evaluate_predictions`.
+
+  Raises:
+    InputError: As for `evaluate_predictions`.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front = labels.from_dense(np.ones((600, 1)), np.full((600, 1, 3), 1.0))
+    >>> labels.write_csv('reference/mix1.csv', front)
+    >>> labels.write_csv('predictions/mix1.csv', front)
+    >>> options = evaluate.FolderOptions(num_frames='last_reference')
+    >>> found = evaluate.read_folders('reference', 'predictions', options)
+    >>> result = evaluate.score_folders(found)
+    >>> result['num_frames'], result['length_rule']
+    (600, 'last_reference')
+  """
+  result = recordings.evaluate_predictions(
     zip(found.names, found.references, found.predictions, strict=True),
     edition=found.edition,
     num_frames=found.num_frames,
@@ -168,3 +249,69 @@ def score_folders(
   if found.length_rule is not None:
     result['length_rule'] = found.length_rule
   return result
+
+
+def _lengths(
+  options: FolderOptions,
+  names: Sequence[str],
+  references: Sequence[labels.Events],
+) -> tuple[int | Mapping[str, int] | None, str | None]:
+  """Label frames of the recordings, and the rule where one gave them."""
+  rule = options.num_frames
+  if not isinstance(rule, str):
+    return rule, None
+  if rule == 'audio':
+    return _audio_lengths(options.audio, names), rule
+  if rule == 'last_reference':
+    last = [int(one.frame.max(initial=0)) for one in references]
+    return {n: m + 1 for n, m in zip(names, last, strict=True)}, rule
+  raise InputError(
+    "The length of recordings can be a number of frames, 'audio' or "
+    f"'last_reference', got {rule!r}."
+  )
+
+
+def _audio_lengths(
+  folder: str | os.PathLike[str] | None, names: Sequence[str]
+) -> dict[str, int]:
+  """Label frames of the sound files; the last one may be cut short.
+
+  Raises:
+    InputError: The folder is not given, or a file is missing or unreadable.
+  """
+  if folder is None:
+    raise InputError(
+      'To take lengths from the audio, its folder is needed: --audio=DIR.'
+    )
+  paths = pairs.audio_files(folder)
+  lengths = {}
+  for name in names:
+    if name not in paths:
+      raise InputError(
+        f'{pathlib.Path(folder, name)}.wav is missing, so the length of the '
+        'recording is unknown.'
+      )
+    info = sound.info(paths[name])
+    lengths[name] = labels.count_frames(info.num_samples, info.sample_rate)
+  return lengths
+
+
+def _check_units(
+  references: Sequence[labels.Events], predictions: Sequence[labels.Events]
+) -> None:
+  """Refuses metres against centimetres: relative errors would be meaningless.
+
+  Raises:
+    InputError: The medians of the distances differ by a factor of more than 20.
+  """
+  middle = []
+  for part in references, predictions:
+    distances = [one.distance for one in part if one.distance is not None]
+    joined = np.concatenate([*distances, np.zeros(0)])
+    middle.append(float(np.median(joined)) if joined.size else 0.0)
+  if min(middle) > 0 and max(middle) > _OTHER_UNIT * min(middle):
+    raise InputError(
+      f'The reference has distances around {middle[0]:.3g} and the predictions '
+      f'around {middle[1]:.3g}, which looks like centimetres and metres; state '
+      'the units with --reference_unit and --predictions_unit.'
+    )

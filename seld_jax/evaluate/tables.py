@@ -1,16 +1,16 @@
-"""Tables of scores for a terminal."""
+"""Tables of scores for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import rich.table
 
-from seld_jax.evaluate.breakdowns import BREAKDOWNS
+from seld_jax.evaluate.recordings import BREAKDOWNS
 
-# How the lengths of the recordings were told; only with this are scores of two
-# systems comparable.
+# Where the lengths of the recordings come from. Scores of two systems can be
+# compared only if their lengths come from the same place.
 LENGTH_RULES = {
-  'default': 'as the edition has it',
+  'default': 'the default of the edition',
   'given': 'as given',
   'audio': 'from the audio',
   'last_reference': 'up to the last frame of the reference',
@@ -25,12 +25,19 @@ CAPTIONS = {
   '2023': 'means over classes; _micro: over all classes together',
   '2024': 'means over classes; _micro: over all classes together',
 }
-# What the reference is counted in, where not in segments of a second.
+# The unit of `reference_segments`, where it is not segments.
 UNITS = {'2021': 'tracks', '2022': 'tracks', '2023': 'tracks', '2024': 'rows'}
 
 
 def table(result: Mapping[str, Any]) -> rich.table.Table:
-  """The scores of a result and their intervals."""
+  """Makes a table of scores and their intervals.
+
+  Args:
+    result: The result of `evaluate_predictions` or `evaluate_folders`.
+
+  Returns:
+    The table.
+  """
   frames = result['num_frames']
   if isinstance(frames, list):
     frames = ' to '.join(map(str, frames))
@@ -53,8 +60,16 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
 
 
 def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:
-  """The scores of a result by one of `BREAKDOWNS`."""
-  # What is over all classes together would be too much for a line.
+  """Makes a table of the scores of groups.
+
+  Args:
+    result: The result of `evaluate_predictions` or `evaluate_folders`.
+    kind: A key of `BREAKDOWNS`.
+
+  Returns:
+    The table, with a row for each group.
+  """
+  # With the micro averages, lines would be too long.
   names = [name for name in result['intervals'] if not name.endswith('_micro')]
   shown = rich.table.Table(title=f'By {kind}')
   shown.add_column(kind, no_wrap=True)
@@ -70,7 +85,15 @@ def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:
 
 
 def number(name: str, value: float | None) -> str:
-  """A score as text, with the unit that its name implies."""
+  """Formats a score.
+
+  Args:
+    name: Name of the score; angles get a degree sign.
+    value: The score, or None.
+
+  Returns:
+    The text; `-` for None.
+  """
   if value is None:
     return '-'
   if name in _ANGLES:

@@ -1,7 +1,8 @@
-"""Figures: what sounds when and where, errors, curves, systems compared."""
+"""Figures of recordings, errors, learning curves and compared systems."""
 
+from seld_jax.figures.confusion import plot_confusion
 from seld_jax.figures.curves import plot_learning_curves
-from seld_jax.figures.errors import plot_confusion, plot_direction_errors
+from seld_jax.figures.direction_errors import plot_direction_errors
 from seld_jax.figures.recordings import write_recording
 from seld_jax.figures.spectrogram import frequency_places, spectrogram_png
 from seld_jax.figures.style import DARK, LIGHT, Theme, to_png

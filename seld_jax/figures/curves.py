@@ -1,4 +1,4 @@
-"""Losses and scores over the steps of a run."""
+"""Learning curves: losses and scores over the steps of a run."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ SCORES = {
   'seld_score': False,
 }
 
-# What is in the records: a split, and how the legend calls it.
+# The splits in the records, and their names in the legend.
 SPLITS = {
   'train': 'train',
   'validation': 'validation',
@@ -28,9 +28,10 @@ SPLITS = {
   'train_fold': 'train, as tested',
 }
 
+# Approximate largest number of markers on a line.
 _MOST_MARKERS = 25
 
-# What a line of metrics.jsonl may hold beside losses and scores.
+# Values in metrics.jsonl that are neither losses nor scores.
 _NEITHER = {
   'step',
   'split',
@@ -47,20 +48,30 @@ def plot_learning_curves(
   selected_step: int | None = None,
   dark: bool = False,
 ) -> Figure:
-  """Losses and scores over the steps of a run, a panel for each.
+  """Draws losses and scores over the steps of a run, with a panel for each.
 
   Args:
-    records: Lines of metrics.jsonl: `step`, `split` (one of `SPLITS`) and
-      numbers by name. Of several for one step and split the last counts; None
-      is not drawn.
-    selected_step: The step whose snapshot was selected, to be marked.
-    dark: Light on dark instead of dark on light.
+    records: Lines of metrics.jsonl: `step`, `split` (`'train'`,
+      `'validation'`, `'test'` or `'train_fold'`) and numbers by name. If a step
+      and split occur several times, the last one is drawn. None is not drawn.
+    selected_step: The step whose checkpoint was selected, which is marked.
+    dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
     The figure.
 
   Raises:
-    InputError: The records hold neither a loss nor a score.
+    InputError: The records contain neither a loss nor a score.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> records = [
+    ...   {'step': 100, 'split': 'train', 'loss': 0.9},
+    ...   {'step': 200, 'split': 'train', 'loss': 0.4},
+    ... ]
+    >>> figure = figures.plot_learning_curves(records, selected_step=200)
+    >>> figure.axes[0].get_title()
+    'loss'
   """
   splits: dict[str, dict[int, Mapping[str, Any]]] = {
     split: {} for split in SPLITS

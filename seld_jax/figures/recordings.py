@@ -1,4 +1,4 @@
-"""A picture of a recording, from its files."""
+"""A figure of a recording and its labels, from their files."""
 
 import os
 import pathlib
@@ -13,18 +13,31 @@ def write_recording(
   folder: str | os.PathLike[str],
   sample_rate: int = 24000,
 ) -> pathlib.Path:
-  """Draws what sounds when and where in a recording, by its labels.
+  """Draws the labels of a recording below its spectrogram, into a file.
 
   Args:
-    recording: The sound file and the CSV file with its labels.
-    folder: Where the picture goes, under the name of the sound file.
-    sample_rate: Samples a second that the sound file must have.
+    recording: The sound file, and the CSV file with its labels.
+    folder: The folder for the figure, which is named after the sound file.
+    sample_rate: Sample rate in Hz that the sound file must have.
 
   Returns:
-    The path of the picture, a PNG file.
+    The path of the figure, a PNG file.
 
   Raises:
-    InputError: A file cannot be read or the picture not be written.
+    InputError: A file cannot be read, or the figure cannot be written.
+
+  Example:
+    >>> from seld_jax import audio, figures, labels
+    >>> audio.write('mix001.wav', np.zeros((4, 24000), np.float32))
+    >>> labels.write_csv('mix001.csv', labels.no_events(), edition='2020')
+    >>> path = figures.write_recording(
+    ...   ('mix001.wav', 'mix001.csv'), folder='plots'
+    ... )
+    >>> path.name
+    'mix001.png'
+
+  See also:
+    `plot_tracks` draws events that are already in memory.
   """
   sound_file, table = map(pathlib.Path, recording)
   sound = audio.read(sound_file, sample_rate=sample_rate)

@@ -1,4 +1,4 @@
-"""The spectrogram of a recording, as a background for what sounds in it."""
+"""The spectrogram of a recording, in a figure or as a PNG file."""
 
 import io
 
@@ -24,7 +24,7 @@ def draw_spectrogram(
   Args:
     panel: The axes to draw into.
     channel: Samples, with shape `[samples]`.
-    sample_rate: Samples a second.
+    sample_rate: Sample rate in Hz.
   """
   level = _levels(channel, sample_rate, columns=1200, rows=128)
   highest = sample_rate / 2
@@ -48,17 +48,28 @@ def draw_spectrogram(
 
 
 def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
-  """The same without axes, as a small PNG file.
+  """Converts a recording to a spectrogram without axes, as a PNG file.
+
+  The vertical axis is the logarithm of frequency, from 50 Hz to Nyquist.
 
   Args:
     channel: Samples, with shape `[samples]`.
-    sample_rate: Samples a second.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    The file; its height is the logarithm of frequency, from 50 Hz up.
+    The contents of the file.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> noise = np.random.default_rng(0).standard_normal(24000)
+    >>> figures.spectrogram_png(noise, 24000)[:4]
+    b'\\x89PNG'
+
+  See also:
+    `frequency_places` gives the positions of labels at its vertical axis.
   """
   level = _levels(channel, sample_rate, columns=900, rows=80)
-  # Few shades: noise in all of 256 would make the file three times as large.
+  # With 40 shades instead of 256, the file is three times smaller.
   shade = (level - level.max()) / _DYNAMIC_RANGE + 1
   shade = np.round(np.maximum(shade, 0) * 40) / 40
   buffer = io.BytesIO()
@@ -75,12 +86,25 @@ def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
 
 
 def frequency_ticks(sample_rate: int) -> dict[int, str]:
-  """Frequencies below half the sample rate to label, in Hz, and their names."""
+  """Returns the frequencies in Hz to label, and their labels."""
   return {tick: name for tick, name in _TICKS.items() if tick < sample_rate / 2}
 
 
 def frequency_places(sample_rate: int) -> dict[str, float]:
-  """Where these lie in the picture: 0 at the bottom, 1 at the top, by name."""
+  """Returns where to label the vertical axis of `spectrogram_png`.
+
+  Args:
+    sample_rate: Sample rate in Hz.
+
+  Returns:
+    Position by label, from 0 at the bottom to 1 at the top.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> places = figures.frequency_places(24000)
+    >>> round(places['1 kHz'], 2)
+    0.55
+  """
   low, high = np.log2(_LOWEST_FREQUENCY), np.log2(sample_rate / 2)
   return {
     name: float((np.log2(tick) - low) / (high - low))
@@ -97,7 +121,7 @@ def _levels(
   padded = np.pad(channel, size // 2)
   windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
   power = np.abs(np.fft.rfft(windows * np.hanning(size))) ** 2
-  # The mean power between two frequencies, from the integral over the bins.
+  # The mean power of a band is a difference of the integral over the bins.
   integral = np.pad(np.cumsum(power, axis=-1), ((0, 0), (1, 0)))
   edges = np.geomspace(_LOWEST_FREQUENCY, sample_rate / 2, rows + 1)
   place = edges / sample_rate * size

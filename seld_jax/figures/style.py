@@ -1,8 +1,8 @@
-"""What all figures share: colours, axes, the legend, PNG.
+"""The common style of all figures: colours, axes, legend, PNG files.
 
-Matplotlib without its global state: nothing here touches pyplot or rcParams.
-Colours are those of Okabe and Ito, which the colour-blind tell apart, and
-markers and line styles tell the same in grey.
+The figures use Matplotlib without its global state (pyplot and rcParams).
+Colour-blind readers can distinguish the colours, which are those of Okabe and
+Ito. In grey, markers and line styles show the same as the colours.
 """
 
 import dataclasses
@@ -16,7 +16,20 @@ from matplotlib.figure import Figure
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-  """Colours of a figure; `palette` is chosen to stand out on `background`."""
+  """Colours of a figure.
+
+  Attributes:
+    background: Colour of the page.
+    ink: Colour of text.
+    faint: Colour of grids and frames.
+    reference: Colour of the reference labels.
+    palette: Colours of lines, which are clearly visible on `background`.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> figures.LIGHT.background
+    '#ffffff'
+  """
 
   background: str
   ink: str
@@ -24,6 +37,9 @@ class Theme:
   reference: str
   palette: tuple[str, ...]
 
+
+# Longer names of classes are cut.
+_LONGEST_NAME = 24
 
 _OKABE_ITO = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00')
 LIGHT = Theme(
@@ -43,17 +59,17 @@ DARK = Theme(
 
 
 def new_figure(theme: Theme, width: float, height: float) -> Figure:
-  """An empty figure of this size in inches."""
+  """Returns an empty figure; width and height are in inches."""
   figure = Figure(
     figsize=(width, height), layout='constrained', facecolor=theme.background
   )
-  # Also where a figure is saved, rather than passed to to_png.
+  # A figure needs a canvas to be saved by other functions than to_png.
   backend_agg.FigureCanvasAgg(figure)
   return figure
 
 
 def style_axes(panel: axes.Axes, theme: Theme) -> None:
-  """Gives axes their colours, font sizes and grid."""
+  """Sets colours, font sizes and the grid of axes."""
   panel.set_facecolor(theme.background)
   panel.tick_params(colors=theme.ink, labelsize=10)
   panel.xaxis.label.set(color=theme.ink, fontsize=11)
@@ -67,7 +83,7 @@ def style_axes(panel: axes.Axes, theme: Theme) -> None:
 def add_legend(
   figure: Figure, theme: Theme, handles: Sequence[lines.Line2D]
 ) -> None:
-  """A legend above all axes, as wide as it needs."""
+  """Adds a legend with one row above all axes."""
   figure.legend(
     handles=list(handles),
     loc='outside upper right',
@@ -78,8 +94,31 @@ def add_legend(
   )
 
 
+def short_name(name: str) -> str:
+  """Shortens the name of a class that is too long for a figure."""
+  if len(name) <= _LONGEST_NAME:
+    return name
+  return f'{name[: _LONGEST_NAME - 1]}…'
+
+
 def to_png(figure: Figure, *, dpi: int = 120) -> bytes:
-  """The figure as a PNG file, the same bytes for the same figure."""
+  """Converts a figure to a PNG file; equal figures give equal bytes.
+
+  Args:
+    figure: The figure.
+    dpi: Resolution in pixels per inch.
+
+  Returns:
+    The contents of the file.
+
+  Example:
+    >>> from seld_jax import figures, labels
+    >>> figure = figures.plot_tracks(
+    ...   labels.no_events(), None, classes=['dog'], num_frames=50
+    ... )
+    >>> figures.to_png(figure, dpi=40)[:4]
+    b'\\x89PNG'
+  """
   buffer = io.BytesIO()
   canvas = backend_agg.FigureCanvasAgg(figure)
   canvas.print_figure(buffer, dpi=dpi, metadata={'Software': None})

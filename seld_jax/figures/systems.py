@@ -1,4 +1,4 @@
-"""Systems side by side: their curves over training, and over a weight."""
+"""Comparisons of systems: over training, and over a weight of the loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from seld_jax.errors import InputError
 from seld_jax.figures import style
 
-# The panels of Figure 2 of the paper (MSE loss, CE loss, DOA error and SED
-# error), the loss of the directions, and the score of all.
+# Titles of the panels: those of Figure 2 of the paper (MSE loss, CE loss, DOA
+# error and SED error), the DOA loss, and the overall score.
 PANELS = {
   'sed_mse': 'SED: squared error',
   'sed_cross_entropy': 'SED: cross-entropy (nats)',
@@ -21,7 +21,7 @@ PANELS = {
   'seld_score': 'seld_score',
 }
 
-# Splits in the records: how they are drawn, and how the legend calls them.
+# The splits in the records: their lines, and their names in the legend.
 _SPLITS: dict[str, dict[str, Any]] = {
   'test': {'linestyle': '-', 'label': 'test recordings'},
   'train_fold': {'linestyle': ':', 'label': 'training recordings'},
@@ -34,21 +34,32 @@ Records = Sequence[Mapping[str, Any]]
 def plot_systems(
   runs: Mapping[str, Sequence[Records]], *, dark: bool = False
 ) -> Figure:
-  """Losses and errors of systems over training, as in the paper's Figure 2.
+  """Draws losses and errors of systems over training, as the paper does.
 
-  Lines are means over seeds, areas reach from the lowest to the highest; every
-  loss is shown for every system, whether it is trained on it or not.
+  The figure follows Figure 2 of the paper. Lines are means over seeds; areas
+  extend from the minimum to the maximum. All losses are drawn for all systems,
+  also those that a system is not trained on.
 
   Args:
-    runs: For each system by its label, the lines of metrics.jsonl of a run for
-      each seed. Drawn are those with the splits `'test'` and `'train_fold'`.
-    dark: Light on dark instead of dark on light.
+    runs: The systems by label. For each one, a run per seed: the lines of its
+      metrics.jsonl. The splits `'test'` and `'train_fold'` are drawn.
+    dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
     The figure.
 
   Raises:
-    InputError: No run has such a record.
+    InputError: No run has a record of these splits.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> one, two = (
+    ...   [{'step': 100, 'split': 'test', 'LE_CD': error}]
+    ...   for error in (20.0, 24.0)
+    ... )
+    >>> figure = figures.plot_systems({'baseline': [one, two]})
+    >>> len(figure.axes)
+    6
   """
   theme = style.DARK if dark else style.LIGHT
   figure = style.new_figure(theme, 12.5, 6.6)
@@ -95,16 +106,29 @@ def plot_systems(
 def plot_weights(
   curves: Mapping[str, Sequence[Mapping[str, float]]], *, dark: bool = False
 ) -> Figure:
-  """Scores over the weight of the directions, and the balance of gradients.
+  """Draws scores over the weight of the DOA loss.
+
+  The upper panels show each score over the weight, and the lower panels over
+  the ratio of the gradient norms of the DOA loss and the SED loss.
 
   Args:
-    curves: For each combination of losses by its label, points with `weight`,
-      `seld_score`, `ER20`, `LE_CD` and `gradient_ratio` (the norm of the
-      gradient of directions by that of activity).
-    dark: Light on dark instead of dark on light.
+    curves: The combinations of losses by label. For each one, points with
+      `weight`, `gradient_ratio`, `seld_score`, `ER20` and `LE_CD`.
+    dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
-    The figure: each score against the weight, and against the ratio.
+    The figure.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> scores = {'seld_score': 0.4, 'ER20': 0.5, 'LE_CD': 20.0}
+    >>> points = [
+    ...   {'weight': weight, 'gradient_ratio': weight / 10, **scores}
+    ...   for weight in (1.0, 10.0)
+    ... ]
+    >>> figure = figures.plot_weights({'mse': points})
+    >>> len(figure.axes)
+    6
   """
   theme = style.DARK if dark else style.LIGHT
   figure = style.new_figure(theme, 12.5, 6.6)
@@ -137,7 +161,7 @@ def plot_weights(
 def _by_step(
   seeds: Sequence[Records], split: str, name: str
 ) -> tuple[list[int], np.ndarray]:
-  """Steps that all seeds have, and values with shape `[seeds, steps]`."""
+  """Returns steps that all seeds have, and their values `[seeds, steps]`."""
   found = [
     {
       record['step']: record[name]

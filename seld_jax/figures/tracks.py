@@ -1,4 +1,4 @@
-"""What sounds when and where: the reference and a prediction."""
+"""Activity and directions of a reference and a prediction over time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,15 +11,12 @@ from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.figures import spectrogram, style
 
-# As many markers as to be coprime with the seven colours, so that classes do
-# not share both before the 57th.
+# The number of markers and the number of colours (7) are coprime, so that the
+# first 56 classes have different pairs of marker and colour.
 _MARKERS = 'osD^vPX*'
 
-# Directions further apart than this from one frame to the next are not joined.
+# Consecutive directions with a larger angle in degrees are not connected.
 _JUMP = 45.0
-
-# A class name is cut after this many characters.
-_LONGEST_NAME = 24
 
 
 def plot_tracks(
@@ -32,23 +29,23 @@ def plot_tracks(
   sample_rate: int = 24000,
   dark: bool = False,
 ) -> Figure:
-  """Where and when the reference and a prediction have which class.
+  """Draws activity and directions of a reference and a prediction over time.
 
-  From the top, on one time axis: the spectrogram of the first channel, where
-  audio is given; activity, a row for each class that occurs; azimuth;
-  elevation. The reference is grey, the prediction has a colour and a marker
-  for each class. Lines break where nothing sounds, and where the azimuth
-  passes from 180 to -180 degrees.
+  The panels from the top are: the spectrogram of the first channel, if there is
+  audio; activity, with a row for each class that occurs; azimuth; elevation.
+  The reference is grey; the prediction has a colour and a marker for each
+  class. Lines are interrupted when a class is inactive, and when the azimuth
+  wraps from 180 to -180 degrees.
 
   Args:
     reference: Events of the reference.
-    prediction: Events of the system; None to show the reference alone, in
+    prediction: Events of the system; None to draw only the reference, in
       colours.
     classes: Name of each class.
-    num_frames: Label frames to show, 10 a second.
+    num_frames: Number of label frames to draw, 10 per second.
     audio: The recording, with shape `[channels, samples]`.
-    sample_rate: Its samples a second.
-    dark: Light on dark instead of dark on light.
+    sample_rate: Its sample rate in Hz.
+    dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
     The figure.
@@ -56,6 +53,16 @@ def plot_tracks(
   Raises:
     InputError: There is no frame, a class has no name, or audio has another
       shape.
+
+  Example:
+    >>> from seld_jax import figures, labels
+    >>> frame = np.arange(20)
+    >>> dog = labels.Events(
+    ...   frame, 0 * frame, 0 * frame, np.tile([1.0, 0.0, 0.0], (20, 1))
+    ... )
+    >>> figure = figures.plot_tracks(dog, None, classes=['dog'], num_frames=50)
+    >>> [panel.get_ylabel() for panel in figure.axes]
+    ['activity', 'azimuth', 'elevation']
   """
   compared = prediction is not None
   if prediction is None:
@@ -113,7 +120,17 @@ def plot_tracks(
 
 
 def class_mark(index: int, theme: style.Theme) -> tuple[str, str]:
-  """The marker, as Matplotlib names it, and the colour of a class."""
+  """Returns the Matplotlib marker and the colour of a class.
+
+  Args:
+    index: Index of the class.
+    theme: The theme of the figure.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> figures.class_mark(0, figures.LIGHT)
+    ('o', '#0072B2')
+  """
   return (
     _MARKERS[index % len(_MARKERS)],
     theme.palette[index % len(theme.palette)],
@@ -158,10 +175,10 @@ def _class_look(index: int, theme: style.Theme) -> dict[str, Any]:
 def _track_lines(
   events: labels.Events, index: int, every: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-  """Lines of a class: time, azimuth, elevation, and which points to mark.
+  """Returns the lines of a class: time, azimuth, elevation, marked points.
 
-  NaN separates the pieces. Each ends where its last frame does, so that one
-  of a single frame is seen, too.
+  NaN separates the pieces of a line. A piece extends to the end of its last
+  frame, so that a piece of a single frame is visible.
   """
   rows = np.flatnonzero(events.class_index == index)
   rows = rows[np.lexsort((events.frame[rows], events.track[rows]))]
@@ -194,12 +211,12 @@ def _draw_activity(
   classes: Sequence[str],
   theme: style.Theme,
 ) -> None:
-  """A row for each class: the reference wide and grey, the prediction in it."""
+  """Draws a row per class: a wide grey reference with the prediction in it."""
   for row, index in enumerate(shown):
     look = _class_look(index, theme)
     for events, height, color, line in (
       (reference, 0.8, theme.reference, 0.0),
-      # Outlined, as in grey some colours are those of the reference.
+      # With an outline, because some colours look like the reference in grey.
       (prediction, 0.36, look['color'], 0.5),
     ):
       bars = _bars(events.frame[events.class_index == index])
@@ -217,11 +234,7 @@ def _draw_activity(
       clip_on=False,
       **look,
     )
-  names = [classes[index] for index in shown]
-  names = [
-    name if len(name) <= _LONGEST_NAME else f'{name[: _LONGEST_NAME - 1]}…'
-    for name in names
-  ]
+  names = [style.short_name(classes[int(index)]) for index in shown]
   panel.set_yticks(range(len(shown)), names, parse_math=False)
   panel.tick_params(axis='y', length=0, pad=14)
   panel.set_ylim(max(len(shown), 1) - 0.4, -0.6)
@@ -240,7 +253,7 @@ def _draw_activity(
 
 
 def _bars(frames: np.ndarray) -> list[tuple[float, float]]:
-  """Start and length in seconds of every run of consecutive frames."""
+  """Returns start and length in seconds of every run of frames."""
   frames = np.unique(frames)
   runs = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
   rate = labels.FRAMES_PER_SECOND

@@ -1,9 +1,9 @@
-"""The classes of the DCASE challenges on localization and detection."""
+"""Class names of the DCASE challenges on localization and detection."""
 
 from seld_jax.errors import InputError
 
-# TAU Spatial Sound Events 2019, in the order of the published baseline. Its
-# label files hold these names.
+# TAU Spatial Sound Events 2019, in the order of the published baseline. Label
+# files of 2019 hold these names instead of indices.
 TAU2019_CLASSES = (
   'knock',
   'drawer',
@@ -36,14 +36,14 @@ TAU2020_CLASSES = (
   'piano',
 )
 
-# TAU-NIGENS Spatial Sound Events 2021: two classes fewer.
+# TAU-NIGENS Spatial Sound Events 2021: without two classes of 2020.
 TAU2021_CLASSES = tuple(
   name
   for name in TAU2020_CLASSES
   if name not in ('running_engine', 'burning_fire')
 )
 
-# STARSS22 and STARSS23, in use since 2022.
+# STARSS22 and STARSS23, since 2022.
 STARSS_CLASSES = (
   'female_speech',
   'male_speech',
@@ -60,7 +60,7 @@ STARSS_CLASSES = (
   'knock',
 )
 
-# The classes of each edition of the challenge.
+# The class names of each edition of the challenge.
 BY_EDITION = {
   '2019': TAU2019_CLASSES,
   '2020': TAU2020_CLASSES,
@@ -73,10 +73,15 @@ BY_EDITION = {
 
 
 def of_edition(edition: str) -> tuple[str, ...]:
-  """The names of the classes of an edition, by index.
+  """The class names of an edition, by index.
 
   Raises:
     InputError: The edition is unknown.
+
+  Example:
+    >>> from seld_jax.labels import classes
+    >>> classes.of_edition('2020')[13]
+    'piano'
   """
   if edition not in BY_EDITION:
     raise InputError(
@@ -87,12 +92,26 @@ def of_edition(edition: str) -> tuple[str, ...]:
 
 
 def names_of(edition: str, num_classes: int) -> tuple[str, ...] | None:
-  """What so many classes are called in an edition; None where nobody can tell.
+  """The class names of an edition if it has this number of classes.
 
   Systems of 2021 may be scored with the 14 classes of 2020.
 
+  Args:
+    edition: Year of the challenge.
+    num_classes: Number of classes.
+
+  Returns:
+    Class names by index; None if the classes are not those of the edition.
+
   Raises:
     InputError: The edition is unknown.
+
+  See also: `of_edition` when the number of classes is not known.
+
+  Example:
+    >>> from seld_jax.labels import classes
+    >>> len(classes.names_of('2021', 12)), classes.names_of('2021', 5)
+    (12, None)
   """
   names = of_edition(edition)
   if edition == '2021' and num_classes == len(TAU2020_CLASSES):

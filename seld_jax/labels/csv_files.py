@@ -1,5 +1,7 @@
-"""Labels: DCASE CSV files and events. NumPy only."""
+"""Reads and writes the CSV files of DCASE: labels and submissions."""
 
+import collections
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 
@@ -7,42 +9,12 @@ import numpy as np
 
 from seld_jax import files, geometry
 from seld_jax.errors import InputError
-from seld_jax.labels import forms as csv_forms
-from seld_jax.labels import rows as csv_rows
-from seld_jax.labels import text as csv_text
-from seld_jax.labels.classes import (
-  BY_EDITION,
-  STARSS_CLASSES,
-  TAU2019_CLASSES,
-  TAU2020_CLASSES,
-  TAU2021_CLASSES,
-)
-from seld_jax.labels.events import (
-  FRAMES_PER_SECOND,
-  Events,
-  from_dense,
-  no_events,
-  to_dense,
-)
+from seld_jax.labels import forms
+from seld_jax.labels.classes import TAU2019_CLASSES
+from seld_jax.labels.events import Events, no_events
 from seld_jax.labels.forms import EDITIONS, FORMS
-
-__all__ = [
-  'BY_EDITION',
-  'EDITIONS',
-  'FORMS',
-  'FRAMES_PER_SECOND',
-  'STARSS_CLASSES',
-  'TAU2019_CLASSES',
-  'TAU2020_CLASSES',
-  'TAU2021_CLASSES',
-  'Events',
-  'from_dense',
-  'no_events',
-  'read_csv',
-  'to_dense',
-  'write_csv',
-  'write_csv_parts',
-]
+from seld_jax.labels.rows import format_number, parse_numbers, read_rows
+from seld_jax.labels.seconds import format_seconds, parse_seconds
 
 
 def read_csv(
@@ -53,51 +25,64 @@ def read_csv(
   class_names: Sequence[str] = TAU2019_CLASSES,
   distance_scale: float = 1.0,
 ) -> Events:
-  """Reads a DCASE label or submission file, of any form in `FORMS`.
+  """Reads a DCASE label or submission file of any form in `FORMS`.
 
-  Its form follows from its header or its number of columns. Six columns
-  without header are unit vectors until 2022 and azimuth, elevation, distance
-  from 2023 on: without an edition the norm of the vectors tells, and a file
-  that could be either is refused.
+  The header or the number of columns determines the form. Six columns without a
+  header are x, y, z until 2022, and azimuth, elevation, distance from 2023 on:
+  if no edition is given, the norms of the vectors decide, and a file that could
+  be either is refused.
 
   Args:
-    path: CSV file: LF or CRLF, with or without a byte-order mark, numbers with
-      or without decimals, rows in any order, blank lines anywhere. No rows at
-      all is a recording without events.
-    edition: Year of the challenge whose forms to expect; one of `EDITIONS`.
-      When it is given, or seven columns leave no doubt, x, y, z may have any
-      norm but 0, as systems wrote them, with components up to 1.01.
-    num_classes: When given, a class at or above it is refused.
-    class_names: What the names in a file of 2019 mean, by index.
-    distance_scale: What distances are multiplied with: 1 keeps the unit of the
-      file, 0.01 turns the centimetres of label files into metres.
+    path: CSV file. Line ends are LF or CRLF. A byte-order mark, blank lines,
+      decimals and any order of rows are allowed. A file without rows is a
+      recording without events.
+    edition: Year of the challenge whose forms are allowed, one of `EDITIONS`;
+      None allows all. With an edition, or with seven columns, x, y, z need not
+      be unit vectors, because outputs of systems are not: any norm except 0,
+      and components up to 1.01.
+    num_classes: If given, class indices must be below it.
+    class_names: Class names by index, for the names in files of 2019.
+    distance_scale: Factor for distances. 1 keeps the unit of the file; 0.01
+      converts the centimetres of label files to metres.
 
   Returns:
-    The rows in the order of the file. Without a track column, sources of one
-    class in one frame are numbered 0, 1, ... in that order. An event of 2019
-    makes a row for each frame of 100 ms that it overlaps, from
-    floor(10 start) to ceil(10 end) - 1, and its track is its number in the
-    file. Directions of 2025 are on the horizon; what is on screen is not kept.
+    The rows in the order of the file. If the form has no track column, the
+    sources of a class in a frame are numbered 0, 1, ... in that order. An event
+    of 2019 becomes a row for each frame of 0.1 s that it overlaps, floor(10
+    start) to ceil(10 end) - 1, and its number in the file becomes the track.
+    Directions of 2025 are on the horizon; the column `onscreen` is ignored.
 
   Raises:
-    InputError: Anything else, with file, line and value.
+    InputError: Any other contents; the message names file, line and value.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import labels
+    >>> # Frame, class, track, azimuth, elevation.
+    >>> _ = pathlib.Path('left.csv').write_text('7,3,0,90,0')
+    >>> events = labels.read_csv('left.csv')
+    >>> events.frame.tolist(), np.round(events.xyz).tolist()
+    ([7], [[0.0, 1.0, 0.0]])
   """
-  csv_forms.check_edition(edition)
-  rows = csv_rows.read(path)
-  form, rows = csv_forms.form_of(rows, edition)
+  forms.check_edition(edition)
+  form, rows = forms.find_form(read_rows(path), edition)
   if not rows.cells:
     return no_events()
-  columns = FORMS[form]
   if form == 'seconds':
-    return csv_text.from_seconds(rows, class_names, num_classes, distance_scale)
-  table = csv_rows.numbers(rows, columns, num_classes=num_classes)
+    return parse_seconds(
+      rows,
+      class_names=class_names,
+      num_classes=num_classes,
+      distance_scale=distance_scale,
+    )
+  table = parse_numbers(rows, FORMS[form], num_classes=num_classes)
   if form == 'cartesian' and edition is None:
-    form = csv_forms.told_by_norm(rows, table)
-    columns = FORMS[form]
+    form = forms.form_from_norms(rows, table)
+  columns = FORMS[form]
 
   frame, class_index = table[:, :2].astype(np.int64).T.copy()
   if form == 'submission':
-    track = _occurrence(frame, class_index)
+    track = _number_sources(frame, class_index)
   else:
     track = table[:, 2].astype(np.int64)
   distance = None
@@ -105,7 +90,7 @@ def read_csv(
     distance = table[:, columns.index('distance')] * distance_scale
   if 'x' in columns:
     any_norm = edition is not None or form == 'cartesian_distance'
-    xyz = csv_forms.normalised(rows, table[:, 3:6], any_norm=any_norm)
+    xyz = forms.normalise(rows, table[:, 3:6], any_norm=any_norm)
   else:
     azimuth = table[:, columns.index('azimuth')]
     elevation = np.zeros(len(table))
@@ -126,69 +111,117 @@ def write_csv(
 ) -> None:
   """Writes events in a form of an edition, atomically.
 
-  Whole numbers are written as integers and others with up to seven decimals
-  (nine for x, y, z), so that what is read back points less than 1e-6 degrees
-  away.
+  Numbers have up to seven decimals (nine for x, y, z) and none if they are
+  integers. Directions that are read back differ by less than 1e-6 degrees.
 
   Args:
     path: The file to write.
-    events: The rows, written in their order; in the form of 2019, each run of
-      frames with the same class, track, direction and distance is one event.
-    edition: Year of the challenge whose form to write; one of `EDITIONS` but
-      2025, whose files tell what is on screen.
-    form: One of the edition's forms; its first when None, or `'polar'` where
-      that needs distances and there are none.
-    class_names: The names to write in the form of 2019, by index.
-    distance_scale: What distances are multiplied with before.
+    events: The rows, written in their order. In the form of 2019, consecutive
+      frames with the same class, track, direction and distance become one
+      event.
+    edition: Year of the challenge whose form to write: one of `EDITIONS`, but
+      not 2025, whose files say what is on screen.
+    form: One of the forms of the edition. None: its first, or `'polar'` if
+      the first needs distances and the events have none.
+    class_names: Class names by index, to write in the form of 2019.
+    distance_scale: Factor for distances.
 
   Raises:
     InputError: The edition does not have the form, a number is negative or not
-      finite, the form needs distances or another class, or the file cannot be
-      written.
+      finite, the form needs distances or another class name, or the file cannot
+      be written.
+
+  See also: `write_csv_parts` for recordings that do not fit in memory.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import labels
+    >>> up = np.array([[0.0, 0.0, 1.0]])
+    >>> frame, class_index, track = np.array([[7], [3], [0]])
+    >>> labels.write_csv('up.csv', labels.Events(frame, class_index, track, up))
+    >>> pathlib.Path('up.csv').read_text().strip()
+    '7,3,0,0,90'
   """
-  text = _text(path, events, edition, form, class_names, distance_scale)
+  form = _form_to_write(path, events, edition=edition, form=form)
+  text = _format(
+    path,
+    events,
+    form,
+    class_names=class_names,
+    distance_scale=distance_scale,
+  )
   files.write_text(path, text)
 
 
 def write_csv_parts(
   path: str | os.PathLike[str], parts: Iterable[Events]
 ) -> None:
-  """Writes what `write_csv` would of all parts together, one at a time.
+  """Writes events that arrive in parts, in the form of 2020, atomically.
+
+  The file is the same as if `write_csv` wrote all parts together.
 
   Args:
-    path: The file to write; it is there when the last part has been written.
-    parts: Events, of which the first have the first frames.
+    path: The file to write; it appears when the last part has been written.
+    parts: Events in the order of time.
 
   Raises:
     InputError: As for `write_csv`.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import labels
+    >>> front = np.array([[1.0, 0.0, 0.0]])
+    >>> columns = [np.array([[frame], [3], [0]]) for frame in (7, 8)]
+    >>> parts = (labels.Events(*three, front) for three in columns)
+    >>> labels.write_csv_parts('parts.csv', parts)
+    >>> pathlib.Path('parts.csv').read_text().split()
+    ['7,3,0,0,0', '8,3,0,0,0']
   """
   with (
     files.atomic(path) as temporary,
     open(temporary, 'w', encoding='utf-8') as file,
   ):
     for events in parts:
-      file.write(_text(path, events))
+      file.write(_format(path, events, 'polar'))
 
 
-def _text(
+def _number_sources(frame: np.ndarray, class_index: np.ndarray) -> np.ndarray:
+  """Numbers the sources of each class in each frame, in the order of rows."""
+  numbers = collections.defaultdict(itertools.count)
+  keys = zip(frame.tolist(), class_index.tolist(), strict=True)
+  return np.array([next(numbers[key]) for key in keys], np.int64)
+
+
+def _form_to_write(
   path: str | os.PathLike[str],
   events: Events,
-  edition: str = '2020',
-  form: str | None = None,
-  class_names: Sequence[str] = TAU2019_CLASSES,
-  distance_scale: float = 1.0,
+  *,
+  edition: str,
+  form: str | None,
 ) -> str:
-  """What `write_csv` writes."""
-  csv_forms.check_edition(edition)
-  forms = [name for name in EDITIONS[edition] if name != 'stereo']
+  """The form in which `write_csv` writes."""
+  forms.check_edition(edition)
   chosen = form or EDITIONS[edition][0]
   if not form and chosen == 'polar_distance' and events.distance is None:
     chosen = 'polar'
-  if chosen not in forms:
+  allowed = [name for name in EDITIONS[edition] if name != 'stereo']
+  if chosen not in allowed:
     raise InputError(
       f'{path} cannot be written in the form {chosen!r} of edition {edition}; '
-      f'its forms to write are: {", ".join(forms) or "none"}.'
+      f'its forms to write are: {", ".join(allowed) or "none"}.'
     )
+  return chosen
+
+
+def _format(
+  path: str | os.PathLike[str],
+  events: Events,
+  form: str,
+  *,
+  class_names: Sequence[str] = (),
+  distance_scale: float = 1.0,
+) -> str:
+  """Checks events and formats them as the text of a file of this form."""
   for name, values in (('frame', events.frame), ('class', events.class_index)):
     if np.any(values < 0):
       raise InputError(
@@ -199,23 +232,31 @@ def _text(
   distance = np.zeros(len(events.frame))
   if events.distance is not None:
     distance = np.asarray(events.distance, np.float64) * distance_scale
-  elif 'distance' in FORMS[chosen] and len(events.frame):
+  elif 'distance' in FORMS[form] and len(events.frame):
     raise InputError(f'{path} needs a distance in each row, got none.')
   if not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(f'{path} needs finite distances of 0 or more.')
-  if chosen == 'seconds':
-    return csv_text.to_seconds(path, events, distance, class_names)
-  return csv_text.to_rows(events, distance, FORMS[chosen])
+  if form == 'seconds':
+    return format_seconds(path, events, distance, class_names)
+  return _format_rows(events, distance, FORMS[form])
 
 
-def _occurrence(*keys: np.ndarray) -> np.ndarray:
-  """How many rows before each row have the same keys."""
-  order = np.lexsort(keys)
-  stacked = np.stack([key[order] for key in keys])
-  start = np.ones(len(order), bool)
-  start[1:] = np.any(stacked[:, 1:] != stacked[:, :-1], axis=0)
-  position = np.arange(len(order))
-  first = np.maximum.accumulate(np.where(start, position, 0))
-  occurrence = np.empty(len(order), np.int64)
-  occurrence[order] = position - first
-  return occurrence
+def _format_rows(
+  events: Events, distance: np.ndarray, columns: Sequence[str]
+) -> str:
+  """Formats each row of the events as a line with these columns."""
+  azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
+  x, y, z = geometry.to_cartesian(azimuth, elevation).T
+  values = {
+    'frame': map(str, events.frame),
+    'class': map(str, events.class_index),
+    'track': map(str, events.track),
+    'azimuth': map(format_number, azimuth),
+    'elevation': map(format_number, elevation),
+    'x': (format_number(value, digits=9) for value in x),
+    'y': (format_number(value, digits=9) for value in y),
+    'z': (format_number(value, digits=9) for value in z),
+    'distance': map(format_number, distance),
+  }
+  rows = zip(*(values[column] for column in columns), strict=True)
+  return ''.join(','.join(row) + '\n' for row in rows)

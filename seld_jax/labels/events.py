@@ -1,4 +1,4 @@
-"""Events: who sounds from where in each frame, as rows or as dense arrays."""
+"""Events: which classes are active and where, as rows or as dense arrays."""
 
 import dataclasses
 
@@ -10,28 +10,45 @@ FRAMES_PER_SECOND = 10
 
 
 def count_frames(num_samples: int, sample_rate: int) -> int:
-  """Label frames of a recording; the last one may be cut short.
+  """The number of label frames of a recording; the last may be incomplete.
 
   Args:
-    num_samples: Samples in each channel.
-    sample_rate: Samples per second.
+    num_samples: Number of samples in each channel.
+    sample_rate: Sample rate in Hz.
 
   Returns:
     The number of frames of 0.1 s.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.count_frames(24001, sample_rate=24000)
+    11
   """
   return -(-num_samples * FRAMES_PER_SECOND // sample_rate)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Events:
-  """Which class sounds from where, one row per frame and source.
+  """Classes and directions of sound events, one row per frame and source.
 
   Attributes:
-    frame: Label frame, 10 a second, int64 with shape `[n]`.
+    frame: Label frame of 0.1 s, from 0, int64 with shape `[n]`.
     class_index: Class, int64 with shape `[n]`.
-    track: Number that tells simultaneous sources apart, int64 with shape `[n]`.
-    xyz: Direction as unit vector, float64 with shape `[n, 3]`.
-    distance: Distance where the labels have one, float64 with shape `[n]`.
+    track: Number that distinguishes simultaneous sources, int64 with shape
+      `[n]`.
+    xyz: Directions as unit vectors, float64 with shape `[n, 3]`.
+    distance: Distances, float64 with shape `[n]`; None if the labels have none.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> events = labels.Events(
+    ...   frame=np.array([0, 1]),
+    ...   class_index=np.array([5, 5]),
+    ...   track=np.array([0, 0]),
+    ...   xyz=np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
+    ... )
+    >>> len(events.frame), events.distance
+    (2, None)
   """
 
   frame: np.ndarray
@@ -42,7 +59,13 @@ class Events:
 
 
 def no_events() -> Events:
-  """The events of a silent recording."""
+  """The events of a silent recording: no rows.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.no_events().xyz.shape
+    (0, 3)
+  """
   empty = np.zeros(0, np.int64)
   return Events(empty, empty.copy(), empty.copy(), np.zeros((0, 3)))
 
@@ -50,22 +73,33 @@ def no_events() -> Events:
 def from_dense(
   activity: np.ndarray, doa: np.ndarray, *, threshold: float = 0.5
 ) -> Events:
-  """Events of a network's output, or of its targets.
+  """Converts the outputs or the targets of a network to events.
 
   Args:
-    activity: Probability that a class sounds, with shape `[frames, classes]`.
-    doa: Its direction, a vector of any length, with shape
-      `[frames, classes, 3]`. A class that sounds with a zero vector stays an
-      event and points to the front, (1, 0, 0): leaving it out would change
-      what was detected.
-    threshold: A class sounds where its activity is greater than this.
+    activity: Probability that a class is active, with shape
+      `[frames, classes]`.
+    doa: Direction of each class, vectors of any length with shape
+      `[frames, classes, 3]`. An active class with a zero vector becomes an
+      event in front, (1, 0, 0), so that detection scores do not depend on
+      directions.
+    threshold: A class is active where its probability is above this.
 
   Returns:
-    Events by frame, then class, all with track 0 and unit vectors.
+    Events in the order of frame, then class, with track 0 and unit vectors.
 
   Raises:
-    InputError: The shapes do not fit, or a class that sounds has a direction
-      that is not finite.
+    InputError: The shapes do not match, or the direction of an active class is
+      not finite.
+
+  See also: `to_dense`, the opposite.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> activity = np.array([[0.9, 0.2]])  # one frame, two classes
+    >>> doa = np.array([[[0.0, 0.5, 0.0], [0.0, 0.0, 0.0]]])
+    >>> events = labels.from_dense(activity, doa)
+    >>> events.class_index.tolist(), events.xyz.tolist()
+    ([0], [[0.0, 1.0, 0.0]])
   """
   activity, doa = np.asarray(activity), np.asarray(doa)
   if activity.ndim != 2 or doa.shape != (*activity.shape, 3):
@@ -82,7 +116,8 @@ def from_dense(
       f'{xyz[wrong[0]].tolist()} for class {class_index[wrong[0]]} in frame '
       f'{frame[wrong[0]]}.'
     )
-  # By the largest component first, so that squares neither vanish nor overflow.
+  # Divided by the largest component first, so that squares neither underflow
+  # nor overflow.
   largest = np.abs(xyz).max(axis=-1, initial=0)
   xyz[largest == 0] = (1, 0, 0)
   xyz /= np.where(largest == 0, 1, largest)[:, None]
@@ -98,20 +133,30 @@ def from_dense(
 def to_dense(
   events: Events, *, num_frames: int, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Training targets: one direction per class and frame.
+  """Converts events to training targets, one direction per class and frame.
 
   Args:
-    events: Events; where a class occurs twice in a frame, the later row wins.
-    num_frames: Label frames of the recording, 10 a second.
+    events: Events. If a class occurs twice in a frame, the later row is used.
+    num_frames: Number of label frames of the recording.
     num_classes: Number of classes.
 
   Returns:
-    Activity, float32 zeros and ones with shape `[frames, classes]`, and unit
-    vectors where active and zeros elsewhere, float32 with shape
-    `[frames, classes, 3]`.
+    A pair. Activity: 0 or 1, float32 with shape `[frames, classes]`.
+    Directions: unit vectors where a class is active and zeros elsewhere,
+    float32 with shape `[frames, classes, 3]`.
 
   Raises:
-    InputError: An event lies outside of the frames or the classes.
+    InputError: A frame or class is out of range.
+
+  See also: `from_dense`, the opposite.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[2], [1], [0]])
+    >>> events = labels.Events(frame, class_index, track, np.eye(3)[:1])
+    >>> activity, doa = labels.to_dense(events, num_frames=3, num_classes=2)
+    >>> activity.tolist()
+    [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
   """
   frame, class_index = events.frame, events.class_index
   for name, values, size in (
@@ -124,9 +169,10 @@ def to_dense(
         f'The labels name {name} {outside[0]}, but there are {size} '
         f'({name} 0 to {size - 1}).'
       )
-  # In a narrow type, the product would wrap around.
+  # int64, because the product would overflow in a smaller type.
   key = frame.astype(np.int64) * num_classes + class_index.astype(np.int64)
-  # NumPy does not promise which of two assignments to one place stays.
+  # Only the last row of each key is assigned: NumPy does not define which of
+  # two assignments to the same index wins.
   _, from_the_end = np.unique(key[::-1], return_index=True)
   last = len(key) - 1 - from_the_end
   activity = np.zeros((num_frames, num_classes), np.float32)

@@ -1,11 +1,11 @@
-"""The forms of DCASE CSV files, and which of them a file has."""
+"""The forms of DCASE CSV files, and how to find the form of a file."""
 
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.labels import rows as csv_rows
+from seld_jax.labels.rows import RANGES, Rows
 
-# The columns of each form. The last two have these names as a header.
+# The columns of each form. Files of the last two begin with these names.
 FORMS = {
   'submission': ('frame', 'class', 'azimuth', 'elevation'),
   'polar': ('frame', 'class', 'track', 'azimuth', 'elevation'),
@@ -31,7 +31,7 @@ FORMS = {
 }
 HEADERS = ('seconds', 'stereo')
 
-# The forms of each edition; the first is written unless another is chosen.
+# The forms of each edition. The first is written by default.
 _EARLY = ('polar', 'submission', 'cartesian')
 _LATE = ('polar_distance', 'submission', 'polar', 'cartesian_distance')
 EDITIONS = {
@@ -44,12 +44,12 @@ EDITIONS = {
   '2025': ('stereo',),
 }
 
-# How far from 1 the norm of a Cartesian direction may lie: files are rounded.
+# Largest difference of the norm of a direction from 1, because of rounding.
 NORM_TOLERANCE = 1e-2
 
 
 def check_edition(edition: str | None) -> None:
-  """Refuses an edition that is not in `EDITIONS`.
+  """Refuses an edition that is not in `EDITIONS`; None is allowed.
 
   Raises:
     InputError: The edition is unknown.
@@ -61,31 +61,31 @@ def check_edition(edition: str | None) -> None:
     )
 
 
-def form_of(
-  rows: csv_rows.Rows, edition: str | None
-) -> tuple[str, csv_rows.Rows]:
-  """The form of a file, and its rows without a header.
+def find_form(rows: Rows, edition: str | None) -> tuple[str, Rows]:
+  """Finds the form of a file by its header or its number of columns.
 
   Args:
     rows: All rows of the file.
     edition: One of `EDITIONS`, or None for any.
 
   Returns:
-    One of `FORMS`, `'cartesian'` for six columns that may also be polar with
-    distance, and the rows with their columns in the order of the form.
+    One of `FORMS`, and the rows without the header, with columns in the order
+    of the form. Without an edition, six columns are `'cartesian'`, but may also
+    be `'polar_distance'`: see `form_from_norms`.
 
   Raises:
-    InputError: No form fits.
+    InputError: The file has no form of the edition.
   """
   allowed = tuple(FORMS) if edition is None else EDITIONS[edition]
   if not rows.cells:
     return allowed[0], rows
   first = [cell.strip() for cell in rows.cells[0]]
   for form in HEADERS:
-    # By name: elevation stands before azimuth in 2019, and not elsewhere.
+    # Columns are found by name, because the order in a file may be another:
+    # published files of 2019 have elevation before azimuth.
     if sorted(first) == sorted(FORMS[form]):
       if form not in allowed:
-        rows.refuse(0, f'the header of another edition than {edition}')
+        rows.refuse(0, f'the header belongs to another edition than {edition}')
       order = [first.index(column) for column in FORMS[form]]
       rest = rows.without_first()
       for index, row in enumerate(rest.cells):
@@ -96,7 +96,7 @@ def form_of(
             f'{len(order)} as in the header ({",".join(first)})',
           )
       cells = [[row[i] for i in order] for row in rest.cells]
-      return form, csv_rows.Rows(rest.path, rest.lines, cells)
+      return form, Rows(rest.path, rest.lines, cells)
   for form in allowed:
     if form not in HEADERS and len(FORMS[form]) == len(first):
       return form, rows
@@ -108,12 +108,14 @@ def form_of(
   )
 
 
-def told_by_norm(rows: csv_rows.Rows, table: np.ndarray) -> str:
-  """Whether six columns are unit vectors, or angles and distance.
+def form_from_norms(rows: Rows, table: np.ndarray) -> str:
+  """Decides whether six columns are unit vectors, or angles and distance.
 
-  All unit vectors: Cartesian, unless all of them are the whole numbers 0, 0, 1,
-  which may be a source in front. Not all of them, with numbers beyond 1: polar.
-  Small numbers of any norm may be vectors as a network gives them.
+  If all rows are unit vectors, the form is Cartesian, unless all rows are the
+  integers 0, 0, 1: that may also be a source in front at distance 1. If some
+  row is not a unit vector, all rows are possible angles and distances, and some
+  number is above 1, the form is polar. If no number is above 1, both are
+  possible, because networks predict vectors of any norm.
 
   Args:
     rows: The rows.
@@ -129,7 +131,7 @@ def told_by_norm(rows: csv_rows.Rows, table: np.ndarray) -> str:
   norm = np.linalg.norm(values, axis=-1)
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
   low, high = np.array(
-    [csv_rows.RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
+    [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
   ).T
   is_polar = np.all((values >= low) & (values <= high), axis=-1)
   is_polar &= values[:, 2] > 0
@@ -144,34 +146,32 @@ def told_by_norm(rows: csv_rows.Rows, table: np.ndarray) -> str:
     rows.refuse(
       odd,
       f'6 columns where x, y, z = {",".join(rows.cells[odd][3:]).strip()} has '
-      f'the norm {norm[odd]:.4g}, but expected a unit vector, as line '
+      f'the norm {norm[odd]:.4g}, but expected a unit vector, because line '
       f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
       'and distance',
     )
   return rows.refuse(
     0,
-    f'6 columns ({rows.text(0)!r}) that may be x, y, z as until 2022, or '
-    'azimuth, elevation and distance as from 2023 on; the edition must be '
-    'stated',
+    f'6 columns ({rows.text(0)!r}) may be x, y, z (until 2022) or azimuth, '
+    'elevation, distance (from 2023 on); the edition must be stated '
+    '(--csv_edition, or data.csv_edition in a config)',
   )
 
 
-def normalised(
-  rows: csv_rows.Rows, xyz: np.ndarray, *, any_norm: bool
-) -> np.ndarray:
-  """Directions of norm 1.
+def normalise(rows: Rows, xyz: np.ndarray, *, any_norm: bool) -> np.ndarray:
+  """Scales directions to norm 1.
 
   Args:
-    rows: The rows they are from.
+    rows: The rows of the file, for error messages.
     xyz: Vectors, with shape `[rows, 3]`.
-    any_norm: Whether any norm but 0 is good, as long as no component is beyond
-      1 (and its tolerance).
+    any_norm: Whether any norm except 0 is allowed, as long as all components
+      are in [-1, 1] (with a tolerance); else the norm must be about 1.
 
   Returns:
     Unit vectors, with shape `[rows, 3]`.
 
   Raises:
-    InputError: A vector is another one.
+    InputError: A vector is not allowed.
   """
   norm = np.linalg.norm(xyz, axis=-1)
   wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)

@@ -1,10 +1,10 @@
-"""What the names of DCASE recordings say: fold, room and overlap."""
+"""Parses the names of DCASE recordings: fold, room and overlap."""
 
 import dataclasses
 import re
 
 # Names of 2020 to 2025, such as fold1_room2_mix003_ov1, and names of 2019, such
-# as split1_ir0_ov1_1. Rooms are numbered anew in every fold.
+# as split1_ir0_ov1_1. Room numbers of different folds are different rooms.
 _NAMES = (
   re.compile(
     r'(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+(_(?P<overlap>ov\d+))?'
@@ -21,8 +21,13 @@ class NameParts:
   Attributes:
     fold: The fold, such as `fold1`, or `split1` in 2019.
     room: The room within its fold, such as `room2`, or `ir0` in 2019.
-    overlap: Largest number of events at once, such as `ov2`; None where the
-      name does not say.
+    overlap: Largest number of simultaneous events, such as `ov2`; None if the
+      name does not contain it.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.NameParts('fold1', room='room2', overlap=None).room
+    'room2'
   """
 
   fold: str
@@ -31,13 +36,21 @@ class NameParts:
 
 
 def parse_name(name: str) -> NameParts | None:
-  """Takes the name of a recording apart.
+  """Splits the name of a recording into its parts.
 
   Args:
-    name: The file name without suffix.
+    name: The file name without suffix, such as `fold1_room2_mix003_ov1`, or
+      `split1_ir0_ov1_1` in 2019.
 
   Returns:
-    Its parts; None where the name has another form.
+    The parts; None if the name has another form.
+
+  See also: `fold_of` for names in which only the fold matters.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.parse_name('fold1_room2_mix003_ov1')
+    NameParts(fold='fold1', room='room2', overlap='ov1')
   """
   for pattern in _NAMES:
     if match := pattern.fullmatch(name):
@@ -46,14 +59,21 @@ def parse_name(name: str) -> NameParts | None:
 
 
 def fold_of(name: str) -> int | None:
-  """The number of the fold with which a name begins, or None.
+  """The fold number at the beginning of the name of a recording.
 
   Args:
-    name: The file name without suffix, such as `fold1_room2_mix003_ov1` or
-      `fold1_anything`.
+    name: The file name without suffix, such as `fold1_anything` or
+      `split1_anything`.
 
   Returns:
-    The number; None where the name does not begin with a fold.
+    The number; None if the name does not begin with a fold.
+
+  See also: `parse_name` for the other parts of a name.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.fold_of('fold12_kitchen_01')
+    12
   """
   match = _FOLD.match(name)
   return int(match[1]) if match else None

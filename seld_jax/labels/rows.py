@@ -1,4 +1,7 @@
-"""Rows of a CSV file, checked cell by cell: mistakes name file and line."""
+"""Rows of CSV files: parsed, checked and formatted.
+
+Errors name the file, the line and the value.
+"""
 
 import dataclasses
 import os
@@ -10,8 +13,8 @@ import numpy as np
 
 from seld_jax.errors import InputError
 
-# What a column may hold; x, y and z are told by their norm. The upper bounds of
-# frame, class and distance catch nonsense, such as samples for frames.
+# The range of each column; x, y and z are checked by their norm. The upper
+# bounds of frame, class and distance detect errors such as samples for frames.
 RANGES: Mapping[str, tuple[float, float]] = {
   'frame': (0, 10**7),
   'class': (0, 10**4),
@@ -36,7 +39,7 @@ class Rows:
 
   Attributes:
     path: The file.
-    lines: The number of the line of each row, from 1.
+    lines: The line number of each row, from 1.
     cells: The text of each cell of each row.
   """
 
@@ -45,11 +48,11 @@ class Rows:
   cells: list[list[str]]
 
   def refuse(self, index: int, reason: str) -> NoReturn:
-    """Raises InputError: what is wrong with the row of this index."""
+    """Raises an InputError that says what is wrong with a row."""
     raise InputError(f'{self.path}, line {self.lines[index]}: {reason}.')
 
   def text(self, index: int) -> str:
-    """The row of this index as it stands in the file."""
+    """The text of a row in the file."""
     return ','.join(self.cells[index])
 
   def without_first(self) -> 'Rows':
@@ -57,14 +60,14 @@ class Rows:
     return Rows(self.path, self.lines[1:], self.cells[1:])
 
 
-def read(path: str | os.PathLike[str]) -> Rows:
-  """Reads a text file with LF or CRLF, with or without a byte-order mark.
+def read_rows(path: str | os.PathLike[str]) -> Rows:
+  """Reads the rows of a CSV file.
 
   Args:
-    path: The file.
+    path: A UTF-8 text file with LF or CRLF, with or without a byte-order mark.
 
   Returns:
-    Its rows.
+    All rows that are not blank.
 
   Raises:
     InputError: The file is missing, unreadable or not text.
@@ -86,22 +89,22 @@ def read(path: str | os.PathLike[str]) -> Rows:
   return Rows(path, [i + 1 for i in kept], [lines[i].split(',') for i in kept])
 
 
-def numbers(
+def parse_numbers(
   rows: Rows, columns: Sequence[str], *, num_classes: int | None = None
 ) -> np.ndarray:
-  """The cells as numbers, each in the range of its column.
+  """Parses all cells as numbers and checks them.
 
   Args:
     rows: The rows.
     columns: The name of each column; those in `RANGES` are checked.
-    num_classes: When given, a class at or above it is refused.
+    num_classes: If given, class indices must be below it.
 
   Returns:
     The values, float64 with shape `[rows, columns]`.
 
   Raises:
-    InputError: A row has another number of columns, or a cell holds something
-      else than a number that may stand there.
+    InputError: A row has another number of columns, or a cell is not a number
+      in the range of its column.
   """
   ranges = dict(RANGES)
   if num_classes is not None:
@@ -109,7 +112,7 @@ def numbers(
   plain = True
   try:
     table = np.array([list(map(float, row)) for row in rows.cells])
-    # Python's float takes more than what should be in a file.
+    # Python's float() also accepts underscores and non-ASCII digits.
     joined = ''.join(map(''.join, rows.cells))
     plain = joined.isascii() and '_' not in joined
   except ValueError:
@@ -124,7 +127,7 @@ def _in_range(
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
 ) -> bool:
-  """Whether all rows have the columns, and all values may be there."""
+  """Whether all rows have these columns, and all values are in range."""
   if table.shape[1:] != (len(columns),) or not np.isfinite(table).all():
     return False
   integers = table[:, [column in INTEGERS for column in columns]]
@@ -142,7 +145,7 @@ def _refuse_cell(
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
 ) -> NoReturn:
-  """Tells the first row of another width, or the first value not allowed."""
+  """Reports the first row of another length, or the first wrong value."""
   for index, row in enumerate(rows.cells):
     if len(row) != len(columns):
       rows.refuse(
@@ -151,7 +154,7 @@ def _refuse_cell(
         f'{len(columns)} as in the first row ({",".join(columns)})',
       )
     for cell, column in zip(row, columns, strict=True):
-      kind = 'a whole number' if column in INTEGERS else 'a number'
+      kind = 'an integer' if column in INTEGERS else 'a number'
       if column in ranges:
         kind += ' from {} to {}'.format(*ranges[column])
       try:
@@ -162,3 +165,17 @@ def _refuse_cell(
       if not good or not _in_range(value, (column,), ranges):
         rows.refuse(index, f'{column} must be {kind}, got {cell.strip()!r}')
   raise AssertionError('every value is allowed')
+
+
+def format_number(value: float, *, digits: int = 7) -> str:
+  """Formats a number without trailing zeros and without a minus zero.
+
+  Args:
+    value: The number.
+    digits: Largest number of decimals.
+
+  Returns:
+    The text.
+  """
+  text = f'{value:.{digits}f}'.rstrip('0').rstrip('.')
+  return '0' if text == '-0' else text

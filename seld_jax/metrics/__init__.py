@@ -1,4 +1,16 @@
-"""DCASE scores of every edition. NumPy and SciPy only."""
+"""DCASE scores of the editions 2019 to 2024. NumPy and SciPy only.
+
+    per_recording = [metrics.counts(r, p, num_frames=600) for r, p in pairs]
+    metrics.scores(metrics.merge(per_recording)).seld_score
+    metrics.jackknife(per_recording)['seld_score']
+
+`counts` compares one recording with its reference, `merge` adds recordings up,
+`scores` turns counts into scores, `jackknife` gives confidence intervals.
+
+The functions are in `counting`; `editions` lists the module of each edition:
+`dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023) and `dcase2024`.
+`matching` pairs predicted directions with reference directions for all of them.
+"""
 
 from seld_jax.metrics import matching
 from seld_jax.metrics.counting import (
@@ -10,16 +22,9 @@ from seld_jax.metrics.counting import (
   of_class,
   scores,
 )
-from seld_jax.metrics.dcase2020 import (
-  Counts,
-  Scores,
-)
-from seld_jax.metrics.editions import (
-  EDITIONS,
-)
-from seld_jax.metrics.matching import (
-  ANGLE_TOLERANCE,
-)
+from seld_jax.metrics.dcase2020 import Counts, Scores
+from seld_jax.metrics.editions import EDITIONS
+from seld_jax.metrics.matching import ANGLE_TOLERANCE
 
 __all__ = [
   'counts',
@@ -28,8 +33,8 @@ __all__ = [
   'of_class',
   'scores',
   'jackknife',
-  'DEFAULT_NUM_FRAMES',
   'EDITIONS',
+  'DEFAULT_NUM_FRAMES',
   'Counts',
   'Scores',
   'ANGLE_TOLERANCE',

@@ -1,4 +1,4 @@
-"""DCASE 2019: what sounds by the second, and from where by the frame."""
+"""DCASE 2019: classes per segment, and directions per frame."""
 
 import dataclasses
 from typing import Any
@@ -12,24 +12,24 @@ from seld_jax.metrics import matching
 class Counts:
   """Sums over the segments and frames of one or more recordings.
 
-  Directions are compared whatever their class; the last four arrays tell how
-  they compare when there is no class but one.
+  The scores compare directions of all classes together. The fields `class_...`
+  compare the directions of one class only; `metrics.of_class` needs them.
 
   Attributes:
-    edition: The edition that tells how to count.
+    edition: The edition whose rules were used.
     reference: Segments in which the reference has the class, `[classes]`.
     predicted: Segments in which the prediction has the class, `[classes]`.
-    true_positives: Segments in which both have it, `[classes]`.
-    class_errors: Segments in which one of them has it, `[classes]`.
-    class_directions: Directions predicted, `[classes]`.
+    true_positives: Segments in which both have the class, `[classes]`.
+    class_errors: Segments in which only one of them has it, `[classes]`.
+    class_directions: Number of predicted directions, `[classes]`.
     class_angles: Sum of the angles of pairs in degrees, `[classes]`.
-    class_good_frames: Frames with as many directions in both, `[classes]`.
-    class_frames: All frames, `[classes]`.
+    class_good_frames: Frames with the right number of directions, `[classes]`.
+    class_frames: Number of frames, `[classes]`.
     errors: Substitutions, deletions and insertions over all classes.
-    directions: Directions predicted, over all classes.
+    directions: Number of predicted directions of all classes.
     angles: Sum of the angles of pairs in degrees, over all classes.
-    good_frames: Frames with as many directions in both, over all classes.
-    frames: All frames.
+    good_frames: Frames with the right number of directions of all classes.
+    frames: Number of frames.
   """
 
   edition: str
@@ -55,11 +55,12 @@ class Scores:
   Attributes:
     seld_score: Mean of ER, 1 - F, DOA_error / 180 and 1 - frame_recall; lower
       is better.
-    ER: Error rate of detections by the second; lower is better.
-    F: F-score of detections by the second.
-    DOA_error: Sum of the angles of paired directions over the number of
-      directions predicted, in degrees; 180 if none was.
-    frame_recall: The share of frames with as many directions as the reference.
+    ER: Error rate of the classes detected per segment; lower is better.
+    F: F-score of the classes detected per segment.
+    DOA_error: Sum of the angles of paired directions divided by the number of
+      predicted directions, in degrees; 180 if nothing was predicted.
+    frame_recall: Share of frames in which as many directions were predicted as
+      the reference has.
   """
 
   seld_score: float
@@ -70,10 +71,10 @@ class Scores:
 
 
 def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
-  """Counts classes by the second and directions by frame; see `metrics.counts`.
+  """Counts classes per segment, directions per frame; see `metrics.counts`.
 
-  Directions of a frame are paired so that the sum of their angles is smallest,
-  whatever their class; what finds no partner adds no angle.
+  The directions of a frame are paired so that the sum of their angles is
+  smallest, whatever their class. Directions without a partner add no angle.
   """
   num_frames, num_classes = rules.num_frames, rules.num_classes
   kept = predictions.frame < num_frames
@@ -91,7 +92,7 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   def compare(
     size: int, keys: tuple[np.ndarray, np.ndarray]
   ) -> tuple[Any, ...]:
-    """Angles and good places; a place is a frame, or a class in a frame."""
+    """Angles, and whether both have as many directions, for each key."""
     rows, _, angle = matching.paired(
       keys[0], directions[0], keys[1], directions[1]
     )
@@ -123,7 +124,7 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
 
 
 def score(counts: Counts) -> Scores:
-  """The scores of the counts."""
+  """Computes the scores of 2019 from counts."""
   reference, predicted = counts.reference.sum(), counts.predicted.sum()
   error_rate = counts.errors / (reference + matching.EPSILON)
   f = matching.f_score(counts.true_positives.sum(), predicted, reference)
@@ -138,8 +139,8 @@ def score(counts: Counts) -> Scores:
   )
 
 
-def errors_alone(counts: Counts) -> dict[str, int | float]:
-  """What is counted over all classes when there is one."""
+def totals_alone(counts: Counts) -> dict[str, int | float]:
+  """The totals over all classes if there is only one class."""
   return {
     'errors': int(counts.class_errors.sum()),
     'directions': int(counts.class_directions.sum()),

@@ -1,4 +1,4 @@
-"""DCASE 2020: a class counts once a second, or not at all."""
+"""DCASE 2020: each class counts at most once per segment of one second."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,17 +14,26 @@ class Counts:
   """Sums over the segments of one or more recordings.
 
   Attributes:
-    edition: The edition that tells how to count.
+    edition: The edition whose rules were used.
     reference: Segments in which the reference has the class, `[classes]`.
     predicted: Segments in which the prediction has the class, `[classes]`.
-    true_positives: Segments found, and near enough, `[classes]`.
-    false_positives: Segments predicted without reference, `[classes]`.
-    false_negatives: Segments not found, or too far away, `[classes]`.
-    located: Segments found at any distance, `[classes]`.
-    angles: Sum of the mean angles of those, in degrees, `[classes]`.
-    substitutions: Errors of one class taken for another, over all classes.
-    deletions: Misses left over, over all classes.
-    insertions: False alarms left over, over all classes.
+    true_positives: Segments in which the class was found within the threshold
+      angle, `[classes]`.
+    false_positives: Segments in which only the prediction has the class,
+      `[classes]`.
+    false_negatives: Segments in which the class was not found, or too far away,
+      `[classes]`.
+    located: Segments in which the class was found at any angle, `[classes]`.
+    angles: Sum of the mean angles of these segments in degrees, `[classes]`.
+    substitutions: Pairs of a miss and a false alarm in the same segment.
+    deletions: Misses that are not part of a substitution.
+    insertions: False alarms that are not part of a substitution.
+
+  Example:
+    >>> from seld_jax import labels, metrics
+    >>> none = metrics.counts(labels.no_events(), labels.no_events())
+    >>> isinstance(none, metrics.Counts), none.reference.shape
+    (True, (14,))
   """
 
   edition: str
@@ -42,18 +51,26 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-  """The scores of an edition, over all classes together.
+  """The scores of 2020, over all classes together.
 
   Attributes:
     seld_score: Mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD; lower is
       better.
     ER20: Error rate of detections within 20 degrees; lower is better.
     F20: F-score of detections within 20 degrees.
-    LE_CD: Angle of the classes found, in degrees; 180 if none was.
-    LR_CD: F-score of classes found at any angle, which the 2020 edition
-      publishes under this name.
-    LR_CD_recall: The share of the reference found at any angle, which later
-      editions call LR_CD.
+    LE_CD: Mean angle of the classes found, in degrees; 180 if none was found.
+    LR_CD: F-score of the classes found at any angle. The 2020 edition publishes
+      it under this name.
+    LR_CD_recall: Share of the reference found at any angle. Later editions call
+      this LR_CD.
+
+  Example:
+    >>> from seld_jax import metrics
+    >>> perfect = metrics.Scores(
+    ...   seld_score=0, ER20=0, F20=1, LE_CD=0, LR_CD=1, LR_CD_recall=1
+    ... )
+    >>> perfect.F20
+    1
   """
 
   seld_score: float
@@ -69,16 +86,16 @@ def count_each(
   predictions: Sequence[Any],
   rules: Sequence[matching.Rules],
 ) -> list[Counts]:
-  """Counts segments of one second of recordings; see `metrics.counts_each`.
+  """Counts the segments of many recordings; see `metrics.counts_each`.
 
-  Where a class has several directions in a frame, the least sum of the angles
-  of all pairs is the angle of that frame. A class that is too far away is a
-  miss, and not a false alarm as well.
+  Where a class has several directions in a frame, they are paired so that the
+  sum of their angles is smallest; this sum is the angle of the frame. A class
+  that is too far away is a miss, but not a false alarm as well.
   """
   if not rules:
     return []
-  # The recordings follow each other, each a whole number of segments: what is
-  # done for all at once costs little more than for one.
+  # The recordings are placed one after the other, each padded to full segments.
+  # Counting all of them at once costs little more than counting one.
   one = rules[0]
   num_classes, segment_frames = one.num_classes, one.segment_frames
   sizes = [each.num_segments for each in rules]
@@ -88,7 +105,7 @@ def count_each(
   by_frame = (int(first[-1]), segment_frames, num_classes)
 
   def frames_with(key: np.ndarray) -> np.ndarray:
-    """In how many frames of each segment a class has one of these keys."""
+    """Frames per segment and class that are among these keys."""
     has = np.zeros(by_frame, bool)
     has.reshape(-1)[key] = True
     return has.sum(axis=1)
@@ -137,7 +154,7 @@ def count_each(
 
 
 def score(counts: Counts) -> Scores:
-  """The scores of the counts."""
+  """Computes the scores of 2020 from counts."""
   reference, predicted = counts.reference.sum(), counts.predicted.sum()
   located = counts.located.sum()
   errors = counts.substitutions + counts.deletions + counts.insertions
@@ -156,8 +173,12 @@ def score(counts: Counts) -> Scores:
   )
 
 
-def errors_alone(counts: Counts) -> dict[str, int]:
-  """The errors when there is one class: never a miss and a false alarm."""
+def totals_alone(counts: Counts) -> dict[str, int]:
+  """The errors if there is only one class.
+
+  A single class is never missed and a false alarm in the same segment, so that
+  there are no substitutions.
+  """
   return {
     'substitutions': 0,
     'deletions': int(counts.false_negatives.sum()),
@@ -168,7 +189,7 @@ def errors_alone(counts: Counts) -> dict[str, int]:
 def _joined(
   recordings: Sequence[Any], rules: Sequence[matching.Rules], first: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Keys and directions of the events of recordings that follow each other."""
+  """Keys and directions of all recordings, placed one after the other."""
   keys, vectors = [np.zeros(0, np.int64)], [np.zeros((0, 3))]
   for events, each, start in zip(recordings, rules, first, strict=False):
     key = each.key(events)
@@ -180,5 +201,5 @@ def _joined(
 
 
 def _dtype(values: np.ndarray) -> Any:
-  """Of a sum: numbers of segments are counted, not added as truth values."""
+  """The type of a sum: int64 for booleans and integers, else unchanged."""
   return np.int64 if values.dtype.kind in 'bi' else values.dtype

@@ -1,4 +1,4 @@
-"""DCASE 2021 to 2023: tracks in segments of one second."""
+"""DCASE 2021, 2022 and 2023: tracks in segments of one second."""
 
 import dataclasses
 from typing import Any
@@ -12,21 +12,20 @@ from seld_jax.metrics import matching
 class Counts:
   """Sums over the segments of one or more recordings.
 
-  A class has as many tracks in a segment as it has directions at once.
+  The number of tracks of a class in a segment is the largest number of
+  directions that it has in one frame.
 
   Attributes:
-    edition: The edition that tells how to count.
+    edition: The edition whose rules were used.
     reference: Tracks of the reference, `[classes]`.
-    true_positives: Tracks matched, and near enough, `[classes]`.
-    too_far: Tracks matched, but too far away, `[classes]`.
-    false_positives: Tracks predicted beyond those of the reference,
-      `[classes]`.
-    false_negatives: Tracks of the reference beyond those predicted,
-      `[classes]`.
+    true_positives: Tracks matched within the threshold angle, `[classes]`.
+    too_far: Tracks matched at a larger angle, `[classes]`.
+    false_positives: Predicted tracks in excess of the reference, `[classes]`.
+    false_negatives: Reference tracks in excess of the prediction, `[classes]`.
     located: Tracks matched at any angle, `[classes]`.
-    angles: Sum of their mean angles in degrees, `[classes]`.
-    class_errors: Substitutions, deletions and insertions when there is no
-      other class, `[classes]`.
+    angles: Sum of the mean angles of these tracks in degrees, `[classes]`.
+    class_errors: Substitutions, deletions and insertions of the class alone,
+      `[classes]`.
     errors: Substitutions, deletions and insertions over all classes.
   """
 
@@ -51,8 +50,8 @@ class Scores2021:
       better.
     ER20: Error rate of detections within 20 degrees; lower is better.
     F20: F-score of detections within 20 degrees.
-    LE_CD: Angle of the tracks matched, in degrees; 180 if none was.
-    LR_CD: The share of the reference matched at any angle.
+    LE_CD: Mean angle of the matched tracks, in degrees; 180 without any.
+    LR_CD: Recall: share of the reference matched at any angle.
   """
 
   seld_score: float
@@ -64,21 +63,22 @@ class Scores2021:
 
 @dataclasses.dataclass(frozen=True)
 class Scores2022:
-  """The scores of 2022 and 2023: means over classes, and over all together.
+  """The scores of 2022 and 2023: means over classes, and micro averages.
 
   Attributes:
     seld_score: Mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD; lower is
       better.
-    ER20: Error rate of detections within 20 degrees, over all classes together
-      as in the published code; lower is better.
+    ER20: Error rate of detections within 20 degrees. As in the published code,
+      it is over all classes together. Lower is better.
     F20: Mean over classes of the F-score of detections within 20 degrees.
-    LE_CD: Mean over classes of the angle of the tracks matched, in degrees; 180
-      where none was.
+    LE_CD: Mean over classes of the mean angle of the matched tracks, in
+      degrees; 180 for a class without any.
     LR_CD: Mean over classes of the share matched at any angle.
-    seld_score_micro: As `seld_score`, of the scores over all classes together.
-    F20_micro: As `F20`, over all classes together.
-    LE_CD_micro: As `LE_CD`, over all classes together.
-    LR_CD_micro: As `LR_CD`, over all classes together.
+    seld_score_micro: Like `seld_score`, from the scores over all classes
+      together.
+    F20_micro: Like `F20`, over all classes together.
+    LE_CD_micro: Like `LE_CD`, over all classes together.
+    LR_CD_micro: Like `LR_CD`, over all classes together.
   """
 
   seld_score: float
@@ -95,12 +95,14 @@ class Scores2022:
 def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts tracks in segments of one second; see `metrics.counts`.
 
-  In each frame directions of a class are paired so that the sum of their angles
-  is smallest. A track of the reference is, as in the published code, the place
-  of a row among those of its class in its frame; its angle is the mean over the
-  frames of the segment in which it has a partner. A class that is in both, but
-  never in the same frame, has as many misses as tracks were predicted: so the
-  published code, too.
+  In each frame the directions of a class are paired so that the sum of their
+  angles is smallest. The angle of a reference track is the mean over the frames
+  of the segment in which it has a partner.
+
+  Two rules follow the published code. The first row of a class in a frame
+  belongs to its first track, the second row to its second track, and so on,
+  whatever the track column says. And where a class is in both, but never in the
+  same frame, the number of misses is the number of predicted tracks.
   """
   num_classes, segment_frames = rules.num_classes, rules.segment_frames
   kept = predictions.frame < rules.num_segments * segment_frames
@@ -155,14 +157,14 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
 
 
 def score_2021(counts: Counts) -> Scores2021:
-  """The scores of 2021: a track too far away is half an error in F20."""
+  """Computes the scores of 2021; a track too far away weighs 1/2 in F20."""
   return Scores2021(*_together(counts, weight=0.5))
 
 
 def score_2022(counts: Counts) -> Scores2022:
-  """The scores of 2022 and 2023: a track too far away is a whole error.
+  """Computes the scores of 2022 and 2023; a track too far away weighs 1.
 
-  A class without any reference counts in the means, as in the published code.
+  As in the published code, the means include classes without any reference.
   """
   seld, error_rate, f20, angle, recall = _together(counts, weight=1.0)
   f20s, angles, recalls = _each(counts, weight=1.0)
@@ -180,8 +182,8 @@ def score_2022(counts: Counts) -> Scores2022:
   )
 
 
-def errors_alone(counts: Counts) -> dict[str, int]:
-  """The errors when there is one class."""
+def totals_alone(counts: Counts) -> dict[str, int]:
+  """The total of errors if there is only one class."""
   return {'errors': int(counts.class_errors.sum())}
 
 

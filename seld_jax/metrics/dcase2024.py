@@ -1,4 +1,4 @@
-"""DCASE 2024: every frame counts, and the distance with it."""
+"""DCASE 2024: directions and distances, frame by frame."""
 
 import dataclasses
 from typing import Any
@@ -8,7 +8,8 @@ import numpy as np
 from seld_jax.errors import InputError
 from seld_jax.metrics import matching
 
-# Distances are rounded as well: twice as far away is within 1.
+# A source predicted at twice its distance has a relative error of exactly 1,
+# which must not exceed a threshold of 1 because of rounding.
 _DISTANCE_TOLERANCE = 1e-9
 
 
@@ -17,15 +18,15 @@ class Counts:
   """Sums over the frames of one or more recordings.
 
   Attributes:
-    edition: The edition that tells how to count.
+    edition: The edition whose rules were used.
     reference: Rows of the reference, `[classes]`.
-    true_positives: Pairs whose direction and distance are near enough,
-      `[classes]`.
-    too_far: Pairs whose direction or distance is not, `[classes]`.
-    false_positives: Rows predicted without partner, `[classes]`.
-    false_negatives: Rows of the reference without partner, `[classes]`.
+    true_positives: Pairs whose angle and distance error are both within their
+      thresholds, `[classes]`.
+    too_far: All other pairs, `[classes]`.
+    false_positives: Predicted rows without a partner, `[classes]`.
+    false_negatives: Rows of the reference without a partner, `[classes]`.
     angles: Sum of the angles of all pairs in degrees, `[classes]`.
-    distances: Sum of their relative errors of distance, `[classes]`.
+    distances: Sum of the relative distance errors of all pairs, `[classes]`.
   """
 
   edition: str
@@ -40,20 +41,22 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-  """The scores of 2024: means over classes, and over all classes together.
+  """The scores of 2024: means over classes, and micro averages.
 
   Attributes:
-    seld_score: Mean over classes of the mean of 1 - F20, DOAE / 180 and RDE; of
-      1 - F20 alone where a class was never found, as in the published code.
+    seld_score: Mean over classes of the mean of 1 - F20, DOAE / 180 and RDE.
+      As in the published code, a class that was never found has 1 - F20 alone.
       Lower is better.
-    F20: Mean over classes of the F-score of detections within 20 degrees and a
-      relative distance error of 1.
-    DOAE: Mean angle of the classes found, in degrees; NaN if none was.
-    RDE: Their mean relative distance error; NaN if none was.
-    seld_score_micro: As `seld_score`, of the scores over all classes together.
-    F20_micro: As `F20`, over all classes together.
-    DOAE_micro: As `DOAE`, over all classes together.
-    RDE_micro: As `RDE`, over all classes together.
+    F20: Mean over classes of the F-score of detections within 20 degrees and
+      with a relative distance error of at most 1.
+    DOAE: Mean angle in degrees, averaged over the classes that were found; NaN
+      if none was.
+    RDE: Mean relative distance error, averaged over the same classes; NaN if
+      there are none.
+    seld_score_micro: Like `seld_score`, over all classes together.
+    F20_micro: Like `F20`, over all classes together.
+    DOAE_micro: Like `DOAE`, over all classes together.
+    RDE_micro: Like `RDE`, over all classes together.
   """
 
   seld_score: float
@@ -69,13 +72,13 @@ class Scores:
 def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   """Counts rows frame by frame; see `metrics.counts`.
 
-  In each frame directions of a class are paired so that the sum of their angles
-  is smallest; distances have no say in that. A pair is a hit when its angle and
-  its relative distance error are both within their thresholds, and a false
-  positive of weight 1 otherwise.
+  In each frame the directions of a class are paired so that the sum of their
+  angles is smallest; distances do not influence the pairing. A pair is a true
+  positive when its angle and its relative distance error are both within their
+  thresholds; otherwise it adds 1 to the denominator of F20.
 
   Raises:
-    InputError: An event has no distance, or one that is negative or not finite.
+    InputError: Distances are missing, negative or not finite.
   """
   kept = predictions.frame < rules.num_frames
   reference_key = rules.key(reference)
@@ -113,7 +116,7 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
 
 
 def score(counts: Counts) -> Scores:
-  """The scores of the counts."""
+  """Computes the scores of 2024 from counts."""
   total = dataclasses.replace(
     counts,
     **{
@@ -125,14 +128,14 @@ def score(counts: Counts) -> Scores:
   return Scores(*_means(counts), *_means(total))
 
 
-def errors_alone(counts: Counts) -> dict[str, int]:
-  """Nothing is counted over all classes together."""
+def totals_alone(counts: Counts) -> dict[str, int]:
+  """No totals: this edition counts nothing over all classes together."""
   del counts
   return {}
 
 
 def _means(counts: Counts) -> tuple[float, ...]:
-  """SELD score, F20, DOAE and RDE, each the mean over classes."""
+  """Means over classes of SELD score, F20, DOAE and RDE."""
   hits, half = (
     counts.true_positives,
     0.5 * (counts.false_positives + counts.false_negatives),
@@ -150,11 +153,12 @@ def _means(counts: Counts) -> tuple[float, ...]:
 
 
 def _distances(what: str, events: Any) -> np.ndarray:
+  """The distances of events; raises InputError where they are unusable."""
   distance = getattr(events, 'distance', None)
   if distance is None:
     if len(events.frame):
       raise InputError(
-        f'The {what} has no distances, which the scores of 2024 need.'
+        f'The {what} has no distances, but the scores of 2024 need them.'
       )
     return np.zeros(0)
   if not np.isfinite(distance).all() or np.any(distance < 0):

@@ -1,4 +1,4 @@
-"""How each edition of the challenge counts and scores."""
+"""The editions of the challenge, each with the functions that score it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,65 +13,66 @@ class Edition:
   """The functions of an edition.
 
   Attributes:
-    count_each: Maps references, predictions and `matching.Rules` of recordings
-      to the counts of each.
+    count_each: Maps references, predictions and `matching.Rules`, one of each
+      per recording, to the counts of each recording.
     score: Maps counts to scores.
-    errors_alone: Maps the counts of a single class to the errors that it makes
-      when there is no other.
+    totals_alone: Maps the counts of a single class to the fields that are sums
+      over all classes, as if there were no other class.
   """
 
   count_each: Callable[..., list[Any]]
   score: Callable[[Any], Any]
-  errors_alone: Callable[[Any], dict[str, Any]]
+  totals_alone: Callable[[Any], dict[str, Any]]
 
 
 def _one_by_one(count: Callable[..., Any]) -> Callable[..., list[Any]]:
-  """Counts recordings by a function that counts one."""
+  """Makes a function that counts many recordings from one that counts one."""
   return lambda *recordings: [
     count(*one) for one in zip(*recordings, strict=True)
   ]
 
 
-def _segments(score: Callable[[Any], Any]) -> Edition:
+def _tracks(score: Callable[[Any], Any]) -> Edition:
+  """An edition that counts tracks in segments, as all do from 2021 to 2023."""
   count_each = _one_by_one(dcase2021.count)
-  return Edition(count_each, score, dcase2021.errors_alone)
+  return Edition(count_each, score, dcase2021.totals_alone)
 
 
 EDITIONS = {
   '2019': Edition(
     _one_by_one(dcase2019.count),
     dcase2019.score,
-    dcase2019.errors_alone,
+    dcase2019.totals_alone,
   ),
   '2020': Edition(
-    dcase2020.count_each, dcase2020.score, dcase2020.errors_alone
+    dcase2020.count_each, dcase2020.score, dcase2020.totals_alone
   ),
-  '2021': _segments(dcase2021.score_2021),
-  '2022': _segments(dcase2021.score_2022),
-  '2023': _segments(dcase2021.score_2022),
+  '2021': _tracks(dcase2021.score_2021),
+  '2022': _tracks(dcase2021.score_2022),
+  '2023': _tracks(dcase2021.score_2022),
   '2024': Edition(
     _one_by_one(dcase2024.count),
     dcase2024.score,
-    dcase2024.errors_alone,
+    dcase2024.totals_alone,
   ),
 }
 
 
 def edition_of(name: str) -> Edition:
-  """An edition by its year.
+  """Looks up an edition by its year.
 
   Args:
-    name: One of `EDITIONS`.
+    name: A key of `EDITIONS`.
 
   Returns:
     The edition.
 
   Raises:
-    InputError: There is none of that name.
+    InputError: The edition is unknown.
   """
   if name not in EDITIONS:
     raise InputError(
-      f'Scores of edition {name!r} are not known; the editions are '
+      f'There are no scores for edition {name!r}; the editions are '
       f'{", ".join(EDITIONS)}.'
     )
   return EDITIONS[name]

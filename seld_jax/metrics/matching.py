@@ -1,4 +1,7 @@
-"""What all scores share: checked events, angles, directions paired."""
+"""Pairs predicted directions with reference directions, for all editions.
+
+Also the checks of events, their keys of frame and class, and sums over keys.
+"""
 
 import dataclasses
 from typing import Any
@@ -8,26 +11,26 @@ import numpy as np
 from seld_jax import geometry
 from seld_jax.errors import InputError
 
-# Labels are integer degrees and hit the threshold exactly; without this, the
-# rounding of a sine would decide.
+# In degrees. Labels are integer degrees, so that angles of exactly 20 degrees
+# are common; without a tolerance, rounding errors would decide about them.
 ANGLE_TOLERANCE = 1e-6
 
-# Added to the denominators, as the published code does. It changes nothing but
-# quotients by zero: an error rate without any reference becomes enormous.
+# Added to denominators, as the published code does. It matters only where they
+# are 0: an error rate without any reference becomes very large.
 EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-  """How a recording is counted; an edition uses what it has a use for.
+  """How a recording is counted.
 
   Attributes:
-    edition: The edition that tells how to count.
+    edition: The edition whose rules are used.
     num_frames: Label frames of the recording.
     num_classes: Number of classes.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive.
-    segment_frames: Label frames of a segment of one second.
+    segment_frames: Label frames per segment of one second.
   """
 
   edition: str
@@ -39,25 +42,25 @@ class Rules:
 
   @property
   def num_segments(self) -> int:
-    """Segments of the recording, the last one begun."""
+    """Segments of the recording; the last one may be cut short."""
     return -(-self.num_frames // self.segment_frames)
 
   def key(self, events: Any) -> np.ndarray:
-    """A number for each frame and class, for the rows of events."""
+    """The key of each event; see `key_of`."""
     return key_of(events, self.num_classes)
 
 
 def key_of(events: Any, num_classes: int) -> np.ndarray:
-  """A number for each frame and class.
+  """The key of each event: a number that identifies its frame and class.
 
   Args:
-    events: Events, whose frames and classes are integers of any type.
+    events: Events; frames and classes may have any integer type.
     num_classes: Number of classes.
 
   Returns:
     `frame * num_classes + class_index`, int64 with shape `[n]`.
   """
-  # In a narrow type, the product would wrap around.
+  # In a type such as int16, the product would overflow.
   frame = np.asarray(events.frame, np.int64)
   return frame * num_classes + np.asarray(events.class_index, np.int64)
 
@@ -65,28 +68,28 @@ def key_of(events: Any, num_classes: int) -> np.ndarray:
 def check_events(
   what: str, events: Any, num_frames: int | None, num_classes: int
 ) -> None:
-  """Refuses events out of range.
+  """Raises InputError for events that are out of range.
 
   Args:
-    what: What they are, for the error.
+    what: What the message calls the events, such as `'reference'`.
     events: Events.
-    num_frames: Label frames of the recording; None for any frame from 0 on.
+    num_frames: Label frames of the recording; None if frames have no limit.
     num_classes: Number of classes.
 
   Raises:
     InputError: A frame or class is out of range, or a direction is not finite.
   """
-  for name, values, size in (
-    ('frame', events.frame, num_frames),
-    ('class', events.class_index, num_classes),
+  for name, names, values, size in (
+    ('frame', 'frames', events.frame, num_frames),
+    ('class', 'classes', events.class_index, num_classes),
   ):
     high = np.inf if size is None else size
     outside = values[(values < 0) | (values >= high)]
     if outside.size:
-      between = 'from 0' if size is None else f'from 0 to {size - 1}'
+      rule = 'not be negative' if size is None else f'be 0 to {size - 1}'
       raise InputError(
-        f'The {what} has an event of {name} {outside[0]}, but expected '
-        f'{between}.'
+        f'The {what} has an event with {name} {outside[0]}, but {names} must '
+        f'{rule}.'
       )
   if not np.isfinite(events.xyz).all():
     raise InputError(f'The {what} has a direction that is NaN or infinite.')
@@ -98,35 +101,35 @@ def paired(
   predicted_key: np.ndarray,
   predicted_xyz: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Pairs directions that share a key so that their angles' sum is smallest.
+  """Pairs directions with the same key so that the sum of angles is smallest.
 
   Args:
-    reference_key: Of each row of the reference, e.g. its frame and class, int64
-      with shape `[n]`.
+    reference_key: Key of each row of the reference, for example of its frame
+      and class, int64 with shape `[n]`.
     reference_xyz: Directions of the reference, with shape `[n, 3]`.
-    predicted_key: Of each row of the prediction, int64 with shape `[m]`.
+    predicted_key: Key of each row of the prediction, int64 with shape `[m]`.
     predicted_xyz: Directions of the prediction, with shape `[m, 3]`.
 
   Returns:
-    Rows of the reference, rows of the prediction, and angles in degrees, all
-    with shape `[pairs]`. What finds no partner is not in them.
+    Row of the reference, row of the prediction, and angle in degrees of each
+    pair, all with shape `[pairs]`. Rows without a partner are left out.
   """
   a_key, a_first, a_size, a_order = _groups(reference_key)
   b_key, b_first, b_size, b_order = _groups(predicted_key)
-  # Both are sorted and distinct, so that one search finds what they share.
+  # Keys are sorted and distinct, so that one search finds the common ones.
   place = np.searchsorted(a_key, b_key)
   place[place == len(a_key)] = 0
   b = np.flatnonzero(a_key[place] == b_key) if len(a_key) else place[:0]
   a = place[b]
   n, m = a_size[a], b_size[b]
-  # Most keys have one direction each, and nothing to choose.
+  # Most keys have one direction in each, so that there is nothing to choose.
   is_single = n * m == 1
   row = [a_order[a_first[a[is_single]]]]
   column = [b_order[b_first[b[is_single]]]]
   angle = [
     geometry.angular_distance(reference_xyz[row[0]], predicted_xyz[column[0]])
   ]
-  # The rest by how many there are of each.
+  # All keys with n reference and m predicted directions are handled together.
   factor = int(m.max(initial=0)) + 1
   kind = np.where(is_single, 0, n * factor + m)
   for one in np.flatnonzero(np.bincount(kind)[1:]) + 1:
@@ -141,7 +144,7 @@ def paired(
       best = costs.reshape(len(rows), -1).argmin(axis=1)[:, None]
       i, j = np.divmod(best, m)
     else:
-      # Here, since it takes half a second that a training need not wait for.
+      # Importing SciPy takes half a second and is often not needed.
       from scipy import optimize
 
       assigned = [optimize.linear_sum_assignment(square) for square in costs]
@@ -159,12 +162,13 @@ def add_at(
   *,
   values: np.ndarray | int = 1,
 ) -> np.ndarray:
-  """Zeros of a shape to which values are added, some places several times.
+  """Adds values at places of an array of zeros.
 
   Args:
     shape: The shape of the result.
-    places: Indices for each axis, with shape `[n]`.
-    values: What to add there, with shape `[n]`, or one number for all.
+    places: Indices for each axis, with shape `[n]`; a place may occur several
+      times.
+    values: Values to add, with shape `[n]`, or one number for all.
 
   Returns:
     The sums, with shape `shape`.
@@ -178,20 +182,20 @@ def add_at(
 
 
 def f_score(hits: float, predicted: float, reference: float) -> float:
-  """The F-score of hits among what was predicted and what there was."""
+  """The F-score, from the numbers of hits, predictions and references."""
   precision = hits / (predicted + EPSILON)
   recall = hits / (reference + EPSILON)
   return 2 * precision * recall / (precision + recall + EPSILON)
 
 
 def occurrence(key: np.ndarray) -> np.ndarray:
-  """How many rows before each row have the same key.
+  """Counts, for each row, the earlier rows that have the same key.
 
   Args:
     key: Keys, int64 with shape `[n]`.
 
   Returns:
-    Numbers from 0 on, int64 with shape `[n]`.
+    The counts, int64 with shape `[n]`; 0 for the first row of each key.
   """
   _, first, size, order = _groups(key)
   position = np.empty(len(key), np.int64)
@@ -202,7 +206,12 @@ def occurrence(key: np.ndarray) -> np.ndarray:
 def _groups(
   key: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-  """Distinct keys, their first places in `order`, their numbers, `order`."""
+  """Groups rows by key.
+
+  Returns:
+    The distinct keys in rising order; where the rows of each begin in `order`;
+    how many rows each has; and `order`, the row numbers sorted by key.
+  """
   order = np.argsort(key, kind='stable')
   in_order = key[order]
   is_first = np.ones(len(key), bool)

@@ -1,4 +1,4 @@
-"""Trained networks applied to audio: recordings, streams, exports."""
+"""Trained networks applied to sound files, streams and live audio; exports."""
 
 import lazy_loader as lazy
 

@@ -1,10 +1,14 @@
-"""Exports: a trained network in one file, to be run without its code.
+"""Exports: a trained network in one file that runs without the model code.
 
-An export is a zip archive. `export.json` says what the network takes and gives,
-from which configuration it was trained, and the names, shapes and types of its
-variables; `program.bin` is a program of features and network by `jax.export`
-(StableHLO), which takes the variables as an argument; `variables.npz` holds
-them. Nothing in it is a pickle.
+An export is a zip archive with three members:
+
+- `export.json`: inputs and outputs of the network, the config of its run, and
+  the names, shapes and types of its variables;
+- `program.bin`: features and network as a program of `jax.export` (StableHLO),
+  which takes the variables as an argument;
+- `variables.npz`: the variables.
+
+No member is a pickle.
 """
 
 import contextlib
@@ -26,16 +30,16 @@ from seld_jax import files
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Spec
 
-# Raised when what an export holds changes.
+# Version of the file format; increase it when the format changes.
 VERSION = 1
 KIND = 'seld_jax export'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
-# The network that comes with seld_jax, an export.
+# The export of the demo network, which is part of the package.
 DEMO = pathlib.Path(__file__).with_name('demo.seld')
 
 _MEMBERS = ('export.json', 'program.bin', 'variables.npz')
-# What zipfile, zlib, json and NumPy raise for what they cannot read.
+# Exceptions of zipfile, zlib, json and NumPy for damaged files.
 _DAMAGED = (
   zipfile.BadZipFile,
   zlib.error,
@@ -48,21 +52,21 @@ _DAMAGED = (
   TypeError,
   ValueError,
 )
-# The same bytes for the same network.
+# A fixed date, so that the same network gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-  """What an export holds.
+  """The content of an export.
 
   Attributes:
-    spec: What the network takes and gives.
-    config: The configuration of its run, as `config.to_dict` gives it.
-    step: The step of its snapshot.
+    spec: Inputs and outputs of the network.
+    config: The config of the run, as `config.to_dict` returns it.
+    step: The training step of the snapshot.
     variables: Arrays by name, such as `params/Conv_0/kernel`.
-    program: The program, by `jax.export`, with arrays by name in the place of
-      variables.
+    program: Features and network as a program of `jax.export`. Its first
+      argument is `variables`.
   """
 
   spec: Spec
@@ -81,19 +85,20 @@ def make(
   step: int,
   platforms: Sequence[str] = PLATFORMS,
 ) -> Export:
-  """Compiles a program for an export.
+  """Makes an export from a program and its variables.
 
   Args:
     program: `program(variables, audio, num_frames)`, from
       `inference.make_audio_program`.
-    variables: What it takes as `variables`.
-    spec: What it takes and gives; windows have the length that this says.
-    config: The configuration of the run.
-    step: The step of the snapshot.
-    platforms: Kinds of devices that can run it.
+    variables: The first argument of the program.
+    spec: Inputs and outputs of the program. The exported program accepts only
+      windows of `spec.window`.
+    config: The config of the run.
+    step: The training step of the snapshot.
+    platforms: Platforms that the exported program can run on.
 
   Returns:
-    The export; its batch may have any size.
+    The export. Its program accepts batches of any size.
   """
   flat = flatten(variables)
 
@@ -118,34 +123,34 @@ def make(
 
 
 def locate(source: str | os.PathLike[str]) -> pathlib.Path:
-  """Where a trained network lies.
+  """Returns the path of a trained network.
 
   Args:
     source: A run directory, an export, or `'demo'`.
 
   Returns:
-    The folder or file.
+    The path of the folder or file.
 
   Raises:
-    InputError: The demo is asked for, and does not come with this copy.
+    InputError: The source is the demo, but the package lacks it.
   """
   if source != 'demo':
     return pathlib.Path(source)
   if not DEMO.is_file():
     raise InputError(
-      'The demo network does not come with this copy of seld_jax; train one '
-      'with `python -m seld_jax.main --config=configs/quick.py` and load its '
-      'run directory, runs/quick.'
+      'This copy of seld_jax lacks the demo network; train a network with '
+      '`python -m seld_jax.main --config=configs/quick.py` and load its run '
+      'directory, runs/quick.'
     )
   return DEMO
 
 
 def write(path: str | os.PathLike[str], export: Export) -> None:
-  """Writes an export, atomically.
+  """Writes an export atomically.
 
   Args:
-    path: The file.
-    export: What to write.
+    path: The file to write.
+    export: The export.
 
   Raises:
     InputError: The file cannot be written.
@@ -187,11 +192,11 @@ def read(path: str | os.PathLike[str]) -> Export:
     path: The file.
 
   Returns:
-    What it holds.
+    The export.
 
   Raises:
-    InputError: It is no export, damaged, of another version, or for other
-      devices.
+    InputError: The file is missing, is not an export, is damaged, has another
+      version, or was exported for other platforms.
   """
   path = pathlib.Path(path)
   try:
@@ -200,15 +205,15 @@ def read(path: str | os.PathLike[str]) -> Export:
     values = json.loads(about)
   except _DAMAGED as error:
     raise InputError(
-      f'{path} is no export of seld_jax, or a damaged one: {_first(error)}.'
+      f'{path} is not an export of seld_jax, or it is damaged: {_first(error)}.'
     ) from error
   if not isinstance(values, dict) or values.get('kind') != KIND:
-    raise InputError(f'{path} is no export of seld_jax.')
+    raise InputError(f'{path} is not an export of seld_jax.')
   if values.get('version') != VERSION:
     raise InputError(
       f'{path} is an export of version {values.get("version")!r}, but this '
       f'seld_jax reads version {VERSION}; export the run again, or install the '
-      'seld_jax that it was made with.'
+      'version of seld_jax that wrote the file.'
     )
   try:
     fields: dict[str, Any] = dict(values['spec'])
@@ -228,13 +233,13 @@ def read(path: str | os.PathLike[str]) -> Export:
   }
   if found != expected:
     raise InputError(
-      f'{path} is a damaged export: its variables are not those it names.'
+      f'{path} is a damaged export: its variables do not match export.json.'
     )
   try:
     exported = jax.export.deserialize(bytearray(program))
-  except Exception as error:  # whatever flatbuffers and MLIR raise
+  except Exception as error:  # flatbuffers and MLIR raise many types
     raise InputError(
-      f'{path} holds a program of JAX {values.get("jax")} that JAX '
+      f'{path} has a program of JAX {values.get("jax")} that JAX '
       f'{jax.__version__} cannot read ({type(error).__name__}); export the run '
       'again.'
     ) from error
@@ -243,14 +248,22 @@ def read(path: str | os.PathLike[str]) -> Export:
     platform = 'cuda'
   if platform not in exported.platforms:
     raise InputError(
-      f'{path} was exported for {", ".join(exported.platforms)}, but JAX runs '
-      f'on {platform} here; export the run again with --platforms={platform}.'
+      f'{path} was exported for {", ".join(exported.platforms)}, but JAX uses '
+      f'{platform} here; export the run again with --platforms={platform}.'
     )
   return Export(spec, config, step, variables, exported)
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
-  """Arrays, of any shape, by their path in a tree, joined by slashes."""
+  """Converts a tree of variables to one dictionary.
+
+  Args:
+    tree: Nested dictionaries of arrays.
+
+  Returns:
+    The arrays, which keep their shape, by their path in the tree. The parts of
+    the path are joined by slashes, such as `params/Conv_0/kernel`.
+  """
   flat = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(dict(tree)):
     name = jax.tree_util.keystr(path, simple=True, separator='/')
@@ -259,7 +272,14 @@ def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """The tree of dictionaries that `flatten` was given, of any shape."""
+  """Converts the result of `flatten` back to nested dictionaries.
+
+  Args:
+    flat: Arrays by path.
+
+  Returns:
+    The tree.
+  """
   tree: dict[str, Any] = {}
   for name, leaf in flat.items():
     *above, last = name.split('/')
@@ -272,7 +292,7 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _without_folders() -> Iterator[None]:
-  """Programs name source files; folders are nobody's business."""
+  """Removes the folders of source files from programs exported in the block."""
   option = 'jax_hlo_source_file_canonicalization_regex'
   before = getattr(jax.config, option)
   jax.config.update(option, '.*/')

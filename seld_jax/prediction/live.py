@@ -1,4 +1,4 @@
-"""Live: audio as it comes, from a file or a microphone, and what is heard."""
+"""Live predictions in the terminal, from a microphone or a sound file."""
 
 import contextlib
 import importlib
@@ -15,17 +15,22 @@ import rich.table
 from seld_jax import audio, geometry, labels
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction.predictor import Predictor
+from seld_jax.prediction.predictor import (
+  DEFAULT_OPTIONS,
+  PredictionOptions,
+  Predictor,
+)
 from seld_jax.prediction.stream import Frames
 
-# Seconds of audio in a block.
+# Length of a block in seconds.
 _BLOCK = 0.1
-# Seconds of sound that may wait for the network before some is dropped.
+# Seconds of audio that can wait for the network before the oldest is dropped.
 _LONGEST_QUEUE = 10.0
-# Label frames of a line: of more, only what sounds most of the time is seen.
-_TOGETHER = 5
-# From the front to the left, as azimuth counts.
+# Label frames per line. In longer lines, short sounds would not be shown.
+_FRAMES_PER_LINE = 5
+# Arrows for azimuth 0, 45, ..., counter-clockwise from the front.
 _ARROWS = '↑↖←↙↓↘→↗'
+# Characters of a full bar of activity.
 _BAR = 20
 
 
@@ -34,48 +39,48 @@ def watch(
   blocks: Iterable[np.ndarray],
   sample_rate: int,
   *,
-  window: float | None = None,
-  overlap: float = 0.0,
-  threshold: float | None = None,
+  options: PredictionOptions = DEFAULT_OPTIONS,
   console: rich.console.Console | None = None,
 ) -> int:
-  """Shows what sounds while it comes: a table on a terminal, lines elsewhere.
+  """Shows the active classes while audio arrives.
 
-  What is left when the blocks end comes at once, and is shown in lines.
+  A terminal shows a table, other outputs get lines. The label frames that
+  remain after the last block arrive together and are always shown in lines.
 
   Args:
     predictor: From `seld_jax.load`.
-    blocks: Blocks with shape `[4, samples]`, given as they are recorded.
-    sample_rate: Samples a second.
-    window: Seconds that the network sees at once; None: as it was validated.
-    overlap: Seconds that a window shares with the next.
-    threshold: A class sounds where its activity is greater; None: that of the
-      config.
-    console: Where to show it.
+    blocks: Blocks with shape `[4, samples]`, each available when it was
+      recorded.
+    sample_rate: Sample rate of the blocks in Hz.
+    options: Window, overlap and threshold.
+    console: The output; None for standard output.
 
   Returns:
-    How many label frames there were.
+    The number of label frames.
 
   Raises:
-    InputError: The audio or an option cannot be used.
+    InputError: The audio or an option is invalid.
   """
   console = console or rich.console.Console(highlight=False)
-  predictor.check(window=window, overlap=overlap, threshold=threshold)
-  threshold = predictor.spec.threshold if threshold is None else threshold
-  stream = predictor.stream(sample_rate, window=window, overlap=overlap)
+  predictor.check(options)
+  threshold = options.threshold
+  if threshold is None:
+    threshold = predictor.spec.threshold
+  stream = predictor.stream(
+    sample_rate, window=options.window, overlap=options.overlap
+  )
   classes = predictor.spec.classes
   console.print(
-    f'{predictor.source}: what is shown was heard up to {stream.latency:.1f} s '
-    'before',
+    f'{predictor.source}: sounds are shown up to {stream.latency:.1f} s after '
+    'they occur',
     highlight=False,
+    soft_wrap=True,
   )
-  if note := predictor.resampling(sample_rate):
-    console.print(note, highlight=False)
 
   def show_lines(frames: Frames) -> None:
     for piece in _pieces(frames):
       text = line(piece, classes, threshold=threshold)
-      console.print(text, highlight=False)
+      console.print(text, highlight=False, soft_wrap=True)
 
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)
@@ -96,23 +101,22 @@ def watch(
 def table(
   frames: Frames, classes: Sequence[str], *, threshold: float
 ) -> rich.table.Table:
-  """What sounds in label frames, one row for each class that does.
+  """Makes a table with a row for each active class.
 
   Args:
-    frames: Label frames that follow each other.
+    frames: Consecutive label frames.
     classes: Name of each class.
-    threshold: A class sounds where its activity is greater.
+    threshold: A class is active if its mean activity is greater, in 0..1.
 
   Returns:
-    A table with activity, azimuth, elevation and an arrow seen from above.
+    A table with activity, azimuth and elevation in degrees, and an arrow that
+    shows the azimuth from above, with the front at the top.
   """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   result = rich.table.Table(title=f'at {end:.1f} s', min_width=60)
   for name in 'class', 'activity', '', 'azimuth', 'elevation':
     result.add_column(name)
-  for name, activity, azimuth, elevation in _sounding(
-    frames, classes, threshold
-  ):
+  for name, activity, azimuth, elevation in _active(frames, classes, threshold):
     result.add_row(
       name,
       '█' * round(activity * _BAR) + '░' * (_BAR - round(activity * _BAR)),
@@ -124,11 +128,21 @@ def table(
 
 
 def line(frames: Frames, classes: Sequence[str], *, threshold: float) -> str:
-  """What `table` shows, on one line."""
+  """Makes a line of text with the classes that `table` shows.
+
+  Args:
+    frames: Consecutive label frames.
+    classes: Name of each class.
+    threshold: A class is active if its mean activity is greater, in 0..1.
+
+  Returns:
+    The end of the frames in seconds, then name, arrow, azimuth and elevation in
+    degrees of each active class.
+  """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   parts = [
     f'{name} {_ARROWS[round(azimuth / 45) % 8]} {azimuth:.0f}° {elevation:.0f}°'
-    for name, _, azimuth, elevation in _sounding(frames, classes, threshold)
+    for name, _, azimuth, elevation in _active(frames, classes, threshold)
   ]
   return f'{end:7.1f} s  {", ".join(parts) or "-"}'
 
@@ -141,20 +155,21 @@ def play(
   sleep: Callable[[float], None] = time.sleep,
   clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[np.ndarray]:
-  """Gives a sound file at the speed at which it would be recorded.
+  """Yields the blocks of a sound file as if they were recorded now.
 
   Args:
     path: The sound file.
-    selection: Which of its channels are heard.
-    speed: 2 is twice as fast.
-    sleep: Waits so many seconds.
-    clock: Tells the time in seconds.
+    selection: The channels of the file to use.
+    speed: Speed as a factor; 2 is twice as fast.
+    sleep: Function that waits for a number of seconds.
+    clock: Function that returns the time in seconds.
 
   Yields:
-    Blocks with shape `[4, samples]`.
+    Blocks with shape `[4, samples]`, each at the time when it would have been
+    recorded completely.
 
   Raises:
-    InputError: The file cannot be read, or has other channels.
+    InputError: The file cannot be read, or does not have the channels.
   """
   header = audio.info(path)
   channels.check(header.num_channels, selection, name=path)
@@ -171,24 +186,26 @@ def play(
 def microphone(
   device: str | None, *, selection: channels.Selection = channels.STANDARD
 ) -> tuple[int, Iterator[np.ndarray]]:
-  """Opens an input of the machine.
+  """Opens an audio input of this computer.
 
   Args:
-    device: Its number, or a part of its name; None: the default one.
-    selection: Which of its channels are heard.
+    device: Number of the input or a part of its name; None for the default
+      input.
+    selection: The channels of the input to use.
 
   Returns:
-    Samples a second, and an iterator over blocks with shape `[4, samples]`
-    which does not end.
+    The sample rate in Hz, and an endless iterator over blocks with shape
+    `[4, samples]`.
 
   Raises:
-    InputError: sounddevice is not installed, or there is no such input.
+    InputError: The package sounddevice is not installed, or there is no such
+      input with enough channels.
   """
   try:
     sounddevice = importlib.import_module('sounddevice')
   except (ImportError, OSError) as error:
     raise InputError(
-      'Listening to a microphone needs sounddevice and PortAudio (pip install '
+      'A microphone needs the package sounddevice and PortAudio (pip install '
       f"'.[listen]'): {error}."
     ) from error
   chosen = int(device) if device and device.isdigit() else device
@@ -201,7 +218,7 @@ def microphone(
     )
   except (sounddevice.PortAudioError, ValueError) as error:
     raise InputError(
-      f'--device: {needed} channels cannot be had from '
+      f'--device: cannot record {needed} channels from '
       f'{device or "the default input"}: {error}.'
     ) from error
   return rate, _record(sounddevice, chosen, rate, selection)
@@ -217,7 +234,7 @@ def _record(
   waiting: queue.Queue[np.ndarray] = queue.Queue(round(_LONGEST_QUEUE / _BLOCK))
 
   def receive(block, *_):
-    if waiting.full():  # the network is too slow: the oldest sound is lost
+    if waiting.full():  # The network is too slow: drop the oldest block.
       waiting.get_nowait()
     waiting.put_nowait(block.T.copy())
 
@@ -234,15 +251,16 @@ def _record(
 
 
 def _pieces(frames: Frames) -> Iterator[Frames]:
-  for start in range(0, len(frames), _TOGETHER):
-    part = slice(start, start + _TOGETHER)
+  """Divides label frames into those of one line each."""
+  for start in range(0, len(frames), _FRAMES_PER_LINE):
+    part = slice(start, start + _FRAMES_PER_LINE)
     yield Frames(frames.first + start, frames.activity[part], frames.doa[part])
 
 
-def _sounding(
+def _active(
   frames: Frames, classes: Sequence[str], threshold: float
 ) -> list[tuple[str, float, float, float]]:
-  """Class, activity, azimuth and elevation of what sounds in most frames."""
+  """Name, mean activity, azimuth and elevation of each active class."""
   activity = frames.activity.mean(axis=0)
   found = []
   for index in map(int, np.flatnonzero(activity > threshold)):

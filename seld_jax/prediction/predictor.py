@@ -1,4 +1,4 @@
-"""A trained network as a function of audio: recordings, blocks, streams."""
+"""A trained network as a function of audio in memory, in blocks, or live."""
 
 import dataclasses
 import functools
@@ -15,25 +15,59 @@ from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Frames, Spec, Stream, checked
 
-# Samples that a recording in memory is handed on in.
+# Samples per block of a recording in memory.
 _BLOCK = 2**18
 
-# Seconds; attention needs memory for the square of a window.
+# Longest window in seconds. Attention needs memory for its square.
 _LONGEST_WINDOW = 600.0
 
 _log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Prediction:
-  """What sounds in a recording, when and from where.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictionOptions:
+  """Options of a prediction.
 
   Attributes:
-    activity: Probability that a class sounds, float32 with shape
-      `[label_frames, classes]`, 10 label frames a second.
-    doa: Directions, float32 vectors of any length with shape
+    window: Length of the windows of the network in seconds; None for the length
+      that the network was validated with.
+    overlap: Overlap of consecutive windows in seconds. Activity and directions
+      are averaged there.
+    threshold: A class is active if its activity is greater, in 0..1; None for
+      the threshold of the config.
+
+  Example:
+    >>> from seld_jax.prediction import PredictionOptions
+    >>> PredictionOptions(window=2.0).overlap
+    0.0
+  """
+
+  window: float | None = None
+  overlap: float = 0.0
+  threshold: float | None = None
+
+
+DEFAULT_OPTIONS = PredictionOptions()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+  """Activity, directions and events of a recording.
+
+  Attributes:
+    activity: Probability that a class is active, in 0..1, float32 with shape
+      `[label_frames, classes]`; 10 label frames per second.
+    doa: Directions, vectors of any length, float32 with shape
       `[label_frames, classes, 3]`.
-    events: Classes above the threshold, with unit vectors.
+    events: The active classes of each label frame, with unit vectors.
+
+  Example:
+    >>> import seld_jax
+    >>> prediction = seld_jax.load('demo')(np.full((4, 24000), 1e-4), 24000)
+    >>> prediction.activity.shape, prediction.doa.shape
+    ((10, 14), (10, 14, 3))
+    >>> len(prediction.events.frame)  # nothing is active in silence
+    0
   """
 
   activity: np.ndarray
@@ -42,14 +76,25 @@ class Prediction:
 
 
 class Predictor:
-  """Predicts recordings of any length; from `seld_jax.load`.
+  """A trained network that predicts recordings of any length.
+
+  `seld_jax.load` returns it.
 
   Attributes:
-    spec: What the network takes and gives: classes, format, sample rate, ...
+    spec: Inputs and outputs of the network: classes, format, sample rate, ...
     program: Features and network as a pure function of variables, windows of
-      audio and their number of frames; see `inference.make_audio_program`.
-    source: Where it was loaded from.
-    has_fixed_window: Whether no other window than that of the spec can be had.
+      audio and their numbers of frames; see `inference.make_audio_program`.
+    source: The file or folder that was loaded, for messages.
+    has_fixed_window: Whether `spec.window` is the only possible window.
+
+  Example:
+    >>> import seld_jax
+    >>> predictor = seld_jax.load('demo')
+    >>> predictor.window_seconds
+    6.0
+    >>> audio = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 24000))
+    >>> predictor(audio, 24000).activity.shape
+    (10, 14)
   """
 
   def __init__(
@@ -61,19 +106,20 @@ class Predictor:
     source: str,
     has_fixed_window: bool = False,
   ):
-    """Takes what `seld_jax.load` has read.
+    """Compiles a program; most users call `seld_jax.load` instead.
 
     Args:
       program: `program(variables, audio, num_frames)`, see
         `inference.make_audio_program`.
-      variables: What it takes as `variables`.
-      spec: What it takes and gives.
-      source: Where it is from, for error messages.
-      has_fixed_window: Whether it takes windows of `spec.window` alone.
+      variables: The first argument of the program.
+      spec: Inputs and outputs of the program.
+      source: The file or folder of the network, for messages.
+      has_fixed_window: Whether the program requires windows of `spec.window`.
     """
     self.spec, self.source = spec, source
     self.has_fixed_window = has_fixed_window
     self.program = program
+    self._logged_rates: set[int] = set()
     self._compiled = functools.partial(
       jax.jit(program, compiler_options=compilation.compiler_options()),
       jax.device_put(variables),
@@ -92,22 +138,24 @@ class Predictor:
     """Predicts a recording in memory.
 
     Args:
-      audio: Samples in [-1, 1] with shape `[4, samples]`, in the channels that
-        the network was trained on: FOA in ACN order with SN3D normalisation, or
-        the four capsules. `seld_jax.channels` converts other conventions.
-      sample_rate: Samples a second; other rates than that of the network are
-        resampled, which is logged (logger `seld_jax`, level INFO).
-      window: Seconds that the network sees at once; None: as it was validated.
-      overlap: Seconds that a window shares with the next.
-      threshold: A class sounds where its activity is greater; None: that of its
-        config.
-      batch_size: Windows that are computed together.
+      audio: Samples in [-1, 1] with shape `[4, samples]`, in the format of the
+        network (`spec.format`): FOA in ACN order with SN3D normalisation, or
+        the four capsules. `seld_jax.audio.channels` converts other conventions.
+      sample_rate: Sample rate of the audio in Hz. If it is not that of the
+        network, the audio is resampled; the logger `seld_jax` reports this once
+        for each rate, at level INFO.
+      window: Length of the windows of the network in seconds; None for the
+        length that it was validated with.
+      overlap: Overlap of consecutive windows in seconds.
+      threshold: A class is active if its activity is greater, in 0..1; None for
+        the threshold of the config.
+      batch_size: Number of windows that are computed together.
 
     Returns:
       Activity, directions and events.
 
     Raises:
-      InputError: The audio or an option cannot be used.
+      InputError: The audio or an option is invalid.
     """
     audio = checked(audio)
     starts = range(0, audio.shape[-1], _BLOCK)
@@ -134,20 +182,21 @@ class Predictor:
     overlap: float = 0.0,
     batch_size: int = 8,
   ) -> Iterator[Frames]:
-    """Predicts a recording of any length in bounded memory.
+    """Predicts a recording that need not fit into memory.
 
     Args:
       blocks: The recording in blocks with shape `[4, samples]`.
-      sample_rate: As in a call, like the options that follow.
-      window: Seconds that the network sees at once.
-      overlap: Seconds that a window shares with the next.
-      batch_size: Windows that are computed together.
+      sample_rate: Sample rate of the blocks in Hz.
+      window: Length of the windows of the network in seconds; None for the
+        length that it was validated with.
+      overlap: Overlap of consecutive windows in seconds.
+      batch_size: Number of windows that are computed together.
 
     Yields:
-      Label frames, in order.
+      The label frames of the recording, in order.
 
     Raises:
-      InputError: The audio or an option cannot be used.
+      InputError: The audio or an option is invalid.
     """
     stream = self.stream(
       sample_rate, window=window, overlap=overlap, batch_size=batch_size
@@ -164,27 +213,29 @@ class Predictor:
     overlap: float = 0.0,
     batch_size: int = 1,
   ) -> Stream:
-    """Begins a recording that comes block by block, as from a microphone.
+    """Starts a recording that arrives block by block, e.g. from a microphone.
 
     Args:
-      sample_rate: Samples a second; None: those of the network.
-      window: Seconds that the network sees at once; the latency follows it.
-      overlap: Seconds that a window shares with the next.
-      batch_size: Windows that are waited for and computed together.
+      sample_rate: Sample rate of the blocks in Hz; None for that of the
+        network.
+      window: Length of the windows of the network in seconds; None for the
+        length that it was validated with. A shorter window reduces the latency.
+      overlap: Overlap of consecutive windows in seconds.
+      batch_size: Number of windows that are computed together. A larger batch
+        increases the latency.
 
     Returns:
-      `stream.push(block)` and `stream.flush()` give label frames,
-      `stream.latency` says how late they are at most.
+      The stream. Its methods `push(block)` and `flush()` return label frames;
+      `latency` is their largest delay in seconds.
 
     Raises:
-      InputError: An option cannot be used.
+      InputError: An option is invalid.
     """
     frames = self.window_frames(window)
     label = self.spec.label_samples / self.spec.sample_rate
     if not math.isfinite(overlap):
       raise InputError(f'The overlap must be finite, got {overlap:g} s.')
-    if note := self.resampling(sample_rate):
-      _log.info(note)
+    self._log_resampling(sample_rate)
     return Stream(
       self._compiled,
       self.spec,
@@ -197,33 +248,51 @@ class Predictor:
   def events(
     self, frames: Frames, *, threshold: float | None = None
   ) -> labels.Events:
-    """The events of label frames, numbered from the start of the recording."""
+    """Finds the active classes of label frames.
+
+    Args:
+      frames: Label frames of a recording.
+      threshold: A class is active if its activity is greater, in 0..1; None for
+        the threshold of the config.
+
+    Returns:
+      The events. Their frames count from the start of the recording.
+
+    Raises:
+      InputError: The threshold is not between 0 and 1.
+    """
     threshold = self._threshold(threshold)
     found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
 
-  def resampling(self, sample_rate: int | None) -> str:
-    """A clause that says what becomes of audio of another rate; or nothing."""
+  def _log_resampling(self, sample_rate: int | None) -> None:
+    """Reports each sample rate that is not that of the network once."""
     own = self.spec.sample_rate
-    if sample_rate in (None, own):
-      return ''
-    return f'{sample_rate} Hz are resampled to the {own} Hz of the network'
+    if sample_rate in (None, own) or sample_rate in self._logged_rates:
+      return
+    self._logged_rates.add(sample_rate)
+    _log.info(
+      'audio at %d Hz is resampled to the %d Hz of the network',
+      sample_rate,
+      own,
+    )
 
   @property
   def window_seconds(self) -> float:
-    """Seconds that the network sees at once by default."""
+    """Default length of a window in seconds."""
     return self.spec.window * self.spec.hop_length / self.spec.sample_rate
 
-  def check(
-    self,
-    *,
-    window: float | None = None,
-    overlap: float = 0.0,
-    threshold: float | None = None,
-  ) -> None:
-    """Raises InputError where a call with these options would."""
-    self.stream(window=window, overlap=overlap)
-    self._threshold(threshold)
+  def check(self, options: PredictionOptions) -> None:
+    """Raises an InputError if a prediction with these options would.
+
+    Args:
+      options: The options to check.
+
+    Raises:
+      InputError: An option is invalid.
+    """
+    self.stream(window=options.window, overlap=options.overlap)
+    self._threshold(options.threshold)
 
   def _threshold(self, value: float | None) -> float:
     value = self.spec.threshold if value is None else value
@@ -232,11 +301,18 @@ class Predictor:
     return value
 
   def window_frames(self, seconds: float | None) -> int:
-    """A window of so many seconds in feature frames; None: the default.
+    """Converts the length of a window from seconds to feature frames.
+
+    Args:
+      seconds: Length in seconds; it is rounded to label frames. None for the
+        default length.
+
+    Returns:
+      Number of feature frames.
 
     Raises:
-      InputError: It is shorter than a label frame, longer than ten minutes, or
-        not that of the export.
+      InputError: The window is shorter than a label frame or longer than ten
+        minutes, or this is an export with another window.
     """
     spec = self.spec
     if seconds is None:
@@ -252,7 +328,7 @@ class Predictor:
     if self.has_fixed_window and span != own:
       raise InputError(
         f'{self.source} is an export with windows of {own * label:g} s, got '
-        f'{seconds:g} s; load the run that it was made from, or export that '
-        f'with --window={seconds:g}.'
+        f'{seconds:g} s; load the run that was exported, or export it with '
+        f'--window={seconds:g}.'
       )
     return span * spec.pool

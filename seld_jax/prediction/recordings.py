@@ -1,9 +1,9 @@
-"""Predictions of sound files, and what to do with those that are none."""
+"""Predictions of sound files, as CSV files and pictures."""
 
 import dataclasses
+import logging
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,27 +12,33 @@ import numpy as np
 from seld_jax import audio, figures, files, labels, progress
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction.predictor import Predictor
+from seld_jax.prediction.predictor import (
+  DEFAULT_OPTIONS,
+  PredictionOptions,
+  Predictor,
+)
 
-# What is looked for in folders.
+# Suffixes of the sound files that are searched for in folders.
 SUFFIXES = ('.wav', '.flac', '.ogg')
 
-# Pictures show no more of a recording: nothing could be told apart in them.
+# Seconds of a recording that a picture shows; more would be illegible.
 LONGEST_PLOT = 600.0
 
-# Shorter than one label frame, nothing can be said.
+# Shortest recording in seconds: one label frame.
 _SHORTEST = 1 / labels.FRAMES_PER_SECOND
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
 class Outcome:
-  """How the predictions of many recordings went.
+  """Result of predicting many recordings.
 
   Attributes:
     written: The CSV files.
-    failures: A sentence for each input that could not be predicted.
-    audio_seconds: Length of all that was predicted.
-    seconds: How long that took, compilation included.
+    failures: An error message for each input that was not predicted.
+    audio_seconds: Total length of the predicted recordings in seconds.
+    seconds: Computing time in seconds, including compilation.
   """
 
   written: list[pathlib.Path]
@@ -55,37 +61,33 @@ def predict_files(
   out: str | os.PathLike[str],
   *,
   selection: channels.Selection = channels.STANDARD,
-  window: float | None = None,
-  overlap: float = 0.0,
-  threshold: float | None = None,
+  options: PredictionOptions = DEFAULT_OPTIONS,
   plot: bool = False,
-  say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
 ) -> Outcome:
-  """Writes a DCASE CSV file for each recording.
+  """Predicts recordings and writes a DCASE CSV file for each.
 
-  What cannot be read is noted, and the others are predicted all the same.
+  Recordings that cannot be read or predicted do not stop the others. The logger
+  of this module warns about recordings whose channels probably have another
+  order or normalisation.
 
   Args:
     predictor: From `seld_jax.load`.
-    inputs: Sound files, and folders of them, searched with all that is below.
-    out: Folder for the CSV files: the name of the sound file, below its place
-      in the folder that was searched.
-    selection: Which channels of the files are heard.
-    window: Seconds that the network sees at once; None: as it was validated.
-    overlap: Seconds that a window shares with the next.
-    threshold: A class sounds where its activity is greater; None: that of the
-      config.
-    plot: Draw each recording, or its first ten minutes, beside its CSV file.
-    say: Called with each line that a user should know.
+    inputs: Sound files and folders; folders are searched recursively.
+    out: Folder for the CSV files. A CSV file has the name of its sound file,
+      and the same subfolder that the sound file has in the searched folder.
+    selection: The channels of the sound files to use.
+    options: Window, overlap and threshold.
+    plot: Whether to draw each recording, or its first ten minutes, beside its
+      CSV file.
 
   Returns:
-    What was written and what failed.
+    The written files and the failures.
 
   Raises:
-    InputError: An option cannot be used, two recordings would have one name,
-      or `out` cannot be written.
+    InputError: An option is invalid, two recordings would have the same CSV
+      file, or `out` cannot be written.
   """
-  predictor.check(window=window, overlap=overlap, threshold=threshold)
+  predictor.check(options)
   outcome = Outcome([], [])
   todo = []
   for path, target in find_files(inputs, outcome.failures):
@@ -98,28 +100,27 @@ def predict_files(
       todo.append((path, pathlib.Path(out) / target, header))
   _check_writable(pathlib.Path(out))
   lengths = [header.num_samples / header.sample_rate for *_, header in todo]
-  rates = {header.sample_rate for *_, header in todo}
-  for note in filter(None, map(predictor.resampling, sorted(rates))):
-    say(f'recordings of {note}')
   started = time.monotonic()
   with progress.bar(
     'predictions', round(sum(lengths), 1), unit='seconds of audio'
   ) as advance:
     for (path, target, header), length in zip(todo, lengths, strict=True):
       try:
-        events, warning = predict_file(
+        events, doubt = predict_file(
           predictor,
           path,
           target,
           keep=LONGEST_PLOT if plot else 0.0,
           selection=selection,
-          window=window,
-          overlap=overlap,
-          threshold=threshold,
+          options=options,
           advance=advance,
         )
-        if warning:
-          say(f'warning: {path} may not be what the network hears: {warning}')
+        if doubt:
+          _log.warning(
+            '%s may not have the channels that the network expects: %s',
+            path,
+            doubt,
+          )
         if plot:
           _write_plot(predictor, path, target, events, header, selection)
       except InputError as error:
@@ -140,32 +141,28 @@ def predict_file(
   target: str | os.PathLike[str],
   *,
   selection: channels.Selection = channels.STANDARD,
-  window: float | None = None,
-  overlap: float = 0.0,
-  threshold: float | None = None,
+  options: PredictionOptions = DEFAULT_OPTIONS,
   keep: float = 0.0,
   advance: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[labels.Events, str | None]:
-  """Predicts one recording of any length, reading and writing it bit by bit.
+  """Predicts one recording, which need not fit into memory.
 
   Args:
     predictor: From `seld_jax.load`.
     path: The sound file.
     target: The CSV file to write.
-    selection: As in `predict_files`, like the options that follow.
-    window: Seconds that the network sees at once.
-    overlap: Seconds that a window shares with the next.
-    threshold: A class sounds where its activity is greater.
-    keep: How many seconds of events are returned.
-    advance: Called with the seconds of audio that were done.
+    selection: The channels of the sound file to use.
+    options: Window, overlap and threshold.
+    keep: The events of so many seconds from the start are returned.
+    advance: Called with the length in seconds of each block that was predicted.
 
   Returns:
-    The events of the first seconds, and why the channels of the recording are
-    probably not those of the network, or None.
+    The events of the first `keep` seconds, and a reason why the channels are
+    probably not those that the network expects, or None.
 
   Raises:
-    InputError: The file cannot be read to its end, or not be used; or the CSV
-      file cannot be written.
+    InputError: The sound file cannot be read completely or cannot be used, or
+      the CSV file cannot be written.
   """
   header = audio.info(path)
   _check_header(path, header, selection)
@@ -182,9 +179,9 @@ def predict_file(
 
   def parts() -> Iterator[labels.Events]:
     for frames in predictor.frames(
-      blocks(), rate, window=window, overlap=overlap
+      blocks(), rate, window=options.window, overlap=options.overlap
     ):
-      events = predictor.events(frames, threshold=threshold)
+      events = predictor.events(frames, threshold=options.threshold)
       if frames.first < keep * labels.FRAMES_PER_SECOND:
         kept.append(events)
       yield events
@@ -194,23 +191,24 @@ def predict_file(
   events = labels.Events(
     *(np.concatenate([getattr(part, of) for part in kept]) for of in columns)
   )
-  return events, channels.doubt(sums, format=predictor.spec.format)
+  return events, channels.find_mismatch(sums, format=predictor.spec.format)
 
 
 def find_files(
   inputs: Sequence[str | os.PathLike[str]], failures: list[str]
 ) -> list[tuple[pathlib.Path, pathlib.Path]]:
-  """The sound files of inputs, each with the name of its CSV file.
+  """Finds sound files and the names of their CSV files.
 
   Args:
-    inputs: Files and folders.
-    failures: Takes a sentence for each input that is neither.
+    inputs: Sound files and folders; folders are searched recursively.
+    failures: A list; an error message is added for each folder that cannot be
+      read or has no sound files.
 
   Returns:
-    Pairs of sound file and relative path of the CSV file.
+    Pairs of a sound file and the relative path of its CSV file.
 
   Raises:
-    InputError: Two sound files would be written to one CSV file.
+    InputError: Two sound files would have the same CSV file.
   """
   found: dict[pathlib.Path, pathlib.Path] = {}
   for given in map(pathlib.Path, inputs):
@@ -230,15 +228,13 @@ def find_files(
         if path.suffix.lower() in SUFFIXES
       ]
       if not pairs:
-        failures.append(
-          f'{given} holds no sound files ({", ".join(SUFFIXES)}).'
-        )
+        failures.append(f'{given} has no sound files ({", ".join(SUFFIXES)}).')
     for path, target in pairs:
       other = found.setdefault(target, path)
       if other != path:
         raise InputError(
           f'{other} and {path} would both be written to {target}; predict them '
-          'into two folders.'
+          'into two folders (--out).'
         )
   return [(path, target) for target, path in found.items()]
 
@@ -258,7 +254,7 @@ def _check_header(
 
 
 def _check_writable(out: pathlib.Path) -> None:
-  """Refuses a folder before hours are spent on what cannot be written to it."""
+  """Raises an InputError before hours of work if `out` cannot be written."""
   if os.path.isfile(out):
     raise InputError(f'{out} is a file, but a folder is needed.')
   path = out / '.writable'

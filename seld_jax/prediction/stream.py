@@ -1,4 +1,4 @@
-"""Windows over audio that comes in blocks, and label frames out of them."""
+"""Label frames of audio that arrives in blocks."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,28 +8,34 @@ import numpy as np
 from seld_jax.audio import Resampler, as_float
 from seld_jax.errors import InputError
 
-# A compiled network with its features: audio `[batch, 4, samples]` and frames
-# `[batch]` to activity `[batch, label_frames, classes]` and directions
-# `[batch, label_frames, classes, 3]`.
+# Features and network, compiled. Arguments: audio `[batch, 4, samples]` and the
+# number of feature frames `[batch]`. Results: activity
+# `[batch, label_frames, classes]` and DOA `[batch, label_frames, classes, 3]`.
 Program = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-  """What a trained network takes and gives.
+  """Inputs and outputs of a trained network.
 
   Attributes:
     classes: Names of the classes.
-    format: Kind of audio, `'foa'` or `'mic'`.
-    sample_rate: Samples a second.
-    hop_length: Samples in a feature frame.
-    n_fft: Length of the Fourier transform; half of it is the context that a
-      window needs on both sides.
-    pad_mode: What is before and after a recording: `'constant'`, `'reflect'`.
-    offset: What the features add to the audio.
-    pool: Feature frames in a label frame.
-    window: Feature frames that the network sees at once by default.
-    threshold: Activity above which a class counts as sounding.
+    format: Audio format, `'foa'` or `'mic'`.
+    sample_rate: Sample rate in Hz.
+    hop_length: Samples per feature frame.
+    n_fft: Length of the Fourier transform in samples. A window needs half of it
+      as context on both sides.
+    pad_mode: Padding before and after a recording, `'constant'` or `'reflect'`.
+    offset: Constant that the features add to the audio.
+    pool: Feature frames per label frame.
+    window: Default length of a window, in feature frames.
+    threshold: Default threshold of activity: a class is active above it.
+
+  Example:
+    >>> import seld_jax
+    >>> spec = seld_jax.load('demo').spec
+    >>> spec.format, spec.sample_rate, len(spec.classes)
+    ('foa', 24000, 14)
   """
 
   classes: tuple[str, ...]
@@ -45,23 +51,30 @@ class Spec:
 
   @property
   def label_samples(self) -> int:
-    """Samples in a label frame."""
+    """Samples per label frame."""
     return self.pool * self.hop_length
 
   def window_samples(self, window: int) -> int:
-    """Samples that a program needs for a window of so many feature frames."""
+    """Samples of a window of feature frames, with context on both sides."""
     return window * self.hop_length + 2 * (self.n_fft // 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-  """Label frames that follow each other.
+  """Consecutive label frames of a recording.
 
   Attributes:
-    first: Number of the first, from the beginning of the recording.
-    activity: Probability that a class sounds, float32 with shape
+    first: Index of the first label frame in the recording, from 0.
+    activity: Probability that a class is active, in 0..1, float32 with shape
       `[label_frames, classes]`.
-    doa: Directions, float32 with shape `[label_frames, classes, 3]`.
+    doa: Directions, vectors of any length, float32 with shape
+      `[label_frames, classes, 3]`.
+
+  Example:
+    >>> from seld_jax.prediction import Frames
+    >>> frames = Frames(20, np.zeros((5, 14)), np.zeros((5, 14, 3)))
+    >>> len(frames)
+    5
   """
 
   first: int
@@ -73,16 +86,28 @@ class Frames:
 
 
 class Stream:
-  """Takes a recording in blocks of any size and gives its label frames.
+  """Predicts the label frames of a recording that arrives block by block.
 
-  Windows follow each other at `window - overlap`; where they overlap, activity
-  and direction vectors are averaged. What they leave at the end is filled from
-  a window that ends with the recording. The frames do not depend on how the
-  recording is divided into blocks, nor the memory on its length.
+  A new window starts every `window - overlap` label frames. Where windows
+  overlap, their activity and direction vectors are averaged. If the windows do
+  not reach the end of the recording, the last frames come from an extra window
+  that ends with the recording. The result does not depend on the sizes of the
+  blocks. The required memory does not depend on the length of the recording.
 
   Attributes:
-    latency: Seconds from a sound to its label frame, at most, when blocks are
-      pushed as they are recorded, and the time that computing takes apart.
+    latency: Largest delay in seconds between a sound and its label frame, if
+      every block is pushed when it was recorded. Computing time is not
+      included.
+
+  Example:
+    >>> import seld_jax
+    >>> stream = seld_jax.load('demo').stream()
+    >>> block = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 12000))
+    >>> frames = stream.push(block)  # half a second: no window is complete
+    >>> len(frames)
+    0
+    >>> len(stream.flush())
+    5
   """
 
   def __init__(
@@ -95,19 +120,21 @@ class Stream:
     sample_rate: int | None = None,
     batch_size: int = 1,
   ):
-    """Begins a recording.
+    """Starts a recording.
 
     Args:
-      program: What computes windows of this length.
-      spec: What the program takes and gives.
-      window: Feature frames in a window, a multiple of `spec.pool`.
-      overlap: Label frames that a window shares with the next.
-      sample_rate: Samples a second of what comes; None: those of the spec.
-      batch_size: Windows that are computed together; more are quicker, but are
-        waited for.
+      program: Features and network, compiled for windows of this length.
+      spec: Inputs and outputs of the program.
+      window: Length of a window in feature frames, a multiple of `spec.pool`.
+      overlap: Overlap of consecutive windows in label frames.
+      sample_rate: Sample rate of the blocks in Hz; None if it is that of the
+        spec.
+      batch_size: Number of windows that are computed together. A larger batch
+        is faster per window but increases the latency.
 
     Raises:
-      InputError: A window would not advance, or the rate is none of audio.
+      InputError: The overlap is not less than the window, or the sample rate is
+        out of range.
     """
     self._program, self._spec, self._window = program, spec, window
     self._span = window // spec.pool
@@ -128,9 +155,9 @@ class Stream:
       window * spec.hop_length + spec.n_fft // 2 + waiting
     ) / float(spec.sample_rate)
     self._audio = np.zeros((4, 0), np.float32)
-    self._audio_first = 0  # number of the first sample that is kept
+    self._audio_first = 0  # index of the first sample in self._audio
     self._next = 0  # first label frame of the next window
-    self._covered = 0  # label frames that windows have reached
+    self._covered = 0  # end of the last window, in label frames
     self._waiting: list[tuple[int, int, np.ndarray, int]] = []
     self._emitted = 0
     num_classes = len(spec.classes)
@@ -138,17 +165,17 @@ class Stream:
     self._counts = np.zeros(0, np.float32)
 
   def push(self, block: np.ndarray) -> Frames:
-    """Takes the next samples.
+    """Adds the next samples of the recording.
 
     Args:
-      block: Audio with shape `[4, samples]`, of any length.
+      block: Audio with shape `[4, samples]`; the number of samples can be any.
 
     Returns:
-      The label frames that are now certain, often none.
+      The label frames that later audio cannot change; often none.
 
     Raises:
-      InputError: The block has another shape, or samples that are NaN or
-        infinite, or for which outputs of the network are.
+      InputError: The block has another shape, or its samples or the outputs of
+        the network are NaN or infinite.
     """
     block = checked(block)
     if self._resampler is not None:
@@ -163,10 +190,11 @@ class Stream:
     """Ends the recording.
 
     Returns:
-      The label frames that were missing, to `ceil(seconds * 10)` in all.
+      The remaining label frames. All results together have
+      `ceil(10 * seconds)` label frames.
 
     Raises:
-      InputError: Outputs of the network are NaN or infinite.
+      InputError: The outputs of the network are NaN or infinite.
     """
     if self._resampler is not None:
       self._append(self._resampler.flush())
@@ -188,20 +216,20 @@ class Stream:
     return self._audio_first + self._audio.shape[-1]
 
   def _needed(self, start: int) -> int:
-    """Number of samples with which the window at a label frame is complete."""
+    """Number of samples after which the window at a label frame is complete."""
     first = start * self._spec.label_samples - self._spec.n_fft // 2
     return first + self._spec.window_samples(self._window)
 
   def _append(self, block: np.ndarray) -> None:
-    # What the window before the next one needs is kept: the last window may
-    # start anywhere after it.
+    # The audio of the previous window is kept: the extra window at the end may
+    # start anywhere after the start of the previous window.
     begin = max(0, self._next - self._step) * self._spec.label_samples
     unused = max(0, begin - self._spec.n_fft // 2 - self._audio_first)
     self._audio = np.concatenate([self._audio[:, unused:], block], axis=-1)
     self._audio_first += unused
 
   def _enqueue(self, start: int, num_frames: int, *, skip: int = 0) -> None:
-    """Cuts the window at a label frame and moves on."""
+    """Puts the window at a label frame into the queue."""
     first = start * self._spec.label_samples - self._spec.n_fft // 2
     size = self._spec.window_samples(self._window)
     audio = self._cut(first, first + size)
@@ -210,19 +238,20 @@ class Stream:
     self._next = start + self._step
 
   def _cut(self, first: int, last: int) -> np.ndarray:
-    """Samples `first` to `last`, padded where the recording has none."""
+    """Samples `first` to `last`, padded outside of the recording."""
     before, after = max(0, -first), max(0, last - self._end)
     begin = max(0, first) - self._audio_first
     audio = self._audio[:, begin : last - after - self._audio_first]
     if not before and not after:
       return audio.copy()
     if self._spec.pad_mode == 'reflect':
-      # The features look no further than half a transform behind the end.
+      # The features use at most half a transform of context after the end.
       mirrored = min(after, self._spec.n_fft // 2)
       left = np.pad(audio, ((0, 0), (before, 0)), mode='reflect')
       audio = np.pad(left, ((0, 0), (0, mirrored)), mode='reflect')
       before, after = 0, after - mirrored
-    # Zeros once the features have added their offset, as they pad after it.
+    # The features add their offset before they pad with zeros, so the padding
+    # must be zero after the offset is added.
     return np.pad(
       audio,
       ((0, 0), (before, after)),
@@ -230,11 +259,11 @@ class Stream:
     )
 
   def _compute(self, *, whole_batches: bool) -> None:
-    """Runs the program on what waits."""
+    """Runs the program on the windows in the queue."""
     while len(self._waiting) >= (self._batch_size if whole_batches else 1):
       batch = self._waiting[: self._batch_size]
       del self._waiting[: self._batch_size]
-      # Powers of two, so that few programs are compiled.
+      # Only powers of two, so that few programs are compiled.
       size = 1 << (len(batch) - 1).bit_length()
       size = min(size, self._batch_size)
       filled = [*batch, *[batch[-1]] * (size - len(batch))]
@@ -247,8 +276,8 @@ class Stream:
       )
       if not np.isfinite(outputs).all():
         raise InputError(
-          'The network gives NaN or infinity for this audio: samples in '
-          '[-1, 1] and finite parameters are needed.'
+          'The outputs of the network are NaN or infinite for this audio; '
+          'samples must be in [-1, 1] and the parameters must be finite.'
         )
       for (start, skip, _, _), output in zip(batch, outputs, strict=False):
         self._add(start + skip, output[skip:])
@@ -263,7 +292,7 @@ class Stream:
     self._counts[first : first + len(output)] += 1
 
   def _emit(self, until: int) -> Frames:
-    """Gives the label frames before `until`, which no window changes more."""
+    """Returns the frames before `until`; no later window changes them."""
     count = max(0, until - self._emitted)
     means = self._sums[:count] / self._counts[:count, None, None]
     frames = Frames(self._emitted, means[..., 0], means[..., 1:])
@@ -273,23 +302,23 @@ class Stream:
 
 
 def checked(block: np.ndarray) -> np.ndarray:
-  """Audio as float32.
+  """Checks audio and converts it to float32.
 
   Args:
-    block: Audio with shape `[4, samples]`.
+    block: Audio with shape `[4, samples]`: floats, or integers (PCM).
 
   Returns:
-    The same as float32; whole numbers are taken as PCM of their type.
+    The audio as float32 with shape `[4, samples]`. PCM is scaled to [-1, 1].
 
   Raises:
-    InputError: The shape is another, or samples are NaN or infinite.
+    InputError: The shape is wrong, or samples are NaN or infinite.
   """
   block = np.asarray(block)
   if block.ndim != 2 or block.shape[0] != 4:
     raise InputError(
-      f'Audio of shape [4, samples] is needed, got shape {block.shape}.'
+      f'Audio must have shape [4, samples], got shape {block.shape}.'
     )
   block = as_float(block).astype(np.float32)
   if not np.isfinite(block).all():
-    raise InputError('Audio needs finite samples, got NaN or infinite ones.')
+    raise InputError('Audio must be finite, got NaN or infinite samples.')
   return block

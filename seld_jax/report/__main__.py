@@ -75,7 +75,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **_with_class_names(values.class_names, folder_options(values)),
+      **_with_class_names(values.class_names, vars(folder_options(values))),
     )
   )
 

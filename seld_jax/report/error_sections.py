@@ -132,7 +132,7 @@ def make_profiles(
   columns: list[np.ndarray] = []
   for one in recordings:
     azimuth, elevation = geometry.to_polar(one.reference.xyz)
-    snr, speed = evaluate.conditions_of_events(
+    snr, speed = evaluate.snr_and_speed(
       one.reference, conditions.get(one.name, ()), classes=classes
     )
     errors = evaluate.direction_errors(

@@ -36,7 +36,7 @@ def write_folder_report(
       `class 0`, `class 1`, ... if the edition has another number of classes.
     show: Names of the recordings to show. Empty for the median, the worst and
       the best one.
-    **options: Options of `evaluate.evaluate_folders`.
+    **options: Fields of `evaluate.FolderOptions`.
 
   Returns:
     The path of the page.
@@ -59,7 +59,9 @@ def write_folder_report(
     'page.html'
   """
   out = pathlib.Path(out)
-  found = evaluate.read_folders(reference, predictions, audio=audio, **options)
+  found = evaluate.read_folders(
+    reference, predictions, evaluate.FolderOptions(audio=audio, **options)
+  )
   names = class_names or classes.names_of(found.edition, found.num_classes)
   if names is None:
     names = [f'class {index}' for index in range(found.num_classes)]

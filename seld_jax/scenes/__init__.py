@@ -1,8 +1,8 @@
 """Synthetic sound scenes: dry sounds, rooms, arrays, rendering, writing."""
 
 from seld_jax.scenes.composer import Style
-from seld_jax.scenes.events import EVALUATION_FOLDS
-from seld_jax.scenes.pool import run as run_in_processes
+from seld_jax.scenes.library import EVALUATION_FOLDS
+from seld_jax.scenes.pool import run_in_processes
 from seld_jax.scenes.settings import check_settings, is_complete
 from seld_jax.scenes.sounds import Variation
 from seld_jax.scenes.writer import synthesize

@@ -1,11 +1,12 @@
-"""Microphone arrays: what a plane wave and a diffuse field give per channel.
+"""Microphone arrays: responses to plane waves and to a diffuse field.
 
 The gain of a channel for a plane wave is a series of Legendre polynomials of
-the angle between the wave and the channel's axis, with weights that may depend
-on frequency. That covers Ambisonics of first order as well as capsules on a
-sphere, makes rooms a matrix product, and gives the covariance of a diffuse
-field, of several arrays at one place together, in closed form. Another array
-is one more entry of `ARRAYS`.
+the angle between the direction of the wave and the axis of the channel. The
+weights of the series can depend on frequency. This describes both first-order
+Ambisonics and capsules on a sphere. It turns the sum over the reflections of a
+room into a matrix product, and the covariance of a diffuse field has a closed
+form, also for several arrays at the same place. To add an array, add an entry
+to `ARRAYS`.
 
 References:
   Rafaely, `Fundamentals of Spherical Array Processing
@@ -21,23 +22,23 @@ from scipy import special
 from seld_jax import geometry
 from seld_jax.scenes import rooms
 
-# The sphere of the Eigenmike, which TAU-NIGENS was recorded with, in metres.
+# Radius in metres of the Eigenmike, which recorded TAU-NIGENS.
 SPHERE_RADIUS = 0.042
 # Azimuth and elevation of the capsules in degrees.
 CAPSULES = ((45, 35), (-45, -35), (135, -35), (-135, 35))
-# At 12 kHz, what the higher orders add is below 1e-5.
+# At 12 kHz, the contribution of higher orders is below 1e-5.
 _SPHERE_ORDER = 20
-# Power of noise that is the channels' own, relative to the diffuse field's: at
-# low frequencies their covariance is singular to rounding.
+# Power of independent noise in each channel, relative to the diffuse field. At
+# low frequencies, the covariance is numerically singular without it.
 _OWN_NOISE = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
 class MicArray:
-  """An array or encoding: channels with an axis each.
+  """An array or encoding: a set of channels with an axis each.
 
   Attributes:
-    name: The format's name, as in the folders of a data set.
+    name: Name of the format, as in the folders of a dataset.
     axes: Unit vectors, with shape `[channels, 3]`.
     weights: Maps frequencies in Hz `[f]` to the weights of the Legendre
       polynomials, with shape `[orders, channels or 1, f or 1]`; the phase is
@@ -53,11 +54,11 @@ class MicArray:
     return len(self.axes)
 
   def polynomials(self, directions: np.ndarray, num_orders: int) -> np.ndarray:
-    """Legendre polynomials of the angles to the axes.
+    """Legendre polynomials of the angles between directions and axes.
 
     Args:
       directions: Unit vectors towards the sources, with shape `[n, 3]`.
-      num_orders: How many, from order 0.
+      num_orders: Number of orders, from order 0.
 
     Returns:
       Values with shape `[orders, channels, n]`.
@@ -68,14 +69,14 @@ class MicArray:
 def diffuse_covariance(
   arrays: Sequence[MicArray], frequencies: np.ndarray
 ) -> np.ndarray:
-  """Covariance of all channels in a spherically isotropic field.
+  """Covariance of all channels in a spherically isotropic sound field.
 
   The mean over all directions of P_m(s . a) P_n(s . b) is P_n(a . b) / (2n+1)
   for m = n and 0 otherwise.
 
   Args:
-    arrays: Arrays that stand at one place.
-    frequencies: In Hz, with shape `[f]`.
+    arrays: Arrays at the same place.
+    frequencies: Frequencies in Hz, with shape `[f]`.
 
   Returns:
     Covariances with shape `[f, channels, channels]`, complex, for a pressure
@@ -99,17 +100,17 @@ def diffuse_covariance(
 def diffuse_mixing(
   arrays: Sequence[MicArray], frequencies: np.ndarray
 ) -> list[np.ndarray]:
-  """What turns independent noises into the channels of one diffuse field.
+  """Matrices that turn independent noises into channels of a diffuse field.
 
-  An array's channels are made from the noises of its own number and those of
-  the arrays before it, so that they do not change with the arrays after it.
+  The channels of an array are mixtures of as many noises as this array and
+  those before it have channels. They do not depend on the arrays after it.
 
   Args:
-    arrays: Arrays that stand at one place.
-    frequencies: In Hz, with shape `[f]`.
+    arrays: Arrays at the same place.
+    frequencies: Frequencies in Hz, with shape `[f]`.
 
   Returns:
-    For every array matrices with shape `[f, channels, noises]`, complex64.
+    For each array, matrices with shape `[f, channels, noises]`, complex64.
   """
   covariance = diffuse_covariance(arrays, frequencies)
   covariance += _OWN_NOISE * np.eye(covariance.shape[-1])
@@ -122,7 +123,7 @@ def diffuse_mixing(
 
 
 def _legendre(num_orders: int, x: np.ndarray) -> np.ndarray:
-  """P_0 .. of `x`, with shape `[orders, ...]`, by their recurrence."""
+  """The first Legendre polynomials of `x`, with shape `[orders, ...]`."""
   values = np.ones((num_orders, *x.shape))
   if num_orders > 1:
     values[1] = x
@@ -132,7 +133,7 @@ def _legendre(num_orders: int, x: np.ndarray) -> np.ndarray:
 
 
 def _foa_weights(frequencies: np.ndarray) -> np.ndarray:
-  """W has order 0 only, the others order 1."""
+  """W has order 0 only, the other channels have order 1 only."""
   del frequencies
   return np.array([[1.0, 0, 0, 0], [0, 1.0, 1.0, 1.0]])[:, :, None]
 
@@ -140,12 +141,13 @@ def _foa_weights(frequencies: np.ndarray) -> np.ndarray:
 def _sphere_weights(frequencies: np.ndarray) -> np.ndarray:
   """Series of the pressure on a rigid sphere.
 
-  For e^(j w t) and a source in the direction of the capsule the phase leads:
-  j^n (2n+1) (-j) / (x^2 h_n'(x)), h_n the spherical Hankel function of the
-  second kind and x the wave number times the radius.
+  The weight of order n is j^n (2n+1) (-j) / (x^2 h_n'(x)), where h_n is the
+  spherical Hankel function of the second kind and x is the wave number times
+  the radius. The time dependence is e^(j w t), so that the phase is positive
+  for a source in the direction of the capsule.
   """
   x = 2 * np.pi * frequencies * SPHERE_RADIUS / rooms.SPEED_OF_SOUND
-  # Below 1 Hz nothing changes, but the functions grow without bounds.
+  # Below 1 Hz the result is constant, but the functions would overflow.
   x = np.maximum(x, 1e-3)
   order = np.arange(_SPHERE_ORDER + 1)[:, None]
   slope = special.spherical_jn(order, x, True) - 1j * special.spherical_yn(
@@ -157,7 +159,7 @@ def _sphere_weights(frequencies: np.ndarray) -> np.ndarray:
 ARRAYS = {
   'foa': MicArray(
     'foa',
-    # The axis of W is of no consequence.
+    # The axis of W has no effect.
     np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]),
     _foa_weights,
   ),

@@ -1,4 +1,4 @@
-"""Drawing scenes: which sound starts when, where it is and how it moves."""
+"""Draws scenes: which sound starts when, where it is and how it moves."""
 
 import dataclasses
 
@@ -6,12 +6,13 @@ import numpy as np
 
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError
-from seld_jax.scenes import events as events_lib
+from seld_jax.scenes import library as library_lib
 from seld_jax.scenes import rooms, sounds
 
 SAMPLE_RATE = sounds.SAMPLE_RATE
+# Speeds of moving sources, in degrees of azimuth per second.
 SPEEDS = (10.0, 20.0, 40.0)
-# Degrees of azimuth between two responses of a moving source.
+# Step of azimuth between two responses of a moving source, in degrees.
 ARC_STEP = 3.0
 _MIN_SECONDS = 0.5
 _MAX_DISTANCE = 5.0
@@ -19,18 +20,19 @@ _MAX_DISTANCE = 5.0
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-  """A sound at a place, or on its way along an arc around the array.
+  """A sound that stands still, or moves along an arc around the array.
 
   Attributes:
     class_name: The class.
     sound: The dry sound.
     onset: Seconds from the start of the recording.
-    track: 0 or 1; events that sound at once differ.
-    azimuth: Degrees at the onset.
-    elevation: Degrees, constant.
-    distance: Metres, constant.
-    speed: Degrees of azimuth a second, signed; 0 when static.
-    level_db: Level of the direct sound at the array, relative to the others.
+    track: 0 or 1; simultaneous events have different tracks.
+    azimuth: Azimuth at the onset, in degrees.
+    elevation: Constant elevation, in degrees.
+    distance: Constant distance, in metres.
+    speed: Degrees of azimuth per second, positive to the left; 0 when static.
+    level_db: Level of the direct sound at the array in dB, relative to the
+      other events.
   """
 
   class_name: str
@@ -48,21 +50,22 @@ class Event:
     return self.sound.samples.size / SAMPLE_RATE
 
   def position(self, time: np.ndarray) -> np.ndarray:
-    """Metres from the array at seconds after the onset, `[..., 3]`."""
+    """Position relative to the array, `time` seconds after the onset."""
     azimuth = self.azimuth + self.speed * np.asarray(time)
     return self.distance * geometry.to_cartesian(azimuth, self.elevation)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-  """All there is to know about a recording before it is rendered.
+  """A complete description of a recording, from which it is rendered.
 
   Attributes:
     room: The room.
     receiver: Position of the array in metres, with shape `[3]`.
-    events: The events, by onset.
+    events: The events, sorted by onset.
     seconds: Length of the recording.
-    snr_db: Power of the events, while any sounds, over that of the ambience.
+    snr_db: Ratio in dB of the power of the events, in frames with any event, to
+      the power of the ambience.
     seed: Determines reverberation and ambience.
   """
 
@@ -76,16 +79,23 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-  """What scenes are like; the defaults follow TAU-NIGENS 2020.
+  """Properties of drawn scenes; the defaults follow TAU-NIGENS 2020.
+
+  Ranges are (lowest, highest).
 
   Attributes:
-    moving: Fraction of the events that move.
-    pause: Range of the mean pause of a recording between the events of a
-      track, in seconds.
-    snr_db: Range of the ratio of events to ambience.
-    rt60: Range of the rooms' reverberation times in seconds.
-    same_class: Whether two events of one class may sound at once.
-    variation: Variation of every event.
+    moving: Fraction of the events that move, 0 to 1.
+    pause: Range of the mean pause between two events of a track, in seconds.
+    snr_db: Range of the ratio of events to ambience, in dB.
+    rt60: Range of the reverberation times of the rooms, in seconds.
+    same_class: Whether simultaneous events may have the same class.
+    variation: How much every event is varied.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> style = scenes.Style(moving=0.0, rt60=(0.2, 0.5))
+    >>> style.snr_db
+    (6.0, 30.0)
   """
 
   moving: float = 0.5
@@ -96,10 +106,10 @@ class Style:
   variation: sounds.Variation = sounds.Variation()
 
   def __post_init__(self) -> None:
-    """Raises InputError where a value makes no sense."""
+    """Raises InputError if a value is out of its range."""
     if not 0 <= self.moving <= 1:
       raise InputError(
-        f'moving is a fraction from 0 to 1 of the events, got {self.moving:g}.'
+        f'moving is a fraction of the events from 0 to 1, got {self.moving:g}.'
       )
     for name, (low, high), least, most in (
       ('rt60', self.rt60, 0.1, 5.0),
@@ -115,7 +125,7 @@ class Style:
 
 def draw_scene(
   rng: np.random.Generator,
-  source: events_lib.Source,
+  library: library_lib.Library,
   fold: int,
   room: rooms.Room,
   *,
@@ -123,16 +133,16 @@ def draw_scene(
   seconds: float = 60.0,
   style: Style | None = None,
 ) -> Scene:
-  """Fills a recording with events.
+  """Draws the events of a recording.
 
   Args:
     rng: Determines the scene.
-    source: The supply of dry sounds.
-    fold: The fold to take them from.
+    library: The library of dry sounds.
+    fold: The fold of the sounds.
     room: The room.
-    overlap: The most events at once, 1 or 2.
+    overlap: Largest number of simultaneous events, 1 or 2.
     seconds: Length of the recording.
-    style: What scenes are like.
+    style: Properties of the scene.
 
   Returns:
     The scene.
@@ -142,17 +152,17 @@ def draw_scene(
   """
   style = style or Style()
   receiver = rooms.place_array(rng, room)
-  # Two tracks are each less dense than one.
+  # With two tracks, the pauses of each are longer.
   pause = rng.uniform(*style.pause) * overlap
   placed: list[Event] = []
   for track in range(overlap):
     time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
     while time < seconds - _MIN_SECONDS:
-      name = _draw_class(rng, source, fold, placed, time, style)
+      name = _draw_class(rng, library, fold, placed, time, style)
       if name is None:
         time += 0.5
         continue
-      sound = sounds.draw(rng, source, fold, name, variation=style.variation)
+      sound = sounds.draw(rng, library, fold, name, variation=style.variation)
       sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
@@ -169,10 +179,10 @@ def draw_scene(
 
 
 def active_frames(event: Event) -> np.ndarray:
-  """Indices of the label frames in which an event sounds, int64 `[n]`.
+  """Returns the label frames in which an event is active, int64 `[n]`.
 
-  A frame of 100 ms counts when an active interval covers more than half of
-  it, counted from its nearest edge; every interval has at least one frame.
+  The ends of an active interval are rounded to the nearest frame borders. An
+  interval that gets no frame this way gets the frame in its middle.
   """
   spans = []
   intervals = event.sound.intervals + event.onset
@@ -186,7 +196,9 @@ def active_frames(event: Event) -> np.ndarray:
 
 
 def label_events(scene: Scene) -> labels.Events:
-  """The scene's labels: integer directions at the middle of every frame.
+  """Returns the labels of a scene.
+
+  Directions are those at the middle of every frame, in integer degrees.
 
   Args:
     scene: The scene.
@@ -205,8 +217,8 @@ def label_events(scene: Scene) -> labels.Events:
     rows.append(np.column_stack([frames, constant, azimuth, elevation]))
   table = np.concatenate(rows) if rows else np.zeros((0, 5))
   table = table[np.lexsort((table[:, 2], table[:, 0]))]
-  # A track has one event at a time: what is too short to fill a frame leaves
-  # it to the next sound, if that starts in it.
+  # A track has one event per frame. When a short event ends and another one
+  # starts in the same frame, the later event gets it.
   is_last = np.any(np.diff(table[:, [0, 2]], axis=0), axis=1)
   table = table[np.append(is_last, True)[: len(table)]]
   return labels.Events(
@@ -221,7 +233,7 @@ def label_events(scene: Scene) -> labels.Events:
 def frame_directions(
   event: Event, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Integer azimuth in (-180, 180] and elevation at the middle of frames."""
+  """Returns azimuth in (-180, 180] and elevation of frames, as integers."""
   time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
   time = np.clip(time, 0.0, event.duration)
   azimuth = np.rint(event.azimuth + event.speed * time)
@@ -231,13 +243,13 @@ def frame_directions(
 
 def _draw_class(
   rng: np.random.Generator,
-  source: events_lib.Source,
+  library: library_lib.Library,
   fold: int,
   placed: list[Event],
   time: float,
   style: Style,
 ) -> str | None:
-  """A class that does not sound in what the next event may take up."""
+  """Draws a class that is not active while the next event can be."""
   end = time + sounds.MAX_SECONDS
   sounding = {
     event.class_name
@@ -246,7 +258,7 @@ def _draw_class(
   }
   names = [
     name
-    for name in source.classes(fold)
+    for name in library.classes(fold)
     if style.same_class or name not in sounding
   ]
   return names[rng.integers(len(names))] if names else None
@@ -262,14 +274,14 @@ def _place(
   track: int,
   style: Style,
 ) -> Event:
-  """Puts a sound somewhere in the room, at rest or on an arc."""
+  """Places a sound in the room, either static or on an arc."""
   azimuth = rng.uniform(-180, 180)
   elevation = rng.uniform(-45, 45)
   speed = 0.0
   if rng.random() < style.moving:
     speed = float(rng.choice(SPEEDS) * rng.choice([-1, 1]))
   duration = sound.samples.size / SAMPLE_RATE
-  # A little beyond the end, as responses are computed at fixed steps.
+  # A little beyond the end, because responses are computed at fixed steps.
   path = azimuth + np.sign(speed) * np.linspace(
     0, abs(speed) * duration + ARC_STEP, 64
   )

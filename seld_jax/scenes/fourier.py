@@ -1,16 +1,16 @@
-"""Real FFTs in the precision of their input, with types that can be checked."""
+"""Real FFTs that keep the precision of their input, with exact types."""
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy import fft
 
-# Frequencies at which slowly varying matrices are computed.
+# Number of frequencies at which slowly varying matrices are computed.
 _MIXING_CELLS = 256
 
 
 def rfft(x: np.ndarray, size: int | None = None) -> np.ndarray:
-  """Spectrum of real `x` along its last axis, zero-padded to `size`."""
+  """The spectrum of real `x` along its last axis, zero-padded to `size`."""
   return np.asarray(fft.rfft(x, size))
 
 
@@ -25,7 +25,7 @@ def frequencies(size: int, sample_rate: float) -> np.ndarray:
 
 
 def fast_size(size: int) -> int:
-  """The next larger size that transforms fast."""
+  """The smallest size from `size` on for which the FFT is fast."""
   return int(np.asarray(fft.next_fast_len(size, real=True)))
 
 
@@ -36,16 +36,19 @@ def mix(
 ) -> np.ndarray:
   """Applies matrices that vary slowly over frequency to a spectrum.
 
-  They are computed at about 256 frequencies and interpolated in between.
+  The matrices are computed at about 256 frequencies and interpolated linearly
+  between them.
 
   Args:
-    mixing: Maps frequencies in Hz `[f]` to matrices `[f, rows, c]`, whose
-      outputs are stacked; one of fewer columns takes the first inputs.
-    spectrum: The inputs' bins, complex64 with shape `[inputs, bins]`.
-    frequencies: Their frequencies, equally spaced from 0.
+    mixing: Maps frequencies in Hz with shape `[f]` to a list of matrices with
+      shape `[f, rows, columns]`. Their outputs are stacked. A matrix with
+      fewer columns than inputs is applied to the first inputs.
+    spectrum: Spectra of the inputs, complex64 with shape `[inputs, bins]`.
+    frequencies: Frequencies of the bins in Hz, equally spaced from 0.
 
   Returns:
-    Bins with shape `[all rows, bins]`, complex64.
+    Spectra of the outputs with shape `[rows of all matrices, bins]`,
+    complex64.
   """
   num_bins = frequencies.size
   width = -(-num_bins // _MIXING_CELLS)

@@ -1,4 +1,4 @@
-"""Which recordings a set consists of, and where they lie."""
+"""The list of recordings of a set, and their paths."""
 
 import dataclasses
 import itertools
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seld_jax.scenes import events as events_lib
+from seld_jax.scenes import library
 
-# A fold has a room for every so many recordings, but at least so many rooms.
+# Recordings per room, and the smallest number of rooms in a fold.
 _RECORDINGS_A_ROOM = 5
 _MIN_ROOMS = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-  """One recording to be made.
+  """A recording of a set.
 
   Attributes:
     name: File name without suffix.
     split: dev or eval.
     fold: Fold, from 1.
-    room: Room of the fold, from 1.
-    mix: Number in the fold, from 1; a name has the number in the room.
-    overlap: The most events at once, 1 or 2.
+    room: Room in the fold, from 1.
+    mix: Number in the fold, from 1. The name has the number in the room.
+    overlap: Largest number of simultaneous events, 1 or 2.
   """
 
   name: str
@@ -38,27 +38,29 @@ class Recording:
 def plan_recordings(
   folds: Sequence[int], recordings: int, *, evaluation: bool, seed: int
 ) -> list[Recording]:
-  """Which recordings a set consists of.
+  """Lists the recordings of a set.
+
+  Recordings are distributed evenly over the folds and their rooms, half of them
+  with overlap 1 and half with overlap 2. A fold has one room for every five
+  recordings, but at least two. As in the published set, numbers start at 1 in
+  every room, with the recordings of overlap 1 first.
 
   Args:
     folds: Folds that have sounds.
     recordings: Number of development recordings.
-    evaluation: Whether evaluation recordings are wanted.
-    seed: Determines the order of the evaluation recordings, whose names are
-      to tell nothing.
+    evaluation: Whether to add a third as many evaluation recordings.
+    seed: Determines the order of the evaluation recordings. Their names should
+      not reveal fold, room or overlap.
 
   Returns:
-    Half of them with overlap 1 and half with 2, evenly over rooms and folds,
-    with a room for every five recordings of a fold but at least two. As in
-    the published set, numbers start at 1 in every room, first those of overlap
-    1.
+    The recordings.
   """
   plan = []
   splits: dict[str, tuple[tuple[int, ...], int]] = {
-    'dev': (events_lib.DEVELOPMENT_FOLDS, recordings)
+    'dev': (library.DEVELOPMENT_FOLDS, recordings)
   }
   if evaluation:
-    splits['eval'] = (events_lib.EVALUATION_FOLDS, -(-recordings // 3))
+    splits['eval'] = (library.EVALUATION_FOLDS, -(-recordings // 3))
   for split, (all_folds, total) in splits.items():
     members = [fold for fold in all_folds if fold in folds]
     some = []
@@ -87,10 +89,10 @@ def plan_recordings(
 def wav_path(
   out: pathlib.Path, recording: Recording, name: str
 ) -> pathlib.Path:
-  """Where the audio of a recording lies in a set, for a format."""
+  """Returns the path of the audio of a recording in a format."""
   return out / f'{name}_{recording.split}' / f'{recording.name}.wav'
 
 
 def csv_path(out: pathlib.Path, recording: Recording) -> pathlib.Path:
-  """Where the labels of a recording lie in a set."""
+  """Returns the path of the labels of a recording."""
   return out / f'metadata_{recording.split}' / f'{recording.name}.csv'

@@ -1,4 +1,4 @@
-"""Independent jobs in worker processes, one thread each."""
+"""Runs independent jobs in worker processes, with one thread each."""
 
 import concurrent.futures
 import contextlib
@@ -21,27 +21,34 @@ _THREAD_VARIABLES = (
 )
 
 
-def run(
+def run_in_processes(
   make: Callable[[Any], Any], todo: Sequence[Any], *, num_workers: int | None
 ) -> Iterator[Any]:
-  """Yields `make(item)` for every item, in the order they are done.
+  """Calls a function for every item, in several processes.
+
+  An exception of `make` is raised here, too; jobs that have not started by then
+  are cancelled.
 
   Args:
-    make: A picklable function.
-    todo: Its arguments.
-    num_workers: Processes, which are started anew; None for one a core, 0 to
-      work in this process.
+    make: A function that can be pickled.
+    todo: The items: arguments for `make`.
+    num_workers: Number of processes to start; None for one per core, 0 to work
+      in this process.
 
   Yields:
-    The results.
+    The results of `make`, in the order in which they are ready.
 
   Raises:
-    InputError: A process was killed. What `make` raises is raised here, too,
-      and what has not begun by then is dropped.
+    InputError: A process was killed.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> list(scenes.run_in_processes(abs, [-1, 2], num_workers=0))
+    [1, 2]
   """
   if num_workers == 0:
     for item in todo:
-      # As in a worker: what several threads sum is rounded in another way.
+      # One thread as in a worker: several would round sums differently.
       with threadpoolctl.threadpool_limits(1):
         result = make(item)
       yield result
@@ -59,9 +66,9 @@ def run(
       yield job.result()
   except process.BrokenProcessPool as error:
     raise InputError(
-      'a rendering process ended unexpectedly: for want of memory (start again '
-      'with fewer workers to continue), or because a script that renders lacks '
-      "the line if __name__ == '__main__'."
+      'A worker process ended unexpectedly: either the memory was full (start '
+      'again with fewer workers to continue), or the script that started it '
+      "lacks the line if __name__ == '__main__'."
     ) from error
   finally:
     pool.shutdown(cancel_futures=True)
@@ -69,7 +76,7 @@ def run(
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
-  """Lets processes that start meanwhile use one thread for algebra."""
+  """Makes processes that start in the block use one thread for algebra."""
   before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
   os.environ.update(dict.fromkeys(_THREAD_VARIABLES, '1'))
   try:
@@ -83,7 +90,7 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-  """Leaves interrupts to the parent, and ends when the parent does."""
+  """Makes a worker ignore interrupts, and end when its parent ends."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   threading.Thread(target=_leave_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""README.md of a set: what its user needs to know."""
+"""The README.md of a set of scenes."""
 
 import textwrap
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from seld_jax import labels
 from seld_jax.scenes import arrays, composer
 from seld_jax.scenes.plan import Recording
 
-# Paragraphs and items are wrapped when everything has been filled in.
+# Paragraphs and items are wrapped to lines after all values are inserted.
 _TEXT = """# Synthetic sound scenes
 
 {recordings} of {seconds:g} s in the layout of TAU-NIGENS Spatial Sound Events
@@ -19,56 +19,59 @@ _TEXT = """# Synthetic sound scenes
 {formats}
 - {tables}: a CSV for every recording, without header:
   `frame,class,track,azimuth,elevation`. Frames are 100 ms long and count from
-  0, directions are those in the middle of the frame. Tracks (0, 1) tell
-  simultaneous events apart.
+  0, directions are those in the middle of the frame. Simultaneous events have
+  different tracks (0 and 1).
 - scenes.csv: a row for every event: the recording (`file`), its fold and room,
   the class, the sound that was used, onset and duration in seconds, track,
   azimuth at start and end, elevation, distance in metres, speed in degrees of
-  azimuth a second (positive: to the left), level in dB relative to the other
-  events, the room's RT60 in seconds (mean of 500 Hz and 1 kHz) and size in
-  metres, the recording's SNR in dB.
-- synthesis.json: what the set was made with. The same command continues a set
-  that was interrupted, and adds another format where `--format` asks for it.
+  azimuth per second (positive: to the left), level in dB relative to the other
+  events, the RT60 of the room in seconds (mean of 500 Hz and 1 kHz) and its
+  size in metres, the SNR of the recording in dB.
+- synthesis.json: the settings of the set. The same command continues a set that
+  was interrupted, and adds another format when `--format` requests it.
 
-Development recordings are named `fold_room_mix_overlap`; the room's number
-restarts in every fold, so that a room is a (fold, room), and the recording's in
-every room. Folds share neither rooms nor sounds. `ov1` and `ov2`: at most one
-or two events at once.
+Development recordings are named `fold_room_mix_overlap`. Rooms are numbered
+from 1 in every fold, so that a room is identified by fold and room, and
+recordings are numbered from 1 in every room. Folds share neither rooms nor
+sounds. `ov1` and `ov2`: at most one or two simultaneous events.
 {evaluation}
 ## Conventions
 
 Azimuth is counter-clockwise from the front (90 is left) in (-180, 180],
-elevation is up from the horizon; whole degrees. Classes by index:
+elevation is up from the horizon; both are integer degrees. Classes by index:
 
 {classes}
 
-A frame is labelled while the dry sound has energy (10 ms within 35 dB of its
-loudest, pauses under 0.3 s closed); the reverberant tail is not.
+A frame is labelled while the dry sound is active: while its energy in 10 ms is
+within 35 dB of its maximum, and in pauses of less than 0.3 s. The reverberant
+tail is not labelled.
 
 ## Physics
 
-Shoebox rooms of RT60 {rt60[0]:g} to {rt60[1]:g} s: image sources up to 40 ms,
-then diffuse noise with the decay of each octave, down to -60 dB. Of the events
-{moving:.0%} move on an arc at 10, 20 or 40 degrees a second, the others stand.
-Two events at once {same_class} share a class. Every event is varied: its level
-by up to {gain_db:g} dB, each octave by up to {equalizer_db:g} dB, pitch and
-tempo together by up to {stretch:g} %. Sounds are high-passed at 40 Hz.
+The rooms are shoeboxes with an RT60 of {rt60[0]:g} to {rt60[1]:g} s: image
+sources up to 40 ms, then diffuse noise with the decay of each octave, down to
+-60 dB. {moving:.0%} of the events move on an arc at 10, 20 or 40 degrees per
+second, the others are static. Simultaneous events {same_class} have the same
+class. Every event is varied: its level by up to {gain_db:g} dB, each octave by
+up to {equalizer_db:g} dB, pitch and tempo together by up to {stretch:g} %.
+Sounds are high-passed at 40 Hz.
 
-The ambience is spherically isotropic noise that falls by 2 to 4 dB an octave.
-Its SNR, {snr_db[0]:g} to {snr_db[1]:g} dB per recording, is the power of the
-reverberant events over that of the ambience, both unweighted, in the array's
-centre (W), over the frames in which any event is labelled.
+The ambience is spherically isotropic noise that falls by 2 to 4 dB per octave.
+The SNR is {snr_db[0]:g} to {snr_db[1]:g} dB per recording. It is the ratio of
+the power of the reverberant events to the power of the ambience, both
+unweighted and at the centre of the array (W), over the frames in which any
+event is labelled.
 """
 _FORMATS = {
   'foa': """- foa: Ambisonics of first order, channels W, Y, Z, X
   (ACN) with the gains 1, sin(az) cos(el), sin(el), cos(az) cos(el) (SN3D).""",
   'mic': """- mic: four capsules on a rigid sphere of radius {radius:g} cm,
-  at (azimuth, elevation) {capsules}. A plane wave gives each the Legendre
-  series of the rigid sphere.""",
+  at (azimuth, elevation) {capsules}. The response of a capsule to a plane wave
+  is the Legendre series of the rigid sphere.""",
 }
 _EVALUATION = """
-Evaluation recordings, of folds 7 and 8, are named `mix001` and so on and tell
-neither fold nor room nor overlap; scenes.csv does.
+Evaluation recordings are from the folds 7 and 8 and are named `mix001` and so
+on. Their names do not reveal fold, room and overlap; see scenes.csv.
 """
 
 
@@ -81,15 +84,15 @@ def text(
   seed: int,
   style: composer.Style,
 ) -> str:
-  """The README of a set.
+  """Returns the README of a set.
 
   Args:
-    plan: Its recordings.
+    plan: The recordings of the set.
     formats: Its formats.
     seconds: Length of a recording.
-    source: Name of the supply of sounds.
+    source: Name of the library of dry sounds.
     seed: The seed.
-    style: What its scenes are like.
+    style: Properties of the scenes.
 
   Returns:
     Markdown.
@@ -132,7 +135,7 @@ def text(
 
 
 def _wrap(text: str) -> str:
-  """Fills paragraphs and the items of lists to 80 columns."""
+  """Wraps paragraphs and list items to lines of 80 columns."""
   blocks = []
   for block in text.split('\n\n'):
     items = ('\n' + block.strip('\n')).split('\n- ')

@@ -1,4 +1,4 @@
-"""Rendering a scene: events through the room's responses, plus ambience."""
+"""Renders scenes: events filtered by room responses, plus ambience."""
 
 from collections.abc import Sequence
 
@@ -16,36 +16,36 @@ from seld_jax.scenes.composer import (
   active_frames,
 )
 
-# Level of a recording: the loudest sample, and the root mean square if that
-# leaves the loudest sample lower.
+# Level of a recording: its root mean square is RMS, or lower if its loudest
+# sample would exceed PEAK.
 PEAK = 0.89
 RMS = 0.05
-# An ideal shoebox reflects the lowest frequencies all in phase, louder than any
-# room would and any loudspeaker could.
+# In an ideal shoebox room, the reflections of the lowest frequencies are all in
+# phase and would be unrealistically loud.
 _HIGH_PASS = signal.butter(2, 40, 'highpass', fs=SAMPLE_RATE, output='sos')
-# Which random numbers are drawn for what.
+# Keys of the random generators for different purposes.
 _TAIL_CHOICE, _AMBIENCE, _TAILS = range(3)
 
 
 def render(
   scene: Scene, formats: Sequence[str], *, num_tails: int = 6
 ) -> dict[str, np.ndarray]:
-  """The recordings that arrays at one place make of a scene.
+  """Renders the recordings of a scene in several formats.
 
-  A format's recording does not depend on which others are made: all follow
-  from the scene's pressure in the centre of the array, W of FOA, whose ratio
-  of power, between the events while any sounds, direct and reverberant, and
-  the ambience, is the scene's SNR.
+  A recording does not depend on the other formats: the levels of all formats
+  follow from the pressure at the centre of the array, which is W of FOA. The
+  SNR of the scene is the ratio of the power of the reverberant events, in
+  frames with any event, to the power of the ambience.
 
   Args:
     scene: The scene.
     formats: Keys of `arrays.ARRAYS`.
-    num_tails: Different realisations of the late reverberation, of which
-      every event gets one.
+    num_tails: Number of realisations of the late reverberation. Each event gets
+      one of them at random.
 
   Returns:
-    For every format audio of 24 kHz with shape `[channels, samples]`,
-    float32, its peak 0.89 or less.
+    For each format, audio at 24 kHz with shape `[channels, samples]`, float32,
+    with a peak of 0.89 or less.
   """
   names = ['foa', *(name for name in formats if name != 'foa')]
   arrays = [ARRAYS[name] for name in names]
@@ -79,19 +79,19 @@ def render(
 def render_event(
   event: Event, scene: Scene, arrays: Sequence[MicArray], *, tail: np.ndarray
 ) -> np.ndarray:
-  """One event in the room, from its onset on.
+  """Renders one event in the room, from its onset on.
 
   Args:
     event: The event.
     scene: The scene, for room and receiver.
     arrays: The arrays.
-    tail: Late reverberation, with shape `[channels of all, n]`.
+    tail: Late reverberation, with shape `[channels of all arrays, n]`.
 
   Returns:
-    Audio with shape `[channels of all, samples]`, float32, longer than the dry
-    sound by the reverberation.
+    Audio with shape `[channels of all arrays, samples]`, float32. It is longer
+    than the dry sound by the reverberation.
   """
-  # Undo the loss over the distance: levels are meant at the array.
+  # Compensates the attenuation by distance: levels are those at the array.
   gain = event.distance * 10 ** (event.level_db / 20)
   dry = np.asarray(signal.sosfilt(_HIGH_PASS, event.sound.samples))
   dry = (dry * gain).astype(np.float32)
@@ -119,20 +119,20 @@ def render_event(
 def convolve_moving(
   dry: np.ndarray, responses: np.ndarray, *, hop: int
 ) -> np.ndarray:
-  """Filters a sound by responses that follow each other, crossfaded.
+  """Filters a sound by a sequence of responses with crossfades.
 
-  The sound is cut by triangles that overlap by half and add up to 1, and every
-  piece goes through its own response: the output has no steps, and equal
-  responses give an ordinary convolution.
+  The sound is cut into pieces by triangular windows that overlap by half and
+  sum to 1. Each piece is filtered by its own response. The output has no steps,
+  and equal responses give an ordinary convolution.
 
   Args:
     dry: The sound, with shape `[samples]`.
-    responses: Response k holds at sample k hop, with shape
-      `[k, channels, n]`; they must reach to the end of the sound.
+    responses: Responses with shape `[k, channels, n]`; response k is that at
+      sample k * hop. The last one must be at the end of the sound or later.
     hop: Samples between two responses.
 
   Returns:
-    Audio with shape `[channels, samples + n - 1]` or somewhat longer, float32.
+    Audio with shape `[channels, samples + n - 1]`, float32.
   """
   count, channels, length = responses.shape
   padded = np.zeros((count + 1) * hop, np.float32)
@@ -152,17 +152,17 @@ def convolve_moving(
 def ambience(
   rng: np.random.Generator, arrays: Sequence[MicArray], num_samples: int
 ) -> np.ndarray:
-  """Spherically isotropic noise with a pink-like spectrum.
+  """Draws spherically isotropic noise with a roughly pink spectrum.
 
   Args:
-    rng: Determines the noise and the slope of its spectrum, 2 to 4 dB an
-      octave.
-    arrays: The arrays, which hear one and the same field.
+    rng: Determines the noise and the slope of its spectrum, which falls by 2 to
+      4 dB per octave.
+    arrays: Arrays at the same place.
     num_samples: Length at 24 kHz.
 
   Returns:
-    Noise with shape `[channels of all, samples]`, float32; the pressure that
-    it stands for has unit power.
+    Noise with shape `[channels of all arrays, samples]`, float32, for a
+    pressure of unit power.
   """
   size = fourier.fast_size(num_samples)
   frequencies = fourier.frequencies(size, SAMPLE_RATE)
@@ -183,7 +183,7 @@ def _generator(scene: Scene, *key: int) -> np.random.Generator:
 
 
 def _active_power(omni: np.ndarray, scene: Scene) -> float:
-  """Mean square of a signal over the frames in which any event sounds."""
+  """Mean square of a signal over the frames in which any event is active."""
   frames = [active_frames(event) for event in scene.events]
   if not frames:
     return 1.0

@@ -1,15 +1,12 @@
 """Room responses: image sources for early sound, diffuse noise for late sound.
 
-pyroomacoustics finds the images of a room. As a source moves, each of its
-images moves with it or against it along every axis, so that the images of two
-sources give those of all: a moving source costs no more than a still one.
+The early part of a response is the sum of all image sources up to about 40 ms,
+with exact fractional delays (Allen and Berkley, 1979). The late part is noise
+that decays with the RT60 of the room (Polack's model); its power per octave
+continues that of the images. The two parts are crossfaded.
 
-A response is the sum of all images up to about 40 ms, with exact fractional
-delays, and from there on noise whose power per octave continues the images'
-and decays with the room's RT60 (Polack's model). The two are crossfaded.
-
-Several arrays stand at the same place of the same field: they hear the same
-images and one diffuse field, so that formats of one scene can be compared.
+Several arrays at the same place record the same images and the same diffuse
+field, so that the formats of a scene can be compared.
 """
 
 import functools
@@ -23,8 +20,7 @@ from seld_jax.scenes.arrays import MicArray
 
 # The crossfade from images to noise, in seconds after emission.
 SEAM = (0.032, 0.044)
-# The tail lasts a little longer than until it has fallen by 60 dB, as a
-# fraction of RT60; its last samples are faded out over so many seconds.
+# Length of the tail as a multiple of RT60, and of its fade-out in seconds.
 _TAIL_LENGTH = 1.05
 _TAIL_FADE = 0.02
 
@@ -36,20 +32,24 @@ def image_sources(
   *,
   max_distance: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """All image sources whose mirror cell comes within a distance.
+  """All image sources in mirror cells within a distance of the receiver.
+
+  The space around a room is divided into cells, which are copies of the room
+  mirrored at the walls; each contains one image of a source.
 
   Args:
     size: Length, width and height of the room in metres.
-    sources: Positions in metres, with shape `[positions, 3]`.
-    receiver: Position in metres, with shape `[3]`.
-    max_distance: Cells that are farther from the receiver are left out.
+    sources: Positions of the source in metres, with shape `[positions, 3]`.
+    receiver: Position of the receiver in metres, with shape `[3]`.
+    max_distance: Distance in metres. Cells whose nearest point is farther from
+      the receiver are left out.
 
   Returns:
-    The images' positions, with shape `[positions, images, 3]`, and the number
-    of walls that each was reflected by, with shape `[images]`.
+    The positions of the images, with shape `[positions, images, 3]`, and the
+    number of reflections of each, with shape `[images]`.
   """
   lengths = np.asarray(size, np.float64)
-  # As far as this many reflections reach in the direction where it is least.
+  # In the worst direction, this many reflections reach `max_distance`.
   max_order = int(np.ceil(max_distance * np.linalg.norm(1 / lengths))) + 3
   cells = _mirror_cells(max_order)
   lower = cells * lengths - receiver
@@ -62,17 +62,18 @@ def image_sources(
 
 @functools.lru_cache(maxsize=64)
 def _mirror_cells(max_order: int) -> np.ndarray:
-  """The cells of a lattice of mirrored rooms within a number of reflections.
+  """The mirror cells of up to a number of reflections.
 
-  Along each axis, the image of a source at s lies at s + n L in a cell of even
-  number n, and at (n + 1) L - s in one of odd number. The absolute values of
-  the three numbers add up to the number of reflections.
+  A cell has three integer indices n, one per axis; (0, 0, 0) is the room. In a
+  room of length L, the image of a source at s is at n L + s for even n and at
+  (n + 1) L - s for odd n. The number of reflections is the sum of the absolute
+  values of the three indices.
 
   Args:
     max_order: Largest number of reflections.
 
   Returns:
-    Numbers of the cells in lexical order, with shape `[images, 3]`.
+    Indices of the cells in lexicographic order, with shape `[cells, 3]`.
   """
   one_axis = np.arange(-max_order, max_order + 1)
   cells = np.stack(np.meshgrid(*[one_axis] * 3, indexing='ij'), -1)
@@ -88,21 +89,21 @@ def early_responses(
   *,
   sample_rate: int = 24000,
 ) -> np.ndarray:
-  """Direct sound and reflections up to the seam, for every source position.
+  """Direct sound and reflections up to the crossfade, per source position.
 
-  A source's amplitude is 1 at 1 m. Delays are those of sound travelling from
-  source to the arrays' centre, which capsules on the near side hear earlier.
-  Wave fronts are taken as plane at the array.
+  The direct sound has an amplitude of 1 at a distance of 1 m. A delay of 0 is
+  the moment of emission. Wave fronts are approximated as plane at the array.
 
   Args:
     room: The room.
-    receiver: Position of the array in metres, with shape `[3]`.
-    sources: Positions in metres, with shape `[positions, 3]`.
-    arrays: The arrays at that place.
-    sample_rate: Samples a second.
+    receiver: Position of the arrays in metres, with shape `[3]`.
+    sources: Positions of the source in metres, with shape `[positions, 3]`.
+    arrays: The arrays.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    Responses with shape `[positions, channels of all, samples]`, float32.
+    Responses with shape `[positions, channels of all arrays, samples]`,
+    float32.
   """
   num_samples = fourier.fast_size(int((SEAM[1] + 0.005) * sample_rate))
   frequencies = fourier.frequencies(num_samples, sample_rate)
@@ -129,21 +130,23 @@ def late_tail(
   *,
   sample_rate: int = 24000,
 ) -> np.ndarray:
-  """One realisation of the room's late reverberation.
+  """Draws a realisation of the late reverberation of a room.
 
-  At the seam its power is that of all image sources there, averaged over
-  directions; in a room as long as wide as high that is the diffuse field's
-  4 pi c / V 10^(-6 t / RT60) a second, for a source of amplitude 1 at 1 m.
+  At the crossfade its power is that of the image sources, averaged over
+  directions. In a cubic room this is the power of a diffuse field, which is
+  4 pi c / V 10^(-6 t / RT60) per second for a source with an amplitude of 1 at
+  a distance of 1 m.
 
   Args:
     rng: Determines the noise.
     room: The room.
-    arrays: The arrays, which hear one and the same field.
-    sample_rate: Samples a second.
+    arrays: Arrays at the same place.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    The response from the moment of emission (silent before the seam) until
-    it has fallen by 60 dB, with shape `[channels of all, samples]`, float32.
+    The response from the moment of emission until it has decayed by 60 dB,
+    with shape `[channels of all arrays, samples]`, float32. It is 0 before the
+    crossfade.
   """
   rt60 = np.asarray(room.rt60)
   num_samples = fourier.fast_size(
@@ -170,18 +173,19 @@ def diffuse_spectrum(
   num_samples: int,
   sample_rate: int,
 ) -> np.ndarray:
-  """Spectrum of white noise from all directions alike.
+  """Spectrum of white noise with equal power from all directions.
+
+  The channels of an array do not depend on the arrays after it.
 
   Args:
-    rng: Determines the noise. An array's channels do not depend on which
-      arrays follow it.
-    arrays: The arrays, which hear one and the same field.
+    rng: Determines the noise.
+    arrays: Arrays at the same place.
     num_samples: Length of the noise.
-    sample_rate: Samples a second.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    Bins with shape `[channels of all, num_samples // 2 + 1]`, complex64, for a
-    pressure of unit power.
+    Spectra with shape `[channels of all arrays, num_samples // 2 + 1]`,
+    complex64, for a pressure of unit power.
   """
   count = sum(array.num_channels for array in arrays)
   noise = rng.standard_normal((count, num_samples), np.float32)
@@ -193,13 +197,13 @@ def diffuse_spectrum(
 
 
 def early_fade(time: np.ndarray) -> np.ndarray:
-  """Amplitude of the images at a time after emission: 1, falling to 0."""
+  """Amplitude of the images in the crossfade, at a time after emission."""
   x = np.clip((time - SEAM[0]) / (SEAM[1] - SEAM[0]), 0, 1)
   return np.cos(np.pi / 2 * x)
 
 
 def octave_masks(frequencies: np.ndarray) -> np.ndarray:
-  """Raised-cosine octave bands that add up to 1, with shape `[octaves, f]`."""
+  """Raised-cosine octave bands that sum to 1, with shape `[octaves, f]`."""
   position = np.log2(np.maximum(frequencies, 1.0) / rooms.OCTAVES[0])
   position = np.clip(position, 0, rooms.OCTAVES.size - 1)
   distance = np.abs(position - np.arange(rooms.OCTAVES.size)[:, None])
@@ -214,17 +218,28 @@ def _early_spectrum(
   frequencies: np.ndarray,
   series: Sequence[tuple[MicArray, np.ndarray]],
 ) -> np.ndarray:
-  """Spectra `[channels, f]` of images at `vectors` `[n, 3]` from the array.
+  """Spectra of the sum of all images of a source.
 
-  The images are summed for every polynomial of an array's series, in one
-  product, before its weights are applied.
+  For each polynomial of an array's series, a matrix product sums the images.
+  The weights of the series are applied to the sums.
+
+  Args:
+    vectors: Images relative to the arrays in metres, with shape `[n, 3]`.
+    orders: Number of reflections of each image, with shape `[n]`.
+    decay: Spectrum of the reflections by their number, with shape
+      `[reflections, f]`.
+    frequencies: Frequencies in Hz, with shape `[f]`.
+    series: The arrays and their weights at these frequencies.
+
+  Returns:
+    Spectra with shape `[channels of all arrays, f]`.
   """
   distance = np.linalg.norm(vectors, axis=-1)
   delay = distance / rooms.SPEED_OF_SOUND
   heard = delay < SEAM[1]
   vectors, distance, delay = vectors[heard], distance[heard], delay[heard]
   waves = _delays(delay, frequencies) * decay[orders[heard]]
-  # Real times complex, as one product of real matrices.
+  # Views as real numbers: a real times a complex matrix is a real product.
   waves = waves.view(np.float32)
   amplitude = early_fade(delay) / distance
   spectra = []
@@ -240,8 +255,8 @@ def _early_spectrum(
 def _delays(delay: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
   """exp(-j 2 pi f delay), with shape `[n, f]`, for equally spaced f.
 
-  As an outer product over the high and the low digits of the bin's index, as
-  complex exponentials are dear.
+  The bin index is split into multiples of 32 and a remainder. The outer product
+  of the two needs far fewer complex exponentials, which are slow.
   """
   step = -2j * np.pi * frequencies[1] * delay[:, None]
   count = frequencies.size
@@ -251,7 +266,7 @@ def _delays(delay: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
 
 
 def _log_reflection(room: rooms.Room, frequencies: np.ndarray) -> np.ndarray:
-  """Log amplitude reflection factor of the walls at any frequency."""
+  """Logarithm of the amplitude reflection factor of the walls."""
   octaves = np.log1p(-rooms.absorption(room)) / 2
   return np.interp(
     np.log2(np.maximum(frequencies, 1.0)), np.log2(rooms.OCTAVES), octaves
@@ -259,13 +274,13 @@ def _log_reflection(room: rooms.Room, frequencies: np.ndarray) -> np.ndarray:
 
 
 def _seam_power(room: rooms.Room) -> np.ndarray:
-  """Power of the image sources a second at the seam, per octave.
+  """Power of the image sources at the crossfade, per second and octave.
 
-  Their density is 4 pi c^3 t^2 / V a second and each has the energy
-  (1 - absorption)^n / (c t)^2, where n, the walls crossed on the way, depends
-  on the direction; hence the mean over directions.
+  4 pi c^3 t^2 / V images arrive per second. Each has the energy
+  (1 - absorption)^n / (c t)^2, where n is its number of reflections. As n
+  depends on the direction, the result is a mean over directions.
   """
-  # Equally spaced directions of one octant suffice by symmetry.
+  # By symmetry, equally spaced directions in one octant are enough.
   index = np.arange(400) + 0.5
   z = index / 400
   angle = np.pi / 2 * ((index * 0.6180339887) % 1.0)
@@ -279,6 +294,6 @@ def _seam_power(room: rooms.Room) -> np.ndarray:
 
 
 def _low_pass(frequencies: np.ndarray, sample_rate: int) -> np.ndarray:
-  """Fades the last tenth below Nyquist, to keep fractional delays short."""
+  """A fade-out of the last tenth below Nyquist: it shortens the responses."""
   x = np.clip((frequencies / (0.5 * sample_rate) - 0.9) / 0.1, 0, 1)
   return (np.cos(np.pi / 2 * x) ** 2).astype(np.float32)

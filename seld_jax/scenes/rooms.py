@@ -1,4 +1,4 @@
-"""Shoebox rooms: size, reverberation, and what fits where."""
+"""Shoebox rooms: size, reverberation, and places for arrays and sources."""
 
 import dataclasses
 
@@ -6,14 +6,14 @@ import numpy as np
 
 SPEED_OF_SOUND = 343.0
 OCTAVES = np.array([125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
-# Distance in metres that sources keep from walls, and that arrays keep.
+# Smallest distance of sources and of arrays from the walls, in metres.
 SOURCE_MARGIN = 0.2
 ARRAY_MARGIN = 1.35
 
 
 @dataclasses.dataclass(frozen=True)
 class Room:
-  """A shoebox with the same surface everywhere.
+  """A shoebox room with the same absorption on all walls.
 
   Attributes:
     size: Length, width and height in metres.
@@ -29,7 +29,7 @@ class Room:
 
   @property
   def mid_rt60(self) -> float:
-    """Mean of the bands at 500 and 1000 Hz, the figure that is quoted."""
+    """Mean reverberation time of the bands at 500 and 1000 Hz, as reported."""
     return (self.rt60[2] + self.rt60[3]) / 2
 
 
@@ -38,15 +38,16 @@ def draw_room(
   *,
   rt60: tuple[float, float] = (0.2, 1.2),
 ) -> Room:
-  """A room of random size, proportions and reverberation.
+  """Draws a room of random size, proportions and reverberation.
 
   Args:
     rng: Determines the room.
     rt60: Range of the reverberation time at 500 to 1000 Hz, in seconds.
 
   Returns:
-    The room: 3.6 to 10 m by 3.4 to 8 m by 2.6 to 4 m. Lower octaves ring up
-    to 1.3 times as long, higher ones down to half as long.
+    The room: 3.6 to 10 m by 3.4 to 8 m by 2.6 to 4 m. The reverberation time
+    of the lowest octave is 0.9 to 1.3 times that of the middle ones, and that
+    of the highest octave 0.5 to 0.9 times.
   """
   size = rng.uniform([3.6, 3.4, 2.6], [10.0, 8.0, 4.0])
   middle = np.exp(rng.uniform(*np.log(rt60)))
@@ -60,10 +61,10 @@ def draw_room(
 
 
 def place_array(rng: np.random.Generator, room: Room) -> np.ndarray:
-  """A random place for the array, in metres, with shape `[3]`.
+  """Draws a position for the array, in metres, with shape `[3]`.
 
-  From there sources fit in every direction between -45 and 45 degrees of
-  elevation, at least 1 m away.
+  A source at a distance of 1 m fits into the room in every direction between
+  -45 and 45 degrees of elevation.
   """
   low = np.array([ARRAY_MARGIN, ARRAY_MARGIN, 1.2])
   length, width, _ = room.size
@@ -73,7 +74,7 @@ def place_array(rng: np.random.Generator, room: Room) -> np.ndarray:
 def free_distance(
   room: Room, array: np.ndarray, directions: np.ndarray
 ) -> np.ndarray:
-  """Metres from the array to the nearest wall less a margin, per direction.
+  """The largest distance that a source can have in each direction.
 
   Args:
     room: The room.
@@ -81,7 +82,8 @@ def free_distance(
     directions: Unit vectors, with shape `[..., 3]`.
 
   Returns:
-    The distances, with shape `[...]`.
+    Distances in metres, with shape `[...]`; sources keep a margin of 0.2 m
+    from the walls.
   """
   ahead = np.asarray(room.size) - SOURCE_MARGIN - array
   behind = array - SOURCE_MARGIN
@@ -90,7 +92,7 @@ def free_distance(
 
 
 def absorption(room: Room) -> np.ndarray:
-  """Energy absorption of the walls per octave, after Eyring.
+  """Energy absorption of the walls per octave, by Eyring's formula.
 
   Returns:
     Coefficients in (0, 1), with shape `[octaves]`.

@@ -1,4 +1,4 @@
-"""What a set of scenes was made with, noted in its synthesis.json."""
+"""The settings of a set of scenes, kept in its synthesis.json."""
 
 import json
 import os
@@ -9,18 +9,26 @@ from typing import Any, NoReturn
 
 from seld_jax import files
 from seld_jax.errors import InputError
-from seld_jax.scenes import events as events_lib
+from seld_jax.scenes import library
 from seld_jax.scenes.arrays import ARRAYS
 
 
 def is_complete(
   out: str | os.PathLike[str], *, formats: Sequence[str] = ()
 ) -> bool:
-  """Whether a folder holds a set of scenes that was rendered to its end.
+  """Whether a folder contains a complete set of scenes.
 
   Args:
     out: The folder.
-    formats: Formats that the set must have, too.
+    formats: Formats that the set must have.
+
+  Returns:
+    True if all its scenes were rendered, in these formats.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.is_complete('data/scenes', formats=('foa',))
+    False
   """
   out = pathlib.Path(out)
   if not (out / 'README.md').is_file():
@@ -35,18 +43,22 @@ def check_settings(
   seed: int,
   events: str | os.PathLike[str] | types.EllipsisType | None = ...,
 ) -> None:
-  """Refuses a folder whose scenes were made with other settings.
+  """Raises InputError if the scenes in a folder have other settings.
 
   Args:
-    out: Folder of a set, or of none.
-    recordings: Number of development recordings that it should have.
-    seed: Its seed.
-    events: Where its dry sounds should come from, as for `synthesize`; `...`
-      for anywhere. Sounds that are no longer there are not compared: a set
-      that is complete does without them.
+    out: The folder. It may also be empty or missing.
+    recordings: Expected number of development recordings.
+    seed: Expected seed.
+    events: Expected dry sounds, see `synthesize`; `...` for any. Sounds that no
+      longer exist are not compared: a complete set does not need them.
 
   Raises:
-    InputError: The set was made with another number, seed or other sounds.
+    InputError: The set was made with another number of recordings, another
+      seed or other sounds.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.check_settings('data/scenes', recordings=60, seed=0)
   """
   out = pathlib.Path(out)
   found = read(out)
@@ -56,18 +68,25 @@ def check_settings(
   if isinstance(events, types.EllipsisType):
     return
   if events is None or pathlib.Path(events).exists():
-    source = events_lib.open_source(events, quiet=True)
-    _compare(out, found, {'events': source.fingerprint})
+    sounds = library.open_library(events, quiet=True)
+    _compare(out, found, {'events': sounds.fingerprint})
 
 
 def claim(
   out: pathlib.Path, settings: dict, formats: Sequence[str]
 ) -> tuple[str, ...]:
-  """Notes the settings in the folder, or checks that they are the same.
+  """Writes the settings into a folder, or checks that they are the same.
+
+  Args:
+    out: The folder of the set.
+    settings: The settings without the formats.
+    formats: The requested formats.
 
   Returns:
-    The formats of the set: those that are asked for, and those asked for
-    before.
+    The formats of the set: the requested ones, and those of earlier calls.
+
+  Raises:
+    InputError: The folder contains another dataset or other scenes.
   """
   path = out / 'synthesis.json'
   earlier = []
@@ -77,7 +96,7 @@ def claim(
     earlier = found['formats']
   elif out.is_dir() and any(out.glob('*_dev')):
     raise InputError(
-      f'{out} holds a data set that was not made by this command (it has no '
+      f'{out} contains a dataset that was not made by this command (it has no '
       'synthesis.json); choose another folder.'
     )
   union = [name for name in ARRAYS if name in {*formats, *earlier}]
@@ -88,16 +107,18 @@ def claim(
 
 
 def read(out: pathlib.Path) -> dict:
-  """What the set in a folder was made with; nothing when that is unknown."""
+  """Reads the settings of the set in a folder; empty if they are unknown."""
   try:
-    found = json.loads((out / 'synthesis.json').read_text(encoding='utf-8'))
-  except (OSError, ValueError):
+    return files.read_json(out / 'synthesis.json')
+  except InputError:
+    # A damaged file must not stop a command that only asks whether scenes are
+    # there. Before anything is rendered, `claim` refuses the folder, because no
+    # settings are equal to unknown ones.
     return {}
-  return found if isinstance(found, dict) else {}
 
 
 def _compare(out: pathlib.Path, found: dict, wanted: dict) -> None:
-  """Refuses the first setting, or setting in a setting, that differs."""
+  """Raises InputError for the first setting that differs, nested or not."""
   for key, value in wanted.items():
     if found.get(key) != value:
       _refuse(out, key, found.get(key), value)
@@ -107,15 +128,15 @@ def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
   if isinstance(found, dict) and isinstance(wanted, dict):
     _compare(out, found, wanted)
   others = {
-    'events': 'from other events than asked for',
+    'events': 'from other events than requested',
     'version': 'by another version of seld_jax',
   }
   if key in others:
     raise InputError(
-      f'{out} holds scenes made {others[key]}; choose another folder or remove '
-      'it.'
+      f'{out} contains scenes made {others[key]}; choose another folder or '
+      'remove it.'
     )
   raise InputError(
-    f'{out} holds scenes made with {key} {found}, but {key} {wanted} was asked '
-    'for; choose another folder or remove it.'
+    f'{out} contains scenes made with {key} {found}, but {key} {wanted} was '
+    'requested; choose another folder or remove it.'
   )

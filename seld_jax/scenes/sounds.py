@@ -1,4 +1,4 @@
-"""Dry sounds: reading, trimming, cutting and varying them."""
+"""Dry sounds: how they are read, trimmed, cut and varied."""
 
 import contextlib
 import dataclasses
@@ -11,26 +11,32 @@ from scipy import signal
 
 from seld_jax.errors import InputError
 from seld_jax.scenes import bank, fourier
-from seld_jax.scenes.events import Source
+from seld_jax.scenes.library import Library
 
 SAMPLE_RATE = 24000
-# No event is longer than this many seconds.
+# Longest event in seconds.
 MAX_SECONDS = 8.5
-# A recording is kept whole up to here; a longer one is cut, in seconds.
+# Clips that are longer than this many seconds are cut.
 _MAX_WHOLE_SECONDS = 8.0
 _MAX_READ_SECONDS = 120.0
-# Energy frames, in samples.
+# Length of the frames that energy is measured in, in samples.
 _FRAME = SAMPLE_RATE // 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Variation:
-  """How far every placed event may differ from its recording.
+  """How much every event may differ from its clip, in either direction.
 
   Attributes:
-    gain_db: Level, plus or minus.
-    equalizer_db: Gain of every octave, plus or minus.
-    stretch: Pitch and tempo together, plus or minus, as a fraction.
+    gain_db: Largest change of the level in dB, 0 to 30.
+    equalizer_db: Largest change of the level of an octave in dB, 0 to 30.
+    stretch: Largest change of pitch and tempo together, as a fraction of 0 to
+      0.3.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.Variation(gain_db=0.0)
+    Variation(gain_db=0.0, equalizer_db=3.0, stretch=0.04)
   """
 
   gain_db: float = 5.0
@@ -38,7 +44,7 @@ class Variation:
   stretch: float = 0.04
 
   def __post_init__(self) -> None:
-    """Raises InputError where a value makes no sense."""
+    """Raises InputError if a value is out of its range."""
     for name, value, most in (
       ('gain_db', self.gain_db, 30.0),
       ('equalizer_db', self.equalizer_db, 30.0),
@@ -53,13 +59,14 @@ class Variation:
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-  """A dry sound, ready to be placed.
+  """A dry sound, ready to be placed in a scene.
 
   Attributes:
-    samples: With shape `[samples]`, float32; the mean square over its active
-      intervals is 1.
-    intervals: Seconds from and to which it sounds, with shape `[n, 2]`.
-    origin: The recording's file, or procedural:a:b for what
+    samples: The samples with shape `[samples]`, float32. Their mean square over
+      the active intervals is 1.
+    intervals: Start and end of the active intervals in seconds, with shape
+      `[n, 2]`.
+    origin: The name of the clip, or procedural:a:b for the sound that
       `bank.make_sound` makes with `np.random.default_rng((a, b))`.
   """
 
@@ -70,7 +77,7 @@ class Sound:
 
 def draw(
   rng: np.random.Generator,
-  source: Source,
+  library: Library,
   fold: int,
   class_name: str,
   *,
@@ -80,26 +87,26 @@ def draw(
 
   Args:
     rng: Determines the choice and the variation.
-    source: The supply.
+    library: The library of dry sounds.
     fold: The fold to draw from.
     class_name: The class, which must have sounds in the fold.
-    variation: Amounts of variation.
+    variation: How much the sound is varied.
 
   Returns:
-    The sound, at 24 kHz, trimmed.
+    The sound at 24 kHz, without silence at its ends.
 
   Raises:
     InputError: The clip cannot be read.
   """
-  if source.clips is None:
-    # The fold is part of the seed: no sound can occur in two folds.
+  if library.clips is None:
+    # The fold is part of the seed, so that no sound occurs in two folds.
     seed = (fold, int(rng.integers(2**32)))
     samples = bank.make_sound(
       np.random.default_rng(seed), class_name, sample_rate=SAMPLE_RATE
     )
     origin = f'procedural:{seed[0]}:{seed[1]}'
   else:
-    clips = source.clips[fold, class_name]
+    clips = library.clips[fold, class_name]
     clip = clips[rng.integers(len(clips))]
     samples = _cut(rng, read_clip(clip.path))
     origin = clip.name
@@ -113,7 +120,7 @@ def draw(
 
 
 def shorten(sound: Sound, seconds: float) -> Sound:
-  """The same sound, faded out before `seconds` if it is longer."""
+  """Cuts a sound that is longer than `seconds`, with a fade-out."""
   size = int(seconds * SAMPLE_RATE)
   if sound.samples.size <= size:
     return sound
@@ -125,26 +132,26 @@ def shorten(sound: Sound, seconds: float) -> Sound:
   return Sound(samples, intervals, sound.origin)
 
 
-def check_clips(source: Source, folds: Sequence[int]) -> None:
-  """Opens every clip, lest a bad one stop the rendering of the last scenes.
+def check_clips(library: Library, folds: Sequence[int]) -> None:
+  """Opens every clip, so that a bad one is found before scenes are rendered.
 
   Args:
-    source: The supply of dry sounds.
-    folds: Folds whose clips are wanted.
+    library: The library of dry sounds.
+    folds: The folds that will be used.
 
   Raises:
-    InputError: A clip is no sound file, or empty.
+    InputError: A clip is not a sound file, or is empty.
   """
-  for (fold, _), clips in sorted((source.clips or {}).items()):
+  for (fold, _), clips in sorted((library.clips or {}).items()):
     for clip in clips if fold in folds else ():
       with _open_clip(clip.path) as file:
         if not file.frames:
-          raise InputError(f'{clip.path} must hold samples, but it is empty.')
+          raise InputError(f'{clip.path} must have samples, but it is empty.')
 
 
 @contextlib.contextmanager
 def _open_clip(path: str) -> Iterator[soundfile.SoundFile]:
-  """A clip as a file to read; what cannot be read is an InputError."""
+  """Opens a clip for reading; a failure is an InputError."""
   try:
     with soundfile.SoundFile(path) as file:
       yield file
@@ -156,10 +163,16 @@ def _open_clip(path: str) -> Iterator[soundfile.SoundFile]:
 
 @functools.lru_cache(maxsize=128)
 def read_clip(path: str) -> np.ndarray:
-  """A clip at 24 kHz, mono, trimmed of silence, with shape `[samples]`.
+  """Reads a clip as mono at 24 kHz, without silence at its ends.
+
+  Args:
+    path: The file.
+
+  Returns:
+    The samples, with shape `[samples]`.
 
   Raises:
-    InputError: It is unreadable, empty, silent or not finite.
+    InputError: The clip is unreadable, empty, silent or not finite.
   """
   with _open_clip(path) as file:
     sample_rate = file.samplerate
@@ -168,11 +181,11 @@ def read_clip(path: str) -> np.ndarray:
     ).mean(axis=1)
   if samples.size == 0 or not np.all(np.isfinite(samples)):
     raise InputError(
-      f'{path} must hold finite samples, but it '
-      f'{"holds NaN or infinity" if samples.size else "is empty"}.'
+      f'{path} must have finite samples, but it '
+      f'{"contains NaN or infinity" if samples.size else "is empty"}.'
     )
   if not np.max(np.abs(samples)) > 1e-6:
-    raise InputError(f'{path} holds nothing but silence.')
+    raise InputError(f'{path} contains only silence.')
   if sample_rate != SAMPLE_RATE:
     divisor = np.gcd(sample_rate, SAMPLE_RATE)
     samples = np.asarray(
@@ -189,13 +202,13 @@ def active_intervals(
   threshold_db: float = 35.0,
   gap: float = 0.3,
 ) -> np.ndarray:
-  """When a sound sounds, judged by its energy.
+  """Finds the active intervals of a sound by its energy.
 
   Args:
     samples: A sound at 24 kHz that is not silent, with shape `[samples]`.
-    threshold_db: A frame of 10 ms is active when its level is at most so far
-      under the loudest frame's.
-    gap: Pauses shorter than this many seconds are closed.
+    threshold_db: A frame of 10 ms is active when its level is at most this
+      many dB below that of the loudest frame.
+    gap: Pauses that are shorter than this many seconds count as active.
 
   Returns:
     Start and end of the intervals in seconds, with shape `[n, 2]`.
@@ -221,12 +234,12 @@ def _trim(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cut(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
-  """A random part of a long clip, between two quiet moments."""
+  """Cuts a random part from a long clip, between two quiet moments."""
   limit = int(_MAX_WHOLE_SECONDS * SAMPLE_RATE)
   if samples.size <= limit:
     return samples
   length = int(rng.uniform(0.5, 0.9) * limit)
-  # Start where something sounds, not in a pause.
+  # Start in an active interval, not in a pause.
   intervals = active_intervals(samples)
   start, stop = intervals[rng.integers(len(intervals))] * SAMPLE_RATE
   start = int(min(rng.uniform(start, stop), samples.size - length))
@@ -239,7 +252,7 @@ def _cut(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
 
 
 def _quietest(samples: np.ndarray, around: int) -> int:
-  """The start of the quietest 20 ms within 0.4 s of a sample."""
+  """Returns the start of the quietest 20 ms within 0.4 s of a sample."""
   low = max(around - int(0.4 * SAMPLE_RATE), 0)
   high = min(around + int(0.4 * SAMPLE_RATE), samples.size)
   power = np.cumsum(np.square(samples[low:high], dtype=np.float64))
@@ -250,7 +263,7 @@ def _quietest(samples: np.ndarray, around: int) -> int:
 def _vary(
   rng: np.random.Generator, samples: np.ndarray, variation: Variation
 ) -> np.ndarray:
-  """Changes speed and equalisation by random amounts."""
+  """Changes speed and spectrum by random amounts."""
   stretch, gains = rng.uniform(-1, 1), rng.uniform(-1, 1, 9)
   percent = round(100 * variation.stretch * stretch)
   if percent:

@@ -1,4 +1,4 @@
-"""Writing a set of scenes in the layout of TAU-NIGENS 2020, in parallel."""
+"""Writes sets of scenes in the layout of TAU-NIGENS 2020, in parallel."""
 
 import contextlib
 import dataclasses
@@ -14,19 +14,19 @@ from seld_jax import audio, files, labels, progress, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
-  description,
   pool,
   readme,
   renderer,
   rooms,
+  scenes_csv,
   sounds,
 )
-from seld_jax.scenes import events as events_lib
+from seld_jax.scenes import library as library_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes import settings as settings_lib
 from seld_jax.scenes.arrays import ARRAYS
 
-# Changes when the same settings would give other files.
+# Must be increased when the same settings give other files than before.
 _VERSION = 3
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
@@ -46,49 +46,62 @@ def synthesize(
   style: composer.Style | None = None,
   shard: shards.Shard | None = None,
 ) -> None:
-  """Renders a set of scenes, or what is missing of it.
+  """Renders a set of scenes, or the missing rest of it.
 
   Writes OUT/foa_dev, OUT/mic_dev, OUT/metadata_dev, OUT/scenes.csv,
-  OUT/README.md and OUT/synthesis.json. The same arguments give the same bytes,
-  whatever the number of workers.
+  OUT/README.md and OUT/synthesis.json. The same arguments give the same bytes
+  for any number of workers.
 
   Args:
     out: The folder to write to.
-    events: Where the dry sounds come from; see `events.open_source`.
-    recordings: Number of development recordings, spread over the folds of the
-      sounds among 1 to 6.
-    formats: Keys of `arrays.ARRAYS`. A set made before in one format gets the
-      other added, as if it had been made in both.
-    seed: Determines everything.
-    seconds: Length of every recording.
-    num_workers: Processes; None for one a core, 0 for none but this one.
-    evaluation: Whether to write a third as many evaluation recordings, too,
-      from folds 7 and 8, if the sounds have them; None for what the set in the
-      folder was begun with, and no for a new one.
-    folds: Only these folds; None for all that have sounds.
-    style: What scenes are like.
-    shard: Renders this part only, whose rows go to a table of their own; when
-      all parts are there, a call without it joins the tables. Parts may be
-      rendered at the same time, on machines that share the folder.
+    events: The dry sounds: None for the procedural bank of synthetic sounds; a
+      folder with one folder of wav, flac or ogg files per class; a folder with
+      a manifest.csv; or a manifest, a CSV file with the columns file (relative
+      to the manifest), class, fold and optionally group, the same for all
+      files of the same origin.
+    recordings: Number of development recordings, 1 or more, distributed over
+      those of the folds 1 to 6 that have sounds.
+    formats: `'foa'`, `'mic'` or both. A format that is added later gives the
+      same files as both formats at once.
+    seed: Seed of all random choices, 0 or more.
+    seconds: Length of every recording, 1 or more.
+    num_workers: Number of processes; None for one per core, 0 to render in
+      this process.
+    evaluation: Whether to add a third as many evaluation recordings, from the
+      folds 7 and 8, if the sounds have them; None for the choice of the set in
+      the folder, and False for a new set.
+    folds: The folds to use; None for all that have sounds.
+    style: Properties of the scenes.
+    shard: The part of the set to render; None for all. The rows of a part go to
+      its own table, and a call without `shard` joins the tables when all parts
+      are rendered. Parts can be rendered at the same time on several machines
+      that share the folder.
 
   Raises:
-    InputError: An argument cannot work, a clip is unreadable, `out` holds
+    InputError: An argument is invalid, a clip is unreadable, `out` contains
       another set or cannot be written.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import scenes
+    >>> scenes.synthesize('data', recordings=1, seconds=1.0, num_workers=0)
+    >>> sorted(path.name for path in pathlib.Path('data').iterdir())
+    ['README.md', 'foa_dev', 'metadata_dev', 'scenes.csv', 'synthesis.json']
   """
   style = style or composer.Style()
   out = pathlib.Path(out)
   if recordings < 1 or seconds < 1 or seed < 0:
     raise InputError(
-      'a set needs at least 1 recording of at least 1 second and a seed of 0 '
+      'A set needs at least 1 recording of at least 1 second and a seed of 0 '
       f'or more, got {recordings} of {seconds:g} s with seed {seed}.'
     )
   for name in formats:
     if name not in ARRAYS:
       raise InputError(
-        f'the format must be one of {", ".join(ARRAYS)}, got {name}.'
+        f'The format must be one of {", ".join(ARRAYS)}, got {name}.'
       )
-  source = events_lib.open_source(events)
-  members = source.folds
+  library = library_lib.open_library(events)
+  members = library.folds
   if folds is not None:
     members = tuple(fold for fold in members if fold in folds)
   if evaluation is None:
@@ -98,7 +111,7 @@ def synthesize(
   )
   settings = {
     'version': _VERSION,
-    'events': source.fingerprint,
+    'events': library.fingerprint,
     'recordings': recordings,
     'seed': seed,
     'seconds': seconds,
@@ -108,16 +121,16 @@ def synthesize(
   }
   if not plan:
     raise InputError(
-      f'{source.name} has sounds in folds {_listed(source.folds)} only, which '
-      'leaves nothing to render.'
+      f'{library.name} has sounds only in the folds {_listed(library.folds)}, '
+      'which leaves nothing to render.'
     )
-  sounds.check_clips(source, members)
+  sounds.check_clips(library, members)
   formats = settings_lib.claim(out, settings, formats)
-  table = description.table(out, shard)
-  parts = description.shard_tables(out)
-  rows = description.read(out / 'scenes.csv')
+  table = scenes_csv.table(out, shard)
+  parts = scenes_csv.shard_tables(out)
+  rows = scenes_csv.read(out / 'scenes.csv')
   for part in parts:
-    rows |= description.read(part)
+    rows |= scenes_csv.read(part)
   share = shards.take(plan, shard)
   todo = [r for r in share if not _complete(out, r, formats, rows)]
   _remove_fragments(out, share, formats)
@@ -125,33 +138,35 @@ def synthesize(
   make = functools.partial(
     write_recording,
     out=out,
-    source=source,
+    library=library,
     formats=tuple(formats),
     seed=seed,
     seconds=seconds,
     style=style,
   )
   if todo:
-    # Its presence says that the set is complete.
+    # The README exists only in complete sets.
     (out / 'README.md').unlink(missing_ok=True)
     last_save = time.monotonic()
     try:
       with progress.bar(
         'scenes', len(share), unit='recordings', initial=len(share) - len(todo)
       ) as advance:
-        for name, new_rows in pool.run(make, todo, num_workers=num_workers):
+        for name, new_rows in pool.run_in_processes(
+          make, todo, num_workers=num_workers
+        ):
           rows[name] = new_rows
           advance()
           if time.monotonic() - last_save > _SAVE_INTERVAL:
-            description.write(table, share, rows)
+            scenes_csv.write(table, share, rows)
             last_save = time.monotonic()
     except BaseException:
-      # What went wrong first is what is told.
+      # The first error is reported, not one of writing the table.
       with contextlib.suppress(InputError):
-        description.write(table, share, rows)
+        scenes_csv.write(table, share, rows)
       raise
   if todo or (parts and shard is None):
-    description.write(table, share, rows)
+    scenes_csv.write(table, share, rows)
   if shard is not None:
     return
   for part in parts:
@@ -161,7 +176,7 @@ def synthesize(
     plan,
     formats=formats,
     seconds=seconds,
-    source=source.name,
+    source=library.name,
     seed=seed,
     style=style,
   )
@@ -172,26 +187,35 @@ def write_recording(
   recording: plan_lib.Recording,
   *,
   out: pathlib.Path,
-  source: events_lib.Source,
+  library: library_lib.Library,
   formats: Sequence[str],
   seed: int,
   seconds: float,
   style: composer.Style,
 ) -> tuple[str, list[dict[str, str]]]:
-  """Draws, renders and writes one recording, its audio last.
+  """Draws, renders and writes one recording.
 
-  Audio that is there stays. When something cannot be written, what was written
-  here is removed again.
+  Audio that exists is kept. When a file cannot be written, the new files of the
+  recording are deleted.
+
+  Args:
+    recording: The recording.
+    out: The folder of the set.
+    library: The library of dry sounds.
+    formats: The formats of the set.
+    seed: Seed of the set.
+    seconds: Length of the recording.
+    style: Properties of the scene.
 
   Returns:
-    The recording's name and its rows of scenes.csv.
+    The name of the recording and its rows of scenes.csv.
   """
   room = rooms.draw_room(
     _generator(seed, 0, recording.fold, recording.room), rt60=style.rt60
   )
   scene = composer.draw_scene(
     _generator(seed, 1, recording.fold, recording.mix),
-    source,
+    library,
     recording.fold,
     room,
     overlap=recording.overlap,
@@ -211,7 +235,7 @@ def write_recording(
     for path in new:
       path.unlink(missing_ok=True)
     raise
-  return recording.name, description.describe(recording, scene)
+  return recording.name, scenes_csv.describe(recording, scene)
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:
@@ -237,7 +261,7 @@ def _complete(
 def _remove_fragments(
   out: pathlib.Path, share: Sequence[plan_lib.Recording], formats: Sequence[str]
 ) -> None:
-  """Deletes what was half written; others may be rendering other shards."""
+  """Deletes temporary files of this share, but not of other shards."""
   folders: dict[pathlib.Path, set[str]] = {}
   for recording in share:
     paths = [plan_lib.wav_path(out, recording, name) for name in formats]

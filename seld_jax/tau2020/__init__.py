@@ -1,4 +1,4 @@
-"""Fetches TAU-NIGENS Spatial Sound Events 2020."""
+"""Downloads and unpacks TAU-NIGENS Spatial Sound Events 2020."""
 
 from seld_jax.tau2020.published import (
   CHECKSUMS,

@@ -1,21 +1,23 @@
-"""Fetches TAU-NIGENS Spatial Sound Events 2020 as published.
+"""Downloads and unpacks TAU-NIGENS Spatial Sound Events 2020.
 
 python -m seld_jax.tau2020 --out=DIR
 
-What was interrupted continues when the command is run again; when everything is
-there, it does nothing.
+An interrupted run continues when the command is started again. When all files
+are there, the command does nothing.
 """
 
 from absl import flags
 
 from seld_jax import commands
-from seld_jax.tau2020 import archives
+from seld_jax.tau2020 import fetch
 from seld_jax.tau2020.published import FORMATS, SPLITS, URL, select
 
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string('out', None, 'Folder to unpack to.', flag_values=values)
+  flags.DEFINE_string(
+    'out', None, 'Folder for the unpacked dataset.', flag_values=values
+  )
   flags.DEFINE_enum(
     'formats',
     'both',
@@ -27,37 +29,38 @@ def define_flags(values: flags.FlagValues) -> None:
     'splits',
     'both',
     list(SPLITS),
-    'Development recordings (dev), evaluation recordings (eval), or both; '
-    'each with its labels.',
+    'Development recordings (dev), evaluation recordings (eval), or both. '
+    'Their labels are always included.',
     flag_values=values,
   )
   flags.DEFINE_string(
     'url',
     URL,
-    'Where the archives are, as a mirror of them; {name} stands for the name '
-    'of each.',
+    'Address of the archives, such as a mirror; {name} stands for the file '
+    'name of an archive.',
     flag_values=values,
   )
   flags.DEFINE_bool(
     'keep_archives',
     False,
-    'Keep the archives when they are unpacked, in OUT/archives.',
+    'Keep the archives in OUT/archives after they are unpacked.',
     flag_values=values,
   )
   flags.DEFINE_integer(
     'retries',
     5,
-    'How often a broken download is taken up again before giving up.',
+    'How often a download is retried in a row without receiving any data '
+    'before the command gives up.',
     lower_bound=0,
     flag_values=values,
   )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Fetches what the flags ask for."""
+  """Fetches the archives that the flags select."""
   commands.refuse_arguments(argv)
   selected = select(formats=values.formats, splits=values.splits)
-  fetched = archives.fetch(
+  fetched = fetch.fetch(
     values.out,
     selected,
     url=values.url,

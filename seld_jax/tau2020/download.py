@@ -1,53 +1,54 @@
-"""Downloads that continue where they stopped, and are checked."""
+"""Downloads that resume where they stopped, and that are checked."""
 
 import contextlib
-import errno
+import hashlib
+import logging
 import os
 import pathlib
-import re
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
-import pooch
 import requests
 
 import seld_jax
-from seld_jax import progress
+from seld_jax import files, progress
 from seld_jax.errors import InputError
 
-# What is read and written at a time, in bytes.
+# Bytes that are read and written at a time.
 BLOCK = 1 << 16
-# Seconds to wait for a connection, and for the next bytes of it.
+# Seconds to wait for a connection, and for its next bytes.
 TIMEOUT = (15, 60)
-# The longest wait before another try, in seconds: for a broken connection, and
-# when a server asks for it.
+# Longest wait before the next attempt, in seconds: after a broken connection,
+# and when the server asks for a certain wait.
 LONGEST_PAUSE = 60
 LONGEST_REQUESTED_PAUSE = 600
-# Repositories refuse programs that do not say who they are.
+# Files from this size on show a progress bar while their checksum is computed.
+_LARGE = 200_000_000
 _HEADERS = {
+  # Some repositories refuse programs that do not identify themselves.
   'User-Agent': f'seld_jax/{seld_jax.__version__}',
-  # Compressed on the way, a file could not be continued.
+  # A download that is compressed on the way could not be resumed.
   'Accept-Encoding': 'identity',
 }
-# What may be different the next time: a timeout, too many requests, and all
-# errors of the server's own.
-_PASSING = (408, 425, 429)
+# Status codes below 500 after which another attempt makes sense: a timeout, and
+# requests that come too early or too often. From 500 on it always does.
+_TEMPORARY = (408, 425, 429)
 
 _T = TypeVar('_T')
+_log = logging.getLogger(__name__)
 
 
 def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
-  """Asks how long a file is without fetching it.
+  """Asks a server for the size of a file.
 
   Args:
     url: Address of the file.
-    retries: As for `download`, as is `pause`.
-    pause: Seconds.
+    retries: See `download`.
+    pause: See `download`.
 
   Returns:
-    Its size in bytes; None where the server does not tell.
+    The size in bytes; None if the server does not report it.
 
   Raises:
     InputError: The server cannot be reached.
@@ -57,7 +58,8 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
     with requests.head(
       url, headers=_HEADERS, timeout=TIMEOUT, allow_redirects=True
     ) as response:
-      # Some servers only know how to send files; what is wrong shows then.
+      # Some servers do not support this request. If something else is wrong,
+      # the download itself will fail and report it.
       return _length(response) if response.ok else None
 
   return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
@@ -71,68 +73,67 @@ def download(
   retries: int = 5,
   pause: float = 2.0,
 ) -> None:
-  """Downloads a file, or what is missing of it, and checks it.
+  """Downloads a file, or the missing rest of it, and checks it.
 
-  What has come so far is in `PATH.part`, and stays there when anything goes
-  wrong, even when the program is killed: the next call asks for the rest only.
-  A file that is there with the right checksum is left as it is.
+  The received bytes are in `PATH.part` and stay there when anything goes wrong,
+  even when the program is killed; the next call only requests the rest. A file
+  that is there and has the right checksum is left as it is.
 
   Args:
-    url: Address of the file, by HTTP or HTTPS.
+    url: Address of the file, with HTTP or HTTPS.
     path: The file to write.
-    checksum: In the notation of pooch, e.g. `'md5:6aad48e7...'`.
-    retries: How often a broken download is taken up again, in a row, without
-      a byte coming in between.
-    pause: Seconds before the first new try; each further one waits twice as
+    checksum: Algorithm and hexadecimal digest, e.g. `'md5:6aad48e7...'`.
+    retries: How often a broken download is retried in a row without receiving
+      any data.
+    pause: Seconds before the first retry. Each further one waits twice as
       long, up to a minute.
 
   Raises:
-    InputError: The server cannot be reached or has no such file, the file has
-      another checksum (it is removed then), or it cannot be written, as when
-      the disk is full.
+    InputError: The server cannot be reached or does not have the file, the
+      file has another checksum (it is deleted then), or it cannot be written,
+      for instance because the disk is full.
   """
   path = pathlib.Path(path)
   part = path.with_name(path.name + '.part')
-
-  def fetch(url: str, output: Any, _: Any) -> None:
-    _persist(
-      lambda: _continue(url, part),
-      url,
-      lambda: _size(part),
-      retries=retries,
-      pause=pause,
-    )
-    # Pooch removes its file when it is stopped while checking, which takes
-    # seconds for gigabytes; under its other name it is kept.
-    os.unlink(output)
-    try:
-      os.link(part, output)
-    except OSError:  # not every disk can do that
-      os.replace(part, output)
-
-  pooch.get_logger().setLevel('WARNING')  # the bar says it all
-  try:
+  with files.explained(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pooch.retrieve(
-      url,
-      known_hash=checksum,
-      fname=path.name,
-      path=path.parent,
-      downloader=cast(Any, fetch),  # its arguments have other names there
-    )
-  except InputError:
-    raise
-  except OSError as error:
-    raise InputError(_why_unwritable(path, error)) from error
-  except ValueError as error:
-    part.unlink(missing_ok=True)
-    got = re.search(r'but got (\w+)', str(error))
-    raise InputError(
-      f'{url} has not the checksum {checksum}'
-      f'{f", but got {got[1]}" if got else ""}; what came was removed, and the '
-      'next start fetches it again.'
-    ) from error
-  part.unlink(missing_ok=True)
+    if path.is_file() and _checksum(path, like=checksum) == checksum.lower():
+      part.unlink(missing_ok=True)
+      return
+  _persist(
+    lambda: _resume(url, part),
+    url,
+    lambda: _size(part),
+    retries=retries,
+    pause=pause,
+  )
+  with files.explained(path):
+    found = _checksum(part, like=checksum)
+    if found != checksum.lower():
+      part.unlink()
+      raise InputError(
+        f'{url} should have the checksum {checksum}, but the received file has '
+        f'{found}; it was deleted: start again to download it again.'
+      )
+    os.replace(part, path)
+
+
+def _checksum(path: pathlib.Path, *, like: str) -> str:
+  """Returns the checksum of a file by the algorithm of another checksum."""
+  algorithm = like.partition(':')[0].lower()
+  digest = hashlib.new(algorithm, usedforsecurity=False)
+  size = path.stat().st_size
+  # The bar shows nothing for a total of 0.
+  total = size / 1e6 if size >= _LARGE else 0
+  name = path.name.removesuffix('.part')
+  with (
+    progress.bar(f'{name}, checking', total, unit='MB') as advance,
+    path.open('rb') as file,
+  ):
+    while block := file.read(16 * BLOCK):
+      digest.update(block)
+      advance(len(block) / 1e6)
+  return f'{algorithm}:{digest.hexdigest()}'
 
 
 def _persist(
@@ -143,7 +144,21 @@ def _persist(
   retries: int,
   pause: float,
 ) -> _T:
-  """Tries again and again while it makes sense."""
+  """Repeats an attempt that fails for a reason that may pass.
+
+  Args:
+    attempt: The function to call.
+    url: The address, for messages.
+    position: Returns the number of bytes received so far.
+    retries: See `download`.
+    pause: See `download`.
+
+  Returns:
+    The result of the first successful attempt.
+
+  Raises:
+    InputError: The reason will not pass, or there were too many failures.
+  """
   failures = 0
   while True:
     before = position()
@@ -154,27 +169,27 @@ def _persist(
       status = None if response is None else response.status_code
       reason = _reason(error)
       if isinstance(error, ValueError) or (
-        status is not None and status < 500 and status not in _PASSING
+        status is not None and status < 500 and status not in _TEMPORARY
       ):
         raise InputError(f'{url} cannot be fetched: {reason}.') from error
-      # With every byte that came the connection has proved to work.
+      # Received bytes show that the connection works: count from 1 again.
       failures = 1 if position() > before else failures + 1
       if failures > retries:
         raise InputError(
           f'{url} cannot be fetched: {reason}; check the network and start '
-          'again, which continues what has come so far.'
+          'again: the download will resume.'
         ) from error
       seconds = min(pause * 2 ** (failures - 1), LONGEST_PAUSE)
       if response is not None and 'Retry-After' in response.headers:
         with contextlib.suppress(ValueError):  # it may be a date
           asked = float(response.headers['Retry-After'])
           seconds = min(max(seconds, asked), LONGEST_REQUESTED_PAUSE)
-    print(f'{url}: {reason}; trying again in {seconds:g} s', file=sys.stderr)
+    _log.warning('%s: %s; trying again in %g s', url, reason, seconds)
     time.sleep(seconds)
 
 
-def _continue(url: str, part: pathlib.Path) -> None:
-  """Fetches what is missing of a file; raises when the connection breaks."""
+def _resume(url: str, part: pathlib.Path) -> None:
+  """Downloads the missing rest of a file; raises when the connection breaks."""
   have = _size(part)
   headers = dict(_HEADERS)
   if have:
@@ -183,15 +198,17 @@ def _continue(url: str, part: pathlib.Path) -> None:
     url, headers=headers, timeout=TIMEOUT, stream=True
   ) as response:
     if response.status_code == 416 and have:
-      return  # nothing is missing; if it is too long, the checksum tells
+      return  # Nothing is missing; the checksum shows if there is too much.
     response.raise_for_status()
     if response.status_code != 206:
-      have = 0  # all of it comes again
+      have = 0  # The server sends the whole file again.
     elif not response.headers.get('Content-Range', '').startswith(
       f'bytes {have}-'
     ):
       part.unlink()
-      raise requests.ConnectionError('the server sent another part than asked')
+      raise requests.ConnectionError(
+        'the server sent another part than requested'
+      )
     length = _length(response)
     total = have + (length or 0)
     name = part.name.removesuffix('.part')
@@ -209,15 +226,17 @@ def _continue(url: str, part: pathlib.Path) -> None:
         if have < total:
           raise requests.ConnectionError('the connection ended early')
     except requests.RequestException:
-      raise  # these are OSErrors, too, but of the network
-    except OSError as error:
-      raise InputError(
-        _why_unwritable(part, error, missing=total - have)
-      ) from error
+      raise  # It is an OSError, too, but one of the network.
+    except OSError:
+      missing = total - have
+      needed = f'{missing / 1e9:.3g} GB' if missing > 0 else 'some space'
+      hint = 'start again: the download will resume'
+      with files.explained(part, needed=needed, hint=hint):
+        raise
 
 
 def _length(response: requests.Response) -> int | None:
-  """Bytes of the body, where the server tells."""
+  """Returns the length of the body in bytes, if the server reports it."""
   text = response.headers.get('Content-Length', '')
   return int(text) if text.isdecimal() else None
 
@@ -226,21 +245,8 @@ def _size(path: pathlib.Path) -> int:
   return path.stat().st_size if path.exists() else 0
 
 
-def _why_unwritable(
-  path: pathlib.Path, error: OSError, *, missing: int = 0
-) -> str:
-  """Why a file cannot be written, and how many bytes are to come."""
-  if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-    return f'{path} could not be written: {error.strerror or error}.'
-  amount = f'{missing / 1e9:.3g} GB' if missing > 0 else 'some space'
-  return (
-    f'{path} could not be written: the disk that holds {path.parent} is full; '
-    f'free {amount} and start again, which continues what has come so far.'
-  )
-
-
 def _reason(error: BaseException) -> str:
-  """Why a request failed, as short as the system says it."""
+  """Returns the innermost reason why a request failed, without a period."""
   response = getattr(error, 'response', None)
   if isinstance(error, requests.HTTPError) and response is not None:
     return f'the server answers {response.status_code} {response.reason}'

@@ -1,7 +1,8 @@
 """Reads zip archives, whole or split into parts (.z01, .z02, ..., .zip).
 
-Python's zipfile reads neither a split archive nor its parts joined: where a
-file begins is told there by the number of a part and an offset in that part.
+Python's zipfile cannot read a split archive, not even when its parts are
+joined: the position of a file in it is the number of a part and an offset in
+that part.
 """
 
 import dataclasses
@@ -13,12 +14,13 @@ from collections.abc import Iterator
 
 from seld_jax.errors import InputError
 
-# What is read and handed on at a time, in bytes.
+# Bytes that are read and yielded at a time.
 BLOCK = 1 << 20
 
-# The records that are read, each with its signature: APPNOTE 6.3.9, sections
-# 4.3.7 (local header), 4.3.12 (central directory) and 4.3.14 to 4.3.16 (its
-# end, in a form of 64 bits, too).
+# The records of the format and their signatures, after PKWARE's APPNOTE 6.3.9:
+# local header (section 4.3.7), entry of the central directory (4.3.12), end of
+# the central directory (4.3.16), and the latter with 64-bit numbers (4.3.14)
+# and its locator (4.3.15).
 _LOCAL = struct.Struct('<4s5H3L2H')
 _CENTRAL = struct.Struct('<4s6H3L5H2L')
 _END = struct.Struct('<4s4H2LH')
@@ -31,7 +33,7 @@ _SIGNATURES = {
   _LOCATOR: b'PK\6\7',
   _END64: b'PK\6\6',
 }
-# A number that does not fit is all ones, and given in 64 bits elsewhere.
+# A field with all bits set means: the number is elsewhere, with 64 bits.
 _SHORT = 0xFFFF
 _LONG = 0xFFFFFFFF
 _EXTRA64 = 1
@@ -46,14 +48,14 @@ class Member:
   """A file in an archive.
 
   Attributes:
-    name: Its path within the archive, with `/` between folders; it is relative
-      and leads out of no folder.
+    name: Its relative path in the archive, with `/` between folders and
+      without `..`.
     size: Its size in bytes.
     crc: Its CRC-32.
-    compressed_size: The bytes it takes in the archive.
-    method: How it is compressed: 0 not at all, 8 by deflate.
-    start: Where its local header begins, in bytes from the start of the first
-      part, all parts laid end to end.
+    compressed_size: Its size in the archive, in bytes.
+    method: Its compression: 0 for none, 8 for deflate.
+    start: Position of its local header, in bytes from the start of the first
+      part, as if all parts were joined.
   """
 
   name: str
@@ -65,14 +67,15 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
-class Archive:
-  """An archive, ready to be read.
+class SplitZip:
+  """An archive of one or several parts, and its list of files.
 
   Attributes:
-    path: The part that holds the end of the directory, named `*.zip`.
-    parts: All parts in order; the last is `path`.
-    sizes: Their sizes in bytes.
-    members: The files in it, in the order of its directory; no folders.
+    path: The last part, named `*.zip`.
+    parts: All parts in order, `path` included.
+    sizes: The sizes of the parts in bytes.
+    members: The files in the archive, without folders, in the order of its
+      directory.
   """
 
   path: pathlib.Path
@@ -81,20 +84,20 @@ class Archive:
   members: tuple[Member, ...]
 
 
-def read(path: str | os.PathLike[str]) -> Archive:
+def read(path: str | os.PathLike[str]) -> SplitZip:
   """Reads the directory of an archive.
 
   Args:
-    path: The last part, `NAME.zip`; the others are `NAME.z01`, `NAME.z02`, ...
-      beside it.
+    path: The last part, `NAME.zip`. The others are `NAME.z01`, `NAME.z02`, ...
+      in the same folder.
 
   Returns:
     The archive.
 
   Raises:
-    InputError: A part is missing, the directory is damaged, or a file in it
-      cannot be unpacked: encrypted, compressed in another way than by deflate,
-      or with a path that leads out of the folder it is unpacked to.
+    InputError: A part is missing, the directory is damaged, or a file cannot
+      be unpacked: it is encrypted, it is compressed by another method than
+      deflate, or its path leads out of the folder that it is unpacked to.
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -111,33 +114,35 @@ def read(path: str | os.PathLike[str]) -> Archive:
     )
   parts = (*earlier, path)
   sizes = tuple(part.stat().st_size for part in parts)
-  archive = Archive(path, parts, sizes, ())
+  archive = SplitZip(path, parts, sizes, ())
   if locator and ({disk, count} & {_SHORT} or {size, offset} & {_LONG}):
     start = _position(archive, locator[1], locator[2])
     end64 = _record(archive, start, _END64)
     disk, (_, count, size, offset) = end64[5], end64[6:]
   start = _position(archive, disk, offset)
   if start + size > sum(sizes):
-    raise InputError(_damage(archive, 'its directory ends behind the archive'))
+    raise InputError(
+      _damage(archive, 'its directory goes beyond the end of the archive')
+    )
   directory = b''.join(_blocks(archive, start, size))
   members = tuple(_members(archive, directory, count))
   return dataclasses.replace(archive, members=members)
 
 
-def chunks(archive: Archive, member: Member) -> Iterator[bytes]:
+def chunks(archive: SplitZip, member: Member) -> Iterator[bytes]:
   """Unpacks a file in pieces, so that it is never whole in memory.
 
   Args:
-    archive: What `read` gave.
+    archive: The archive, from `read`.
     member: One of its members.
 
   Yields:
-    The bytes of the file, about a mebibyte at a time.
+    The bytes of the file, at most `BLOCK` at a time.
 
   Raises:
     InputError: The file is damaged: its size or CRC-32 is not that of the
-      directory. That shows only after the last piece, so what was written of it
-      should be thrown away then.
+      directory. This is known only after the last piece; the caller should
+      then delete the pieces before it.
   """
   header = _record(archive, member.start, _LOCAL)
   start = member.start + _LOCAL.size + sum(header[-2:])
@@ -152,12 +157,15 @@ def chunks(archive: Archive, member: Member) -> Iterator[bytes]:
     crc = zlib.crc32(block, crc)
     yield block
   if size != member.size or crc != member.crc:
-    told = f'{member.size} bytes with CRC-32 {member.crc:08x}'
-    raise InputError(_damage(archive, f'{member.name} is not of {told}'))
+    expected = f'{member.size} bytes with CRC-32 {member.crc:08x}'
+    raise InputError(_damage(archive, f'{member.name} should have {expected}'))
 
 
 def _find_end(path: pathlib.Path) -> tuple[tuple, tuple | None]:
-  """The end of the directory, and what leads to its form of 64 bits, if any."""
+  """Returns the end of the directory, and the locator of its 64-bit form.
+
+  The locator is None for archives without 64-bit numbers.
+  """
   with path.open('rb') as file:
     # A comment of up to 65535 bytes may follow.
     longest = _LOCATOR.size + _END.size + _SHORT
@@ -169,25 +177,25 @@ def _find_end(path: pathlib.Path) -> tuple[tuple, tuple | None]:
       continue
     end = _END.unpack_from(tail, at)
     if at + _END.size + end[-1] != len(tail):
-      continue  # bytes of a comment that look like it
+      continue  # Bytes of the comment that look like the signature.
     before = tail[max(0, at - _LOCATOR.size) : at]
     if before[:4] != _SIGNATURES[_LOCATOR]:
       return end, None
     return end, _LOCATOR.unpack(before)
   raise InputError(
-    f'{path} is no zip archive, or its end is missing: it has no directory.'
+    f'{path} is not a zip archive, or its end is missing: it has no directory.'
   )
 
 
 def _members(
-  archive: Archive, directory: bytes, count: int
+  archive: SplitZip, directory: bytes, count: int
 ) -> Iterator[Member]:
-  """The files that a directory lists."""
+  """Yields the files that a directory lists."""
   at = 0
   for _ in range(count):
     entry = directory[at : at + _CENTRAL.size]
     if len(entry) < _CENTRAL.size or entry[:4] != _SIGNATURES[_CENTRAL]:
-      raise InputError(_damage(archive, 'its directory breaks off'))
+      raise InputError(_damage(archive, 'its directory is incomplete'))
     fields = _CENTRAL.unpack(entry)
     flags, method, crc = fields[3], fields[4], fields[7]
     lengths = fields[10:13]
@@ -207,14 +215,24 @@ def _members(
     if method not in (_STORED, _DEFLATED):
       raise InputError(
         f'{archive.path}: {name} is compressed by method {method}, but only '
-        'deflate (8) and none (0) are known.'
+        'deflate (8) and none (0) are supported.'
       )
     start = _position(archive, disk, offset)
     yield Member(name, size, crc, compressed_size, method, start)
 
 
-def _wide(archive: Archive, extra: bytes, numbers: list[int]) -> list[int]:
-  """Size, compressed size, offset and part, where 64 bits tell them instead."""
+def _wide(archive: SplitZip, extra: bytes, numbers: list[int]) -> list[int]:
+  """Replaces numbers that did not fit by those of the 64-bit extra field.
+
+  Args:
+    archive: The archive, for messages.
+    extra: The extra fields of an entry of the directory.
+    numbers: Size, compressed size, offset and part of the entry; all bits are
+      set in those to replace.
+
+  Returns:
+    The four numbers.
+  """
   limits = (_LONG, _LONG, _LONG, _SHORT)
   wide = [i for i, limit in enumerate(limits) if numbers[i] == limit]
   form = struct.Struct('<' + ''.join('QQQL'[i] for i in wide))
@@ -223,7 +241,9 @@ def _wide(archive: Archive, extra: bytes, numbers: list[int]) -> list[int]:
     kind, length = struct.unpack_from('<2H', extra, at)
     if kind == _EXTRA64:
       if length < form.size or at + 4 + length > len(extra):
-        raise InputError(_damage(archive, 'its directory has half a number'))
+        raise InputError(
+          _damage(archive, 'its directory has an incomplete number')
+        )
       for i, number in zip(wide, form.unpack_from(extra, at + 4), strict=True):
         numbers[i] = number
       break
@@ -231,8 +251,8 @@ def _wide(archive: Archive, extra: bytes, numbers: list[int]) -> list[int]:
   return numbers
 
 
-def _check_path(archive: Archive, name: str) -> None:
-  """Refuses names that would be written elsewhere than asked for."""
+def _check_path(archive: SplitZip, name: str) -> None:
+  """Raises InputError for a path that leads out of the target folder."""
   steps = name.split('/')
   if (
     not name
@@ -242,28 +262,31 @@ def _check_path(archive: Archive, name: str) -> None:
     or name[1:2] == ':'
   ):
     raise InputError(
-      f'{archive.path} holds a file with the path {name!r}, which leads out of '
-      'the folder that it is unpacked to.'
+      f'{archive.path} contains a file with the path {name!r}, which leads out '
+      'of the folder that it is unpacked to.'
     )
 
 
-def _position(archive: Archive, disk: int, offset: int) -> int:
-  """Bytes from the start of the first part."""
+def _position(archive: SplitZip, disk: int, offset: int) -> int:
+  """Returns the position in the joined parts of an offset in one part."""
   if disk >= len(archive.parts) or offset > archive.sizes[disk]:
     place = f'byte {offset} of part {disk + 1}'
-    raise InputError(_damage(archive, f'it names {place}, which is not there'))
+    raise InputError(
+      _damage(archive, f'it refers to {place}, which does not exist')
+    )
   return sum(archive.sizes[:disk]) + offset
 
 
-def _record(archive: Archive, start: int, form: struct.Struct) -> tuple:
+def _record(archive: SplitZip, start: int, form: struct.Struct) -> tuple:
+  """Reads the record of a form at a position, and checks its signature."""
   data = b''.join(_blocks(archive, start, form.size))
   if data[:4] != _SIGNATURES[form]:
     raise InputError(_damage(archive, f'there is no header at byte {start}'))
   return form.unpack(data)
 
 
-def _blocks(archive: Archive, start: int, count: int) -> Iterator[bytes]:
-  """So many bytes from there on, from as many parts as they lie in."""
+def _blocks(archive: SplitZip, start: int, count: int) -> Iterator[bytes]:
+  """Yields `count` bytes of the joined parts, from position `start` on."""
   for part, size in zip(archive.parts, archive.sizes, strict=True):
     if start >= size:
       start -= size
@@ -281,19 +304,21 @@ def _blocks(archive: Archive, start: int, count: int) -> Iterator[bytes]:
 
 
 def _inflate(
-  archive: Archive, member: Member, blocks: Iterator[bytes]
+  archive: SplitZip, member: Member, blocks: Iterator[bytes]
 ) -> Iterator[bytes]:
   inflater = zlib.decompressobj(-zlib.MAX_WBITS)
   try:
     for block in blocks:
       while block and not inflater.eof:
-        # Without the limit, a block could become a thousand times as long.
+        # Without the limit, a block could become a thousand times larger.
         yield inflater.decompress(block, BLOCK)
         block = inflater.unconsumed_tail
     yield inflater.flush()
   except zlib.error as error:
-    raise InputError(_damage(archive, f'{member.name} is broken')) from error
+    raise InputError(
+      _damage(archive, f'{member.name} cannot be decompressed')
+    ) from error
 
 
-def _damage(archive: Archive, text: str) -> str:
+def _damage(archive: SplitZip, text: str) -> str:
   return f'{archive.path} is damaged: {text}.'

@@ -1,6 +1,5 @@
-"""Unpacks an archive into a folder, as far as it is not there yet."""
+"""Unpacks an archive into a folder, without the files that are there."""
 
-import errno
 import os
 import pathlib
 import shutil
@@ -11,8 +10,8 @@ from seld_jax import files, progress
 from seld_jax.errors import InputError
 from seld_jax.tau2020 import split_zip
 
-# What macOS adds to archives.
-_LITTER = '__MACOSX'
+# Folder that macOS adds to archives.
+_MACOS_FOLDER = '__MACOSX'
 
 
 def unpack(
@@ -24,25 +23,24 @@ def unpack(
 ) -> dict[str, tuple[int, int]]:
   """Unpacks an archive; each file appears whole and checked, or not at all.
 
-  Files that are there already stay as they are, and nothing is read that need
-  not be: those in `noted` are known by their size, others by their CRC-32.
+  Files that are there already stay as they are. They are recognised by their
+  size if they are in `noted`, and by their CRC-32 otherwise.
 
   Args:
     path: The last or only part of the archive, `*.zip`.
-    out: Where to unpack to.
-    folder: Folder in `out` for the files. Where the archive has a folder of
-      this name, its files go there, and those beside it go beside it; where it
-      has none, all files go there, without their folders.
-    noted: What an earlier call returned: files that may be replaced where they
-      have changed since.
+    out: Folder to unpack to.
+    folder: Folder in `out` for the files. If the archive has a folder of this
+      name, the files in that folder go there, and all others go to `out`. If
+      not, all files go there, without the folders of the archive.
+    noted: The result of an earlier call: these files may be replaced when
+      they have changed since.
 
   Returns:
-    Size in bytes and CRC-32 of each file of the archive, by its path below
-    `out`.
+    Size in bytes and CRC-32 of each file of the archive, by its path in `out`.
 
   Raises:
-    InputError: The archive is damaged or no zip archive; a file is there with
-      other contents; or there is too little space on the disk.
+    InputError: The archive is damaged or is not a zip archive, a file is there
+      with other contents, or the disk has too little space.
   """
   out = pathlib.Path(out)
   archive = split_zip.read(path)
@@ -63,7 +61,7 @@ def unpack(
       if not _is_there(target, member, noted.get(name)):
         if target.exists() and name not in noted:
           raise InputError(
-            f'{target} is there already and differs from that in '
+            f'{target} is there already and differs from the file in '
             f'{archive.path.name}: move it away and start again.'
           )
         _extract(archive, member, target, missing)
@@ -75,28 +73,28 @@ def unpack(
 def place(
   members: tuple[split_zip.Member, ...], *, folder: str
 ) -> dict[str, split_zip.Member]:
-  """Where each file of an archive goes.
+  """Decides the path of each file of an archive.
 
   Args:
     members: The files of the archive.
-    folder: As for `unpack`.
+    folder: See `unpack`.
 
   Returns:
-    The files by their paths, with `/`. What operating systems put into
-    archives for themselves is left out.
+    The files by path, with `/` between folders. Hidden files and files that
+    macOS adds are left out.
 
   Raises:
-    InputError: Two files have the same place.
+    InputError: Two files would get the same path.
   """
   placed: dict[str, split_zip.Member] = {}
   paths = {member.name: member.name.split('/') for member in members}
   has_folder = any(folder in path[:-1] for path in paths.values())
   for member in members:
     path = paths[member.name]
-    if _LITTER in path or path[-1].startswith('.'):
+    if _MACOS_FOLDER in path or path[-1].startswith('.'):
       continue
     if folder in path[:-1]:
-      # The folder may lie in others, as those of the one who made it.
+      # The folder can be inside others, such as the publisher's own.
       name = '/'.join(path[path.index(folder) :])
     elif has_folder:
       name = path[-1]
@@ -104,8 +102,8 @@ def place(
       name = f'{folder}/{path[-1]}'
     if name in placed:
       raise InputError(
-        f'{placed[name].name} and {member.name} of one archive would both be '
-        f'unpacked to {name}.'
+        f'{placed[name].name} and {member.name} of the same archive would both '
+        f'be unpacked to {name}.'
       )
     placed[name] = member
   return placed
@@ -114,12 +112,12 @@ def place(
 def check_space(
   folder: str | os.PathLike[str], needed: float, *, advice: str = ''
 ) -> None:
-  """Refuses to begin what cannot end for want of space.
+  """Raises InputError when a disk has too little space.
 
   Args:
-    folder: Folder on the disk in question.
+    folder: A folder on the disk.
     needed: Bytes that will be written.
-    advice: What else can be done, in the imperative.
+    advice: Another remedy for the message, such as `', or fetch less'`.
 
   Raises:
     InputError: The disk has less space.
@@ -133,7 +131,7 @@ def check_space(
 
 
 def gigabytes(count: float) -> str:
-  """A number of bytes for people, e.g. `'12.3 GB'`."""
+  """Formats a number of bytes, e.g. `'12.3 GB'`."""
   return f'{count / 1e9:.3g} GB'
 
 
@@ -144,7 +142,7 @@ def _size(path: pathlib.Path) -> int | None:
 def _is_there(
   path: pathlib.Path, member: split_zip.Member, noted: tuple[int, int] | None
 ) -> bool:
-  """Whether a file need not be unpacked again."""
+  """Whether a file is there with the contents that it has in the archive."""
   if _size(path) != member.size:
     return False
   if noted is not None and tuple(noted) == (member.size, member.crc):
@@ -157,21 +155,17 @@ def _is_there(
 
 
 def _extract(
-  archive: split_zip.Archive,
+  archive: split_zip.SplitZip,
   member: split_zip.Member,
   target: pathlib.Path,
   missing: int,
 ) -> None:
-  with files.atomic(target) as temporary:
-    try:
-      with temporary.open('wb') as file:
-        for chunk in split_zip.chunks(archive, member):
-          file.write(chunk)
-    except OSError as error:
-      if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        raise
-      raise InputError(
-        f'{target} could not be written: the disk that holds {target.parent} '
-        f'is full; free {gigabytes(missing)} and start again, which continues '
-        'what is unpacked so far.'
-      ) from error
+  """Unpacks one file; `missing` is the space that is still needed, in bytes."""
+  hint = 'start again: unpacking will resume'
+  with (
+    files.atomic(target) as temporary,
+    files.explained(target, needed=gigabytes(missing), hint=hint),
+    temporary.open('wb') as file,
+  ):
+    for chunk in split_zip.chunks(archive, member):
+      file.write(chunk)

@@ -205,7 +205,11 @@ def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
   """
   folder = pathlib.Path(folder).resolve()
   options = ocp.CheckpointManagerOptions(
-    read_only=True, best_fn=_rank, best_mode='min'
+    read_only=True,
+    create=False,  # Orbax warns about its own defaults for this and the next.
+    save_interval_steps=0,
+    best_fn=_rank,
+    best_mode='min',
   )
   if not folder.is_dir():
     raise InputError(f'{folder} holds no checkpoint.')

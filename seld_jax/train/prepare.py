@@ -31,7 +31,7 @@ def extract_features(
   config: config_lib.Config,
   *,
   shard: shards.Shard | None = None,
-) -> tuple[dict[str, list[cache.Recording]], dict[str, pathlib.Path]]:
+) -> tuple[dict[str, list[dataset.Recording]], dict[str, pathlib.Path]]:
   """Finds, or renders, the dataset and computes the features that are missing.
 
   Args:
@@ -77,7 +77,9 @@ def extract_features(
     raise InputError(missing_dataset(config))
   purposes = ('train', 'validation', 'test')
   found = {
-    purpose: cache.find_recordings(root, format=options['format'], folds=folds)
+    purpose: dataset.find_recordings(
+      root, format=options['format'], folds=folds
+    )
     for purpose in purposes
     if (folds := tuple(config.data[f'{purpose}_folds']))
   }
@@ -212,7 +214,7 @@ def _place(fold: dataset.Fold) -> str:
 
 def _evaluation_recordings(root: pathlib.Path, format: str):
   try:
-    return cache.find_recordings(root, format=format, split='eval')
+    return dataset.find_recordings(root, format=format, split='eval')
   except InputError as error:
     raise InputError(
       f'{error} Without evaluation recordings, set '

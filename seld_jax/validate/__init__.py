@@ -1,19 +1,12 @@
-"""Finds what is wrong with a dataset before training."""
+"""Checks a dataset before training: files, labels, channels and folds."""
 
-from seld_jax.validate.checks import (
-  CHECKS,
-  READINGS,
-  Finding,
-)
-from seld_jax.validate.inspection import (
-  Report,
-  validate,
-)
+from seld_jax.validate.checks import CHECKS, READINGS, Finding
+from seld_jax.validate.inspection import Report, validate
 
 __all__ = [
-  'Report',
   'validate',
-  'CHECKS',
+  'Report',
   'Finding',
+  'CHECKS',
   'READINGS',
 ]

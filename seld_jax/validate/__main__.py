@@ -1,4 +1,4 @@
-"""Looks through a dataset before anyone trains on it.
+"""Checks a dataset before training.
 
 python -m seld_jax.validate --root=DIR
 
@@ -24,7 +24,10 @@ def define_flags(values: flags.FlagValues) -> None:
     'root', None, 'Folder of the dataset.', flag_values=values
   )
   flags.DEFINE_integer(
-    'sample_rate', 24000, 'What the audio must have, in Hz.', flag_values=values
+    'sample_rate',
+    24000,
+    'Sample rate that the audio must have, in Hz.',
+    flag_values=values,
   )
   flags.DEFINE_integer(
     'classes', 14, 'Number of classes.', lower_bound=1, flag_values=values
@@ -33,13 +36,14 @@ def define_flags(values: flags.FlagValues) -> None:
     'csv_edition',
     None,
     list(labels.EDITIONS),
-    'The edition of the form of the label files, where a file does not tell.',
+    'Edition that defines the columns of the label files; needed only for '
+    'files whose columns are ambiguous.',
     flag_values=values,
   )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Prints what is wrong with a dataset; exits with 1 on errors."""
+  """Prints all findings; the exit status is 1 if there are errors."""
   commands.refuse_arguments(argv)
   report = validate(
     values.root,
@@ -47,7 +51,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     num_classes=values.classes,
     csv_edition=values.csv_edition,
   )
-  # In a file or pipe there is no width to fit into.
+  # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(table(report))
   for finding in report.findings:
@@ -55,26 +59,27 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   for reading, number in sorted(
     report.readings.items(), key=lambda item: -item[1]
   ):
-    text = reading or 'too little to tell azimuth sign and channel order'
+    text = reading or 'azimuth sign and channel order cannot be determined'
     plural = 's' * (number != 1)
     print(f'{number} FOA recording{plural}: {text}')
   if report.num_errors:
     plural = 's' * (report.num_errors > 1)
-    print(f'Training cannot start: {report.num_errors} error{plural} to mend.')
+    print(f'Training cannot start: {report.num_errors} error{plural} to fix.')
     sys.exit(1)
   data = config.default().data
   named = {*data.train_folds, *data.validation_folds, *data.test_folds}
   if lacking := sorted(named - {*report.folds}):
     found = f'folds {_listed(report.folds)}' if report.folds else 'no fold'
     print(
-      f'Names tell {found}; set train_folds, validation_folds and test_folds '
-      f'of config.data, which by default name {_listed(lacking)}, too.'
+      f'File names contain {found}; set train_folds, validation_folds and '
+      'test_folds of config.data, because the defaults also need '
+      f'{_listed(lacking)}.'
     )
   print('Training can start.')
 
 
 def table(report: Report) -> rich.table.Table:
-  """How many findings each check has."""
+  """Makes a table with the number of findings of each check."""
   shown = rich.table.Table(
     title=f'{report.num_files} sound files, {report.num_labels} label files'
   )
@@ -89,6 +94,7 @@ def table(report: Report) -> rich.table.Table:
 
 
 def _listed(folds: Iterable[int]) -> str:
+  """Numbers separated by commas."""
   return ', '.join(map(str, folds))
 
 

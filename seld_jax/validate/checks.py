@@ -1,4 +1,4 @@
-"""What can be wrong with a recording, its labels, or a division into folds."""
+"""The checks of a label file, of a sound file, and of the folds."""
 
 import collections
 import csv
@@ -11,23 +11,26 @@ import numpy as np
 from seld_jax import audio, labels
 from seld_jax.errors import InputError
 
-# A peak below this is silence: -100 dBFS, a third of a step of 16 bits.
+# A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
-# So many samples in a row at full scale are clipping, fewer a loud peak.
+# At least so many successive samples at full scale are clipping; fewer may be
+# a loud peak.
 _CLIPPED_RUN = 3
 _FULL_SCALE = 1 - 2.0**-14
-# Frames with less than this share of the power of the loudest (-20 dB) tell
-# no direction.
+# Frames more than 20 dB below the loudest frame are not used for directions.
 _QUIET = 0.01
-# Frames with one source that it takes to compare directions, and how much
-# better (as a mean cosine) another reading of the channels must fit.
+# Directions are compared if at least so many frames have a single source.
 _MIN_FRAMES = 20
+# The fit of a reading is the mean cosine of the angles between labels and
+# intensity. One reading is better than another if it exceeds it by _MARGIN; a
+# reading is reported as the right one from _GOOD on, and if the best fit is
+# below _NO_FIT, none is right.
 _MARGIN = 0.2
 _GOOD = 0.4
-# Below this mean cosine nothing fits.
-_NOTHING = 0.1
+_NO_FIT = 0.1
 
-# Readings of FOA channels 1 to 3: where X, Y, Z stand, and the sign of Y.
+# Ways to read FOA channels 1 to 3 (channel 0 is W): the places of X, Y and Z
+# among them, and the sign of Y.
 READINGS = {
   'ACN order (W, Y, Z, X)': ((2, 0, 1), 1.0),
   'FuMa order (W, X, Y, Z)': ((0, 1, 2), 1.0),
@@ -39,14 +42,21 @@ EXPECTED_READING = next(iter(READINGS))
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-  """Something that is wrong.
+  """A problem of a dataset.
 
   Attributes:
-    check: What was looked at, one of `CHECKS`.
-    level: `'error'` when nothing should be trained before it is mended, else
-      `'warning'`.
-    file: The file.
-    text: What is wrong.
+    check: The check that found it, a key of `CHECKS`.
+    level: `'error'` if it must be fixed before training, else `'warning'`.
+    file: Path of the file or folder with the problem.
+    text: Description of the problem.
+
+  Example:
+    >>> from seld_jax import validate
+    >>> one = validate.Finding(
+    ...   'silence', 'error', 'foa_dev/mix1.wav', 'channel 3 is silent'
+    ... )
+    >>> validate.CHECKS[one.check]
+    'no silent channel'
   """
 
   check: str
@@ -55,38 +65,38 @@ class Finding:
   text: str
 
 
-# What is looked at, in the order of the table.
+# All checks, in the order of the table that the command prints.
 CHECKS = {
   'recordings': 'recordings to train on, in folds',
   'pairs': 'audio and labels in pairs',
   'audio': 'readable audio, channels, sample rate',
   'labels': 'readable labels, classes and angles in range',
   'duration': 'labels within the audio',
-  'duplicates': 'no row twice',
+  'duplicates': 'no duplicate rows',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
   'directions': 'azimuth sign and channel order (FOA)',
-  'folds': 'folds apart in rooms and sources',
+  'folds': 'no room or source in two folds',
 }
 
 
 def check_labels(
   path: pathlib.Path, *, num_classes: int, edition: str | None = None
 ) -> tuple[labels.Events | None, list[Finding]]:
-  """Looks through a label file.
+  """Checks a label file.
 
   Args:
     path: The file.
-    num_classes: Classes must be below this.
-    edition: As for `labels.read_csv`.
+    num_classes: Number of classes.
+    edition: Edition that defines the columns, as for `labels.read_csv`.
 
   Returns:
-    Its events, or None when it cannot be read, and what is wrong.
+    The events, or None if the file cannot be read, and the findings.
   """
   try:
     events = labels.read_csv(path, edition=edition, num_classes=num_classes)
   except InputError as error:
-    return None, [Finding('labels', 'error', str(path), _without(error, path))]
+    return None, [_unreadable('labels', path, error)]
   rows = np.concatenate(
     [
       np.stack([events.frame, events.class_index, events.track], axis=-1),
@@ -97,7 +107,7 @@ def check_labels(
   double = len(rows) - len(np.unique(rows, axis=0))
   if not double:
     return events, []
-  text = f'{double} row{"s" * (double > 1)} of {len(rows)} stand there twice'
+  text = f'{double} row{"s" * (double > 1)} of {len(rows)} are duplicates'
   return events, [Finding('duplicates', 'warning', str(path), text)]
 
 
@@ -108,29 +118,29 @@ def check_audio(
   format: str,
   sample_rate: int = 24000,
 ) -> tuple[str | None, list[Finding]]:
-  """Looks through a sound file.
+  """Checks a sound file.
 
   Args:
     path: The file.
-    events: What it should hold; None when that is not known.
+    events: The events of its label file, or None if there is none.
     format: `'foa'` or `'mic'`.
-    sample_rate: What it must be in Hz.
+    sample_rate: The sample rate that it must have, in Hz.
 
   Returns:
-    The key of `READINGS` that fits the labels best, None where too little can
-    be told; and what is wrong.
+    The key of `READINGS` that fits the labels, or None if none can be
+    determined, and the findings.
   """
   try:
     signal = audio.read(path, sample_rate=sample_rate, num_channels=4)
   except InputError as error:
-    return None, [Finding('audio', 'error', str(path), _without(error, path))]
+    return None, [_unreadable('audio', path, error)]
   found = []
   num_frames = labels.count_frames(signal.shape[1], sample_rate)
   last = -1 if events is None else int(np.max(events.frame, initial=-1))
   if last >= num_frames:
     text = (
       f'it lasts {signal.shape[1] / sample_rate:.1f} s, but its last label is '
-      f'of frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
+      f'in frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
     )
     found.append(Finding('duration', 'error', str(path), text))
   for channel, samples in enumerate(signal, start=1):
@@ -150,15 +160,15 @@ def check_audio(
 
 
 def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
-  """Looks for rooms and sources that two folds share.
+  """Finds rooms and sound sources that occur in several folds.
 
   Args:
-    path: A scenes.csv: a row for each event, with at least the columns `fold`
-      and `sound`, or `room_size`, or `room` as a name. A number for a room
-      tells nothing: it restarts in every fold.
+    path: A scenes.csv: a row for each event, with the column `fold` and at
+      least one of `sound`, `room_size` and `room`. Room numbers are ignored,
+      because they begin anew in every fold; names of rooms are compared.
 
   Returns:
-    What is wrong: one finding for each pair of folds and kind.
+    One finding for each set of folds that share rooms or sources.
   """
   try:
     text = pathlib.Path(path).read_text(encoding='utf-8-sig')
@@ -190,13 +200,14 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
   ]
 
 
-def _without(error: InputError, path: pathlib.Path) -> str:
-  """The message without the name of its file, which stands before it."""
-  return str(error).removeprefix(str(path)).lstrip(', ').rstrip('.')
+def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
+  """A file that cannot be read; a finding has the path beside the message."""
+  text = str(error).removeprefix(str(path)).lstrip(', ').rstrip('.')
+  return Finding(check, 'error', str(path), text)
 
 
 def _clipped(samples: np.ndarray) -> int:
-  """Samples at full scale that stand in a row of several."""
+  """Counts the samples at full scale in runs of at least `_CLIPPED_RUN`."""
   full = np.flatnonzero(np.abs(samples) >= _FULL_SCALE)
   if len(full) < _CLIPPED_RUN:
     return 0
@@ -207,15 +218,21 @@ def _clipped(samples: np.ndarray) -> int:
 def _reading(
   signal: np.ndarray, events: labels.Events, sample_rate: int
 ) -> tuple[str | None, str]:
-  """The reading of the channels that fits the labels, and what is wrong."""
+  """Finds the reading of the channels that fits the labels.
+
+  Returns:
+    The key of `READINGS`, or None if none can be determined, and the text of a
+    finding, which is empty if there is none.
+  """
   frames, first, count = np.unique(
     events.frame, return_index=True, return_counts=True
   )
   hop = sample_rate // labels.FRAMES_PER_SECOND
-  # Of frames with one source.
+  # Frames with a single source, within the audio.
   chosen = (count == 1) & ((frames + 1) * hop <= signal.shape[1])
   frames, rows = frames[chosen], first[chosen]
-  # Differences of samples weaken hum and rumble, which come from nowhere.
+  # Differences of successive samples weaken hum and rumble, which have no
+  # direction.
   omni, *dipoles = (
     np.diff(channel, prepend=0)[: len(channel) // hop * hop].reshape(-1, hop)
     for channel in signal
@@ -238,15 +255,16 @@ def _reading(
   expected = fits[EXPECTED_READING]
   if fits[best] > expected + _MARGIN and fits[best] > _GOOD:
     return best, (
-      f'labels and intensity agree (mean cosine {fits[best]:.2f}) when read as '
-      f'{best}, but not as {EXPECTED_READING} ({expected:.2f})'
+      'labels and sound intensity agree (mean cosine '
+      f'{fits[best]:.2f}) if the channels are read as {best}, but not as '
+      f'{EXPECTED_READING} ({expected:.2f})'
     )
-  if fits[best] < _NOTHING:
+  if fits[best] < _NO_FIT:
     return None, (
-      'labels and intensity do not agree, however the channels are read (mean '
-      f'cosine {fits[best]:.2f})'
+      'labels and sound intensity do not agree, however the channels are read '
+      f'(best mean cosine {fits[best]:.2f})'
     )
-  # Near the front or the back both signs of the azimuth fit.
+  # If all sources are near the front or the back, both azimuth signs fit.
   others = [fit for name, fit in fits.items() if name != EXPECTED_READING]
   sure = expected > max(others) + _MARGIN
   return (EXPECTED_READING if sure else None), ''

@@ -1,8 +1,9 @@
-"""Finds what is wrong with a dataset."""
+"""Runs all checks on all recordings of a dataset."""
 
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
@@ -13,21 +14,27 @@ from seld_jax.validate import checks
 
 FORMATS = ('foa', 'mic')
 SPLITS = ('dev', 'eval')
-# The sound files of each name and label file, with their format.
+# For each name of a recording and its label file (None without labels), the
+# sound files and their formats.
 _Jobs = dict[tuple[str, pathlib.Path | None], dict[pathlib.Path, str]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What was found in a dataset.
+  """The result of `validate`.
 
   Attributes:
-    num_files: Sound files looked through.
-    num_labels: Label files looked through.
-    readings: How often the labels fit each key of `checks.READINGS`; the key
-      None stands for recordings that tell too little.
-    findings: What is wrong, errors first.
-    folds: Those that names tell of every format that can be trained on.
+    num_files: Number of sound files checked.
+    num_labels: Number of label files checked.
+    readings: Number of FOA recordings whose labels fit each key of `READINGS`;
+      the key None counts recordings for which none can be determined.
+    findings: All problems, errors first.
+    folds: The folds in the file names that every trainable format has.
+
+  Example:
+    >>> from seld_jax import validate
+    >>> validate.Report(num_files=8, num_labels=4, readings={}, findings=[])
+    Report(num_files=8, num_labels=4, readings={}, findings=[], folds=())
   """
 
   num_files: int
@@ -38,7 +45,7 @@ class Report:
 
   @property
   def num_errors(self) -> int:
-    """Findings that must be mended before training."""
+    """Number of findings that must be fixed before training."""
     return sum(finding.level == 'error' for finding in self.findings)
 
 
@@ -50,25 +57,39 @@ def validate(
   csv_edition: str | None = None,
   num_workers: int | None = None,
 ) -> Report:
-  """Looks through a dataset in the layout of TAU-NIGENS 2020, or near it.
+  """Checks a dataset in any layout that `dataset.find_recordings` knows.
 
   Args:
-    root: Folder of any layout that `dataset.find_recordings` knows.
-    sample_rate: What the audio must have, in Hz.
-    num_classes: Classes must be below this.
-    csv_edition: As `edition` of `labels.read_csv`.
-    num_workers: Recordings looked through at a time; None for one a core.
+    root: Folder of the dataset.
+    sample_rate: Sample rate that the audio must have, in Hz.
+    num_classes: Number of classes; class indices must be smaller.
+    csv_edition: Edition that defines the columns of the label files, as for
+      `labels.read_csv`; None to recognise it from each file.
+    num_workers: Number of recordings checked at the same time; None for the
+      number of CPU cores.
 
   Returns:
-    What was found.
+    All findings, and the numbers of files and readings.
 
   Raises:
-    InputError: There is no audio.
+    InputError: The folder does not exist, or it holds no audio.
+
+  Example:
+    >>> from seld_jax import audio, labels, validate
+    >>> noise = 0.1 * np.random.default_rng(0).standard_normal((4, 48000))
+    >>> for name in 'fold1_room1_mix001_ov1', 'fold2_room1_mix001_ov1':
+    ...   audio.write(f'data/foa_dev/{name}.wav', noise)
+    ...   labels.write_csv(f'data/metadata_dev/{name}.csv', labels.no_events())
+    >>> report = validate.validate('data')
+    >>> report.findings, report.folds
+    ([], (1, 2))
   """
   root = pathlib.Path(root)
   if not root.is_dir():
-    raise InputError(f'{root} is not a folder, but a dataset is needed.')
-  jobs, formats, findings = _look(root)
+    raise InputError(
+      f'{root} is not a folder, but the folder of a dataset is needed.'
+    )
+  jobs, formats, findings = _list_files(root)
   num_files = sum(len(sounds) for sounds in jobs.values())
   if not num_files:
     if findings:
@@ -78,32 +99,22 @@ def validate(
     )
   folds_of_formats = []
   for format in formats:
-    more, folds = _refused(root, format, findings)
+    more, folds = _check_trainable(root, format, findings)
     findings += more
     folds_of_formats.append(folds)
   if not formats:
-    text = 'there is nothing to train on: expected foa_dev/*.wav or '
-    text += 'mic_dev/*.wav, with labels in metadata_dev/*.csv'
+    text = (
+      'there is nothing to train on: expected foa_dev/*.wav or mic_dev/*.wav, '
+      'with labels in metadata_dev/*.csv'
+    )
     findings.append(checks.Finding('recordings', 'error', str(root), text))
 
-  def work(
-    path: pathlib.Path | None, sounds: dict[pathlib.Path, str]
-  ) -> tuple[list[str | None], list[checks.Finding]]:
-    events, found = None, []
-    if path is not None:
-      events, found = checks.check_labels(
-        path, num_classes=num_classes, edition=csv_edition
-      )
-    readings = []
-    for sound, format in sounds.items():
-      reading, more = checks.check_audio(
-        sound, events, format=format, sample_rate=sample_rate
-      )
-      found = found + more
-      if format == 'foa':
-        readings.append(reading)
-    return readings, found
-
+  check = functools.partial(
+    _check_recording,
+    sample_rate=sample_rate,
+    num_classes=num_classes,
+    csv_edition=csv_edition,
+  )
   readings: collections.Counter[str | None] = collections.Counter()
   with (
     progress.bar('recordings', len(jobs), unit='recordings') as advance,
@@ -112,7 +123,7 @@ def validate(
     ) as pool,
   ):
     futures = [
-      pool.submit(work, path, sounds) for (_, path), sounds in jobs.items()
+      pool.submit(check, path, sounds) for (_, path), sounds in jobs.items()
     ]
     try:
       for future in concurrent.futures.as_completed(futures):
@@ -134,10 +145,44 @@ def validate(
   )
 
 
-def _look(
+def _check_recording(
+  path: pathlib.Path | None,
+  sounds: dict[pathlib.Path, str],
+  *,
+  sample_rate: int,
+  num_classes: int,
+  csv_edition: str | None,
+) -> tuple[list[str | None], list[checks.Finding]]:
+  """Checks a label file (or None) and the sound files that belong to it.
+
+  Returns:
+    The reading of each FOA file, and the findings.
+  """
+  events, findings = None, []
+  if path is not None:
+    events, findings = checks.check_labels(
+      path, num_classes=num_classes, edition=csv_edition
+    )
+  readings = []
+  for sound, format in sounds.items():
+    reading, found = checks.check_audio(
+      sound, events, format=format, sample_rate=sample_rate
+    )
+    findings = findings + found
+    if format == 'foa':
+      readings.append(reading)
+  return readings, findings
+
+
+def _list_files(
   root: pathlib.Path,
 ) -> tuple[_Jobs, list[str], list[checks.Finding]]:
-  """What there is to look through, formats to train on, what has no partner."""
+  """Lists the files to check.
+
+  Returns:
+    The files; the formats that have audio to train on; and findings, mostly
+    about files without their counterpart.
+  """
   jobs: _Jobs = {}
   formats: list[str] = []
   findings: list[checks.Finding] = []
@@ -156,8 +201,8 @@ def _look(
       for pair in pairs:
         sounds = jobs.setdefault((pair.name, pair.labels), {})
         if pair.audio is not None:
-          # A scene's only microphone is that of both formats, unless its name
-          # tells.
+          # A scene with one microphone lists its audio for both formats; the
+          # format that is part of its name counts.
           if pair.audio not in sounds or format in pair.audio.stem.lower():
             sounds[pair.audio] = format
         elif there:
@@ -169,14 +214,23 @@ def _look(
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
           if found not in findings:
             findings.append(found)
-  # Scenes for another format than that of the microphones are no mistake.
+  # It is no problem if only one of the formats can be listed.
   return jobs, formats, findings + ([] if formats else list(refused.values()))
 
 
-def _refused(
+def _check_trainable(
   root: pathlib.Path, format: str, findings: Sequence[checks.Finding]
 ) -> tuple[list[checks.Finding], set[int]]:
-  """Why training would refuse these but for what is known; and their folds."""
+  """Finds further problems that would stop training.
+
+  Args:
+    root: Folder of the dataset.
+    format: `'foa'` or `'mic'`.
+    findings: The problems that are known so far.
+
+  Returns:
+    Further findings, and the folds that the file names contain.
+  """
   try:
     found = dataset.find_recordings(root, format=format)
   except InputError as error:
@@ -191,7 +245,7 @@ def _refused(
     return [], folds
   level = 'error' if len(lost) == len(found) else 'warning'
   text = (
-    f'{len(lost)} of {len(found)} {format} recordings have names that tell no '
+    f'{len(lost)} of {len(found)} {format} recordings have names without a '
     f'fold, such as {lost[0].name}: names like fold1_room1_mix001_ov1 are '
     'needed'
   )

@@ -1,8 +1,8 @@
-"""Resampling in blocks: tones keep their pitch, blocks leave no trace."""
+"""Resampling keeps tones as they are and does not depend on the blocks."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seld_jax.audio import Resampler
@@ -30,22 +30,24 @@ def test_a_tone_keeps_frequency_phase_and_level(source):
   np.testing.assert_allclose(got[:, inside], tone(24000)[:, inside], atol=2e-3)
 
 
-def test_what_the_target_cannot_hold_is_gone():
+def test_frequencies_above_the_target_nyquist_are_removed():
   time = np.arange(24000) / 48000
   high = np.sin(2 * np.pi * 15000 * time)[None].astype(np.float32)
   assert np.abs(resampled(high, 48000, 24000)[:, 100:-100]).max() < 1e-3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
+@example(
+  23999, 5000, [1, 700, 700, 4000]
+)  # the longest filter: no common factor
 @given(
-  st.sampled_from([16000, 32000, 44100, 48000, 23999]),
+  st.sampled_from([16000, 32000, 44100, 48000]),
   st.integers(1, 5000),
-  st.data(),
+  st.lists(st.integers(0, 5000), max_size=6).map(sorted),
 )
-def test_blocks_of_any_size_give_the_same(source, length, data):
+def test_output_does_not_depend_on_the_blocks(source, length, cuts):
   signal = np.random.default_rng(length).standard_normal((4, length))
   signal = signal.astype(np.float32)
-  cuts = data.draw(st.lists(st.integers(0, length), max_size=6).map(sorted))
   whole = resampled(signal, source, 24000)
   assert whole.shape[-1] == -(-length * 24000 // source)
   parts = resampled(signal, source, 24000, cuts)
@@ -54,6 +56,6 @@ def test_blocks_of_any_size_give_the_same(source, length, data):
 
 
 @pytest.mark.parametrize('rate', [0, 100, 10**9])
-def test_no_sample_rate_of_audio(rate):
+def test_implausible_sample_rate_is_refused(rate):
   with pytest.raises(InputError, match=f'sample rate between.*got {rate} Hz'):
     Resampler(rate, 24000, num_channels=4)

@@ -1,4 +1,4 @@
-"""Sound files come back as written, and broken ones are told by name."""
+"""Sound files are read as written; errors name the broken file."""
 
 import contextlib
 import errno
@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax import audio
@@ -30,7 +30,7 @@ def path(tmp_path, noise):
   return path
 
 
-def test_reads_back_within_one_step_of_16_bits(path, noise):
+def test_written_samples_are_read_back_within_one_16_bit_step(path, noise):
   back = audio.read(path)
   assert back.dtype == np.float32
   assert back.shape == noise.shape
@@ -47,7 +47,7 @@ def test_full_scale_does_not_wrap_around(tmp_path):
 
 
 @pytest.mark.parametrize('kind', ['>f4', '>f8', '<f8', np.float16])
-def test_floats_of_any_kind_are_written(tmp_path, noise, kind):
+def test_floats_of_any_type_and_byte_order_are_written(tmp_path, noise, kind):
   audio.write(tmp_path / 'x.wav', noise.astype(kind))
   back = audio.read(tmp_path / 'x.wav')
   step = 2**-10 if kind == np.float16 else 2**-14
@@ -55,7 +55,7 @@ def test_floats_of_any_kind_are_written(tmp_path, noise, kind):
 
 
 @pytest.mark.parametrize('kind', [np.int16, np.int32, np.int64])
-def test_whole_numbers_are_samples_and_no_pcm(tmp_path, kind):
+def test_written_integers_are_values_not_pcm_steps(tmp_path, kind):
   ones = np.tile(np.array([[0, 1, -1]], kind), (4, 10))
   audio.write(tmp_path / 'x.wav', ones)
   back = audio.read(tmp_path / 'x.wav')
@@ -74,7 +74,7 @@ def test_float_and_flac_files_are_read(tmp_path, noise):
   )
 
 
-def test_another_rate_and_channel_count(path):
+def test_other_rate_or_channel_count_is_refused(path):
   with pytest.raises(InputError, match=r'noise\.wav.* 24000 Hz.* 48000 Hz'):
     audio.read(path, sample_rate=48000)
   with pytest.raises(InputError, match=r'noise\.wav.* 4 channels.* 2 are'):
@@ -82,7 +82,7 @@ def test_another_rate_and_channel_count(path):
 
 
 @pytest.mark.parametrize('lost', [1, 8, 100, 19200])
-def test_truncated_wav(path, lost):
+def test_truncated_wav_is_refused(path, lost):
   path.write_bytes(path.read_bytes()[:-lost])
   for function in (audio.read, audio.info):
     with pytest.raises(InputError, match=r'noise\.wav is truncated: .*19244'):
@@ -91,7 +91,9 @@ def test_truncated_wav(path, lost):
 
 @pytest.mark.parametrize('kind', ['AIFF', 'AU', 'CAF', 'W64', 'WAVEX'])
 @pytest.mark.parametrize('lost', [1, 2000])
-def test_truncated_files_of_other_kinds(tmp_path, noise, kind, lost):
+def test_truncated_files_of_other_formats_are_refused(
+  tmp_path, noise, kind, lost
+):
   path = tmp_path / f'noise.{kind.lower()}'
   soundfile.write(path, noise.T, 24000, format=kind, subtype='PCM_16')
   np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
@@ -106,12 +108,12 @@ def test_truncated_files_of_other_kinds(tmp_path, noise, kind, lost):
   ),
   rest=st.binary(max_size=120),
 )
-def test_any_header_has_an_end_or_none(start, rest):
+def test_any_header_gives_a_position_or_0(start, rest):
   assert containers.end_of_samples(io.BytesIO(start + rest)) >= 0
 
 
-def test_truncated_rf64(tmp_path, noise):
-  """What a WAV file of more than 4 GiB has to be."""
+def test_truncated_rf64_is_refused(tmp_path, noise):
+  """RF64 is the format of WAV files of more than 4 GiB."""
   path = tmp_path / 'long.wav'
   soundfile.write(path, noise.T, 24000, format='RF64', subtype='PCM_16')
   np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
@@ -119,23 +121,23 @@ def test_truncated_rf64(tmp_path, noise):
   path.write_bytes(whole[:-8])
   with pytest.raises(InputError, match=r'long\.wav is truncated'):
     audio.info(path)
-  # A writer that was stopped, or wrote into a pipe, does not know the size.
+  # A writer that was killed, or that wrote into a pipe, leaves no size.
   path.write_bytes(whole[:28] + bytes(8) + whole[36:])
   with contextlib.suppress(InputError):
     audio.info(path)
 
 
-def test_a_wav_file_beyond_what_its_header_can_count(path):
-  """Its data end after 4 GiB, or wherever the size has wrapped around to."""
+def test_wav_file_larger_than_its_header_can_describe_is_refused(path):
+  """libsndfile would read 4 GiB of it, or less when the size wraps around."""
   size = 2**32 + 19244
-  os.truncate(path, size)  # a hole, which takes no place on the disk
+  os.truncate(path, size)  # a sparse file: it takes no space on the disk
   with pytest.raises(
     InputError, match=r'noise\.wav has 4\.3 GB, .* to FLAC or'
   ):
     audio.info(path)
 
 
-def test_truncated_flac(tmp_path, noise):
+def test_truncated_flac_is_refused(tmp_path, noise):
   path = tmp_path / 'noise.flac'
   soundfile.write(path, noise.T, 24000)
   path.write_bytes(path.read_bytes()[:-3000])
@@ -143,7 +145,7 @@ def test_truncated_flac(tmp_path, noise):
     audio.read(path)
 
 
-def test_chunks_around_the_data_are_no_truncation(path, noise):
+def test_other_chunks_around_the_data_are_skipped(path, noise):
   raw = path.read_bytes()
   # A chunk of odd size before the data, padded, and another after it.
   chunk = b'note\x03\x00\x00\x00abc\x00'
@@ -156,7 +158,7 @@ def test_chunks_around_the_data_are_no_truncation(path, noise):
     audio.read(path)
 
 
-def test_streamed_wav_of_unknown_length(path, noise):
+def test_streamed_wav_of_unknown_length_is_read(path, noise):
   raw = path.read_bytes()
   path.write_bytes(raw[:40] + b'\xff' * 4 + raw[44:])
   np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
@@ -171,28 +173,28 @@ def test_streamed_wav_of_unknown_length(path, noise):
     (b'RIFF\x24\x00\x00\x00WAVE', 'cannot be read as a sound file'),
   ],
 )
-def test_what_is_no_sound_file(tmp_path, content, message):
+def test_file_that_is_not_sound_is_refused(tmp_path, content, message):
   path = tmp_path / 'not.wav'
   path.write_bytes(content)
   with pytest.raises(InputError, match=rf'not\.wav {message}'):
     audio.read(path)
 
 
-def test_missing_and_folder(tmp_path):
+def test_missing_file_and_folder_are_refused(tmp_path):
   with pytest.raises(InputError, match=r'gone\.wav does not exist'):
     audio.read(tmp_path / 'gone.wav')
   with pytest.raises(InputError, match='is a folder'):
     audio.read(tmp_path)
 
 
-def test_no_samples(tmp_path):
+def test_file_without_samples_is_refused(tmp_path):
   soundfile.write(tmp_path / 'none.wav', np.zeros((0, 4)), 24000)
   with pytest.raises(InputError, match=r'none\.wav holds no samples'):
     audio.read(tmp_path / 'none.wav')
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers(tmp_path, noise, value):
+def test_nan_and_infinite_samples_are_refused(tmp_path, noise, value):
   noise[2, 77] = value
   path = tmp_path / 'bad.wav'
   soundfile.write(path, noise.T, 24000, subtype='FLOAT')
@@ -202,8 +204,8 @@ def test_samples_that_are_no_numbers(tmp_path, noise, value):
     audio.write(path, noise)
 
 
-def test_a_full_disk_is_told_and_survived(path, noise, monkeypatch):
-  """Some Pythons crashed when they collected what the traceback held."""
+def test_full_disk_is_reported_and_the_old_file_stays(path, noise, monkeypatch):
+  """Python 3.12.1 crashed when it collected the objects of the traceback."""
 
   def full(path, data):
     raise OSError(errno.ENOSPC, 'No space left on device')
@@ -217,7 +219,7 @@ def test_a_full_disk_is_told_and_survived(path, noise, monkeypatch):
   assert path.read_bytes() == before
 
 
-def test_refused_writing_leaves_the_old_file(path, noise):
+def test_refused_audio_leaves_the_old_file(path, noise):
   before = path.read_bytes()
   with pytest.raises(InputError, match=r'peak of 1\.001'):
     audio.write(path, np.array([[0.0, -1.001]]))
@@ -228,7 +230,7 @@ def test_refused_writing_leaves_the_old_file(path, noise):
 
 
 @pytest.mark.parametrize('size', [1, 100, 2400, 10**6])
-def test_blocks_are_the_whole(path, size):
+def test_blocks_concatenate_to_the_whole(path, size):
   parts = list(audio.blocks(path, num_samples=size))
   assert all(part.shape[-1] == size for part in parts[:-1])
   np.testing.assert_array_equal(np.concatenate(parts, -1), audio.read(path))
@@ -242,10 +244,58 @@ def test_blocks_name_the_bad_sample(tmp_path, noise):
     list(audio.blocks(path, num_samples=100))
 
 
-def test_blocks_of_what_is_truncated(path, tmp_path, noise):
+def test_blocks_of_truncated_files_are_refused(path, tmp_path, noise):
   flac = tmp_path / 'noise.flac'
   soundfile.write(flac, noise.T, 24000)
   for broken in path, flac:
     broken.write_bytes(broken.read_bytes()[:-3000])
     with pytest.raises(InputError, match=broken.name):
       list(audio.blocks(broken, num_samples=100))
+
+
+def test_integers_are_pcm_of_their_type():
+  for kind in np.int8, np.int16, np.int32:
+    limit = np.iinfo(kind)
+    converted = audio.as_float(np.array([limit.min, 0, limit.max], kind))
+    assert converted.dtype == np.float32
+    np.testing.assert_allclose(converted, [-1, 0, 1], atol=1 / limit.max)
+  unsigned = audio.as_float(np.array([0, 128, 255], np.uint8))
+  np.testing.assert_allclose(unsigned, [-1, 0, 1], atol=1 / 127)
+  floats = np.array([0.5, -3])
+  assert audio.as_float(floats) is floats
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+  st.lists(
+    st.tuples(
+      st.sampled_from(['', 'a/', 'a/b/']),
+      st.sampled_from(['', '.', 'x.']),
+      st.sampled_from(['wav', 'WAV', 'flac', 'ogg', 'csv', 'wav2']),
+    ),
+    unique=True,
+    max_size=12,
+  )
+)
+def test_lists_the_visible_files_with_a_suffix_of_sound(
+  tmp_path_factory, entries
+):
+  folder = tmp_path_factory.mktemp('sounds')
+  for inside, start, suffix in entries:
+    (folder / inside).mkdir(parents=True, exist_ok=True)
+    (folder / inside / f'{start}sound.{suffix}').touch()
+
+  def expected(suffixes, insides):
+    return sorted(
+      folder / inside / f'{start}sound.{suffix}'
+      for inside, start, suffix in entries
+      if start != '.' and suffix.lower() in suffixes and inside in insides
+    )
+
+  every = ['', 'a/', 'a/b/']
+  assert audio.list_files(folder) == expected(['wav', 'flac', 'ogg'], every)
+  lossless = audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES)
+  assert lossless == expected(['wav', 'flac'], every)
+  top = audio.list_files(folder, recursive=False)
+  assert top == expected(['wav', 'flac', 'ogg'], [''])
+  assert audio.list_files(folder / 'gone') == []

@@ -1,18 +1,25 @@
-"""Every command has help, and tells each mistake in one sentence."""
+"""Every command has help and reports each mistake in one sentence."""
 
+import importlib
 import pathlib
 import re
+import runpy
+import sys
+import warnings
 
+import numpy as np
 import pytest
-from helpers import forked
+import soundfile
+from absl import flags
+from helpers.command_outcomes import outcome
 
+import seld_jax
 from seld_jax import config as config_lib
 
-ROOT = pathlib.Path(__file__).parents[2]
-MAIN = 'seld_jax.main'
-FOA = f'--config={ROOT / "configs" / "mse_foa.py"}'
+PACKAGE = pathlib.Path(seld_jax.__file__).parent
+FOA = f'--config={PACKAGE.parent / "configs" / "mse_foa.py"}'
 
-# Name, words after --config=configs/mse_foa.py, and what the error must say.
+# A flag of main after --config=configs/mse_foa.py, and the expected message.
 FIELDS = {
   'field': (
     '--config.train.batchsize=3',
@@ -45,7 +52,7 @@ FIELDS = {
   'word': ('foo', "takes flags only, got 'foo'"),
 }
 
-# Config files that cannot work, and what the error must say after their name.
+# Invalid config files, and the expected message after the name of the file.
 FILES = {
   'raises': (
     "def get_config():\n  return {}['nothing']\n",
@@ -73,121 +80,118 @@ FILES = {
   ),
 }
 
+# Texts that the help of each command must contain once.
+HELP = {
+  'evaluate': ['--reference=...', '--missing=error|empty', '--[no]json'],
+  'export': ['--workdir=... (required)', '--out=... (required)'],
+  'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
+  'main': ['--config=... (required)', '--config.train.batch_size='],
+  'predict': ['--out=... (required)', '--channels=acn|fuma|em32'],
+  'report': ['--workdir=...', '--predictions=...', '--out=...'],
+  'reproduce': ['--data=... (required)', '--scale=paper|small|quick'],
+  'synthesize': [
+    *('--out=... (required)', '(default: 60)', '--format=foa|mic|both'),
+    *('--gain_db=', '--equalizer_db=', '--stretch=', '--rt60=', '--snr_db='),
+    *('--moving=', '--[no]same_class', '--[no]plot', '--[no]evaluation'),
+  ],
+  'tau2020': ['--out=... (required)', '--formats=foa|mic|both'],
+  'validate': ['--root=... (required)', '--classes=... (default: 14)'],
+}
 
-@pytest.fixture(scope='session')
-def outcomes(tmp_path_factory):
-  """What each command did: exit status, output, errors."""
-  folder = tmp_path_factory.mktemp('commands')
-  cases = {
-    'main help': (MAIN, ['--help']),
-    'evaluate help': ('seld_jax.evaluate', ['--help']),
-    'synthesize help': ('seld_jax.synthesize', ['--help']),
-    'report help': ('seld_jax.report', ['--help']),
-    'tau2020 help': ('seld_jax.tau2020', ['--help']),
-    'validate help': ('seld_jax.validate', ['--help']),
-    'reproduce help': ('seld_jax.reproduce', ['--help']),
-    'reproduce without a dataset': (
-      'seld_jax.reproduce',
-      ['--data=nowhere', f'--workdir={folder / "x"}'],
-    ),
-    'reproduce unknown system': (
-      'seld_jax.reproduce',
-      ['--data=.', '--systems=msee', '--workdir=x'],
-    ),
-    'predict help': ('seld_jax.predict', ['--help']),
-    'listen help': ('seld_jax.listen', ['--help']),
-    'export help': ('seld_jax.export', ['--help']),
-    'predict nothing': ('seld_jax.predict', ['--model=x', '--out=y']),
-    'predict without': ('seld_jax.predict', ['--out=y', 'a.wav']),
-    'predict two': (
-      'seld_jax.predict',
-      ['--model=x', '--workdir=z', '--out=y', 'a.wav'],
-    ),
-    'predict gone': ('seld_jax.predict', ['--model=x', '--out=y', 'a.wav']),
-    'listen gone': ('seld_jax.listen', ['--model=x', '--file=a.wav']),
-    'export gone': ('seld_jax.export', ['--workdir=x', '--out=y']),
-    'export platform': (
-      'seld_jax.export',
-      ['--workdir=x', '--out=y', '--platforms=cpu,gpu'],
-    ),
-    'closed': (MAIN, ['CLOSED', '--help']),
-    'no config': (MAIN, []),
-    'config without a file': (MAIN, ['--config']),
-    'missing file': (MAIN, ['--config=configs/mse_fao.py']),
-    'missing file and field': (
-      MAIN,
-      ['--config=configs/mse_fao.py', '--config.train.batch_size=3'],
-    ),
-    'missing file of two words': (MAIN, ['--config', 'configs/mse_fao.py']),
-    'unknown flag': (MAIN, [FOA, '--wrokdir=x']),
-    'dataset': (
-      MAIN,
-      [FOA, '--config.data.root=nowhere', f'--workdir={folder / "run"}'],
-    ),
-  }
-  for name, (word, _) in FIELDS.items():
-    cases[f'field {name}'] = (MAIN, [FOA, f'--workdir={folder / "x"}', word])
-  for name, (source, _) in FILES.items():
-    path = folder / f'{name}.py'
-    path.write_text(source)
-    cases[f'file {name}'] = (MAIN, [f'--config={path}'])
-  (folder / 'none.py').write_text('def get_config():\n  "Forgot to return."\n')
-  cases['file none'] = (MAIN, [f'--config={folder / "none.py"}'])
-  outcomes = forked.run(cases, folder)
-  assert not (folder / 'x').exists(), 'a refused command leaves nothing behind'
-  return outcomes
+# Arguments that the other commands refuse, and the expected message.
+_GONE = 'x does not exist, but a run directory or an export'
+REFUSED = {
+  'predict --model=x --out=y': 'Sound files or folders of them are missing',
+  'predict --out=y a.wav': '--model must name one run .* got none',
+  'predict --model=x --workdir=z --out=y a.wav': 'must name one .* x and z',
+  'predict --model=x --out=y a.wav': _GONE,
+  'listen --model=x --file=a.wav': _GONE,
+  'listen --model=x --file=a --device=b': '--file and --device exclude',
+  'export --workdir=x --out=y': _GONE,
+  'export --workdir=x --out=y --platforms=cpu,gpu': (
+    "--platforms must be some of .* got 'cpu,gpu'"
+  ),
+  'reproduce --data=nowhere --workdir=x': (
+    '^nowhere has neither foa_dev nor mic_dev;.*seld_jax.tau2020'
+  ),
+  'reproduce --data=. --systems=msee --workdir=x': (
+    r"^--systems must be (some )?of baseline, ce_mse_1_1000, .* got 'msee'\.$"
+  ),
+  'synthesize --out=y --snr_db=20': (
+    r"^--snr_db must be two numbers LOW,HIGH, got '20'\.$"
+  ),
+}
 
 
-def sentence(outcome):
-  """The one line of a refusal, without its beginning."""
+def call_main(tmp_path, *words):
+  """Runs the main command in a temporary folder."""
+  return outcome('seld_jax.main', *words, folder=tmp_path)
+
+
+def message(outcome):
+  """The error message of a command that has refused its arguments."""
   status, out, err = outcome
   assert status == 1, err
   assert out == ''
   assert err.startswith('error: '), err
   assert len(err.splitlines()) == 1, err
-  assert len(err) < 300, 'a sentence, not a listing'
+  assert len(err) < 300, 'one sentence, not a list'
   return err.removeprefix('error: ').rstrip('\n')
 
 
 @pytest.mark.parametrize('name', FIELDS)
-def test_main_refuses_fields(name, outcomes):
-  text = sentence(outcomes[f'field {name}'])
-  expected = FIELDS[name][1]
+def test_main_refuses_invalid_fields(name, tmp_path):
+  word, expected = FIELDS[name]
+  text = message(call_main(tmp_path, FOA, '--workdir=x', word))
   assert text == expected or re.search(expected, text), text
+  assert list(tmp_path.iterdir()) == [], 'it leaves nothing behind'
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_main_refuses_config_files(name, outcomes):
-  text = sentence(outcomes[f'file {name}'])
-  assert re.search(rf'/{name}\.py, {FILES[name][1]}', text), text
+def test_main_refuses_invalid_config_files(name, tmp_path):
+  source, expected = FILES[name]
+  path = tmp_path / f'{name}.py'
+  path.write_text(source)
+  text = message(call_main(tmp_path, f'--config={path}'))
+  assert re.search(rf'/{name}\.py, {expected}', text), text
 
 
-def test_main_refuses_a_config_that_is_none(outcomes):
-  status, _, err = outcomes['file none']
+def test_main_refuses_a_config_file_that_returns_no_config(tmp_path):
+  (tmp_path / 'none.py').write_text('def get_config():\n  "No return."\n')
+  status, _, err = call_main(tmp_path, '--config=none.py')
   assert status == 1
   assert 'get_config() must return' in err.splitlines()[-1]
   assert 'Traceback' not in err
 
 
-@pytest.mark.parametrize('which', ['', ' and field', ' of two words'])
-def test_main_refuses_a_missing_config_file(which, outcomes):
-  text = sentence(outcomes[f'missing file{which}'])
+@pytest.mark.parametrize(
+  'words',
+  [
+    ['--config=configs/mse_fao.py'],
+    ['--config=configs/mse_fao.py', '--config.train.batch_size=3'],
+    ['--config', 'configs/mse_fao.py'],
+  ],
+)
+def test_main_refuses_a_missing_config_file(words, tmp_path):
+  text = message(call_main(tmp_path, *words))
   assert text == '--config: there is no file configs/mse_fao.py.'
 
 
-def test_main_needs_a_config(outcomes):
-  assert '--config is missing' in sentence(outcomes['no config'])
-  assert '--config' in sentence(outcomes['config without a file'])
+def test_main_requires_a_config(tmp_path):
+  assert '--config is missing' in message(call_main(tmp_path))
+  assert '--config' in message(call_main(tmp_path, '--config'))
 
 
-def test_main_refuses_unknown_flags_with_the_nearest(outcomes):
-  text = sentence(outcomes['unknown flag'])
+def test_main_suggests_the_most_similar_flag(tmp_path):
+  text = message(call_main(tmp_path, FOA, '--wrokdir=x'))
   assert "'wrokdir'" in text
   assert 'workdir' in text.replace('wrokdir', '')
 
 
-def test_main_without_a_dataset_says_in_three_lines_what_to_do(outcomes):
-  status, _, err = outcomes['dataset']
+def test_main_explains_how_to_get_a_dataset(tmp_path):
+  status, _, err = call_main(
+    tmp_path, FOA, '--config.data.root=nowhere', '--workdir=run'
+  )
   assert status == 1
   advice = err.splitlines()
   assert advice[0].startswith('error: nowhere is missing.')
@@ -197,25 +201,113 @@ def test_main_without_a_dataset_says_in_three_lines_what_to_do(outcomes):
   assert '--config.data.root=FOLDER' in advice[2]
 
 
-@pytest.mark.parametrize(
-  ('name', 'expected'),
-  [
-    ('predict nothing', 'Sound files or folders of them are missing'),
-    ('predict without', '--model needs one run directory, .* got none'),
-    ('predict two', '--model needs one run directory, .* got x and z'),
-    ('predict gone', 'x does not exist, but a run directory or an export'),
-    ('listen gone', 'x does not exist, but a run directory or an export'),
-    ('export gone', 'x does not exist, but a run directory or an export'),
-    ('export platform', "--platforms must be some of .* got 'cpu,gpu'"),
-  ],
-)
-def test_commands_on_a_trained_network_refuse(name, expected, outcomes):
-  text = sentence(outcomes[name])
-  assert re.search(expected, text), text
+@pytest.mark.parametrize('words', REFUSED)
+def test_commands_refuse_invalid_arguments(words, tmp_path):
+  command, *arguments = words.split()
+  text = message(outcome(f'seld_jax.{command}', *arguments, folder=tmp_path))
+  assert re.search(REFUSED[words], text), text
+  assert list(tmp_path.iterdir()) == []
 
 
-def test_main_help_lists_all_flags_and_fields(outcomes):
-  status, out, err = outcomes['main help']
+@pytest.fixture(scope='module')
+def sound_files(tmp_path_factory):
+  """A recording of one second in FOA, and one in a wrong order at 48 kHz."""
+  folder = tmp_path_factory.mktemp('sounds')
+  noise = 0.1 * np.random.default_rng(0).standard_normal(24000)
+  foa = np.array([[1], [0.6], [0.2], [0.77]]) * noise
+  soundfile.write(folder / 'right.wav', foa.T, 24000)
+  soundfile.write(folder / 'wrong.wav', foa[[2, 0, 1, 3]].T, 48000)
+  return folder
+
+
+def test_predict_writes_csv_files_and_warns_on_standard_error(
+  tiny_run, sound_files, tmp_path
+):
+  status, out, err = outcome(
+    'seld_jax.predict',
+    f'--model={tiny_run}',
+    '--out=out',
+    '--threshold=0.3',
+    sound_files,
+    sound_files / 'gone.wav',
+    folder=tmp_path,
+  )
+  assert status == 1
+  names = {path.name for path in (tmp_path / 'out').iterdir()}
+  assert names == {'right.csv', 'wrong.csv'}
+  note, summary, classes = out.splitlines()
+  assert note == 'audio at 48000 Hz is resampled to the 24000 Hz of the network'
+  assert summary.startswith('out: 2 recordings, 1.5 s of audio in ')
+  assert classes.startswith('classes: 0 alarm, 1 crying_baby, ')
+  start, *_, warning, end, error = err.splitlines()
+  assert start == 'predictions: 1.5 seconds of audio to do'
+  path = sound_files / 'wrong.wav'
+  assert warning.startswith(f'warning: {path} may not have the channels that')
+  assert end.startswith('predictions: 1.5 seconds of audio done in ')
+  assert error.startswith(f'error: {sound_files}/gone.wav does not exist')
+
+
+def test_listen_plays_a_file(tiny_run, sound_files):
+  status, out, err = outcome(
+    'seld_jax.listen',
+    f'--model={tiny_run}',
+    f'--file={sound_files / "right.wav"}',
+    '--window=0.5',
+    '--speed=1000',
+  )
+  assert (status, err) == (0, '')
+  first, *lines = out.splitlines()
+  assert first.startswith(f'{tiny_run}: sounds are shown up to 0.5 s after')
+  ends = [float(line.split()[0]) for line in lines]
+  assert ends == sorted(ends) and ends[-1] == 1.0
+
+
+@pytest.fixture(scope='module')
+def commands():
+  """The modules of all commands by name, imported into this one process."""
+  found = {}
+  for path in PACKAGE.rglob('*.py'):
+    if path.parent != PACKAGE and path.name != '__main__.py':
+      continue
+    if re.search(r'^  commands\.run\(', path.read_text(), re.MULTILINE):
+      parts = path.relative_to(PACKAGE.parent).with_suffix('').parts
+      importlib.import_module('.'.join(parts))
+      found[parts[1]] = '.'.join(parts).removesuffix('.__main__')
+  return found
+
+
+def test_all_commands_are_known(commands):
+  assert set(HELP) == set(commands)
+
+
+def test_commands_add_no_flags_to_those_of_a_host_program(commands):
+  modules = flags.FLAGS.flags_by_module_dict()
+  assert not [name for name in modules if name.startswith('seld_jax')]
+
+
+@pytest.mark.parametrize('name', HELP)
+def test_every_command_has_help_beside_all_others(
+  name, commands, monkeypatch, capsys
+):
+  """One after the other in the process that has imported all of them."""
+  monkeypatch.setattr(sys, 'argv', [name, '--help'])
+  with warnings.catch_warnings(), pytest.raises(SystemExit) as stop:
+    # runpy warns if the module that it runs was imported before.
+    warnings.filterwarnings('ignore', category=RuntimeWarning, module='runpy')
+    runpy.run_module(commands[name], run_name='__main__', alter_sys=True)
+  out, err = capsys.readouterr()
+  assert (stop.value.code, err) == (0, '')
+  for text in HELP[name]:
+    assert out.count(text) == 1, text
+  assert f'seld_jax.{name}' in out
+  assert "default: '" not in out
+  paragraphs = out.partition('Fields of the config')[0].split('\n      ')[1:]
+  texts = [paragraph.partition('\n')[0] for paragraph in paragraphs]
+  assert max(map(len, texts)) <= 80 - 6
+
+
+def test_help_of_main_lists_all_flags_and_fields(tmp_path):
+  status, out, err = call_main(tmp_path, '--help')
   assert (status, err) == (0, '')
   assert out.startswith('Trains a system')
   assert '  --config=... (required)' in out.splitlines()
@@ -227,39 +319,9 @@ def test_main_help_lists_all_flags_and_fields(outcomes):
       assert f'  --config.{section}.{field}={value}' in out.splitlines()
 
 
-@pytest.mark.parametrize(
-  ('command', 'expected'),
-  [
-    ('evaluate', ['--reference=...', '--missing=error|empty', '--[no]json']),
-    ('synthesize', ['--out=... (required)', '(default: 60)', '--format=foa']),
-    ('report', ['--workdir=...', '--predictions=...', '--out=...']),
-    ('tau2020', ['--out=... (required)', '--formats=foa|mic|both']),
-    ('reproduce', ['--data=... (required)', '--scale=paper|small|quick']),
-    ('predict', ['--out=... (required)', '--channels=acn|fuma|em32']),
-    ('listen', ['--model=... (required)', '--speed=... (default: 1.0)']),
-    ('export', ['--workdir=... (required)', '--out=... (required)']),
-    ('validate', ['--root=... (required)', '--classes=... (default: 14)']),
-  ],
-)
-def test_every_command_has_help(command, expected, outcomes):
-  status, out, err = outcomes[f'{command} help']
-  assert (status, err) == (0, '')
-  for text in expected:
-    assert out.count(text) == 1
-  assert f'seld_jax.{command}' in out
-  assert "default: '" not in out
-
-
-def test_reproduce_needs_a_dataset_and_known_systems(outcomes):
-  text = sentence(outcomes['reproduce without a dataset'])
-  assert text.startswith('nowhere has neither foa_dev nor mic_dev;')
-  assert 'seld_jax.tau2020' in text
-  text = sentence(outcomes['reproduce unknown system'])
-  assert text.startswith('--systems must be some of baseline, ce_mse_1_1000, ')
-  assert text.endswith("got 'msee'.")
-
-
-def test_a_reader_that_has_gone_is_no_traceback(outcomes):
-  status, _, err = outcomes['closed']
+def test_a_closed_output_gives_no_traceback(tmp_path):
+  status, _, err = outcome(
+    'seld_jax.main', '--help', folder=tmp_path, closed=True
+  )
   assert status == 1
   assert err == ''

@@ -1,13 +1,15 @@
-"""Features are made when they are needed only, and are those of the sound."""
+"""Features equal those of the sound and are computed only when needed."""
 
+import functools
 import os
 import shutil
 
+import jax
 import numpy as np
 import pytest
 import soundfile
 
-from seld_jax import audio, features
+from seld_jax import audio, dataset, features
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 
@@ -27,7 +29,7 @@ OPTIONS = {
 
 @pytest.fixture
 def root(tiny_root, tmp_path):
-  """A copy whose files may be changed: the two recordings of fold 1."""
+  """A copy of the two recordings of fold 1, which tests may change."""
   for folder in 'foa_dev', 'mic_dev', 'metadata_dev':
     (tmp_path / folder).mkdir()
     for path in (tiny_root / folder).glob('fold1_*'):
@@ -37,7 +39,7 @@ def root(tiny_root, tmp_path):
 
 @pytest.fixture
 def computed(monkeypatch):
-  """Counts what is computed, by cheap stand-ins for the feature functions."""
+  """Counts computations; feature functions are replaced by a cheap one."""
   calls = []
 
   def feature_function(options):
@@ -57,7 +59,7 @@ def computed(monkeypatch):
 
 def extract(root, **changes):
   options = OPTIONS | changes
-  recordings = cache.find_recordings(root, format=options['format'])
+  recordings = dataset.find_recordings(root, format=options['format'])
   return cache.extract(recordings, root / 'features', options=options)
 
 
@@ -68,15 +70,16 @@ def cached(root):
 
 
 def test_features_equal_a_direct_call(root):
-  """The first is shorter than the others: lengths may differ."""
+  """For recordings of different lengths."""
   path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
   audio.write(path, audio.read(path)[:, :30001])
   paths = extract(root)
   keywords = {k: v for k, v in OPTIONS.items() if k != 'format'}
+  compute = jax.jit(functools.partial(features.foa_features, **keywords))
   lengths = []
-  for entry in cache.find_recordings(root):
+  for entry in dataset.find_recordings(root):
     array = np.load(paths[entry.name])
-    direct = features.foa_features(audio.read(entry.audio), **keywords)
+    direct = compute(audio.read(entry.audio))
     assert array.dtype == np.float32
     assert array.shape == direct.shape
     np.testing.assert_allclose(array, direct, atol=1e-3)
@@ -84,7 +87,7 @@ def test_features_equal_a_direct_call(root):
   assert lengths == [63, 200]
 
 
-def test_a_second_call_computes_nothing(root, computed):
+def test_second_call_computes_nothing(root, computed):
   paths = extract(root)
   assert len(computed) == 2
   before = {path: path.stat().st_mtime_ns for path in cached(root)}
@@ -108,18 +111,18 @@ def test_a_second_call_computes_nothing(root, computed):
   ],
   ids=lambda change: next(iter(change)),
 )
-def test_another_option_makes_features_anew(change, root, computed):
+def test_each_option_changes_the_cache_entry(change, root, computed):
   old = extract(root)
   new = extract(root, **change)
   assert len(computed) == 4
   assert not set(old.values()) & set(new.values())
-  # A run with the old options may be reading its features right now.
+  # Another run may still be reading the features of the old options.
   assert cached(root) == sorted([*old.values(), *new.values()])
   assert extract(root) == old
   assert len(computed) == 4
 
 
-def test_the_other_format_is_kept_beside(root, computed):
+def test_both_formats_are_kept(root, computed):
   foa = extract(root)
   mic = extract(root, format='mic')
   assert computed == ['foa', 'foa', 'mic', 'mic']
@@ -129,20 +132,20 @@ def test_the_other_format_is_kept_beside(root, computed):
   assert len(computed) == 4
 
 
-def test_another_recording_makes_its_features_anew(root, computed):
+def test_changed_recording_is_computed_again(root, computed):
   old = extract(root)
   name = 'fold1_room1_mix002_ov1'
   path = root / 'foa_dev' / f'{name}.wav'
   audio.write(path, audio.read(path)[:, :-480])
   new = extract(root)
-  assert len(computed) == 3, 'the other one is kept'
+  assert len(computed) == 3, 'only the changed one'
   assert len(np.load(new[name])) == 199
   assert old[name] != new[name]
   assert cached(root) == sorted(new.values())
 
 
-def test_another_time_makes_features_anew(root, computed):
-  """A file of the same size may hold something else."""
+def test_changed_modification_time_is_computed_again(root, computed):
+  """A file of the same size may have other contents."""
   extract(root)
   path = root / 'foa_dev' / 'fold1_room1_mix001_ov1.wav'
   status = path.stat()
@@ -152,8 +155,8 @@ def test_another_time_makes_features_anew(root, computed):
   assert cached(root) == sorted(paths.values())
 
 
-def test_features_of_a_longer_name_are_not_stale(root, computed):
-  """`a.b` is another recording than `a`."""
+def test_features_of_a_longer_name_are_not_deleted(root, computed):
+  """`a.b` is not an old version of the recording `a`."""
   for folder, suffix in ('foa_dev', 'wav'), ('metadata_dev', 'csv'):
     for source in list((root / folder).iterdir()):
       shutil.copy2(source, source.with_name(f'{source.stem}.take2.{suffix}'))
@@ -176,12 +179,12 @@ def test_features_of_a_longer_name_are_not_stale(root, computed):
     lambda content: b'',
     lambda content: b'x' * len(content),
     lambda content: content + b'more',
-    # As long as it was, with a bit that a disk turned.
+    # The same length, with one wrong bit.
     lambda content: content[:900] + bytes([content[900] ^ 4]) + content[901:],
     lambda content: content[:-1] + bytes([content[-1] ^ 1]),
   ],
 )
-def test_damaged_features_are_made_anew(damage, root, computed):
+def test_damaged_features_are_computed_again(damage, root, computed):
   paths = extract(root)
   path = paths['fold1_room1_mix001_ov1']
   whole = path.read_bytes()
@@ -193,8 +196,8 @@ def test_damaged_features_are_made_anew(damage, root, computed):
   assert cache.is_intact(path)
 
 
-def test_what_a_killed_process_left_is_removed_in_time(root, computed):
-  """Not at once: another process may be writing it."""
+def test_old_temporary_files_are_removed(root, computed):
+  """New ones stay: another process may be writing them."""
   folder = next(iter(extract(root).values())).parent
   old, new = folder / '.a-1234abcd.half.npy', folder / '.b-1234abcd.half.npy'
   for path in old, new:
@@ -206,7 +209,7 @@ def test_what_a_killed_process_left_is_removed_in_time(root, computed):
   assert new.exists() and not old.exists()
 
 
-def test_an_unreadable_recording_is_named(root, computed):
+def test_error_names_the_unreadable_recording(root, computed):
   path = root / 'foa_dev' / 'fold1_room1_mix002_ov1.wav'
   path.write_bytes(path.read_bytes()[:1000])
   with pytest.raises(InputError, match=f'{path} is truncated'):
@@ -217,8 +220,8 @@ def test_an_unreadable_recording_is_named(root, computed):
     extract(root)
 
 
-def test_features_that_are_no_numbers_are_refused(root):
-  """Squares of samples that are far too large are infinite."""
+def test_features_that_are_not_finite_are_refused(root):
+  """The squares of samples that are far too large are infinite."""
   path = root / 'foa_dev' / 'fold1_room1_mix002_ov1.wav'
   sound = audio.read(path)
   sound[1, 5000] = 3e30
@@ -228,7 +231,9 @@ def test_features_that_are_no_numbers_are_refused(root):
   assert not any(path.stem in entry.name for entry in cached(root))
 
 
-def test_progress_is_told(root, computed, capsys):
+def test_progress_is_shown_only_when_something_is_computed(
+  root, computed, capsys
+):
   extract(root)
   assert 'features: 2 recordings' in capsys.readouterr().err
   extract(root)

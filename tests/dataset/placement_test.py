@@ -1,4 +1,4 @@
-"""Crops on devices are the recordings, wherever they are kept."""
+"""Crops on devices have the values of the recordings, in memory or on disk."""
 
 import json
 
@@ -15,9 +15,9 @@ from seld_jax.dataset import placement, stored
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(lengths, st.integers(1, 9))
-def test_shares_are_whole_recordings_and_none_is_missing(lengths, count):
+def test_shares_hold_every_recording_undivided(lengths, count):
   offsets = np.concatenate([[0], np.cumsum(lengths)])
   bounds = placement.share_bounds(offsets, count)
   assert bounds.shape == (count + 1,)
@@ -25,17 +25,17 @@ def test_shares_are_whole_recordings_and_none_is_missing(lengths, count):
   assert bounds[-1] == offsets[-1]
   assert (np.diff(bounds) >= 0).all()
   assert set(bounds) <= set(offsets)
-  # No share is longer than an even one by more than a recording.
+  # No share exceeds the mean share by more than one recording.
   assert np.diff(bounds).max() <= offsets[-1] / count + max(lengths)
 
 
-def test_equal_recordings_make_equal_shares():
+def test_recordings_of_equal_length_make_equal_shares():
   bounds = placement.share_bounds(np.arange(17) * 600, 8)
   np.testing.assert_array_equal(bounds, np.arange(9) * 1200)
 
 
 def store(folder, array, offsets):
-  """The recordings as files; each keeps the last frame it was filled with."""
+  """Writes the recordings to files and joins them."""
   arrays = []
   for index, (first, end) in enumerate(
     zip(offsets[:-1], offsets[1:], strict=True)
@@ -48,7 +48,7 @@ def store(folder, array, offsets):
 
 @pytest.mark.parametrize('kind', ['memory', 'disk'])
 @pytest.mark.parametrize('make', ['resident', 'streamed'])
-def test_crops_are_stretches_of_the_array(kind, make, tmp_path):
+def test_crops_have_the_values_of_the_array(kind, make, tmp_path):
   rng = np.random.default_rng(0)
   offsets = np.array([0, 30, 55, 80])
   whole = rng.standard_normal((80, 3, 2)).astype(np.float32)
@@ -92,7 +92,14 @@ print(json.dumps(result))
 """
 
 
-def test_eight_devices_hand_each_other_what_they_have():
-  """With fewer recordings than devices, as many, and more."""
+def test_eight_devices_exchange_crops():
+  """With fewer recordings than devices, equally many, and more."""
   for count, found in json.loads(start(_SCRIPT).splitlines()[-1]).items():
     assert found == {'equal': True, 'rows': [2] * 8}, count
+
+
+def test_first_arrays_that_fit_are_kept():
+  sizes = [int(4e8), int(7e8), None, int(5e8)]
+  assert placement.fits(sizes, 1.0) == [True, False, False, True]
+  assert placement.fits(sizes, 0.1) == [False] * 4
+  assert placement.fits(sizes, 0.0) == [True, True, False, True]

@@ -1,4 +1,4 @@
-"""Recordings are found as published, and what is missing is named."""
+"""Recordings of the published layout are found; errors name missing files."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def published(tmp_path):
   return tmp_path
 
 
-def test_the_published_layout_is_found(published):
+def test_recordings_of_the_published_layout_are_found(published):
   found = find_recordings(published)
   assert [entry.name for entry in found] == [
     f'fold{fold}_room1_mix{mix:03d}_ov{mix}'
@@ -38,12 +38,12 @@ def test_the_published_layout_is_found(published):
     assert entry.fold == int(entry.name[4])
 
 
-def test_folds_are_chosen(published):
+def test_only_the_requested_folds_are_listed(published):
   found = find_recordings(published, folds=(5, 3))
   assert [entry.fold for entry in found] == [3, 3, 5, 5]
 
 
-def test_the_other_format_has_the_same_labels(published):
+def test_both_formats_have_the_same_labels(published):
   foa = find_recordings(published)
   mic = find_recordings(published, format='mic')
   assert [entry.labels for entry in mic] == [entry.labels for entry in foa]
@@ -59,7 +59,7 @@ def test_evaluation_recordings_need_no_labels(published):
   assert [entry.labels is not None for entry in found] == [False, True, False]
 
 
-def test_other_files_are_passed_over(published):
+def test_hidden_and_other_files_are_ignored(published):
   folder = published / 'foa_dev'
   for name in '._fold1_room1_mix001_ov1.wav', 'readme.md', '.DS_Store':
     touch(folder / name)
@@ -71,7 +71,7 @@ def test_other_files_are_passed_over(published):
   assert found[0].audio.suffix == '.WAV'
 
 
-def test_what_is_missing_is_named(published):
+def test_error_names_the_missing_file(published):
   with pytest.raises(InputError, match=r'nowhere/foa_dev is missing') as error:
     find_recordings(published / 'nowhere')
   assert 'metadata_dev/fold1_room1_mix001_ov1.csv' in str(error.value)
@@ -83,7 +83,7 @@ def test_what_is_missing_is_named(published):
   csv.unlink()
   with pytest.raises(InputError, match=f'{csv} is missing'):
     find_recordings(published)
-  # Folds that are not asked for may lack theirs.
+  # Labels may be missing in folds that are not requested.
   assert len(find_recordings(published, folds=(1, 2))) == 4
   for path in (published / 'foa_eval').iterdir():
     path.unlink()
@@ -91,7 +91,7 @@ def test_what_is_missing_is_named(published):
     find_recordings(published, split='eval')
 
 
-def test_two_files_of_one_name_are_refused(published):
+def test_two_sound_files_of_the_same_name_are_refused(published):
   touch(published / 'foa_dev' / 'fold1_room1_mix001_ov1.flac')
   with pytest.raises(InputError, match=r'\.flac and .*\.wav have the same'):
     find_recordings(published)

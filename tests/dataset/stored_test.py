@@ -1,17 +1,16 @@
-"""Features on disk give what the same features in memory give."""
+"""Features on disk have the same values as features in memory."""
 
 import numpy as np
 import pytest
 
-from seld_jax.dataset import cache
-from seld_jax.dataset import stored as streams
+from seld_jax.dataset import cache, stored
 
 POOL = 5
 
 
 @pytest.fixture
 def joined(tmp_path):
-  """Three recordings, each filled up with copies of its last frame."""
+  """Three recordings on disk, and the padded whole in memory."""
   rng = np.random.default_rng(0)
   lengths, offsets = [23, 40, 7], np.array([0, 25, 65, 80])
   arrays, whole = [], []
@@ -19,37 +18,30 @@ def joined(tmp_path):
     array = rng.standard_normal((length, 3, 2)).astype(np.float32)
     path = tmp_path / f'{index}.npy'
     cache.write(path, array)
-    arrays.append(streams.open_array(path))
+    arrays.append(stored.open_array(path))
     rest = offsets[index + 1] - offsets[index] - length
     whole += [array, np.repeat(array[-1:], rest, axis=0)]
-  return streams.Joined(arrays, offsets), np.concatenate(whole)
+  return stored.Joined(arrays, offsets), np.concatenate(whole)
 
 
-def test_stretches_are_those_of_the_whole(joined):
-  stored, whole = joined
-  assert stored.shape == whole.shape
-  for first, end in zip(stored.offsets, stored.offsets[1:], strict=False):
+def test_crops_have_the_values_of_the_whole(joined):
+  on_disk, whole = joined
+  assert on_disk.shape == whole.shape
+  for first, end in zip(on_disk.offsets, on_disk.offsets[1:], strict=False):
     for start in range(first, end):
       for length in {1, min(6, end - start), end - start}:
-        found = stored.crop(start, length)
+        found = on_disk.crop(start, length)
         np.testing.assert_array_equal(found, whole[start : start + length])
   starts = np.array([30, 0, 70, 30])
   np.testing.assert_array_equal(
-    streams.crops(stored, starts, 10), streams.crops(whole, starts, 10)
+    stored.crops(on_disk, starts, 10), stored.crops(whole, starts, 10)
   )
 
 
-def test_selected_recordings_are_joined_anew(joined):
-  stored, whole = joined
-  chosen = stored.select([2, 0])
+def test_selected_recordings_are_joined(joined):
+  on_disk, whole = joined
+  chosen = on_disk.select([2, 0])
   expected = np.concatenate([whole[65:80], whole[0:25]])
   assert chosen.shape == expected.shape
   np.testing.assert_array_equal(chosen.crop(0, 15), expected[:15])
   np.testing.assert_array_equal(chosen.crop(15, 25), expected[15:])
-
-
-def test_what_fits_is_kept_the_first_first():
-  sizes = [int(4e8), int(7e8), None, int(5e8)]
-  assert streams.fits(sizes, 1.0) == [True, False, False, True]
-  assert streams.fits(sizes, 0.1) == [False] * 4
-  assert streams.fits(sizes, 0.0) == [True, True, False, True]

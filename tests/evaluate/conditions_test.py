@@ -1,4 +1,4 @@
-"""What scenes.csv tells about the events of a reference."""
+"""Noise and motion of events are those of their rows in scenes.csv."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from seld_jax.scenes import synthesize
 HEAD = 'file,class,track,onset,duration,speed,snr_db'
 
 
-def test_rows_meet_their_frames(tmp_path):
+def test_a_row_describes_the_frames_that_its_event_overlaps(tmp_path):
   path = tmp_path / 'scenes.csv'
   path.write_text(
     f'{HEAD}\n'
@@ -23,29 +23,30 @@ def test_rows_meet_their_frames(tmp_path):
   )
   rows = conditions.read_conditions(path)
   assert set(rows) == {'mix1', 'mix2'}
-  # One before the dog, three of it, one after; the cat; the other dog.
+  # The first dog: one frame before its event, three in it, one after. Then the
+  # cat and the second dog.
   frame = np.array([2, 3, 4, 6, 7, 1, 2, 3, 4, 5])
   class_index = np.array([0, 0, 0, 0, 0, 1, 1, 1, 0, 0])
   track = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
   events = labels.Events(frame, class_index, track, np.eye(3)[frame % 3])
-  snr, speed = conditions.conditions_of_events(
+  snr, speed = conditions.snr_and_speed(
     events, rows['mix1'], classes=['dog', 'cat']
   )
   nan = np.nan
   expected = [nan, 20, 20, 20, nan, 0, 0, nan, 40, nan]
   np.testing.assert_array_equal(speed, expected)
   np.testing.assert_array_equal(snr, np.where(np.isnan(expected), nan, 12.5))
-  none = conditions.conditions_of_events(events, (), classes=['dog', 'cat'])
+  none = conditions.snr_and_speed(events, (), classes=['dog', 'cat'])
   assert np.isnan(none).all()
 
 
-def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
-  synthesize(tmp_path, recordings=6, seconds=8.0, seed=3, num_workers=0)
+def test_labels_of_rendered_scenes_move_at_the_speed_of_their_row(tmp_path):
+  synthesize(tmp_path, recordings=4, seconds=6.0, seed=3, num_workers=0)
   rows = conditions.read_conditions(tmp_path / 'scenes.csv')
   speeds = set()
   for path in sorted((tmp_path / 'metadata_dev').iterdir()):
     events = labels.read_csv(path)
-    snr, speed = conditions.conditions_of_events(
+    snr, speed = conditions.snr_and_speed(
       events, rows[path.stem], classes=labels.TAU2020_CLASSES
     )
     assert np.isfinite(snr).all() and np.isfinite(speed).all()
@@ -57,18 +58,18 @@ def test_motion_in_labels_is_the_speed_of_rendered_scenes(tmp_path):
       turned = geometry.wrap_degrees(np.diff(azimuth[mine]))
       same = np.diff(speed[mine]) == 0
       expected = speed[mine][1:] / labels.FRAMES_PER_SECOND
-      # Labels are whole degrees.
+      # Labels are integer degrees.
       off = np.abs(np.abs(turned) - expected)[step & same]
       assert np.mean(off <= 1.0) > 0.9
       speeds |= set(speed[mine])
   assert len(speeds) > 1
 
 
-def test_no_file_and_files_of_others(tmp_path):
+def test_a_missing_file_is_empty_and_other_files_are_refused(tmp_path):
   path = tmp_path / 'scenes.csv'
   assert conditions.read_conditions(path) == {}
   path.write_text('file,class\nmix1,dog\n')
-  with pytest.raises(InputError, match=r'scenes\.csv needs a column duration'):
+  with pytest.raises(InputError, match=r'csv lacks the column duration'):
     conditions.read_conditions(path)
   path.write_bytes(b'\xff\xfe\x00')
   with pytest.raises(InputError, match='cannot be read as CSV'):

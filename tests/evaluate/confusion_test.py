@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The confusion matrix of classes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ CLASSES = 5
 
 
 def make_events(rng: np.random.Generator, density: float) -> labels.Events:
-  """Events of any class in any of 95 frames: the last segment is half one."""
+  """Random events in 95 frames, so that the last segment is cut short."""
   frame, class_index = np.nonzero(rng.random((95, CLASSES)) < density)
   xyz = rng.normal(size=(len(frame), 3))
   xyz /= np.linalg.norm(xyz, axis=-1, keepdims=True)
@@ -26,7 +26,7 @@ def classes_by_segment(events: labels.Events) -> dict[int, set[int]]:
 
 
 @pytest.mark.parametrize('density', [0.0, 0.02, 0.05])
-def test_counts_are_those_of_sets(density):
+def test_counts_equal_those_of_python_sets(density):
   rng = np.random.default_rng(0)
   recordings = [
     (make_events(rng, density), make_events(rng, 0.03)) for _ in range(6)
@@ -47,22 +47,23 @@ def test_counts_are_those_of_sets(density):
   assert (density > 0) == bool(alone.any())
 
 
-def test_counts_sum_to_what_they_must():
+def test_rows_and_recordings_add_up():
   rng = np.random.default_rng(1)
   recordings = [(make_events(rng, 0.03), make_events(rng, 0.03))]
   counts, alone = confusion.confusion_matrix(recordings, num_classes=CLASSES)
   assert alone.sum() > 0
-  # A class is detected in a segment or not, and nothing only where no class is.
+  # A segment counts at most once in each column, and at least in one; it counts
+  # as "nothing" only if no class is detected.
   assert (counts <= alone[:, None]).all()
   assert (counts.sum(axis=1) >= alone).all()
   assert (counts[:, :-1].max(axis=1) + counts[:, -1] <= alone).all()
-  # Two recordings count as much as each of them alone.
+  # Two recordings count twice as much as one.
   twice, both = confusion.confusion_matrix(recordings * 2, num_classes=CLASSES)
   np.testing.assert_array_equal(twice, 2 * counts)
   np.testing.assert_array_equal(both, 2 * alone)
 
 
-def test_a_perfect_system_confuses_nothing_and_a_silent_one_finds_nothing():
+def test_a_perfect_system_is_diagonal_and_a_silent_one_finds_nothing():
   rng = np.random.default_rng(2)
   events = make_events(rng, 0.02)
   counts, alone = confusion.confusion_matrix(

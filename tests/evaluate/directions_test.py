@@ -1,4 +1,4 @@
-"""Errors of directions, and on what they depend."""
+"""Errors of directions, and their bins over another quantity."""
 
 import dataclasses
 import itertools
@@ -34,7 +34,7 @@ def angle(a: np.ndarray, b: np.ndarray) -> float:
 def expected_errors(
   reference: labels.Events, prediction: labels.Events
 ) -> np.ndarray:
-  """By trying every way to pair what shares a frame and a class."""
+  """Errors of the best of all pairings of each frame and class."""
   errors = np.full(len(reference.frame), np.nan)
   for key in set(zip(reference.frame, reference.class_index, strict=True)):
     rows, columns = (
@@ -66,7 +66,7 @@ def expected_errors(
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_errors_are_those_of_the_best_pairs(seed):
+def test_errors_equal_those_of_the_best_pairing(seed):
   rng = np.random.default_rng(seed)
   reference, prediction = make_events(rng, 0.4), make_events(rng, 0.5)
   errors = directions.direction_errors(
@@ -77,7 +77,7 @@ def test_errors_are_those_of_the_best_pairs(seed):
   assert np.isnan(errors).any() and np.isfinite(errors).any()
 
 
-def test_a_rotation_of_all_is_the_error_of_each():
+def test_a_rotation_of_everything_is_the_error_of_each_row():
   rng = np.random.default_rng(4)
   reference = make_events(rng, 0.1)
   azimuth, _ = geometry.to_polar(reference.xyz)
@@ -92,7 +92,7 @@ def test_a_rotation_of_all_is_the_error_of_each():
   )
   errors = directions.direction_errors(flat, turned, num_classes=CLASSES)
   assert np.isfinite(errors).all()
-  # Where a class occurs twice in a frame, another pairing may be shorter.
+  # Where a class occurs twice in a frame, other pairs may have smaller angles.
   key = flat.frame * CLASSES + flat.class_index
   keys, times = np.unique(key, return_counts=True)
   single = np.isin(key, keys[times == 1])
@@ -100,7 +100,7 @@ def test_a_rotation_of_all_is_the_error_of_each():
   np.testing.assert_allclose(errors[single], 7.0, atol=1e-9)
 
 
-def test_every_row_is_in_one_bin():
+def test_each_row_is_in_exactly_one_bin():
   rng = np.random.default_rng(5)
   values = np.append(rng.uniform(-10, 10, 200), [-10, 10, 0, np.nan, 11])
   errors = np.where(rng.random(205) < 0.3, np.nan, rng.uniform(0, 180, 205))
@@ -131,8 +131,8 @@ def test_empty_bins_are_nan():
     assert np.isnan(found.value[1])
 
 
-def test_frames_of_any_type_are_those_of_64_bits():
-  """Of ten minutes, whose frames by classes are beyond 16 bits."""
+def test_frames_may_have_any_integer_type():
+  """In ten minutes, frames times classes exceed 16 bits."""
   frame = np.arange(6000)
   wide = labels.Events(frame, frame * 7 % 14, frame * 0, np.eye(3)[frame % 3])
   narrow = dataclasses.replace(wide, frame=frame.astype(np.int16))

@@ -1,10 +1,15 @@
-"""Every edition has its scores, whatever form and units the files have."""
+"""Every edition has its scores, for files of any form and unit."""
 
 import json
 
 import numpy as np
 import pytest
-from helpers.evaluated import NAMES, assert_close, run, some_recordings
+from helpers.recordings_to_evaluate import (
+  NAMES,
+  assert_close,
+  run,
+  some_recordings,
+)
 
 from seld_jax import evaluate, labels, metrics
 from seld_jax.errors import InputError
@@ -23,7 +28,7 @@ def with_distance(events, rng):
 
 @pytest.fixture
 def folders_of(tmp_path):
-  """Writes the same scenes in any edition and form."""
+  """A function that writes the same recordings in a given edition and form."""
 
   def write(edition, form=None):
     rng = np.random.default_rng(1)
@@ -62,7 +67,7 @@ def test_every_edition_has_its_scores_and_intervals(folders_of, edition):
   json.dumps(result, allow_nan=False)
   for kind in evaluate.BREAKDOWNS:
     assert tables.breakdown_table(result, kind).row_count > 1
-  # The same files one by one, merged.
+  # The same files, counted one by one and merged.
   counts = []
   for path in sorted(folders[0].glob('*.csv')):
     pair = (labels.read_csv(folder / path.name) for folder in folders)
@@ -98,7 +103,7 @@ def test_forms_of_the_same_content_score_the_same(folders_of, edition):
     assert_close(other, results[0])
 
 
-def test_files_of_2019(folders_of):
+def test_files_and_names_of_2019_are_read(folders_of):
   events = evaluate.evaluate_folders(*folders_of('2020'), edition='2019')
   seconds = evaluate.evaluate_folders(*folders_of('2019'), edition='2019')
   assert_close(seconds, events)
@@ -113,7 +118,7 @@ def test_files_of_2019(folders_of):
   assert list(result['per_overlap']) == ['ov1', 'ov2']
 
 
-def test_doubtful_files_need_an_edition(folders_of):
+def test_ambiguous_files_need_an_edition(folders_of):
   folders = folders_of('2020')
   path = folders[0] / f'{NAMES[0]}.csv'
   path.write_text('0,1,0,0,0,1\n')
@@ -138,14 +143,14 @@ def test_centimetres_are_not_compared_with_metres(folders_of):
   assert_close(result, same)
 
 
-def test_number_of_classes(folders, folders_of):
+def test_the_number_of_classes_is_found_or_stated(folders, folders_of):
   options = {'edition': '2022', 'num_frames': 600}
-  # The references here name class 13, which 2022 has not.
+  # The references have class 13, which does not exist in 2022.
   wide = evaluate.evaluate_folders(*folders, **options)
   assert wide['num_classes'] == len(wide['per_class']) == 14
   stated = evaluate.evaluate_folders(*folders, num_classes=20, **options)
   assert stated['num_classes'] == 20
-  # A class that nobody has counts in the means, and nowhere else.
+  # Classes without any event count in the means over classes only.
   assert stated['F20'] == pytest.approx(wide['F20'] * 14 / 20)
   assert stated['F20_micro'] == wide['F20_micro']
   reference, predictions = folders_of('2023')
@@ -176,7 +181,7 @@ def test_command_scores_2024(folders_of):
   assert printed['RDE'] > 0
 
 
-def test_one_unit_alone_is_refused(folders_of):
+def test_one_unit_without_the_other_is_refused(folders_of):
   reference, predictions = folders_of('2024')
   for path in predictions.glob('*.csv'):
     events = labels.read_csv(path, distance_scale=0.01)
@@ -197,11 +202,11 @@ def test_one_unit_alone_is_refused(folders_of):
   assert run(*command, *both).returncode == 0
 
 
-def test_class_names_of_the_command(folders, folders_of):
+def test_the_command_names_classes_of_the_edition(folders, folders_of):
   late = ['--edition=2022', '--frames=600', '--json', '--per=class']
   reference, predictions = folders
   done = run(f'--reference={reference}', f'--predictions={predictions}', *late)
-  # 14 classes are not those of 2022, and nobody said which they are.
+  # 2022 has 13 classes; the names of 14 are unknown.
   numbers = [str(index) for index in range(14)]
   assert list(json.loads(done.stdout)['per_class']) == numbers
   reference, predictions = folders_of('2022')

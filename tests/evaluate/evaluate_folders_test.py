@@ -1,20 +1,20 @@
-"""Folders of CSV files score as their recordings do, and are paired by name."""
+"""Folders of CSV files score like their recordings, and are paired by name."""
 
 import numpy as np
 import pytest
-from helpers.evaluated import NAMES, assert_close, some_recordings
+from helpers.recordings_to_evaluate import NAMES, assert_close, some_recordings
 
 from seld_jax import audio, evaluate, labels
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
 
 
-def test_folders_score_as_arrays_do(folders):
+def test_folders_score_like_recordings_in_memory(folders):
   in_memory = evaluate.evaluate_predictions(some_recordings())
   assert_close(evaluate.evaluate_folders(*folders), in_memory)
 
 
-def test_cartesian_files_score_as_polar_ones(folders):
+def test_cartesian_files_score_like_polar_files(folders):
   polar = evaluate.evaluate_folders(*folders)
   for folder in folders:
     for path in folder.glob('*.csv'):
@@ -30,12 +30,12 @@ def test_cartesian_files_score_as_polar_ones(folders):
   assert_close(evaluate.evaluate_folders(*folders), polar)
 
 
-def test_missing_extra_and_broken_files(folders, tmp_path):
+def test_missing_extra_and_broken_files_are_reported(folders, tmp_path):
   reference, predictions = folders
   lost = predictions / f'{NAMES[1]}.csv'
   text = lost.read_text()
   lost.unlink()
-  with pytest.raises(InputError, match=rf'lacks {NAMES[1]}\.csv, which'):
+  with pytest.raises(InputError, match=rf'lacks {NAMES[1]}\.csv, but'):
     evaluate.evaluate_folders(*folders)
   result = evaluate.evaluate_folders(*folders, missing='empty')
   lost.write_text('')
@@ -62,14 +62,14 @@ def test_missing_extra_and_broken_files(folders, tmp_path):
 
 
 def test_hidden_files_are_not_recordings(folders):
-  """macOS leaves such, and so does a process that is killed while writing."""
+  """macOS creates such files, and so does a process killed while writing."""
   flat = evaluate.evaluate_folders(*folders)
   for folder in folders:
     (folder / f'._{NAMES[0]}.csv').write_bytes(b'\0\5\x16\7')
   assert evaluate.evaluate_folders(*folders) == flat
 
 
-def test_files_in_folders_within(folders):
+def test_files_in_subfolders_are_found(folders):
   flat = evaluate.evaluate_folders(*folders)
   for index, name in enumerate(NAMES):
     path = folders[0] / f'{name}.csv'
@@ -82,12 +82,12 @@ def test_files_in_folders_within(folders):
     evaluate.evaluate_folders(*folders)
 
 
-def test_lengths_from_the_audio_and_from_the_reference(folders, tmp_path):
+def test_lengths_come_from_the_audio_or_the_reference(folders, tmp_path):
   reference, predictions = folders
   late = predictions / f'{NAMES[0]}.csv'
   late.write_text(late.read_text() + '655,3,0,0,0\n')
   for index, name in enumerate(NAMES):
-    # 600 frames, and a little of another for each recording but the first.
+    # 600 frames; all recordings but the first have a few samples more.
     samples = np.zeros((1, 60 * 800 + index))
     audio.write(tmp_path / 'audio' / f'{name}.wav', samples, sample_rate=800)
   result = evaluate.evaluate_folders(

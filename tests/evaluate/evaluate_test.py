@@ -1,15 +1,15 @@
-"""Recordings in memory: their scores, breakdowns and lengths."""
+"""Scores, breakdowns and lengths of recordings in memory."""
 
 import json
 
 import pytest
-from helpers.evaluated import NAMES, some_recordings
+from helpers.recordings_to_evaluate import NAMES, some_recordings
 
 from seld_jax import evaluate, labels, metrics
 from seld_jax.errors import InputError
 
 
-def test_result_is_that_of_metrics():
+def test_scores_equal_those_of_metrics():
   recordings = some_recordings()
   result = evaluate.evaluate_predictions(recordings)
   counts = [metrics.counts(r, p) for _, r, p in recordings]
@@ -39,21 +39,21 @@ def test_breakdowns_add_up():
     parts = result[kind].values()
     segments = sum(part['reference_segments'] for part in parts)
     assert segments == total.reference.sum()
-  # A group scores as its recordings do alone.
+  # The scores of a group are those of its recordings alone.
   alone = evaluate.evaluate_predictions(recordings[1:3])
   for name, value in result['per_overlap']['ov2'].items():
     if name != 'reference_segments':
       assert value == alone[name]
 
 
-def test_names_that_tell_nothing():
+def test_recordings_with_other_names_are_not_grouped():
   result = evaluate.evaluate_predictions(some_recordings(['mix001', 'mix002']))
   assert result['per_room'] == result['per_overlap'] == result['per_fold'] == {}
   result = evaluate.evaluate_predictions(some_recordings(['mix001', NAMES[0]]))
   assert list(result['per_room']) == ['fold1_room1', 'other']
 
 
-def test_what_has_no_reference_has_no_score():
+def test_classes_without_reference_have_no_scores():
   empty = labels.no_events()
   [(name, reference, _)] = some_recordings(NAMES[:1])
   only = reference.class_index == 3
@@ -74,7 +74,7 @@ def test_what_has_no_reference_has_no_score():
   json.dumps(silent, allow_nan=False)
 
 
-def test_length_of_each_recording():
+def test_each_recording_may_have_its_own_length():
   (a, reference, prediction), second = some_recordings(NAMES[:2])
   late = labels.Events(
     reference.frame + 60, reference.class_index, reference.track, reference.xyz
@@ -85,18 +85,18 @@ def test_length_of_each_recording():
   lengths = {a: 660, second[0]: 600}
   result = evaluate.evaluate_predictions(recordings, num_frames=lengths)
   assert result['num_frames'] == [600, 660]
-  with pytest.raises(InputError, match=f'frames of {second[0]} is not given'):
+  with pytest.raises(InputError, match=f'no number of frames for {second[0]}'):
     evaluate.evaluate_predictions(recordings, num_frames={a: 660})
 
 
-def test_no_recordings_and_wrong_class_names():
+def test_no_recordings_and_missing_class_names_are_refused():
   with pytest.raises(InputError, match='no recordings'):
     evaluate.evaluate_predictions([])
-  with pytest.raises(InputError, match='14 classes need as many names, got 2'):
+  with pytest.raises(InputError, match='14 names, one for each class, got 2'):
     evaluate.evaluate_predictions(some_recordings(), class_names=['a', 'b'])
 
 
-def test_names_without_overlap():
+def test_names_may_lack_the_overlap():
   names = ['fold3_room21_mix001', 'fold4_room2_mix012']
   result = evaluate.evaluate_predictions(some_recordings(names))
   assert result['per_overlap'] == {}

@@ -1,4 +1,4 @@
-"""The page about scores: its ten lines run, and its table names all forms."""
+"""docs/metrics.md: its program runs, its tables list all editions and forms."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ from seld_jax import geometry, labels, metrics
 DOCS = pathlib.Path(__file__).parents[2] / 'docs'
 
 
-def test_the_ten_lines_score_without_jax(tmp_path):
+def test_the_program_of_ten_lines_scores_without_jax(tmp_path):
   text = (DOCS / 'metrics.md').read_text(encoding='utf-8')
   [program] = re.findall(r'```python\n(.*?)```', text, re.DOTALL)
   lines = [line for line in program.splitlines() if line]
@@ -38,7 +38,7 @@ def test_the_ten_lines_score_without_jax(tmp_path):
   assert "'seld_score': (" in done.stdout
 
 
-def test_all_editions_and_forms_are_in_the_tables():
+def test_the_tables_list_all_editions_and_forms():
   rows = [
     line.split('|')[1].strip()
     for page in ('metrics.md', 'formats.md')

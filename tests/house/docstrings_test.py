@@ -4,42 +4,24 @@ Public is what a package offers by its face (`__all__`), and what the modules
 beside the packages define.
 """
 
-import importlib
 import inspect
 import re
 
-from helpers.public_api import rooms
+from helpers.public_api import offered, rooms
 
 # Annotations of arguments and results that have a shape.
 ARRAYS = re.compile(r'\b(jax\.Array|Array|ArrayLike|np\.ndarray)\b')
 
 
-def defined(module):
-  """The names that a module defines for others."""
-  return [
-    name
-    for name, value in vars(module).items()
-    if not name.startswith('_')
-    and getattr(inspect.unwrap(value), '__module__', '') == module.__name__
-  ]
-
-
 def public_functions():
-  """All public functions by name; submodules of a face with theirs."""
-  found = {}
-  for room in rooms():
-    module = importlib.import_module(f'seld_jax.{room}')
-    for name in getattr(module, '__all__', None) or defined(module):
-      value = getattr(module, name)
-      if inspect.ismodule(value):
-        inside = {f'{name}.{n}': getattr(value, n) for n in defined(value)}
-      else:
-        inside = {name: value}
-      for path, one in inside.items():
-        function = inspect.unwrap(one) if callable(one) else None
-        # What a command's main raises, its user reads.
-        if inspect.isfunction(function) and function.__name__ != 'main':
-          found[f'{room}.{path}'] = function
+  """All public functions by name, but for the `main` of commands."""
+  found = {
+    f'{room}.{name}': value
+    for room in rooms()
+    for name, value in offered(room).items()
+    # What a command's main raises, its user reads.
+    if inspect.isfunction(value) and value.__name__ != 'main'
+  }
   assert len(found) > 200
   return found
 

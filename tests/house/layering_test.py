@@ -205,7 +205,19 @@ def test_only_one_module_imports_orbax():
 
 def test_the_package_itself_loads_nothing():
   tree = ast.parse((ROOT / '__init__.py').read_text(encoding='utf-8'))
-  assert {name.split('.')[0] for name in imported(tree)} == {'lazy_loader'}
+  roots = {name.split('.')[0] for name in imported(tree)}
+  assert roots == {'importlib', 'typing'}
+
+
+def test_type_checkers_know_the_names_of_the_package():
+  tree = ast.parse((ROOT / '__init__.pyi').read_text(encoding='utf-8'))
+  (names,) = (
+    ast.literal_eval(node.value)
+    for node in tree.body
+    if isinstance(node, ast.Assign)
+  )
+  assert names == seld_jax.__all__
+  assert all(getattr(seld_jax, name) is not None for name in names)
 
 
 def test_light_packages_can_be_had_without_jax():

@@ -1,4 +1,4 @@
-"""Label files: what is written comes back, and mistakes are told by line."""
+"""Label files are read as written; errors name the line and the value."""
 
 import re
 import string
@@ -13,7 +13,7 @@ from seld_jax.errors import InputError
 
 relaxed = settings(
   deadline=None,
-  max_examples=60,
+  max_examples=40,
   suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -61,7 +61,7 @@ def assert_same(a, b, *, degrees=1e-6):
 
 @relaxed
 @given(rows)
-def test_what_is_written_comes_back(tmp_path, rows):
+def test_written_events_are_read_back(tmp_path, rows):
   events = make(rows)
   labels.write_csv(tmp_path / 'a.csv', events)
   back = labels.read_csv(tmp_path / 'a.csv', edition='2020', num_classes=14)
@@ -71,7 +71,7 @@ def test_what_is_written_comes_back(tmp_path, rows):
 
 @relaxed
 @given(rows, st.lists(st.integers(0, 30), max_size=4).map(sorted))
-def test_parts_are_written_as_the_whole(tmp_path, rows, cuts):
+def test_parts_make_the_same_file_as_the_whole(tmp_path, rows, cuts):
   labels.write_csv(tmp_path / 'whole.csv', make(rows))
   bounds = zip([0, *cuts], [*cuts, len(rows)], strict=True)
   labels.write_csv_parts(
@@ -81,7 +81,7 @@ def test_parts_are_written_as_the_whole(tmp_path, rows, cuts):
   assert parts.read_bytes() == whole.read_bytes()
 
 
-def test_parts_that_end_in_an_error_leave_nothing(tmp_path):
+def test_error_in_a_part_leaves_no_file(tmp_path):
   def parts():
     yield make([(0, 1, 0, 30, 10)])
     raise InputError('The recording is truncated.')
@@ -107,7 +107,9 @@ def test_whole_degrees_are_written_as_integers(tmp_path, rows):
   st.booleans(),
   st.booleans(),
 )
-def test_ways_of_writing_the_same(tmp_path, rows, end, mark, decimals, last):
+def test_line_ends_marks_and_decimals_do_not_matter(
+  tmp_path, rows, end, mark, decimals, last
+):
   style = '{:.1f}'.format if decimals else str
   text = end.join(','.join(map(style, row)) for row in rows)
   text = '\ufeff' * mark + text + end * last
@@ -116,7 +118,9 @@ def test_ways_of_writing_the_same(tmp_path, rows, end, mark, decimals, last):
 
 @relaxed
 @given(whole_rows, st.integers(5, 9))
-def test_cartesian_and_polar_files_are_the_same(tmp_path, rows, decimals):
+def test_cartesian_and_polar_files_give_the_same_events(
+  tmp_path, rows, decimals
+):
   events = make(rows)
   text = ''.join(
     f'{f},{c},{t},' + ','.join(f'{v:.{decimals}f}' for v in xyz) + '\n'
@@ -124,7 +128,7 @@ def test_cartesian_and_polar_files_are_the_same(tmp_path, rows, decimals):
       events.frame, events.class_index, events.track, events.xyz, strict=True
     )
   )
-  # Each of three coordinates is rounded by at most half a unit.
+  # The rounding error of each of the three coordinates is at most half a unit.
   bound = np.rad2deg(np.sqrt(3) * 0.5 * 10.0**-decimals) * 1.1
   back = read_text(tmp_path, text, edition='2021')
   assert_same(back, events, degrees=bound)
@@ -141,7 +145,7 @@ def test_four_columns_number_the_sources_of_a_class_in_a_frame(tmp_path):
 
 
 @pytest.mark.parametrize('text', ['', '\n\r\n', '\ufeff', ' \t\n'])
-def test_no_rows_at_all(tmp_path, text):
+def test_file_without_rows_has_no_events(tmp_path, text):
   events = read_text(tmp_path, text)
   assert events.frame.shape == (0,)
   assert events.xyz.shape == (0, 3)
@@ -161,26 +165,26 @@ def test_no_rows_at_all(tmp_path, text):
     ('1,2,0,nan,4', "azimuth .* got 'nan'"),
     ('1,2,0,1,inf', "elevation .* got 'inf'"),
     ('1,2,0,1,1e999', "elevation .* got '1e999'"),
-    ('-1,2,0,1,1', "frame must be a whole number .* got '-1'"),
-    ('1.5,2,0,1,1', "frame must be a whole number .* got '1.5'"),
-    ('1e30,2,0,1,1', "frame must be a whole number .* got '1e30'"),
-    ('1,14,0,1,1', "class must be a whole number from 0 to 13, got '14'"),
+    ('-1,2,0,1,1', "frame must be an integer .* got '-1'"),
+    ('1.5,2,0,1,1', "frame must be an integer .* got '1.5'"),
+    ('1e30,2,0,1,1', "frame must be an integer .* got '1e30'"),
+    ('1,14,0,1,1', "class must be an integer from 0 to 13, got '14'"),
     ('1,-1,0,1,1', "class .* got '-1'"),
-    ('1,2,0.5,1,1', "track must be a whole number .* got '0.5'"),
+    ('1,2,0.5,1,1', "track must be an integer .* got '0.5'"),
     ('1,2,0,361,1', "azimuth must be a number from -360 to 360, got '361'"),
     ('1,2,0,1,90.5', "elevation must be a number from -90 to 90, got '90.5'"),
     ('frame,class,track,azimuth,elevation', "frame .* got 'frame'"),
     ('1;2;0;1;1', '1 columns'),
   ],
 )
-def test_mistakes_name_file_line_and_value(tmp_path, line, message):
+def test_errors_name_file_line_and_value(tmp_path, line, message):
   text = f'0,1,0,10,20\n\n{line}\n2,3,0,1,1\n'
   with pytest.raises(InputError, match=rf'labels\.csv, line 3: .*{message}'):
     read_text(tmp_path, text, num_classes=14)
 
 
 @pytest.mark.parametrize('columns', [1, 2, 3, 8])
-def test_unknown_number_of_columns(tmp_path, columns):
+def test_unknown_number_of_columns_is_refused(tmp_path, columns):
   text = ','.join(['1'] * columns)
   with pytest.raises(InputError, match=rf'line 1: {columns} columns.*track'):
     read_text(tmp_path, text)
@@ -188,7 +192,7 @@ def test_unknown_number_of_columns(tmp_path, columns):
 
 @relaxed
 @given(st.integers(-180, 180), st.integers(-90, 90), st.floats(0.2, 9))
-def test_distance_is_never_taken_for_a_coordinate(
+def test_distance_is_never_read_as_a_coordinate(
   tmp_path, azimuth, elevation, distance
 ):
   norm = np.linalg.norm([azimuth, elevation, round(distance, 2)])
@@ -198,18 +202,18 @@ def test_distance_is_never_taken_for_a_coordinate(
     read_text(tmp_path, text)
 
 
-def test_zero_is_no_direction(tmp_path):
+def test_zero_vector_is_refused(tmp_path):
   with pytest.raises(InputError, match='line 1: .*norm 0,'):
     read_text(tmp_path, '0,1,0,0,0,0')
 
 
 @pytest.mark.parametrize('content', [b'\xff\xfe1\x002\x00', b'RIFF\x00\xfc'])
-def test_binary_files(tmp_path, content):
+def test_binary_file_is_refused(tmp_path, content):
   with pytest.raises(InputError, match=r'labels\.csv is not a UTF-8 text'):
     read_text(tmp_path, content)
 
 
-def test_missing_file_folder_and_edition(tmp_path):
+def test_missing_file_folder_and_unknown_edition_are_refused(tmp_path):
   with pytest.raises(InputError, match=r'gone\.csv does not exist'):
     labels.read_csv(tmp_path / 'gone.csv')
   with pytest.raises(InputError, match='cannot be read'):
@@ -238,7 +242,7 @@ def test_any_text_is_read_or_refused(tmp_path, text):
   assert len(events.frame) == len(lines)
 
 
-def test_unwritable_events(tmp_path):
+def test_invalid_events_are_not_written(tmp_path):
   good = make([(0, 1, 0, 10, 20)])
   bad = labels.Events(good.frame - 1, good.class_index, good.track, good.xyz)
   with pytest.raises(InputError, match='frame of 0 or more'):
@@ -253,7 +257,7 @@ def test_unwritable_events(tmp_path):
 
 @relaxed
 @given(whole_rows)
-def test_the_later_row_of_a_class_wins(rows):
+def test_last_row_of_a_class_in_a_frame_is_used(rows):
   events = make(rows)
   activity, doa = labels.to_dense(events, num_frames=600, num_classes=14)
   assert activity.dtype == doa.dtype == np.float32
@@ -267,7 +271,7 @@ def test_the_later_row_of_a_class_wins(rows):
       atol=1e-7,
     )
   assert not doa[activity == 0].any()
-  # A file that holds each class once a frame survives the way back, too.
+  # With one source per class and frame, the conversion is invertible.
   back = labels.from_dense(activity, doa)
   assert [*zip(back.frame, back.class_index, strict=True)] == sorted(last)
   again = labels.to_dense(back, num_frames=600, num_classes=14)
@@ -275,7 +279,7 @@ def test_the_later_row_of_a_class_wins(rows):
   np.testing.assert_allclose(again[1], doa, atol=1e-7)
 
 
-def test_events_outside_of_the_dense_arrays():
+def test_events_outside_of_the_dense_arrays_are_refused():
   events = make([(2, 1, 0, 0, 0), (600, 3, 0, 0, 0)])
   with pytest.raises(InputError, match=r'frame 600, .* 600 \(frame 0 to 599\)'):
     labels.to_dense(events, num_frames=600, num_classes=14)
@@ -283,7 +287,7 @@ def test_events_outside_of_the_dense_arrays():
     labels.to_dense(events, num_frames=601, num_classes=3)
 
 
-def test_dense_output_of_any_length_becomes_unit_vectors():
+def test_vectors_of_any_length_become_unit_vectors():
   activity = np.array([[0.6, 0.5], [0.2, 0.9], [0.51, 1.0]], np.float32)
   doa = np.zeros((3, 2, 3))
   doa[0, 0] = (0, 1e-200, 0)
@@ -293,14 +297,14 @@ def test_dense_output_of_any_length_becomes_unit_vectors():
   np.testing.assert_array_equal(events.frame, [0, 1, 2, 2])
   np.testing.assert_array_equal(events.class_index, [0, 1, 0, 1])
   np.testing.assert_array_equal(events.track, 0)
-  # The third has no direction: it stays, and points to the front.
+  # The third event has a zero vector: it stays, and points to the front.
   np.testing.assert_allclose(
     events.xyz, [(0, 1, 0), (0, -0.6, 0.8), (1, 0, 0), (1, 0, 0)]
   )
   assert len(labels.from_dense(activity, doa, threshold=0.55).frame) == 3
 
 
-def test_dense_output_that_is_wrong():
+def test_wrong_dense_arrays_are_refused():
   activity, doa = np.ones((2, 3)), np.ones((2, 3, 3))
   with pytest.raises(InputError, match=r'\(2, 3\) and \(2, 2, 3\)'):
     labels.from_dense(activity, doa[:, :2])

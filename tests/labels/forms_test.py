@@ -1,4 +1,4 @@
-"""The forms of label files by edition: read, told apart, written."""
+"""The forms of label files of all editions: read, distinguished, written."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from seld_jax.labels import classes
 
 relaxed = settings(
   deadline=None,
-  max_examples=40,
+  max_examples=25,
   suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -65,7 +65,7 @@ def writable():
 @pytest.mark.parametrize(('edition', 'form'), writable())
 @relaxed
 @given(rows)
-def test_what_is_written_comes_back(tmp_path, edition, form, rows):
+def test_written_events_are_read_back(tmp_path, edition, form, rows):
   events = make(rows)
   labels.write_csv(tmp_path / 'a.csv', events, edition=edition, form=form)
   back = labels.read_csv(tmp_path / 'a.csv', edition=edition, num_classes=11)
@@ -81,7 +81,7 @@ def test_what_is_written_comes_back(tmp_path, edition, form, rows):
 
 @relaxed
 @given(rows)
-def test_2019_comes_back_frame_by_frame(tmp_path, rows):
+def test_events_written_as_2019_are_read_back_frame_by_frame(tmp_path, rows):
   events = make(rows)
   labels.write_csv(tmp_path / 'a.csv', events, edition='2019')
   assert (tmp_path / 'a.csv').read_text().startswith(SECONDS)
@@ -101,12 +101,12 @@ def test_2019_comes_back_frame_by_frame(tmp_path, rows):
       np.testing.assert_allclose(back.xyz[b], events.xyz[a], atol=1e-6)
 
 
-def test_an_event_of_2019_sounds_in_the_frames_it_overlaps(tmp_path):
+def test_event_of_2019_is_active_in_the_frames_it_overlaps(tmp_path):
   text = SECONDS + (
     'speech,0.25,0.61,-10,30,2\n'
     '\n'
-    'knock,0.7,0.9,40,-170,1\n'  # whole frames: 7 and 8
-    'laughter,1.0,1.0,0,0,1\n'  # no length: its own frame
+    'knock,0.7,0.9,40,-170,1\n'  # exactly frames 7 and 8
+    'laughter,1.0,1.0,0,0,1\n'  # duration 0: one frame
   )
   events = read_text(tmp_path, text)
   np.testing.assert_array_equal(events.frame, [2, 3, 4, 5, 6, 7, 8, 10])
@@ -141,12 +141,12 @@ def test_an_event_of_2019_sounds_in_the_frames_it_overlaps(tmp_path):
     ('0,1,0,2,3,4,5', 'norm 5.385, but .* from -1.01 to 1.01'),
   ],
 )
-def test_mistakes_name_file_line_and_value(tmp_path, text, message):
+def test_errors_name_line_and_value(tmp_path, text, message):
   with pytest.raises(InputError, match=message):
     read_text(tmp_path, text)
 
 
-def test_2025_has_a_header_and_directions_on_the_horizon(tmp_path):
+def test_files_of_2025_have_a_header_and_no_elevation(tmp_path):
   text = STEREO + '3,1,0,90,200,1\n4,1,2,-30,150,0\n'
   for edition in None, '2025':
     events = read_text(tmp_path, text, edition=edition, distance_scale=0.01)
@@ -161,7 +161,7 @@ def test_2025_has_a_header_and_directions_on_the_horizon(tmp_path):
     labels.write_csv(tmp_path / 'a.csv', events, edition='2025')
 
 
-# ---- six columns ----
+# Files of six columns, which are x, y, z or azimuth, elevation, distance.
 
 
 def polar_rows(low):
@@ -180,7 +180,7 @@ def lines(directions):
 
 @relaxed
 @given(polar_rows(1.1))
-def test_numbers_beyond_1_are_angles_and_distance(tmp_path, directions):
+def test_numbers_above_1_are_angles_and_distance(tmp_path, directions):
   text = lines(enumerate(directions))
   events = read_text(tmp_path, text)
   azimuth, elevation, distance = np.array(directions, np.float64).T
@@ -194,7 +194,7 @@ def test_numbers_beyond_1_are_angles_and_distance(tmp_path, directions):
 
 @relaxed
 @given(polar_rows(1.1), st.integers(3, 9))
-def test_unit_vectors_are_directions(tmp_path, directions, decimals):
+def test_unit_vectors_are_x_y_z(tmp_path, directions, decimals):
   azimuth, elevation, _ = np.array(directions, np.float64).T
   xyz = np.round(geometry.to_cartesian(azimuth, elevation), decimals)
   text = lines(enumerate(xyz))
@@ -210,9 +210,9 @@ def test_unit_vectors_are_directions(tmp_path, directions, decimals):
     np.testing.assert_array_equal(read_text(tmp_path, text).xyz, stated.xyz)
 
 
-def test_what_fits_both_is_refused_until_the_edition_is_stated(tmp_path):
+def test_ambiguous_six_columns_need_the_edition(tmp_path):
   above = '0,1,0,0,0,1\n'  # straight up, or in front at distance 1
-  loose = '0,1,0,0.3,0.2,0.5\n'  # a network's vector, or in front at 0.5
+  loose = '0,1,0,0.3,0.2,0.5\n'  # predicted vector, or in front at 0.5
   for text in above, loose, above + loose:
     with pytest.raises(InputError, match=r'line 1: .* edition must be stated'):
       read_text(tmp_path, text)
@@ -222,13 +222,16 @@ def test_what_fits_both_is_refused_until_the_edition_is_stated(tmp_path):
   np.testing.assert_array_equal(front.xyz, [(1, 0, 0)])
   vector = read_text(tmp_path, loose, edition='2020').xyz
   np.testing.assert_allclose(vector, np.array([(3, 2, 5)]) / 38**0.5)
-  # Seven columns leave no doubt.
+  # Seven columns are not ambiguous.
   seven = read_text(tmp_path, '0,1,0,0.3,0.2,0.5,140\n')
   np.testing.assert_allclose(seven.xyz, vector)
-  # One row that can only be a vector settles it; one of each kind does not.
+  # One row that can only be a vector decides the form of the whole file. If
+  # another row cannot be a vector, the file is refused.
   assert read_text(tmp_path, above + '1,1,0,0,1,0\n').distance is None
   assert len(read_text(tmp_path, above + '1,1,0,40,10,2\n').distance) == 2
-  with pytest.raises(InputError, match='line 2: .* norm 41.28, .* as line 1'):
+  with pytest.raises(
+    InputError, match='line 2: .* norm 41.28, .* because line 1'
+  ):
     read_text(tmp_path, '0,1,0,0,1,0\n1,1,0,40,10,2\n')
 
 
@@ -244,14 +247,12 @@ def test_what_fits_both_is_refused_until_the_edition_is_stated(tmp_path):
     ('2025', '0,1,0,30,200,1'),
   ],
 )
-def test_a_stated_edition_refuses_what_it_does_not_have(
-  tmp_path, edition, text
-):
+def test_edition_refuses_forms_that_it_does_not_have(tmp_path, edition, text):
   with pytest.raises(InputError, match='line 1'):
     read_text(tmp_path, text, edition=edition)
 
 
-def test_forms_that_cannot_be_written(tmp_path):
+def test_events_that_do_not_fit_the_form_are_not_written(tmp_path):
   without = labels.Events(*(np.arange(1),) * 3, np.array([[1.0, 0, 0]]))
   path = tmp_path / 'a.csv'
   labels.write_csv(path, without, edition='2024')
@@ -272,7 +273,7 @@ def test_forms_that_cannot_be_written(tmp_path):
   assert not path.exists()
 
 
-def test_distances_can_be_written_in_another_unit(tmp_path):
+def test_distances_are_scaled_when_written(tmp_path):
   events = make([(0, 1, 2, 30, 40, 1.25)])
   labels.write_csv(
     tmp_path / 'a.csv', events, edition='2023', distance_scale=100
@@ -280,7 +281,7 @@ def test_distances_can_be_written_in_another_unit(tmp_path):
   assert (tmp_path / 'a.csv').read_text() == '0,1,2,30,40,125\n'
 
 
-def test_classes_of_the_editions():
+def test_editions_have_the_published_numbers_of_classes():
   counts = {e: len(classes.of_edition(e)) for e in classes.BY_EDITION}
   assert counts == {
     '2019': 11,
@@ -297,7 +298,7 @@ def test_classes_of_the_editions():
     classes.of_edition('2018')
 
 
-def test_class_names_are_never_those_of_others():
+def test_class_names_are_given_only_for_the_right_number_of_classes():
   for edition, names in classes.BY_EDITION.items():
     assert classes.names_of(edition, len(names)) == names
     for number in range(1, 20):
@@ -309,7 +310,7 @@ def test_class_names_are_never_those_of_others():
 
 
 @pytest.mark.parametrize('edition', ['2020', '2022'])
-def test_norms_of_a_stated_edition(tmp_path, edition):
+def test_edition_allows_vectors_of_any_norm_up_to_1(tmp_path, edition):
   for good in '1.01,-1.01,1', '0,0.001,0', '0.3,0.3,0.1':
     events = read_text(tmp_path, f'0,1,0,{good}', edition=edition)
     np.testing.assert_allclose(np.linalg.norm(events.xyz), 1)

@@ -4,13 +4,27 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.scored_2020 import events, score, totals
+from helpers import scored_events
+from helpers.scored_events import events, spell
 
 from seld_jax import metrics
 
 
-def spell(frames, class_index, azimuth, elevation=0):
-  return [(frame, class_index, azimuth, elevation) for frame in frames]
+def score(reference, predictions, **options):
+  return scored_events.score(reference, predictions, '2020', **options)
+
+
+def totals(counts):
+  """Detections and errors over all classes."""
+  return {
+    'reference': int(counts.reference.sum()),
+    'predicted': int(counts.predicted.sum()),
+    'true_positives': int(counts.true_positives.sum()),
+    'located': int(counts.located.sum()),
+    'substitutions': counts.substitutions,
+    'deletions': counts.deletions,
+    'insertions': counts.insertions,
+  }
 
 
 def test_two_seconds_by_hand():
@@ -22,8 +36,8 @@ def test_two_seconds_by_hand():
     *spell(range(10, 20), 2, 0),  # second 1: a class that is not there
   )
   counts = metrics.counts(reference, predictions, num_frames=20)
-  # Seconds with a class, in the reference: class 0 in 0, class 1 in 0 and 1;
-  # predicted: the same and class 2 in 1. Second 1 has one miss (class 1, too
+  # The reference has class 0 in second 0, and class 1 in seconds 0 and 1. The
+  # prediction also has class 2 in second 1. Second 1 has one miss (class 1, too
   # far) and one false alarm (class 2), which make one substitution.
   assert totals(counts) == {
     'reference': 3,
@@ -52,8 +66,8 @@ def test_same_second_but_no_common_frame_is_a_miss():
   reference = events(*spell([0, 1, 2], 4, 10))
   predictions = events(*spell([3, 4], 4, 10))
   counts = metrics.counts(reference, predictions, num_frames=10)
-  # Predicted, but nowhere to measure an angle: one miss, no false alarm, and
-  # no class located, so LE_CD is 180.
+  # No frame has an angle to measure: one miss, no false alarm, and no class is
+  # located, so that LE_CD is 180.
   assert totals(counts) == {
     'reference': 1,
     'predicted': 1,
@@ -69,36 +83,36 @@ def test_same_second_but_no_common_frame_is_a_miss():
   assert (scores.LE_CD, scores.seld_score) == (180, 1)
 
 
-def test_errors_of_one_second_are_paired_before_they_are_added():
+def test_substitutions_are_counted_in_each_second():
   reference = events((0, 0, 0, 0), (0, 1, 0, 0), (10, 0, 0, 0))
   predictions = events(
     *spell([0], 2, 0), *spell([10], 0, 0), *spell([10], 3, 0)
   )
   counts = metrics.counts(reference, predictions, num_frames=20)
   # Second 0: 2 misses and 1 false alarm: S = 1, D = 1. Second 1: a hit and a
-  # false alarm: I = 1. Over both seconds at once it would be S = 2, D = I = 0.
+  # false alarm: I = 1. Over both seconds together, S would be 2 and D = I = 0.
   found = (counts.substitutions, counts.deletions, counts.insertions)
   assert found == (1, 1, 1)
   assert pytest.approx(3 / 3) == metrics.scores(counts).ER20
 
 
-def test_several_directions_of_a_class_are_paired_at_the_least_cost():
-  reference = events(*spell([0], 6, 0), *spell([0], 6, 50))
-  # Nearest first would pair 0 with 20 and 50 with -80; 0 with -80 and 50 with
-  # 20 costs 80 + 30 = 110 and the other way 20 + 130 = 150.
-  predictions = events(*spell([0], 6, 20), *spell([0], 6, -80))
+def test_directions_of_a_class_are_paired_with_the_smallest_sum():
+  reference = events(*spell([0], 2, 0), *spell([0], 2, 50))
+  # The nearest pair first, 0 with 20, leaves 50 with -80: 20 + 130 = 150. But 0
+  # with -80 and 50 with 20 is 80 + 30 = 110.
+  predictions = events(*spell([0], 2, 20), *spell([0], 2, -80))
   assert pytest.approx(110) == score(reference, predictions).LE_CD
-  # One of two predicted: the nearer pair, |20 - 0| = 20, and nothing is added
-  # for the direction that was missed.
-  assert pytest.approx(20) == score(reference, events((0, 6, 20, 0))).LE_CD
-  assert pytest.approx(20) == score(events((0, 6, 20, 0)), reference).LE_CD
+  # If only 20 is predicted, it is paired with 0; the direction that was missed
+  # adds no angle.
+  assert pytest.approx(20) == score(reference, events((0, 2, 20, 0))).LE_CD
+  assert pytest.approx(20) == score(events((0, 2, 20, 0)), reference).LE_CD
 
 
 def test_angles_of_a_frame_add_up_before_the_mean_over_frames():
   reference = events(
-    *spell([0, 1], 6, 0), *spell([0], 6, 90), *spell([2], 6, 170)
+    *spell([0, 1], 2, 0), *spell([0], 2, 90), *spell([2], 2, 170)
   )
-  predictions = events(*spell([0, 1], 6, 10), *spell([0], 6, 102))
+  predictions = events(*spell([0, 1], 2, 10), *spell([0], 2, 102))
   scores = score(reference, predictions)
   # Frame 0: 10 + 12 = 22, frame 1: 10; the mean 16 is within 20 degrees.
   assert pytest.approx(16) == scores.LE_CD
@@ -107,7 +121,7 @@ def test_angles_of_a_frame_add_up_before_the_mean_over_frames():
 
 @pytest.mark.parametrize('elevation', [-45, 0, 30, 60])
 @pytest.mark.parametrize('cartesian', [False, True])
-def test_20_degrees_are_within_20_degrees(elevation, cartesian):
+def test_exactly_20_degrees_are_within_the_threshold(elevation, cartesian):
   # Along a meridian, so that the angle is exactly the difference.
   for azimuth in range(-180, 180, 7):
     reference = events((0, 0, azimuth, elevation))
@@ -122,14 +136,14 @@ def test_20_degrees_are_within_20_degrees(elevation, cartesian):
   assert pytest.approx(1) == near.F20
 
 
-def test_azimuth_wraps():
+def test_azimuth_wraps_at_180_degrees():
   scores = score(events((0, 0, 175, 0)), events((0, 0, -175, 0)))
   assert pytest.approx(10) == scores.LE_CD
 
 
-def test_last_second_that_is_not_whole():
+def test_a_last_second_that_is_cut_short_counts_as_a_full_one():
   reference = events(*spell(range(10), 0, 0), *spell(range(20, 24), 0, 0))
-  # Frame 26 lies in the last second, which counts whole; 30 lies after it.
+  # Frame 26 belongs to the last second, which ends before frame 30.
   predictions = events((26, 1, 0, 0), (30, 2, 0, 0), (900, 3, 0, 0))
   counts = metrics.counts(reference, predictions, num_frames=24)
   assert counts.reference.sum() == 2
@@ -138,15 +152,15 @@ def test_last_second_that_is_not_whole():
   assert (counts.substitutions, counts.deletions) == (1, 1)
 
 
-def test_nothing_at_all():
+def test_silence_by_hand():
   nothing, something = events(), events((0, 1, 0, 0))
-  # Silence predicted for a reference: ER 1, F 0, 180 degrees, recall 0.
+  # Nothing is predicted: ER 1, F 0, 180 degrees, recall 0.
   silent = dataclasses.astuple(score(something, nothing))
   assert silent == pytest.approx((1, 1, 0, 180, 0, 0))
-  # Neither has any: no error, yet nothing found: (0 + 1 + 1 + 1) / 4.
+  # Both are empty: no error, but also nothing found: (0 + 1 + 1 + 1) / 4.
   neither = dataclasses.astuple(score(nothing, nothing))
   assert neither == pytest.approx((0.75, 0, 0, 180, 0, 0))
-  # As in the published code, 1 / eps.
+  # As in the published code, an error without any reference gives 1 / eps.
   assert 1 / np.finfo(np.float64).eps == score(nothing, something).ER20
   perfect = score(something, something)
   assert dataclasses.astuple(perfect) == pytest.approx((0, 0, 1, 0, 1, 1))

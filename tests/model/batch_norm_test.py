@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.drawn import jit, numbers
+from helpers.layers import jit, numbers
 
 from seld_jax.model import batch_norm as normalisation
 

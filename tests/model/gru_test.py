@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.drawn import initialized, jit, numbers
+from helpers.layers import initialized, jit, numbers
 
 from seld_jax.model import gru
 

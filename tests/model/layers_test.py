@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.drawn import initialized, jit, numbers, xla_convolution
+from helpers.layers import initialized, jit, numbers, xla_convolution
 
 from seld_jax.model import layers
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from helpers.drawn import jit, numbers
-from helpers.drawn import xla_convolution as xla
+from helpers.layers import jit, numbers
+from helpers.layers import xla_convolution as xla
 
 from seld_jax.model import winograd
 

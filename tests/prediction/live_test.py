@@ -1,7 +1,8 @@
-"""Live: real speed, what is shown, and machines without a microphone."""
+"""Live predictions: speed, display, and microphones."""
 
 import io
 import itertools
+import logging
 import re
 import sys
 import types
@@ -15,7 +16,7 @@ import seld_jax
 from seld_jax import audio
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction import Frames, live
+from seld_jax.prediction import Frames, PredictionOptions, live
 
 CLASSES = ('alarm', 'dog', 'piano')
 
@@ -33,7 +34,7 @@ def path(tmp_path):
 
 
 def frames():
-  """A dog behind on the left, above; a piano in front on the right."""
+  """A dog at the back left, above; a piano at the front right."""
   activity = np.tile(np.float32([0.1, 0.9, 0.6]), (3, 1))
   doa = np.zeros((3, 3, 3), np.float32)
   doa[:, 1] = (-0.5, 0.5, np.sqrt(0.5))
@@ -41,7 +42,7 @@ def frames():
   return Frames(7, activity, doa)
 
 
-def test_what_sounds_and_from_where():
+def test_active_classes_are_shown_with_their_directions():
   text = live.line(frames(), CLASSES, threshold=0.5)
   expected = '1.0 s dog ↙ 135° 45°, piano ↗ -45° 0°'
   assert text.split() == expected.split()
@@ -56,21 +57,21 @@ def test_what_sounds_and_from_where():
 
 
 @pytest.mark.parametrize('speed', [1.0, 4.0])
-def test_a_file_is_played_at_its_speed(path, speed):
-  """Time is ours: sleeping moves it, and so does working for a while."""
+def test_a_file_is_played_at_the_given_speed(path, speed):
+  """The clock is simulated: sleep and work advance it."""
   now = np.array(100.0)
 
   def sleep(seconds):
     assert seconds > 0
     now[...] += seconds
 
-  parts, heard = [], 0
+  parts, recorded = [], 0
   for block in live.play(path, speed=speed, sleep=sleep, clock=now.item):
     parts.append(block)
-    heard += block.shape[-1] / 24000 / speed
-    assert now - 100 >= heard - 1e-9, 'nothing comes before it was recorded'
+    recorded += block.shape[-1] / 24000 / speed
+    assert now - 100 >= recorded - 1e-9, 'no block comes before it was recorded'
     now[...] += 0.01
-  assert now - 100 < heard + 0.05
+  assert now - 100 < recorded + 0.05
   np.testing.assert_array_equal(np.concatenate(parts, -1), audio.read(path))
 
 
@@ -80,20 +81,18 @@ def test_all_of_a_file_is_shown(predictor, path, is_terminal):
     file=io.StringIO(), force_terminal=is_terminal, width=300
   )
   blocks = live.play(path, speed=1e6)
-  count = live.watch(
-    predictor, blocks, 24000, window=1.0, overlap=0.5, console=console,
-    threshold=0.2,
-  )  # fmt: skip
+  options = PredictionOptions(window=1.0, overlap=0.5, threshold=0.2)
+  count = live.watch(predictor, blocks, 24000, options=options, console=console)
   assert count == 22
   shown = console.file.getvalue()
-  assert 'up to 1.0 s before' in shown
+  assert 'up to 1.0 s after they occur' in shown
   assert '2.2 s' in shown
   assert any(name in shown for name in predictor.spec.classes)
 
 
 @pytest.mark.parametrize('is_terminal', [True, False])
 def test_short_sounds_at_the_end_are_shown(is_terminal):
-  """Also of a recording that is shorter than the window."""
+  """Even if the recording is shorter than the window."""
   activity = np.zeros((23, 3), np.float32)
   activity[5:10, 0] = activity[20:, 2] = 1
   doa = np.tile(np.float32([1, 0, 0]), (23, 3, 1))
@@ -103,31 +102,30 @@ def test_short_sounds_at_the_end_are_shown(is_terminal):
     push=lambda block: empty,
     flush=lambda: Frames(0, activity, doa),
   )
-  heard = types.SimpleNamespace(
+  network = types.SimpleNamespace(
     source='x',
     spec=types.SimpleNamespace(threshold=0.5, classes=CLASSES),
-    check=lambda **options: None,
-    resampling=lambda rate: '',
+    check=lambda options: None,
     stream=lambda rate, **options: stream,
   )
   console = rich.console.Console(
     file=io.StringIO(), force_terminal=is_terminal, width=100
   )
   blocks = iter([np.zeros((4, 2400))])
-  assert live.watch(heard, blocks, 24000, console=console) == 23
+  assert live.watch(network, blocks, 24000, console=console) == 23
   lines = re.findall(r'([\d.]+) s  (\S+)', console.file.getvalue())
   assert [name for _, name in lines] == ['-', 'alarm', '-', '-', 'piano']
   assert [float(end) for end, _ in lines] == [0.5, 1, 1.5, 2, 2.3]
 
 
-def test_another_sample_rate_is_said(predictor, path):
+def test_resampling_is_reported_by_the_logger(predictor, path, caplog):
+  caplog.set_level(logging.INFO, logger='seld_jax')
   console = rich.console.Console(file=io.StringIO(), width=300)
-  blocks = live.play(path, speed=1e6)
-  live.watch(predictor, blocks, 48000, window=1.0, console=console)
-  assert '48000 Hz are resampled to the 24000 Hz' in console.file.getvalue()
+  live.watch(predictor, live.play(path, speed=1e6), 48000, console=console)
+  assert '48000 Hz is resampled to the 24000 Hz' in caplog.text
 
 
-def test_files_that_cannot_be_played(tmp_path):
+def test_files_that_cannot_be_played_are_refused(tmp_path):
   soundfile.write(tmp_path / 'two.wav', np.zeros((9000, 2)), 24000)
   with pytest.raises(InputError, match='has 2 channels, but 4'):
     next(live.play(str(tmp_path / 'two.wav')))
@@ -135,14 +133,14 @@ def test_files_that_cannot_be_played(tmp_path):
     next(live.play(str(tmp_path / 'gone.wav')))
 
 
-def test_without_sounddevice(monkeypatch):
+def test_a_missing_sounddevice_package_is_explained(monkeypatch):
   monkeypatch.setitem(sys.modules, 'sounddevice', None)
   with pytest.raises(InputError, match=r"pip install '.\[listen\]'"):
     live.microphone(None)
 
 
 class FakeInput:
-  """As sounddevice's InputStream: calls back with blocks of samples."""
+  """Replaces InputStream of sounddevice; calls back with three blocks."""
 
   def __init__(self, *, channels, blocksize, callback, **_):
     for number in range(3):
@@ -174,7 +172,7 @@ def fake_sounddevice(num_channels):
   )
 
 
-def test_a_microphone(monkeypatch):
+def test_a_microphone_gives_the_selected_channels(monkeypatch):
   monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(32))
   selection = channels.by_name(format='mic', order='em32')
   rate, blocks = live.microphone('3', selection=selection)
@@ -185,7 +183,7 @@ def test_a_microphone(monkeypatch):
   np.testing.assert_array_equal(second[:, 0], [105, 109, 125, 121])
 
 
-def test_a_microphone_with_too_few_channels(monkeypatch):
+def test_a_microphone_with_too_few_channels_is_refused(monkeypatch):
   monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(2))
-  with pytest.raises(InputError, match='4 channels cannot be had from the def'):
+  with pytest.raises(InputError, match='cannot record 4 channels from the def'):
     live.microphone(None)

@@ -1,4 +1,4 @@
-"""A predictor says what its run said, from the run directory alone."""
+"""A predictor gives the predictions of its run, without the dataset."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def predictor(tiny_run):
 
 
 def expected(run, sound):
-  """By the path that training takes: features of the whole, then windows."""
+  """The evaluation in training: features of the recording, then windows."""
   config = config_lib.from_dict(json.loads((run / 'config.json').read_text()))
   state = step.create_state(config)
   with checkpoint.open_manager(run / 'checkpoints') as manager:
@@ -66,7 +66,7 @@ def expected(run, sound):
 
 
 def test_equal_to_the_evaluation_of_the_run(tiny_run, predictor, sound):
-  """Noise of one level: clipping by window or recording is the same."""
+  """For noise of constant level, top_db clips windows like the recording."""
   prediction = predictor(sound, 24000)
   output = expected(tiny_run, sound)
   assert prediction.activity.shape == (51, 14)
@@ -79,14 +79,16 @@ def test_equal_to_the_evaluation_of_the_run(tiny_run, predictor, sound):
   )
 
 
-def test_needs_the_run_alone_and_leaves_it_alone(tiny_run, tmp_path, sound):
+def test_only_the_run_is_needed_and_it_is_not_changed(
+  tiny_run, tmp_path, sound
+):
   copy = tmp_path / 'copy'
   (copy / 'checkpoints').mkdir(parents=True)
   shutil.copy(tiny_run / 'config.json', copy)
   shutil.copytree(
     tiny_run / 'checkpoints', copy / 'checkpoints', dirs_exist_ok=True
   )
-  # As while the run that owns it is saving.
+  # A snapshot that a running training is saving.
   torn = copy / 'checkpoints' / '9.orbax-checkpoint-tmp'
   torn.mkdir()
   before = sorted(copy.rglob('*'))
@@ -95,43 +97,62 @@ def test_needs_the_run_alone_and_leaves_it_alone(tiny_run, tmp_path, sound):
   assert predictor(sound[:, :24000], 24000).activity.shape == (10, 14)
 
 
+OVERLAPS = (0.0, 0.3, 0.9)
+
+
+@pytest.fixture(scope='module')
+def whole(predictor, sound):
+  """The prediction of the recording for each overlap, window by window."""
+  return {
+    overlap: predictor(sound, 24000, overlap=overlap, batch_size=1)
+    for overlap in OVERLAPS
+  }
+
+
 @settings(deadline=None, max_examples=25)
 @given(
   cuts=st.lists(st.integers(0, 24000 * 5 + 1111), max_size=8).map(sorted),
-  overlap=st.sampled_from([0.0, 0.3, 0.9]),
+  overlap=st.sampled_from(OVERLAPS),
 )
-def test_a_stream_gives_what_the_windows_give(predictor, sound, cuts, overlap):
+def test_a_stream_equals_the_prediction_of_the_recording(
+  predictor, sound, whole, cuts, overlap
+):
   stream = predictor.stream(overlap=overlap)
   parts = [stream.push(part) for part in np.split(sound, cuts, axis=-1)]
   parts.append(stream.flush())
-  prediction = predictor(sound, 24000, overlap=overlap, batch_size=1)
   np.testing.assert_array_equal(
-    np.concatenate([part.activity for part in parts]), prediction.activity
+    np.concatenate([part.activity for part in parts]), whole[overlap].activity
   )
   np.testing.assert_array_equal(
-    np.concatenate([part.doa for part in parts]), prediction.doa
+    np.concatenate([part.doa for part in parts]), whole[overlap].doa
   )
-  batched = predictor(sound, 24000, overlap=overlap)
-  np.testing.assert_allclose(batched.doa, prediction.doa, atol=1e-5)
 
 
-def test_another_window(predictor, sound):
-  """The network sees less of what is around a frame, and says another thing."""
-  prediction = predictor(sound[:, :48000], 24000, window=0.5)
-  assert prediction.activity.shape == (20, 14)
-  whole = predictor(sound[:, :48000], 24000, window=2.0)
-  assert np.abs(whole.activity - prediction.activity).max() > 1e-6
+@pytest.mark.parametrize('overlap', OVERLAPS)
+def test_the_batch_size_changes_only_rounding(predictor, sound, whole, overlap):
+  batched = predictor(sound, 24000, overlap=overlap, batch_size=4)
+  np.testing.assert_allclose(
+    batched.activity, whole[overlap].activity, atol=1e-5
+  )
+  np.testing.assert_allclose(batched.doa, whole[overlap].doa, atol=1e-5)
 
 
-def test_shorter_than_a_window(predictor, sound):
+def test_another_window_changes_the_prediction(predictor, sound, whole):
+  """In a shorter window the network has less context."""
+  short = predictor(sound, 24000, window=0.5, batch_size=1)
+  assert short.activity.shape == (51, 14)
+  assert np.abs(whole[0.0].activity - short.activity).max() > 1e-6
+
+
+def test_recordings_can_be_shorter_than_a_window(predictor, sound):
   for samples in 2400, 5000, 23999:
     prediction = predictor(sound[:, :samples], 24000)
     assert prediction.activity.shape == (-(-samples // 2400), 14)
     assert np.isfinite(prediction.doa).all()
 
 
-def test_another_sample_rate_hears_the_same(predictor):
-  """Noise below 8 kHz, at twice the rate and at its own."""
+def test_another_sample_rate_gives_the_same_prediction(predictor):
+  """For noise below 8 kHz, at twice the sample rate of the network."""
   from scipy import signal
 
   rng = np.random.default_rng(2)
@@ -145,14 +166,17 @@ def test_another_sample_rate_hears_the_same(predictor):
   np.testing.assert_allclose(first.activity, second.activity, atol=0.02)
 
 
-def test_resampling_is_logged(predictor, sound, caplog):
+def test_resampling_is_logged_once_for_each_sample_rate(
+  predictor, sound, caplog
+):
   caplog.set_level('INFO', logger='seld_jax')
   predictor(sound[:, :5000], 24000)
   assert not caplog.records
-  predictor(sound[:, :5000], 44100)
+  for _ in range(2):
+    predictor(sound[:, :5000], 44100)
   (record,) = caplog.records
   assert record.name.startswith('seld_jax')
-  expected = '44100 Hz are resampled to the 24000 Hz of the network'
+  expected = 'audio at 44100 Hz is resampled to the 24000 Hz of the network'
   assert record.getMessage() == expected
 
 
@@ -165,7 +189,7 @@ def test_resampling_is_logged(predictor, sound, caplog):
     ({'overlap': -1.0}, 'overlap must be less than the window'),
   ],
 )
-def test_options_that_cannot_be(predictor, sound, options, message):
+def test_invalid_options_are_refused(predictor, sound, options, message):
   with pytest.raises(InputError, match=message):
     predictor(sound, 24000, **options)
 
@@ -175,14 +199,14 @@ def run_copy(tiny_run, tmp_path):
   return tmp_path / 'run'
 
 
-def test_no_run(tmp_path):
+def test_a_missing_run_is_refused(tmp_path):
   with pytest.raises(InputError, match='gone does not exist'):
     seld_jax.load(tmp_path / 'gone')
   with pytest.raises(InputError, match=r'has no config\.json'):
     seld_jax.load(tmp_path)
 
 
-def test_no_checkpoints(tiny_run, tmp_path):
+def test_a_run_without_checkpoints_is_refused(tiny_run, tmp_path):
   run = run_copy(tiny_run, tmp_path)
   shutil.rmtree(run / 'checkpoints')
   with pytest.raises(InputError, match='holds no checkpoint yet'):
@@ -190,7 +214,7 @@ def test_no_checkpoints(tiny_run, tmp_path):
   assert not (run / 'checkpoints').exists()
 
 
-def test_a_torn_checkpoint(tiny_run, tmp_path):
+def test_an_incomplete_checkpoint_is_refused(tiny_run, tmp_path):
   run = run_copy(tiny_run, tmp_path)
   for path in (run / 'checkpoints').rglob('*'):
     if path.is_file() and 'default' in path.parts:
@@ -199,14 +223,14 @@ def test_a_torn_checkpoint(tiny_run, tmp_path):
     seld_jax.load(run)
 
 
-def test_a_damaged_config(tiny_run, tmp_path):
+def test_a_damaged_config_is_refused(tiny_run, tmp_path):
   run = run_copy(tiny_run, tmp_path)
   (run / 'config.json').write_text('{"data": ')
   with pytest.raises(InputError, match=r'config\.json cannot be read as JSON'):
     seld_jax.load(run)
 
 
-def test_classes_that_are_not_those_of_the_network(tiny_run, tmp_path):
+def test_a_config_with_other_classes_is_refused(tiny_run, tmp_path):
   run = run_copy(tiny_run, tmp_path)
   config = json.loads((run / 'config.json').read_text())
   config['data']['classes'] = config['data']['classes'][:12]
@@ -215,7 +239,7 @@ def test_classes_that_are_not_those_of_the_network(tiny_run, tmp_path):
     seld_jax.load(run)
 
 
-def test_the_best_snapshot_is_taken(tiny_run):
+def test_the_best_snapshot_is_loaded(tiny_run):
   from seld_jax.train import snapshot
 
   assert snapshot.read(tiny_run).step == 4

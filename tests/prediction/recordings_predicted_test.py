@@ -1,5 +1,6 @@
-"""Files become CSV files, and every bad one a sentence."""
+"""Sound files give CSV files; invalid files give an error message each."""
 
+import logging
 import os
 
 import numpy as np
@@ -10,7 +11,7 @@ import seld_jax
 from seld_jax import audio, labels
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction import recordings
+from seld_jax.prediction import PredictionOptions, recordings
 
 
 @pytest.fixture(scope='module')
@@ -27,18 +28,19 @@ def foa():
   )
 
 
-def predict(predictor, inputs, out, **options):
-  said = []
-  options = {'threshold': 0.3, **options}
-  outcome = recordings.predict_files(
-    predictor, inputs, out, say=said.append, **options
+# Below the default, so that the untrained network detects something.
+OPTIONS = PredictionOptions(threshold=0.3)
+
+
+def predict(predictor, inputs, out, *, options=OPTIONS, **others):
+  return recordings.predict_files(
+    predictor, inputs, out, options=options, **others
   )
-  return outcome, said
 
 
-def test_a_csv_file_for_each_recording(predictor, tiny_root, tmp_path):
+def test_each_recording_gives_a_csv_file(predictor, tiny_root, tmp_path):
   folder = tiny_root / 'foa_dev'
-  outcome, _ = predict(predictor, [folder], tmp_path / 'out')
+  outcome = predict(predictor, [folder], tmp_path / 'out')
   names = sorted(path.stem for path in folder.glob('*.wav'))
   assert [path.stem for path in outcome.written] == names
   assert not outcome.failures
@@ -53,11 +55,11 @@ def test_a_csv_file_for_each_recording(predictor, tiny_root, tmp_path):
     np.testing.assert_array_equal(found.class_index, expected.class_index)
     np.testing.assert_allclose(found.xyz, expected.xyz, atol=1e-6)
     rows = path.read_text().splitlines()
-    assert rows, 'this threshold finds something'
+    assert rows, 'this threshold detects something'
     assert {row.count(',') for row in rows} == {4}
 
 
-def test_folders_keep_their_shape(predictor, foa, tmp_path):
+def test_csv_files_keep_the_subfolders_of_sound_files(predictor, foa, tmp_path):
   for name in 'a/x.wav', 'b/x.flac', 'b/c/Y.OGG', 'b/._x.wav', 'b/notes.txt':
     path = tmp_path / 'in' / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,13 +68,13 @@ def test_folders_keep_their_shape(predictor, foa, tmp_path):
     else:
       path.write_text('no sound')
   out = tmp_path / 'out'
-  outcome, _ = predict(predictor, [tmp_path / 'in'], out)
+  outcome = predict(predictor, [tmp_path / 'in'], out)
   assert not outcome.failures
   found = {str(path.relative_to(out)) for path in out.rglob('*.*')}
   assert found == {'a/x.csv', 'b/x.csv', 'b/c/Y.csv'}
 
 
-def test_two_files_of_one_name_are_refused_before_any_work(
+def test_two_files_with_the_same_name_are_refused_before_any_work(
   predictor, foa, tmp_path
 ):
   for name in 'a', 'b':
@@ -82,20 +84,24 @@ def test_two_files_of_one_name_are_refused_before_any_work(
   with pytest.raises(InputError, match=r'a/x\.wav and .*b/x\.wav would both'):
     predict(predictor, paths, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
-  outcome, _ = predict(predictor, [paths[0], paths[0]], tmp_path / 'out')
+  outcome = predict(predictor, [paths[0], paths[0]], tmp_path / 'out')
   assert len(outcome.written) == 1
 
 
-def test_other_sample_rates_and_lengths(predictor, foa, tmp_path):
+def test_other_sample_rates_and_lengths(predictor, foa, tmp_path, caplog):
   for name, rate, samples in (
     ('short', 24000, 2400),
     ('second', 48000, 48000),
     ('odd', 44100, 47123),
   ):
     soundfile.write(tmp_path / f'{name}.wav', foa[:, :samples].T, rate)
-  outcome, said = predict(predictor, [tmp_path], tmp_path / 'out')
+  caplog.set_level(logging.INFO, logger='seld_jax')
+  outcome = predict(predictor, [tmp_path], tmp_path / 'out')
   assert not outcome.failures
-  assert sum('are resampled to the 24000 Hz' in line for line in said) == 2
+  notes = [
+    text for text in caplog.messages if 'is resampled to the 240' in text
+  ]
+  assert len(notes) == 2
   for path in outcome.written:
     header = soundfile.info(tmp_path / f'{path.stem}.wav')
     frames = labels.read_csv(path).frame
@@ -103,7 +109,7 @@ def test_other_sample_rates_and_lengths(predictor, foa, tmp_path):
 
 
 def write_bad(folder, foa):
-  """One of each kind of file that cannot be predicted; and what is said."""
+  """Writes one file for each reason to refuse it; returns the messages."""
   folder.mkdir()
   for count in 1, 2, 5:
     soundfile.write(
@@ -144,7 +150,7 @@ def write_bad(folder, foa):
   }
 
 
-def test_every_bad_file_is_a_sentence_and_the_others_are_predicted(
+def test_invalid_files_are_reported_and_the_others_are_predicted(
   predictor, foa, tmp_path
 ):
   expected = write_bad(tmp_path / 'bad', foa)
@@ -156,10 +162,10 @@ def test_every_bad_file_is_a_sentence_and_the_others_are_predicted(
     tmp_path / 'nothing',
     tmp_path / 'good.wav',
   ]
-  outcome, _ = predict(predictor, inputs, tmp_path / 'out')
+  outcome = predict(predictor, inputs, tmp_path / 'out')
   assert [path.name for path in outcome.written] == ['good.csv']
   assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good.csv']
-  expected |= {'gone': 'does not exist', 'nothing': 'holds no sound files'}
+  expected |= {'gone': 'does not exist', 'nothing': 'has no sound files'}
   assert len(outcome.failures) == len(expected)
   for name, message in expected.items():
     (text,) = [one for one in outcome.failures if f'/{name}' in one]
@@ -168,16 +174,16 @@ def test_every_bad_file_is_a_sentence_and_the_others_are_predicted(
     assert text.endswith('.')
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason='root reads everything')
-def test_what_may_not_be_read(predictor, foa, tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may read all files')
+def test_a_file_without_permission_is_reported(predictor, foa, tmp_path):
   path = tmp_path / 'secret.wav'
   soundfile.write(path, foa.T, 24000)
   path.chmod(0)
-  outcome, _ = predict(predictor, [path], tmp_path / 'out')
+  outcome = predict(predictor, [path], tmp_path / 'out')
   assert 'secret.wav' in outcome.failures[0]
 
 
-def test_a_file_is_no_folder(predictor, tmp_path):
+def test_an_output_folder_that_is_a_file_is_refused(predictor, tmp_path):
   out = tmp_path / 'out.wav'
   out.write_text('kept')
   with pytest.raises(InputError, match=r'out\.wav is a file, but a folder'):
@@ -185,24 +191,24 @@ def test_a_file_is_no_folder(predictor, tmp_path):
   assert out.read_text() == 'kept'
 
 
-def test_a_name_that_no_file_can_have(predictor, foa, tmp_path):
+def test_a_file_name_that_is_too_long_is_reported(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   long = tmp_path / ('a' * 300)
-  outcome, _ = predict(predictor, [long, tmp_path / 'x.wav'], tmp_path / 'out')
+  outcome = predict(predictor, [long, tmp_path / 'x.wav'], tmp_path / 'out')
   assert [path.name for path in outcome.written] == ['x.csv']
   assert outcome.failures[0].endswith('cannot be read: File name too long.')
   with pytest.raises(InputError, match='could not be written: File name too'):
     predict(predictor, [tmp_path / 'x.wav'], long)
 
 
-def test_a_folder_that_cannot_be_written(predictor, foa, tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   (tmp_path / 'file').write_text('')
   with pytest.raises(InputError, match='could not be written'):
     predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'file' / 'out')
 
 
-def test_options_are_refused_before_any_work(predictor, foa, tmp_path):
+def test_invalid_options_are_refused_before_any_work(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   for options, message in (
     ({'overlap': 60.0}, 'overlap must be less'),
@@ -213,11 +219,16 @@ def test_options_are_refused_before_any_work(predictor, foa, tmp_path):
     ({'window': 1e9}, 'at most 600 s'),
   ):
     with pytest.raises(InputError, match=message):
-      predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', **options)
+      predict(
+        predictor,
+        [tmp_path / 'x.wav'],
+        tmp_path / 'out',
+        options=PredictionOptions(**options),
+      )
     assert not (tmp_path / 'out').exists()
 
 
-def test_channels_are_taken_where_they_are(predictor, foa, tmp_path):
+def test_channels_in_another_order_are_sorted(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'acn.wav', foa.T, 24000, subtype='FLOAT')
   soundfile.write(
     tmp_path / 'fuma.wav', foa[[0, 3, 1, 2]].T, 24000, subtype='FLOAT'
@@ -231,27 +242,30 @@ def test_channels_are_taken_where_they_are(predictor, foa, tmp_path):
   assert rows[0] == rows[1]
 
 
-def test_a_wrong_order_is_warned_about(predictor, foa, tmp_path):
+def test_a_wrong_order_of_channels_gives_a_warning(
+  predictor, foa, tmp_path, caplog
+):
   soundfile.write(tmp_path / 'right.wav', foa.T, 24000)
   soundfile.write(tmp_path / 'wrong.wav', foa[[2, 0, 1, 3]].T, 24000)
-  outcome, said = predict(predictor, [tmp_path], tmp_path / 'out')
+  outcome = predict(predictor, [tmp_path], tmp_path / 'out')
   assert len(outcome.written) == 2
-  (warning,) = [line for line in said if line.startswith('warning')]
-  assert 'wrong.wav' in warning
-  assert 'channel 2 is louder than the first' in warning
+  (record,) = [one for one in caplog.records if one.levelname == 'WARNING']
+  assert record.name.startswith('seld_jax')
+  assert 'wrong.wav' in record.getMessage()
+  assert 'channel 2 is louder than the first' in record.getMessage()
 
 
-def test_a_picture_on_request(predictor, foa, tmp_path):
+def test_plot_writes_a_picture(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', plot=True)
   png = (tmp_path / 'out' / 'x.png').read_bytes()
   assert png.startswith(b'\x89PNG')
 
 
-def test_a_picture_shows_the_beginning_of_what_is_long(
+def test_a_picture_shows_the_start_of_a_long_recording(
   predictor, foa, tmp_path, monkeypatch
 ):
-  """So it can be read, and needs the same memory for a day as for a minute."""
+  """It stays legible, and a recording of a day needs little memory."""
   shown = {}
 
   def plot(events, *_, **options):
@@ -270,18 +284,20 @@ def test_a_picture_shows_the_beginning_of_what_is_long(
   assert 0 < len(shown['frames']) < len(whole)
 
 
-def test_events_of_a_long_recording_are_not_kept(predictor, foa, tmp_path):
+def test_only_events_of_the_first_seconds_are_returned(
+  predictor, foa, tmp_path
+):
   sound = np.tile(foa, 5)
   soundfile.write(tmp_path / 'x.wav', sound.T, 24000)
-  monitored = []
+  counts = []
   for keep in 0.0, 3.0, 60.0:
     events, _ = recordings.predict_file(
       predictor,
       tmp_path / 'x.wav',
       tmp_path / 'x.csv',
-      threshold=0.3,
+      options=OPTIONS,
       keep=keep,
     )
-    monitored.append(len(events.frame))
-  assert monitored[0] == 0
-  assert monitored[2] == len(labels.read_csv(tmp_path / 'x.csv').frame) > 0
+    counts.append(len(events.frame))
+  assert counts[0] == 0
+  assert counts[2] == len(labels.read_csv(tmp_path / 'x.csv').frame) > 0

@@ -1,4 +1,4 @@
-"""Windows over blocks: each label frame in its place, once, and in time."""
+"""A stream gives each label frame once, in order and within the latency."""
 
 import dataclasses
 
@@ -24,8 +24,8 @@ SPEC = Spec(
 )
 
 
-def tell(audio, num_frames):
-  """Says of each label frame its middle sample and its place in the window."""
+def program(audio, num_frames):
+  """Outputs the middle sample of each label frame and its window index."""
   assert audio.shape[1] == 4
   labels = (audio.shape[-1] - SPEC.n_fft) // SPEC.label_samples
   middle = SPEC.n_fft // 2 + SPEC.label_samples * np.arange(labels)
@@ -59,26 +59,28 @@ def frames_of(stream, audio, cuts=()):
   )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(
   length=st.integers(1, 700),
   overlap=st.integers(0, 5),
   batch_size=st.integers(1, 5),
   data=st.data(),
 )
-def test_every_frame_is_in_its_place_whatever_the_blocks(
+def test_every_frame_is_in_its_place_for_any_blocks(
   length, overlap, batch_size, data
 ):
   cuts = data.draw(st.lists(st.integers(0, length), max_size=8).map(sorted))
-  stream = Stream(tell, SPEC, window=12, overlap=overlap, batch_size=batch_size)
+  stream = Stream(
+    program, SPEC, window=12, overlap=overlap, batch_size=batch_size
+  )
   activity, doa = frames_of(stream, recording(length), cuts)
   labels = -(-length // 10)
   assert activity.shape == (labels, 2)
   np.testing.assert_array_equal(activity[:, 0], 1 + 10 * np.arange(labels))
   np.testing.assert_array_equal(doa[..., 2], 4 * activity)
 
-  # The mean of the places in all windows that cover a frame; the rest comes
-  # from the window that ends with the recording.
+  # The mean of the indices in all windows that cover a frame. The remaining
+  # frames come from a window that ends with the recording.
   step = 6 - overlap
   starts = [s for s in range(0, labels, step) if s + 6 <= labels]
   places = [[t - s for s in starts if s <= t < s + 6] for t in range(labels)]
@@ -91,32 +93,31 @@ def test_every_frame_is_in_its_place_whatever_the_blocks(
 @pytest.mark.parametrize('rate', [100, 16000])
 def test_frames_come_within_the_latency(overlap, rate):
   spec = dataclasses.replace(SPEC, sample_rate=100 if rate == 100 else 8000)
-  stream = Stream(tell, spec, window=12, overlap=overlap, sample_rate=rate)
+  stream = Stream(program, spec, window=12, overlap=overlap, sample_rate=rate)
   seen = 0
   for sample in range(400 if rate == 100 else 1500):
     seen += len(stream.push(np.ones((4, 1))))
-    heard = (sample + 1) / rate
-    begun = heard * spec.sample_rate / spec.label_samples
-    late = stream.latency * spec.sample_rate / spec.label_samples
-    assert seen >= np.floor(begun - late + 1e-9)
-    assert seen <= begun
+    pushed = (sample + 1) / rate * spec.sample_rate / spec.label_samples
+    latency = stream.latency * spec.sample_rate / spec.label_samples
+    assert seen >= np.floor(pushed - latency + 1e-9)
+    assert seen <= pushed
   assert seen
 
 
-def test_memory_does_not_grow():
-  stream = Stream(tell, SPEC, window=12, overlap=2, batch_size=2)
+def test_the_memory_of_a_stream_does_not_grow():
+  stream = Stream(program, SPEC, window=12, overlap=2, batch_size=2)
   for _ in range(200):
     stream.push(np.ones((4, 37)))
     assert stream._audio.shape[-1] < 400
     assert len(stream._counts) < 40
 
 
-def test_reflection_at_both_ends():
+def test_reflection_pads_both_ends():
   seen = []
 
   def keep(audio, num_frames):
     seen.append(audio)
-    return tell(audio, num_frames)
+    return program(audio, num_frames)
 
   spec = dataclasses.replace(SPEC, pad_mode='reflect')
   audio = recording(60)
@@ -129,7 +130,7 @@ def test_reflection_at_both_ends():
 @pytest.mark.parametrize('overlap', [6, 7, -1])
 def test_a_window_that_does_not_advance_is_refused(overlap):
   with pytest.raises(InputError, match='overlap must be less than the window'):
-    Stream(tell, SPEC, window=12, overlap=overlap)
+    Stream(program, SPEC, window=12, overlap=overlap)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +141,9 @@ def test_a_window_that_does_not_advance_is_refused(overlap):
     (np.full((4, 10), np.nan), 'NaN or infinite'),
   ],
 )
-def test_what_is_no_audio_is_refused(block, message):
+def test_invalid_audio_is_refused(block, message):
   with pytest.raises(InputError, match=message):
-    Stream(tell, SPEC, window=12).push(block)
+    Stream(program, SPEC, window=12).push(block)
 
 
 @pytest.mark.parametrize(
@@ -150,25 +151,25 @@ def test_what_is_no_audio_is_refused(block, message):
   [
     (-(2**14), np.int16),
     (-(2**30), np.int32),
-    (2**6, np.uint8),  # around 128, as in WAV files of 8 bits
+    (2**6, np.uint8),  # centred at 128, as in WAV files with 8 bits
     (-(2**14), '>i2'),
   ],
 )
-def test_pcm_is_scaled(value, kind):
+def test_pcm_is_scaled_to_one(value, kind):
   pcm = np.full((4, 120), value, kind)
-  activity, _ = frames_of(Stream(tell, SPEC, window=12), pcm)
+  activity, _ = frames_of(Stream(program, SPEC, window=12), pcm)
   np.testing.assert_array_equal(activity[:, 0], -0.5)
 
 
-def test_outputs_that_are_no_numbers_are_told():
-  """NaN is not greater than any threshold: there would be no event."""
+def test_nan_outputs_are_refused():
+  """NaN is not above any threshold, so there would silently be no events."""
 
   def overflow(audio, num_frames):
-    activity, doa = tell(audio, num_frames)
+    activity, doa = program(audio, num_frames)
     return np.where(np.abs(audio).max() > 1e18, np.nan, activity), doa
 
   audio = recording(60)
   frames_of(Stream(overflow, SPEC, window=12), audio)
   audio[0, 30] = 3e30
-  with pytest.raises(InputError, match=r'NaN or infinity .* \[-1, 1\]'):
+  with pytest.raises(InputError, match=r'NaN or infinite .* \[-1, 1\]'):
     frames_of(Stream(overflow, SPEC, window=12), audio)

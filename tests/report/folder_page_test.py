@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from helpers import forked
+from helpers.command_outcomes import outcome
 
 from seld_jax import audio, evaluate, geometry, labels, report
 from seld_jax.errors import InputError
 from seld_jax.report import error_sections, recordings, score_tables
-from seld_jax.scenes import description
+from seld_jax.scenes import scenes_csv
 
 SECONDS = 6
 FRAMES = SECONDS * labels.FRAMES_PER_SECOND
@@ -120,7 +120,7 @@ def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
 
 def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
   rng = np.random.default_rng(1)
-  made, lines = [], [','.join(description.COLUMNS)]
+  made, lines = [], [','.join(scenes_csv.COLUMNS)]
   for number in range(2):
     reference = make_events(rng, 0.0)
     found = recordings.make_recording(
@@ -128,7 +128,7 @@ def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
     )
     made.append(found)
     for index, name in enumerate('abc'):
-      row = dict.fromkeys(description.COLUMNS, '1') | {
+      row = dict.fromkeys(scenes_csv.COLUMNS, '1') | {
         'file': found.name,
         'class': name,
         'track': '0',
@@ -137,7 +137,7 @@ def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
         'speed': str((-1) ** index * 20 * number),
         'snr_db': str(6 + 10 * number),
       }
-      lines.append(','.join(row[column] for column in description.COLUMNS))
+      lines.append(','.join(row[column] for column in scenes_csv.COLUMNS))
   scenes = tmp_path / 'scenes.csv'
   scenes.write_text('\n'.join(lines))
   options = {'classes': list('abc'), 'scenes': scenes}
@@ -192,14 +192,10 @@ def test_command_writes_the_page_or_names_the_wrong_flag(folder, tmp_path):
       '--out=x.html',
     ],
   }
-  cases = {'page': words, **refused}
-  outcomes = forked.run(
-    {name: ('seld_jax.report', words) for name, words in cases.items()},
-    tmp_path,
-  )
-  assert outcomes.pop('page') == [0, f'{out}\n', '']
+  assert outcome('seld_jax.report', *words) == (0, f'{out}\n', '')
   text = out.read_text(encoding='utf-8')
   assert 'kind' in text and 'footsteps' not in text
-  for message, (status, output, errors) in outcomes.items():
+  for message, words in refused.items():
+    status, output, errors = outcome('seld_jax.report', *words)
     assert (status, output) == (1, '')
     assert message in errors and errors.count('\n') == 1

@@ -1,19 +1,18 @@
-"""Downloads from a server of our own, which behaves as badly as others."""
+"""Downloads from a local server that fails in the ways that servers do."""
 
-import os
+import hashlib
 import random
 import socket
 
-import pooch.core
 import pytest
-from helpers.served_archives import fill_disk, md5, serving
+from helpers.archive_server import fill_disk, md5, serving
 
 from seld_jax.errors import InputError
 from seld_jax.tau2020 import download
 
 DATA = random.Random(0).randbytes(5 * download.BLOCK)
 CHECKSUM = f'md5:{md5(DATA)}'
-# Answers break off on the border of blocks, as what is left of one is lost.
+# Connections are cut after whole blocks: the rest of a block would be lost.
 HALF = 2 * download.BLOCK
 
 
@@ -45,7 +44,7 @@ def refused(server, path, **options):
     get(server, path, **options)
   text = str(error.value)
   assert len(text.splitlines()) == 1
-  assert len(text) < 400, 'a sentence, not a listing'
+  assert len(text) < 400, 'a sentence, not a traceback'
   return text
 
 
@@ -53,7 +52,7 @@ def names(path):
   return sorted(one.name for one in path.parent.iterdir())
 
 
-def test_a_file_comes_whole_and_says_who_asks(server, path):
+def test_a_file_is_downloaded_and_the_program_identifies_itself(server, path):
   get(server, path)
   assert path.read_bytes() == DATA
   assert names(path) == ['a.zip']
@@ -61,7 +60,7 @@ def test_a_file_comes_whole_and_says_who_asks(server, path):
   assert server.agents[0].startswith('seld_jax/')
 
 
-def test_a_file_that_is_there_is_not_asked_for(server, path):
+def test_a_file_that_is_there_is_not_requested(server, path):
   get(server, path)
   before = path.stat()
   get(server, path)
@@ -73,14 +72,16 @@ def test_a_file_that_is_there_is_not_asked_for(server, path):
   )
 
 
-def test_a_file_of_other_contents_is_replaced(server, path):
+def test_a_file_with_other_contents_is_replaced(server, path):
   path.parent.mkdir()
   path.write_bytes(b'half of a download by hand')
   get(server, path)
   assert path.read_bytes() == DATA
 
 
-def test_a_cut_connection_is_taken_up_where_it_broke(server, path, capsys):
+def test_a_cut_connection_resumes_where_it_stopped(
+  server, path, capsys, caplog
+):
   server.cuts = [HALF, download.BLOCK]
   get(server, path)
   assert path.read_bytes() == DATA
@@ -91,16 +92,18 @@ def test_a_cut_connection_is_taken_up_where_it_broke(server, path, capsys):
   ]
   lines = capsys.readouterr().err.splitlines()
   assert lines[0] == 'a.zip: 0.32768 MB to do'
-  assert 'trying again in 0 s' in lines[1]
-  assert lines[2] == 'a.zip: 0.196608 MB to do, 0.131072 done before'
+  assert lines[1] == 'a.zip: 0.196608 MB to do, 0.131072 done before'
   assert lines[-1].startswith('a.zip: 0.32768 MB done')
+  assert [record.levelname for record in caplog.records] == ['WARNING'] * 2
+  assert caplog.messages[0].startswith(f'{server.url}/a.zip: ')
+  assert caplog.messages[0].endswith('; trying again in 0 s')
 
 
-def test_the_next_start_takes_up_what_broke(server, path):
+def test_the_next_start_resumes_a_failed_download(server, path):
   server.cuts = [HALF]
   text = refused(server, path, retries=0)
   assert text.startswith(f'{server.url}/a.zip cannot be fetched: ')
-  assert text.endswith('continues what has come so far.')
+  assert text.endswith('start again: the download will resume.')
   assert names(path) == ['a.zip.part']
   assert path.with_name('a.zip.part').read_bytes() == DATA[:HALF]
   get(server, path)
@@ -109,14 +112,15 @@ def test_the_next_start_takes_up_what_broke(server, path):
   assert names(path) == ['a.zip']
 
 
-def test_it_gives_up_only_when_nothing_comes_any_more(server, path):
+def test_it_gives_up_only_when_no_more_data_arrives(server, path):
   server.cuts = [download.BLOCK] * 3 + [0] * 9
   refused(server, path, retries=2)
-  # Three that brought something; the third failed, and two more after it.
+  # Three attempts received data. The third counts as the first failure, and
+  # two more attempts fail after it.
   assert len(server.gets()) == 5
 
 
-def test_a_server_that_knows_no_ranges_sends_all_again(server, path):
+def test_a_server_without_ranges_sends_the_whole_file_again(server, path):
   server.ranges = False
   server.cuts = [HALF]
   get(server, path)
@@ -124,7 +128,7 @@ def test_a_server_that_knows_no_ranges_sends_all_again(server, path):
   assert server.gets()[1] == ('a.zip', f'bytes={HALF}-')
 
 
-def test_another_part_than_asked_for_is_not_appended(server, path):
+def test_another_range_than_requested_is_not_appended(server, path):
   server.ranges = 'wrong'
   server.cuts = [HALF]
   get(server, path)
@@ -132,11 +136,14 @@ def test_another_part_than_asked_for_is_not_appended(server, path):
   assert [asked for _, asked in server.gets()] == [None, f'bytes={HALF}-', None]
 
 
-def test_a_wrong_checksum_is_one_sentence_and_removes_the_file(server, path):
+def test_a_wrong_checksum_is_reported_and_the_file_is_deleted(server, path):
   server.files['a.zip'] = bad = b'something else'
   text = refused(server, path)
-  assert f'{server.url}/a.zip' in text
-  assert f'has not the checksum {CHECKSUM}, but got {md5(bad)}' in text
+  assert text == (
+    f'{server.url}/a.zip should have the checksum {CHECKSUM}, but the received '
+    f'file has md5:{md5(bad)}; it was deleted: start again to download it '
+    'again.'
+  )
   assert names(path) == []
   assert len(server.gets()) == 1
   server.files['a.zip'] = DATA
@@ -144,44 +151,62 @@ def test_a_wrong_checksum_is_one_sentence_and_removes_the_file(server, path):
   assert path.read_bytes() == DATA
 
 
-def test_a_part_of_another_file_is_removed_too(server, path):
+def test_a_part_of_another_file_is_deleted_too(server, path):
   path.parent.mkdir()
   path.with_name('a.zip.part').write_bytes(b'x' * 99)
   assert 'checksum' in refused(server, path)
   assert names(path) == []
 
 
-def test_what_is_stopped_while_checking_is_not_lost(server, path, monkeypatch):
+def test_an_interrupted_check_does_not_lose_the_file(server, path, monkeypatch):
   def stop(*_, **__):
     raise KeyboardInterrupt
 
   with monkeypatch.context() as patch:
-    patch.setattr(pooch.core, 'hash_matches', stop)
+    patch.setattr(download.hashlib, 'new', stop)
     with pytest.raises(KeyboardInterrupt):
       get(server, path)
   assert names(path) == ['a.zip.part']
   get(server, path)
   assert path.read_bytes() == DATA
-  # The server says that nothing is missing.
+  # The server answers that nothing is missing.
   assert server.gets()[1:] == [('a.zip', f'bytes={len(DATA)}-')]
 
 
-def test_disks_without_hard_links_will_do(server, path, monkeypatch):
-  def link(*_):
-    raise PermissionError
-
-  monkeypatch.setattr(os, 'link', link)
-  get(server, path)
+def test_any_algorithm_can_be_used_for_the_checksum(server, path):
+  checksum = hashlib.sha256(DATA).hexdigest()
+  get(server, path, checksum=f'sha256:{checksum.upper()}')
   assert path.read_bytes() == DATA
+  assert 'but the received file has sha256:' in refused(
+    server, path, checksum=f'sha256:{"0" * 64}'
+  )
+
+
+def test_checking_a_large_file_shows_its_progress(
+  server, path, capsys, monkeypatch
+):
+  monkeypatch.setattr(download, '_LARGE', len(DATA))
+  get(server, path)
+  lines = capsys.readouterr().err.splitlines()
+  assert lines[2] == 'a.zip, checking: 0.32768 MB to do'
+  assert lines[3].startswith('a.zip, checking: 0.32768 MB done')
+
+
+def test_a_failed_check_keeps_the_file_that_was_there(server, path):
+  path.parent.mkdir()
+  path.write_bytes(b'mine')
+  server.files['a.zip'] = b'something else'
+  assert 'checksum' in refused(server, path)
+  assert path.read_bytes() == b'mine'
   assert names(path) == ['a.zip']
 
 
-def test_a_full_disk_keeps_what_came(server, path, monkeypatch):
+def test_a_full_disk_keeps_the_received_bytes(server, path, monkeypatch):
   with monkeypatch.context() as patch:
     fill_disk(patch, HALF)
     text = refused(server, path)
   assert f'{path}.part could not be written: the disk that holds' in text
-  assert 'is full; free 0.000197 GB and start again' in text
+  assert 'is full; free 0.000197 GB and start again: the down' in text
   assert len(server.gets()) == 1, 'trying again would not help'
   assert names(path) == ['a.zip.part']
   assert path.with_name('a.zip.part').read_bytes() == DATA[:HALF]
@@ -196,7 +221,7 @@ def test_a_folder_that_cannot_be_made_is_named(server, path):
   assert not server.log
 
 
-def test_a_file_that_is_not_there_is_not_asked_for_again(server, path):
+def test_a_file_that_the_server_does_not_have_is_requested_once(server, path):
   del server.files['a.zip']
   text = refused(server, path)
   assert text.endswith('cannot be fetched: the server answers 404 Not Found.')
@@ -213,7 +238,9 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(server, path):
     ({'Retry_After': 'Fri, 31 Dec 2027 23:59:59 GMT'}, [2, 4]),
   ],
 )
-def test_a_busy_server_gets_time(headers, expected, server, path, monkeypatch):
+def test_a_busy_server_gets_the_time_that_it_asks_for(
+  headers, expected, server, path, monkeypatch
+):
   waits = []
   monkeypatch.setattr(download.time, 'sleep', waits.append)
   server.answers = [(503, headers), (429, headers)]
@@ -222,7 +249,7 @@ def test_a_busy_server_gets_time(headers, expected, server, path, monkeypatch):
   assert path.read_bytes() == DATA
 
 
-def test_no_network_is_one_sentence(tmp_path, monkeypatch):
+def test_a_missing_network_is_reported_in_one_sentence(tmp_path, monkeypatch):
   monkeypatch.setenv('NO_PROXY', '127.0.0.1')
   with socket.socket() as closed:
     closed.bind(('127.0.0.1', 0))
@@ -237,18 +264,18 @@ def test_no_network_is_one_sentence(tmp_path, monkeypatch):
         ask()
       assert str(error.value) == (
         f'{url} cannot be fetched: Connection refused; check the network and '
-        'start again, which continues what has come so far.'
+        'start again: the download will resume.'
       )
   assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize('url', ['nowhere/a.zip', 'file:///a.zip', 'http://'])
-def test_what_is_no_address_is_refused_at_once(url, tmp_path):
+def test_an_invalid_address_is_refused_at_once(url, tmp_path):
   with pytest.raises(InputError, match='cannot be fetched'):
     download.download(url, tmp_path / 'a.zip', checksum=CHECKSUM, pause=1e9)
 
 
-def test_sizes_are_told_where_they_are_known(server):
+def test_the_size_is_none_if_the_server_does_not_report_it(server):
   assert download.file_size(f'{server.url}/a.zip') == len(DATA)
   assert download.file_size(f'{server.url}/b.zip') is None
   server.heads = False

@@ -1,4 +1,4 @@
-"""Archives in one or several parts give back what was put in, or a sentence."""
+"""Split archives return the files that were put in, or an InputError."""
 
 import dataclasses
 import pathlib
@@ -11,7 +11,7 @@ import zipfile
 import zlib
 
 import pytest
-from helpers.served_archives import DEFLATED, STORED, write_split_zip
+from helpers.archive_server import DEFLATED, STORED, write_split_zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ MEMBERS = st.dictionaries(
 
 
 def contents(path):
-  """Name and bytes of each file, in order."""
+  """Returns name and bytes of each file, in order."""
   archive = split_zip.read(path)
   return [
     (member.name, b''.join(split_zip.chunks(archive, member)))
@@ -55,7 +55,9 @@ def noise(count, *, seed=0):
   whole=st.booleans(),
   comment=st.sampled_from([b'', b'PK\5\6', b'PK\5\6' + b'\1' * 18, b'a' * 300]),
 )
-def test_whatever_is_put_in_comes_out(members, room, zip64, whole, comment):
+def test_files_are_read_as_they_were_written(
+  members, room, zip64, whole, comment
+):
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder, 'some.zip')
     parts = write_split_zip(
@@ -71,7 +73,7 @@ def test_whatever_is_put_in_comes_out(members, room, zip64, whole, comment):
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_a_flipped_bit_is_refused_or_does_no_harm(data):
+def test_a_flipped_bit_is_refused_or_harmless(data):
   members = [
     ('a/one', noise(90), STORED),
     ('a/two', b'two' * 60, DEFLATED),
@@ -91,13 +93,13 @@ def test_a_flipped_bit_is_refused_or_does_no_harm(data):
       found = contents(path)
     except InputError as error:
       assert len(str(error).splitlines()) == 1
-    # A name may have changed, which nothing guards.
+    # No checksum protects the names, so that they may have changed.
     known = {content for _, content, _ in members}
     assert {content for _, content in found} <= known
 
 
 @pytest.mark.parametrize('method', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_archives_of_others_are_read(method, tmp_path):
+def test_archives_of_python_are_read(method, tmp_path):
   files = {'a/b.wav': noise(5000), 'a/ü.csv': b'1,2\n' * 900, 'c': b''}
   path = tmp_path / 'some.zip'
   with zipfile.ZipFile(path, 'w', method) as file:
@@ -110,7 +112,7 @@ def test_archives_of_others_are_read(method, tmp_path):
 
 @pytest.mark.skipif(not shutil.which('zip'), reason='needs zip of Info-ZIP')
 @pytest.mark.parametrize('zip64', [False, True])
-def test_splits_of_info_zip_are_read(zip64, tmp_path):
+def test_split_archives_of_info_zip_are_read(zip64, tmp_path):
   files = {f'foa_dev/{i}.wav': noise(40_000, seed=i) for i in range(6)}
   files['foa_dev/long.csv'] = b'0,1,2,30,-40\n' * 9000
   for name, data in files.items():
@@ -133,8 +135,8 @@ def test_splits_of_info_zip_are_read(zip64, tmp_path):
 
 @pytest.mark.skipif(not shutil.which('zip'), reason='needs zip of Info-ZIP')
 @pytest.mark.parametrize('zip64', [False, True])
-def test_info_zip_reads_the_splits_of_these_tests(zip64, tmp_path):
-  """Otherwise the other tests here would prove little."""
+def test_info_zip_reads_the_split_archives_of_these_tests(zip64, tmp_path):
+  """Otherwise the tests that use them would prove little."""
   members = [
     (f'a/{i}.wav', noise(3000, seed=i), (STORED, DEFLATED)[i % 2])
     for i in range(5)
@@ -156,7 +158,7 @@ def test_info_zip_reads_the_splits_of_these_tests(zip64, tmp_path):
 
 def test_a_file_is_never_whole_in_memory(tmp_path):
   path = tmp_path / 'some.zip'
-  data = bytes(5 * split_zip.BLOCK + 3)  # deflates to five thousandths
+  data = bytes(5 * split_zip.BLOCK + 3)  # deflate makes it 1000 times smaller
   write_split_zip(path, [('zeros', data, DEFLATED), ('same', data, STORED)])
   archive = split_zip.read(path)
   for member in archive.members:
@@ -177,14 +179,14 @@ def test_a_missing_part_is_named(tmp_path):
 
 
 @pytest.mark.parametrize('data', [b'', b'not a zip archive' * 9, b'PK\5\6'])
-def test_what_is_no_archive_is_refused(data, tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(data, tmp_path):
   path = tmp_path / 'some.zip'
   path.write_bytes(data)
-  with pytest.raises(InputError, match='is no zip archive'):
+  with pytest.raises(InputError, match='is not a zip archive'):
     split_zip.read(path)
 
 
-def test_a_part_that_is_cut_short_is_refused(tmp_path):
+def test_a_truncated_part_is_refused(tmp_path):
   path = tmp_path / 'some.zip'
   parts = write_split_zip(path, [('a', noise(300), STORED)], room=(100, 100))
   parts[1].write_bytes(parts[1].read_bytes()[:-1])
@@ -192,31 +194,31 @@ def test_a_part_that_is_cut_short_is_refused(tmp_path):
     contents(path)
 
 
-def test_damage_shows_only_after_the_last_piece(tmp_path):
+def test_damage_is_reported_after_the_last_piece(tmp_path):
   path = tmp_path / 'some.zip'
   write_split_zip(path, [('a', noise(300), STORED)])
   archive = split_zip.read(path)
   member = dataclasses.replace(archive.members[0], crc=7)
   pieces = split_zip.chunks(archive, member)
   assert next(pieces) == noise(300)
-  with pytest.raises(InputError, match='a is not of 300 bytes with CRC-32 0+7'):
+  with pytest.raises(InputError, match='have 300 bytes with CRC-32 00000007'):
     next(pieces)
 
 
 @pytest.mark.parametrize('method', [STORED, DEFLATED])
-def test_more_bytes_than_told_are_not_handed_on(method, tmp_path):
+def test_more_bytes_than_the_directory_says_are_not_yielded(method, tmp_path):
   path = tmp_path / 'some.zip'
   write_split_zip(path, [('a', noise(300), method)])
   archive = split_zip.read(path)
   member = dataclasses.replace(archive.members[0], size=200)
-  with pytest.raises(InputError, match='a is not of 200 bytes'):
+  with pytest.raises(InputError, match='a should have 200 bytes'):
     list(split_zip.chunks(archive, member))
 
 
 @pytest.mark.parametrize(
   'name', ['/etc/x', '../x', 'a/../../x', 'a\\..\\x', 'C:/x', 'a/..', 'a\0b']
 )
-def test_paths_that_lead_out_are_refused(name, tmp_path):
+def test_paths_that_lead_out_of_the_folder_are_refused(name, tmp_path):
   path = tmp_path / 'some.zip'
   write_split_zip(path, [('good', b'', STORED), (name, b'bad', STORED)])
   with pytest.raises(InputError, match='leads out of the folder'):
@@ -227,7 +229,9 @@ def test_paths_that_lead_out_are_refused(name, tmp_path):
   ('field', 'value', 'expected'),
   [(8, 1, 'a is encrypted'), (10, 12, 'compressed by method 12')],
 )
-def test_what_cannot_be_unpacked_is_refused(field, value, expected, tmp_path):
+def test_files_that_cannot_be_unpacked_are_refused(
+  field, value, expected, tmp_path
+):
   path = tmp_path / 'some.zip'
   write_split_zip(path, [('a', b'bytes', STORED)])
   raw = bytearray(path.read_bytes())

@@ -1,11 +1,11 @@
-"""Unpacking: whole files or none, nothing twice, nothing of others lost."""
+"""Unpacking writes whole files, none twice, and replaces no other files."""
 
 import pathlib
 import random
 import types
 
 import pytest
-from helpers.served_archives import DEFLATED, STORED, fill_disk, write_split_zip
+from helpers.archive_server import DEFLATED, STORED, fill_disk, write_split_zip
 
 from seld_jax.errors import InputError
 from seld_jax.tau2020 import split_zip, unpack
@@ -34,7 +34,7 @@ def out(tmp_path):
 
 
 def found(out):
-  """The bytes of all files below a folder."""
+  """Returns the bytes of all files below a folder."""
   return {
     str(path.relative_to(out)): path.read_bytes()
     for path in out.rglob('*')
@@ -46,7 +46,7 @@ def inodes(out):
   return {path.name: path.stat().st_ino for path in out.rglob('*.wav')}
 
 
-def test_all_files_come_out(path, out):
+def test_all_files_are_unpacked(path, out):
   out.mkdir()
   noted = unpack.unpack(path, out, folder='foa_dev')
   assert found(out) == FILES
@@ -61,7 +61,7 @@ def place(*names, folder='foa_dev'):
   return {member.name: name for name, member in placed.items()}
 
 
-def test_a_folder_of_the_name_is_kept_and_the_rest_lies_beside_it():
+def test_a_folder_of_the_name_is_kept_and_other_files_go_beside_it():
   assert place('foa_dev/a.wav', 'info.txt', 'foa_dev/b/c.wav') == {
     'foa_dev/a.wav': 'foa_dev/a.wav',
     'info.txt': 'info.txt',
@@ -69,7 +69,7 @@ def test_a_folder_of_the_name_is_kept_and_the_rest_lies_beside_it():
   }
 
 
-def test_folders_above_it_are_left_out():
+def test_folders_above_it_are_dropped():
   assert place('proj/data/foa_dev/a.wav', 'proj/data/info.txt') == {
     'proj/data/foa_dev/a.wav': 'foa_dev/a.wav',
     'proj/data/info.txt': 'info.txt',
@@ -77,28 +77,28 @@ def test_folders_above_it_are_left_out():
 
 
 @pytest.mark.parametrize('above', ['', 'other/', 'proj/foa/'])
-def test_without_such_a_folder_all_go_into_one(above):
+def test_without_such_a_folder_all_files_go_into_it(above):
   name = f'{above}a.wav'
   assert place(name) == {name: 'foa_dev/a.wav'}
-  # A file of this name is no folder.
+  # A file with this name is not a folder.
   assert place(f'{above}foa_dev') == {f'{above}foa_dev': 'foa_dev/foa_dev'}
 
 
-def test_litter_is_left_out():
+def test_hidden_files_and_those_of_macos_are_left_out():
   names = ['__MACOSX/foa_dev/._a.wav', 'foa_dev/.DS_Store', '.hidden']
   assert place('foa_dev/a.wav', *names) == {'foa_dev/a.wav': 'foa_dev/a.wav'}
 
 
-def test_two_files_cannot_have_one_place():
-  with pytest.raises(InputError, match=r'x/a\.wav and y/a\.wav of one archive'):
+def test_two_files_cannot_have_the_same_path():
+  with pytest.raises(InputError, match=r'x/a\.wav and y/a\.wav of the same ar'):
     place('x/a.wav', 'y/a.wav')
 
 
-def test_what_is_there_is_not_written_again(path, out):
+def test_files_that_are_there_are_not_written_again(path, out):
   out.mkdir()
   noted = unpack.unpack(path, out, folder='foa_dev')
   before = inodes(out)
-  (out / 'foa_dev/two.wav').rename(out / 'away')  # its inode stays taken
+  (out / 'foa_dev/two.wav').rename(out / 'away')  # keeps its inode in use
   unpack.unpack(path, out, folder='foa_dev')
   after = inodes(out)
   assert {name for name in before if after[name] != before[name]} == {'two.wav'}
@@ -106,17 +106,17 @@ def test_what_is_there_is_not_written_again(path, out):
   assert inodes(out) == after
 
 
-def test_files_of_others_are_not_replaced(path, out):
+def test_files_of_another_origin_are_not_replaced(path, out):
   other = out / 'foa_dev' / 'two.wav'
   other.parent.mkdir(parents=True)
-  for data in b'mine', bytes(3000):  # of the same size, too
+  for data in b'mine', bytes(3000):  # the second has the same size
     other.write_bytes(data)
     with pytest.raises(InputError, match=r'two\.wav is there already and diff'):
       unpack.unpack(path, out, folder='foa_dev')
     assert other.read_bytes() == data
 
 
-def test_files_of_ours_that_were_cut_are_replaced(path, out):
+def test_truncated_files_of_an_earlier_call_are_replaced(path, out):
   out.mkdir()
   noted = unpack.unpack(path, out, folder='foa_dev')
   (out / 'foa_dev/two.wav').write_bytes(b'')
@@ -124,7 +124,7 @@ def test_files_of_ours_that_were_cut_are_replaced(path, out):
   assert found(out) == FILES
 
 
-def test_a_full_disk_leaves_no_half_file(path, out, monkeypatch):
+def test_a_full_disk_leaves_no_incomplete_file(path, out, monkeypatch):
   out.mkdir()
   with monkeypatch.context() as patch:
     fill_disk(patch, 4000)
@@ -132,7 +132,9 @@ def test_a_full_disk_leaves_no_half_file(path, out, monkeypatch):
       unpack.unpack(path, out, folder='foa_dev')
   text = str(error.value)
   assert text.startswith(f'{out}/foa_dev/two.wav could not be written: ')
-  assert 'is full; free 6e-06 GB and start again' in text
+  assert text.endswith(
+    'is full; free 6e-06 GB and start again: unpacking will resume.'
+  )
   assert list(found(out)) == ['foa_dev/one.wav']
   before = inodes(out)
   unpack.unpack(path, out, folder='foa_dev')
@@ -140,7 +142,9 @@ def test_a_full_disk_leaves_no_half_file(path, out, monkeypatch):
   assert inodes(out).items() > before.items()
 
 
-def test_too_small_a_disk_is_refused_before_it_is_full(path, out, monkeypatch):
+def test_a_disk_that_is_too_small_is_refused_before_it_is_full(
+  path, out, monkeypatch
+):
   out.mkdir()
 
   def usage(folder):
@@ -162,6 +166,6 @@ def test_a_damaged_file_does_not_appear(path, out):
   raw = bytearray(first.read_bytes())
   raw[1000] ^= 1
   first.write_bytes(raw)
-  with pytest.raises(InputError, match=r'damaged: foa_dev/one\.wav is not of'):
+  with pytest.raises(InputError, match=r'damaged: foa_dev/one\.wav should h'):
     unpack.unpack(path, out, folder='foa_dev')
   assert not found(out)

@@ -1,9 +1,9 @@
-"""Datasets in any layout that can be trained on have no findings."""
+"""Datasets in any supported layout have no findings."""
 
 import shutil
 
 import pytest
-from helpers.validated import NAMES, assert_matches, run
+from helpers.dataset_to_validate import NAMES, assert_matches, run
 
 from seld_jax import validate
 from seld_jax.errors import InputError
@@ -11,7 +11,7 @@ from seld_jax.validate import checks
 
 
 def scenes_as_generated(root, microphones):
-  """The dataset as AudibleLight leaves its scenes."""
+  """Writes the dataset in the layout of scenes that AudibleLight generates."""
   for name in NAMES:
     for microphone in microphones:
       folder = root / 'scenes' / name
@@ -31,32 +31,32 @@ def test_evaluation_recordings_need_no_labels(root, sound_dataset):
   (root / 'foa_dev').rename(root / 'foa_eval')
   shutil.rmtree(root / 'metadata_dev')
   shutil.rmtree(root / 'mic_dev')
-  audio_alone = run(f'--root={root}')
-  assert audio_alone.returncode == 1
-  assert 'there is nothing to train on' in audio_alone.stdout
+  without_labels = run(f'--root={root}')
+  assert without_labels.returncode == 1
+  assert 'there is nothing to train on' in without_labels.stdout
   report = validate.validate(root)
   assert [f.check for f in report.findings] == ['recordings']
   assert report.readings == {None: 4}
-  # Beside recordings to train on they are fine.
+  # Together with recordings to train on, they are no problem.
   shutil.copytree(sound_dataset, root, dirs_exist_ok=True)
   assert validate.validate(root).findings == []
 
 
 @pytest.mark.parametrize('number', [1, 4])
-def test_names_without_fold(root, number):
+def test_names_without_a_fold_are_reported(root, number):
   for name in NAMES[:number]:
     for folder, end in ('foa', 'wav'), ('mic', 'wav'), ('metadata', 'csv'):
       path = root / f'{folder}_dev' / f'{name}.{end}'
       path.rename(path.with_name(f'a_{path.name}'))
   report = validate.validate(root)
-  # Training leaves out what has no fold; it needs something else.
+  # Training leaves out recordings without a fold, but it needs some with one.
   level = 'error' if number == 4 else 'warning'
   assert [f.level for f in report.findings] == [level, level]
   for finding in report.findings:
     assert_matches(f'{number} of 4 .* such as a_{NAMES[0]}', finding.text)
 
 
-def test_the_same_name_in_two_folders(root):
+def test_the_same_name_in_two_folders_is_an_error(root):
   shutil.rmtree(root / 'mic_dev')
   shutil.copytree(root / 'foa_dev', root / 'foa_dev' / 'again')
   [finding] = validate.validate(root).findings
@@ -68,14 +68,14 @@ def test_the_same_name_in_two_folders(root):
   ('microphones', 'files'),
   [(['foa'], 4), (['any'], 4), (['foa', 'mic'], 8), (['foa', 'ambeo'], 4)],
 )
-def test_generated_scenes(root, microphones, files):
+def test_generated_scenes_have_no_findings(root, microphones, files):
   report = validate.validate(scenes_as_generated(root, microphones))
   assert report.findings == []
   assert (report.num_files, report.num_labels) == (files, files)
   assert report.readings == {checks.EXPECTED_READING: 4}
 
 
-def test_generated_scenes_that_cannot_be_trained_on(root):
+def test_generated_scenes_need_one_microphone_and_labels(root):
   scenes = scenes_as_generated(root, ['a', 'b'])
   report = validate.validate(scenes)
   assert report.num_errors == len(report.findings) == 2
@@ -87,7 +87,7 @@ def test_generated_scenes_that_cannot_be_trained_on(root):
   assert_matches('no labels .*metadata_out_a.csv', finding.text)
 
 
-def test_other_layouts(root):
+def test_folders_of_other_generators_have_no_findings(root):
   (root / 'foa_dev').rename(root / 'foa')
   (root / 'metadata_dev').rename(root / 'labels')
   shutil.rmtree(root / 'mic_dev')
@@ -101,7 +101,7 @@ def test_other_layouts(root):
   assert report.readings == {checks.EXPECTED_READING: 4}
 
 
-def test_no_dataset(tmp_path):
+def test_a_folder_without_a_dataset_is_refused(tmp_path):
   with pytest.raises(InputError, match='holds no audio: expected foa_dev'):
     validate.validate(tmp_path)
   with pytest.raises(InputError, match='gone is not a folder'):

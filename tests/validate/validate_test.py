@@ -1,11 +1,11 @@
-"""Datasets with one thing wrong each: it is found, and nothing else."""
+"""Each problem of a dataset is found, and nothing else is reported."""
 
 import dataclasses
 import re
 
 import numpy as np
 import pytest
-from helpers.validated import (
+from helpers.dataset_to_validate import (
   NAMES,
   RATE,
   assert_matches,
@@ -42,14 +42,14 @@ def clip(sound):
 
 
 def here_and_there():
-  """From the labelled direction in even frames, from behind it in odd ones."""
+  """The labelled direction in even frames, the opposite one in odd frames."""
   events = events_of(0)
   sign = (-1.0) ** events.frame
   return dataclasses.replace(events, xyz=events.xyz * sign[:, None])
 
 
 def share(root, column, value):
-  """Gives an event of each fold the same value."""
+  """Gives an event in each of the two folds the same value."""
   lines = (root / 'scenes.csv').read_text().split('\n')
   for index in 1, 4:
     cells = lines[index].split(',')
@@ -81,7 +81,7 @@ DEFECTS = {
   ),
   'too short': (
     lambda root: change_audio(root, lambda s: s[:, : 3 * RATE]),
-    ('duration', 'error', FIRST, '3.0 s, .* frame 37 at 3.7 s'),
+    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s'),
   ),
   'class': (
     lambda root: change_labels(root, lambda t: t + '3,14,0,0,0\n'),
@@ -155,15 +155,15 @@ def test_one_defect_is_found_and_nothing_else(root, name):
 
 
 @pytest.mark.parametrize('room', ['1', 'bomb_shelter'], ids=['number', 'name'])
-def test_rooms_by_name(tmp_path, room):
+def test_names_of_rooms_are_compared_but_not_numbers(tmp_path, room):
   text = f'file,fold,room\na,1,{room}\nb,2,{room}\n'
   (tmp_path / 'scenes.csv').write_text(text)
   found = checks.check_folds(tmp_path / 'scenes.csv')
-  # Numbers restart in every fold.
+  # Numbers of rooms begin anew in every fold.
   assert len(found) == (not room.isdecimal())
 
 
-def test_what_cannot_be_told_is_no_finding(root):
+def test_directions_that_cannot_be_determined_are_no_finding(root):
   # A source in front fits both signs of the azimuth.
   frames = np.arange(40)
   front = labels.Events(
@@ -171,19 +171,19 @@ def test_what_cannot_be_told_is_no_finding(root):
   )
   labels.write_csv(root / LABELS, front)
   change_audio(root, lambda s: sound_of(front, 0))
-  # One label says too little.
+  # A single label is not enough.
   (root / f'metadata_dev/{NAMES[1]}.csv').write_text('3,1,0,170,-60\n')
   report = validate.validate(root)
   assert report.findings == []
   assert report.readings == {checks.EXPECTED_READING: 2, None: 2}
 
 
-def test_command_tells_whether_training_can_start(root):
+def test_command_says_whether_training_can_start(root):
   done = run(f'--root={root}')
   assert done.returncode == 0, done.stderr
   assert '8 sound files, 4 label files' in done.stdout
   assert f'4 FOA recordings: {checks.EXPECTED_READING}' in done.stdout
-  expected = 'Names tell folds 1, 2; set train_folds, .* name 3, 4, 5, 6, too'
+  expected = 'contain folds 1, 2; set .* defaults also need 3, 4, 5, 6'
   assert re.search(expected, done.stdout)
   assert done.stdout.endswith('Training can start.\n')
   assert '4 recordings done' in done.stderr

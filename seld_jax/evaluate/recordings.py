@@ -1,0 +1,171 @@
+"""Scores of recordings in memory: total, and by class, overlap, room, fold."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seld_jax import labels, metrics
+from seld_jax.errors import InputError
+
+# The kinds of groups for which a result has scores, and their keys in it.
+BREAKDOWNS = {
+  'class': 'per_class',
+  'overlap': 'per_overlap',
+  'room': 'per_room',
+  'fold': 'per_fold',
+}
+
+
+def evaluate_predictions(
+  recordings: Iterable[tuple[str, labels.Events, labels.Events]],
+  *,
+  edition: str = '2020',
+  num_frames: int | Mapping[str, int] | None = None,
+  num_classes: int | None = None,
+  class_names: Sequence[str] | None = None,
+) -> dict[str, Any]:
+  """Scores the predictions for some recordings.
+
+  Args:
+    recordings: Name, reference events and predicted events of each recording.
+      Names such as `fold1_room2_mix003_ov1` contain fold, room and overlap.
+    edition: The edition of the challenge whose scores are computed.
+    num_frames: Label frames of every recording, or of each by its name. None
+      means 600 up to 2021; later editions need a value.
+    num_classes: Number of classes. None means that of the edition, or the 14 of
+      2020 if a reference has a higher class index.
+    class_names: Names of the classes for the breakdown, or None for numbers.
+
+  Returns:
+    A dictionary that can be written as JSON:
+
+    - `edition`, `recordings` (their number), `num_classes`;
+    - `num_frames`: label frames of a recording, or the smallest and the largest
+      number if they differ;
+    - `length_rule`: where these come from, a key of `tables.LENGTH_RULES`;
+    - each score by its name; None where it is not defined;
+    - `intervals`: lower and upper end of the 95% interval of each score; None
+      where there is none, as for a single recording;
+    - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
+      scores and `reference_segments`. This is the number of segments with a
+      class in the reference, summed over classes (tracks in segments from 2021
+      to 2023, rows in 2024). If it is 0, the scores are None. Recordings whose
+      name lacks the part belong to the group `other`; if all names lack it,
+      there are no groups.
+
+  Raises:
+    InputError: There are no recordings, one has no length, or its events are
+      out of range.
+
+  Example:
+    >>> from seld_jax import evaluate, labels
+    >>> front = labels.from_dense(np.ones((600, 1)), np.full((600, 1, 3), 1.0))
+    >>> result = evaluate.evaluate_predictions([('mix1', front, front)])
+    >>> result['ER20'], result['per_class']['0']['reference_segments']
+    (0.0, 60)
+  """
+  recordings = list(recordings)
+  if num_classes is None:
+    num_classes = default_num_classes(
+      edition, [one for _, one, _ in recordings]
+    )
+  if class_names is not None and len(class_names) != num_classes:
+    raise InputError(
+      f'class_names needs {num_classes} names, one for each class, got '
+      f'{len(class_names)}.'
+    )
+  names = [name for name, _, _ in recordings]
+  lengths = None
+  if num_frames is not None:
+    lengths = [_length(num_frames, name) for name in names]
+  counts = metrics.counts_each(
+    [(reference, prediction) for _, reference, prediction in recordings],
+    names=names,
+    edition=edition,
+    num_frames=lengths,
+    num_classes=num_classes,
+  )
+  if not counts:
+    raise InputError('There are no recordings to score.')
+  lengths = lengths or [metrics.DEFAULT_NUM_FRAMES[edition]]
+
+  total = metrics.merge(counts)
+  shortest, longest = min(lengths), max(lengths)
+  result: dict[str, Any] = {
+    'edition': edition,
+    'recordings': len(counts),
+    'num_classes': num_classes,
+    'num_frames': shortest if shortest == longest else [shortest, longest],
+    'length_rule': 'default' if num_frames is None else 'given',
+    **_scores(total),
+    'intervals': {
+      name: None if np.isnan(interval).any() else list(interval)
+      for name, interval in metrics.jackknife(counts).items()
+    },
+    'per_class': {
+      str(index if class_names is None else class_names[index]): _part(
+        metrics.of_class(total, index)
+      )
+      for index in range(num_classes)
+    },
+  }
+  for kind in ('overlap', 'room', 'fold'):
+    result[BREAKDOWNS[kind]] = _groups(names, counts, kind)
+  return result
+
+
+def default_num_classes(
+  edition: str, references: Iterable[labels.Events]
+) -> int:
+  """The classes of the edition; those of 2020 if a reference has more."""
+  usual = len(labels.BY_EDITION.get(edition, labels.TAU2020_CLASSES))
+  highest = max(
+    (int(one.class_index.max(initial=0)) for one in references), default=0
+  )
+  return usual if highest < usual else len(labels.TAU2020_CLASSES)
+
+
+def _length(num_frames: int | Mapping[str, int], name: str) -> int:
+  """Label frames of a recording."""
+  if not isinstance(num_frames, Mapping):
+    return num_frames
+  if name not in num_frames:
+    raise InputError(f'num_frames has no number of frames for {name}.')
+  return num_frames[name]
+
+
+def _scores(counts: Any) -> dict[str, float | None]:
+  """Scores by name, with None instead of NaN, which JSON does not have."""
+  scores = dataclasses.asdict(metrics.scores(counts))
+  return {
+    name: None if np.isnan(value) else value for name, value in scores.items()
+  }
+
+
+def _part(counts: Any) -> dict[str, Any]:
+  """The scores of a group, and how much of the reference belongs to it."""
+  segments = int(counts.reference.sum())
+  scores = _scores(counts)
+  if not segments:
+    scores = dict.fromkeys(scores)
+  return {**scores, 'reference_segments': segments}
+
+
+def _groups(
+  names: Sequence[str], counts: Sequence[Any], kind: str
+) -> dict[str, dict[str, Any]]:
+  """Scores of the recordings with the same overlap, room or fold."""
+  groups: dict[str, list[Any]] = {}
+  for name, one in zip(names, counts, strict=True):
+    parts = labels.parse_name(name)
+    group = 'other'
+    if parts and (found := getattr(parts, kind)):
+      group = f'{parts.fold}_{found}' if kind == 'room' else found
+    groups.setdefault(group, []).append(one)
+  if list(groups) == ['other']:
+    return {}
+  return {
+    group: _part(metrics.merge(groups[group])) for group in sorted(groups)
+  }

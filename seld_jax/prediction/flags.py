@@ -1,0 +1,108 @@
+"""Flags of the commands that apply a trained network to audio."""
+
+from absl import flags
+
+from seld_jax import commands
+from seld_jax.audio import channels
+
+
+def define_prediction_flags(
+  values: flags.FlagValues, *, window: str, overlap: str
+) -> None:
+  """Defines the flags that `predict` and `listen` share.
+
+  Args:
+    values: The flags of the command.
+    window: Default of `--window` in words, for the help. The flag is None when
+      it is absent.
+    overlap: Default of `--overlap` in words, as for `window`.
+
+  Example:
+    >>> from absl import flags
+    >>> from seld_jax.prediction import define_prediction_flags
+    >>> values = flags.FlagValues()
+    >>> define_prediction_flags(values, window='6 s', overlap='0')
+    >>> _ = values(['predict', '--model=demo', '--window=2'])
+    >>> values.window, values.overlap, values.channels
+    (2.0, None, 'acn')
+  """
+  define = commands.Define(values)
+  define.string(
+    'model',
+    None,
+    'The trained network: a run directory, an export of `python -m '
+    "seld_jax.export`, or 'demo'.",
+  )
+  define.float(
+    'window',
+    None,
+    f'Length of the windows of the network in seconds. Default: {window}.',
+  )
+  define.float(
+    'overlap',
+    None,
+    'Overlap of consecutive windows in seconds; activity and directions are '
+    f'averaged there. Default: {overlap}.',
+  )
+  define.float(
+    'threshold',
+    None,
+    'A class is active if its activity, from 0 to 1, is above this threshold. '
+    'Default: the threshold of the config.',
+  )
+  define.enum(
+    'channels',
+    'acn',
+    list(channels.ORDERS),
+    'Order of the channels: W, Y, Z, X (acn), which also stands for the four '
+    'capsules of a microphone array; W, X, Y, Z (fuma); or the 32 capsules of '
+    'an Eigenmike (em32), of which capsules 6, 10, 26 and 22 are used.',
+  )
+  define.enum(
+    'norm',
+    'sn3d',
+    list(channels.NORMS),
+    'Normalisation of FOA; fuma is SN3D with a W that is 3 dB lower.',
+  )
+  define.string(
+    'array',
+    None,
+    'JSON file with the positions of the four channels in the sound file, '
+    'counted from 1, and with their signs if some are inverted: '
+    '{"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}. It replaces '
+    '--channels and --norm.',
+  )
+
+
+def channel_selection(
+  values: flags.FlagValues, *, format: str
+) -> channels.Selection:
+  """Returns the channels that the flags select.
+
+  Args:
+    values: Flags of `define_prediction_flags`.
+    format: Format of the network, `'foa'` or `'mic'`.
+
+  Returns:
+    The selection.
+
+  Raises:
+    InputError: The flags do not fit together or do not fit the format.
+
+  Example:
+    >>> from absl import flags
+    >>> from seld_jax.prediction import (
+    ...   channel_selection, define_prediction_flags
+    ... )
+    >>> values = flags.FlagValues()
+    >>> define_prediction_flags(values, window='6 s', overlap='0')
+    >>> _ = values(['predict', '--channels=fuma'])
+    >>> channel_selection(values, format='foa').channels
+    (0, 2, 3, 1)
+  """
+  return channels.from_flags(
+    format=format,
+    order=values.channels,
+    norm=values.norm,
+    array=values.array,
+  )

@@ -1,0 +1,236 @@
+"""Fetches archives into a folder: downloads, checks and unpacks them."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seld_jax import files
+from seld_jax.errors import InputError
+from seld_jax.tau2020 import download, unpack
+
+# Folder for the archives until they are unpacked.
+ARCHIVES_FOLDER = 'archives'
+# Lists the unpacked files, with their sizes and checksums.
+MANIFEST = '.fetched.json'
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+  """An archive to fetch, whole or in parts.
+
+  Attributes:
+    folder: The folder for its files. The archive has the same name.
+    checksums: The MD5 of each part by file name, in order.
+    names: The files that the folder must contain afterwards.
+    file_bytes: Approximate size of each of these files, in bytes.
+  """
+
+  folder: str
+  checksums: Mapping[str, str]
+  names: tuple[str, ...]
+  file_bytes: int = 0
+
+
+def fetch(
+  out: str | os.PathLike[str],
+  archives: Sequence[Archive],
+  *,
+  url: str,
+  keep_archives: bool = False,
+  retries: int = 5,
+  pause: float = 2.0,
+) -> list[str]:
+  """Downloads, checks and unpacks archives; skips steps that are done.
+
+  Args:
+    out: Folder to unpack to. It may contain other files, but the folders of
+      the archives must be empty, missing, or written by this function.
+    archives: The archives to fetch.
+    url: Address of the parts. `{name}` stands for the file name of a part; if
+      it does not occur, the name is appended after a slash.
+    keep_archives: Whether to keep the archives in `OUT/archives` after they
+      are unpacked.
+    retries: See `download.download`.
+    pause: See `download.download`.
+
+  Returns:
+    The folders that were incomplete before. The list is empty when everything
+    was there already.
+
+  Raises:
+    InputError: A download fails, a file has unexpected contents or cannot be
+      written, or the disk has too little space.
+  """
+  out = pathlib.Path(out)
+  try:
+    out.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise InputError(
+      f'{out} cannot be used as a folder: {error.strerror}.'
+    ) from error
+  busy = (
+    f'Another command is fetching to {out}: wait until it is done, or stop it.'
+  )
+  with files.lock(
+    out / '.fetching.lock', busy=lambda holder: busy, remove=True
+  ):
+    manifest = _read_manifest(out)
+    files.remove_fragments(out, of=(MANIFEST,))
+    todo = [a for a in archives if not _is_complete(out, manifest, a)]
+    _refuse_foreign_files(out, manifest, todo)
+    sizes: dict[str, int | None] = {}
+    for name in [name for archive in todo for name in archive.checksums]:
+      path = out / ARCHIVES_FOLDER / name
+      if path.is_file():
+        sizes[name] = path.stat().st_size
+      else:
+        # With few retries: without a network, the user should learn it soon.
+        sizes[name] = download.file_size(
+          _address(url, name), retries=min(retries, 2), pause=pause
+        )
+    if todo:
+      _announce(out, todo, sizes, keep_archives)
+    for archive in archives:
+      if archive in todo:
+        for name, checksum in archive.checksums.items():
+          download.download(
+            _address(url, name),
+            out / ARCHIVES_FOLDER / name,
+            checksum=f'md5:{checksum}',
+            retries=retries,
+            pause=pause,
+          )
+        _unpack(out, manifest, archive, keep_archives)
+      if not manifest[archive.folder]['kept']:
+        _remove(out, archive)
+  return [archive.folder for archive in todo]
+
+
+def _address(url: str, name: str) -> str:
+  if '{name}' in url:
+    return url.replace('{name}', name)
+  return f'{url.rstrip("/")}/{name}'
+
+
+def _read_manifest(out: pathlib.Path) -> dict[str, Any]:
+  """Returns the manifest: `done`, `kept` and `files` for each folder."""
+  path = out / MANIFEST
+  if not path.exists():
+    return {}
+  try:
+    return {
+      folder: {
+        'done': entry['done'],
+        'kept': entry['kept'],
+        'files': {k: (size, crc) for k, (size, crc) in entry['files'].items()},
+      }
+      for folder, entry in files.read_json(path).items()
+    }
+  except (ValueError, LookupError, TypeError, AttributeError) as error:
+    raise InputError(
+      f'{path} was not written by this command, or is damaged: remove it '
+      'together with the folders that were unpacked beside it.'
+    ) from error
+
+
+def _is_complete(
+  out: pathlib.Path, manifest: Mapping[str, Any], archive: Archive
+) -> bool:
+  entry = manifest.get(archive.folder)
+  if entry is None or not entry['done']:
+    return False
+  for name, (size, _) in entry['files'].items():
+    path = out / name
+    if not path.is_file() or path.stat().st_size != size:
+      return False
+  return True
+
+
+def _refuse_foreign_files(
+  out: pathlib.Path, manifest: Mapping[str, Any], todo: Sequence[Archive]
+) -> None:
+  """Raises InputError when a folder has files that this command did not write.
+
+  They are neither replaced nor mixed with the files of an archive.
+  """
+  for archive in todo:
+    folder = out / archive.folder
+    if archive.folder not in manifest and any(folder.glob('*')):
+      raise InputError(
+        f'{folder} contains files that this command did not write: move them '
+        'away, or choose another folder.'
+      )
+
+
+def _announce(
+  out: pathlib.Path,
+  todo: Sequence[Archive],
+  sizes: Mapping[str, int | None],
+  keep_archives: bool,
+) -> None:
+  """Prints what will be downloaded; refuses when the disk is too small."""
+  download_bytes = used = peak = 0
+  for archive in todo:
+    for name in archive.checksums:
+      path = out / ARCHIVES_FOLDER / name
+      there = sum(
+        one.stat().st_size
+        for one in (path, path.with_name(f'{name}.part'))
+        if one.exists()
+      )
+      missing = max(0, (sizes[name] or 0) - there)
+      download_bytes += missing
+      used += missing
+    there = sum(one.stat().st_size for one in (out / archive.folder).glob('*'))
+    used += max(0, len(archive.names) * archive.file_bytes - there)
+    peak = max(peak, used)
+    if not keep_archives:
+      used -= sum(sizes[name] or 0 for name in archive.checksums)
+  # On standard error like the progress bars: it is not the command's result.
+  print(
+    f'{unpack.gigabytes(download_bytes)} to download; including the unpacked '
+    f'files, {out} will need {unpack.gigabytes(peak)}.',
+    file=sys.stderr,
+  )
+  unpack.check_space(out, peak, advice=', or fetch less')
+
+
+def _unpack(
+  out: pathlib.Path,
+  manifest: dict[str, Any],
+  archive: Archive,
+  keep_archives: bool,
+) -> None:
+  """Unpacks an archive and checks that none of its files is missing."""
+  noted = manifest.get(archive.folder, {}).get('files', {})
+  entry = {'done': False, 'kept': keep_archives, 'files': noted}
+  manifest[archive.folder] = entry
+  _write_manifest(out, manifest)
+  files.remove_fragments(out / archive.folder)
+  path = out / ARCHIVES_FOLDER / list(archive.checksums)[-1]
+  found = unpack.unpack(path, out, folder=archive.folder, noted=noted)
+  lost = [n for n in archive.names if f'{archive.folder}/{n}' not in found]
+  if lost:
+    raise InputError(
+      f'{path} lacks {len(lost)} of {len(archive.names)} files; the first one '
+      f'is {lost[0]}.'
+    )
+  entry.update(done=True, files=found)
+  _write_manifest(out, manifest)
+
+
+def _write_manifest(out: pathlib.Path, manifest: Mapping[str, Any]) -> None:
+  files.write_text(out / MANIFEST, json.dumps(manifest) + '\n')
+
+
+def _remove(out: pathlib.Path, archive: Archive) -> None:
+  """Deletes an archive, and the folder of archives when it is empty then."""
+  for name in archive.checksums:
+    (out / ARCHIVES_FOLDER / name).unlink(missing_ok=True)
+  with contextlib.suppress(OSError):
+    (out / ARCHIVES_FOLDER).rmdir()

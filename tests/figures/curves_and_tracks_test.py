@@ -1,0 +1,177 @@
+"""Figures of learning curves and of tracks show their data."""
+
+import numpy as np
+import pytest
+from helpers.finished_run import (
+  HOSTILE,
+  NUM_FRAMES,
+  SECONDS,
+  make_events,
+  make_records,
+)
+from helpers.pages import pixels
+
+from seld_jax import figures, geometry, labels, report
+from seld_jax.errors import InputError
+
+
+def line(axes, gid: str):
+  (found,) = [one for one in axes.get_lines() if one.get_gid() == gid]
+  return found
+
+
+def test_curves_show_the_records():
+  records = make_records()
+  figure = figures.plot_learning_curves(records, selected_step=200)
+  panels = {
+    axes.get_title().split()[0].strip(':'): axes for axes in figure.axes
+  }
+  assert set(panels) == {'loss', 'sed_mse', 'doa_masked_mse', *report.COLUMNS}
+  for name, axes in panels.items():
+    drawn = {one.get_label(): one for one in axes.get_lines()}
+    for split in ('train', 'validation'):
+      points = [
+        (record['step'], record[name])
+        for record in records
+        if record['split'] == split and name in record
+      ]
+      assert (split in drawn) == bool(points)
+      if points:
+        np.testing.assert_array_equal(drawn[split].get_xydata(), points)
+    assert list(drawn['selected'].get_xdata()) == [200, 200]
+
+
+def test_repeated_steps_and_missing_values_of_curves():
+  records = make_records()
+  again = {'step': 300, 'split': 'train', 'loss': 7.0}
+  none = {'step': 400, 'split': 'train', 'loss': None}
+  figure = figures.plot_learning_curves([none, *records, again])
+  (axes,) = [axes for axes in figure.axes if axes.get_title() == 'loss']
+  (drawn,) = axes.get_lines()
+  np.testing.assert_array_equal(
+    drawn.get_xydata(),
+    [(100, 3 / 100), (200, 3 / 200), (300, 7.0), (400, np.nan)],
+  )
+
+
+def test_curves_without_records_are_refused():
+  with pytest.raises(InputError, match='no losses'):
+    figures.plot_learning_curves([])
+
+
+def test_tracks_are_interrupted_at_the_wrap_and_at_gaps():
+  rng = np.random.default_rng(1)
+  events = make_events(rng)
+  figure = figures.plot_tracks(
+    events, events, classes=HOSTILE, num_frames=NUM_FRAMES
+  )
+  activity, azimuth, elevation = figure.axes
+  for source in ('reference', 'prediction'):
+    for index in range(len(HOSTILE)):
+      time, angle = line(azimuth, f'{source} {index}').get_xydata().T
+      joined = np.isfinite(angle[1:]) & np.isfinite(angle[:-1])
+      assert np.abs(np.diff(angle)[joined]).max() < 10
+      assert np.diff(time)[joined].max() < 0.11
+      # Every frame is drawn with its direction.
+      rows = events.class_index == index
+      shown = dict(zip(time, angle, strict=True))
+      for frame, xyz in zip(events.frame[rows], events.xyz[rows], strict=True):
+        expected = geometry.to_polar(xyz)[0]
+        # At 180 degrees, both ends of the range are right.
+        apart = geometry.wrap_degrees(shown[frame / 10] - expected)
+        assert abs(apart) < 1e-9 or frame % 20 == 0
+      height = line(elevation, f'{source} {index}').get_ydata()
+      np.testing.assert_allclose(height[np.isfinite(height)], 10, atol=1e-9)
+  # Class 1 moves behind the array: both ends of the range are used.
+  angle = line(azimuth, 'prediction 1').get_ydata()
+  assert np.nanmin(angle) < -150 and np.nanmax(angle) > 150
+  assert [t.get_text()[:3] for t in activity.get_yticklabels()] == [
+    name[:3] for name in HOSTILE
+  ]
+
+
+def test_all_panels_have_the_same_time_axis():
+  rng = np.random.default_rng(2)
+  events = make_events(rng)
+  sound = rng.normal(size=(4, SECONDS * 24000))
+  figure = figures.plot_tracks(
+    events,
+    labels.no_events(),
+    classes=HOSTILE,
+    num_frames=NUM_FRAMES,
+    audio=sound,
+  )
+  assert pixels(figures.to_png(figure)).std() > 0.05
+  assert len(figure.axes) == 4
+  left, right = [], []
+  for axes in figure.axes:
+    assert axes.get_xlim() == (0, SECONDS)
+    left.append(axes.get_position().x0)
+    right.append(axes.get_position().x1)
+  assert np.ptp(left) < 1e-9 and np.ptp(right) < 1e-9
+
+
+@pytest.mark.parametrize('frequency', [200.0, 1000.0, 5000.0])
+def test_spectrogram_peaks_at_the_tone(frequency):
+  time = np.arange(24000) / 24000
+  sound = np.sin(2 * np.pi * frequency * time)[None]
+  figure = figures.plot_tracks(
+    labels.no_events(),
+    labels.no_events(),
+    classes=HOSTILE,
+    num_frames=10,
+    audio=sound,
+  )
+  (shown,) = figure.axes[0].get_images()
+  level = np.asarray(shown.get_array())
+  bottom, top = shown.get_extent()[2:]
+  row = level[:, level.shape[1] // 2].argmax() + 0.5
+  found = 2 ** (bottom + (top - bottom) * row / len(level))
+  # Half a bin of the FFT, or half a row of the picture.
+  assert abs(found - frequency) < max(24000 / 1024, 0.05 * frequency)
+
+
+def test_tracks_of_no_event_and_of_a_single_frame_can_be_drawn():
+  one = labels.Events(
+    np.array([4]), np.array([2]), np.array([0]), np.array([[1.0, 0, 0]])
+  )
+  for events in (labels.no_events(), one):
+    figure = figures.plot_tracks(
+      events,
+      events,
+      classes=HOSTILE,
+      num_frames=5,
+      audio=np.zeros((4, 7)),
+      sample_rate=24000,
+    )
+    assert pixels(figures.to_png(figure)).std() > 0.05
+
+
+def test_classes_have_different_markers_and_colours():
+  frame = np.arange(50)
+  events = labels.Events(
+    frame, frame, np.zeros(50, np.int64), np.tile([1.0, 0, 0], (50, 1))
+  )
+  classes = [f'class {index}' for index in range(50)]
+  figure = figures.plot_tracks(events, events, classes=classes, num_frames=50)
+  looks = [
+    (one.get_marker(), one.get_color())
+    for one in (line(figure.axes[1], f'prediction {i}') for i in frame)
+  ]
+  assert len(set(looks)) == 50
+  assert len({marker for marker, _ in looks[:7]}) == 7
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'classes': ['only']}, '1 names for classes up to 3'),
+    ({'num_frames': 0}, '0 frames'),
+    ({'audio': np.zeros(9)}, r'got shape \(9,\)'),
+  ],
+)
+def test_wrong_arguments_of_tracks_are_refused(options, message):
+  events = make_events(np.random.default_rng(3))
+  defaults = {'classes': HOSTILE, 'num_frames': NUM_FRAMES}
+  with pytest.raises(InputError, match=message):
+    figures.plot_tracks(events, events, **(defaults | options))

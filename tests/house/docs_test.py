@@ -1,0 +1,85 @@
+"""README and docs: pages are linked, their links lead somewhere, code runs."""
+
+import importlib.util
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from seld_jax import audio
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCS = ROOT / 'docs'
+PAGES = [*ROOT.glob('*.md'), *DOCS.rglob('*.md')]
+LINK = re.compile(r'\]\(([^)\s]+)\)')
+
+
+def links(page):
+  """The files that a page links to."""
+  found = LINK.findall(page.read_text(encoding='utf-8'))
+  paths = [one.partition('#')[0] for one in found if '://' not in one]
+  return {(page.parent / path).resolve() for path in paths if path}
+
+
+def test_links_lead_to_files():
+  lost = {
+    page.name: [str(path) for path in links(page) if not path.exists()]
+    for page in PAGES
+  }
+  assert not {name: paths for name, paths in lost.items() if paths}
+
+
+def test_the_index_lists_all_pages():
+  pages = {page for page in DOCS.glob('*.md') if page.name != 'index.md'}
+  assert pages <= links(DOCS / 'index.md')
+
+
+def test_pages_are_named_by_links():
+  """A page that is only named has to be looked for."""
+  named = {}
+  for page in PAGES:
+    text = page.read_text(encoding='utf-8')
+    text = re.sub(r'```.*?```', '', text, flags=re.DOTALL)
+    text = re.sub(r'\[[^]]*\]\([^)]*\)', '', text)
+    if found := re.findall(r'[\w/]+\.md\b', text):
+      named[page.name] = found
+  named.pop('CHANGELOG.md', None)
+  assert not named
+
+
+def test_the_readme_is_short():
+  lines = (ROOT / 'README.md').read_text(encoding='utf-8').splitlines()
+  assert len(lines) <= 150
+
+
+def readme_code():
+  text = (ROOT / 'README.md').read_text(encoding='utf-8')
+  return re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+
+
+@pytest.mark.parametrize('index', range(len(readme_code())))
+def test_the_code_of_the_readme_runs(index, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  rng = np.random.default_rng(0)
+  noise = 0.1 * rng.standard_normal((4, 24000))
+  audio.write('recording.wav', np.clip(noise, -1, 1))
+  for folder in 'reference', 'predictions':
+    path = pathlib.Path(folder, 'fold1_room1_mix001_ov1.csv')
+    path.parent.mkdir()
+    path.write_text('10,3,0,45,0\n11,3,0,45,0\n', encoding='utf-8')
+  exec(compile(readme_code()[index], 'README.md', 'exec'), {})
+
+
+def test_the_drawing_of_the_rooms_is_up_to_date():
+  path = DOCS / 'architecture.py'
+  spec = importlib.util.spec_from_file_location('architecture', path)
+  assert spec is not None and spec.loader is not None
+  architecture = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(architecture)
+  rooms = architecture.read_rooms(architecture.PACKAGE)
+  page = (DOCS / 'architecture.md').read_text(encoding='utf-8')
+  hint = 'run python docs/architecture.py'
+  assert architecture.update(page, rooms) == page, hint
+  drawing = (DOCS / 'architecture.svg').read_text(encoding='utf-8')
+  assert architecture.draw(rooms) == drawing, hint
