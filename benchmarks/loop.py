@@ -44,7 +44,7 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
   repeat = lambda x: np.repeat(x[None], config.train.batch_size, axis=0)
   batch = jax.device_put(
     {
-      'features': repeat(fold.features[:crop]),
+      'features': repeat(np.asarray(fold.features)[:crop]),
       'activity': repeat(fold.activity[: crop // fold.pool]),
       'doa': repeat(fold.doa[: crop // fold.pool]),
     }

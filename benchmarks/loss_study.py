@@ -47,7 +47,7 @@ def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
 
     return change
 
-  runs = {
+  runs: dict[str, tuple[str, float, Callable[[Config], None]]] = {
     f'ce_mse_1_{weight}': ('CE + MSE', weight, weigh('cross_entropy', weight))
     for weight in CE_WEIGHTS
   }

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 from benchmarks import network_speed, torch_seld
 from seld_jax import config as config_lib
@@ -88,7 +88,7 @@ def _compare(network, batch, loss, gradients):
     network.train()(tensors['features']), tensors['activity'], tensors['doa']
   )
   their_loss.backward()
-  pairs = [
+  pairs: list[tuple[Any, tuple[int, ...], Any]] = [
     (layer.weight.grad.numpy(), (3, 2, 0, 1), gradients[f'Conv_{i}']['kernel'])
     for i, layer in enumerate(network.convolutions)
   ]

@@ -71,7 +71,7 @@ def torch_step(
   memory_format: str,
 ) -> Callable[[], float]:
   """Makes a training step of PyTorch with the same options."""
-  import torch
+  import torch  # pyright: ignore[reportMissingImports]
 
   from benchmarks import torch_seld
 
@@ -157,7 +157,7 @@ def minute(
   Returns:
     The figure.
   """
-  import torch
+  import torch  # pyright: ignore[reportMissingImports]
 
   options, pool = config.features, config_lib.label_pool(config)
   window = config.eval.window

@@ -103,6 +103,7 @@ def test_the_text_of_xla_can_be_parsed():
     .compile()
     .as_text()
   )
+  assert text
   found = hlo.work(text)
   assert found.kernels >= rows
   least = 2 * rows * size * 4  # every round reads a row and writes one

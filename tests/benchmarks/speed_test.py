@@ -2,6 +2,7 @@
 
 import itertools
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +63,7 @@ def test_librosa_features_equal_ours(format):
   audio = 0.1 * np.random.default_rng(0).standard_normal((4, 12000))
   audio = audio.astype(np.float32)
   expected = librosa_features.FORMATS[format](audio)
-  found = np.asarray(features.FORMATS[format](audio))
+  found = np.asarray(features.FORMATS[format](jnp.asarray(audio)))
   np.testing.assert_allclose(found[..., :4], expected[..., :4], atol=2e-2)
   np.testing.assert_allclose(found[..., 4:], expected[..., 4:], atol=1e-4)
   if format == 'mic':
@@ -90,7 +91,7 @@ def test_counted_operations_equal_those_of_the_program(
   variables = jax.eval_shape(network.init, jax.random.PRNGKey(0), x)
 
   def loss(params):
-    outputs = network.apply({**variables, 'params': params}, x)
+    outputs: Any = network.apply({**variables, 'params': params}, x)
     return outputs['sed'].sum() + outputs['doa'].sum()
 
   variables = jax.tree.map(lambda v: jnp.zeros(v.shape), variables)

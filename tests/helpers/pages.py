@@ -38,7 +38,7 @@ class Page(html.parser.HTMLParser):
     for name, value in attrs:
       assert not name.startswith('on')
       if name in ('src', 'srcset', 'href', 'data', 'action', 'poster'):
-        self.addresses.append(value)
+        self.addresses.append(value or '')
     if tag not in VOID:
       self.open.append(tag)
     if tag == 'tr':

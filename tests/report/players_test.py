@@ -75,6 +75,7 @@ def test_sound_is_left_out_if_the_page_would_be_too_large(
 @pytest.mark.parametrize('missing', [True, False])
 def test_a_missing_or_damaged_sound_file_is_reported(tmp_path, missing):
   recording = moving_classes(tmp_path, 'one', 2)
+  assert recording.audio
   if missing:
     recording.audio.unlink()
   else:

@@ -88,5 +88,6 @@ def test_a_dataset_in_subfolders_is_found(tmp_path):
   shown = run_contents.read_recordings(run, run.scores['results'][-1])
   assert [one.name for one in shown] == list(NAMES)
   for one in shown:
+    assert one.audio
     assert one.audio.parent.name == 'dev-train'
     assert one.audio.is_file()

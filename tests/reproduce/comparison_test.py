@@ -70,8 +70,8 @@ def test_cells_are_mean_and_sample_deviation_over_seeds():
     for metric in METRICS:
       values = [scores(seed, shift)[metric] for seed in (0, 1, 2)]
       mean, deviation, count = row.cells['foa'][metric]
-      np.testing.assert_allclose(mean, np.mean(values))
-      np.testing.assert_allclose(deviation, np.std(values, ddof=1))
+      assert mean == pytest.approx(np.mean(values))
+      assert deviation == pytest.approx(np.std(values, ddof=1))
       assert count == 3
 
 
@@ -110,6 +110,7 @@ def test_csv_markdown_and_html_have_the_same_numbers():
       'ER20': (1, 3),
     }.items():
       mean, deviation, _ = row.cells['mic'][metric]
+      assert deviation is not None
       np.testing.assert_allclose(
         float(values[f'mic_{metric}']), mean, rtol=1e-5
       )
@@ -138,9 +139,9 @@ def test_differences_are_taken_seed_by_seed():
   ]
   for _, _, cells in found:
     mean, deviation, count = cells['ER20']
-    np.testing.assert_allclose(mean, 0.05)
+    assert mean == pytest.approx(0.05)
     # The seeds differ much more than the systems with the same seed.
-    np.testing.assert_allclose(deviation, 0, atol=1e-12)
+    assert deviation == pytest.approx(0, abs=1e-12)
     assert count == 3
   text = tables.differences_to_markdown(found)
   assert '+0.050 ± 0.000' in text
@@ -189,6 +190,7 @@ def test_a_run_is_read_if_it_is_finished(tmp_path):
   for record in records(0):
     runs.append_record(tmp_path / 'metrics.jsonl', record)
   found = reproduce.read_result(tmp_path, **options)
+  assert found is not None
   assert found.scores == {'test': scores(0)}
   assert found.windows == {'test': 12.0}
   assert found.folds == {'test': (1, 3)}
@@ -223,7 +225,8 @@ def test_figure_2_shows_means_over_seeds(dark):
     for run in seeds
   ]
   np.testing.assert_array_equal(line.get_xdata(), [100, 200])
-  np.testing.assert_allclose(line.get_ydata(), np.mean(values, axis=0))
+  shown = np.asarray(line.get_ydata())
+  np.testing.assert_allclose(shown, np.mean(values, axis=0))
   # The curves of both splits and both systems differ without colour.
   looks = {(one.get_linestyle(), one.get_marker()) for one in panel.lines}
   assert len(looks) == len(panel.lines) == 4
