@@ -1,1 +1,1 @@
-"""Measurements of speed; run each with python -m benchmarks.NAME."""
+"""Benchmarks of speed, memory and losses: `python -m benchmarks.NAME`."""

@@ -1,9 +1,9 @@
-"""How fast an accelerator trains, and how near to what it can do.
+"""Measures how fast an accelerator trains, also relative to its peak.
 
-Measures steps of the paper's network, with recordings on the device, in float32
-and bfloat16 and with several steps in a program; the share of the GRU;
-features; the scores of an evaluation; and a short training on rendered scenes.
-Runs on whatever JAX runs on.
+Measures training steps of the paper's network, in float32 and bfloat16, with
+one and with several steps in a program, while the recordings are in the memory
+of the device; the time of the GRU alone; features; an evaluation; and a short
+training on rendered scenes. It uses the default devices of JAX.
 
 Example:
   python -m benchmarks.accelerator --json=accelerator.json
@@ -18,55 +18,45 @@ import rich.console
 import rich.table
 from absl import flags
 
-from benchmarks import device_speed, floor
+from benchmarks import device_speed, floor, shared_flags
 from seld_jax import commands, files
 from seld_jax import config as config_lib
 from seld_jax.config import systems
 from seld_jax.devices import compilation
 
-# What the paper trains: steps, and evaluations among them.
+# Numbers of steps and of evaluations of a training in the paper.
 _PAPER_STEPS, _PAPER_EVALUATIONS = 60_000, 600
 
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'scale',
-    'paper',
-    list(systems.SCALES),
-    'Size of the network.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'format', 'foa', ['foa', 'mic'], 'Audio format.', flag_values=values
-  )
+  shared_flags.define_scale(values)
+  shared_flags.define_format(values)
+  shared_flags.define_dtypes(values)
   flags.DEFINE_list(
-    'dtypes', ['float32', 'bfloat16'], 'Of the network.', flag_values=values
-  )
-  flags.DEFINE_list(
-    'dispatches', ['1', '10'], 'Steps in one program.', flag_values=values
+    'dispatches', ['1', '10'], 'Steps per program.', flag_values=values
   )
   flags.DEFINE_integer(
-    'steps', 30, 'Steps of a round.', lower_bound=1, flag_values=values
+    'steps', 30, 'Steps per round.', lower_bound=1, flag_values=values
   )
   flags.DEFINE_integer(
-    'rounds', 5, 'Rounds.', lower_bound=1, flag_values=values
+    'rounds', 5, 'Number of rounds.', lower_bound=1, flag_values=values
   )
   flags.DEFINE_integer(
     'recordings',
     100,
-    'One-minute recordings on the device.',
+    'Number of one-minute recordings in the memory of the device.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'train_steps',
     2400,
-    'Steps of the short training; 0: none.',
+    'Number of steps of the short training; 0 for no training.',
     lower_bound=0,
     flag_values=values,
   )
-  flags.DEFINE_string('json', '', 'File for all figures.', flag_values=values)
+  shared_flags.define_json(values)
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

@@ -1,12 +1,12 @@
-"""What XLA makes of training for an accelerator that is not here.
+"""Compiles the training for an accelerator that need not be present.
 
-Compiles the training step, ten steps in a program, the network of an
-evaluation, and features for a GPU or TPU that need not be present, and tells
-the memory that each needs. Of a GPU also what its kernels read and write and
-how many there are, and how long moving that through memory and arithmetic take
-at the rates of the data sheet. Nothing runs, so nothing is timed.
+Compiles the training step, ten steps in one program, the network of an
+evaluation, and the features, for a GPU or TPU. Prints the memory that each
+program needs. For a GPU it also prints the number of kernels, the bytes that
+they read and write, and the times for moving these bytes and for the
+arithmetic, computed from the rates of the data sheet. Nothing is run or timed.
 
-Needs XLA for the device: pip install '.[cuda]' or '.[tpu]'.
+Needs the XLA of the device: pip install '.[cuda]' or '.[tpu]'.
 
 Example:
   python -m benchmarks.ahead --device=h200
@@ -25,18 +25,18 @@ import rich.console
 import rich.table
 from absl import flags
 
-from benchmarks import data_sheets, device_speed, floor, hlo
+from benchmarks import data_sheets, device_speed, floor, hlo, shared_flags
 from seld_jax import commands, devices, features, files, inference, progress
 from seld_jax import config as config_lib
 from seld_jax.config import systems
 from seld_jax.train import batches, stepping
 from seld_jax.train import step as train_step
 
-_STEPS = 10  # in one program
-_RECORDINGS = 400  # minutes on the device
-_MINUTES = 8  # whose features are computed at once
+_STEPS = 10  # steps in one program
+_RECORDINGS = 400  # one-minute recordings in the memory of the device
+_MINUTES = 8  # minutes of audio whose features are computed at once
 
-# A function under jit, shapes of its arguments, and its FLOP.
+# A jitted function, the shapes of its arguments, and its number of FLOP.
 Program = tuple[Callable[..., Any], tuple[Any, ...], float]
 
 
@@ -49,38 +49,29 @@ def define_flags(values: flags.FlagValues) -> None:
     'The accelerator.',
     flag_values=values,
   )
-  flags.DEFINE_enum(
-    'scale',
-    'paper',
-    list(systems.SCALES),
-    'Size of the network.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'format', 'foa', ['foa', 'mic'], 'Audio format.', flag_values=values
-  )
-  flags.DEFINE_list(
-    'dtypes', ['float32', 'bfloat16'], 'Of the network.', flag_values=values
-  )
+  shared_flags.define_scale(values)
+  shared_flags.define_format(values)
+  shared_flags.define_dtypes(values)
   flags.DEFINE_integer(
     'batch_size',
     0,
-    'Segments of a step; 0: as configured.',
+    'Segments per step; 0 for the batch size of the scale.',
     lower_bound=0,
     flag_values=values,
   )
-  flags.DEFINE_string('json', '', 'File for all figures.', flag_values=values)
+  shared_flags.define_json(values)
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Compiles, prints a table, and writes JSON."""
   commands.refuse_arguments(argv)
   device = data_sheets.DEVICES[values.device]
-  # JAX itself stays on this machine.
+  # JAX itself uses the CPU of this machine.
   jax.config.update('jax_platforms', 'cpu')
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
   mesh = devices.make_mesh(devices=data_sheets.devices(device))
-  # Where a CPU has a way of its own, it is chosen by JAX's default in tracing.
+  # seld_jax has some code for CPUs only. Tracing chooses it by the default
+  # backend, which must therefore look like the accelerator.
   with mock.patch.object(jax, 'default_backend', lambda: device.backend):
     compiled = _compile_all(device, mesh, values)
   result: dict[str, Any] = {'device': device.kind, 'devices': mesh.size}
@@ -100,14 +91,14 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
 def programs(
   config: config_lib.Config, mesh: jax.sharding.Mesh
 ) -> dict[str, Program]:
-  """What training and evaluation run on a device.
+  """Lists the programs of training and evaluation.
 
   Args:
     config: The configuration.
     mesh: The devices.
 
   Returns:
-    Name -> program.
+    Name of a program -> program.
   """
   batch, pool = config.train.batch_size, config_lib.label_pool(config)
   whole, parts = devices.replicated(mesh), devices.divided(mesh)
@@ -182,27 +173,27 @@ def programs(
 def needs(
   program: Program, device: data_sheets.Device, dtype: str, count: int
 ) -> dict[str, float | None]:
-  """Compiles a program and tells what it costs each device.
+  """Compiles a program and computes its costs on each device.
 
   Args:
     program: The program.
     device: The accelerator.
-    dtype: Type of its products.
-    count: How many of them there are.
+    dtype: Data type of the products.
+    count: Number of devices.
 
   Returns:
-    Memory in bytes; bytes moved, kernels, and seconds of moving; seconds of
-    arithmetic. None where it is not told.
+    Memory in bytes, bytes moved, number of kernels, seconds of moving, and
+    seconds of arithmetic; None for what is unknown.
   """
   function, arguments, flops = program
   compiled = function.lower(*arguments).compile()
-  told = compiled.memory_analysis()
+  memory = compiled.memory_analysis()
   found: dict[str, float | None] = {
     'memory_bytes': (
-      told.temp_size_in_bytes
-      + told.argument_size_in_bytes
-      + told.output_size_in_bytes
-      - told.alias_size_in_bytes
+      memory.temp_size_in_bytes
+      + memory.argument_size_in_bytes
+      + memory.output_size_in_bytes
+      - memory.alias_size_in_bytes
     ),
     'moved_bytes': None,
     'kernels': None,
@@ -221,7 +212,7 @@ def _compile_all(
   mesh: jax.sharding.Mesh,
   values: flags.FlagValues,
 ) -> dict[str, dict[str, float | None]]:
-  """What the programs of all types need, by their names."""
+  """Costs of all programs in all data types, by name."""
   todo = {}
   for dtype in values.dtypes:
     config = systems.make('mse', format=values.format, scale=values.scale)
@@ -229,7 +220,7 @@ def _compile_all(
     config.train.batch_size = values.batch_size or config.train.batch_size
     config_lib.validate(config, num_devices=mesh.size)
     for name, program in programs(config, mesh).items():
-      if name.startswith('features'):  # whatever the network is
+      if name.startswith('features'):  # computed in float32 in any case
         todo[name] = 'float32', program
       else:
         todo[f'{name}, {dtype}'] = dtype, program
@@ -242,6 +233,7 @@ def _compile_all(
 
 
 def _placed(tree: Any, where: jax.sharding.Sharding) -> Any:
+  """Shapes of the arrays of a tree, with a sharding."""
   return jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
     tree,
@@ -249,7 +241,7 @@ def _placed(tree: Any, where: jax.sharding.Sharding) -> Any:
 
 
 def _recordings(config: config_lib.Config, mesh: jax.sharding.Mesh) -> Any:
-  """Shapes of what `batches.place` keeps on the devices."""
+  """Shapes of the arrays that `batches.place` keeps on the devices."""
   fold = device_speed.make_fold(config, 1)
   whole, parts = devices.replicated(mesh), devices.divided(mesh)
   bounds = jax.ShapeDtypeStruct((mesh.size + 1,), jnp.int32, sharding=whole)
@@ -272,19 +264,19 @@ def _recordings(config: config_lib.Config, mesh: jax.sharding.Mesh) -> Any:
 
 
 def _cells(found: dict[str, float | None]) -> list[str]:
-  """The columns of a program."""
+  """The cells of a program in the table."""
 
-  def tell(name, scale, unit):
+  def cell(name, scale, unit):
     value = found[name]
     return '' if value is None else f'{value * scale:.3g}{unit}'
 
   kernels = found['kernels']
   return [
-    tell('memory_bytes', 1e-9, ' GB'),
-    tell('moved_bytes', 1e-9, ' GB'),
+    cell('memory_bytes', 1e-9, ' GB'),
+    cell('moved_bytes', 1e-9, ' GB'),
     '' if kernels is None else f'{kernels:.0f}',
-    tell('moving_seconds', 1e3, ' ms'),
-    tell('arithmetic_seconds', 1e3, ' ms'),
+    cell('moving_seconds', 1e3, ' ms'),
+    cell('arithmetic_seconds', 1e3, ' ms'),
   ]
 
 

@@ -1,4 +1,4 @@
-"""Accelerators by their data sheets, for what is compiled without them."""
+"""Accelerators by their data sheets, to compile for them without one."""
 
 import dataclasses
 from typing import Any
@@ -13,13 +13,14 @@ class Device:
   """An accelerator.
 
   Attributes:
-    kind: What it is called.
+    kind: Name of the accelerator.
     backend: `gpu` or `tpu`.
-    topology: How many of them, as XLA writes it.
-    bandwidth: Of the memory of each, in bytes a second.
-    peak: FLOP/s of products of each, by type: as JAX does them by default, in
-      float32 with a shorter mantissa (TF32 on a GPU, bfloat16 on a TPU).
-    target: Of a GPU, what XLA asks one that is there.
+    topology: Number and arrangement of the devices, in the notation of XLA.
+    bandwidth: Memory bandwidth of each device, in bytes per second.
+    peak: FLOP/s of matrix products on each device, by data type. JAX computes
+      float32 products with a shorter mantissa by default (TF32 on a GPU,
+      bfloat16 on a TPU).
+    target: For a GPU: the properties that XLA reads from a GPU that is present.
   """
 
   kind: str
@@ -31,16 +32,16 @@ class Device:
 
 
 def devices(device: Device) -> list[Any]:
-  """Devices for shapes and shardings; nothing can be put on them.
+  """Makes device objects for shardings; no array can be put on them.
 
   Args:
-    device: The accelerator, and how many.
+    device: The accelerator.
 
   Returns:
-    What JAX takes for its devices.
+    The devices.
 
   Raises:
-    InputError: XLA for them is not installed, or cannot be used.
+    InputError: The XLA of the device is not installed, or cannot be used.
   """
   platform = {'gpu': 'cuda'}.get(device.backend, device.backend)
   try:
@@ -56,7 +57,8 @@ def devices(device: Device) -> list[Any]:
       )
   except (NotImplementedError, RuntimeError) as error:
     raise InputError(
-      f"{device.kind} needs XLA for it (pip install '.[{platform}]'): {error}."
+      f'Compiling for {device.kind} needs its XLA '
+      f"(pip install '.[{platform}]'): {error}."
     ) from error
   return list(described.devices)
 
@@ -74,7 +76,7 @@ def _gpu(
   tf32: float,
   bf16: float,
 ) -> Device:
-  """GPUs; `cache` in MB, and `shared` in kB of a multiprocessor."""
+  """Makes GPUs; `cache` is in MB, `shared` in kB for each multiprocessor."""
   major, minor = capability
   target = f"""
     gpu_device_info {{

@@ -1,4 +1,4 @@
-"""Figures of one device: steps, features, scores, a short training."""
+"""Measures the devices of JAX: steps, features, scores, a short training."""
 
 import importlib.metadata
 import pathlib
@@ -26,7 +26,7 @@ _MINUTE = 600  # label frames
 
 
 def machine() -> dict[str, Any]:
-  """What the figures were measured on, and with."""
+  """Describes the machine and the versions of the packages."""
   devices = jax.devices()
   return {
     'backend': jax.default_backend(),
@@ -41,7 +41,7 @@ def machine() -> dict[str, Any]:
 
 
 def peak(dtype: str) -> float:
-  """FLOP/s of the best of some products of large square matrices."""
+  """Measures FLOP/s: the fastest of some products of large square matrices."""
   size = 2048 if jax.default_backend() == 'cpu' else 8192
   matrix = jnp.ones((size, size), dtype)
   product = jax.jit(jnp.matmul)
@@ -50,7 +50,7 @@ def peak(dtype: str) -> float:
 
 
 def timed(call: Callable[[], Any], *, rounds: int) -> list[float]:
-  """Seconds of each of some calls, after one that is not timed."""
+  """Times some calls in seconds, after one call that is not timed."""
   jax.block_until_ready(call())
   seconds = []
   for _ in range(rounds):
@@ -61,7 +61,7 @@ def timed(call: Callable[[], Any], *, rounds: int) -> list[float]:
 
 
 def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
-  """One-minute recordings of noise in which every class sounds at times."""
+  """Makes one-minute recordings of noise, with random events of all classes."""
   rng = np.random.default_rng(0)
   pool = config_lib.label_pool(config)
   bands = config.features.n_mels
@@ -92,18 +92,17 @@ def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
 def measure_steps(
   config: config_lib.Config, fold: dataset.Fold, *, steps: int, rounds: int
 ) -> dict[str, Any]:
-  """Times training steps, with recordings on the device.
+  """Times training steps, with the recordings in the memory of the device.
 
   Args:
-    config: The configuration, with its `train.steps_per_dispatch`.
+    config: The configuration, including `train.steps_per_dispatch`.
     fold: The recordings.
-    steps: Steps of a round, at least.
+    steps: Smallest number of steps in a round.
     rounds: Number of rounds.
 
   Returns:
-    Seconds of a step (median of the rounds), segments a second, and the memory
-    that the device needed at most so far, in bytes; None where it tells
-    none.
+    Seconds per step (median over the rounds), segments per second, and the peak
+    of the device memory since the start in bytes, or None if unknown.
   """
   mesh = sharding.make_mesh()
   state = sharding.put_replicated(mesh, train_step.create_state(config))
@@ -120,19 +119,19 @@ def measure_steps(
         state, done = advance(state, step)
         step += done
       jax.block_until_ready(state)
-      if number:  # the first compiles
+      if number:  # the first round compiles
         times.append((time.perf_counter() - start) / count)
   seconds = statistics.median(times)
-  told = jax.devices()[0].memory_stats() or {}
+  memory = jax.devices()[0].memory_stats() or {}
   return {
     'seconds': seconds,
     'segments_per_second': config.train.batch_size / seconds,
-    'peak_bytes': told.get('peak_bytes_in_use'),
+    'peak_bytes': memory.get('peak_bytes_in_use'),
   }
 
 
 def measure_gru(config: config_lib.Config, *, rounds: int) -> float:
-  """Seconds of the GRU alone, forward and backward, in a training step."""
+  """Times the GRU of a training step, forward and backward, in seconds."""
   model = config.model
   frames = config.train.crop_frames // config_lib.label_pool(config)
   bands = config.features.n_mels
@@ -152,7 +151,7 @@ def measure_gru(config: config_lib.Config, *, rounds: int) -> float:
 
 
 def measure_features(config: config_lib.Config, *, rounds: int) -> float:
-  """Minutes of audio whose features are computed in a second."""
+  """Measures how many minutes of audio get features per second."""
   options = config_lib.feature_options(config)
   function = features_lib.FORMATS[options.pop('format')]
   count = 8
@@ -167,7 +166,7 @@ def measure_features(config: config_lib.Config, *, rounds: int) -> float:
 def measure_scores(
   config: config_lib.Config, fold: dataset.Fold, *, rounds: int
 ) -> float:
-  """Seconds of an evaluation of all recordings: network and scores."""
+  """Times an evaluation of all recordings (network and scores) in seconds."""
   mesh = sharding.make_mesh()
   state = sharding.put_replicated(mesh, train_step.create_state(config))
   evaluator = scoring.Evaluator(config, mesh, fold)
@@ -180,7 +179,7 @@ def measure_scores(
 def measure_training(
   config: config_lib.Config, *, steps: int
 ) -> dict[str, float]:
-  """Trains on rendered scenes; gives steps a second and the test score."""
+  """Trains on rendered scenes; returns steps per second and test scores."""
   config.train.num_steps = steps
   config.train.evaluate_every = max(
     config.train.log_every,
@@ -192,7 +191,7 @@ def measure_training(
     config.data.synthesize = 240
     scores = train.train_and_evaluate(config, base / 'run')
     times = runs.read_records(base / 'run' / runs.TIMINGS)
-  # Compilation is in the first interval.
+  # The first interval is left out, because it includes compilation.
   done = times[-1]['step'] - times[0]['step']
   seconds = times[-1]['seconds'] - times[0]['seconds']
   evaluations = [record['evaluation_seconds'] for record in times[1:]]

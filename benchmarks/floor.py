@@ -1,8 +1,8 @@
-"""The floor: arithmetic that cannot be avoided, and how fast a machine is.
+"""The smallest possible time: necessary arithmetic over the peak of a machine.
 
-A multiplication and an addition are two operations (FLOP). Only products and
-Fourier transforms are counted, so nothing can be faster than the count divided
-by the peak.
+A multiplication and an addition count as two operations (FLOP). Only products
+and Fourier transforms are counted, so the count divided by the peak is a lower
+bound of the time.
 """
 
 import itertools
@@ -18,14 +18,14 @@ from seld_jax import features
 
 
 def peak(*, size: int = 2048, runs: int = 8) -> float:
-  """FLOP/s of the best of some products of large matrices, float32.
+  """Measures the peak with products of large float32 matrices.
 
   Args:
-    size: Rows and columns of the matrices.
-    runs: Products with jax and with numpy, in turns.
+    size: Number of rows and columns of the matrices.
+    runs: Number of products with JAX and with NumPy, in turns.
 
   Returns:
-    Operations a second, of whichever is faster.
+    FLOP/s of the fastest product.
   """
   matrix = np.random.default_rng(0).standard_normal((size, size))
   host = matrix.astype(np.float32)
@@ -46,14 +46,14 @@ def peak(*, size: int = 2048, runs: int = 8) -> float:
 def network_flops(
   config: config_lib.Config, *, batch: int, frames: int, train: bool
 ) -> dict[str, float]:
-  """Operations of the paper's network by stage.
+  """Counts the operations of the paper's network by stage.
 
   Args:
-    config: Whose network, `seld_crnn`.
+    config: The configuration; its network must be `seld_crnn`.
     batch: Number of examples.
-    frames: Feature frames of each.
-    train: Whether gradients are computed too: twice the work again, less the
-      gradient with respect to the features.
+    frames: Number of feature frames in each example.
+    train: Whether gradients are computed, too. They take twice the operations
+      of the forward pass, without the gradient with respect to the features.
 
   Returns:
     Name of a stage -> FLOP.
@@ -89,13 +89,14 @@ def network_flops(
 
 
 def feature_flops(config: config_lib.Config, *, seconds: float) -> float:
-  """Operations of the features of a recording.
+  """Counts the operations of the features of a recording.
 
-  Fourier transforms of real samples (2.5 N log2 N), and the products with mel
-  filters and with the wanted lags, of which one half follows from the other.
+  Counted are the Fourier transforms of real samples (2.5 N log2 N), the
+  products with the mel filters, and for microphones the products that compute
+  the lags of the cross-correlations, one half of which follows from the other.
 
   Args:
-    config: Whose features.
+    config: The configuration of the features.
     seconds: Length of the recording.
 
   Returns:
@@ -105,7 +106,7 @@ def feature_flops(config: config_lib.Config, *, seconds: float) -> float:
   frames = math.ceil(seconds * options.sample_rate / options.hop_length)
   bins = options.n_fft // 2 + 1
   transform = 2.5 * options.n_fft * math.log2(options.n_fft)
-  # A mel filter has weights at few bins; each bin is in two of them.
+  # A mel filter covers few bins, and each bin belongs to two filters.
   flops = 4 * frames * (transform + 2 * 2 * bins)
   if options.format == 'foa':
     flops += 3 * frames * 2 * 2 * bins

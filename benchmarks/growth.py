@@ -1,9 +1,9 @@
-"""How time and memory grow: each size is doubled, and doubled again.
+"""Measures how time and memory grow if a size is doubled several times.
 
-Training steps grow with the batch and with the length of the segments (whose
-attention grows with its square, which shows only in segments of minutes),
-scores with the recordings and the classes. Linux only: the memory is the peak
-of a process of its own (`benchmarks.step_memory`).
+Doubles the batch and the segments of training steps, and the recordings and
+classes of scores. Attention grows with the square of the segment, which shows
+only for segments of minutes. Linux only: the memory is the peak memory of a
+separate process (`benchmarks.step_memory`).
 
 Example:
   python -m benchmarks.growth --scale=small
@@ -18,7 +18,13 @@ import rich.console
 import rich.table
 from absl import flags
 
-from benchmarks import host_speed, network_speed, step_memory, timing
+from benchmarks import (
+  host_speed,
+  network_speed,
+  shared_flags,
+  step_memory,
+  timing,
+)
 from seld_jax import commands, files, metrics
 from seld_jax import config as config_lib
 from seld_jax.config import systems
@@ -27,27 +33,27 @@ Row = dict[str, float]
 
 
 def doubled(first: int, *, times: int) -> list[int]:
-  """A number, its double, the double of that, and so on."""
+  """Makes a list of a number, its double, the double of that, and so on."""
   return [first * 2**power for power in range(times + 1)]
 
 
 def growth(values: Sequence[float]) -> list[float]:
-  """By what factor each value is greater than the one before."""
+  """Computes the ratio of each value to the value before it."""
   return [b / a for a, b in zip(values, values[1:], strict=False)]
 
 
 def steps(
   sizes: Sequence[tuple[int, int]], *, scale: str, rounds: int
 ) -> list[Row]:
-  """Time and memory of training steps.
+  """Measures time and memory of training steps.
 
   Args:
-    sizes: Batch and feature frames of each.
+    sizes: Batch size and number of feature frames of each step.
     scale: One of `systems.SCALES`.
-    rounds: Times that each is timed.
+    rounds: Number of rounds.
 
   Returns:
-    `seconds` and `bytes` of each.
+    `seconds` and `bytes` of each step.
   """
   config = systems.make('mse', format='foa', scale=scale)
   calls = {}
@@ -67,14 +73,14 @@ def steps(
 
 
 def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
-  """Time of the scores of one-minute recordings.
+  """Measures the time to compute the scores of one-minute recordings.
 
   Args:
-    sizes: Number of recordings and of classes of each.
-    rounds: Times that each is timed.
+    sizes: Number of recordings and number of classes of each call.
+    rounds: Number of rounds.
 
   Returns:
-    `seconds` of each.
+    `seconds` of each call.
   """
 
   def call(recordings: int, classes: int) -> Callable[[], None]:
@@ -93,54 +99,54 @@ def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'scale',
-    'small',
-    list(systems.SCALES),
-    'Size of the network.',
-    flag_values=values,
-  )
+  shared_flags.define_scale(values, default='small')
   flags.DEFINE_integer(
-    'batch', 8, 'Smallest batch.', lower_bound=1, flag_values=values
+    'batch',
+    8,
+    'Smallest batch size.',
+    lower_bound=1,
+    flag_values=values,
   )
   flags.DEFINE_integer(
     'labels',
     60,
-    'Label frames of the shortest segment.',
+    'Number of label frames in the shortest segment.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'recordings',
     100,
-    'Fewest recordings that are scored.',
+    'Smallest number of recordings.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
-    'classes', 14, 'Fewest classes.', lower_bound=1, flag_values=values
+    'classes',
+    14,
+    'Smallest number of classes.',
+    lower_bound=1,
+    flag_values=values,
   )
   flags.DEFINE_integer(
     'doublings',
     2,
-    'How often each is doubled.',
+    'How often each size is doubled.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'rounds',
     5,
-    'Times that each size is timed, in turns.',
+    'Number of rounds, in each of which every size is timed once.',
     lower_bound=1,
     flag_values=values,
   )
-  flags.DEFINE_string(
-    'json', '', 'File for all numbers; empty: none.', flag_values=values
-  )
+  shared_flags.define_json(values)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Prints a row for each size, with its growth, and writes the JSON."""
+  """Prints time, memory and growth of each size, and writes the JSON."""
   commands.refuse_arguments(arguments)
   scale, times, rounds = values.scale, values.doublings, values.rounds
   config = systems.make('mse', format='foa', scale=scale)
@@ -176,17 +182,17 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   for name, (sizes, rows) in measured.items():
     columns = {}
     for key in rows[0]:
-      values = [row[key] for row in rows]
-      columns[key] = values, [None, *growth(values)]
+      numbers = [row[key] for row in rows]
+      columns[key] = numbers, [None, *growth(numbers)]
     for i, size in enumerate(sizes):
       cells = [name if i == 0 else '', str(size)]
       for key, unit, factor in ('seconds', 'ms', 1e3), ('bytes', 'MB', 1e-6):
         if key not in columns:
           cells += ['', '']
           continue
-        values, grown = columns[key]
+        numbers, grown = columns[key]
         by = grown[i]
-        cells.append(f'{factor * values[i]:.3g} {unit}')
+        cells.append(f'{factor * numbers[i]:.3g} {unit}')
         cells.append('' if by is None else f'x {by:.2f}')
       table.add_row(*cells)
     table.add_section()

@@ -1,4 +1,4 @@
-"""What a compiled program does, read from the text that XLA prints of it."""
+"""Counts kernels and memory traffic in the text of a compiled program."""
 
 import dataclasses
 import re
@@ -13,7 +13,7 @@ _BYTES = {
   'c128': 16,
 }
 
-# Names for what is somewhere already, and order.
+# Operations without any work: they name existing values, or order others.
 _FREE = {
   'add-dependency',
   'after-all',
@@ -31,12 +31,12 @@ _SLICES = ('dynamic-slice', 'gather', 'slice')
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-  """What a program costs a device beside arithmetic.
+  """The work of a device for a program, without arithmetic.
 
   Attributes:
-    kernels: Programs that it starts; a call of a library counts as one.
-    bytes: What they read and write, wherever it lies: in memory, or still in
-      the cache.
+    kernels: Number of kernels; a call of a library counts as one.
+    bytes: Number of bytes that the kernels read and write, in memory or in the
+      cache.
   """
 
   kernels: int
@@ -53,16 +53,20 @@ class _Instruction:
 
 
 def work(text: str) -> Work:
-  """Counts what a program for a GPU does.
+  """Counts the work of a program for a GPU.
 
-  A loop counts as often as it runs. Of an array of which a kernel reads or
-  writes a slice, the slice counts.
+  The body of a loop counts as often as it runs. If a kernel reads or writes
+  only a slice of an array, only the slice counts.
 
   Args:
-    text: From `compiled.as_text()`.
+    text: The text from `compiled.as_text()`.
 
   Returns:
     The sums over the program.
+
+  Raises:
+    ValueError: The number of rounds of a loop or the branch of a conditional
+      is unknown.
   """
   computations = _parse(text)
   return _total(computations['ENTRY'], computations)
@@ -78,12 +82,14 @@ def _total(
       trips = re.search(r'known_trip_count":\{"n":"(\d+)"', instruction.rest)
       inner = _called('body', instruction)
       if trips is None or inner is None:
-        raise ValueError(f'How often {instruction.name} runs is not told.')
+        raise ValueError(
+          f'The number of rounds of the loop {instruction.name} is unknown.'
+        )
       once = _total(computations[inner], computations)
       kernels += int(trips[1]) * once.kernels
       moved += int(trips[1]) * once.bytes
     elif instruction.operation == 'conditional':
-      raise ValueError(f'Which branch {instruction.name} takes is not told.')
+      raise ValueError(f'The branch that {instruction.name} takes is unknown.')
     elif instruction.operation == 'call':
       inner = _called('to_apply', instruction) or ''
       once = _total(computations[inner], computations)
@@ -96,12 +102,12 @@ def _total(
 
 
 def _is_free(operation: str) -> bool:
-  # What `-start` begins, and counts for, `-done` waits for.
+  # An asynchronous operation counts at its `-start`, not at its `-done`.
   return operation in _FREE or operation.endswith('-done')
 
 
 def _parts(instruction, body, computations) -> Iterator[int]:
-  """Bytes of each operand and of what comes out."""
+  """Yields the bytes of each operand and of each result."""
   inner = _called('calls', instruction)
   operation = instruction.operation.removesuffix('-start')
   if operation != 'fusion' or inner is None:
@@ -111,7 +117,7 @@ def _parts(instruction, body, computations) -> Iterator[int]:
     elif operation in _SLICES:
       yield 2 * _size(instruction.type) + sum(given[1:])
     elif operation != instruction.operation:
-      # Its type has the operands, too; what comes out is that of its end.
+      # Its type includes the operands; the result has the type of the `-done`.
       (end,) = [x for x in body.values() if instruction.name in x.operands]
       yield sum(given) + _size(end.type)
     else:
@@ -131,7 +137,7 @@ def _parts(instruction, body, computations) -> Iterator[int]:
 
 
 def _read(source: _Instruction, fused: Mapping[str, _Instruction]) -> int:
-  """How much of an operand a fusion reads."""
+  """Number of bytes of an operand that a fusion reads."""
   total = 0
   for user in fused.values():
     if source.name not in user.operands:
@@ -142,25 +148,27 @@ def _read(source: _Instruction, fused: Mapping[str, _Instruction]) -> int:
     elif user.operation in _SLICES and is_first:
       total += _size(user.type)
     elif user.operation == 'dynamic-update-slice' and is_first:
-      continue  # the rest stays where it is
+      continue  # the array is updated in place
     else:
       return _size(source.type)
   return min(total, _size(source.type))
 
 
 def _behind(instruction, fused):
+  """The instruction whose result a chain of bitcasts has."""
   while instruction.operation == 'bitcast':
     instruction = fused[instruction.operands[0]]
   return instruction
 
 
 def _called(role: str, instruction: _Instruction) -> str | None:
+  """Name of a computation that an instruction calls, such as a loop body."""
   found = re.search(rf'\b{role}=%?([\w.\-]+)', instruction.rest)
   return found and found[1]
 
 
 def _size(of_type: str) -> int:
-  """Bytes of an array, or of all arrays of a tuple."""
+  """Number of bytes of an array, or of all arrays of a tuple."""
   total = 0
   for kind, shape in re.findall(r'\b([a-z]\w*)\[([\d,]*)\]', of_type):
     count = _BYTES[kind]
@@ -171,7 +179,7 @@ def _size(of_type: str) -> int:
 
 
 def _parse(text: str) -> dict[str, dict[str, _Instruction]]:
-  """Computations by name, the outermost as ENTRY; their roots come last."""
+  """Parses computations by name; the main one is ENTRY. Roots come last."""
   computations: dict[str, dict[str, _Instruction]] = {}
   body: dict[str, _Instruction] = {}
   for line in text.splitlines():
@@ -186,7 +194,7 @@ def _parse(text: str) -> dict[str, dict[str, _Instruction]]:
 
 
 def _instruction(name: str, text: str) -> _Instruction:
-  """Of `TYPE OPERATION(OPERANDS), ATTRIBUTES`."""
+  """Parses an instruction, `TYPE OPERATION(OPERANDS), ATTRIBUTES`."""
   end = _closed(text) if text[0] == '(' else text.index(' ')
   of_type, rest = text[:end], text[end:].lstrip()
   operation, rest = rest.split('(', 1)
@@ -196,7 +204,7 @@ def _instruction(name: str, text: str) -> _Instruction:
 
 
 def _closed(text: str) -> int:
-  """Where the bracket ends with which a text begins."""
+  """Position after the bracket that closes the first character."""
   depth = 0
   for place, letter in enumerate(text):
     depth += (letter == '(') - (letter == ')')

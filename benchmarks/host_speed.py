@@ -1,4 +1,4 @@
-"""Features against librosa, and scores against dictionaries."""
+"""Compares features with librosa, and scores with a plain implementation."""
 
 import concurrent.futures
 import functools
@@ -18,23 +18,23 @@ from seld_jax.dataset import Recording, cache
 from seld_jax.labels import events
 
 _TARGETS = {'foa': 3.0, 'mic': 8.0}
-_TURN = 1.0  # seconds of a side, recording after recording
+_TURN = 1.0  # seconds that each side computes recordings in one turn
 
 
 def feature_figures(
   config: config_lib.Config, *, seconds: float, files: int, rounds: int
 ) -> list[timing.Figure]:
-  """The features of one recording in memory, and of several on disk.
+  """Times the features of one recording in memory, and of several on disk.
 
   Args:
-    config: Whose features.
+    config: The configuration of the features.
     seconds: Length of a recording.
     files: Number of recordings on disk.
-    rounds: Times that each side is timed.
+    rounds: Number of rounds.
 
   Returns:
-    Computation alone, for the array against both phase transforms in NumPy, and
-    from WAV to cached features.
+    Figures of the computation alone (for microphones one for each of the two
+    phase transforms of librosa's side), and from WAV files to cached features.
   """
   from benchmarks import librosa_features
 
@@ -114,28 +114,29 @@ def feature_figures(
 def random_pairs(
   recordings: int, *, num_frames: int = 600, num_classes: int = 14
 ) -> list[tuple[events.Events, events.Events]]:
-  """References, and predictions that miss, invent and err.
+  """Makes random references, and predictions with errors of all kinds.
 
   Args:
     recordings: Number of recordings.
-    num_frames: Label frames of each.
+    num_frames: Number of label frames in each recording.
     num_classes: Number of classes.
 
   Returns:
-    Up to two sources at a time, of some seconds each, in integer degrees; and
-    predictions with a fifth of the frames missing or of another class, and
-    directions off by some degrees.
+    Reference and prediction of each recording. The reference has up to two
+    sources at a time, in integer degrees. The prediction misses a tenth of the
+    events, has a wrong class in a tenth, and directions that are off by some
+    degrees.
   """
   rng = np.random.default_rng(0)
   return [_random_pair(rng, num_frames, num_classes) for _ in range(recordings)]
 
 
 def metric_figure(*, recordings: int, rounds: int) -> timing.Figure:
-  """The scores of DCASE 2020 of one-minute recordings.
+  """Times the DCASE 2020 scores of one-minute recordings.
 
   Args:
     recordings: Number of recordings.
-    rounds: Times that each side is timed.
+    rounds: Number of rounds.
 
   Returns:
     The figure.
@@ -163,7 +164,7 @@ def metric_figure(*, recordings: int, rounds: int) -> timing.Figure:
 
 
 def seld_scores(pairs: Sequence[tuple[Any, Any]]) -> dict[str, float]:
-  """Scores of recordings by seld_jax, as `plain_metrics.seld_scores`."""
+  """Computes scores with seld_jax, the same as `plain_metrics.seld_scores`."""
   counts = metrics.counts_each(pairs, num_frames=600)
   return vars(metrics.scores(metrics.merge(counts)))
 

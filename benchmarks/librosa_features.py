@@ -1,8 +1,8 @@
-"""The features in librosa and NumPy, as one would write them with those.
+"""The features written with librosa and NumPy, to compare speeds.
 
-All channels in one call, in the type of the audio (float32 takes two thirds of
-the time of float64). The phase transform is what the published code computes,
-the exponential of the angle, or a division, which is much quicker.
+All channels are computed in one call, in the data type of the audio; float32
+takes two thirds of the time of float64. The phase transform is the exponential
+of the angle, as in the published code, or a division, which is much faster.
 """
 
 import functools
@@ -24,13 +24,13 @@ def foa_features(
   win_length: int = 960,
   n_mels: int = 64,
 ) -> np.ndarray:
-  """Log-mel spectrograms and intensity vectors.
+  """Computes log-mel spectrograms and intensity vectors.
 
   Args:
     audio: FOA in ACN order, with shape `[4, samples]`.
-    sample_rate: Sampling rate in Hz.
+    sample_rate: Sample rate in Hz.
     n_fft: Length of the Fourier transform in samples.
-    hop_length: Samples from one frame to the next.
+    hop_length: Number of samples from one frame to the next.
     win_length: Length of the Hann window in samples.
     n_mels: Number of mel bands.
 
@@ -56,16 +56,17 @@ def mic_features(
   n_mels: int = 64,
   by_division: bool = False,
 ) -> np.ndarray:
-  """Log-mel spectrograms and GCC-PHAT, with the arguments of `foa_features`.
+  """Computes log-mel spectrograms and GCC-PHAT.
 
   Args:
     audio: The four microphones, with shape `[4, samples]`.
-    sample_rate: Sampling rate in Hz.
+    sample_rate: Sample rate in Hz.
     n_fft: Length of the Fourier transform in samples.
-    hop_length: Samples from one frame to the next.
+    hop_length: Number of samples from one frame to the next.
     win_length: Length of the Hann window in samples.
     n_mels: Number of mel bands, and of lags.
-    by_division: Whether the phase is the cross-spectrum by its magnitude.
+    by_division: Whether the cross-spectrum is divided by its magnitude;
+      otherwise its phase is the exponential of its angle.
 
   Returns:
     Features with shape `[frames, n_mels, 10]`.

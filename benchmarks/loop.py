@@ -1,10 +1,11 @@
-"""What the training loop adds to the steps, and how soon the first one is done.
+"""Measures the overhead of the training loop, and the time to the first step.
 
-Between stretches of a run of `train_and_evaluate`, in its evaluations, the bare
-step is timed on one batch that stays on the device: A B A B, in one process.
-Checkpoints, which a run writes beside its steps, are waited for, not counted.
-Then the command is started twice, with an empty compilation cache and with the
-one that the first start has left, until metrics.jsonl tells of the first step.
+Runs `train_and_evaluate` in stretches of steps. After each evaluation it times
+the same number of bare steps on one batch that stays on the device, so that
+loop and bare steps take turns in one process. Writing checkpoints is not part
+of the times. Then it starts the training command twice, with an empty
+compilation cache and with the cache of the first start, and measures the time
+until metrics.jsonl has the first step.
 
 Example:
   python -m benchmarks.loop --scale=paper --batch_size=8
@@ -25,7 +26,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from benchmarks import device_speed, noise_set
+from benchmarks import device_speed, noise_set, shared_flags
 from seld_jax import commands, runs, train
 from seld_jax import config as config_lib
 from seld_jax.config import systems, types
@@ -37,13 +38,13 @@ _POLL = 0.02  # seconds
 
 
 def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
-  """Prints the seconds of a step in the loop and bare, and their ratio."""
+  """Prints the times of a step in the loop and a bare step, and the ratio."""
   fold = device_speed.make_fold(config, 1)
   crop = config.train.crop_frames
   repeat = lambda x: np.repeat(x[None], config.train.batch_size, axis=0)
   batch = jax.device_put(
     {
-      'features': repeat(fold.features[:crop]),
+      'features': repeat(np.asarray(fold.features)[:crop]),
       'activity': repeat(fold.activity[: crop // fold.pool]),
       'doa': repeat(fold.doa[: crop // fold.pool]),
     }
@@ -80,11 +81,12 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
     train.train_and_evaluate(
       config,
       workdir,
-      traces=traced_steps.kept_in(workdir.parent / 'traced'),  # as the command
+      # The command keeps traces, too.
+      traces=traced_steps.kept_in(workdir.parent / 'traced'),
     )
   records = runs.read_records(workdir / runs.TIMINGS)
   seconds = np.diff([record['seconds'] for record in records]) / stretch
-  # The first stretch of each has compilations in it, or the tail of one.
+  # The first stretch is left out, because it includes compilation.
   loop, alone = statistics.median(seconds), statistics.median(bare[1:])
   ratios = [a / b for a, b in zip(seconds, bare[1:], strict=True)]
   print(
@@ -96,7 +98,7 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
 
 
 def time_start(config_file: pathlib.Path, base: pathlib.Path) -> None:
-  """Prints the seconds from the command to the first step that is done."""
+  """Prints the time from the start of the command to its first step."""
   for number, name in enumerate(('empty', 'warm')):
     workdir = base / f'start{number}'
     start = time.perf_counter()
@@ -120,13 +122,13 @@ def time_start(config_file: pathlib.Path, base: pathlib.Path) -> None:
 
 
 def make_config(root: pathlib.Path, values: flags.FlagValues) -> types.Config:
-  """The configuration that is timed, on the set in a folder."""
+  """Makes the configuration that is timed, for a dataset in a folder."""
   config = systems.make('mse', format='foa', scale=values.scale)
   config.data.root = str(root)
   config.data.train_folds = (3,)
   config.train.batch_size = values.batch_size or config.train.batch_size
   config.eval.test_windows = (config.eval.window,)
-  # The first stretch compiles and does not count.
+  # One more, because the first stretch compiles and does not count.
   stretch = values.steps // values.stretches
   config.train.log_every = config.train.evaluate_every = stretch
   config.train.num_steps = stretch * (values.stretches + 1)
@@ -135,25 +137,38 @@ def make_config(root: pathlib.Path, values: flags.FlagValues) -> types.Config:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'scale',
-    'quick',
-    list(systems.SCALES),
-    'Size of the network.',
+  shared_flags.define_scale(values, default='quick')
+  flags.DEFINE_integer(
+    'batch_size',
+    0,
+    'Segments per step; 0 for the batch size of the scale.',
+    lower_bound=0,
     flag_values=values,
   )
-  flags.DEFINE_integer('batch_size', 0, "0: the scale's.", flag_values=values)
   flags.DEFINE_integer(
-    'steps', 200, 'Steps of each.', lower_bound=20, flag_values=values
+    'steps',
+    200,
+    'Number of steps in the loop, and of bare steps.',
+    lower_bound=20,
+    flag_values=values,
   )
-  flags.DEFINE_integer('stretches', 4, 'Stretches of each.', flag_values=values)
+  flags.DEFINE_integer(
+    'stretches',
+    4,
+    'Number of stretches into which the steps are divided.',
+    lower_bound=1,
+    flag_values=values,
+  )
   flags.DEFINE_bool(
-    'start', True, 'Whether starts are timed, too.', flag_values=values
+    'start',
+    True,
+    'Whether starts of the command are timed, too.',
+    flag_values=values,
   )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Makes a set, and measures."""
+  """Makes a dataset, measures, and prints the times."""
   commands.refuse_arguments(argv)
   with tempfile.TemporaryDirectory() as folder:
     base = pathlib.Path(folder)

@@ -1,12 +1,14 @@
-"""Is it homogeneity that wins, or balance? And what the paper is silent about.
+"""Studies why the proposed losses win, and what the paper leaves open.
 
 python -m benchmarks.loss_study --study=weights --data=DIR --workdir=DIR
 python -m benchmarks.loss_study --study=ablation --data=DIR --workdir=DIR
 
-The first trains combinations of losses with many weights of the directions and
-puts their scores against the weight and against the ratio of the gradients of
-both tasks at the last layer that they share. The second changes one thing at a
-time. Runs of `seld_jax.reproduce` in the same workdir are used, not repeated.
+The study `weights` trains two combinations of losses with several weights of
+the directions. It shows the scores over the weight, and over the ratio of the
+gradient norms of both tasks at the last layer that they share. The question is
+whether homogeneous losses win, or balanced ones. The study `ablation` changes
+one thing at a time in the proposed system. Runs of `seld_jax.reproduce` in the
+same workdir are reused.
 """
 
 import csv
@@ -17,10 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
+from benchmarks import shared_flags
 from seld_jax import commands, figures, files, reproduce
-from seld_jax.config import Config, systems
+from seld_jax.config import Config
 from seld_jax.errors import InputError
-from seld_jax.reproduce import comparison, tables
+from seld_jax.report import page
+from seld_jax.reproduce import tables
 from seld_jax.train import many
 
 CE_WEIGHTS = (1, 10, 30, 100, 1000)
@@ -29,7 +33,12 @@ SPLITS = ('validation', 'test')
 
 
 def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
-  """Name of a system -> its losses, its weight, and how to change `mse`."""
+  """Lists the runs of the study of weights.
+
+  Returns:
+    Name of a system -> its losses, its weight of the directions, and a function
+    that turns the configuration of `mse` into its configuration.
+  """
 
   def weigh(sed: str, weight: float) -> Callable[[Config], None]:
     def change(config: Config) -> None:
@@ -38,7 +47,7 @@ def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
 
     return change
 
-  runs = {
+  runs: dict[str, tuple[str, float, Callable[[Config], None]]] = {
     f'ce_mse_1_{weight}': ('CE + MSE', weight, weigh('cross_entropy', weight))
     for weight in CE_WEIGHTS
   }
@@ -49,7 +58,7 @@ def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
 
 
 def _mask(config: Config, *, share_channels: bool) -> None:
-  """The masks of a scale, or where it has none, those of the scale `small`."""
+  """Sets the masks of the scale, or of the scale `small` if it has none."""
   augment = config.augment
   if not augment.num_time_masks:
     augment.num_time_masks = augment.num_band_masks = 2
@@ -58,11 +67,12 @@ def _mask(config: Config, *, share_channels: bool) -> None:
 
 
 def _publish(config: Config) -> None:
-  config.augment.rotate = False  # turns need to know what stands where
+  config.augment.rotate = False  # rotations need the aligned layout
   config.features.layout = 'published'
 
 
-# What is changed in `mse`; a change that a scale has already is left out.
+# Name of a system -> its change of `mse`. Changes that a scale has already are
+# left out.
 ABLATIONS: Mapping[str, Callable[[Config], object]] = {
   'mse': lambda config: None,
   'mse_unrotated': lambda config: config.augment.update(rotate=False),
@@ -82,7 +92,7 @@ def plan(
   format: str,
   seed: int,
 ) -> dict[str, Config]:
-  """A configuration for each change of the proposed system, by run."""
+  """Makes a configuration for each change of the proposed system, by run."""
   configs = {}
   for name, change in changes.items():
     (config,) = reproduce.plan(
@@ -94,8 +104,8 @@ def plan(
   return configs
 
 
-def gradient_ratio(result: comparison.Result) -> float:
-  """Geometric mean over training: directions' gradient norm by activity's."""
+def gradient_ratio(result: reproduce.Result) -> float:
+  """Geometric mean of the gradient norm of directions over that of activity."""
   ratios = [
     math.log(record['doa_shared_gradient'] / record['sed_shared_gradient'])
     for record in result.records
@@ -105,20 +115,20 @@ def gradient_ratio(result: comparison.Result) -> float:
 
 
 def write_weights(
-  workdir: pathlib.Path, results: Sequence[comparison.Result]
+  workdir: pathlib.Path, results: Sequence[reproduce.Result]
 ) -> list[pathlib.Path]:
-  """Writes the curve as a table, as CSV and as a figure."""
+  """Writes the scores over the weights as Markdown, as CSV and as a figure."""
   runs = weight_runs()
   output, curves, lines = io.StringIO(), {}, []
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(
     ['losses', 'weight', 'gradient_ratio']
-    + [f'{split}_{name}' for split in SPLITS for name in comparison.METRICS]
+    + [f'{split}_{name}' for split in SPLITS for name in reproduce.METRICS]
   )
   for one in sorted(results, key=lambda one: list(runs).index(one.system)):
     losses, weight, _ = runs[one.system]
     ratio = gradient_ratio(one)
-    scores = [one.scores[s][m] for s in SPLITS for m in comparison.METRICS]
+    scores = [one.scores[s][m] for s in SPLITS for m in reproduce.METRICS]
     writer.writerow([losses, weight, f'{ratio:.4g}', *map(_precise, scores)])
     point = {'weight': weight, 'gradient_ratio': ratio, **one.scores['test']}
     curves.setdefault(losses, []).append(point)
@@ -130,18 +140,18 @@ def write_weights(
     paths.append(workdir / name)
     content = text if isinstance(text, str) else text.getvalue()
     files.write_text(paths[-1], content)
-  for suffix, dark in ('', False), ('_dark', True):
-    paths.append(workdir / f'weights{suffix}.png')
-    with files.atomic(paths[-1]) as temporary:
-      figure = figures.plot_weights(curves, dark=dark)
-      temporary.write_bytes(figures.to_png(figure))
-  return paths
+  page.write_figure(
+    lambda dark: figures.plot_weights(curves, dark=dark),
+    folder=workdir,
+    name='weights',
+  )
+  return [*paths, workdir / 'weights.png', workdir / 'weights_dark.png']
 
 
 def write_ablation(
-  workdir: pathlib.Path, results: Sequence[comparison.Result]
+  workdir: pathlib.Path, results: Sequence[reproduce.Result]
 ) -> list[pathlib.Path]:
-  """Writes the ablation as a table; its last lines are of shorter windows."""
+  """Writes the scores as Markdown: first long windows, then shorter ones."""
   lines = []
   tests = {split for one in results for split in one.scores} - {'validation'}
   for split in sorted(tests):
@@ -157,15 +167,15 @@ def write_ablation(
 _HEADS = [
   f'{split} {"SELD" if metric == "seld_score" else metric}'
   for split in SPLITS
-  for metric in comparison.METRICS
+  for metric in reproduce.METRICS
 ]
 
 
-def _cells(one: comparison.Result, splits: Sequence[str] = SPLITS) -> list[str]:
+def _cells(one: reproduce.Result, splits: Sequence[str] = SPLITS) -> list[str]:
   return [
     tables.format_cell(metric, (one.scores[split][metric], None, 1))
     for split in splits
-    for metric in comparison.METRICS
+    for metric in reproduce.METRICS
   ]
 
 
@@ -184,33 +194,29 @@ def define_flags(values: flags.FlagValues) -> None:
     'study',
     None,
     ['weights', 'ablation'],
-    'What is studied.',
+    'The study.',
     flag_values=values,
   )
   flags.DEFINE_string('data', None, 'Folder of the scenes.', flag_values=values)
   flags.DEFINE_string(
     'workdir', None, 'Folder of the runs and of the tables.', flag_values=values
   )
-  flags.DEFINE_enum(
-    'scale',
-    'quick',
-    list(systems.SCALES),
-    'Size of training.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'format', 'foa', list(comparison.FORMATS), 'Format.', flag_values=values
-  )
+  shared_flags.define_scale(values, default='quick')
+  shared_flags.define_format(values)
   flags.DEFINE_integer(
     'seed', 0, 'Seed of all runs.', lower_bound=0, flag_values=values
   )
   flags.DEFINE_integer(
-    'jobs', 1, 'Runs at the same time.', lower_bound=1, flag_values=values
+    'jobs',
+    1,
+    'Number of runs at the same time.',
+    lower_bound=1,
+    flag_values=values,
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Trains what is not yet trained, and writes the tables of the study."""
   commands.refuse_arguments(arguments)
   if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
     raise InputError(f'{values.data} has no {values.format}_dev.')
@@ -232,7 +238,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     for name in changes
     if (run := reproduce.run_name(name, values.format, values.seed)) in configs
     and (
-      result := comparison.read_result(
+      result := reproduce.read_result(
         workdir / run, system=name, format=values.format, seed=values.seed
       )
     )

@@ -1,7 +1,8 @@
-"""How much memory training takes on a set that is larger than it may use.
+"""Measures the memory of a training on a dataset larger than its budget.
 
-Makes a synthetic cache of features, of ten times the budget, and trains on it
-from disk and, for comparison, from memory. Linux only: reads /proc.
+Makes a cache of random features that is ten times as large as the budget, and
+trains on it from disk and, for comparison, from memory. Linux only, because it
+reads /proc.
 
 Example:
   python -m benchmarks.memory --budget=0.1
@@ -25,7 +26,7 @@ _FRAMES, _EVALUATE_EVERY = 6000, 20
 def train(
   root: pathlib.Path, workdir: pathlib.Path, budget: float, *, steps: int
 ) -> list[float]:
-  """Trains with budgets in GB; gives the memory in MB at every evaluation."""
+  """Trains with a budget in GB; returns the memory in MB at each evaluation."""
   process = subprocess.Popen(
     [
       *(sys.executable, '-m', 'seld_jax.main', f'--config={_CONFIG}'),
@@ -45,7 +46,7 @@ def train(
     try:
       if len(records) > len(used):
         used.append(_resident(status))
-    except (OSError, StopIteration):  # it has just ended
+    except (OSError, StopIteration):  # the process has just ended
       break
     time.sleep(0.02)
   if process.wait():
@@ -54,7 +55,7 @@ def train(
 
 
 def _resident(status: pathlib.Path) -> float:
-  """Memory of a process in MB, without what is only mapped from files."""
+  """Memory of a process in MB, without files that are mapped into it."""
   lines = status.read_text().splitlines()
   line = next(line for line in lines if line.startswith('RssAnon'))
   return int(line.split()[1]) / 1024
@@ -63,16 +64,21 @@ def _resident(status: pathlib.Path) -> float:
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   flags.DEFINE_float(
-    'budget', 0.1, 'GB for features.', lower_bound=0.01, flag_values=values
+    'budget', 0.1, 'Budget in GB.', lower_bound=0.01, flag_values=values
   )
   flags.DEFINE_float(
-    'ratio', 10.0, 'Size of the set, in budgets.', flag_values=values
+    'ratio',
+    10.0,
+    'Size of the dataset divided by the budget.',
+    flag_values=values,
   )
-  flags.DEFINE_integer('steps', 200, 'Steps of training.', flag_values=values)
+  flags.DEFINE_integer(
+    'steps', 200, 'Number of training steps.', flag_values=values
+  )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Prints the memory along both trainings."""
+  """Prints the memory at the start, in the middle and at the end."""
   commands.refuse_arguments(argv)
   config = survival_config.get_config()
   with tempfile.TemporaryDirectory() as folder:

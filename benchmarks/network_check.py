@@ -1,33 +1,35 @@
-"""Whether the network in PyTorch is the one in seld_jax."""
+"""Checks that the network in PyTorch computes the same as in seld_jax."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 from benchmarks import network_speed, torch_seld
 from seld_jax import config as config_lib
 from seld_jax.train import step, step_metrics
 
-# Of outputs in float32, and of a loss and its gradients in float64: in float32
-# a maximum of two nearly equal cells may be either, which no rounding bounds.
+# Outputs are compared in float32, but a loss and its gradients in float64. In
+# float32 max pooling may choose the other one of two nearly equal cells, which
+# changes the gradients by more than rounding.
 _TOLERANCES = {'outputs': 1e-4, 'loss': 1e-9, 'gradients': 1e-9}
 
 
 def check(config: config_lib.Config) -> dict[str, float]:
-  """Makes sure that both networks are one, with the same parameters.
+  """Compares both networks with the same parameters.
 
   Args:
-    config: Whose network.
+    config: The configuration of the network.
 
   Returns:
-    Largest differences of outputs, of the loss of a batch without dropout and
-    masks, and of its gradients, as a share of the largest in each layer.
+    The largest differences of the outputs, of the loss of a batch without
+    dropout and masks, and of the gradients, relative to the largest gradient of
+    each layer.
 
   Raises:
-    AssertionError: One is greater than rounding explains.
+    AssertionError: A difference is too large for rounding.
   """
   with config.copy_and_resolve_references().unlocked() as plain:
     for name in 'conv_dropout', 'gru_dropout', 'head_dropout':
@@ -61,7 +63,7 @@ def check(config: config_lib.Config) -> dict[str, float]:
 
 
 def _loss_and_gradients(config, variables, batch):
-  """Of our network in training, both terms weighing 1."""
+  """Loss and gradients of our network; both terms have the weight 1."""
   network = step.make_model(config)
 
   def loss_function(params):
@@ -80,13 +82,13 @@ def _loss_and_gradients(config, variables, batch):
 
 
 def _compare(network, batch, loss, gradients):
-  """Differences to the loss and gradients of PyTorch."""
+  """Differences to the loss and the gradients of PyTorch."""
   tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
   their_loss = torch_seld.losses(
     network.train()(tensors['features']), tensors['activity'], tensors['doa']
   )
   their_loss.backward()
-  pairs = [
+  pairs: list[tuple[Any, tuple[int, ...], Any]] = [
     (layer.weight.grad.numpy(), (3, 2, 0, 1), gradients[f'Conv_{i}']['kernel'])
     for i, layer in enumerate(network.convolutions)
   ]

@@ -1,4 +1,4 @@
-"""Training and inference of the network, in seld_jax and in PyTorch."""
+"""Times training and inference of the network in seld_jax and in PyTorch."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,21 +13,21 @@ from seld_jax.dataset import sampling
 from seld_jax.devices import compilation
 from seld_jax.train import step as train_step
 
-_TOLERANCE = 1e-4  # of activity
+_TOLERANCE = 1e-4  # largest difference of the activity
 
 
 def random_batch(
   config: config_lib.Config, *, batch: int, frames: int
 ) -> dict[str, np.ndarray]:
-  """Features and targets of noise, as a training step takes them.
+  """Makes a batch of random features and targets for a training step.
 
   Args:
-    config: Whose shapes.
+    config: The configuration, which determines the shapes.
     batch: Number of examples.
-    frames: Feature frames of each.
+    frames: Number of feature frames in each example.
 
   Returns:
-    `features`, `activity` and `doa`, float32.
+    `features`, `activity` and `doa` in float32.
   """
   rng = np.random.default_rng(0)
   options = config.features
@@ -47,7 +47,7 @@ def random_batch(
 def jax_step(
   config: config_lib.Config, batch: Mapping[str, np.ndarray]
 ) -> Callable[[], float]:
-  """A training step of seld_jax, as `train` compiles it."""
+  """Makes a training step of seld_jax, compiled as in a training."""
   step = jax.jit(
     train_step.make_train_step(config),
     donate_argnums=0,
@@ -70,8 +70,8 @@ def torch_step(
   *,
   memory_format: str,
 ) -> Callable[[], float]:
-  """A training step of PyTorch with the same options."""
-  import torch
+  """Makes a training step of PyTorch with the same options."""
+  import torch  # pyright: ignore[reportMissingImports]
 
   from benchmarks import torch_seld
 
@@ -92,7 +92,7 @@ def torch_step(
 
 
 def torch_network(config: config_lib.Config, memory_format: str):
-  """The network of a config in PyTorch, with parameters of its own."""
+  """Makes the network of a configuration in PyTorch, with new parameters."""
   from benchmarks import torch_seld
 
   options = {
@@ -112,13 +112,13 @@ def torch_network(config: config_lib.Config, memory_format: str):
 def training(
   config: config_lib.Config, *, batch: int, frames: int, rounds: int
 ) -> tuple[timing.Figure, str]:
-  """A training step, after the better memory format of PyTorch was found.
+  """Times a training step, with the faster memory format of PyTorch.
 
   Args:
-    config: Whose network.
+    config: The configuration of the network.
     batch: Number of examples.
-    frames: Feature frames of each.
-    rounds: Times that each side is timed.
+    frames: Number of feature frames in each example.
+    rounds: Number of rounds.
 
   Returns:
     The figure, and the memory format.
@@ -147,17 +147,17 @@ def training(
 def minute(
   config: config_lib.Config, *, seconds: float, rounds: int
 ) -> timing.Figure:
-  """From features of a recording to activity and directions.
+  """Times inference, from the features of a recording to the outputs.
 
   Args:
-    config: Whose network.
+    config: The configuration of the network.
     seconds: Length of the recording.
-    rounds: Times that each side is timed.
+    rounds: Number of rounds.
 
   Returns:
     The figure.
   """
-  import torch
+  import torch  # pyright: ignore[reportMissingImports]
 
   options, pool = config.features, config_lib.label_pool(config)
   window = config.eval.window

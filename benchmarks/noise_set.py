@@ -1,4 +1,4 @@
-"""A set of recordings whose features are there, without any sound."""
+"""Makes a dataset with random features and no real sound."""
 
 import pathlib
 
@@ -13,18 +13,18 @@ from seld_jax.dataset import cache
 def make_set(
   root: pathlib.Path, config: config_lib.Config, *, count: int, frames: int
 ) -> None:
-  """Writes FOA recordings of folds 1 to 3, with noise for features.
+  """Writes FOA recordings in folds 1 to 3, with random features in the cache.
 
   Args:
-    root: The folder of the set.
-    config: Whose features to make.
-    count: Recordings of fold 3; folds 1 and 2 have one.
-    frames: Feature frames of each.
+    root: The folder of the dataset.
+    config: The configuration of the features.
+    count: Number of recordings in fold 3. Folds 1 and 2 have one recording.
+    frames: Number of feature frames in each recording.
   """
   for fold, number in (1, 1), (2, 1), (3, count):
     for mix in range(1, number + 1):
       name = f'fold{fold}_room1_mix{mix:03d}_ov1'
-      # Never read, as the features are there.
+      # This sound is never read, because the features are in the cache.
       audio.write(root / 'foa_dev' / f'{name}.wav', np.zeros((4, 100)))
       labels.write_csv(
         root / 'metadata_dev' / f'{name}.csv',

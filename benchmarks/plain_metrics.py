@@ -1,7 +1,7 @@
-"""The scores of DCASE 2020, plainly: dictionaries and loops.
+"""The DCASE 2020 scores in plain Python, with dictionaries and loops.
 
-Written from the definition, as the published code goes about it, independently
-of seld_jax; what is fast in it is what Python makes fast.
+Written from the definition, in the style of the published code, independently
+of seld_jax and without optimisation.
 """
 
 import math
@@ -21,14 +21,14 @@ def seld_scores(
   segment_frames: int = 10,
   threshold: float = 20.0,
 ) -> dict[str, float]:
-  """Scores of recordings.
+  """Computes the scores of recordings.
 
   Args:
     pairs: Reference and predicted events of each recording, with the
       attributes `frame`, `class_index` and `xyz`.
-    num_frames: Label frames of each recording.
-    segment_frames: Label frames of a segment of one second.
-    threshold: Largest angle of a true positive, in degrees.
+    num_frames: Number of label frames in each recording.
+    segment_frames: Number of label frames in a segment of one second.
+    threshold: Largest angle of a true positive in degrees.
 
   Returns:
     `ER20`, `F20`, `LE_CD` in degrees, and `LR_CD`.
@@ -75,7 +75,7 @@ def seld_scores(
 
 
 def by_segment(events: Any, segment_frames: int) -> Places:
-  """Segment -> class -> frame -> directions."""
+  """Sorts events: segment -> class -> frame -> directions."""
   places: Places = {}
   for frame, class_index, xyz in zip(
     events.frame, events.class_index, events.xyz, strict=True
@@ -90,7 +90,7 @@ def mean_angle(
   reference: dict[int, list[np.ndarray]],
   predicted: dict[int, list[np.ndarray]],
 ) -> float | None:
-  """Mean over common frames of the least sum of angles; None without any."""
+  """Mean of `least_angle` over common frames; None without a common frame."""
   sums = [
     least_angle(reference[frame], predicted[frame])
     for frame in reference
@@ -102,7 +102,7 @@ def mean_angle(
 def least_angle(
   reference: list[np.ndarray], predicted: list[np.ndarray]
 ) -> float:
-  """Sum of the angles of the best assignment, in degrees."""
+  """Sum of the angles of the best assignment in degrees."""
   costs = np.array([[angle(a, b) for b in predicted] for a in reference])
   rows, columns = optimize.linear_sum_assignment(costs)
   return float(costs[rows, columns].sum())

@@ -1,8 +1,8 @@
-"""How many times faster than real time a network predicts.
+"""Measures how many times faster than real time a network predicts.
 
-The network has the shape of a system and random parameters, which take as long
-as trained ones; it predicts a minute of noise, features included, after one
-call that compiles.
+The network has random parameters, which take as long as trained ones. It
+predicts a minute of noise, including the features. One call before compiles the
+programs and is not timed.
 
 Example:
   python -m benchmarks.prediction --scale=paper
@@ -14,6 +14,7 @@ import time
 import numpy as np
 from absl import flags
 
+from benchmarks import shared_flags
 from seld_jax import commands, predictor, train
 from seld_jax.config import systems
 from seld_jax.train import snapshot
@@ -23,23 +24,15 @@ _SECONDS = 60
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'scale',
-    'paper',
-    list(systems.SCALES),
-    'Size of the network.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'format', 'foa', ['foa', 'mic'], 'Kind of audio.', flag_values=values
-  )
+  shared_flags.define_scale(values)
+  shared_flags.define_format(values)
   flags.DEFINE_integer(
-    'runs', 5, 'Calls that are timed.', lower_bound=1, flag_values=values
+    'runs', 5, 'Number of timed calls.', lower_bound=1, flag_values=values
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Prints the median over some calls."""
+  """Prints the median and the range over the calls."""
   commands.refuse_arguments(arguments)
   config = systems.make('mse', format=values.format, scale=values.scale)
   state = train.create_state(config)

@@ -1,7 +1,8 @@
-"""How many minutes of scenes are rendered in a minute.
+"""Measures how many minutes of scenes are rendered per minute.
 
-Renders one-minute recordings of the procedural bank in rooms of RT60 0.5 s into
-a temporary folder, from the start of the processes to the last file.
+Renders one-minute recordings of synthetic sounds, in rooms with a reverberation
+time of 0.5 s, into a temporary folder. The time includes the start of the
+processes.
 
 Example:
   python -m benchmarks.scenes --recordings=24
@@ -23,7 +24,7 @@ _FORMATS = {'foa': ('foa',), 'foa and mic': ('foa', 'mic')}
 def measure(
   formats: Sequence[str], *, recordings: int, num_workers: int, rt60: float
 ) -> float:
-  """Seconds that it takes to render a set."""
+  """Measures the time to render a dataset in seconds."""
   with tempfile.TemporaryDirectory() as folder:
     start = time.perf_counter()
     scenes.synthesize(
@@ -41,14 +42,14 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_integer(
     'recordings',
     24,
-    'One-minute recordings for each row.',
+    'Number of one-minute recordings for each row.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'workers',
     os.cpu_count() or 1,
-    'Processes.',
+    'Number of processes.',
     lower_bound=1,
     flag_values=values,
   )

@@ -1,9 +1,9 @@
-"""seld_jax against PyTorch, librosa and dictionaries, in turns.
+"""Compares the speed of seld_jax with PyTorch, librosa and plain Python.
 
-Before anything is timed, both sides are checked to compute the same. Then they
-take turns, A B A B; shown are medians (and ranges), the median of the ratios of
-the rounds, and how many times the floor ours takes: the arithmetic that cannot
-be avoided, at the speed of a large matrix product. Needs the extra `speed`.
+First it checks that both sides compute the same. Then the sides take turns.
+Printed are the median and the range of each side, the median of the ratios, and
+the ratio of our time to the floor: the time that the necessary arithmetic takes
+at the speed of a large matrix product. Needs the extra `speed`.
 
 Example:
   python -m benchmarks.speed --only=features,metrics --json=speed.json
@@ -18,7 +18,7 @@ import rich.console
 import rich.table
 from absl import flags
 
-from benchmarks import floor, host_speed, timing
+from benchmarks import floor, host_speed, shared_flags, timing
 from seld_jax import commands, files
 from seld_jax.config import systems
 from seld_jax.errors import InputError
@@ -29,14 +29,14 @@ FIGURES = ('train', 'stages', 'inference', 'features', 'metrics', 'memory')
 def compare(
   values: flags.FlagValues, say=print
 ) -> tuple[list[timing.Figure], Any]:
-  """Measures figures of time.
+  """Measures the times.
 
   Args:
-    only: Some of `FIGURES`.
-    say: Called with each line that tells how it goes.
+    values: The flags of this command.
+    say: Called with lines about the progress.
 
   Returns:
-    The figures, and the times of the stages of a step (none: empty).
+    The figures, and the times of the stages of a step by name.
   """
   config = systems.make('mse', format='foa', scale=values.scale)
   rounds, only = values.rounds, values.only
@@ -82,7 +82,7 @@ def compare(
 
 
 def memory(values: flags.FlagValues) -> dict[str, float]:
-  """Peak memory of a training step by side, in bytes."""
+  """Measures the peak memory of a training step by side in bytes."""
   from benchmarks import step_memory
 
   return {
@@ -103,7 +103,7 @@ def _table(title: str, *headings: str) -> rich.table.Table:
 def _stage_table(
   times: dict[str, timing.Times], flops: dict[str, float], peak: float
 ) -> rich.table.Table:
-  """The stages of a step, with their share of it and of the peak."""
+  """Table of the stages of a step, with their shares of the step and peak."""
   table = _table(
     'Where a training step goes, each stage compiled by itself',
     *('stage', 'time', 'of the step', 'GFLOP', 'of the peak'),
@@ -127,56 +127,52 @@ def _stage_table(
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   flags.DEFINE_list(
-    'only', list(FIGURES), 'Figures to measure.', flag_values=values
+    'only', list(FIGURES), 'What to measure.', flag_values=values
   )
-  flags.DEFINE_enum(
-    'scale',
-    'paper',
-    list(systems.SCALES),
-    'Size of the network and features.',
-    flag_values=values,
-  )
+  shared_flags.define_scale(values)
   flags.DEFINE_integer(
     'batch',
     8,
-    'Examples in a training step.',
+    'Number of examples in a training step.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
-    'frames', 600, 'Feature frames of each.', lower_bound=1, flag_values=values
+    'frames',
+    600,
+    'Number of feature frames in each example.',
+    lower_bound=1,
+    flag_values=values,
   )
   flags.DEFINE_float(
     'seconds',
     60.0,
-    'Length of a recording.',
+    'Length of a recording in seconds.',
     lower_bound=1.0,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'files',
     6,
-    'Recordings from disk to disk.',
+    'Number of WAV files that become cached features.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'recordings',
     600,
-    'Recordings that are scored.',
+    'Number of recordings that are scored.',
     lower_bound=1,
     flag_values=values,
   )
   flags.DEFINE_integer(
     'rounds',
     5,
-    'Times that each side is timed.',
+    'Number of rounds.',
     lower_bound=1,
     flag_values=values,
   )
-  flags.DEFINE_string(
-    'json', '', 'File for all numbers; empty: none.', flag_values=values
-  )
+  shared_flags.define_json(values)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
@@ -186,7 +182,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   for name in only:
     if name not in FIGURES:
       raise InputError(
-        f'--only has {name!r}, but expected some of {", ".join(FIGURES)}.'
+        f'--only must be some of {", ".join(FIGURES)}, got {name!r}.'
       )
   console = rich.console.Console(width=120, highlight=False)
   peak = floor.peak()

@@ -1,8 +1,8 @@
-"""Where the time of one training step goes, stage by stage.
+"""Times the stages of a training step.
 
-Every stage is compiled by itself, forward and backward, with the shapes that it
-has in the step. A compiler fuses across their borders, so that they need not
-add up to the step.
+Each stage is compiled by itself, forward and backward, with the shapes that it
+has in the step. The times need not add up to that of the step, because the
+compiler fuses operations across stages.
 """
 
 import functools
@@ -24,7 +24,7 @@ from seld_jax.train import optimizer, step, step_metrics
 
 
 class Convolution(nn.Module):
-  """A convolution with all that follows it up to the next."""
+  """A convolution, with everything between it and the next one."""
 
   filters: int
   pool: Sequence[int]
@@ -33,7 +33,7 @@ class Convolution(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps `[batch, frames, bands, channels]` likewise."""
+    """Maps `[batch, frames, bands, channels]` to its pooled shape."""
     x = layers.conv3x3(self.filters, jnp.float32, use_bias=False)(x)
     maxima = functools.partial(layers.rectified_maxima, pool=tuple(self.pool))
     x = batch_norm.BatchNorm(self.momentum, then=maxima)(x, train=True)
@@ -43,7 +43,7 @@ class Convolution(nn.Module):
 
 
 class Recurrence(nn.Module):
-  """The GRU and its dropout."""
+  """The GRU with its dropout."""
 
   features: int
   rate: float
@@ -56,7 +56,7 @@ class Recurrence(nn.Module):
 
 
 class Heads(nn.Module):
-  """Both branches and the losses."""
+  """Both branches with the losses."""
 
   hidden: Sequence[int]
   classes: int
@@ -86,13 +86,13 @@ def measure(
   """Times each stage of a training step, and the whole step, in turns.
 
   Args:
-    config: Whose step.
+    config: The configuration.
     batch: Number of examples.
-    frames: Feature frames of each.
-    rounds: Times that each is timed.
+    frames: Number of feature frames in each example.
+    rounds: Number of rounds.
 
   Returns:
-    Times by name, in the order of the step; `step` is the whole.
+    Name of a stage -> times, in the order of the step; `step` is the whole.
   """
   given = network_speed.random_batch(config, batch=batch, frames=frames)
   calls = {'augmentation': _augmentation(config, given['features'])}
@@ -122,13 +122,13 @@ def measure(
 
 
 def _compiled(function: Callable[..., Any], *arguments: Any):
-  """A call of a compiled function that returns when it is done."""
+  """Compiles a function; the result waits until the work is done."""
   program = jax.jit(function, compiler_options=compilation.compiler_options())
   return lambda: jax.block_until_ready(program(*arguments))
 
 
 def _both_ways(module: nn.Module, x, *others, is_first: bool = False):
-  """A stage forward and backward, and what it passes on."""
+  """Compiles a stage forward and backward; also returns its output."""
   key = jax.random.PRNGKey(0)
   keys = {'params': key, 'dropout': key}
   variables = jax.jit(module.init)(keys, x, *others)
@@ -144,7 +144,7 @@ def _both_ways(module: nn.Module, x, *others, is_first: bool = False):
     )[0]
 
   def both(params, x):
-    if is_first:  # nobody needs the gradient of the features
+    if is_first:  # the features need no gradient
       out, pull = jax.vjp(lambda params: forward(params, x), params)
     else:
       out, pull = jax.vjp(forward, params, x)
@@ -155,7 +155,7 @@ def _both_ways(module: nn.Module, x, *others, is_first: bool = False):
 
 
 def _augmentation(config: types.Config, features):
-  """Standardising and masking of the batch."""
+  """Compiles standardisation and masking of the batch."""
   options = config.augment
   shape = features.shape[2:]
   statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
@@ -178,7 +178,7 @@ def _augmentation(config: types.Config, features):
 
 
 def _optimiser(config: types.Config):
-  """Adam on all parameters."""
+  """Compiles the update of all parameters by Adam."""
   rule = optimizer.make_optimizer(config)
   state = step.create_state(config)
 

@@ -1,9 +1,9 @@
-"""Peak memory of a training step, in a process of its own for each side.
+"""Measures the peak memory of a training step in a separate process.
 
-Linux only: reads and resets the high-water mark in /proc. What the libraries
-take is not counted, nor compilation: programs come from a cache, the mark is
-reset between the first step and those that count, and the memory before any
-state was made is taken off.
+Linux only: reads and resets the peak in /proc. The memory of the libraries and
+of compilation is not counted: compiled programs come from a cache, the peak is
+reset after the first step, and the memory before the state was made is
+subtracted.
 
 Example:
   python -m benchmarks.step_memory seld_jax paper 8 600
@@ -29,16 +29,16 @@ _STEPS = 2
 
 
 def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
-  """Peak memory of a step above that before it, in bytes.
+  """Measures the peak memory of a training step.
 
   Args:
-    side: One of `SIDES`; the latter two are PyTorch.
+    side: One of `SIDES`; the last two are memory formats of PyTorch.
     scale: One of `systems.SCALES`.
     batch: Number of examples.
-    frames: Feature frames of each.
+    frames: Number of feature frames in each example.
 
   Returns:
-    Bytes: state, batch and what a step needs.
+    Bytes of the state, the batch and the step.
   """
   with tempfile.TemporaryDirectory() as folder:
     run = lambda: subprocess.run(
@@ -56,7 +56,7 @@ def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
       },
     )
     done = run()
-    if side == 'seld_jax':  # now with the programs that the first compiled
+    if side == 'seld_jax':  # again, with the programs from the cache
       done = run()
   if done.returncode:
     raise RuntimeError(f'{side} failed: {done.stderr[-2000:]}')
@@ -64,7 +64,7 @@ def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
 
 
 def _start(side: str, config, *, batch: int, frames: int):
-  """The state and a function that does a step."""
+  """Makes the state, and a function that does a step."""
   given = network_speed.random_batch(config, batch=batch, frames=frames)
   if side == 'seld_jax':
     return network_speed.jax_step(config, given)
@@ -72,7 +72,7 @@ def _start(side: str, config, *, batch: int, frames: int):
 
 
 def _status(name: str) -> float:
-  """A line of /proc/self/status in bytes."""
+  """Reads a line of /proc/self/status in bytes."""
   lines = pathlib.Path('/proc/self/status').read_text().splitlines()
   line = next(line for line in lines if line.startswith(f'{name}:'))
   return 1024.0 * int(line.split()[1])
@@ -85,7 +85,7 @@ def _give_back() -> None:
 
 
 def main(arguments: list[str]) -> None:
-  """Prints the bytes of one side: its name, the scale, batch and frames."""
+  """Prints the bytes of one side; see the example for the arguments."""
   if len(arguments) != 4 or arguments[0] not in SIDES:
     raise InputError(
       f'Expected a side ({", ".join(SIDES)}), scale, batch and frames, got '
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> None:
     )
   side, scale, batch, frames = arguments
   config = systems.make('mse', format='foa', scale=scale)
-  # Threads, libraries and a first network, small, are part of the baseline.
+  # A small network first, so that threads and libraries are not counted.
   _start(side, config, batch=1, frames=4 * config_lib.label_pool(config))()
   _give_back()
   before = _status('VmRSS')

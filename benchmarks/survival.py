@@ -1,8 +1,9 @@
-"""Kills runs at random moments until they are done, and compares the results.
+"""Kills runs at random moments, resumes them, and compares the results.
 
-Every run renders scenes by one command; another extracts features, trains,
-evaluates and tests. Each gets SIGKILL again and again and is started anew. What
-they leave must equal, to the bit, what a run leaves that nobody stopped.
+One command of a run renders scenes; another extracts features, trains,
+evaluates and tests. Both are killed with SIGKILL several times and started
+again. The files must be equal, to the bit, to those of a run that was never
+killed.
 
 Example:
   python -m benchmarks.survival --kills=100
@@ -11,7 +12,6 @@ Example:
 import collections
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import random
@@ -23,18 +23,17 @@ from collections.abc import Callable
 
 from absl import flags
 
-from seld_jax import commands
-from seld_jax import runs as metric_writer
+from seld_jax import commands, files, runs
 
 _CONFIG = pathlib.Path(__file__).with_name('survival_config.py')
 _EVALUATE_EVERY, _NUM_STEPS = 4, 32
-# Seconds between two looks at a run, and within which it must get on.
+# Seconds between two checks of a run, and the longest time without progress.
 _POLL, _PATIENCE = 0.002, 600.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Folders:
-  """Where a run lies: its scenes, with their features, and its directory."""
+  """The folders of a run: `root` for its scenes and features, `workdir`."""
 
   base: pathlib.Path
 
@@ -49,7 +48,7 @@ class Folders:
 
 @dataclasses.dataclass
 class Tally:
-  """What happened: kills by what they were aimed at, and what differs."""
+  """Number of kills by the work that was interrupted, and differing files."""
 
   kills: collections.Counter[str]
   differences: list[str]
@@ -61,7 +60,7 @@ def _count(folder: pathlib.Path, pattern: str) -> int:
 
 
 def _last_record(folders: Folders) -> dict:
-  records = metric_writer.read_records(folders.workdir / metric_writer.METRICS)
+  records = runs.read_records(folders.workdir / runs.METRICS)
   return records[-1] if records else {'step': 0, 'split': ''}
 
 
@@ -70,9 +69,8 @@ def _is_evaluating(folders: Folders) -> bool:
   return last['split'] == 'train' and last['step'] % _EVALUATE_EVERY == 0
 
 
-# What tells how far a run is in each of its works, the moments that kills are
-# aimed at, in the order in which a run comes to them. A kill waits until the
-# number has grown, and a random moment longer, up to so many seconds.
+# Work of a run -> a number that grows with its progress, and seconds. A kill
+# waits until the number has grown, and then a random time up to these seconds.
 _AIMS: dict[str, tuple[Callable[[Folders], float], float]] = {
   'synthesis': (lambda f: _count(f.root, 'foa_dev/*.wav'), 1.0),
   'extraction': (lambda f: _count(f.root, 'features/*/*.npy'), 0.1),
@@ -90,7 +88,7 @@ _AIMS: dict[str, tuple[Callable[[Folders], float], float]] = {
     0.3,
   ),
 }
-# How many kills of each kind a run gets, at most; some come too late.
+# The kills of a run, in three groups; some come too late and do not count.
 _PLAN = ('synthesis',) * 2 + ('extraction',) * 2 + ('start',)
 _TRAINING = ('step', 'evaluation', 'save') * 2
 _END = ('test',)
@@ -107,12 +105,12 @@ def survive(
 
   Args:
     kills: Number of kills in all.
-    folder: Where the runs go.
-    seed: Determines when to kill, as far as clocks let it.
-    say: Called with each line that tells how it goes.
+    folder: Folder of the runs.
+    seed: Seed of the random times. Results still depend on the clock.
+    say: Called with lines about the progress.
 
   Returns:
-    The kills, and every file that differs from the run that nobody stopped.
+    The kills, and every file that differs from that of a run without kills.
   """
   folder = pathlib.Path(folder)
   generator = random.Random(seed)
@@ -144,7 +142,7 @@ def survive(
 
 
 def _start(folders: Folders) -> subprocess.Popen[str]:
-  """The command whose turn it is."""
+  """Starts the next command of a run."""
   folders.base.mkdir(parents=True, exist_ok=True)
   if (folders.root / 'README.md').exists():
     command = (
@@ -171,7 +169,7 @@ def _start(folders: Folders) -> subprocess.Popen[str]:
 
 
 def _finish(folders: Folders) -> None:
-  """Runs to the end; a run that fails ends everything."""
+  """Lets a run finish; raises an error if it fails."""
   while not (folders.workdir / 'report.html').exists():
     process = _start(folders)
     if process.wait(timeout=_PATIENCE):
@@ -180,7 +178,7 @@ def _finish(folders: Folders) -> None:
 
 
 def _kill(folders: Folders, aim: str, generator: random.Random) -> bool:
-  """Starts a run and kills it at a moment; False when it ended before."""
+  """Starts a run and kills it; returns False if it ended before."""
   progress, spread = _AIMS.get(aim, (lambda _: time.monotonic(), 5.0))
   before = progress(folders)
   process = _start(folders)
@@ -191,8 +189,8 @@ def _kill(folders: Folders, aim: str, generator: random.Random) -> bool:
   time.sleep(generator.uniform(0, spread))
   process.kill()
   status = process.wait()
-  # As if the next start came much later: temporary files of a killed process
-  # are kept as long as another might still be writing them.
+  # Temporary files are only deleted when they are old, because another process
+  # could still be writing them. This makes them old.
   for fragment in folders.root.rglob('.*'):
     with contextlib.suppress(FileNotFoundError):
       os.utime(fragment, (0, 0))
@@ -201,7 +199,7 @@ def _kill(folders: Folders, aim: str, generator: random.Random) -> bool:
 
 
 def _contents(folders: Folders) -> dict[str, bytes]:
-  """What a run determines: every file of its scenes, records and states."""
+  """Contents of all files that must not depend on kills, and the last state."""
   paths = [
     path
     for path in folders.base.rglob('*')
@@ -209,11 +207,11 @@ def _contents(folders: Folders) -> dict[str, bytes]:
     and 'xla' not in path.parts
     and path.suffix in ('.wav', '.csv', '.npy', '.jsonl', '.json', '.md')
     and 'checkpoints' not in path.parts
-    and path.name not in (metric_writer.TIMINGS, 'config.json')
+    and path.name not in (runs.TIMINGS, 'config.json')
   ]
   found = {}
   for path in paths:
-    # Features are named by the time of their recording, too.
+    # Names of features include the modification time of the recording.
     name = str(path.relative_to(folders.base))
     if path.suffix == '.npy':
       name = name.rpartition('.npy')[0].rpartition('.')[0]
@@ -230,7 +228,7 @@ def _state(folders: Folders) -> bytes:
   from seld_jax import train
   from seld_jax.train import checkpoint
 
-  values = json.loads((folders.workdir / 'config.json').read_text())
+  values = files.read_json(folders.workdir / 'config.json')
   template = train.create_state(config_lib.from_dict(values))
   with checkpoint.open_manager(folders.workdir / 'checkpoints') as manager:
     restored = checkpoint.restore_latest(manager, template)
@@ -242,15 +240,15 @@ def _state(folders: Folders) -> bytes:
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   flags.DEFINE_integer(
-    'kills', 100, 'Kills in all.', lower_bound=1, flag_values=values
+    'kills', 100, 'Number of kills.', lower_bound=1, flag_values=values
   )
   flags.DEFINE_integer(
-    'seed', 0, 'Determines when to kill.', flag_values=values
+    'seed', 0, 'Seed of the random times.', flag_values=values
   )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Prints how many kills of each kind the runs survived."""
+  """Prints the number of kills by work, and the files that differ."""
   commands.refuse_arguments(argv)
   started = time.monotonic()
   with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""A run of seconds that has everything: scenes, features, steps, scores."""
+"""A run of some seconds with all parts: scenes, features, steps, scores."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems
 
 
 def get_config():
-  """As `quick`, on short scenes, with a network that compiles fast."""
+  """Changes `quick`: shorter scenes, and a network that compiles fast."""
   config = systems.narrow(config_lib.default())
   config.features.n_mels = 16
   config.model.filters = (4, 4)

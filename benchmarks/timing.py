@@ -1,4 +1,4 @@
-"""Times taken in turns, and what they say beside a target."""
+"""Times functions in turns, and compares the ratio with a target."""
 
 import dataclasses
 import statistics
@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-  """Seconds of one side, a number for each round.
+  """Times of one side.
 
   Attributes:
-    seconds: In the order in which they were taken.
+    seconds: The time of each round in seconds, in the order of the rounds.
   """
 
   seconds: tuple[float, ...]
@@ -23,7 +23,7 @@ class Times:
     return statistics.median(self.seconds)
 
   def text(self) -> str:
-    """Median and range, in a unit that suits."""
+    """Median and range as text, in s or ms."""
     unit, scale = ('s', 1) if self.median >= 1 else ('ms', 1000)
     low, high = scale * min(self.seconds), scale * max(self.seconds)
     return f'{scale * self.median:.3g} {unit} ({low:.3g}-{high:.3g})'
@@ -31,16 +31,16 @@ class Times:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-  """One comparison: ours, the other side, and what was aimed at.
+  """A comparison of seld_jax with another implementation.
 
   Attributes:
-    name: What was measured.
+    name: Name of the measurement.
     ours: Times of seld_jax.
     other: Times of the other side.
-    against: What the other side is.
-    target: Smallest ratio that was aimed at; None for a figure without one.
-    flops: Arithmetic that cannot be avoided; None where there is next to none.
-    limit: Most seconds of ours that were aimed at; None for no limit.
+    against: Name of the other side.
+    target: The ratio should be at least this; None for no target.
+    flops: Number of necessary operations; None if there are hardly any.
+    limit: Our time should be at most so many seconds; None for no limit.
   """
 
   name: str
@@ -53,7 +53,7 @@ class Figure:
 
   @property
   def ratios(self) -> list[float]:
-    """How many times faster we are, in each round."""
+    """How many times faster seld_jax is, in each round."""
     pairs = zip(self.ours.seconds, self.other.seconds, strict=True)
     return [other / ours for ours, other in pairs]
 
@@ -64,7 +64,7 @@ class Figure:
 
   @property
   def verdict(self) -> str:
-    """Whether the target is met."""
+    """`met` or `missed`; empty without a target."""
     if self.target is None:
       return ''
     is_met = self.ratio >= self.target
@@ -73,7 +73,7 @@ class Figure:
     return 'met' if is_met else 'missed'
 
   def record(self, *, peak: float) -> dict[str, Any]:
-    """What JSON holds of it, given the machine's FLOP/s."""
+    """The comparison as JSON, for a machine with so many FLOP/s."""
     floor = None if self.flops is None else self.flops / peak
     return {
       'name': self.name,
@@ -90,18 +90,18 @@ class Figure:
 def interleave(
   sides: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float = 0.0
 ) -> dict[str, Times]:
-  """Times functions in turns, A B A B, so that noise meets all alike.
+  """Times functions in turns (A B A B), so that noise affects all alike.
 
   Args:
-    sides: Functions by name, which return when the work is done. Each is
-      called once before, untimed.
-    rounds: Number of turns of each.
-    seconds: A turn is one call, and more until so many seconds are over: what
-      takes milliseconds would else be timed with what the other side has left
-      in the caches, which is not how many recordings in a row are done.
+    sides: Name -> function. It must return when its work is done. Each function
+      is called once before, without timing.
+    rounds: Number of turns of each function.
+    seconds: Smallest length of a turn. A function is called again until the
+      turn is as long. Otherwise a call of milliseconds would start with caches
+      that the other side has filled, unlike many recordings in a row.
 
   Returns:
-    The times of each by name: of a call, the mean over its turn.
+    Name -> times. The time of a round is the mean over the calls of the turn.
   """
   for call in sides.values():
     call()
@@ -113,7 +113,7 @@ def interleave(
 
 
 def _turn(call: Callable[[], Any], seconds: float) -> float:
-  """Seconds of a call, the mean of as many as fit, but one at least."""
+  """Calls a function for some seconds, at least once; returns the mean time."""
   count, start = 0, time.perf_counter()
   while not count or time.perf_counter() - start < seconds:
     call()
@@ -124,21 +124,21 @@ def _turn(call: Callable[[], Any], seconds: float) -> float:
 def fastest(
   choices: Mapping[str, Callable[[], Any]], *, rounds: int = 2
 ) -> str:
-  """The name of the function with the smallest median."""
+  """Finds the name of the function with the smallest median."""
   times = interleave(choices, rounds=rounds)
   return min(times, key=lambda name: times[name].median)
 
 
 def rows(figures: Sequence[Figure], *, peak: float) -> list[tuple[str, ...]]:
-  """The figures as rows of a table, with the distance to the floor.
+  """Makes the rows of a table.
 
   Args:
-    figures: What was measured.
+    figures: The comparisons.
     peak: FLOP/s of the machine.
 
   Returns:
-    Name, ours, the other side, ratio with its range, target, verdict, and how
-    many times the floor ours takes.
+    Name, our times, times of the other side, ratio with its range, target,
+    verdict, and our time divided by the floor.
   """
   table = []
   for figure in figures:

@@ -1,16 +1,16 @@
-"""The network of the paper and its training step in plain PyTorch, eager.
+"""The network of the paper and its training step in PyTorch, in eager mode.
 
-The independent side of `benchmarks.speed`. Tensors go in as `[batch, frames,
-mels, channels]`, which PyTorch views as NCHW with channels last.
+`benchmarks.speed` compares seld_jax with it. Inputs have the shape `[batch,
+frames, mels, channels]`, which is NCHW with the memory format channels last.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 MEMORY_FORMATS = {
   'channels first': torch.contiguous_format,
@@ -100,7 +100,7 @@ class TorchSeld(nn.Module):
 
   @torch.no_grad()
   def load(self, variables: Mapping[str, Any]) -> None:
-    """Takes over the variables of the Flax network.
+    """Copies the variables of the Flax network.
 
     Args:
       variables: `params` and `batch_stats` of `SeldCrnn`.
@@ -124,7 +124,7 @@ class TorchSeld(nn.Module):
         _copy(weight, kernel.reshape(-1, 3 * size).T)
       bias = gru['input_bias'][direction].reshape(-1)
       _copy(getattr(self.gru, f'bias_ih_{suffix}'), bias)
-      # Only the third gate has a second bias that the first does not include.
+      # Flax has a second bias only for the third gate.
       bias = np.concatenate([np.zeros(2 * size), gru['hidden_bias'][direction]])
       _copy(getattr(self.gru, f'bias_hh_{suffix}'), bias)
     for name in 'query', 'key', 'value':
@@ -140,7 +140,7 @@ def losses(
   activity: torch.Tensor,
   doa: torch.Tensor,
 ) -> torch.Tensor:
-  """Squared errors of activity, and of directions where a class is active."""
+  """Sum of the squared errors of activity, and of directions if active."""
   errors = functional.mse_loss(outputs[1], doa, reduction='none')
   masked = (errors * activity[..., None]).sum() / (3 * activity.sum()).clamp(1)
   return functional.mse_loss(outputs[0], activity) + masked
@@ -154,14 +154,14 @@ def spec_augment(
   num_band_masks: int,
   max_band_width: int,
 ) -> torch.Tensor:
-  """Masks of its own for each example and channel, filled with its mean.
+  """Masks each example and channel at random, with the mean of the channel.
 
   Args:
     features: Standardised features, `[batch, frames, mels, channels]`.
     num_time_masks: Number of masks along time.
-    max_time_width: Largest width of those, in frames.
+    max_time_width: Largest width of a time mask in frames.
     num_band_masks: Number of masks along frequency.
-    max_band_width: Largest width of those, in bands.
+    max_band_width: Largest width of a frequency mask in bands.
 
   Returns:
     Masked features, with the same shape.
@@ -189,12 +189,12 @@ def train_step(
   *,
   masks: Mapping[str, int],
 ) -> float:
-  """One step: standardise, mask, forward, backward, Adam.
+  """Does one step: standardise, mask, forward, backward, Adam.
 
   Args:
-    network: In training mode.
-    optimizer: Adam of its parameters.
-    batch: `features`, `activity` and `doa`, as seld_jax's step takes them.
+    network: The network, in training mode.
+    optimizer: Adam with the parameters of the network.
+    batch: `features`, `activity` and `doa`, as for the step of seld_jax.
     statistics: `mean` and `std` of the features.
     masks: Options of `spec_augment`.
 

@@ -1,19 +1,16 @@
 """HTML pages about a run, or about the CSV files of any system."""
 
 from seld_jax.report import page
-from seld_jax.report.folders import (
-  write_folder_report,
-)
-from seld_jax.report.run import (
-  write_report,
-)
-from seld_jax.report.score_tables import (
-  COLUMNS,
-)
+from seld_jax.report.folder_page import write_folder_report
+from seld_jax.report.run_contents import Run, read_run
+from seld_jax.report.run_page import write_report
+from seld_jax.report.score_tables import COLUMNS
 
 __all__ = [
   'write_report',
   'write_folder_report',
+  'Run',
+  'read_run',
   'COLUMNS',
   'page',
 ]

@@ -1,4 +1,4 @@
-"""A page about a run or about anybody's results: how good, and where not.
+"""Writes an HTML page about a run, or about the CSV files of any system.
 
 python -m seld_jax.report --workdir=DIR
 python -m seld_jax.report --reference=DIR --predictions=DIR --out=FILE.html
@@ -12,8 +12,18 @@ from absl import flags
 from seld_jax import commands
 from seld_jax.errors import InputError
 from seld_jax.evaluate import define_folder_flags, folder_options
-from seld_jax.report.folders import write_folder_report
-from seld_jax.report.run import write_report
+from seld_jax.report.folder_page import write_folder_report
+from seld_jax.report.run_page import write_report
+
+# The flags of a page about two folders; the first three are required.
+_FOLDER_FLAGS = (
+  'reference',
+  'predictions',
+  'out',
+  'audio',
+  'show',
+  'class_names',
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -42,18 +52,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
-  """Writes the report of a run or of two folders, and prints where it is."""
+  """Writes the page about a run or about two folders, and prints its path."""
   commands.refuse_arguments(argv)
-  given = [name for name in _OF_FOLDERS if getattr(values, name)]
+  given = [name for name in _FOLDER_FLAGS if getattr(values, name)]
   if values.workdir:
     if given:
       raise InputError(
-        f'--workdir is a run, which knows its data: --{given[0]} is for the '
-        'results of others and does not go with it.'
+        f'--{given[0]} cannot be used with --workdir: a run directory already '
+        'says where its data and its predictions are.'
       )
     print(write_report(values.workdir))
     return
-  for name in _OF_FOLDERS[:3]:
+  for name in _FOLDER_FLAGS[:3]:
     if name not in given:
       raise InputError(
         'A report needs --workdir=DIR of a run, or --reference=DIR, '
@@ -65,25 +75,15 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **_named_classes(values.class_names, vars(folder_options(values))),
+      **_with_class_names(values.class_names, vars(folder_options(values))),
     )
   )
 
 
-_OF_FOLDERS = (
-  'reference',
-  'predictions',
-  'out',
-  'audio',
-  'show',
-  'class_names',
-)
-
-
-def _named_classes(
+def _with_class_names(
   names: Sequence[str] | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """The options of a report, with as many classes as there are names."""
+  """Adds the class names to the options, and their number as `num_classes`."""
   if not names:
     return dict(options)
   if options['num_classes'] not in (None, len(names)):

@@ -1,4 +1,4 @@
-"""Where a system errs, in a page: confused classes, directions that are off."""
+"""Sections of a page about errors: confused classes and wrong directions."""
 
 import os
 from collections.abc import Sequence
@@ -6,38 +6,40 @@ from collections.abc import Sequence
 import numpy as np
 
 from seld_jax import evaluate, figures, geometry
-from seld_jax.report import embedding, examples, page
+from seld_jax.report import page
+from seld_jax.report.recordings import Recording
 
 _CONFUSION = (
-  'Of the seconds in which only the class of the row sounded (in however few '
-  'frames; their number is behind its name), the percentage in which the class '
-  'of the column was detected anywhere in that second, from whatever '
-  'direction. A second with several detections counts in each of their '
-  'columns, so that a row may exceed 100; "nothing" are the seconds without '
-  'any. Seconds in which classes overlap are left out: there, nobody can tell '
-  'what a wrong detection stands for.'
+  'A row is about the seconds in which one class alone is active in the '
+  'reference, in at least one frame; their number stands behind the name of '
+  'the class. A cell is the percentage of these seconds in which the class of '
+  'the column was detected, in at least one frame and in any direction. A '
+  'second with several detected classes counts in each of their columns, so a '
+  'row can add up to more than 100. "nothing" means that no class was '
+  'detected. Seconds in which classes overlap are left out, because a wrong '
+  'detection could then stand for any of them.'
 )
 _DIRECTIONS = (
-  'Above, the angle between the reference and the detection of the same class '
-  'in the same frame, where there is one: median and quartiles over frames. '
-  'Below, the share of frames of the reference whose class was detected. '
-  'Points stand at the mean of what lies in a bin.'
+  'Top: the angle between the reference and a detection of the same class in '
+  'the same frame, if there is one (median and quartiles over frames). Bottom: '
+  'the share of the frames of the reference in which the class was detected. '
+  'Each point is at the mean of the values in its bin.'
 )
 _UNKNOWN = (
-  ' No scenes.csv beside the labels tells the noise and the motion of these '
-  'recordings.'
+  ' There is no scenes.csv beside the labels, so the errors are not shown by '
+  'signal-to-noise ratio and speed.'
 )
 
 _MOST_SNR_BINS = 6
 
 
 def confusion_section(
-  recordings: Sequence[examples.Recording],
+  recordings: Sequence[Recording],
   *,
   classes: Sequence[str],
   folder: str | os.PathLike[str],
 ) -> str:
-  """What is detected where one class sounds alone.
+  """Shows which classes are detected when one class is active alone.
 
   Args:
     recordings: Recordings with their references and predictions.
@@ -45,33 +47,36 @@ def confusion_section(
     folder: Folder that gets the figure as `confusion.png`.
 
   Returns:
-    HTML: the heat map, or a sentence where no class sounds alone.
+    HTML: the heat map, or a sentence if no class is ever active alone.
   """
   counts, alone = evaluate.confusion_matrix(
     [(one.reference, one.prediction) for one in recordings],
     num_classes=len(classes),
   )
   if not alone.any():
-    return page.paragraph('No class sounds alone in any second.')
-  return embedding.write_and_embed(
+    return page.paragraph('No class is active alone in any second.')
+  images = page.write_figure(
     lambda dark: figures.plot_confusion(
       counts, alone, classes=classes, dark=dark
     ),
     folder=folder,
     name='confusion',
+  )
+  return page.figure(
+    *images,
     caption=_CONFUSION,
-    alt='Heat map of the classes detected, by the class that sounded alone',
+    alt='Heat map of the classes detected, by the class that was active alone',
   )
 
 
 def directions_section(
-  recordings: Sequence[examples.Recording],
+  recordings: Sequence[Recording],
   *,
   classes: Sequence[str],
   folder: str | os.PathLike[str],
   scenes: str | os.PathLike[str],
 ) -> str:
-  """How far off directions are, and on what that depends.
+  """Shows the errors of directions, and what they depend on.
 
   Args:
     recordings: Recordings with their references and predictions.
@@ -80,18 +85,23 @@ def directions_section(
     scenes: A scenes.csv, which may be missing.
 
   Returns:
-    HTML: the figure, or a sentence where nothing sounds.
+    HTML: the figure, or a sentence if the reference has no events.
 
   Raises:
     InputError: scenes.csv cannot be read.
   """
   profiles = make_profiles(recordings, classes=classes, scenes=scenes)
   if not any(one.rows.any() for one in profiles.values()):
-    return page.paragraph('The reference has no events, so no directions.')
-  return embedding.write_and_embed(
+    return page.paragraph(
+      'The reference has no events, so there are no directions.'
+    )
+  images = page.write_figure(
     lambda dark: figures.plot_direction_errors(profiles, dark=dark),
     folder=folder,
     name='direction_errors',
+  )
+  return page.figure(
+    *images,
     caption=_DIRECTIONS + (_UNKNOWN if len(profiles) == 2 else ''),
     alt='Angles between reference and prediction, and shares of frames '
     f'detected, by {", ".join(profiles)}',
@@ -99,12 +109,12 @@ def directions_section(
 
 
 def make_profiles(
-  recordings: Sequence[examples.Recording],
+  recordings: Sequence[Recording],
   *,
   classes: Sequence[str],
   scenes: str | os.PathLike[str],
 ) -> dict[str, evaluate.Profile]:
-  """Errors of directions by what they may depend on, by its label.
+  """Collects errors of directions by the quantities they may depend on.
 
   Args:
     recordings: Recordings with their references and predictions.
@@ -112,8 +122,8 @@ def make_profiles(
     scenes: A scenes.csv, which may be missing.
 
   Returns:
-    Profiles over azimuth and elevation, and those over the ratio to the noise
-    and the speed of motion that scenes.csv tells.
+    Label of a quantity -> profile of the errors over it: azimuth, elevation
+    and, if scenes.csv has them, signal-to-noise ratio and speed.
 
   Raises:
     InputError: scenes.csv cannot be read.
@@ -135,7 +145,7 @@ def make_profiles(
   profile = evaluate.profile
   profiles = {
     'azimuth (°)': profile(azimuth, errors, edges=range(-180, 181, 30)),
-    # Whole tens lie inside of a bin, as labels like to lie on them.
+    # Labels are often multiples of ten degrees: the middle of a bin.
     'elevation (°)': profile(elevation, errors, edges=range(-95, 96, 10)),
   }
   known = snr[np.isfinite(snr)]
@@ -144,7 +154,7 @@ def make_profiles(
     profiles['SNR (dB)'] = profile(snr, errors, edges=edges.tolist())
   known = speed[np.isfinite(speed)]
   if known.size and np.ptp(known) > 0:
-    # The speeds of TAU-NIGENS, 0, 10, 20 and 40, in the middle of bins.
+    # TAU-NIGENS has the speeds 0, 10, 20 and 40: none is on an edge.
     edges = (0, 5, 15, 30, 60, 120, max(240.0, float(known.max())))
     profiles['speed (°/s)'] = profile(speed, errors, edges=edges)
   return profiles

@@ -1,11 +1,17 @@
-"""Pieces of a self-contained HTML page: nothing is loaded from elsewhere."""
+"""Pieces of a self-contained HTML page, which loads no other file."""
 
 import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from matplotlib.figure import Figure
+
+from seld_jax import figures, files
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd;
@@ -37,8 +43,9 @@ pre { padding: 1rem; overflow-x: auto; background: var(--wash); }
 summary { cursor: pointer; margin: .5rem 0; font-weight: 600; }
 """
 
-# What a browser may load: images, sound and styles within the page, and the
-# script that has the hash; nothing else, whatever a name in the page may say.
+# The browser may load only images, sound and styles that are in the page, and
+# the one script whose hash is added below. So a class name or a path that
+# contains HTML cannot run code, even if it were not escaped.
 _POLICY = (
   "default-src 'none'; img-src data:; media-src data:; "
   "style-src 'unsafe-inline'"
@@ -48,14 +55,17 @@ _POLICY = (
 def document(
   title: str, sections: Iterable[str], *, script: str = '', style: str = ''
 ) -> str:
-  """A whole page.
+  """Makes a whole page.
 
   Args:
     title: Its title, as plain text.
-    sections: What it shows, HTML already.
-    script: JavaScript that runs when the page is there, and the only one that
-      may run; none when empty. It must not hold `</script`.
-    style: CSS beside that of all pages.
+    sections: Its content, as HTML.
+    script: JavaScript that runs when the page is loaded. No other script may
+      run. It must not contain `</script`. Empty for no script.
+    style: CSS to add to the style that all pages have.
+
+  Returns:
+    The HTML document.
   """
   body = '\n'.join(sections)
   policy = _POLICY
@@ -80,17 +90,17 @@ def document(
 
 
 def escape(text: object) -> str:
-  """Text as it stands in HTML, also within quotes."""
+  """Escapes text for HTML, including the values of attributes."""
   return html.escape(str(text))
 
 
 def paragraph(text: str, *, note: bool = False) -> str:
-  """A paragraph of plain text; a note is printed paler."""
+  """Makes a paragraph of plain text; a note is paler."""
   return f'<p{" class=note" * note}>{escape(text)}</p>'
 
 
 def facts(pairs: Mapping[str, object]) -> str:
-  """What is known, by name."""
+  """Makes a list of names and their values."""
   rows = ''.join(
     f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n'
     for name, value in pairs.items()
@@ -101,11 +111,15 @@ def facts(pairs: Mapping[str, object]) -> str:
 def table(
   columns: Sequence[str], rows: Iterable[Sequence[tuple[str, str]]]
 ) -> str:
-  """A table whose first column names the rows.
+  """Makes a table whose first column has the names of the rows.
 
   Args:
-    columns: The head of each column.
-    rows: The cells of each row: a text, and one to go below it or ''.
+    columns: The heading of each column.
+    rows: The cells of each row. A cell is a text and a smaller text below it,
+      which may be empty.
+
+  Returns:
+    HTML.
   """
   head = ''.join(f'<th scope="col">{escape(name)}</th>' for name in columns)
   lines = []
@@ -120,7 +134,7 @@ def table(
 
 
 def fold(summary: str, content: str, *, opened: bool = False) -> str:
-  """HTML content under a line that shows and hides it."""
+  """Makes a line of text that shows and hides HTML content."""
   return (
     f'<details{" open" * opened}><summary>{escape(summary)}</summary>\n'
     f'{content}\n</details>'
@@ -128,7 +142,17 @@ def fold(summary: str, content: str, *, opened: bool = False) -> str:
 
 
 def figure(light: bytes, dark: bytes, *, caption: str, alt: str) -> str:
-  """Two PNG files of one figure, of which the reader's preference shows one."""
+  """Embeds a figure, in the version that suits the reader's colour scheme.
+
+  Args:
+    light: The PNG file for light pages.
+    dark: The PNG file for dark pages.
+    caption: The text below the figure.
+    alt: What the figure shows, for readers who cannot see it.
+
+  Returns:
+    HTML.
+  """
   addresses = [address(png, 'image/png') for png in (light, dark)]
   return f"""<figure>
 <div class="wide"><picture>
@@ -139,16 +163,47 @@ def figure(light: bytes, dark: bytes, *, caption: str, alt: str) -> str:
 </figure>"""
 
 
+def write_figure(
+  plot: Callable[[bool], Figure], *, folder: str | os.PathLike[str], name: str
+) -> tuple[bytes, bytes]:
+  """Writes a figure as two PNG files, for light and for dark pages.
+
+  Args:
+    plot: Draws the figure. Its argument says whether the page is dark.
+    folder: Folder that gets `NAME.png` and `NAME_dark.png`.
+    name: The name of the files.
+
+  Returns:
+    The contents of both files.
+
+  Raises:
+    InputError: A file cannot be written.
+  """
+  contents = []
+  for suffix, dark in (('', False), ('_dark', True)):
+    contents.append(figures.to_png(plot(dark)))
+    with files.atomic(pathlib.Path(folder, f'{name}{suffix}.png')) as path:
+      path.write_bytes(contents[-1])
+  return contents[0], contents[1]
+
+
 def data(value: Any) -> str:
-  """JSON for the script of the page, which no text within can leave."""
+  """Embeds JSON that the script of the page reads.
+
+  Args:
+    value: Anything that JSON can hold. No text in it can end the element.
+
+  Returns:
+    HTML.
+  """
   text = json.dumps(value, separators=(',', ':'), allow_nan=False)
-  # The only character that could end the element or begin a comment.
+  # Only this character could end the element or begin a comment.
   text = text.replace('<', '\\u003c')
   return f'<script type="application/json">{text}</script>'
 
 
 def address(content: bytes, media_type: str) -> str:
-  """The content itself, as an address that loads nothing."""
+  """Makes a data: URL, an address that contains the content itself."""
   text = base64.b64encode(content).decode('ascii')
   return f'data:{media_type};base64,{text}'
 

@@ -1,4 +1,5 @@
-// Plays recordings: tracks over time, the sphere at a moment, one cursor.
+// Players of recordings: tracks over time, and a map of directions at the time
+// of the cursor.
 'use strict';
 
 const MARKS = {o: '●', s: '■', D: '◆', '^': '▲', v: '▼', P: '✚', X: '✖',
@@ -6,7 +7,7 @@ const MARKS = {o: '●', s: '■', D: '◆', '^': '▲', v: '▼', P: '✚', X: 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const players = [];
 
-// Directions further apart than this from frame to frame are not joined.
+// A line is interrupted where the direction jumps by more degrees than this.
 const JUMP = 45;
 
 function make(tag, parent, name, attributes = {}) {
@@ -44,7 +45,7 @@ function stroke(pen, points, color, width, dash = []) {
   pen.setLineDash([]);
 }
 
-// Text that can be read upon anything: with the paper around it.
+// Text with an outline in the colour of the page, readable on any background.
 function write(pen, text, x, y, look, align = 'left') {
   pen.textAlign = align;
   pen.lineJoin = 'round';
@@ -55,7 +56,7 @@ function write(pen, text, x, y, look, align = 'left') {
   pen.fillText(text, x, y);
 }
 
-// The markers of the figures, so that classes can be told without colour.
+// The markers of the figures, which distinguish classes without colour.
 const CORNERS = {
   s: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
   D: [[0, -1.3], [1.3, 0], [0, 1.3], [-1.3, 0]],
@@ -85,7 +86,7 @@ function mark(pen, shape, x, y, size, color, look) {
   pen.stroke();
 }
 
-// Pieces of consecutive frames of one class and track: lists of rows.
+// Splits rows into pieces: consecutive frames of one class and track.
 function pieces(rows) {
   const found = [];
   let last = null;
@@ -184,7 +185,7 @@ class Player {
     this.show(this.time);
   }
 
-  // Moves the cursor with the sound, as long as it plays.
+  // Moves the cursor while the recording plays, and stops all other players.
   run() {
     for (const other of players) {
       if (other !== this && other.playing) other.toggle();
@@ -245,7 +246,7 @@ class Player {
     this.show(this.time);
   }
 
-  // From the top, on one time axis: spectrogram, activity, directions.
+  // Draws spectrogram, activity, azimuth and elevation on one time axis.
   drawTracks(total) {
     const {data, look} = this;
     const narrow = total < 600;
@@ -294,7 +295,7 @@ class Player {
           : [text, left - 8, y, 'right']);
       }
       if (name === 'spectrogram' && this.image && this.image.complete) {
-        // Its sound may end before or after the last frame shown.
+        // The sound may end before or after the last frame.
         const share = data.soundSeconds / data.seconds * width;
         pen.drawImage(this.image, left, top, Math.min(share, width), size);
       } else if (name === 'activity') {
@@ -320,7 +321,7 @@ class Player {
         const x = at(piece[0][0]);
         const box = [x, y, at(piece[piece.length - 1][0] + 1) - x, thick];
         pen.fillRect(...box);
-        // In grey some colours are those of the reference.
+        // An outline: in greyscale some colours look like the reference.
         pen.strokeStyle = look.ink;
         pen.lineWidth = 0.7;
         if (which) pen.strokeRect(...box);
@@ -356,7 +357,7 @@ class Player {
     }
   }
 
-  // Ends where the last frame does, so that one of a single frame is seen.
+  // The line ends where the last frame ends, so that one frame is visible.
   line(piece, column, at, up) {
     const points = piece.map((row) => [at(row[0]), up(row[column])]);
     const last = piece[piece.length - 1];
@@ -367,7 +368,7 @@ class Player {
     return one.colors[dark.matches ? 1 : 0];
   }
 
-  // The cursor, the sphere and the table at a time in seconds.
+  // Updates the cursor, the map and the table to a time in seconds.
   show(time) {
     const {data} = this;
     const x = this.left + time / data.seconds * this.width;
@@ -381,10 +382,10 @@ class Player {
       (source) => source.frames.get(frame) || []);
     const pairs = this.pair(reference, prediction);
     this.drawSphere(frame, pairs);
-    this.tell(frame, pairs);
+    this.writeTable(frame, pairs);
   }
 
-  // Reference and prediction of one class, the nearest first.
+  // Pairs reference and prediction of the same class, the nearest first.
   pair(reference, prediction) {
     const close = [];
     for (const a of reference) {
@@ -414,7 +415,7 @@ class Player {
     const pen = sized(this.sphere, width, Math.round(width / 2) + 16);
     const scale = (width / 2 - margin) / (2 * Math.SQRT2);
     const middle = [width / 2, width / 4 + 8];
-    // Hammer's projection: equal areas stay equal. Left is on the left.
+    // Hammer projection, which keeps areas equal. Left is on the left.
     const place = (azimuth, elevation) => {
       const [a, e] = [azimuth, elevation].map((value) => value * Math.PI / 180);
       const k = Math.sqrt(2 / (1 + Math.cos(e) * Math.cos(a / 2)));
@@ -441,7 +442,7 @@ class Player {
       write(pen, text, x, y + 4, look, align);
     }
     pen.globalAlpha = 1;
-    // Where they came from within the last second.
+    // The paths within the last second.
     this.sources.forEach((source, which) => {
       for (const piece of source.pieces) {
         const recent = piece.filter(
@@ -463,13 +464,13 @@ class Player {
         pen.stroke();
       }
       const ends = a && b ? [of(a), of(b)] : [];
-      // Not across the whole map where the back is torn apart.
+      // No line across the whole map if the two are at its opposite edges.
       if (ends.length && Math.abs(ends[0][0] - ends[1][0]) < width / 2) {
         stroke(pen, ends, look.ink, 1, [3, 3]);
       }
       if (b) mark(pen, one.marker, ...of(b), 6, this.color(one), look);
       const [x, y] = of(b || a);
-      // Away from the ring, and within the map.
+      // The name is beside the marker, away from the ring and within the map.
       const behind = a && b && of(a)[0] > x && x > 120;
       const right = behind || x > width - 120;
       write(pen, one.name, x + (right ? -13 : 13), y - 10, look,
@@ -477,8 +478,8 @@ class Player {
     }
   }
 
-  // The same in words, written anew only where it changes.
-  tell(frame, pairs) {
+  // Writes the table, which is the map in words, if it has changed.
+  writeTable(frame, pairs) {
     const {data} = this;
     const text = (row) => row
       ? `${degrees(row[3])}, ${degrees(row[4])}` : 'none';
@@ -489,8 +490,8 @@ class Player {
     });
     const seconds = (frame / data.rate).toFixed(1);
     const key = JSON.stringify([frame, dark.matches, rows]);
-    if (key === this.told) return;
-    this.told = key;
+    if (key === this.written) return;
+    this.written = key;
     this.readout.replaceChildren();
     const table = make('table', this.readout);
     make('caption', table).textContent =

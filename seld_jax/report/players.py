@@ -1,57 +1,59 @@
-"""Recordings in a page: to be seen and heard, with a cursor."""
+"""Players: the tracks, the sound and a map of directions of a recording."""
 
+import functools
 import importlib.resources
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from seld_jax import audio, figures, files, geometry, labels
+from seld_jax import audio, figures, geometry, labels
 from seld_jax.errors import InputError
-from seld_jax.report import error_sections, examples, page, sound
+from seld_jax.report import error_sections, page, sound
+from seld_jax.report.recordings import Recording
 
-# No more of a recording is shown, and no more bytes of sound are embedded in
-# one page: who opens it should not wait.
-_MOST_SECONDS = 120
-_MOST_SOUND = 2_700_000
+# Limits that keep a page quick to open: seconds that are shown of a recording,
+# and bytes of sound in a page.
+_MAX_SECONDS = 120
+_MAX_SOUND_BYTES = 2_700_000
 
 _NOTE = (
   'From the top: spectrogram, activity, azimuth and elevation on one time '
-  'axis. The reference is wide and grey, the prediction has a colour and a '
-  'marker for each class. Click into the tracks to go there; arrow keys move '
-  'by a second (with Shift by 0.1 s) and space plays. The map below shows all '
-  'directions as seen from the array at that moment: the front in the middle, '
-  'left on the left. Rings are the reference, markers the prediction, lines '
-  'where both were within the last second.'
+  'axis. The reference is wide and grey; the prediction has a colour and a '
+  'marker for each class. Click into the tracks to move the cursor; the arrow '
+  'keys move it by a second (with Shift by 0.1 s), and the space bar plays. '
+  'The map below shows all directions at the time of the cursor, as seen from '
+  'the array: the front is in the middle, left is on the left. Rings are the '
+  'reference and markers the prediction; solid lines show their paths within '
+  'the last second, dashed lines join the two.'
 )
 
 
 def sections(
-  recordings: Sequence[examples.Recording],
+  recordings: Sequence[Recording],
   *,
-  chosen: Sequence[tuple[examples.Recording, str]],
+  chosen: Sequence[tuple[Recording, str]],
   classes: Sequence[str],
   folder: str | os.PathLike[str],
   scenes: str | os.PathLike[str],
   first_channel: str = 'first channel',
 ) -> str:
-  """Some recordings to see and hear, and where a system errs in all of them.
+  """Makes players of some recordings, and sections on the errors of all.
 
   Args:
     recordings: All recordings, at least one.
-    chosen: Those to show, and why.
+    chosen: The recordings to play, each with the reason why it was chosen.
     classes: Name of each class.
     folder: Folder that gets all figures as PNG files.
-    scenes: A scenes.csv that tells noise and motion, which may be missing.
-    first_channel: What the channel is called that is seen and heard.
+    scenes: The scenes.csv with noise and motion, which may be missing.
+    first_channel: Name of the first channel, which is played.
 
   Returns:
     HTML.
 
   Raises:
-    InputError: scenes.csv cannot be read, or a figure not be written.
+    InputError: scenes.csv cannot be read, or a figure cannot be written.
   """
   write_figures(chosen, classes=classes, folder=folder)
   confused = error_sections.confusion_section(
@@ -63,34 +65,34 @@ def sections(
   return '\n'.join(
     [
       players(chosen, classes=classes, first_channel=first_channel),
-      f'<h2>Classes taken for others</h2>\n{confused}',
-      f'<h2>Errors of directions</h2>\n{directions}',
+      f'<h2>Confusion of classes</h2>\n{confused}',
+      f'<h2>Direction errors</h2>\n{directions}',
     ]
   )
 
 
 def players(
-  chosen: Sequence[tuple[examples.Recording, str]],
+  chosen: Sequence[tuple[Recording, str]],
   *,
   classes: Sequence[str],
   first_channel: str = 'first channel',
 ) -> str:
-  """Recordings that play in a page with `script()` and `style()`.
+  """Makes players, which work in a page with `script()` and `style()`.
 
   Args:
-    chosen: Recordings and why they are shown, at least one.
+    chosen: At least one recording, each with the reason why it was chosen.
     classes: Name of each class.
-    first_channel: What the channel is called that is seen and heard.
+    first_channel: Name of the first channel, which is played.
 
   Returns:
-    HTML: for each its tracks, its sound and a map of directions. What has no
-    sound file that can be read says so.
+    HTML: the tracks, the sound and a map of directions of each recording. If
+    a sound file cannot be read, a sentence says so.
   """
   parts = [page.paragraph(_NOTE, note=True)]
-  left = _MOST_SOUND
+  left = _MAX_SOUND_BYTES
   for recording, reason in chosen:
     seconds = recording.num_frames / labels.FRAMES_PER_SECOND
-    seconds = min(seconds, _MOST_SECONDS)
+    seconds = min(seconds, _MAX_SECONDS)
     remarks = []
     if seconds * labels.FRAMES_PER_SECOND < recording.num_frames:
       remarks.append(f'Its first {seconds:g} s are shown.')
@@ -100,7 +102,7 @@ def players(
       remarks.append(f'There is no sound: {problem}')
     else:
       content, media_type = sound.compress(channel, sample_rate)
-      remarks.append(f'Seen and heard is the {first_channel}.')
+      remarks.append(f'Spectrogram and sound are of the {first_channel}.')
       if len(content) <= left:
         left -= len(content)
         element = (
@@ -118,35 +120,35 @@ def players(
     )
     parts.append(page.fold(reason, section, opened=len(parts) == 1))
   parts.append(
-    '<noscript><p>The tracks need scripts; a picture of them is in the folder '
-    'of figures beside this page.</p></noscript>'
+    '<noscript><p>The players need JavaScript. Pictures of their tracks are in '
+    'the folder of figures beside this page.</p></noscript>'
   )
   return '\n'.join(parts)
 
 
 def script() -> str:
-  """The JavaScript that a page with players needs."""
+  """Reads the JavaScript that a page with players needs."""
   return _resource('player.js')
 
 
 def style() -> str:
-  """The CSS that a page with players needs."""
+  """Reads the CSS that a page with players needs."""
   return _resource('player.css')
 
 
 def write_figures(
-  chosen: Sequence[tuple[examples.Recording, str]],
+  chosen: Sequence[tuple[Recording, str]],
   *,
   classes: Sequence[str],
   folder: str | os.PathLike[str],
 ) -> None:
-  """Writes the same tracks as pictures, for slides and for paper.
+  """Writes the tracks of recordings as PNG files, for slides and papers.
 
   Args:
-    chosen: Recordings and why they are shown, at least one.
+    chosen: At least one recording, each with the reason why it was chosen.
     classes: Name of each class.
-    folder: Folder that gets `tracks.png` of the first one, `tracks_NAME.png` of
-      the others, and each also for dark pages.
+    folder: Folder that gets `tracks.png` of the first recording,
+      `tracks_NAME.png` of the others, and versions for dark pages.
 
   Raises:
     InputError: A file cannot be written.
@@ -154,25 +156,26 @@ def write_figures(
   for number, (recording, _) in enumerate(chosen):
     seconds = recording.num_frames / labels.FRAMES_PER_SECOND
     channel, sample_rate, _ = _sound(recording, seconds)
-    name = f'tracks_{recording.name}' if number else 'tracks'
-    for suffix, dark in (('', False), ('_dark', True)):
-      figure = figures.plot_tracks(
-        recording.reference,
-        recording.prediction,
-        classes=classes,
-        num_frames=recording.num_frames,
-        audio=None if channel is None else channel[None],
-        sample_rate=sample_rate,
-        dark=dark,
-      )
-      with files.atomic(pathlib.Path(folder, f'{name}{suffix}.png')) as path:
-        path.write_bytes(figures.to_png(figure))
+    plot = functools.partial(
+      figures.plot_tracks,
+      recording.reference,
+      recording.prediction,
+      classes=classes,
+      num_frames=recording.num_frames,
+      audio=None if channel is None else channel[None],
+      sample_rate=sample_rate,
+    )
+    page.write_figure(
+      lambda dark, plot=plot: plot(dark=dark),
+      folder=folder,
+      name=f'tracks_{recording.name}' if number else 'tracks',
+    )
 
 
 def _sound(
-  recording: examples.Recording, seconds: float
+  recording: Recording, seconds: float
 ) -> tuple[np.ndarray | None, int, str]:
-  """The first channel, its sample rate, and why there is none."""
+  """The first channel, its sample rate in Hz, or why it cannot be read."""
   if recording.audio is None:
     return None, 24000, 'no folder of sound files was given.'
   try:
@@ -189,13 +192,13 @@ def _sound(
 
 
 def _describe(
-  recording: examples.Recording,
+  recording: Recording,
   classes: Sequence[str],
   seconds: float,
   channel: np.ndarray | None,
   sample_rate: int,
 ) -> dict[str, Any]:
-  """What the script knows about a recording."""
+  """The data of a recording that player.js reads."""
   events = recording.reference, recording.prediction
   shown = np.union1d(*(one.class_index for one in events))
   themes = figures.LIGHT, figures.DARK
@@ -236,7 +239,7 @@ def _describe(
 def _rows(
   events: labels.Events, shown: np.ndarray, seconds: float
 ) -> list[list[float]]:
-  """Frame, class (of those shown), track, azimuth, elevation of each row."""
+  """Frame, index of the class in `shown`, track, azimuth and elevation."""
   order = np.lexsort((events.frame, events.track, events.class_index))
   order = order[events.frame[order] < seconds * labels.FRAMES_PER_SECOND]
   azimuth, elevation = geometry.to_polar(events.xyz[order])
@@ -244,7 +247,7 @@ def _rows(
     events.frame[order],
     np.searchsorted(shown, events.class_index[order]),
     events.track[order],
-    # Whole degrees do for a picture; tenths keep slow motion smooth.
+    # Tenths of a degree keep slow motion smooth.
     np.round(azimuth, 1) + 0.0,
     np.round(elevation, 1) + 0.0,
   )

@@ -1,7 +1,6 @@
-"""What a run directory holds, for those who look at a run."""
+"""Reads a finished run: its configuration, scores, records and recordings."""
 
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Mapping
@@ -9,18 +8,36 @@ from typing import Any
 
 from seld_jax import audio, dataset, files, labels, runs
 from seld_jax.errors import InputError
-from seld_jax.report import examples
+from seld_jax.report import recordings
+
+_CONFIG_FIELDS = ('data.root', 'data.classes', 'features.format')
+_SCORES_FIELDS = ('selected_step', 'num_steps', 'selection', 'results')
+_RESULT_FIELDS = (
+  'name',
+  'folds',
+  'window_seconds',
+  'num_recordings',
+  'predictions',
+  'scores',
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """What a run directory says.
+  """The contents of the directory of a finished run.
 
   Attributes:
     workdir: The directory.
     config: The configuration, from config.json.
-    scores: What was selected and how it scores, from scores.json.
+    scores: The selected snapshot and its scores, from scores.json.
     records: Losses and scores over the steps, from metrics.jsonl.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import report
+    >>> run = report.Run(pathlib.Path('run'), {}, {'selected_step': 4}, [])
+    >>> run.scores['selected_step']
+    4
   """
 
   workdir: pathlib.Path
@@ -30,49 +47,73 @@ class Run:
 
 
 def read_run(workdir: str | os.PathLike[str]) -> Run:
-  """Reads what a finished run left.
+  """Reads the directory of a finished run.
+
+  Args:
+    workdir: The directory.
+
+  Returns:
+    Its contents.
 
   Raises:
     InputError: config.json or scores.json is missing, or a file is damaged.
+
+  Example:
+    >>> import json, pathlib
+    >>> from seld_jax import config, report
+    >>> workdir = pathlib.Path('finished')
+    >>> workdir.mkdir()
+    >>> settings = config.to_dict(config.default())
+    >>> _ = (workdir / 'config.json').write_text(json.dumps(settings))
+    >>> scores = {'selected_step': 4, 'num_steps': 6, 'selection': 'best score'}
+    >>> scores['results'] = []
+    >>> _ = (workdir / 'scores.json').write_text(json.dumps(scores))
+    >>> report.read_run(workdir).scores['selected_step']
+    4
   """
   workdir = pathlib.Path(workdir)
   for name in ('config.json', 'scores.json'):
     if not (workdir / name).is_file():
       raise InputError(
         f'{workdir} has no {name}, so it holds no finished run; run '
-        f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}` first, '
-        'which also continues a run that was stopped.'
+        f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}` first. '
+        'The same command resumes a run that was stopped.'
       )
   config = files.read_json(workdir / 'config.json')
-  for field in ('data.root', 'data.classes', 'features.format'):
-    _demand(config, field, workdir / 'config.json')
+  for field in _CONFIG_FIELDS:
+    _require(config, field, workdir / 'config.json')
   scores = files.read_json(workdir / 'scores.json')
-  for field in ('selected_step', 'num_steps', 'selection', 'results'):
-    _demand(scores, field, workdir / 'scores.json')
-  return Run(workdir, config, scores, _records(workdir / 'metrics.jsonl'))
+  for field in _SCORES_FIELDS:
+    _require(scores, field, workdir / 'scores.json')
+  for result in scores['results']:
+    for field in _RESULT_FIELDS:
+      _require(result, field, workdir / 'scores.json')
+  return Run(workdir, config, scores, _records(workdir / runs.METRICS))
 
 
 def read_recordings(
   run: Run, result: Mapping[str, Any]
-) -> list[examples.Recording]:
+) -> list[recordings.Recording]:
   """Reads the predictions of a result and the labels of the dataset.
 
   Args:
     run: The run.
-    result: One of `results` in its scores.
+    result: One of the `results` in its scores.
 
   Returns:
-    The recordings that have labels with at least one event.
+    The recordings whose labels have at least one event.
 
   Raises:
-    InputError: There are none, or a file cannot be read.
+    InputError: There is no such recording, or a file cannot be read.
   """
   folder = run.workdir / result['predictions']
   data = run.config['data']
   num_classes = len(data['classes'])
+  listed = _listed_files(run)
   found = []
   for path in sorted(folder.glob('[!.]*.csv')):
-    label_path = _place(run, path.stem)[1]
+    name = path.stem
+    audio_path, label_path = listed.get(name) or _published_files(run, name)
     if not label_path.is_file():
       continue
     reference = labels.read_csv(
@@ -82,16 +123,14 @@ def read_recordings(
     )
     if not reference.frame.size:
       continue
-    prediction = labels.read_csv(path, num_classes=num_classes)
-    num_frames = _num_frames(run, result, path.stem, reference)
     found.append(
-      examples.make_recording(
-        path.stem,
+      recordings.make_recording(
+        name,
         reference,
-        prediction,
-        num_frames=num_frames,
+        labels.read_csv(path, num_classes=num_classes),
+        num_frames=_num_frames(result, audio_path, reference),
         num_classes=num_classes,
-        audio=audio_path(run, path.stem),
+        audio=audio_path,
       )
     )
   if not found:
@@ -101,35 +140,36 @@ def read_recordings(
   return found
 
 
-def audio_path(run: Run, name: str) -> pathlib.Path:
-  """Where the audio of a recording is, or was."""
-  return _place(run, name)[0]
+def _listed_files(run: Run) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+  """Sound and label file of each recording of the dataset, by its name.
+
+  Empty if the dataset has been moved or deleted since the training.
+  """
+  try:
+    entries = dataset.find_recordings(
+      run.config['data']['root'], format=run.config['features']['format']
+    )
+  except InputError:
+    return {}
+  return {
+    entry.name: (entry.audio, entry.labels)
+    for entry in entries
+    if entry.labels is not None
+  }
 
 
-def _place(run: Run, name: str) -> tuple[pathlib.Path, pathlib.Path]:
-  """Audio and labels of a recording; as published when they are gone."""
-  root, format = run.config['data']['root'], run.config['features']['format']
-  found = _dataset(root, format).get(name)
-  if found is not None and found.labels is not None:
-    return found.audio, found.labels
-  root = pathlib.Path(root)
+def _published_files(run: Run, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+  """Sound and label file of a recording in the published folder layout."""
+  root = pathlib.Path(run.config['data']['root'])
+  format = run.config['features']['format']
   return (
     root / f'{format}_dev' / f'{name}.wav',
     root / 'metadata_dev' / f'{name}.csv',
   )
 
 
-@functools.lru_cache(maxsize=1)
-def _dataset(root: str, format: str) -> dict[str, dataset.Recording]:
-  """What the dataset holds by name; nothing when it is not there any more."""
-  try:
-    found = dataset.find_recordings(root, format=format)
-  except InputError:
-    return {}
-  return {entry.name: entry for entry in found}
-
-
-def _demand(value: Any, field: str, path: pathlib.Path) -> None:
+def _require(value: Any, field: str, path: pathlib.Path) -> None:
+  """Raises InputError if JSON has no such field, such as `data.root`."""
   for key in field.split('.'):
     if not isinstance(value, dict) or key not in value:
       raise InputError(f'{path} has no field {field}, which a report needs.')
@@ -150,13 +190,17 @@ def _records(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def _num_frames(
-  run: Run, result: Mapping[str, Any], name: str, reference: labels.Events
+  result: Mapping[str, Any], audio_path: pathlib.Path, reference: labels.Events
 ) -> int:
-  """From the audio; without it from what was scored; no less than labelled."""
+  """Length of a recording in label frames, at least that of its labels.
+
+  It is read from the sound file. Without that it is the length with which the
+  result was scored.
+  """
   scored = (result['scores'] or {}).get('num_frames', 1)
   frames = scored if isinstance(scored, int) else max(scored)
   try:
-    header = audio.info(audio_path(run, name))
+    header = audio.info(audio_path)
     frames = labels.count_frames(header.num_samples, header.sample_rate)
   except InputError:
     pass

@@ -1,14 +1,13 @@
-"""Scores as tables of a page."""
+"""Tables of scores in HTML."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax.evaluate import BREAKDOWNS
-from seld_jax.evaluate import tables as score_tables
+from seld_jax.evaluate import BREAKDOWNS, tables
 from seld_jax.report import page
 
-# What the scores of a run are, in the order of the tables.
+# The scores of a run, in the order of the columns.
 COLUMNS = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 
 _HIGHER_IS_BETTER = ('F', 'LR', 'frame_recall')
@@ -17,10 +16,11 @@ _HIGHER_IS_BETTER = ('F', 'LR', 'frame_recall')
 def results_table(
   results: Sequence[tuple[str, str, Mapping[str, Any] | None]],
 ) -> str:
-  """A row with the scores of 2020 and their intervals for each result.
+  """Makes a table of the 2020 scores and their intervals, a row for a result.
 
   Args:
-    results: Name, what it is about, and scores of each; None without labels.
+    results: Name, description and scores of each result. The scores are None
+      if there are no labels.
 
   Returns:
     HTML.
@@ -40,10 +40,10 @@ def results_table(
 
 
 def scores_table(result: Mapping[str, Any]) -> str:
-  """A row with its interval for each score of one result of any edition.
+  """Makes a table of one result of any edition, a row for each score.
 
   Args:
-    result: As `evaluate.evaluate_folders` gives it.
+    result: From `evaluate.evaluate_folders`.
 
   Returns:
     HTML.
@@ -61,39 +61,39 @@ def scores_table(result: Mapping[str, Any]) -> str:
 
 
 def breakdown_tables(result: Mapping[str, Any]) -> str:
-  """A table by class, overlap, room and fold, of those that tell something.
+  """Makes tables of the scores by class, overlap, room and fold.
 
   Args:
-    result: As `evaluate.evaluate_predictions` gives it.
+    result: From `evaluate.evaluate_predictions` or `evaluate_folders`.
 
   Returns:
-    HTML; nothing where there is only one group of each.
+    HTML. A table with only one group is left out, because that group has the
+    scores of the whole result.
   """
   names = [name for name in COLUMNS if name in result]
   if result.get('edition', '2020') != '2020':
-    # What is over all classes together would be too much for a page.
+    # Scores over all classes together would make the table too wide.
     names = [one for one in result['intervals'] if not one.endswith('_micro')]
-  unit = score_tables.UNITS.get(result.get('edition', '2020'), 'seconds')
-  tables = []
+  unit = tables.UNITS.get(result.get('edition', '2020'), 'seconds')
+  parts = []
   for kind, key in BREAKDOWNS.items():
     groups = result.get(key, {})
-    # One group has the scores of the whole.
     if len(groups) > 1:
       rows = [
         [(group, '')]
-        + [(_number(name, part.get(name)), '') for name in names]
-        + [(f'{part["reference_segments"]:,}', '')]
-        for group, part in groups.items()
+        + [(_number(name, scores.get(name)), '') for name in names]
+        + [(f'{scores["reference_segments"]:,}', '')]
+        for group, scores in groups.items()
       ]
-      tables.append(f'<h3>By {page.escape(kind)}</h3>')
-      tables.append(page.table([kind, *names, unit], rows))
-  return '\n'.join(tables)
+      parts.append(f'<h3>By {page.escape(kind)}</h3>')
+      parts.append(page.table([kind, *names, unit], rows))
+  return '\n'.join(parts)
 
 
 def _number(name: str, value: float | None) -> str:
   if value is None or not math.isfinite(value):
     return '–'
-  return score_tables.number(name, value)
+  return tables.number(name, value)
 
 
 def _interval(name: str, ends: Sequence[float] | None) -> str:

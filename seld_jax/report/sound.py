@@ -1,4 +1,4 @@
-"""Sound small enough to be sent within a page."""
+"""Sound files that are small enough to be embedded in a page."""
 
 import io
 
@@ -11,15 +11,18 @@ _MP3_RATE, _FLAC_RATE = 16000, 12000
 
 
 def compress(channel: np.ndarray, sample_rate: int) -> tuple[bytes, str]:
-  """A channel as a small sound file that browsers play.
+  """Encodes a channel as a small sound file that browsers can play.
+
+  The sound is scaled to a peak of 0.9. It becomes MP3 at 16 kHz, or FLAC at 12
+  kHz if libsndfile was built without MP3. Sound with a lower sample rate keeps
+  its rate and becomes FLAC.
 
   Args:
-    channel: Samples, with shape `[samples]`.
-    sample_rate: Samples a second.
+    channel: Samples with shape `[samples]`.
+    sample_rate: Sample rate in Hz.
 
   Returns:
-    The file and its media type: MP3 at 16 kHz, scaled to the same peak, or
-    FLAC at 12 kHz where libsndfile was built without MP3.
+    The content of the file and its media type.
   """
   mp3 = 'MP3' in soundfile.available_formats()
   rate = min(sample_rate, _MP3_RATE if mp3 else _FLAC_RATE)
@@ -30,7 +33,7 @@ def compress(channel: np.ndarray, sample_rate: int) -> tuple[bytes, str]:
   samples *= _PEAK / max(np.abs(samples).max(), 1e-6)
   buffer = io.BytesIO()
   if mp3 and rate == _MP3_RATE:
-    # At a constant rate, so that a browser seeks to the sample.
+    # A constant bit rate lets browsers seek exactly.
     soundfile.write(
       buffer,
       samples,

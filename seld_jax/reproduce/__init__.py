@@ -1,17 +1,24 @@
-"""The paper's Table 1 and Figure 2: many runs, compared."""
+"""The paper's Table 1 and Figure 2: plan the runs, read them, compare them."""
 
-from seld_jax.reproduce import comparison, page, tables
-from seld_jax.reproduce.plan import (
-  plan,
+from seld_jax.reproduce import comparison, comparison_page, tables
+from seld_jax.reproduce.plan import plan, run_name
+from seld_jax.reproduce.results import (
+  FORMATS,
+  METRICS,
+  Result,
+  read_result,
   read_results,
-  run_name,
 )
 
 __all__ = [
   'plan',
-  'read_results',
   'run_name',
+  'Result',
+  'read_result',
+  'read_results',
+  'FORMATS',
+  'METRICS',
   'comparison',
-  'page',
   'tables',
+  'comparison_page',
 ]

@@ -1,4 +1,4 @@
-"""Trains every system of the paper's Table 1, and writes it and Figure 2.
+"""Trains the systems of the paper, and writes its Table 1 and Figure 2.
 
 python -m seld_jax.reproduce --data=DIR --workdir=DIR --scale=paper
 """
@@ -13,8 +13,9 @@ from absl import flags
 from seld_jax import commands, runs
 from seld_jax.config import systems
 from seld_jax.errors import InputError
-from seld_jax.reproduce import comparison, page, tables
-from seld_jax.reproduce.plan import plan, read_results
+from seld_jax.reproduce import comparison, comparison_page, tables
+from seld_jax.reproduce.plan import plan
+from seld_jax.reproduce.results import FORMATS, METRICS, read_results
 from seld_jax.train import many
 
 
@@ -23,7 +24,7 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_string(
     'data',
     None,
-    'Folder of TAU-NIGENS 2020 or of scenes in its layout.',
+    'Folder of TAU-NIGENS 2020, or of scenes in the same layout.',
     flag_values=values,
   )
   flags.DEFINE_string(
@@ -49,40 +50,43 @@ def define_flags(values: flags.FlagValues) -> None:
   flags.DEFINE_list(
     'systems',
     list(systems.SYSTEMS),
-    'Systems, separated by commas.',
+    'Names of the systems, separated by commas.',
     flag_values=values,
   )
   flags.DEFINE_list(
     'formats',
     [],
-    'foa, mic or both; empty: all that the dataset has.',
+    'foa, mic or foa,mic; when absent, all formats of the dataset.',
     flag_values=values,
   )
   flags.DEFINE_integer(
-    'jobs', 1, 'Runs at the same time.', lower_bound=1, flag_values=values
+    'jobs',
+    1,
+    'Number of runs at the same time.',
+    lower_bound=1,
+    flag_values=values,
   )
   flags.DEFINE_list(
     'only',
     [],
-    'Names of single runs, e.g. mse_foa_seed0, for a scheduler that spreads '
-    'them over machines.',
+    'Names of single runs, such as mse_foa_seed0, to distribute the runs over '
+    'several machines; when absent, all runs.',
     flag_values=values,
   )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
-  """Runs what the flags say."""
+  """Trains what is not yet trained, prints Table 1 and writes the files."""
   commands.refuse_arguments(arguments)
   root = pathlib.Path(values.data)
-  there = [
-    name for name in comparison.FORMATS if (root / f'{name}_dev').is_dir()
-  ]
+  there = [name for name in FORMATS if (root / f'{name}_dev').is_dir()]
   names = _known('systems', values.systems, list(systems.SYSTEMS))
-  formats = _known('formats', values.formats or there, list(comparison.FORMATS))
+  formats = _known('formats', values.formats or there, list(FORMATS))
   if not there:
     raise InputError(
       f'{root} has neither foa_dev nor mic_dev; `python -m seld_jax.tau2020` '
-      'fetches TAU-NIGENS 2020, `python -m seld_jax.synthesize` renders scenes.'
+      'downloads TAU-NIGENS 2020, and `python -m seld_jax.synthesize` renders '
+      'scenes.'
     )
   for format in formats:
     if format not in there:
@@ -101,8 +105,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   failed = many.train_many(configs, values.workdir, jobs=values.jobs)
   results = read_results(values.workdir, **options)
   if results:
-    notes = page.describe(results, scale=values.scale, layout=values.layout)
-    path = page.write_comparison(values.workdir, results, notes=notes)
+    notes = comparison_page.describe(
+      results, scale=values.scale, layout=values.layout
+    )
+    path = comparison_page.write_comparison(
+      values.workdir, results, notes=notes
+    )
     _print_table(comparison.make_table(results))
     print(f'report: {path}')
   if failed:
@@ -113,10 +121,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
 
 
 def _known(flag: str, given: Sequence[str], known: Sequence[str]) -> list[str]:
-  """The values of a flag, each once; refuses one that is not known."""
+  """The values of a flag without repetitions; refuses unknown ones."""
   for name in given:
     if name not in known:
-      raise InputError(f'--{flag} must be of {", ".join(known)}, got {name!r}.')
+      raise InputError(
+        f'--{flag} must be some of {", ".join(known)}, got {name!r}.'
+      )
   return list(dict.fromkeys(given))
 
 
@@ -124,14 +134,14 @@ def _print_table(rows: Sequence[comparison.Row]) -> None:
   table = rich.table.Table(title='Table 1')
   table.add_column('')
   table.add_column('seeds')
-  for name in comparison.METRICS:
+  for name in METRICS:
     table.add_column(name, justify='right')
   for row in rows:
     for format, cells in row.cells.items():
       table.add_row(
         f'{row.split}, {format.upper()}: {comparison.label(row.system)}',
         str(cells['ER20'][2]),
-        *(tables.format_cell(name, cells[name]) for name in comparison.METRICS),
+        *(tables.format_cell(name, cells[name]) for name in METRICS),
       )
   rich.console.Console(width=120).print(table)
 

@@ -1,23 +1,19 @@
-"""Systems side by side: their scores over seeds, beside the paper's."""
+"""Compares systems: scores over seeds, differences, and the paper's values."""
 
 import csv
 import dataclasses
 import functools
 import importlib.resources
 import io
-import os
-import pathlib
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from seld_jax import files, runs
+from seld_jax.reproduce.results import FORMATS, METRICS, Result
 
-# The paper's columns, in its order.
-METRICS = ('LE_CD', 'LR_CD', 'ER20', 'F20', 'seld_score')
-FORMATS = ('foa', 'mic')
+# The splits in the order of the table.
+_SPLITS = ('validation', 'test', 'evaluation')
 
-# How the paper's table calls a system: its name and the weight of directions.
+# Name of a system -> its name and its weight of the directions in the paper.
 PAPER_ROWS = {
   'baseline': ('DCASE2020', '1000'),
   'ce_mse_1_1000': ('CE+MSE', '1000'),
@@ -27,88 +23,23 @@ PAPER_ROWS = {
   'submission2': ('Submission 2', '1'),
 }
 
-
-# Mean, sample standard deviation (None of a single seed), number of seeds.
+# Mean, sample standard deviation (None for a single seed), number of seeds.
 Cell = tuple[float, float | None, int]
 # System, format, and a cell for each metric.
 Difference = tuple[str, str, Mapping[str, Cell]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-  """What a finished run says.
-
-  Attributes:
-    system: The system, such as `mse`.
-    format: `'foa'` or `'mic'`.
-    seed: Its seed.
-    scores: The scores of each split and window that was scored, by its name in
-      scores.json: `validation`, `test`, `test_2s`, ...
-    windows: The window of each, in seconds, by the same names.
-    folds: The folds of each, by the same names; none of evaluation recordings.
-    root: The dataset, as the run was given it.
-    records: Losses and scores over the steps, from metrics.jsonl.
-  """
-
-  system: str
-  format: str
-  seed: int
-  scores: Mapping[str, Mapping[str, float]]
-  windows: Mapping[str, float]
-  folds: Mapping[str, tuple[int, ...]]
-  root: str
-  records: Sequence[Mapping[str, Any]]
-
-
-def read_result(
-  workdir: str | os.PathLike[str], *, system: str, format: str, seed: int
-) -> Result | None:
-  """Reads a run directory.
-
-  Args:
-    workdir: The run directory.
-    system: What was trained there.
-    format: On which audio.
-    seed: With which seed.
-
-  Returns:
-    The result; None where the run is not finished.
-  """
-  workdir = pathlib.Path(workdir)
-  if not runs.is_complete(workdir):
-    return None
-  path = workdir / 'scores.json'
-  results = [
-    result
-    for result in files.read_json(path)['results']
-    if result['scores'] is not None
-  ]
-  return Result(
-    system=system,
-    format=format,
-    seed=seed,
-    scores={
-      result['name']: {name: result['scores'][name] for name in METRICS}
-      for result in results
-    },
-    windows={result['name']: result['window_seconds'] for result in results},
-    folds={result['name']: tuple(result['folds']) for result in results},
-    root=files.read_json(workdir / 'config.json')['data']['root'],
-    records=runs.read_records(workdir / runs.METRICS),
-  )
-
-
-@dataclasses.dataclass(frozen=True)
 class Row:
-  """A line of the table: a system on a split, over seeds.
+  """A row of the table: the scores of a system on a split, over seeds.
 
   Attributes:
     split: Name of the split and window, such as `test_2s`.
     system: Name of the system.
-    windows: The windows in seconds; the baseline's is its own.
-    folds: The folds, with which submission 1 has others than the rest.
-    cells: A cell by format and metric.
-    paper: The paper's cells as printed there, by format and metric.
+    windows: Lengths of the windows in seconds. The baseline has its own length.
+    folds: The folds. Submission 1 has other folds than the other systems.
+    cells: Format -> metric -> cell.
+    paper: Format -> metric -> text as printed in the paper.
   """
 
   split: str
@@ -120,13 +51,14 @@ class Row:
 
 
 def make_table(results: Iterable[Result]) -> list[Row]:
-  """The rows of Table 1: validation, test and evaluation, in that order.
+  """Makes the rows of Table 1.
 
   Args:
-    results: Runs of any systems, formats and seeds.
+    results: Results of any systems, formats and seeds.
 
   Returns:
-    A row for each split and system that has a result.
+    A row for each split and system that has a result: validation, test and
+    evaluation, in that order.
   """
   results = list(results)
   splits = sorted(
@@ -153,34 +85,31 @@ def make_table(results: Iterable[Result]) -> list[Row]:
         if (among := [one for one in found if one.format == format])
       }
       windows = tuple(sorted({one.windows[split] for one in found}))
-      # The paper tests in windows of 2 s, its published script in long ones:
-      # its cells are quoted beside both.
+      # The paper tests in windows of 2 s, but its published script in longer
+      # ones. So its values are quoted for both.
       paper = paper_cells().get((split.partition('_')[0], system), {})
       folds = found[0].folds[split]
       rows.append(Row(split, system, windows, folds, cells, paper))
   return rows
 
 
-_SPLITS = ('validation', 'test', 'evaluation')
-
-
 def paired_differences(
   results: Iterable[Result], *, split: str = 'test', reference: str = 'mse'
 ) -> list[Difference]:
-  """How systems differ from one, seed by seed.
+  """Computes the differences of systems to a reference system, seed by seed.
 
-  The loss combinations of one seed share crops and order, so that much of what
-  a seed does to the scores is not in their differences. Systems with other
-  folds are left out.
+  Runs with the same seed share their crops and the order of their batches, so
+  much of the influence of the seed cancels out. Systems with other folds than
+  the reference are left out.
 
   Args:
-    results: Runs.
-    split: The split and window that is compared.
-    reference: The system that is subtracted.
+    results: Results of any systems, formats and seeds.
+    split: Name of the split and window to compare.
+    reference: Name of the system that is subtracted.
 
   Returns:
-    System, format, and for each metric mean, deviation and number of the
-    differences.
+    System, format, and for each metric the mean, the deviation and the number
+    of the differences.
   """
   by_run = {
     (one.system, one.format, one.seed): one
@@ -208,7 +137,11 @@ def paired_differences(
 
 @functools.cache
 def paper_cells() -> dict[tuple[str, str], dict[str, dict[str, str]]]:
-  """The paper's Table 1 as printed: split and system -> format -> metric."""
+  """Reads the paper's Table 1.
+
+  Returns:
+    Split and system -> format -> metric -> text as printed.
+  """
   source = importlib.resources.files('seld_jax.reproduce') / 'paper_table1.csv'
   names = {value: key for key, value in PAPER_ROWS.items()}
   return {
@@ -224,7 +157,7 @@ def paper_cells() -> dict[tuple[str, str], dict[str, dict[str, str]]]:
 
 
 def label(system: str) -> str:
-  """A system as the paper's table names it, with its weights."""
+  """Makes the name of a system in the tables, with the weights of losses."""
   named = {
     'baseline': 'DCASE 2020 baseline',
     'ce_mse_1_1000': 'CE + MSE (1, 1000)',

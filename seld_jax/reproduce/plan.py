@@ -1,4 +1,4 @@
-"""Which runs a comparison needs, and which of them are finished."""
+"""Plans the runs of a comparison."""
 
 import os
 import pathlib
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems
-from seld_jax.reproduce import comparison
 
 
 def plan(
@@ -18,20 +17,32 @@ def plan(
   scale: str = 'paper',
   layout: str = 'aligned',
 ) -> dict[str, config_lib.Config]:
-  """The runs of a comparison.
+  """Makes the configuration of each run of a comparison.
+
+  A system that is tested only on evaluation recordings is left out if the
+  dataset has none.
 
   Args:
     data: Folder of the dataset.
-    names: Systems, of `systems.SYSTEMS`.
+    names: Names of the systems, from `config.systems.SYSTEMS`.
     formats: `'foa'`, `'mic'` or both.
     seeds: The seeds.
-    scale: One of `systems.SCALES`.
-    layout: Layout of the features.
+    scale: One of `config.systems.SCALES`.
+    layout: Layout of the features, `'aligned'` or `'published'`.
 
   Returns:
-    A configuration for each run by its name, seed by seed, so that a table of
-    all systems is there early. Systems whose only test are evaluation
-    recordings are left out where there are none.
+    Name of a run -> configuration. All runs of the first seed come first, so
+    that a table of all systems can be made early.
+
+  Example:
+    >>> from seld_jax import reproduce
+    >>> configs = reproduce.plan(
+    ...   'data', names=['mse', 'ce_mse_1_1'], formats=['foa'], seeds=[0, 1]
+    ... )
+    >>> list(configs)[:3]
+    ['mse_foa_seed0', 'ce_mse_1_1_foa_seed0', 'mse_foa_seed1']
+    >>> configs['ce_mse_1_1_foa_seed0'].loss.sed
+    'cross_entropy'
   """
   root = pathlib.Path(data)
   configs = {}
@@ -44,7 +55,7 @@ def plan(
           continue
         config.seed = seed
         config.data.root = str(data)
-        # The paper's table has the baseline on the evaluation recordings.
+        # The paper's table has evaluation scores of the baseline, too.
         config.data.evaluation |= has_evaluation and name == 'baseline'
         config.eval.watch = (
           'train',
@@ -56,37 +67,19 @@ def plan(
 
 
 def run_name(system: str, format: str, seed: int) -> str:
-  """The folder of a run."""
-  return f'{system}_{format}_seed{seed}'
-
-
-def read_results(
-  workdir: str | os.PathLike[str],
-  *,
-  names: Sequence[str],
-  formats: Sequence[str],
-  seeds: Iterable[int],
-) -> list[comparison.Result]:
-  """The runs of a comparison that are finished.
+  """Makes the name of a run, which is also the name of its folder.
 
   Args:
-    workdir: Folder of all runs.
-    names: As for `plan`.
-    formats: As for `plan`.
-    seeds: As for `plan`.
+    system: Name of the system.
+    format: `'foa'` or `'mic'`.
+    seed: The seed.
 
   Returns:
-    Their results.
+    The name.
+
+  Example:
+    >>> from seld_jax import reproduce
+    >>> reproduce.run_name('mse', 'foa', 0)
+    'mse_foa_seed0'
   """
-  found = (
-    comparison.read_result(
-      pathlib.Path(workdir) / run_name(system, format, seed),
-      system=system,
-      format=format,
-      seed=seed,
-    )
-    for system in names
-    for format in formats
-    for seed in seeds
-  )
-  return [result for result in found if result is not None]
+  return f'{system}_{format}_seed{seed}'

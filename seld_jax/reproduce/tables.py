@@ -1,20 +1,14 @@
-"""Tables of systems side by side, as Markdown, CSV and HTML."""
+"""Tables of a comparison of systems, as Markdown, CSV and HTML."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
 from seld_jax.report import page
-from seld_jax.reproduce.comparison import (
-  FORMATS,
-  METRICS,
-  Difference,
-  Result,
-  Row,
-  label,
-)
+from seld_jax.reproduce.comparison import Cell, Difference, Row, label
+from seld_jax.reproduce.results import FORMATS, METRICS, Result
 
-# How a number is printed: a factor, the decimals and the unit.
+# Metric -> factor, number of decimals and unit of the printed value.
 _PRINTED = {
   'LE_CD': (1, 1, '°'),
   'LR_CD': (100, 1, ''),
@@ -23,7 +17,7 @@ _PRINTED = {
   'seld_score': (1, 3, ''),
 }
 
-# What a curve is drawn of.
+# Losses, gradient norms and scores in curves.csv.
 CURVES = (
   'loss',
   'sed_mse',
@@ -36,10 +30,10 @@ CURVES = (
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
-  """The table as Markdown, the paper's cells in italics below ours.
+  """Makes Table 1 as Markdown, with the paper's values in italics below ours.
 
   Args:
-    rows: The rows; a format that none of them has gets no columns.
+    rows: The rows. A format that no row has gets no columns.
 
   Returns:
     The text.
@@ -63,7 +57,7 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-  """The table as CSV: means, deviations and the paper's cells, in columns."""
+  """Makes Table 1 as CSV: means, deviations and the paper's values."""
   columns = [(f, m) for f in FORMATS for m in METRICS]
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
@@ -86,13 +80,13 @@ def to_csv(rows: Iterable[Row]) -> str:
 
 
 def to_html(rows: Sequence[Row]) -> str:
-  """The table as HTML, the paper's cells in small below ours.
+  """Makes Table 1 as HTML, with the paper's values in small print below ours.
 
   Args:
-    rows: As for `to_markdown`.
+    rows: The rows. A format that no row has gets no columns.
 
   Returns:
-    The table.
+    HTML.
   """
   columns = _columns(rows)
   lines = []
@@ -108,7 +102,7 @@ def to_html(rows: Sequence[Row]) -> str:
 
 
 def differences_to_markdown(rows: Iterable[Difference]) -> str:
-  """Paired differences as Markdown."""
+  """Makes a table of paired differences as Markdown."""
   lines = [
     f'| system | format | seeds | {" | ".join(map(_head, METRICS))} |',
     f'|---|---|---|{"---:|" * len(METRICS)}',
@@ -123,7 +117,7 @@ def differences_to_markdown(rows: Iterable[Difference]) -> str:
 
 
 def differences_to_html(rows: Iterable[Difference]) -> str:
-  """Paired differences as HTML."""
+  """Makes a table of paired differences as HTML."""
   lines = [
     [
       (label(system), format.upper()),
@@ -136,7 +130,7 @@ def differences_to_html(rows: Iterable[Difference]) -> str:
 
 
 def runs_csv(results: Iterable[Result]) -> str:
-  """The scores of every single run, a line for each split and window."""
+  """Makes CSV of the scores of each run, a line for each split and window."""
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(
@@ -152,7 +146,7 @@ def runs_csv(results: Iterable[Result]) -> str:
 
 
 def curves_csv(results: Iterable[Result]) -> str:
-  """Losses and scores over the steps of all runs, a line for each record."""
+  """Makes CSV of losses and scores over the steps, a line for each record."""
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(['system', 'format', 'seed', 'split', 'step', *CURVES])
@@ -165,15 +159,13 @@ def curves_csv(results: Iterable[Result]) -> str:
   return output.getvalue()
 
 
-def format_cell(
-  metric: str, cell: tuple[float, float | None, int], *, sign: bool = False
-) -> str:
-  """Mean and deviation of a metric, in the paper's units.
+def format_cell(metric: str, cell: Cell, *, sign: bool = False) -> str:
+  """Prints mean and deviation of a metric in the units of the paper.
 
   Args:
     metric: One of `METRICS`.
     cell: Mean, deviation or None, and number of seeds.
-    sign: Whether a plus is shown, for differences.
+    sign: Whether positive numbers get a plus sign, for differences.
 
   Returns:
     The text.
@@ -187,7 +179,7 @@ def format_cell(
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[str, str]]:
-  """Formats that have results, with each metric."""
+  """Format and metric of each column; only formats that have results."""
   there = [f for f in FORMATS if any(f in row.cells for row in rows)]
   return [(f, m) for f in there for m in METRICS]
 
@@ -203,7 +195,7 @@ def _head(metric: str) -> str:
 
 
 def _split(row: Row) -> str:
-  """The split and its folds."""
+  """Name of the split, with its folds."""
   folds = ', '.join(map(str, row.folds))
   return f'{row.split} (fold {folds})' if folds else row.split
 

@@ -1,8 +1,8 @@
-"""The other sides of the benchmarks are right, so that beating them means
-something; nothing here is timed."""
+"""Both sides of the benchmarks compute the same. Nothing is timed here."""
 
 import itertools
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ TINY = {
 
 @pytest.fixture(scope='module')
 def tiny():
-  """The paper's system with a network of few parameters."""
+  """The paper's system with a very small network."""
   config = systems.make('mse', format='foa')
   with config.unlocked():
     config.model.update(TINY)
@@ -43,7 +43,7 @@ def test_plain_scores_equal_ours():
     assert found[name] == pytest.approx(value, abs=1e-9), name
 
 
-def test_plain_assignment_takes_the_least_sum():
+def test_plain_assignment_has_the_smallest_sum():
   rng = np.random.default_rng(0)
   a, b = rng.standard_normal((2, 3, 3))
   by_hand = min(
@@ -63,7 +63,7 @@ def test_librosa_features_equal_ours(format):
   audio = 0.1 * np.random.default_rng(0).standard_normal((4, 12000))
   audio = audio.astype(np.float32)
   expected = librosa_features.FORMATS[format](audio)
-  found = np.asarray(features.FORMATS[format](audio))
+  found = np.asarray(features.FORMATS[format](jnp.asarray(audio)))
   np.testing.assert_allclose(found[..., :4], expected[..., :4], atol=2e-2)
   np.testing.assert_allclose(found[..., 4:], expected[..., 4:], atol=1e-4)
   if format == 'mic':
@@ -80,8 +80,10 @@ def test_pytorch_computes_the_same_network(tiny):
 
 
 @pytest.mark.parametrize('train', [False, True])
-def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
-  # What is counted is the network's arithmetic, of which Winograd's way saves.
+def test_counted_operations_equal_those_of_the_program(
+  monkeypatch, tiny, train
+):
+  # Plain convolutions are counted; Winograd convolutions take fewer operations.
   monkeypatch.setattr(winograd, 'conv3x3', xla_convolution)
   batch, frames = 3, 40
   network = step.make_model(tiny)
@@ -89,7 +91,7 @@ def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
   variables = jax.eval_shape(network.init, jax.random.PRNGKey(0), x)
 
   def loss(params):
-    outputs = network.apply({**variables, 'params': params}, x)
+    outputs: Any = network.apply({**variables, 'params': params}, x)
     return outputs['sed'].sum() + outputs['doa'].sum()
 
   variables = jax.tree.map(lambda v: jnp.zeros(v.shape), variables)
@@ -100,7 +102,7 @@ def test_counted_operations_are_those_of_the_program(monkeypatch, tiny, train):
 
 
 def products(jaxpr) -> int:
-  """Operations of the products and convolutions of a program."""
+  """Counts the operations of products and convolutions of a program."""
   total = 0
   for equation in jaxpr.eqns:
     name, params = equation.primitive.name, equation.params
@@ -125,7 +127,7 @@ def test_sides_take_turns():
   times = timing.interleave(
     {'a': lambda: calls.append('a'), 'b': lambda: calls.append('b')}, rounds=2
   )
-  assert calls == ['a', 'b'] * 3  # the first of each is not timed
+  assert calls == ['a', 'b'] * 3  # the first calls are not timed
   assert [len(side.seconds) for side in times.values()] == [2, 2]
 
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from helpers.finished import (
+from helpers.finished_run import (
   HOSTILE,
   NUM_FRAMES,
   SECONDS,
   make_events,
   make_records,
-  pixels,
 )
+from helpers.pages import pixels
 
 from seld_jax import figures, geometry, labels, report
 from seld_jax.errors import InputError

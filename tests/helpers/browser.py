@@ -1,6 +1,5 @@
-"""A browser without window, driven through its debugging pipe."""
+"""A headless browser, controlled through its debugging pipe."""
 
-import base64
 import contextlib
 import fcntl
 import itertools
@@ -26,7 +25,7 @@ _EXEC = (
 _OPTIONS = (
   '--headless=new',
   '--remote-debugging-pipe',
-  '--no-sandbox',  # which needs rights that containers do not give
+  '--no-sandbox',  # the sandbox needs rights that containers do not have
   '--disable-gpu',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
@@ -38,16 +37,16 @@ _PATIENCE = 60.0
 
 
 def find() -> str | None:
-  """Where Chromium is, or None."""
+  """The path of Chromium, or None."""
   return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Tab:
-  """A tab, and all that went wrong in it.
+  """A tab of the browser, with the problems and the requests of its page.
 
   Attributes:
-    problems: What the console and the page complained about.
-    requests: Addresses of everything that was loaded, data: among them.
+    problems: Errors and warnings of the page and of the console.
+    requests: Addresses of everything that was loaded, including data: URLs.
   """
 
   def __init__(self, send: int, receive: int):
@@ -65,7 +64,7 @@ class Tab:
       self.call(f'{domain}.enable')
 
   def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-    """The result of a command of the DevTools protocol."""
+    """Sends a command of the DevTools protocol and returns its result."""
     number = next(self._numbers)
     message = {'id': number, 'method': method, 'params': parameters}
     if self._session:
@@ -78,7 +77,7 @@ class Tab:
         return answer['result']
 
   def open(self, path: pathlib.Path, *, width: int = 1200, dark: bool = False):
-    """Shows a page and waits until it is there."""
+    """Opens a page and waits until it is loaded."""
     self.resize(width)
     scheme = {'name': 'prefers-color-scheme'}
     scheme['value'] = 'dark' if dark else 'light'
@@ -87,7 +86,7 @@ class Tab:
     self.wait('document.readyState === "complete"')
 
   def resize(self, width: int) -> None:
-    """Makes the window this wide, in CSS pixels."""
+    """Sets the width of the window in CSS pixels."""
     self.call(
       'Emulation.setDeviceMetricsOverride',
       width=width,
@@ -97,7 +96,7 @@ class Tab:
     )
 
   def run(self, expression: str) -> Any:
-    """The value of a JavaScript expression, awaited where it is a promise."""
+    """Evaluates a JavaScript expression, and awaits it if it is a promise."""
     answer = self.call(
       'Runtime.evaluate',
       expression=expression,
@@ -116,14 +115,14 @@ class Tab:
       time.sleep(0.05)
 
   def press(self, key: str) -> None:
-    """Presses a key where the focus is."""
+    """Presses a key in the element that has the focus."""
     text = {'text': ' '} if key == ' ' else {}
     for kind in 'keyDown', 'keyUp':
       self.call('Input.dispatchKeyEvent', type=kind, key=key, **text)
       text = {}
 
   def click(self, x: float, y: float) -> None:
-    """Clicks at a place in the window."""
+    """Clicks at a point of the window, in CSS pixels."""
     for kind in 'mousePressed', 'mouseReleased':
       self.call(
         'Input.dispatchMouseEvent',
@@ -133,22 +132,6 @@ class Tab:
         button='left',
         clickCount=1,
       )
-
-  def picture(self, selector: str | None = None) -> bytes:
-    """The whole page, or one element, as PNG."""
-    self.run('new Promise((done) => requestAnimationFrame(() => done()))')
-    clip = {}
-    if selector:
-      box = self.run(
-        f'(() => {{const b = document.querySelector({json.dumps(selector)})'
-        '.getBoundingClientRect(); return {x: b.x + scrollX, '
-        'y: b.y + scrollY, width: b.width, height: b.height, scale: 1};})()'
-      )
-      clip = {'clip': box}
-    shot = self.call(
-      'Page.captureScreenshot', captureBeyondViewport=True, **clip
-    )
-    return base64.b64decode(shot['data'])
 
   def _next(self) -> dict[str, Any]:
     while b'\0' not in self._buffer:
@@ -177,10 +160,10 @@ class Tab:
 
 @contextlib.contextmanager
 def tab(program: str, profile: pathlib.Path) -> Iterator[Tab]:
-  """A tab in a browser of its own, which ends with the block."""
+  """Starts a browser with one tab, and ends it after the block."""
   ours, theirs = [], []
   for pair in (os.pipe(), os.pipe()[::-1]):
-    # The child's own ends are 3 and 4, which these must not be.
+    # The child gets its ends as 3 and 4, so these numbers must stay free.
     high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 10) for one in pair]
     for one in pair:
       os.close(one)

@@ -1,4 +1,4 @@
-"""Pieces of a page."""
+"""Pieces of a page: policy, embedded data and addresses."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ def policy(text: str) -> dict[str, str]:
   return dict(one.strip().split(' ', 1) for one in content[1].split(';'))
 
 
-def test_a_page_without_script_allows_none():
+def test_a_page_without_script_forbids_scripts():
   text = page.document('title', ['<p>text</p>'])
   assert '<script' not in text
   assert policy(text)['default-src'] == "'none'"
   assert 'script-src' not in policy(text)
 
 
-def test_a_page_allows_the_script_that_it_has():
+def test_a_page_allows_its_own_script():
   script = 'let π = "<>&\'";\n'
   text = page.document('title', [], script=script, style='p { margin: 0; }')
   (inside,) = re.findall('<script>(.*?)</script>', text, re.DOTALL)
@@ -36,7 +36,7 @@ def test_a_page_allows_the_script_that_it_has():
 @pytest.mark.parametrize(
   'value', ['</script><script>x', '<!--', ']]>', 'a\u2028"\\', {'<b>': [1.5]}]
 )
-def test_data_come_back_and_do_not_leave_their_element(value):
+def test_data_can_be_read_back_and_cannot_end_their_element(value):
   text = page.data(value)
   inside = text.removeprefix('<script type="application/json">')
   inside = inside.removesuffix('</script>')
@@ -44,7 +44,7 @@ def test_data_come_back_and_do_not_leave_their_element(value):
   assert '<' not in inside
 
 
-def test_an_address_holds_what_it_is_given():
+def test_a_data_address_contains_the_content():
   address = page.address(b'\x00\xff', 'audio/mpeg')
   head, content = address.split(',')
   assert head == 'data:audio/mpeg;base64'

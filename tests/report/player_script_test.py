@@ -1,4 +1,4 @@
-"""The page in a browser: it loads, plays, and its cursor moves."""
+"""The page in a browser: it loads nothing, plays, and its cursor moves."""
 
 import pathlib
 
@@ -27,7 +27,7 @@ def tab(tmp_path_factory):
 
 @pytest.fixture(scope='module', params=['with sound', 'without sound'])
 def page(request, tmp_path_factory) -> pathlib.Path:
-  """One recording in which a class moves and is found 10 degrees off."""
+  """A page with one recording: a class moves and is detected 10 degrees off."""
   folder = tmp_path_factory.mktemp('page')
   frame = np.arange(FRAMES)
   for kind, offset in ('metadata_dev', 0), ('system', 10):
@@ -46,8 +46,8 @@ def page(request, tmp_path_factory) -> pathlib.Path:
   )
 
 
-def place(tab: browser.Tab) -> float:
-  """Where the cursor is between the ends of the tracks, in seconds."""
+def cursor_seconds(tab: browser.Tab) -> float:
+  """The position of the cursor on the time axis, in seconds."""
   return tab.run(
     '(() => {const p = players[0]; '
     'const shift = new DOMMatrix(getComputedStyle(p.cursor).transform).e; '
@@ -64,16 +64,14 @@ def show(tab: browser.Tab, page: pathlib.Path, **options) -> None:
 
 @pytest.mark.parametrize('width', [1200, 360])
 @pytest.mark.parametrize('dark', [False, True])
-def test_page_loads_nothing_else_and_complains_about_nothing(
-  tab, page, width, dark
-):
+def test_page_loads_no_other_file_and_logs_no_problem(tab, page, width, dark):
   show(tab, page, width=width, dark=dark)
   outside = [one for one in tab.requests if not one.startswith('data:')]
   assert outside == [page.resolve().as_uri()]
   assert tab.problems == []
-  # Nothing but tables and pictures, which scroll within, is wider than this.
+  # Only tables and pictures may be wider; they scroll by themselves.
   assert tab.run('document.documentElement.scrollWidth') <= width
-  # Something is drawn, in more than one colour.
+  # The canvases are not empty.
   for canvas in 'players[0].canvas', 'players[0].sphere':
     colors = tab.run(
       f'(() => {{const c = {canvas}; const d = c.getContext("2d")'
@@ -83,7 +81,7 @@ def test_page_loads_nothing_else_and_complains_about_nothing(
     assert colors > 10
 
 
-def test_what_others_would_run_does_not_run(tab, page):
+def test_other_scripts_do_not_run(tab, page):
   show(tab, page)
   tab.run(
     'document.body.append(Object.assign(document.createElement("script"), '
@@ -93,26 +91,26 @@ def test_what_others_would_run_does_not_run(tab, page):
   assert any('Content Security Policy' in one for one in tab.problems)
 
 
-def test_cursor_moves_while_it_plays_and_stops_after(tab, page):
+def test_cursor_moves_only_while_the_recording_plays(tab, page):
   show(tab, page)
-  assert place(tab) == 0
+  assert cursor_seconds(tab) == 0
   tab.run('players[0].tracks.focus()')
   tab.press(' ')
   tab.wait('players[0].time > 0.3')
-  first = place(tab)
+  first = cursor_seconds(tab)
   tab.wait(f'players[0].time > {first} + 0.3')
-  assert place(tab) > first > 0
+  assert cursor_seconds(tab) > first > 0
   tab.press(' ')
   tab.wait('!players[0].playing')
   tab.run('new Promise((done) => setTimeout(done, 200))')
-  stopped = place(tab)
+  stopped = cursor_seconds(tab)
   assert abs(stopped - tab.run('players[0].time')) < 0.05
   tab.run('new Promise((done) => setTimeout(done, 200))')
-  assert place(tab) == stopped
+  assert cursor_seconds(tab) == stopped
   assert tab.problems == []
 
 
-def test_keys_and_clicks_go_to_a_moment_that_is_told_in_words(tab, page):
+def test_keys_and_clicks_move_the_cursor_and_the_table_follows(tab, page):
   show(tab, page)
   tab.run('players[0].tracks.focus()')
   for key, expected in (
@@ -123,15 +121,15 @@ def test_keys_and_clicks_go_to_a_moment_that_is_told_in_words(tab, page):
     ('Home', 0),
   ):
     tab.press(key)
-    assert abs(place(tab) - expected) < 0.01
+    assert abs(cursor_seconds(tab) - expected) < 0.01
   box = tab.run(
     '(() => {const p = players[0]; p.tracks.scrollIntoView(); '
     'const b = p.tracks.getBoundingClientRect(); '
     'return [b.left + p.left, b.top, p.width];})()'
   )
   tab.click(box[0] + 0.6125 * box[2], box[1] + 40)
-  assert abs(place(tab) - 0.6125 * SECONDS) < 0.02
-  # Frame 49: the reference at 9 degrees, the prediction at 19.
+  assert abs(cursor_seconds(tab) - 0.6125 * SECONDS) < 0.02
+  # Frame 49: the reference is at 9 degrees, the prediction at 19.
   words = tab.run('players[0].readout.innerText')
   assert 'At 4.9 s' in words and 'barking_dog' in words
   assert '9°, 0°' in words and '19°, 0°' in words and '10°' in words
@@ -140,7 +138,7 @@ def test_keys_and_clicks_go_to_a_moment_that_is_told_in_words(tab, page):
   assert tab.problems == []
 
 
-def test_tracks_are_drawn_when_a_recording_is_unfolded(tab, page):
+def test_tracks_are_drawn_when_a_folded_recording_is_opened(tab, page):
   show(tab, page)
   folded = 'document.querySelector("details:has(.recording)")'
   tab.run(f'{folded}.open = false')
@@ -149,7 +147,7 @@ def test_tracks_are_drawn_when_a_recording_is_unfolded(tab, page):
   tab.wait('players[0].canvas.width === players[0].tracks.clientWidth')
   assert tab.run('players[0].canvas.width') < 600
   tab.run('players[0].seek(2)')
-  assert abs(place(tab) - 2) < 0.01
+  assert abs(cursor_seconds(tab) - 2) < 0.01
   assert tab.problems == []
 
 
@@ -158,7 +156,7 @@ def test_left_is_on_the_left_of_the_map(tab, page):
   middle = []
   for seconds in 0.5, 7.5:  # azimuth -25 and 45 of the prediction
     tab.run(f'players[0].seek({seconds})')
-    # The marker is the only thing in the colour of its class.
+    # Only the marker has the colour of its class.
     middle.append(
       tab.run(
         '(() => {const p = players[0]; const c = p.sphere; '

@@ -1,4 +1,4 @@
-"""Recordings in a page: what is embedded, and how much of it."""
+"""Players in a page: the embedded data, and the limits of its size."""
 
 import json
 import re
@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from seld_jax import audio, geometry, labels
-from seld_jax.report import examples, players
+from seld_jax.report import players
+from seld_jax.report.recordings import Recording, make_recording
 
 
-def make_recording(folder, name: str, seconds: int) -> examples.Recording:
+def moving_classes(folder, name: str, seconds: int) -> Recording:
+  """Makes a recording in which two tracks of a class move, with noise."""
   frame = np.repeat(np.arange(seconds * labels.FRAMES_PER_SECOND), 2)
   track = np.arange(frame.size) % 2
   azimuth = 3.0 * frame + 90 * track
@@ -23,7 +25,7 @@ def make_recording(folder, name: str, seconds: int) -> examples.Recording:
   path = folder / f'{name}.flac.wav'
   sound = np.random.default_rng(0).normal(size=(2, seconds * 8000)) * 0.01
   audio.write(path, sound, sample_rate=8000)
-  return examples.make_recording(
+  return make_recording(
     name,
     events,
     events,
@@ -38,8 +40,8 @@ def embedded(text: str) -> list[dict]:
   return [json.loads(one) for one in re.findall(pattern, text, re.DOTALL)]
 
 
-def test_a_long_recording_is_cut_and_says_so(tmp_path):
-  recording = make_recording(tmp_path, 'long', 150)
+def test_a_long_recording_is_cut_and_the_page_says_so(tmp_path):
+  recording = moving_classes(tmp_path, 'long', 150)
   text = players.players([(recording, 'why')], classes=['a', 'b'])
   assert 'Its first 120 s are shown.' in text
   (data,) = embedded(text)
@@ -47,30 +49,33 @@ def test_a_long_recording_is_cut_and_says_so(tmp_path):
   for kind in 'reference', 'prediction':
     rows = np.array(data[kind])
     assert len(rows) == 2 * 1200 and rows[:, 0].max() == 1199
-    # By class and track, so that the script finds pieces one after another.
+    # player.js needs the rows sorted by class, track and frame.
     order = np.lexsort((rows[:, 0], rows[:, 2], rows[:, 1]))
     np.testing.assert_array_equal(order, np.arange(len(rows)))
   assert [one['name'] for one in data['classes']] == ['b']
 
 
-def test_sound_is_left_out_where_the_page_would_grow(tmp_path, monkeypatch):
+def test_sound_is_left_out_if_the_page_would_be_too_large(
+  tmp_path, monkeypatch
+):
   chosen = [
-    (make_recording(tmp_path, name, 5), name) for name in ('one', 'two')
+    (moving_classes(tmp_path, name, 5), name) for name in ('one', 'two')
   ]
   whole = players.players(chosen, classes=['a', 'b'])
   assert whole.count('<audio') == 2 and 'left out' not in whole
   (size,) = {len(one) for one in re.findall(r'src="data:audio[^"]*', whole)}
-  monkeypatch.setattr(players, '_MOST_SOUND', size)
+  monkeypatch.setattr(players, '_MAX_SOUND_BYTES', size)
   text = players.players(chosen, classes=['a', 'b'])
   assert text.count('<audio') == 1
   assert text.count('Its sound is left out, to keep the page small.') == 1
-  # Tracks and spectrogram stay.
+  # The tracks and the spectrograms are still there.
   assert embedded(text) == embedded(whole)
 
 
 @pytest.mark.parametrize('missing', [True, False])
-def test_no_sound_is_said(tmp_path, missing):
-  recording = make_recording(tmp_path, 'one', 2)
+def test_a_missing_or_damaged_sound_file_is_reported(tmp_path, missing):
+  recording = moving_classes(tmp_path, 'one', 2)
+  assert recording.audio
   if missing:
     recording.audio.unlink()
   else:

@@ -1,35 +1,36 @@
-"""A finished run is read: what is missing is said, what is damaged refused."""
-
-import json
-import pathlib
+"""Reading a finished run: missing parts are named, damaged files refused."""
 
 import pytest
-from helpers.finished import NAMES, Page, change, make_run
+from helpers.finished_run import NAMES, change, make_run
+from helpers.pages import Page
 
-from seld_jax import report
+from seld_jax import files, report
 from seld_jax.errors import InputError
 from seld_jax.report import run_contents
 
 
-def test_missing_audio_is_said(workdir):
+def test_missing_audio_is_reported(tmp_path):
+  workdir = make_run(tmp_path)
   (workdir / 'metrics.jsonl').unlink()
-  config = json.loads((workdir / 'config.json').read_text())
-  for path in pathlib.Path(config['data']['root'], 'foa_dev').iterdir():
+  for path in (tmp_path / 'data' / 'foa_dev').iterdir():
     path.unlink()
+  for name in NAMES[1:]:  # one recording is enough
+    (tmp_path / 'data' / 'metadata_dev' / f'{name}.csv').unlink()
   page = Page(report.write_report(workdir))
   assert 'There is no sound' in page.text and 'does not exist' in page.text
   assert len(page.addresses) == 4
 
 
-def test_missing_labels_are_said(workdir):
-  config = json.loads((workdir / 'config.json').read_text())
+def test_missing_labels_are_reported(workdir):
+  config = files.read_json(workdir / 'config.json')
   change(workdir / 'config.json', data=config['data'] | {'root': '/nowhere'})
+  (workdir / 'metrics.jsonl').unlink()
   page = Page(report.write_report(workdir))
   assert 'No recording can be shown' in page.text and '/nowhere' in page.text
-  assert len(page.addresses) == 2
+  assert not page.addresses
 
 
-def test_missing_curves_and_results_are_said(workdir):
+def test_missing_curves_and_results_are_reported(workdir):
   (workdir / 'metrics.jsonl').unlink()
   change(workdir / 'scores.json', results=[])
   page = Page(report.write_report(workdir))
@@ -39,7 +40,7 @@ def test_missing_curves_and_results_are_said(workdir):
 
 
 @pytest.mark.parametrize('name', ['config.json', 'scores.json'])
-def test_no_finished_run(workdir, name):
+def test_an_unfinished_run_is_refused(workdir, name):
   (workdir / name).unlink()
   with pytest.raises(InputError, match=rf'no {name}.*python -m seld_jax\.main'):
     report.write_report(workdir)
@@ -59,14 +60,23 @@ def test_no_finished_run(workdir, name):
     ('metrics.jsonl', '{"loss": 1}\n', r'metrics\.jsonl needs a step'),
   ],
 )
-def test_damaged_files(workdir, name, text, message):
+def test_damaged_files_are_refused(workdir, name, text, message):
   (workdir / name).write_text(text)
   with pytest.raises(InputError, match=message):
     report.write_report(workdir)
 
 
-def test_a_dataset_in_folders_of_its_own_is_found(tmp_path):
-  """Labels and sound within folders, as STARSS has them."""
+@pytest.mark.parametrize('result', [{'name': 'test'}, 'test'])
+def test_damaged_results_are_refused(workdir, result):
+  change(workdir / 'scores.json', results=[result])
+  with pytest.raises(
+    InputError, match=r'scores\.json has no field (folds|name)'
+  ):
+    report.write_report(workdir)
+
+
+def test_a_dataset_in_subfolders_is_found(tmp_path):
+  """STARSS has its labels and sound files in subfolders."""
   workdir = make_run(tmp_path)
   for kind in 'metadata_dev', 'foa_dev':
     folder = tmp_path / 'data' / kind
@@ -74,10 +84,10 @@ def test_a_dataset_in_folders_of_its_own_is_found(tmp_path):
     inner.mkdir()
     for path in [path for path in folder.iterdir() if path.is_file()]:
       path.rename(inner / path.name)
-  run_contents._dataset.cache_clear()
   run = run_contents.read_run(workdir)
   shown = run_contents.read_recordings(run, run.scores['results'][-1])
-  assert {one.name for one in shown} <= set(NAMES)
-  path = run_contents.audio_path(run, shown[0].name)
-  assert path.parent.name == 'dev-train'
-  assert path.is_file()
+  assert [one.name for one in shown] == list(NAMES)
+  for one in shown:
+    assert one.audio
+    assert one.audio.parent.name == 'dev-train'
+    assert one.audio.is_file()

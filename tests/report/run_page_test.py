@@ -1,40 +1,34 @@
-"""The page of a run shows all that the run holds, and loads nothing."""
+"""The page about a run shows all its contents, and loads nothing."""
 
 import base64
 import hashlib
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
-from helpers.finished import (
-  HOSTILE,
-  NAMES,
-  NUM_FRAMES,
-  SECONDS,
-  Page,
-  change,
-  make_run,
-  pixels,
-)
+from helpers.finished_run import HOSTILE, NAMES, NUM_FRAMES, SECONDS
+from helpers.pages import Page, pixels
 
-from seld_jax import geometry, report
-from seld_jax.report import examples, run_contents
+from seld_jax import files, geometry, report
+from seld_jax.report import recordings, run_contents, score_tables
 
 
 @pytest.fixture(scope='module')
-def reported(tmp_path_factory) -> pathlib.Path:
+def reported(finished_run, tmp_path_factory) -> pathlib.Path:
   """A run with its report, which tests only read."""
-  workdir = make_run(tmp_path_factory.mktemp('reported'))
+  workdir = tmp_path_factory.mktemp('reported') / finished_run.name
+  shutil.copytree(finished_run, workdir)
   assert report.write_report(workdir) == workdir / 'report.html'
   return workdir
 
 
-def test_page_is_whole_and_loads_nothing(reported):
+def test_page_is_complete_and_loads_nothing(reported):
   path = reported / 'report.html'
   page = Page(path)
-  # Three figures, each for light and dark, and the sound of three recordings.
+  # Three figures, each for light and dark pages, and three sounds.
   assert [a.split(';')[0] for a in page.addresses] == (
     ['data:audio/mpeg'] * 3 + ['data:image/png'] * 6
   )
@@ -47,9 +41,9 @@ def test_page_is_whole_and_loads_nothing(reported):
   assert len(text) < 5e6
 
 
-def test_page_allows_its_one_script_and_no_other(reported):
+def test_page_allows_only_its_own_script(reported):
   text = (reported / 'report.html').read_text()
-  policy = re.search(r'Security-Policy" content="([^"]*)"', text)[1]
+  (policy,) = re.findall(r'Security-Policy" content="([^"]*)"', text)
   rules = dict(one.strip().split(' ', 1) for one in policy.split(';'))
   assert rules['default-src'] == "'none'"
   assert rules['img-src'] == rules['media-src'] == 'data:'
@@ -57,13 +51,12 @@ def test_page_allows_its_one_script_and_no_other(reported):
   digest = hashlib.sha256(script.encode()).digest()
   expected = f"'sha256-{base64.b64encode(digest).decode()}'"
   assert rules['script-src'] == expected
-  # Everything else in script elements is data, and what others write as a name
-  # does not leave it.
+  # All other script elements are data, and a class name cannot end them.
   kinds = re.findall(r'<script( [^>]*)?>', text)
   assert sorted(kinds) == ['', *[' type="application/json"'] * 3]
 
 
-def test_data_in_the_page_is_that_of_the_recordings(reported):
+def test_page_has_the_events_of_the_recordings(reported):
   text = (reported / 'report.html').read_text()
   run = run_contents.read_run(reported)
   found = {
@@ -90,13 +83,13 @@ def test_data_in_the_page_is_that_of_the_recordings(reported):
       np.testing.assert_allclose(rows, expected, atol=0.0501)
 
 
-def test_page_says_what_the_run_is(reported):
+def test_page_describes_the_run(reported):
   text = Page(reported / 'report.html').text
   for fact in ('tiny', '543,210', 'lowest seld_score on fold 2', 'format foa'):
     assert fact in text
 
 
-def test_class_names_are_text(reported):
+def test_class_names_are_escaped(reported):
   text = Page(reported / 'report.html').text
   for name in HOSTILE:
     assert name in text
@@ -104,7 +97,7 @@ def test_class_names_are_text(reported):
 
 def test_every_score_is_shown(reported):
   rows = Page(reported / 'report.html').rows
-  results = json.loads((reported / 'scores.json').read_text())['results']
+  results = files.read_json(reported / 'scores.json')['results']
   cells = {row[0].strip(): row[1:] for row in rows}
   for result in results:
     scores = result['scores']
@@ -127,18 +120,17 @@ def test_every_score_is_shown(reported):
       assert shown[-1] == part['reference_segments']
 
 
-def test_score_without_reference_is_a_dash(workdir):
-  (workdir / 'metrics.jsonl').unlink()
-  results = json.loads((workdir / 'scores.json').read_text())['results'][1:]
-  part = results[0]['scores']['per_class'][HOSTILE[1]]
+def test_a_class_without_reference_has_dashes_for_scores(reported, tmp_path):
+  scores = files.read_json(reported / 'scores.json')['results'][1]['scores']
+  part = scores['per_class'][HOSTILE[1]]
   part.update(dict.fromkeys(part), reference_segments=0)
-  change(workdir / 'scores.json', results=results)
-  rows = Page(report.write_report(workdir)).rows
+  (tmp_path / 'tables.html').write_text(score_tables.breakdown_tables(scores))
+  rows = Page(tmp_path / 'tables.html').rows
   (row,) = [row for row in rows if row[0].strip() == HOSTILE[1]]
   assert [cell.strip() for cell in row[1:]] == ['–'] * 5 + ['0']
 
 
-def test_figures_show_something(reported):
+def test_figures_are_not_empty_and_suit_light_and_dark_pages(reported):
   found = {path.stem: path for path in (reported / 'figures').iterdir()}
   for name in sorted({name.removesuffix('_dark') for name in found}):
     light = pixels(found[name].read_bytes())
@@ -152,19 +144,16 @@ def test_figures_show_something(reported):
 
 
 def test_report_is_deterministic(reported, workdir):
-  # The page says where the data lies.
-  config = json.loads((reported / 'config.json').read_text())
-  change(workdir / 'config.json', **config)
   first = (reported / 'report.html').read_bytes()
   assert report.write_report(workdir).read_bytes() == first
 
 
-def test_recordings_of_a_run_know_their_length_and_sound(reported):
+def test_recordings_have_their_length_and_sound_file(reported):
   run = run_contents.read_run(reported)
-  recordings = run_contents.read_recordings(run, run.scores['results'][1])
-  assert [one.name for one in recordings] == list(NAMES)
-  assert {one.num_frames for one in recordings} == {NUM_FRAMES}
-  assert all(one.audio.is_file() for one in recordings)
+  found = run_contents.read_recordings(run, run.scores['results'][1])
+  assert [one.name for one in found] == list(NAMES)
+  assert {one.num_frames for one in found} == {NUM_FRAMES}
+  assert all(one.audio and one.audio.is_file() for one in found)
   text = Page(reported / 'report.html').text
-  for _, reason in examples.choose_recordings(recordings):
+  for _, reason in recordings.choose_recordings(found):
     assert reason in text

@@ -1,4 +1,4 @@
-"""Systems side by side: statistics, quotes, tables and figures."""
+"""Comparing systems: statistics, the paper's values, tables and figures."""
 
 import csv
 import dataclasses
@@ -9,18 +9,14 @@ import re
 import numpy as np
 import pytest
 
-from seld_jax import figures
-from seld_jax import runs as metric_writer
+from seld_jax import figures, reproduce, runs
 from seld_jax.errors import InputError
-from seld_jax.reproduce import comparison, tables
-from seld_jax.reproduce import page as comparison_report
+from seld_jax.reproduce import METRICS, comparison, comparison_page, tables
 
 
 def scores(seed, shift=0.0):
   rng = np.random.default_rng(seed)
-  values = dict(
-    zip(comparison.METRICS, rng.uniform(0.1, 0.6, 5) + shift, strict=True)
-  )
+  values = dict(zip(METRICS, rng.uniform(0.1, 0.6, 5) + shift, strict=True))
   return values | {'LE_CD': 40 * values['LE_CD']}
 
 
@@ -46,7 +42,7 @@ FOLDS = {'validation': (2,), 'test': (1,), 'test_2s': (1,), 'evaluation': ()}
 def result(
   system, seed, *, format='foa', shift=0.0, splits=('test',), folds=FOLDS
 ):
-  return comparison.Result(
+  return reproduce.Result(
     system=system,
     format=format,
     seed=seed,
@@ -71,15 +67,15 @@ def test_cells_are_mean_and_sample_deviation_over_seeds():
   rows = comparison.make_table(RESULTS)
   for row in rows:
     shift = 0.05 * (row.system == 'ce_mse_1_1')
-    for metric in comparison.METRICS:
+    for metric in METRICS:
       values = [scores(seed, shift)[metric] for seed in (0, 1, 2)]
       mean, deviation, count = row.cells['foa'][metric]
-      np.testing.assert_allclose(mean, np.mean(values))
-      np.testing.assert_allclose(deviation, np.std(values, ddof=1))
+      assert mean == pytest.approx(np.mean(values))
+      assert deviation == pytest.approx(np.std(values, ddof=1))
       assert count == 3
 
 
-def test_rows_come_as_in_the_paper():
+def test_rows_are_in_the_order_of_the_paper():
   rows = comparison.make_table(RESULTS[::-1])
   assert [(row.split, row.system) for row in rows] == [
     (split, system)
@@ -91,8 +87,8 @@ def test_rows_come_as_in_the_paper():
   assert 'mic' not in one[0].cells
 
 
-def test_the_papers_cells_are_quoted():
-  """Two cells read off the printed table, and every row that it has."""
+def test_the_values_of_the_paper_are_quoted():
+  """Checks two values of the printed table, and that no row is missing."""
   cells = comparison.paper_cells()
   assert cells['test', 'mse']['foa']['LE_CD'] == '19.0'
   assert cells['evaluation', 'submission2']['mic']['F20'] == '59.2'
@@ -100,7 +96,7 @@ def test_the_papers_cells_are_quoted():
   assert {system for _, system in cells} == set(comparison.PAPER_ROWS)
 
 
-def test_the_tables_say_the_same():
+def test_csv_markdown_and_html_have_the_same_numbers():
   rows = comparison.make_table(RESULTS)
   table = list(csv.DictReader(io.StringIO(tables.to_csv(rows))))
   markdown = tables.to_markdown(rows)
@@ -114,6 +110,7 @@ def test_the_tables_say_the_same():
       'ER20': (1, 3),
     }.items():
       mean, deviation, _ = row.cells['mic'][metric]
+      assert deviation is not None
       np.testing.assert_allclose(
         float(values[f'mic_{metric}']), mean, rtol=1e-5
       )
@@ -128,7 +125,7 @@ def test_the_tables_say_the_same():
   assert 'MIC' not in tables.to_markdown(
     comparison.make_table([result('mse', 0)])
   )
-  # In Markdown every line has as many cells as the head.
+  # In Markdown every line has as many cells as the heading.
   widths = {line.count('|') for line in markdown.splitlines()}
   assert len(widths) == 1
   assert "*the paper's*" in markdown and 'paper: 19.0' in html
@@ -142,9 +139,9 @@ def test_differences_are_taken_seed_by_seed():
   ]
   for _, _, cells in found:
     mean, deviation, count = cells['ER20']
-    np.testing.assert_allclose(mean, 0.05)
-    # The seeds differ by far more than the systems of one seed.
-    np.testing.assert_allclose(deviation, 0, atol=1e-12)
+    assert mean == pytest.approx(0.05)
+    # The seeds differ much more than the systems with the same seed.
+    assert deviation == pytest.approx(0, abs=1e-12)
     assert count == 3
   text = tables.differences_to_markdown(found)
   assert '+0.050 ± 0.000' in text
@@ -152,7 +149,7 @@ def test_differences_are_taken_seed_by_seed():
 
 
 def test_systems_with_other_folds_are_not_subtracted():
-  """Submission 1 is validated on the fold that the others are tested on."""
+  """Submission 1 is validated on the fold on which the others are tested."""
   both = [
     result('mse', 0, splits=('validation',)),
     result(
@@ -171,37 +168,50 @@ def test_differences_need_both_runs_of_a_seed():
   assert cells['F20'] == (0.0, None, 1)
 
 
-def test_a_run_is_read_when_it_is_finished(tmp_path):
+def test_a_run_is_read_if_it_is_finished(tmp_path):
   options = {'system': 'mse', 'format': 'foa', 'seed': 4}
-  assert comparison.read_result(tmp_path, **options) is None
-  (tmp_path / 'config.json').write_text('{"data": {"root": "there"}}')
-  common = {'window_seconds': 12.0, 'folds': [1, 3]}
+  assert reproduce.read_result(tmp_path, **options) is None
+  config = {
+    'data': {'root': 'there', 'classes': ['a']},
+    'features': {'format': 'foa'},
+  }
+  (tmp_path / 'config.json').write_text(json.dumps(config))
+  common = {
+    'window_seconds': 12.0,
+    'folds': [1, 3],
+    'num_recordings': 2,
+    'predictions': 'predictions/test',
+  }
   entry = {'name': 'test', 'scores': scores(0), **common}
   unlabelled = {'name': 'evaluation', 'scores': None, **common}
-  (tmp_path / 'scores.json').write_text(
-    json.dumps({'results': [entry, unlabelled]})
-  )
+  scores_json = {'selected_step': 100, 'num_steps': 200, 'selection': 'best'}
+  scores_json['results'] = [entry, unlabelled]
+  (tmp_path / 'scores.json').write_text(json.dumps(scores_json))
   for record in records(0):
-    metric_writer.append_record(tmp_path / 'metrics.jsonl', record)
-  found = comparison.read_result(tmp_path, **options)
+    runs.append_record(tmp_path / 'metrics.jsonl', record)
+  found = reproduce.read_result(tmp_path, **options)
+  assert found is not None
   assert found.scores == {'test': scores(0)}
   assert found.windows == {'test': 12.0}
   assert found.folds == {'test': (1, 3)}
   assert found.root == 'there'
   assert found.records == records(0)
   assert found.seed == 4
+  (tmp_path / 'config.json').write_text('{')
+  with pytest.raises(InputError, match=r'config\.json cannot be read as JSON'):
+    reproduce.read_result(tmp_path, **options)
 
 
-def test_curves_and_runs_are_kept_as_numbers():
+def test_csv_has_each_run_and_each_record():
   curves = list(csv.DictReader(io.StringIO(tables.curves_csv(RESULTS))))
   assert len(curves) == sum(len(one.records) for one in RESULTS)
   first = RESULTS[0].records[0]
   np.testing.assert_allclose(
     float(curves[0]['sed_mse']), first['sed_mse'], 1e-5
   )
-  assert curves[0]['loss'] == '', 'what a record does not have is empty'
-  runs = list(csv.DictReader(io.StringIO(tables.runs_csv(RESULTS))))
-  assert len(runs) == 3 * len(RESULTS)
+  assert curves[0]['loss'] == '', 'the record has no loss'
+  lines = list(csv.DictReader(io.StringIO(tables.runs_csv(RESULTS))))
+  assert len(lines) == 3 * len(RESULTS)
 
 
 @pytest.mark.parametrize('dark', [False, True])
@@ -215,8 +225,9 @@ def test_figure_2_shows_means_over_seeds(dark):
     for run in seeds
   ]
   np.testing.assert_array_equal(line.get_xdata(), [100, 200])
-  np.testing.assert_allclose(line.get_ydata(), np.mean(values, axis=0))
-  # Both splits of both systems, told apart without colour.
+  shown = np.asarray(line.get_ydata())
+  np.testing.assert_allclose(shown, np.mean(values, axis=0))
+  # The curves of both splits and both systems differ without colour.
   looks = {(one.get_linestyle(), one.get_marker()) for one in panel.lines}
   assert len(looks) == len(panel.lines) == 4
   assert figures.to_png(figure).startswith(b'\x89PNG')
@@ -228,9 +239,9 @@ def test_figure_2_needs_curves():
     figures.plot_systems({'mse': [alone]})
 
 
-def test_the_report_is_whole_and_loads_nothing(tmp_path):
-  notes = ['What was compared: <this>.']
-  path = comparison_report.write_comparison(tmp_path, RESULTS, notes=notes)
+def test_the_page_is_complete_and_loads_nothing(tmp_path):
+  notes = ['Compared: <this>.']
+  path = comparison_page.write_comparison(tmp_path, RESULTS, notes=notes)
   written = {entry.name for entry in tmp_path.iterdir()}
   assert written == {
     'table1.md',
@@ -255,11 +266,11 @@ def test_the_report_is_whole_and_loads_nothing(tmp_path):
 def notes(tmp_path, **options):
   options = {'scale': 'paper', 'layout': 'aligned'} | options
   systems = options.pop('systems', ('mse',))
-  runs = [
+  results = [
     dataclasses.replace(result(system, 0), root=str(tmp_path))
     for system in systems
   ]
-  return ' '.join(comparison_report.describe(runs, **options))
+  return ' '.join(comparison_page.describe(results, **options))
 
 
 def test_notes_name_the_deviations(tmp_path):
@@ -267,13 +278,13 @@ def test_notes_name_the_deviations(tmp_path):
   assert text.count('Deviation: ') == 2
   assert 'training folds alone' in text and '--layout=published' in text
   assert str(tmp_path) in text
-  assert 'no row of them' in text
-  for word in 'Scale', 'synthetic', 'turned', 'baseline':
+  assert 'no rows for them' in text
+  for word in 'Scale', 'synthetic', 'rotated', 'baseline':
     assert word not in text
   assert 'a fortieth of the audio' in notes(tmp_path, systems=('baseline',))
   text = notes(tmp_path, layout='published')
-  assert text.count('Deviation: ') == 1 and 'turned' not in text
+  assert text.count('Deviation: ') == 1 and 'rotated' not in text
   (tmp_path / 'synthesis.json').write_text('{}')
   text = notes(tmp_path, scale='small', layout='published')
   assert 'Scale small' in text and 'synthetic scenes' in text
-  assert 'not turned' in text
+  assert 'not rotated' in text

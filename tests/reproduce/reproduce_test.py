@@ -1,4 +1,4 @@
-"""The whole comparison, in small: runs, failures, signals, tables."""
+"""A small comparison: its plan, runs, failures and signals."""
 
 import json
 import logging
@@ -27,13 +27,13 @@ from seld_jax.train import many
 
 @pytest.fixture
 def tiny_scale(tiny_root, monkeypatch):
-  """A scale of its own, so that everything else is as users have it."""
+  """Adds a tiny scale, so that nothing else differs from what users have."""
   make = lambda config: make_tiny(config, tiny_root)
   monkeypatch.setattr(systems, 'SCALES', {**systems.SCALES, 'tiny': make})
   return 'tiny'
 
 
-def test_the_plan_is_fair(tiny_root):
+def test_planned_systems_differ_only_in_their_losses(tiny_root):
   names = list(systems.SYSTEMS)
   configs = reproduce.plan(
     tiny_root, names=names, formats=['foa', 'mic'], seeds=range(2)
@@ -48,12 +48,12 @@ def test_the_plan_is_fair(tiny_root):
       assert {key for key in mse if mse[key] != other[key]} == {'loss'}
   for config in configs.values():
     config_lib.validate(config, num_devices=1)
-    # What is watched is never what is selected on.
+    # The watched splits are never those that select the snapshot.
     assert set(config.eval.watch) <= {'train', 'test'}
   assert configs['baseline_foa_seed0'].data.evaluation
 
 
-def test_without_evaluation_recordings_there_are_no_submissions(tmp_path):
+def test_submissions_need_evaluation_recordings(tmp_path):
   configs = reproduce.plan(
     tmp_path, names=list(systems.SYSTEMS), formats=['foa'], seeds=[0]
   )
@@ -61,7 +61,7 @@ def test_without_evaluation_recordings_there_are_no_submissions(tmp_path):
   assert not configs['baseline_foa_seed0'].data.evaluation
 
 
-def test_a_folder_with_other_runs_is_refused_before_anything_runs(
+def test_a_folder_of_another_comparison_is_refused_before_training(
   tmp_path, tiny_root, tiny_scale
 ):
   options = {'names': ['mse'], 'formats': ['foa'], 'scale': tiny_scale}
@@ -89,7 +89,7 @@ def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
 def test_features_of_all_runs_are_extracted_once(
   tmp_path, tiny_root, tiny_scale, monkeypatch
 ):
-  """The union of what they need, also where folds or recordings differ."""
+  """The first process extracts all folds and recordings that a run needs."""
   started = []
 
   def start(target, workdir, config, **options):
@@ -112,29 +112,31 @@ def test_features_of_all_runs_are_extracted_once(
   assert config.data.evaluation
 
 
-def tell_tunables(config, workdir):
+def write_tunables(config, workdir):
   (workdir / 'tunables').write_text(os.environ.get('GLIBC_TUNABLES', ''))
 
 
-@pytest.mark.parametrize('own', [None, 'glibc.malloc.check=0'])
-def test_runs_have_large_pages_unless_the_user_decides(
-  own, tmp_path, tiny_root, monkeypatch
-):
+def test_runs_have_large_pages(tmp_path, tiny_root, monkeypatch):
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
   helps = large_pages.would_help(os.environ)
-  if own:
-    monkeypatch.setenv('GLIBC_TUNABLES', own)
   config = make_tiny(config_lib.default(), tiny_root)
-  child = many._start(tell_tunables, tmp_path, config)
+  child = many._start(write_tunables, tmp_path, config)
   child.process.join()
   assert child.process.exitcode == 0
-  expected = own or ('glibc.malloc.hugetlb=1' if helps else '')
+  expected = 'glibc.malloc.hugetlb=1' if helps else ''
   assert (tmp_path / 'tunables').read_text() == expected
-  assert os.environ.get('GLIBC_TUNABLES') == own
+  assert 'GLIBC_TUNABLES' not in os.environ
 
 
-def test_the_reason_of_a_failure_is_told(tmp_path):
-  """The error after the log of earlier starts, on one line."""
+def test_runs_keep_the_tunables_of_the_user(monkeypatch):
+  monkeypatch.setenv('GLIBC_TUNABLES', 'glibc.malloc.check=0')
+  with large_pages.given():
+    assert os.environ['GLIBC_TUNABLES'] == 'glibc.malloc.check=0'
+  assert os.environ['GLIBC_TUNABLES'] == 'glibc.malloc.check=0'
+
+
+def test_the_reason_of_a_failure_is_the_last_error_in_the_log(tmp_path):
+  """Errors of earlier starts do not count."""
   log = tmp_path / 'log.txt'
   log.write_text('error: of yesterday.\n')
   ended = types.SimpleNamespace(exitcode=1)
@@ -149,57 +151,41 @@ def test_the_reason_of_a_failure_is_told(tmp_path):
   assert nothing.last_words() == 'exit status 1'
 
 
-def test_weights_share_their_runs_with_the_table(tiny_root):
-  """What both need is trained once: equal names have equal configurations."""
-  table = reproduce.plan(
-    tiny_root,
-    names=list(systems.SYSTEMS),
-    formats=['foa'],
-    seeds=[0],
-    scale='quick',
-  )
-  runs = loss_study.weight_runs()
-  curve = loss_study.plan(
-    {name: change for name, (_, _, change) in runs.items()},
-    data=str(tiny_root),
-    scale='quick',
-    format='foa',
-    seed=0,
-  )
-  assert len(curve) == len(runs) == 8
-  shared = set(table) & set(curve)
-  assert shared == {
-    f'{name}_foa_seed0' for name in ('mse', 'ce_mse_1_1', 'ce_mse_1_1000')
-  }
-  for name in shared:
-    assert table[name] == curve[name]
+NAMES = ('mse', 'baseline', 'submission2')
 
 
-@pytest.mark.parametrize(('scale', 'count'), [('quick', 7), ('small', 6)])
-def test_ablations_are_valid_and_differ(scale, count, tiny_root):
-  configs = loss_study.plan(
-    loss_study.ABLATIONS,
-    data=str(tiny_root),
-    scale=scale,
-    format='foa',
-    seed=0,
-  )
-  # The scale `small` has masks already.
-  assert len(configs) == count
-  for config in configs.values():
-    config_lib.validate(config, num_devices=1)
+@pytest.fixture(scope='module')
+def trained(tiny_root, tmp_path_factory):
+  """Folder, configurations and failures of four runs; the second one fails."""
+  workdir = tmp_path_factory.mktemp('runs')
+  with pytest.MonkeyPatch.context() as patch:
+    make = lambda config: make_tiny(config, tiny_root)
+    patch.setattr(systems, 'SCALES', {**systems.SCALES, 'tiny': make})
+    options = {'formats': ['foa'], 'scale': 'tiny'}
+    configs = reproduce.plan(tiny_root, names=NAMES, seeds=[0], **options)
+    others = reproduce.plan(tiny_root, names=['mse'], seeds=[1], **options)
+  (bad,) = others.values()
+  bad.train.learning_rate = 1e30
+  bad.train.schedule = 'paper'
+  bad.train.warmup_epochs = 0
+  failed = many.train_many({**others, **configs}, workdir, jobs=2)
+  return workdir, configs, failed
 
 
 @pytest.mark.slow
-def test_runs_are_trained_compared_and_not_repeated(
-  tmp_path, tiny_root, tiny_scale, caplog
-):
-  options = {'names': ['mse', 'baseline', 'submission2'], 'formats': ['foa']}
-  configs = reproduce.plan(tiny_root, **options, seeds=[0], scale=tiny_scale)
-  failed = many.train_many(configs, tmp_path, jobs=2)
-  assert not failed
-  results = reproduce.read_results(tmp_path, **options, seeds=[0])
-  assert [one.system for one in results] == options['names']
+def test_a_run_that_fails_does_not_stop_the_others(trained):
+  workdir, configs, failed = trained
+  assert set(failed) == {'mse_foa_seed1'}
+  assert 'is not a finite number' in failed['mse_foa_seed1']
+  assert all(run_folder.is_complete(workdir / name) for name in configs)
+
+
+@pytest.mark.slow
+def test_trained_runs_are_compared(trained, tmp_path):
+  results = reproduce.read_results(
+    trained[0], names=NAMES, formats=['foa'], seeds=[0, 1]
+  )
+  assert [one.system for one in results] == list(NAMES)
   splits = [set(one.scores) for one in results]
   assert splits == [
     {'validation', 'test'},
@@ -224,33 +210,22 @@ def test_runs_are_trained_compared_and_not_repeated(
   }
   (path,) = loss_study.write_ablation(tmp_path / 'study', results[:1])
   assert path.read_text().count('\n| mse |') == 1
-  # Nothing is trained again.
-  before = (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text()
-  caplog.set_level(logging.INFO, 'seld_jax')
-  assert not many.train_many(configs, tmp_path)
-  assert caplog.messages == ['3 of 3 runs are complete.']
-  assert (tmp_path / 'mse_foa_seed0' / 'log.txt').read_text() == before
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_does_not_stop_the_others(
-  tmp_path, tiny_root, tiny_scale
-):
-  configs = reproduce.plan(
-    tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1], scale=tiny_scale
-  )
-  configs['mse_foa_seed0'].train.learning_rate = 1e30
-  configs['mse_foa_seed0'].train.schedule = 'paper'
-  configs['mse_foa_seed0'].train.warmup_epochs = 0
-  failed = many.train_many(configs, tmp_path)
-  assert set(failed) == {'mse_foa_seed0'}
-  assert 'is not a finite number' in failed['mse_foa_seed0']
-  assert run_folder.is_complete(tmp_path / 'mse_foa_seed1')
+def test_complete_runs_are_not_trained_again(trained, caplog):
+  workdir, configs, _ = trained
+  log = workdir / 'mse_foa_seed0' / 'log.txt'
+  before = log.read_text()
+  caplog.set_level(logging.INFO, 'seld_jax')
+  assert not many.train_many(configs, workdir)
+  assert caplog.messages == ['3 of 3 runs are complete.']
+  assert log.read_text() == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
+def test_a_stopped_command_saves_all_runs(number, tmp_path, tiny_root):
   script = (
     'import sys, signal\n'
     'sys.path.insert(0, sys.argv[1])\n'
@@ -285,7 +260,7 @@ def test_a_command_that_is_stopped_saves_all_runs(number, tmp_path, tiny_root):
   metrics = [work / f'mse_foa_seed{seed}' / 'metrics.jsonl' for seed in (0, 1)]
   while process.poll() is None and not all(p.exists() for p in metrics):
     time.sleep(0.05)
-  # As a terminal does it: to the command and all that it has started.
+  # A terminal, too, sends Ctrl-C to the command and all its children.
   os.killpg(process.pid, number)
   output, _ = process.communicate(timeout=300)
   assert process.returncode == 128 + number, output

@@ -1,4 +1,4 @@
-"""A page about anybody's results: two folders of CSV files, and audio."""
+"""The page about the results of any system: two folders of CSV files."""
 
 import os
 import pathlib
@@ -8,8 +8,7 @@ from typing import Any
 from seld_jax import evaluate, files, metrics
 from seld_jax.evaluate import tables
 from seld_jax.labels import classes
-from seld_jax.report import examples, page, players
-from seld_jax.report import score_tables as report_scores
+from seld_jax.report import page, players, recordings, score_tables
 
 
 def write_folder_report(
@@ -22,26 +21,42 @@ def write_folder_report(
   show: Sequence[str] = (),
   **options: Any,
 ) -> pathlib.Path:
-  """Writes a page about predictions and their references.
+  """Writes a page about the predictions of any system.
+
+  The page needs no other file and no network.
 
   Args:
     reference: Folder of reference CSV files.
-    predictions: Folder of a system's CSV files, with the same names.
+    predictions: Folder of the CSV files of the system, with the same names.
     out: The page to write. Its figures go into the folder `NAME_figures`
       beside it, where NAME is its name without suffix.
-    audio: Folder of the sound files, to be seen and heard.
-    class_names: Names of the classes; those of the edition when None, or their
-      numbers where the edition has another number of them.
-    show: Names of the recordings to show; the median, the worst and the best
-      one when there are none.
-    **options: As for `evaluate.evaluate_folders`.
+    audio: Folder of the sound files. Without it the page has no spectrograms
+      and no sound.
+    class_names: Names of the classes. None for those of the edition, or for
+      `class 0`, `class 1`, ... if the edition has another number of classes.
+    show: Names of the recordings to show. Empty for the median, the worst and
+      the best one.
+    **options: Fields of `evaluate.FolderOptions`.
 
   Returns:
-    The path of the page, which needs no other file and no network.
+    The path of the page.
 
   Raises:
     InputError: The folders do not belong together, a file cannot be read, or
-      one cannot be written.
+      a file cannot be written.
+
+  See also:
+    `write_report`, for a run of seld_jax.
+
+  Example:
+    >>> from seld_jax import labels, report
+    >>> for folder in 'reference', 'predictions':
+    ...   labels.write_csv(f'{folder}/mix001.csv', labels.no_events())
+    >>> path = report.write_folder_report(
+    ...   'reference', 'predictions', out='page.html'
+    ... )
+    >>> path.name
+    'page.html'
   """
   out = pathlib.Path(out)
   found = evaluate.read_folders(
@@ -51,24 +66,24 @@ def write_folder_report(
   if names is None:
     names = [f'class {index}' for index in range(found.num_classes)]
   result = evaluate.score_folders(found, class_names=names)
-  recordings = _recordings(found, audio)
+  shown = _recordings(found, audio)
   system = pathlib.Path(predictions)
   title = f'{system.name}: sound event localization and detection'
-  # Without events there is nothing to rank, and nothing to see.
-  sounding = [one for one in recordings if one.reference.frame.size]
+  # Recordings without events have nothing to rank and nothing to show.
+  with_events = [one for one in shown if one.reference.frame.size]
   sections = {
-    'Scores': report_scores.scores_table(result)
+    'Scores': score_tables.scores_table(result)
     + page.paragraph(_legend(result), note=True),
     'Recordings': page.paragraph('No recording has any event to show.'),
-    'Scores by class, overlap and room': report_scores.breakdown_tables(result),
+    'Scores by class, overlap and room': score_tables.breakdown_tables(result),
   }
-  if sounding:
+  if with_events:
     if show:
-      chosen = examples.named_recordings(recordings, show)
+      chosen = recordings.named_recordings(shown, show)
     else:
-      chosen = examples.choose_recordings(sounding)
+      chosen = recordings.choose_recordings(with_events)
     sections['Recordings'] = players.sections(
-      recordings,
+      shown,
       chosen=chosen,
       classes=names,
       folder=out.parent / f'{out.stem}_figures',
@@ -100,10 +115,13 @@ def write_folder_report(
 
 def _recordings(
   found: evaluate.Folders, audio: str | os.PathLike[str] | None
-) -> list[examples.Recording]:
-  """With their scores; as long as the edition and their events want them."""
+) -> list[recordings.Recording]:
+  """The recordings with their scores.
+
+  Each is as long as it was scored, or longer if an event is later.
+  """
   sounds = {} if audio is None else evaluate.audio_files(audio)
-  recordings = []
+  made = []
   for name, reference, prediction in zip(
     found.names, found.references, found.predictions, strict=True
   ):
@@ -113,8 +131,8 @@ def _recordings(
     elif not isinstance(length, int):
       length = length[name]
     last = max(one.frame.max(initial=0) for one in (reference, prediction))
-    recordings.append(
-      examples.make_recording(
+    made.append(
+      recordings.make_recording(
         name,
         reference,
         prediction,
@@ -123,7 +141,7 @@ def _recordings(
         audio=sounds.get(name),
       )
     )
-  return recordings
+  return made
 
 
 def _legend(result: dict[str, Any]) -> str:
@@ -133,6 +151,6 @@ def _legend(result: dict[str, Any]) -> str:
   return (
     f'DCASE {result["edition"]} ({tables.CAPTIONS[result["edition"]]}). '
     f'Recordings have {frames} frames, '
-    f'{tables.LENGTH_RULES[result["length_rule"]]}. The intervals are by '
-    'jackknife over the recordings.'
+    f'{tables.LENGTH_RULES[result["length_rule"]]}. The intervals are 95% '
+    'confidence intervals (jackknife over the recordings).'
   )

@@ -1,15 +1,13 @@
-"""A finished run, and how to read the page and the figures made of it."""
+"""A finished run as training leaves it, and its dataset."""
 
-import html.parser
-import io
 import json
 import pathlib
 
 import numpy as np
-from matplotlib import image
 
 from seld_jax import audio, evaluate, geometry, labels, report
 
+# Class names that would break a page or a figure if they were not escaped.
 HOSTILE = ('<script>alert(1)</script>', 'a&b"\'', '$x_{$ \\frac', 'dog' * 40)
 NAMES = (
   'fold1_room1_mix001_ov1',
@@ -19,47 +17,10 @@ NAMES = (
 )
 SECONDS = 12
 NUM_FRAMES = SECONDS * labels.FRAMES_PER_SECOND
-VOID = {'meta', 'img', 'source', 'br', 'link', 'input', 'hr'}
-
-
-class Page(html.parser.HTMLParser):
-  """Text, addresses and tags of a page; fails on tags that do not match."""
-
-  def __init__(self, path: pathlib.Path):
-    super().__init__()
-    self.open: list[str] = []
-    self.tags: list[str] = []
-    self.addresses: list[str] = []
-    self.rows: list[list[str]] = []
-    self.text = ''
-    self.feed(path.read_text(encoding='utf-8'))
-    self.close()
-    assert not self.open
-
-  def handle_starttag(self, tag, attrs):
-    self.tags.append(tag)
-    for name, value in attrs:
-      assert not name.startswith('on')
-      if name in ('src', 'srcset', 'href', 'data', 'action', 'poster'):
-        self.addresses.append(value)
-    if tag not in VOID:
-      self.open.append(tag)
-    if tag == 'tr':
-      self.rows.append([])
-    elif tag in ('td', 'th'):
-      self.rows[-1].append('')
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag
-
-  def handle_data(self, data):
-    self.text += data
-    if {'td', 'th'} & set(self.open):
-      self.rows[-1][-1] += f'{data} '.lstrip()
 
 
 def make_events(rng: np.random.Generator, *, noise: float = 0) -> labels.Events:
-  """Four classes in turn, one of which moves around the back."""
+  """Makes events of four classes in turn; one moves around the back."""
   frame = np.arange(10, NUM_FRAMES - 10)
   class_index = frame // 20 % len(HOSTILE)
   azimuth = np.where(class_index == 1, 150 + 3.0 * (frame % 20), 40.0)
@@ -74,7 +35,11 @@ def make_events(rng: np.random.Generator, *, noise: float = 0) -> labels.Events:
 
 
 def make_run(folder: pathlib.Path) -> pathlib.Path:
-  """A finished run with two results on a dataset that still exists."""
+  """Writes a finished run with two results, and its dataset.
+
+  Returns the run directory, `runs/tiny` in the folder. The dataset is in its
+  subfolder `data`.
+  """
   rng = np.random.default_rng(0)
   root = folder / 'data'
   workdir = folder / 'runs' / 'tiny'
@@ -130,6 +95,7 @@ def make_run(folder: pathlib.Path) -> pathlib.Path:
 
 
 def make_records() -> list[dict]:
+  """Makes the records of metrics.jsonl: losses and scores at three steps."""
   records = []
   for step in (100, 200, 300):
     losses = {'sed_mse': 1 / step, 'doa_masked_mse': 2 / step}
@@ -143,8 +109,5 @@ def make_records() -> list[dict]:
 
 
 def change(path: pathlib.Path, **fields) -> None:
+  """Replaces fields of a JSON file."""
   path.write_text(json.dumps(json.loads(path.read_text()) | fields))
-
-
-def pixels(png: bytes) -> np.ndarray:
-  return image.imread(io.BytesIO(png), format='png')

@@ -1,4 +1,4 @@
-"""Which recordings of a result are shown."""
+"""Scores of recordings, and which of them are shown."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ import pytest
 
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError
-from seld_jax.report import examples
+from seld_jax.report import recordings
 
 
-def make_recordings(count: int) -> list[examples.Recording]:
-  """The later, the further off: names end in _ov1 and _ov2 in turn."""
+def make_recordings(count: int) -> list[recordings.Recording]:
+  """Makes recordings with growing errors; names end in _ov1, _ov2 in turn."""
   frame = np.arange(40)
   zeros = np.zeros(40, np.int64)
   found = []
@@ -23,7 +23,7 @@ def make_recordings(count: int) -> list[examples.Recording]:
       for azimuth in (np.zeros(40), np.full(40, 5.0 * number))
     )
     found.append(
-      examples.make_recording(
+      recordings.make_recording(
         f'fold1_room1_mix{number:03}_ov{number % 2 + 1}',
         reference,
         prediction,
@@ -40,41 +40,39 @@ def test_scores_rise_with_the_error():
   assert scores == sorted(scores)
 
 
-def test_median_overlapping_recording_is_chosen():
-  recordings = make_recordings(6)
-  chosen, reason = examples.choose_recording(recordings)
-  overlapping = recordings[1::2]
+def test_first_choice_is_the_median_of_overlapping_recordings():
+  made = make_recordings(6)
+  (chosen, reason), *_ = recordings.choose_recordings(made)
+  overlapping = made[1::2]
   assert sum(one.score < chosen.score for one in overlapping) == 1
   assert sum(one.score > chosen.score for one in overlapping) == 1
   assert chosen.name.endswith('_ov2')
   assert 'median' in reason and f'{chosen.score:.3f}' in reason
-  # Whatever their order; and any recording where none tells of overlap.
-  assert examples.choose_recording(recordings[::-1])[0] is chosen
-  plain = [dataclasses.replace(one, name='mix') for one in recordings[:1]]
-  assert examples.choose_recording(plain)[0] is plain[0]
+  # The order of the candidates does not matter.
+  assert recordings.choose_recordings(made[::-1])[0][0] is chosen
 
 
 @pytest.mark.parametrize('count', [1, 2, 3, 4, 9])
-def test_ends_of_the_ranking_are_shown_once_each(count):
-  recordings = [
+def test_without_overlap_median_worst_and_best_of_all_are_chosen(count):
+  made = [
     dataclasses.replace(one, name=f'mix{number}')
     for number, one in enumerate(make_recordings(count))
   ]
-  chosen = examples.choose_recordings(recordings)
+  chosen = recordings.choose_recordings(made)
   names = [one.name for one, _ in chosen]
   assert len(set(names)) == len(names) == min(count, 3)
-  assert chosen[0] == examples.choose_recording(recordings)
-  assert {recordings[0].name, recordings[-1].name} <= set(names)
+  assert chosen[0][0] is made[(count - 1) // 2]
+  assert {made[0].name, made[-1].name} <= set(names)
   for one, reason in chosen:
     assert one.name in reason
-    assert ('worst' in reason) <= (one is recordings[-1])
-    assert ('best' in reason) <= (one is recordings[0])
+    assert ('worst' in reason) <= (one is made[-1])
+    assert ('best' in reason) <= (one is made[0])
 
 
-def test_recordings_are_shown_by_name():
-  recordings = make_recordings(4)
-  names = [recordings[2].name, recordings[0].name]
-  chosen = examples.named_recordings(recordings, names)
-  assert [one for one, _ in chosen] == [recordings[2], recordings[0]]
+def test_named_recordings_come_in_the_order_asked_for():
+  made = make_recordings(4)
+  names = [made[2].name, made[0].name]
+  chosen = recordings.named_recordings(made, names)
+  assert [one for one, _ in chosen] == [made[2], made[0]]
   with pytest.raises(InputError, match="no recording 'other' to show"):
-    examples.named_recordings(recordings, ['other'])
+    recordings.named_recordings(made, ['other'])

@@ -1,17 +1,16 @@
-"""The page about anybody's results, from folders of CSV files."""
+"""The page about the results of any system, from folders of CSV files."""
 
 import json
 import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from helpers.command_outcomes import outcome
 
 from seld_jax import audio, evaluate, geometry, labels, report
 from seld_jax.errors import InputError
-from seld_jax.report import error_sections, score_tables
+from seld_jax.report import error_sections, recordings, score_tables
 from seld_jax.scenes import scenes_csv
 
 SECONDS = 6
@@ -19,7 +18,7 @@ FRAMES = SECONDS * labels.FRAMES_PER_SECOND
 
 
 def make_events(rng: np.random.Generator, offset: float) -> labels.Events:
-  """Three classes in turn, each of which moves to the left."""
+  """Makes events of three classes in turn; each moves to the left."""
   frame = np.arange(4, FRAMES - 3)
   azimuth = -170 + 5.0 * frame + offset * rng.normal(size=frame.size)
   kept = rng.random(frame.size) >= offset / 40
@@ -31,7 +30,7 @@ def make_events(rng: np.random.Generator, offset: float) -> labels.Events:
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory) -> pathlib.Path:
   """References, predictions and sound of four recordings."""
-  folder = tmp_path_factory.mktemp('anybody')
+  folder = tmp_path_factory.mktemp('system')
   rng = np.random.default_rng(0)
   for number in range(4):
     name = f'fold1_room{number // 2}_mix00{number}_ov1'
@@ -87,7 +86,7 @@ def check_scores(text: str, result: dict) -> None:
     assert (better == 'higher') == name.startswith(('F', 'LR', 'frame'))
 
 
-def test_page_needs_no_sound_and_says_so(folder, tmp_path):
+def test_page_without_sound_says_so(folder, tmp_path):
   text = write(folder, tmp_path / 'page.html', num_frames=FRAMES)
   result = evaluate.evaluate_folders(
     folder / 'metadata_dev', folder / 'system', num_frames=FRAMES
@@ -97,7 +96,7 @@ def test_page_needs_no_sound_and_says_so(folder, tmp_path):
   assert text.count('no folder of sound files was given') == 3
   names = {path.name for path in (tmp_path / 'page_figures').iterdir()}
   assert {'tracks.png', 'confusion.png', 'direction_errors_dark.png'} <= names
-  assert 'No scenes.csv' in text
+  assert 'no scenes.csv' in text
 
 
 def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
@@ -119,15 +118,15 @@ def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
   assert not re.search(r'https?:', re.sub(r'base64,\S+', '', text))
 
 
-def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
+def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
   rng = np.random.default_rng(1)
-  recordings, lines = [], [','.join(scenes_csv.COLUMNS)]
+  made, lines = [], [','.join(scenes_csv.COLUMNS)]
   for number in range(2):
     reference = make_events(rng, 0.0)
-    found = report.examples.make_recording(
+    found = recordings.make_recording(
       f'mix{number}', reference, reference, num_frames=FRAMES, num_classes=3
     )
-    recordings.append(found)
+    made.append(found)
     for index, name in enumerate('abc'):
       row = dict.fromkeys(scenes_csv.COLUMNS, '1') | {
         'file': found.name,
@@ -142,9 +141,9 @@ def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
   scenes = tmp_path / 'scenes.csv'
   scenes.write_text('\n'.join(lines))
   options = {'classes': list('abc'), 'scenes': scenes}
-  profiles = error_sections.make_profiles(recordings, **options)
+  profiles = error_sections.make_profiles(made, **options)
   assert len(profiles) == 4
-  rows = sum(len(one.reference.frame) for one in recordings)
+  rows = sum(len(one.reference.frame) for one in made)
   for profile in profiles.values():
     assert profile.rows.sum() == profile.found.sum() == rows
     middle = profile.quartiles[1][profile.rows > 0]
@@ -154,56 +153,49 @@ def test_profiles_tell_noise_and_motion_where_scenes_do(folder, tmp_path):
   snr = profiles['SNR (dB)']
   assert snr.value[snr.rows > 0].tolist() == [6, 16]
   scenes.unlink()
-  assert len(error_sections.make_profiles(recordings, **options)) == 2
+  assert len(error_sections.make_profiles(made, **options)) == 2
 
 
-def test_silence_everywhere_makes_a_page(tmp_path):
+def test_folders_without_any_event_make_a_page(tmp_path):
   for kind in 'metadata_dev', 'system':
     labels.write_csv(tmp_path / kind / 'mix001.csv', labels.no_events())
   text = write(tmp_path, tmp_path / 'page.html')
   assert 'No recording has any event to show' in text
 
 
-def test_recordings_that_are_not_there_are_refused(folder, tmp_path):
+def test_names_of_unknown_recordings_are_refused(folder, tmp_path):
   with pytest.raises(InputError, match="no recording 'mix9' to show"):
     write(folder, tmp_path / 'page.html', show=['mix9'])
   assert not (tmp_path / 'page.html').exists()
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess:
-  return subprocess.run(
-    [sys.executable, '-m', 'seld_jax.report', *arguments],
-    capture_output=True,
-    text=True,
-  )
-
-
-def test_command_takes_a_run_or_folders(folder, tmp_path):
+def test_command_writes_the_page_or_names_the_wrong_flag(folder, tmp_path):
   out = tmp_path / 'deep' / 'page.html'
   folders = [
     f'--reference={folder / "metadata_dev"}',
     f'--predictions={folder / "system"}',
   ]
   names = ','.join(f'kind{index}' for index in range(14))
-  done = run_command(
-    *folders,
-    f'--out={out}',
-    '--show=fold1_room0_mix001_ov1',
-    f'--class_names={names}',
-  )
-  assert done.returncode == 0, done.stderr
-  assert done.stdout.strip() == str(out) and out.is_file()
+  show = '--show=fold1_room0_mix001_ov1'
+  words = [*folders, f'--out={out}', show, f'--class_names={names}']
+  refused = {
+    'needs --workdir=DIR of a run, or --reference=DIR': [],
+    '--out is missing': folders,
+    '--class_names has 2 names, but --classes is 3': [
+      *folders,
+      '--out=x.html',
+      '--class_names=a,b',
+      '--classes=3',
+    ],
+    '--out cannot be used with --workdir': [
+      f'--workdir={tmp_path}',
+      '--out=x.html',
+    ],
+  }
+  assert outcome('seld_jax.report', *words) == (0, f'{out}\n', '')
   text = out.read_text(encoding='utf-8')
   assert 'kind' in text and 'footsteps' not in text
-  for arguments, message in (
-    ([], 'needs --workdir=DIR of a run, or --reference=DIR'),
-    (folders, '--out is missing'),
-    (
-      [*folders, '--out=x.html', '--class_names=a,b', '--classes=3'],
-      '--class_names has 2 names, but --classes is 3',
-    ),
-    ([f'--workdir={tmp_path}', '--out=x.html'], '--out is for the results of'),
-  ):
-    done = run_command(*arguments)
-    assert done.returncode == 1
-    assert message in done.stderr and done.stderr.count('\n') == 1
+  for message, words in refused.items():
+    status, output, errors = outcome('seld_jax.report', *words)
+    assert (status, output) == (1, '')
+    assert message in errors and errors.count('\n') == 1

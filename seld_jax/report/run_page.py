@@ -1,4 +1,4 @@
-"""A page about a run: how good it is, and where not."""
+"""The page about a run: scores, recordings, errors and learning curves."""
 
 import json
 import os
@@ -9,40 +9,57 @@ from typing import Any
 from seld_jax import figures, files
 from seld_jax.errors import InputError
 from seld_jax.report import (
-  embedding,
-  examples,
   page,
   players,
+  recordings,
   run_contents,
   score_tables,
 )
 
 _LEGEND = (
   'ER20 (lower is better) and F20 (higher is better): error rate and F-score '
-  'of detections within 20 degrees. LE_CD: angle of the classes found, in '
-  'degrees (lower is better). LR_CD: F-score of the classes found at any '
-  'angle, as the 2020 edition publishes it (higher is better). seld_score: '
-  'mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD (lower is better). Below '
-  'each score is its 95% interval, by jackknife over the recordings.'
+  'of detections within 20 degrees. LE_CD: mean angle between reference and '
+  'detection of the same class, in degrees (lower is better). LR_CD: F-score '
+  'of the classes at any angle, as published for the 2020 edition (higher is '
+  'better). seld_score: mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD '
+  '(lower is better). Below each score is its 95% confidence interval '
+  '(jackknife over the recordings).'
 )
 
 
 def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
-  """Writes the figures and the page of a run.
+  """Writes the page about a run, and its figures.
 
-  The page needs no other file and no network. What the run directory or the
-  dataset lacks (learning curves, labels, audio) is left out with a sentence.
+  The page needs no other file and no network. If the run directory or the
+  dataset lacks something (learning curves, labels, audio), the page says so
+  instead of showing it.
 
   Args:
     workdir: A run directory with config.json and scores.json.
 
   Returns:
-    The path of the page, `report.html`; the figures lie beside it in
-    `figures`, each also for dark pages.
+    The path of the page, `report.html` in the run directory. The figures are in
+    the folder `figures` beside it, in versions for light and dark pages.
 
   Raises:
     InputError: The directory holds no finished run, one of its files is
       damaged, or it cannot be written.
+
+  See also:
+    `write_folder_report`, for the CSV files of any other system.
+
+  Example:
+    >>> import json, pathlib
+    >>> from seld_jax import config, report
+    >>> run = pathlib.Path('run')
+    >>> run.mkdir()
+    >>> settings = config.to_dict(config.default())
+    >>> _ = (run / 'config.json').write_text(json.dumps(settings))
+    >>> scores = {'selected_step': 1, 'num_steps': 1, 'selection': 'last step'}
+    >>> scores['results'] = []
+    >>> _ = (run / 'scores.json').write_text(json.dumps(scores))
+    >>> report.write_report(run).as_posix()
+    'run/report.html'
   """
   run = run_contents.read_run(workdir)
   title = f'{_name(run)}: sound event localization and detection'
@@ -61,7 +78,7 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def _name(run: run_contents.Run) -> str:
-  """Runs of configs/NAME.py lie in runs/NAME."""
+  """The name of the directory: runs of configs/NAME.py are in runs/NAME."""
   return run.workdir.resolve().name
 
 
@@ -91,24 +108,24 @@ def _scores(run: run_contents.Run) -> str:
   if not results:
     return page.paragraph('This run has no scores: nothing was evaluated.')
   shown = score_tables.results_table(
-    [(one['name'], _about(one), one['scores']) for one in results]
+    [(one['name'], _describe(one), one['scores']) for one in results]
   )
   return f'{shown}\n{page.paragraph(_LEGEND, note=True)}'
 
 
 def _breakdowns(run: run_contents.Run) -> str:
-  """A table by class, overlap, room and fold of each result."""
+  """Tables of each result by class, overlap, room and fold."""
   results = run.scores['results']
   parts = []
   for result in results:
     if tables := score_tables.breakdown_tables(result['scores'] or {}):
-      heading = f'{result["name"]}: {_about(result)}'
+      heading = f'{result["name"]}: {_describe(result)}'
       parts.append(
         page.fold(heading, tables, opened=result is _main_result(results))
       )
   if not parts:
     return page.paragraph('There are no scores to break down.')
-  note = 'seconds: those that have the class in the reference.'
+  note = 'seconds: the number of seconds with the class in the reference.'
   return '\n'.join([*parts, page.paragraph(note, note=True)])
 
 
@@ -118,21 +135,24 @@ def _curves(run: run_contents.Run) -> str:
       'metrics.jsonl holds no losses and scores, so there are no curves.'
     )
   step = run.scores['selected_step']
-  return embedding.write_and_embed(
+  images = page.write_figure(
     lambda dark: figures.plot_learning_curves(
       run.records, selected_step=step, dark=dark
     ),
     folder=run.workdir / 'figures',
     name='learning_curves',
+  )
+  return page.figure(
+    *images,
     caption='Losses and scores over the steps. The snapshot of step '
     f'{step:,} was selected: {run.scores["selection"]}.',
-    alt='Learning curves: losses of training and validation and the scores of '
-    'the validation over the steps, a panel for each',
+    alt='Learning curves: losses of training and validation, and scores of the '
+    'validation, over the steps, each in its own panel',
   )
 
 
 def _recordings(run: run_contents.Run) -> str:
-  """Recordings to see and hear, and where the system errs in all of them."""
+  """Players of some recordings, and sections on the errors of all."""
   results = run.scores['results']
   if not results:
     return page.paragraph('There are no predictions to show.')
@@ -142,10 +162,10 @@ def _recordings(run: run_contents.Run) -> str:
   except InputError as error:
     return page.paragraph(f'No recording can be shown: {error}')
   is_foa = run.config['features']['format'] == 'foa'
-  about = page.paragraph(f'{result["name"]}: {_about(result)}.')
-  return about + players.sections(
+  heading = page.paragraph(f'{result["name"]}: {_describe(result)}.')
+  return heading + players.sections(
     found,
-    chosen=examples.choose_recordings(found),
+    chosen=recordings.choose_recordings(found),
     classes=run.config['data']['classes'],
     folder=run.workdir / 'figures',
     scenes=pathlib.Path(run.config['data']['root'], 'scenes.csv'),
@@ -159,13 +179,14 @@ def _configuration(run: run_contents.Run) -> str:
 
 
 def _main_result(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-  """The test, or what comes nearest to one."""
+  """The test; without a test the last result, if possible one with scores."""
   tests = [result for result in results if result['name'] == 'test']
   scored = [result for result in results if result['scores'] is not None]
   return (tests or scored or results)[-1]
 
 
-def _about(result: Mapping[str, Any]) -> str:
+def _describe(result: Mapping[str, Any]) -> str:
+  """Folds, number of recordings and windows of a result."""
   folds = ', '.join(map(str, result['folds']))
   several = 's' * (len(result['folds']) > 1)
   return (
@@ -176,7 +197,7 @@ def _about(result: Mapping[str, Any]) -> str:
   )
 
 
-# The sections of the page, by their headings.
+# Heading of a section -> function that makes it, in the order of the page.
 SECTIONS = {
   'Scores': _scores,
   'Recordings': _recordings,

@@ -1,4 +1,4 @@
-"""Table 1 and Figure 2 of finished runs, as files and as a page."""
+"""Writes Table 1 and Figure 2 of finished runs, as files and as a page."""
 
 import os
 import pathlib
@@ -7,14 +7,21 @@ from collections.abc import Sequence
 from seld_jax import figures, files
 from seld_jax.report import page
 from seld_jax.reproduce import comparison, tables
+from seld_jax.reproduce.results import FORMATS, Result
 
-# The loss combinations of Figure 2; they share everything but their losses.
+_LEGEND = (
+  'Means over seeds ± sample standard deviation. LE_CD in degrees; LR_CD and '
+  'F20 in percent; ER20, LE_CD and SELD: lower is better. '
+  "The paper's values, where shown, are quoted from its Table 1."
+)
+
+# The systems in Figure 2, which differ only in their losses.
 LOSSES = ('mse', 'ce_mse_1_1', 'ce_mse_1_1000')
 
 
 def write_comparison(
   workdir: str | os.PathLike[str],
-  results: Sequence[comparison.Result],
+  results: Sequence[Result],
   *,
   notes: Sequence[str],
 ) -> pathlib.Path:
@@ -23,11 +30,14 @@ def write_comparison(
   Args:
     workdir: Folder that gets `table1.md`, `table1.csv`, `runs.csv`,
       `curves.csv`, `figure2.png`, `figure2_dark.png` and `report.html`.
-    results: Finished runs, at least one.
-    notes: Sentences that say what was compared.
+    results: Results of at least one run.
+    notes: Sentences about the comparison, from `describe`.
 
   Returns:
     The path of the page.
+
+  Raises:
+    InputError: A file cannot be written.
   """
   workdir = pathlib.Path(workdir)
   rows = comparison.make_table(results)
@@ -76,13 +86,13 @@ def write_comparison(
 
 
 def describe(
-  results: Sequence[comparison.Result], *, scale: str, layout: str
+  results: Sequence[Result], *, scale: str, layout: str
 ) -> list[str]:
-  """Sentences that say what a table compares, and how it differs.
+  """Describes a comparison, and how it deviates from the paper.
 
   Args:
-    results: The runs in the table.
-    scale: One of `systems.SCALES`.
+    results: The results in the table.
+    scale: One of `config.systems.SCALES`.
     layout: Layout of the features.
 
   Returns:
@@ -95,47 +105,37 @@ def describe(
   has_baseline = any(one.system == 'baseline' for one in results)
   facts = {
     f'Dataset: {", ".join(roots)}{", synthetic scenes" * is_synthetic}.': True,
-    'The snapshot of each run was selected on its validation folds (of '
-    'submission 2: the last one).': True,
+    'The snapshot of each run was selected by its score on the validation '
+    'folds. Submission 2 has none; its last snapshot was taken.': True,
     'Deviation: standardisation is fitted on the training folds alone; the '
     'published code fits it on all development folds.': True,
-    'Deviation: the features are aligned; those of the published code are '
-    'scrambled (--layout=published).': layout == 'aligned',
+    'Deviation: the features have the aligned layout; the published code '
+    'scrambles their order (--layout=published).': layout == 'aligned',
     'The features have the scrambled order of the published code.': (
       layout == 'published'
     ),
-    'Scenes were not turned in training, which scrambled features do not '
-    'allow.': layout == 'published' and scale != 'paper',
-    'Rows named by seconds are of shorter windows. The paper tests in windows '
-    'of 2 s, its published script in windows of 12 s: its cells stand beside '
-    'both.': True,
+    'Scenes were not rotated in training, because scrambled features do not '
+    'allow it.': layout == 'published' and scale != 'paper',
+    'Rows such as test_2s are of shorter windows. The paper tests in windows '
+    'of 2 s, but its published script in windows of 12 s. So the values of the '
+    'paper are quoted for both.': True,
     'The baseline normalises each channel; its published code normalises each '
     'band (config.model.normalise_bands).': has_baseline,
-    'The baseline is trained for its own 50 epochs, a fortieth of the audio '
-    'that the other systems see.': has_baseline and scale == 'paper',
-    f'Scale {scale}: networks, features and training are narrowed '
-    '(seld_jax/systems.py), so that only the order of the systems can be '
-    "compared with the paper's.": scale != 'paper',
-    'There are no evaluation recordings with labels, so no row of them.': (
-      not any('evaluation' in one.scores for one in results)
-    ),
+    'The baseline is trained for its published 50 epochs, with a fortieth of '
+    'the audio that the other systems get.': has_baseline and scale == 'paper',
+    f'Scale {scale}: networks, features and training are smaller than in the '
+    'paper (seld_jax/config/systems.py), so only the order of the systems can '
+    'be compared with the paper.': scale != 'paper',
+    'There are no evaluation recordings with labels, so the table has no rows '
+    'for them.': not any('evaluation' in one.scores for one in results),
   }
   return [sentence for sentence, holds in facts.items() if holds]
 
 
-_LEGEND = (
-  'Means over seeds ± sample standard deviation. LE_CD in degrees; LR_CD and '
-  'F20 in percent; ER20, LE_CD and SELD: lower is better. '
-  "The paper's cells, where shown, are quoted from its Table 1."
-)
-
-
-def _figure_2(
-  workdir: pathlib.Path, results: Sequence[comparison.Result]
-) -> list[str]:
-  """Writes the figure for each format that has curves, and embeds it."""
+def _figure_2(workdir: pathlib.Path, results: Sequence[Result]) -> list[str]:
+  """Writes and embeds the figure of each format that has curves."""
   sections = []
-  for format in comparison.FORMATS:
+  for format in FORMATS:
     runs = {}
     for system in LOSSES:
       seeds = [
@@ -147,18 +147,17 @@ def _figure_2(
         runs[comparison.label(system)] = seeds
     if not runs:
       continue
-    images = []
-    for suffix, dark in (('', False), ('_dark', True)):
-      images.append(figures.to_png(figures.plot_systems(runs, dark=dark)))
-      name = f'figure2{"" if format == "foa" else "_mic"}{suffix}.png'
-      with files.atomic(workdir / name) as temporary:
-        temporary.write_bytes(images[-1])
+    images = page.write_figure(
+      lambda dark, runs=runs: figures.plot_systems(runs, dark=dark),
+      folder=workdir,
+      name='figure2' if format == 'foa' else f'figure2_{format}',
+    )
     sections.append(f'<h2>Figure 2, {format.upper()}</h2>')
     sections.append(
       page.figure(
         *images,
-        caption='Losses and errors over training, means over seeds; areas '
-        'reach from the lowest to the highest.',
+        caption='Losses and errors during training. Lines are means over the '
+        'seeds; areas reach from the lowest to the highest value.',
         alt='Curves of the loss combinations on training and test recordings',
       )
     )
