@@ -30,31 +30,24 @@ _PAPER_STEPS, _PAPER_EVALUATIONS = 60_000, 600
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
+  define = commands.Define(values)
   shared_flags.define_scale(values)
   shared_flags.define_format(values)
   shared_flags.define_dtypes(values)
-  flags.DEFINE_list(
-    'dispatches', ['1', '10'], 'Steps per program.', flag_values=values
-  )
-  flags.DEFINE_integer(
-    'steps', 30, 'Steps per round.', lower_bound=1, flag_values=values
-  )
-  flags.DEFINE_integer(
-    'rounds', 5, 'Number of rounds.', lower_bound=1, flag_values=values
-  )
-  flags.DEFINE_integer(
+  define.list('dispatches', ['1', '10'], 'Steps per program.')
+  define.integer('steps', 30, 'Steps per round.', lower_bound=1)
+  define.integer('rounds', 5, 'Number of rounds.', lower_bound=1)
+  define.integer(
     'recordings',
     100,
     'Number of one-minute recordings in the memory of the device.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
+  define.integer(
     'train_steps',
     2400,
     'Number of steps of the short training; 0 for no training.',
     lower_bound=0,
-    flag_values=values,
   )
   shared_flags.define_json(values)
 

@@ -42,22 +42,16 @@ Program = tuple[Callable[..., Any], tuple[Any, ...], float]
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'device',
-    'h200',
-    sorted(data_sheets.DEVICES),
-    'The accelerator.',
-    flag_values=values,
-  )
+  define = commands.Define(values)
+  define.enum('device', 'h200', sorted(data_sheets.DEVICES), 'The accelerator.')
   shared_flags.define_scale(values)
   shared_flags.define_format(values)
   shared_flags.define_dtypes(values)
-  flags.DEFINE_integer(
+  define.integer(
     'batch_size',
     0,
     'Segments per step; 0 for the batch size of the scale.',
     lower_bound=0,
-    flag_values=values,
   )
   shared_flags.define_json(values)
 

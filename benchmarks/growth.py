@@ -99,48 +99,27 @@ def scores(sizes: Sequence[tuple[int, int]], *, rounds: int) -> list[Row]:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
+  define = commands.Define(values)
   shared_flags.define_scale(values, default='small')
-  flags.DEFINE_integer(
-    'batch',
-    8,
-    'Smallest batch size.',
-    lower_bound=1,
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
+  define.integer('batch', 8, 'Smallest batch size.', lower_bound=1)
+  define.integer(
     'labels',
     60,
     'Number of label frames in the shortest segment.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
-    'recordings',
-    100,
-    'Smallest number of recordings.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer(
+    'recordings', 100, 'Smallest number of recordings.', lower_bound=1
   )
-  flags.DEFINE_integer(
-    'classes',
-    14,
-    'Smallest number of classes.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer('classes', 14, 'Smallest number of classes.', lower_bound=1)
+  define.integer(
+    'doublings', 2, 'How often each size is doubled.', lower_bound=1
   )
-  flags.DEFINE_integer(
-    'doublings',
-    2,
-    'How often each size is doubled.',
-    lower_bound=1,
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
+  define.integer(
     'rounds',
     5,
     'Number of rounds, in each of which every size is timed once.',
     lower_bound=1,
-    flag_values=values,
   )
   shared_flags.define_json(values)
 

@@ -137,34 +137,27 @@ def make_config(root: pathlib.Path, values: flags.FlagValues) -> types.Config:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
+  define = commands.Define(values)
   shared_flags.define_scale(values, default='quick')
-  flags.DEFINE_integer(
+  define.integer(
     'batch_size',
     0,
     'Segments per step; 0 for the batch size of the scale.',
     lower_bound=0,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
+  define.integer(
     'steps',
     200,
     'Number of steps in the loop, and of bare steps.',
     lower_bound=20,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
+  define.integer(
     'stretches',
     4,
     'Number of stretches into which the steps are divided.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_bool(
-    'start',
-    True,
-    'Whether starts of the command are timed, too.',
-    flag_values=values,
-  )
+  define.bool('start', True, 'Whether starts of the command are timed, too.')
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

@@ -190,29 +190,14 @@ def _precise(value: float) -> str:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_enum(
-    'study',
-    None,
-    ['weights', 'ablation'],
-    'The study.',
-    flag_values=values,
-  )
-  flags.DEFINE_string('data', None, 'Folder of the scenes.', flag_values=values)
-  flags.DEFINE_string(
-    'workdir', None, 'Folder of the runs and of the tables.', flag_values=values
-  )
+  define = commands.Define(values)
+  define.enum('study', None, ['weights', 'ablation'], 'The study.')
+  define.string('data', None, 'Folder of the scenes.')
+  define.string('workdir', None, 'Folder of the runs and of the tables.')
   shared_flags.define_scale(values, default='quick')
   shared_flags.define_format(values)
-  flags.DEFINE_integer(
-    'seed', 0, 'Seed of all runs.', lower_bound=0, flag_values=values
-  )
-  flags.DEFINE_integer(
-    'jobs',
-    1,
-    'Number of runs at the same time.',
-    lower_bound=1,
-    flag_values=values,
-  )
+  define.integer('seed', 0, 'Seed of all runs.', lower_bound=0)
+  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:

@@ -63,18 +63,10 @@ def _resident(status: pathlib.Path) -> float:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_float(
-    'budget', 0.1, 'Budget in GB.', lower_bound=0.01, flag_values=values
-  )
-  flags.DEFINE_float(
-    'ratio',
-    10.0,
-    'Size of the dataset divided by the budget.',
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    'steps', 200, 'Number of training steps.', flag_values=values
-  )
+  define = commands.Define(values)
+  define.float('budget', 0.1, 'Budget in GB.', lower_bound=0.01)
+  define.float('ratio', 10.0, 'Size of the dataset divided by the budget.')
+  define.integer('steps', 200, 'Number of training steps.')
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

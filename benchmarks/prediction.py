@@ -24,11 +24,10 @@ _SECONDS = 60
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
+  define = commands.Define(values)
   shared_flags.define_scale(values)
   shared_flags.define_format(values)
-  flags.DEFINE_integer(
-    'runs', 5, 'Number of timed calls.', lower_bound=1, flag_values=values
-  )
+  define.integer('runs', 5, 'Number of timed calls.', lower_bound=1)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:

@@ -39,23 +39,17 @@ def measure(
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_integer(
+  define = commands.Define(values)
+  define.integer(
     'recordings',
     24,
     'Number of one-minute recordings for each row.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
-    'workers',
-    os.cpu_count() or 1,
-    'Number of processes.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer(
+    'workers', os.cpu_count() or 1, 'Number of processes.', lower_bound=1
   )
-  flags.DEFINE_float(
-    'rt60', 0.5, 'Reverberation time in seconds.', flag_values=values
-  )
+  define.float('rt60', 0.5, 'Reverberation time in seconds.')
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

@@ -126,52 +126,28 @@ def _stage_table(
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_list(
-    'only', list(FIGURES), 'What to measure.', flag_values=values
-  )
+  define = commands.Define(values)
+  define.list('only', list(FIGURES), 'What to measure.')
   shared_flags.define_scale(values)
-  flags.DEFINE_integer(
-    'batch',
-    8,
-    'Number of examples in a training step.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer(
+    'batch', 8, 'Number of examples in a training step.', lower_bound=1
   )
-  flags.DEFINE_integer(
-    'frames',
-    600,
-    'Number of feature frames in each example.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer(
+    'frames', 600, 'Number of feature frames in each example.', lower_bound=1
   )
-  flags.DEFINE_float(
-    'seconds',
-    60.0,
-    'Length of a recording in seconds.',
-    lower_bound=1.0,
-    flag_values=values,
+  define.float(
+    'seconds', 60.0, 'Length of a recording in seconds.', lower_bound=1.0
   )
-  flags.DEFINE_integer(
+  define.integer(
     'files',
     6,
     'Number of WAV files that become cached features.',
     lower_bound=1,
-    flag_values=values,
   )
-  flags.DEFINE_integer(
-    'recordings',
-    600,
-    'Number of recordings that are scored.',
-    lower_bound=1,
-    flag_values=values,
+  define.integer(
+    'recordings', 600, 'Number of recordings that are scored.', lower_bound=1
   )
-  flags.DEFINE_integer(
-    'rounds',
-    5,
-    'Number of rounds.',
-    lower_bound=1,
-    flag_values=values,
-  )
+  define.integer('rounds', 5, 'Number of rounds.', lower_bound=1)
   shared_flags.define_json(values)
 
 

@@ -239,12 +239,9 @@ def _state(folders: Folders) -> bytes:
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_integer(
-    'kills', 100, 'Number of kills.', lower_bound=1, flag_values=values
-  )
-  flags.DEFINE_integer(
-    'seed', 0, 'Seed of the random times.', flag_values=values
-  )
+  define = commands.Define(values)
+  define.integer('kills', 100, 'Number of kills.', lower_bound=1)
+  define.integer('seed', 0, 'Seed of the random times.')
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

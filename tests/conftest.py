@@ -1,8 +1,7 @@
-"""What tests share: tiny datasets, configs and runs, one compilation cache."""
+"""Fixtures of all tests: a tiny dataset, config and run; a compilation cache."""
 
 import os
 import pathlib
-import shutil
 
 import numpy as np
 import pytest
@@ -16,21 +15,21 @@ SECONDS = 4
 
 @pytest.fixture(scope='session', autouse=True)
 def _compilation_cache(tmp_path_factory):
-  """Programs that several tests compile are compiled once."""
+  """JAX compiles a program that several tests use only once."""
   import jax
 
   folder = tmp_path_factory.getbasetemp()
   if 'PYTEST_XDIST_WORKER' in os.environ:
-    folder = folder.parent  # what the processes have in common
+    folder = folder.parent  # shared by the processes
   jax.config.update('jax_compilation_cache_dir', str(folder / 'xla'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
 @pytest.fixture(scope='session')
 def tiny_root(tmp_path_factory) -> pathlib.Path:
-  """Three folds of two 4-second recordings: one noise burst from somewhere.
+  """A dataset: three folds of two 4-second recordings, and two for evaluation.
 
-  And two evaluation recordings of the same kind.
+  Each recording has one noise burst from a random azimuth.
   """
   root = tmp_path_factory.mktemp('tiny')
   rng = np.random.default_rng(0)
@@ -66,51 +65,17 @@ def tiny_root(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture
 def tiny_config(tiny_root, tmp_path):
-  """The shape that all smoke tests share: small enough to compile fast."""
+  """A configuration that is small enough to compile fast."""
   return make_tiny(config_lib.default(), tiny_root)
 
 
 @pytest.fixture(scope='session')
 def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
-  """A run directory as training leaves it, of networks that learned nothing.
+  """A run directory with two checkpoints of untrained networks.
 
-  Step 4 has the best score, step 6 is the latest.
+  The checkpoint of step 4 has the best score; that of step 6 is the latest.
   """
   return make_run(
     tmp_path_factory.mktemp('run'),
     make_tiny(config_lib.default(), tiny_root),
   )
-
-
-@pytest.fixture
-def folders(tmp_path):
-  """Folders of references and of predictions, for the tests of evaluation."""
-  from helpers.recordings_to_evaluate import some_recordings
-
-  for name, reference, predictions in some_recordings():
-    labels.write_csv(tmp_path / 'reference' / f'{name}.csv', reference)
-    labels.write_csv(tmp_path / 'predictions' / f'{name}.csv', predictions)
-  return tmp_path / 'reference', tmp_path / 'predictions'
-
-
-@pytest.fixture
-def workdir(tmp_path) -> pathlib.Path:
-  """A finished run with its dataset, for the tests of reports."""
-  from helpers import finished
-
-  return finished.make_run(tmp_path)
-
-
-@pytest.fixture(scope='session')
-def sound_dataset(tmp_path_factory) -> pathlib.Path:
-  """A dataset with nothing wrong, which the tests of validation only read."""
-  from helpers import dataset_to_validate
-
-  return dataset_to_validate.make_dataset(tmp_path_factory.mktemp('dataset'))
-
-
-@pytest.fixture
-def root(sound_dataset, tmp_path) -> pathlib.Path:
-  """A copy of the dataset with nothing wrong, which they may spoil."""
-  shutil.copytree(sound_dataset, tmp_path / 'data')
-  return tmp_path / 'data'

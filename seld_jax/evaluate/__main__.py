@@ -19,15 +19,11 @@ from seld_jax.labels import classes
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
+  define = commands.Define(values)
   define_folder_flags(values)
-  flags.DEFINE_bool(
-    'json',
-    False,
-    'Print one JSON object instead of a table.',
-    flag_values=values,
-  )
+  define.bool('json', False, 'Print one JSON object instead of a table.')
   per = 'Also show the scores of each class, overlap, room or fold.'
-  flags.DEFINE_enum('per', None, list(BREAKDOWNS), per, flag_values=values)
+  define.enum('per', None, list(BREAKDOWNS), per)
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:

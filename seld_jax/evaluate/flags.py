@@ -3,12 +3,11 @@
 The commands `evaluate` and `report` share them.
 """
 
-import functools
 from collections.abc import Sequence
 
 from absl import flags
 
-from seld_jax import labels, metrics
+from seld_jax import commands, labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs
 from seld_jax.evaluate.folders import UNITS, FolderOptions
@@ -28,10 +27,8 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     >>> 'reference' in values
     True
   """
-  text, choice = (
-    functools.partial(define, flag_values=values)
-    for define in (flags.DEFINE_string, flags.DEFINE_enum)
-  )
+  define = commands.Define(values)
+  text, choice = define.string, define.enum
   text('reference', None, 'Folder of the reference CSV files.')
   text('predictions', None, 'Folder of the CSV files that a system predicted.')
   choice(
@@ -60,13 +57,12 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     'Edition that defines the columns of the CSV files; needed only for files '
     'whose columns are ambiguous.',
   )
-  flags.DEFINE_integer(
+  define.integer(
     'classes',
     None,
     'Number of classes; when absent, that of the edition, or the 14 of 2020 if '
     'the reference has a higher class number.',
     lower_bound=1,
-    flag_values=values,
   )
   choice(
     'missing',
@@ -75,12 +71,11 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     'What to do if a recording has no file of predictions: stop with an error, '
     'or score it as an empty prediction.',
   )
-  flags.DEFINE_list(
+  define.list(
     'folds',
     None,
     'Folds to compare, such as 1 or 1,2; file names begin with their fold. All '
     'files when absent.',
-    flag_values=values,
   )
   for name in 'reference', 'predictions':
     choice(

@@ -28,26 +28,21 @@ _FOLDER_FLAGS = (
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'workdir', None, 'Directory of a finished run.', flag_values=values
-  )
+  define = commands.Define(values)
+  define.string('workdir', None, 'Directory of a finished run.')
   define_folder_flags(values)
-  flags.DEFINE_string(
-    'out', None, 'The page to write, FILE.html.', flag_values=values
-  )
-  flags.DEFINE_list(
+  define.string('out', None, 'The page to write, FILE.html.')
+  define.list(
     'show',
     None,
     'Names of the recordings to show; when absent, the median, the worst and '
     'the best.',
-    flag_values=values,
   )
-  flags.DEFINE_list(
+  define.list(
     'class_names',
     None,
     'Names of the classes in the order of their numbers, such as '
     'speech,door,keys; when absent, those of the edition.',
-    flag_values=values,
   )
 
 

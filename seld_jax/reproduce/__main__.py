@@ -21,57 +21,34 @@ from seld_jax.train import many
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'data',
-    None,
-    'Folder of TAU-NIGENS 2020, or of scenes in the same layout.',
-    flag_values=values,
+  define = commands.Define(values)
+  define.string(
+    'data', None, 'Folder of TAU-NIGENS 2020, or of scenes in the same layout.'
   )
-  flags.DEFINE_string(
-    'workdir', None, 'Folder of the runs and of the tables.', flag_values=values
+  define.string('workdir', None, 'Folder of the runs and of the tables.')
+  define.integer('seeds', 3, 'Number of seeds.', lower_bound=1)
+  define.enum(
+    'scale', 'paper', list(systems.SCALES), 'Size of networks and training.'
   )
-  flags.DEFINE_integer(
-    'seeds', 3, 'Number of seeds.', lower_bound=1, flag_values=values
+  define.enum(
+    'layout', 'aligned', ['aligned', 'published'], 'Layout of the features.'
   )
-  flags.DEFINE_enum(
-    'scale',
-    'paper',
-    list(systems.SCALES),
-    'Size of networks and training.',
-    flag_values=values,
-  )
-  flags.DEFINE_enum(
-    'layout',
-    'aligned',
-    ['aligned', 'published'],
-    'Layout of the features.',
-    flag_values=values,
-  )
-  flags.DEFINE_list(
+  define.list(
     'systems',
     list(systems.SYSTEMS),
     'Names of the systems, separated by commas.',
-    flag_values=values,
   )
-  flags.DEFINE_list(
+  define.list(
     'formats',
     [],
     'foa, mic or foa,mic; when absent, all formats of the dataset.',
-    flag_values=values,
   )
-  flags.DEFINE_integer(
-    'jobs',
-    1,
-    'Number of runs at the same time.',
-    lower_bound=1,
-    flag_values=values,
-  )
-  flags.DEFINE_list(
+  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
+  define.list(
     'only',
     [],
     'Names of single runs, such as mse_foa_seed0, to distribute the runs over '
     'several machines; when absent, all runs.',
-    flag_values=values,
   )
 
 

@@ -15,44 +15,38 @@ from seld_jax.tau2020.published import FORMATS, SPLITS, URL, select
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'out', None, 'Folder for the unpacked dataset.', flag_values=values
-  )
-  flags.DEFINE_enum(
+  define = commands.Define(values)
+  define.string('out', None, 'Folder for the unpacked dataset.')
+  define.enum(
     'formats',
     'both',
     list(FORMATS),
     'First-order Ambisonics (foa), the microphone array (mic), or both.',
-    flag_values=values,
   )
-  flags.DEFINE_enum(
+  define.enum(
     'splits',
     'both',
     list(SPLITS),
     'Development recordings (dev), evaluation recordings (eval), or both. '
     'Their labels are always included.',
-    flag_values=values,
   )
-  flags.DEFINE_string(
+  define.string(
     'url',
     URL,
     'Address of the archives, such as a mirror; {name} stands for the file '
     'name of an archive.',
-    flag_values=values,
   )
-  flags.DEFINE_bool(
+  define.bool(
     'keep_archives',
     False,
     'Keep the archives in OUT/archives after they are unpacked.',
-    flag_values=values,
   )
-  flags.DEFINE_integer(
+  define.integer(
     'retries',
     5,
     'How often a download is retried in a row without receiving any data '
     'before the command gives up.',
     lower_bound=0,
-    flag_values=values,
   )
 
 

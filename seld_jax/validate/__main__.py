@@ -20,25 +20,18 @@ from seld_jax.validate.inspection import Report, validate
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  flags.DEFINE_string(
-    'root', None, 'Folder of the dataset.', flag_values=values
+  define = commands.Define(values)
+  define.string('root', None, 'Folder of the dataset.')
+  define.integer(
+    'sample_rate', 24000, 'Sample rate that the audio must have, in Hz.'
   )
-  flags.DEFINE_integer(
-    'sample_rate',
-    24000,
-    'Sample rate that the audio must have, in Hz.',
-    flag_values=values,
-  )
-  flags.DEFINE_integer(
-    'classes', 14, 'Number of classes.', lower_bound=1, flag_values=values
-  )
-  flags.DEFINE_enum(
+  define.integer('classes', 14, 'Number of classes.', lower_bound=1)
+  define.enum(
     'csv_edition',
     None,
     list(labels.EDITIONS),
     'Edition that defines the columns of the label files; needed only for '
     'files whose columns are ambiguous.',
-    flag_values=values,
   )
 
 
