@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a tiny dataset, config and run; a compilation cache."""
+"""Fixtures of all tests: a tiny dataset, configuration and run directory."""
 
 import os
 import pathlib
