@@ -9,12 +9,47 @@ The proposed loss of the paper is `sed_mse` plus `doa_masked_mse`; the usual one
 it is compared with is `sed_cross_entropy` plus `doa_masked_mse`.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+
+Arrays = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class LossTerm:
+  """How training computes one loss term; the values of `TERMS`.
+
+  Its functions take the outputs of a network (`sed_logits`, `sed` and `doa`)
+  and the targets (`activity` and `doa`) by name, with the shapes of the loss
+  functions of this module. Exactly one of the two functions is given.
+
+  Attributes:
+    task: `'sed'` or `'doa'`.
+    sum_and_count: Maps outputs and targets to two scalars, whose ratio is the
+      loss. Sums and counts of the parts of a batch add up to those of the
+      batch. Every run records these losses, whichever it trains on.
+    batch_share: For a loss that is no such ratio: maps outputs, targets and
+      `axis_name` to a scalar. Under `pmap` the scalars of all devices add up
+      to the loss. It is not recorded.
+
+  Example:
+    >>> from seld_jax import losses
+    >>> term = losses.TERMS['sed_mse']
+    >>> outputs = {'sed': jnp.array([[0.5, 0.0], [1.0, 1.0]])}
+    >>> targets = {'activity': jnp.array([[1.0, 0.0], [1.0, 0.0]])}
+    >>> total, count = term.sum_and_count(outputs, targets)
+    >>> term.task, float(total), float(count)
+    ('sed', 0.625, 2.0)
+  """
+
+  task: str
+  sum_and_count: Callable[[Arrays, Arrays], tuple[jax.Array, jax.Array]] | None
+  batch_share: Callable[[Arrays, Arrays, str | None], jax.Array] | None = None
 
 
 def sed_mse(
@@ -214,3 +249,43 @@ def _mean(
   where = jnp.broadcast_to(where, values.shape)
   total = jnp.sum(values, axis=axes, where=where)
   return total / jnp.maximum(jnp.sum(where, axis=axes), 1)
+
+
+def _mean_of(
+  function: Callable[..., jax.Array], output: str, target: str
+) -> Callable[[Arrays, Arrays], tuple[jax.Array, jax.Array]]:
+  """`LossTerm.sum_and_count` of a mean over frames and batch.
+
+  Args:
+    function: A loss of predictions and targets, e.g. `sed_mse`.
+    output: Name of its predictions in the outputs of the network.
+    target: Name of its targets.
+  """
+
+  def sum_and_count(outputs: Arrays, targets: Arrays):
+    values = function(outputs[output], targets[target])
+    return jnp.sum(values), jnp.float32(values.size)
+
+  return sum_and_count
+
+
+def _masked_mse(outputs: Arrays, targets: Arrays):
+  return doa_masked_mse(outputs['doa'], targets['doa'], targets['activity'])
+
+
+def _masked_norm(outputs: Arrays, targets: Arrays, axis_name: str | None):
+  return doa_masked_norm(
+    outputs['doa'], targets['doa'], targets['activity'], axis_name=axis_name
+  )
+
+
+# All terms. `config.loss.sed = 'mse'` selects the term 'sed_mse', and so on.
+TERMS: Mapping[str, LossTerm] = {
+  'sed_mse': LossTerm('sed', _mean_of(sed_mse, 'sed', 'activity')),
+  'sed_cross_entropy': LossTerm(
+    'sed', _mean_of(sed_cross_entropy, 'sed_logits', 'activity')
+  ),
+  'doa_masked_mse': LossTerm('doa', _masked_mse),
+  'doa_mse': LossTerm('doa', _mean_of(doa_mse, 'doa', 'doa')),
+  'doa_masked_norm': LossTerm('doa', None, batch_share=_masked_norm),
+}
