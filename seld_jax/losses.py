@@ -54,7 +54,9 @@ class LossTerm:
   """
 
   task: str
-  sum_and_count: Callable[[Arrays, Arrays], tuple[jax.Array, jax.Array]] | None
+  sum_and_count: (
+    Callable[[Arrays, Arrays], tuple[jax.Array, jax.Array]] | None
+  ) = None
   batch_share: Callable[[Arrays, Arrays, str | None], jax.Array] | None = None
 
 
@@ -378,5 +380,5 @@ TERMS: Mapping[str, LossTerm] = {
   ),
   'doa_masked_mse': LossTerm('doa', _masked_mse),
   'doa_mse': LossTerm('doa', _mean_of(doa_mse, 'doa', 'doa')),
-  'doa_masked_norm': LossTerm('doa', None, batch_share=_masked_norm),
+  'doa_masked_norm': LossTerm('doa', batch_share=_masked_norm),
 }
