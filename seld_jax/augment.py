@@ -1,8 +1,9 @@
 """Augmentation of feature crops: pure functions, PRNG key first.
 
-Each random function only draws; what it draws is applied by a deterministic
-function that can be used, and tested, by itself. They work on one example;
-`jax.vmap` gives every example of a batch draws of its own.
+A random function only draws numbers. A deterministic function, which can be
+used by itself, applies them: `spec_augment` uses `mask_bands`, `rotate_foa`
+uses `apply_symmetry`, and `swap_mic_channels` uses `apply_mic_symmetry`. All
+work on one example; `jax.vmap` over keys and examples augments a batch.
 """
 
 import itertools
@@ -22,20 +23,21 @@ def spec_augment(
   max_band_width: int = 9,
   share_channels: bool = False,
 ) -> jax.Array:
-  """Masks random stretches of time and random ranges of bands.
+  """SpecAugment: masks random intervals of time and random ranges of bands.
 
-  Widths are uniform in 0 to the maximum, both included, and positions uniform
-  among those where the mask fits. Masked cells take their channel's mean.
+  The width of a mask is uniform in 0 to the maximum, both included, and its
+  position is uniform among those where it fits. Masked values become the mean
+  of their channel.
 
   Args:
     key: PRNG key.
     features: Standardised features, with shape `[frames, mels, channels]`.
     num_time_masks: Number of masks along time.
-    max_time_width: Largest width of those, in frames.
+    max_time_width: Largest width of a time mask in frames.
     num_band_masks: Number of masks along frequency.
-    max_band_width: Largest width of those, in bands.
-    share_channels: Whether all channels get the same masks. By default each
-      channel has masks of its own, as the paper's authors do.
+    max_band_width: Largest width of a frequency mask in bands.
+    share_channels: Whether all channels have the same masks. By default each
+      channel has its own masks, as in the code of the paper's authors.
 
   Returns:
     Masked features, with the same shape.
@@ -43,6 +45,17 @@ def spec_augment(
   References:
     Park et al., `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
     (without time warping)
+
+  See also:
+    `mask_bands` for masks at given places.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> crops = np.random.default_rng(0).standard_normal((4, 50, 64, 7))
+    >>> keys = jax.random.split(jax.random.key(0), 4)
+    >>> masked = jax.jit(jax.vmap(augment.spec_augment))(keys, crops)
+    >>> masked.shape, bool((masked != crops).any())
+    ((4, 50, 64, 7), True)
   """
   frames, mels, channels = features.shape
   fill = jnp.mean(features, axis=(0, 1))
@@ -70,18 +83,33 @@ def mask_bands(
   axis: int,
   fill: jax.Array,
 ) -> jax.Array:
-  """Replaces stretches along one axis.
+  """Masks given intervals along one axis.
 
   Args:
     features: Features, with shape `[frames, mels, channels]`.
     starts: First index of each mask, with shape `[masks, channels]`, or
       `[masks, 1]` for masks that all channels share.
     widths: Number of indices of each mask, with the same shape.
-    axis: 0 masks time, 1 masks frequency.
-    fill: Value of masked cells, with shape `[channels]`.
+    axis: 0 for masks along time, 1 along frequency.
+    fill: Value of the masked elements, with shape `[channels]`.
 
   Returns:
     Masked features, with the same shape.
+
+  See also:
+    `spec_augment`, which draws the masks.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> masked = augment.mask_bands(
+    ...   jnp.ones((4, 2, 1)),
+    ...   starts=jnp.array([[1]]),
+    ...   widths=jnp.array([[2]]),
+    ...   axis=0,
+    ...   fill=jnp.zeros(1),
+    ... )
+    >>> print(masked[:, 0, 0])  # frames 1 and 2 are masked
+    [1. 0. 0. 1.]
   """
   index = jnp.arange(features.shape[axis])[:, None, None]
   masked = jnp.any((index >= starts) & (index < starts + widths), axis=1)
@@ -91,26 +119,38 @@ def mask_bands(
 def rotate_foa(
   key: jax.Array, features: jax.Array, doa: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Turns or mirrors an ambisonic scene, features and labels alike.
+  """Rotates or mirrors an ambisonic scene at random: features and labels.
 
-  Draws one of 16 symmetries: rotation about the vertical by a multiple of 90
-  degrees, with or without a mirrored azimuth, with or without a mirrored
-  elevation. They only permute channels and flip signs, so that features of the
-  turned sound are exactly the turned features.
+  Draws one of 16 symmetries: a rotation about the vertical axis by a multiple
+  of 90 degrees, with or without a mirrored azimuth, with or without a mirrored
+  elevation. They only permute feature channels and change signs. Therefore the
+  result is exactly the features of the rotated sound.
 
   Args:
     key: PRNG key.
     features: FOA features before standardisation, in the aligned layout, with
       shape `[frames, mels, 7]`.
-    doa: Directions, with shape `[label_frames, classes, 3]`.
+    doa: Direction vectors (x, y, z), with shape `[label_frames, classes, 3]`.
 
   Returns:
-    Turned features and directions, with the same shapes.
+    Features and directions of the rotated scene, with the same shapes.
 
   References:
     Mazzon et al., `First order ambisonics domain spatial augmentation for
     DNN-based direction of arrival estimation
     <https://arxiv.org/abs/1910.04388>`_, 2019
+
+  See also:
+    `apply_symmetry` for a given symmetry; `swap_mic_channels` for microphone
+    arrays.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> features, doa = jnp.ones((50, 64, 7)), jnp.array([[[1.0, 0.0, 0.0]]])
+    >>> key = jax.random.key(0)
+    >>> turned, turned_doa = augment.rotate_foa(key, features, doa)
+    >>> turned.shape, float(jnp.abs(turned_doa).sum())
+    ((50, 64, 7), 1.0)
   """
   index = jax.random.randint(key, (), 0, NUM_SYMMETRIES)
   return apply_symmetry(features, doa, index)
@@ -119,16 +159,29 @@ def rotate_foa(
 def apply_symmetry(
   features: jax.Array, doa: jax.Array, index: jax.typing.ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
-  """Applies the symmetry of this index, 0 to 15, to features and directions.
+  """Applies one of the 16 symmetries of FOA to features and directions.
 
   Args:
-    features: FOA features before standardisation, with shape
-      `[frames, mels, 7]`.
-    doa: Directions, with shape `[label_frames, classes, 3]`.
-    index: Row of `symmetry_matrices()`; 0 changes nothing.
+    features: FOA features before standardisation, in the aligned layout, with
+      shape `[frames, mels, 7]`.
+    doa: Direction vectors (x, y, z), with shape `[label_frames, classes, 3]`.
+    index: Index in `symmetry_matrices()`, 0 to 15, a scalar; 0 changes
+      nothing.
 
   Returns:
-    Turned features and directions, with the same shapes.
+    Features and directions of the rotated scene, with the same shapes.
+
+  See also:
+    `rotate_foa`, which draws the index.
+
+  Example:
+    Symmetry 1 is a quarter turn to the left, from the front (x) to y:
+
+    >>> from seld_jax import augment
+    >>> features, front = jnp.zeros((5, 64, 7)), jnp.array([[[1.0, 0.0, 0.0]]])
+    >>> _, doa = augment.apply_symmetry(features, front, 1)
+    >>> print(doa[0, 0])
+    [0. 1. 0.]
   """
   of_doa, of_features = _SYMMETRIES
   turned = jnp.matmul(
@@ -147,27 +200,39 @@ def apply_symmetry(
 def swap_mic_channels(
   key: jax.Array, features: jax.Array, doa: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Turns or mirrors a scene of the tetrahedral array, features and labels.
+  """Rotates or mirrors a scene of the tetrahedral array at random.
 
-  Draws one of the 8 symmetries that map the capsules to each other. They only
-  exchange channels, so that features of the turned sound are exactly the turned
-  features; but the first lag of a reversed GCC, which has no counterpart among
-  the lags that are kept, stays. It holds noise only: it is many times the delay
-  across the array.
+  Draws one of the 8 symmetries that map the four microphones to each other.
+  They only exchange channels. Therefore the result is exactly the features of
+  the rotated sound, with one exception: reversing a cross-correlation needs
+  lag `+n_mels // 2`, which the features do not contain, for lag
+  `-n_mels // 2`. That lag keeps its value. It contains only noise, because it
+  is many times longer than the delay across the array.
 
   Args:
     key: PRNG key.
     features: MIC features before standardisation, in the aligned layout, with
       shape `[frames, mels, 10]`.
-    doa: Directions, with shape `[label_frames, classes, 3]`.
+    doa: Direction vectors (x, y, z), with shape `[label_frames, classes, 3]`.
 
   Returns:
-    Turned features and directions, with the same shapes.
+    Features and directions of the rotated scene, with the same shapes.
 
   References:
     Wang et al., `A four-stage data augmentation approach to ResNet-Conformer
     based acoustic modeling for sound event localization and detection
     <https://arxiv.org/abs/2101.02919>`_, 2021 (audio channel swapping)
+
+  See also:
+    `apply_mic_symmetry` for a given symmetry; `rotate_foa` for ambisonics.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> features, doa = jnp.ones((50, 64, 10)), jnp.array([[[1.0, 0.0, 0.0]]])
+    >>> key = jax.random.key(0)
+    >>> turned, turned_doa = augment.swap_mic_channels(key, features, doa)
+    >>> turned.shape, float(jnp.abs(turned_doa).sum())
+    ((50, 64, 10), 1.0)
   """
   index = jax.random.randint(key, (), 0, NUM_MIC_SYMMETRIES)
   return apply_mic_symmetry(features, doa, index)
@@ -176,21 +241,35 @@ def swap_mic_channels(
 def apply_mic_symmetry(
   features: jax.Array, doa: jax.Array, index: jax.typing.ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
-  """Applies the symmetry of this index, 0 to 7, to features and directions.
+  """Applies one of the 8 symmetries of the array to features and directions.
 
   Args:
-    features: MIC features before standardisation, with shape
-      `[frames, mels, 10]`.
-    doa: Directions, with shape `[label_frames, classes, 3]`.
-    index: 0 changes nothing.
+    features: MIC features before standardisation, in the aligned layout, with
+      shape `[frames, mels, 10]`.
+    doa: Direction vectors (x, y, z), with shape `[label_frames, classes, 3]`.
+    index: Index of the symmetry, 0 to 7, a scalar; 0 changes nothing. They are
+      those of `symmetry_matrices()` that map the microphones to each other, in
+      the same order.
 
   Returns:
-    Turned features and directions, with the same shapes.
+    Features and directions of the rotated scene, with the same shapes.
+
+  See also:
+    `swap_mic_channels`, which draws the index.
+
+  Example:
+    Symmetry 1 is a half turn about the vertical axis, from front to back:
+
+    >>> from seld_jax import augment
+    >>> features, front = jnp.zeros((5, 64, 10)), jnp.array([[[1.0, 0.0, 0.0]]])
+    >>> _, doa = augment.apply_mic_symmetry(features, front, 1)
+    >>> print(doa[0, 0])
+    [-1.  0.  0.]
   """
   of_doa, channels, pairs, is_reversed = map(jnp.asarray, _MIC_SYMMETRIES)
   log_mels, correlations = features[..., :4], features[..., 4:]
   correlations = correlations[..., pairs[index]]
-  # The lag of index k is k - n / 2, so that its negative has the index n - k.
+  # Index k has the lag k - n / 2, so that the negative lag has the index n - k.
   backwards = jnp.roll(jnp.flip(correlations, axis=-2), 1, axis=-2)
   correlations = jnp.where(is_reversed[index], backwards, correlations)
   turned = jnp.concatenate(
@@ -204,16 +283,24 @@ def apply_mic_symmetry(
   return turned, doa
 
 
-# How a scene is turned, by the format of its features.
+# The random rotation of a scene, by the format of its features.
 TURNS = {'foa': rotate_foa, 'mic': swap_mic_channels}
 
 
 def symmetry_matrices() -> np.ndarray:
-  """The 16 signed permutations of (x, y, z), with shape `[16, 3, 3]`.
+  """The matrices of the 16 symmetries of FOA: signed permutations of x, y, z.
 
-  Row `8 * flip + 4 * mirror + quarter_turns`: first the elevation is flipped,
-  then the azimuth mirrored (left and right exchanged), then the scene turned
-  counter-clockwise.
+  Returns:
+    int64 with shape `[16, 3, 3]`. Matrix `8 * flip + 4 * mirror + turns` first
+    negates the elevation if `flip` is 1, then negates the azimuth (exchanges
+    left and right) if `mirror` is 1, and then rotates the scene by `turns`
+    quarter turns counter-clockwise.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> front = np.array([1, 0, 0])
+    >>> print(augment.symmetry_matrices()[1] @ front)  # a quarter turn: left
+    [0 1 0]
   """
   quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
   mirror = np.diag([1, -1, 1])
@@ -230,13 +317,13 @@ def symmetry_matrices() -> np.ndarray:
 
 
 def _symmetry_tables() -> tuple[np.ndarray, np.ndarray]:
-  """What each symmetry does to directions and to the 7 feature channels."""
+  """Matrices of each symmetry for directions and for the 7 feature channels."""
   of_doa = symmetry_matrices()
   # The intensity vector is stored as Y, Z, X, and so are the dipoles.
   order = [1, 2, 0]
   of_intensity = of_doa[:, order][:, :, order]
   of_features = np.zeros((len(of_doa), 7, 7), np.int64)
-  of_features[:, 0, 0] = 1  # W hears the same from everywhere
+  of_features[:, 0, 0] = 1  # W is omnidirectional
   of_features[:, 1:4, 1:4] = np.abs(of_intensity)  # power has no sign
   of_features[:, 4:, 4:] = of_intensity
   return of_doa, of_features
@@ -247,12 +334,12 @@ NUM_SYMMETRIES = len(_SYMMETRIES[0])
 
 
 def _mic_symmetry_tables() -> tuple[np.ndarray, ...]:
-  """What each symmetry does to directions, channels and pairs of channels.
+  """Effect of each symmetry on directions, channels and pairs of channels.
 
   Returns:
-    Matrices `[8, 3, 3]`, the channel that each channel takes the place of
-    `[8, 4]`, the same for pairs `[8, 6]`, and whether a pair is reversed
-    `[8, 6]`.
+    Matrices of directions `[8, 3, 3]`, the source channel of each channel
+    `[8, 4]`, the source pair of each pair `[8, 6]`, and whether that pair is
+    reversed `[8, 6]`.
   """
   # Signs of x, y and z of the capsules at (45, 35), (-45, -35), (135, -35) and
   # (-135, 35) degrees.
@@ -260,7 +347,8 @@ def _mic_symmetry_tables() -> tuple[np.ndarray, ...]:
   pairs = list(itertools.combinations(range(len(capsules)), 2))
   rows = []
   for matrix in symmetry_matrices():
-    # A capsule hears of the turned scene what was heard where it came from.
+    # A microphone receives from the rotated scene the signal of the microphone
+    # at the place that was rotated onto it.
     came_from = (capsules @ matrix)[:, None] == capsules
     found = came_from.all(axis=-1)
     if not found.any(axis=1).all():

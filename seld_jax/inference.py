@@ -1,4 +1,4 @@
-"""From features of a recording of any length to activity and directions."""
+"""Runs a network on features or audio of recordings of any length."""
 
 import collections
 import functools
@@ -13,10 +13,10 @@ from seld_jax import dataset
 from seld_jax.dataset import sampling
 from seld_jax.features import window_features
 
-# Batches that are computed while an earlier one is fetched.
+# Number of batches that may be computed while an earlier one is fetched.
 _WAITING = 2
 
-# Outputs of the network that are put together again from windows.
+# Outputs of the network for one recording, by name.
 Outputs = dict[str, np.ndarray]
 
 
@@ -26,17 +26,34 @@ def make_predict_step(
   out_shardings: Any = None,
   compiler_options: dict[str, str] | None = None,
 ) -> Callable[..., dict[str, jax.Array]]:
-  """Compiles the network for windows of features.
+  """Returns a jitted function from windows of features to network outputs.
 
   Args:
     model: A network of `seld_jax.model`.
-    out_shardings: Where the outputs lie; for several devices.
-    compiler_options: Options of XLA.
+    out_shardings: Sharding of the outputs, as in `jax.jit`; None for one
+      device.
+    compiler_options: Options of XLA, as in `jax.jit`.
 
   Returns:
-    `predict_step(variables, statistics, windows)`, where `windows`, not
-    standardised, has shape `[batch, frames, mels, channels]`. Gives the model's
-    outputs with shape `[batch, label_frames, ...]`.
+    `predict_step(variables, statistics, windows)`, where `windows` has shape
+    `[batch, frames, mels, channels]` and is not standardised. It returns the
+    outputs of the model, with shape `[batch, label_frames, ...]`.
+
+  See also:
+    `make_audio_program`, which starts from audio.
+
+  Example:
+    >>> from seld_jax import inference, model
+    >>> network = model.SeldNet(
+    ...   filters=(4,), pools=((5, 8),), gru_features=4, gru_layers=1
+    ... )
+    >>> windows = jnp.zeros((2, 50, 64, 7))
+    >>> variables = jax.jit(network.init)(jax.random.key(0), windows)
+    >>> statistics = {'mean': jnp.zeros((64, 7)), 'std': jnp.ones((64, 7))}
+    >>> step = inference.make_predict_step(network)
+    >>> outputs = step(variables, statistics, windows)
+    >>> outputs['sed'].shape, outputs['doa'].shape
+    ((2, 10, 14), (2, 10, 14, 3))
   """
 
   def predict_step(variables, statistics, windows):
@@ -52,18 +69,44 @@ def make_predict_step(
 def make_audio_program(
   model: nn.Module, *, feature_options: Mapping[str, Any]
 ) -> Callable[..., tuple[jax.Array, jax.Array]]:
-  """Features and network in one pure function of audio, to be compiled.
+  """Returns a pure function from audio to activity and directions.
+
+  It computes features and network in one program; compile it with `jax.jit` or
+  export it with `jax.export`.
 
   Args:
     model: A network of `seld_jax.model`.
-    feature_options: Keyword arguments of `window_features`.
+    feature_options: Keyword arguments of `features.window_features`.
 
   Returns:
-    `program(variables, audio, num_frames)`. `variables` are `params`,
-    `batch_stats` and `statistics`, `audio` has shape `[batch, 4, samples]` and
-    `num_frames` shape `[batch]`, as `window_features` takes them. Gives
-    activity with shape `[batch, label_frames, classes]` and directions with
-    shape `[batch, label_frames, classes, 3]`.
+    `program(variables, audio, num_frames)`, where `variables` has the entries
+    `params`, `batch_stats` and `statistics`, `audio` has shape
+    `[batch, 4, samples]` and `num_frames` shape `[batch]`, as in
+    `window_features`. It returns activity in [0, 1], with shape
+    `[batch, label_frames, classes]`, and direction vectors, with shape
+    `[batch, label_frames, classes, 3]`.
+
+  See also:
+    `make_predict_step`, which starts from features.
+
+  Example:
+    >>> from seld_jax import inference, model
+    >>> network = model.SeldNet(
+    ...   filters=(4,), pools=((5, 8),), gru_features=4, gru_layers=1
+    ... )
+    >>> features = jnp.zeros((2, 50, 64, 7))
+    >>> variables = jax.jit(network.init)(jax.random.key(0), features)
+    >>> statistics = {'mean': jnp.zeros((64, 7)), 'std': jnp.ones((64, 7))}
+    >>> program = inference.make_audio_program(
+    ...   network, feature_options={'format': 'foa'}
+    ... )
+    >>> activity, doa = jax.jit(program)(
+    ...   {**variables, 'statistics': statistics},
+    ...   jnp.zeros((2, 4, 24000 + 1024)),  # 1 s and the context of the window
+    ...   jnp.array([50, 50]),
+    ... )
+    >>> activity.shape, doa.shape
+    ((2, 10, 14), (2, 10, 14, 3))
   """
   extract = functools.partial(window_features, **feature_options)
 
@@ -90,18 +133,50 @@ def predict_fold(
 ) -> list[Outputs]:
   """Outputs of the network for every recording of a fold.
 
+  Each recording is divided into windows without overlap; the last window is
+  moved back so that it ends with the recording. Where two windows overlap, the
+  outputs of the earlier one are used.
+
   Args:
     predict_step: From `make_predict_step`.
     variables: `params` and `batch_stats` of the model.
-    statistics: Statistics of the features.
+    statistics: `mean` and `std` of the features, with shape `[mels, channels]`.
     fold: The recordings.
-    source: Gives stretches of `fold.features`: see `seld_jax.sources`.
-    window: Frames that the network sees at once.
-    batch_size: Windows in one call.
+    source: Returns crops of `fold.features`: `source(starts, length)` has shape
+      `[batch, length, mels, channels]`. See `dataset.placement`.
+    window: Length of a window in feature frames, a multiple of `fold.pool`.
+    batch_size: Number of windows in one call.
 
   Returns:
-    For each recording `sed_logits`, `sed` with shape `[label_frames, classes]`
-    and `doa` with shape `[label_frames, classes, 3]`, in float32.
+    For each recording a dictionary of float32 arrays: `sed_logits` and `sed`,
+    with shape `[label_frames, classes]`, and `doa`, with shape
+    `[label_frames, classes, 3]`.
+
+  Example:
+    >>> from seld_jax import dataset, inference, labels
+    >>> fold = dataset.Fold(  # one recording of 25 label frames
+    ...   names=('a',),
+    ...   features=np.arange(125, dtype=np.float32).reshape(125, 1, 1),
+    ...   activity=np.zeros((25, 1), np.float32),
+    ...   doa=np.zeros((25, 1, 3), np.float32),
+    ...   offsets=np.array([0, 25]),
+    ...   num_label_frames=np.array([25]),
+    ...   references=(labels.no_events(),),
+    ...   pool=5,
+    ... )
+    >>> (outputs,) = inference.predict_fold(
+    ...   lambda variables, statistics, windows: {'sed': windows[:, ::5, 0]},
+    ...   {},
+    ...   {},
+    ...   fold,
+    ...   source=lambda starts, length: jnp.stack(
+    ...     [fold.features[start : start + length] for start in starts]
+    ...   ),
+    ...   window=50,
+    ...   batch_size=2,
+    ... )
+    >>> print(outputs['sed'][[0, 1, 24], 0])  # the frames 0, 5 and 120
+    [  0.   5. 120.]
   """
   span = window // fold.pool
   places = [
@@ -117,8 +192,8 @@ def predict_fold(
   for part in padded.reshape(-1, batch_size):
     crops = source(part * fold.pool, window)
     waiting.append(predict_step(variables, statistics, crops))
-    # Batches that wait for their turn need memory: few do, so that the device
-    # never waits for us either.
+    # Every batch on the device needs memory. Two are enough to keep the device
+    # busy while an earlier one is fetched.
     if len(waiting) > _WAITING:
       fetched.append(jax.device_get(waiting.popleft()))
   fetched += jax.device_get(list(waiting))
@@ -133,8 +208,8 @@ def predict_fold(
     }
     for length in fold.num_label_frames
   ]
-  # Backwards, so that where the last window overlaps the one before it, the
-  # earlier window, which saw more of what follows, is kept.
+  # Backwards, so that the earlier of two overlapping windows overwrites the
+  # later one: it has seen more of the sound that follows.
   for position in reversed(range(len(places))):
     index, start = places[position]
     for name, array in windows.items():
@@ -144,7 +219,20 @@ def predict_fold(
 
 
 def join_outputs(parts: Sequence[Outputs]) -> Outputs:
-  """Joins the outputs of several recordings along time."""
+  """Concatenates the outputs of several recordings along time.
+
+  Args:
+    parts: Outputs of each recording, with shape `[label_frames, ...]`.
+
+  Returns:
+    The joined outputs, by the same names.
+
+  Example:
+    >>> from seld_jax import inference
+    >>> parts = [{'sed': np.zeros((5, 14))}, {'sed': np.ones((3, 14))}]
+    >>> inference.join_outputs(parts)['sed'].shape
+    (8, 14)
+  """
   return {
     name: np.concatenate([part[name] for part in parts]) for name in parts[0]
   }

@@ -1,4 +1,4 @@
-"""Masks counted cell by cell, and their draws against chance."""
+"""The masks of SpecAugment, element by element, and their random draws."""
 
 import functools
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.feature_cells import SHAPE, example
-from helpers.layers import jit
+from helpers.quick_jit import jit
+from helpers.random_arrays import CROP, distinct_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,26 +16,26 @@ from seld_jax import augment
 
 @settings(deadline=None, max_examples=30)
 @given(st.data())
-def test_mask_bands_replaces_exactly_the_named_cells(data):
+def test_mask_bands_replaces_exactly_the_given_intervals(data):
   axis = data.draw(st.integers(0, 1))
-  channels = data.draw(st.sampled_from([1, SHAPE[2]]))
-  size = SHAPE[axis]
+  channels = data.draw(st.sampled_from([1, CROP[2]]))
+  size = CROP[axis]
   pairs = st.lists(
     st.tuples(st.integers(0, size), st.integers(0, size)),
     min_size=2 * channels,
     max_size=2 * channels,
   )
   starts, widths = np.array(data.draw(pairs)).T.reshape(2, 2, channels)
-  fill = np.arange(SHAPE[2], dtype=np.float32) - 5
-  expected = example().copy()
-  for mask, channel in np.ndindex(2, SHAPE[2]):
+  fill = np.arange(CROP[2], dtype=np.float32) - 5
+  expected = distinct_features().copy()
+  for mask, channel in np.ndindex(2, CROP[2]):
     column = channel if channels > 1 else 0
     start = starts[mask, column]
     inside = slice(start, start + widths[mask, column])
     where = (inside, slice(None)) if axis == 0 else (slice(None), inside)
     expected[(*where, channel)] = fill[channel]
   actual = augment.mask_bands(
-    jnp.asarray(example()),
+    jnp.asarray(distinct_features()),
     jnp.asarray(starts),
     jnp.asarray(widths),
     axis=axis,
@@ -49,9 +49,9 @@ def masking(**options):
   return jit(functools.partial(augment.spec_augment, **options))
 
 
-def masked_cells(key, *, shape=SHAPE, **options):
-  """Which cells one draw replaced; they must hold their channel's mean."""
-  before = example(shape)
+def masked_cells(key, *, shape=CROP, **options):
+  """The elements that one draw replaced by the mean of their channel."""
+  before = distinct_features(shape)
   after = np.asarray(masking(**options)(key, jnp.asarray(before)))
   assert after.shape == before.shape
   masked = after != before
@@ -63,7 +63,7 @@ def masked_cells(key, *, shape=SHAPE, **options):
 def lines(masked):
   """The masked frames and bands of each channel: `[frames, c], [mels, c]`."""
   frames, bands = masked.all(axis=1), masked.all(axis=0)
-  # Nothing but whole frames and whole bands.
+  # Masks are whole frames and whole bands.
   np.testing.assert_array_equal(masked, frames[:, None] | bands[None])
   return frames, bands
 
@@ -72,7 +72,7 @@ def lines(masked):
 def test_paper_masks_are_whole_frames_and_bands_in_bounds(seed):
   frames, bands = lines(masked_cells(jax.random.key(seed)))
   for masked in frames, bands:
-    # Two masks of 0 to 9: at most 18 lines in at most two stretches.
+    # Two masks of 0 to 9: at most 18 lines in at most two intervals.
     assert masked.sum(axis=0).max() <= 18
     edges = np.diff(masked.astype(int), axis=0, prepend=0) == 1
     assert edges.sum(axis=0).max() <= 2
@@ -80,7 +80,7 @@ def test_paper_masks_are_whole_frames_and_bands_in_bounds(seed):
 
 def many_draws(count=3000, size=16, width=5, share_channels=False):
   """Frames masked by one time mask in many draws: `[count, size, 3]`."""
-  before = jnp.asarray(example((size, 2, 3)))
+  before = jnp.asarray(distinct_features((size, 2, 3)))
   keys = jax.random.split(jax.random.key(3), count)
   draw = functools.partial(
     augment.spec_augment,
@@ -108,30 +108,30 @@ def test_widths_and_positions_are_uniform_and_reach_both_ends():
     for one in range(1, width + 1):
       at = starts[widths[:, channel] == one, channel]
       numbers = np.bincount(at, minlength=size - one + 1)
-      # Every place where the mask fits, the last one included, and no other.
+      # All positions where the mask fits, including the last one, and no other.
       assert len(numbers) == size - one + 1
       expected = len(at) / len(numbers)
       assert (abs(numbers - expected) < 5 * np.sqrt(expected)).all()
-  # In one piece each.
+  # Each mask is one interval.
   rises = np.diff(masked.astype(int), axis=1, prepend=0) == 1
   np.testing.assert_array_equal(rises.sum(axis=1), widths > 0)
 
 
-def test_channels_have_masks_of_their_own_or_share_them():
+def test_channels_have_own_masks_or_share_them():
   own = many_draws(500)
   shared = many_draws(500, share_channels=True)
   assert np.mean((own[..., 0] != own[..., 1]).any(axis=1)) > 0.9
   np.testing.assert_array_equal(shared[..., 0], shared[..., 1])
   np.testing.assert_array_equal(shared[..., 0], shared[..., 2])
   assert shared.any()
-  # Independent: no more alike than chance has it.
+  # Independent channels: no correlation.
   widths = own.sum(axis=1)
   assert abs(np.corrcoef(widths[:, 0], widths[:, 1])[0, 1]) < 0.2
 
 
 def test_times_and_bands_are_drawn_independently():
   keys = jax.random.split(jax.random.key(5), 2000)
-  before = jnp.asarray(example((20, 20, 1)))
+  before = jnp.asarray(distinct_features((20, 20, 1)))
   draw = lambda key: augment.spec_augment(
     key, before, num_time_masks=1, num_band_masks=1
   )
@@ -141,7 +141,7 @@ def test_times_and_bands_are_drawn_independently():
 
 
 @pytest.mark.parametrize('axis', [0, 1])
-def test_one_axis_can_be_left_alone(axis):
+def test_masks_can_be_restricted_to_one_axis(axis):
   names = 'num_time_masks', 'num_band_masks'
   masked = masked_cells(jax.random.key(1), **{names[1 - axis]: 0})
   both = lines(masked)
@@ -161,16 +161,16 @@ def test_masks_wider_than_the_features_still_fit():
 def test_no_masks_change_nothing():
   same = augment.spec_augment(
     jax.random.key(0),
-    jnp.asarray(example()),
+    jnp.asarray(distinct_features()),
     num_time_masks=0,
     num_band_masks=0,
   )
-  np.testing.assert_array_equal(same, example())
+  np.testing.assert_array_equal(same, distinct_features())
 
 
-def test_the_key_alone_decides_and_jit_equals_eager():
-  before = jnp.asarray(example())
-  jitted = jax.jit(augment.spec_augment)
+def test_masks_depend_on_the_key_only_and_jit_equals_eager():
+  before = jnp.asarray(distinct_features())
+  jitted = jit(augment.spec_augment)
   results = [np.asarray(jitted(jax.random.key(k), before)) for k in range(8)]
   again = augment.spec_augment(jax.random.key(3), before)
   np.testing.assert_array_equal(results[3] != before, again != before)

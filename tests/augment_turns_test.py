@@ -1,11 +1,11 @@
-"""Features and labels, turned or mirrored, equal those of turned sound."""
+"""Rotated features and labels equal those of the rotated sound."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.feature_cells import example
-from helpers.layers import jit
+from helpers.quick_jit import jit
+from helpers.random_arrays import distinct_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ def test_symmetries_are_a_group_of_16():
 
 
 @pytest.mark.parametrize('index', range(16))
-def test_symmetries_are_what_their_index_says(index):
+def test_the_index_of_a_symmetry_determines_its_turns_and_mirrors(index):
   flip, mirror, turns = index // 8, index // 4 % 2, index % 4
   for azimuth, elevation in (20.0, 35.0), (-130.0, -10.0):
     turned = matrices()[index] @ geometry.to_cartesian(azimuth, elevation)
@@ -48,7 +48,7 @@ def test_symmetries_are_what_their_index_says(index):
 
 
 def turned_audio(audio, matrix):
-  """FOA in the order W, Y, Z, X of the sound field after a turn."""
+  """FOA, in the order W, Y, Z, X, of the rotated sound field."""
   dipoles = matrix @ audio[[3, 1, 2]]  # to X, Y, Z
   return np.stack([audio[0], dipoles[1], dipoles[2], dipoles[0]])
 
@@ -62,10 +62,10 @@ def test_features_of_turned_sound_are_turned_features():
   audio = np.concatenate(
     [sounds.sum(axis=0)[None], (xyz.T @ sounds)[[1, 2, 0]]]
   )
-  # Unlike a plane wave, each channel has something of its own.
+  # Noise in each channel: unlike for a plane wave, all channels differ.
   audio += 0.01 * rng.standard_normal(audio.shape)
   doa = rng.standard_normal((1, 5, 3)).astype(np.float32)
-  extract = jax.jit(features.foa_features)
+  extract = jit(features.foa_features)
   before = extract(audio.astype(np.float32))
   all_turned = jnp.stack([turned_audio(audio, m) for m in matrices()])
   expected = extract(all_turned.astype(np.float32))
@@ -85,47 +85,31 @@ def plane_wave(azimuth, elevation):
 
 
 def intensity_direction(cells):
-  """Where the intensity vector, stored as Y, Z, X, points to."""
+  """Direction of the intensity vector, which is stored as Y, Z, X."""
   total = np.asarray(cells, np.float64)[..., 4:].sum(axis=(0, 1))[[2, 0, 1]]
   return total / np.linalg.norm(total)
 
 
+_foa_features = jit(features.foa_features)
+
+
 @settings(deadline=None, max_examples=10)
 @given(azimuth=st.floats(-180, 180), elevation=st.floats(-80, 80))
-def test_labels_turn_with_the_sound(azimuth, elevation):
-  cells = jax.jit(features.foa_features)(plane_wave(azimuth, elevation))
+def test_labels_rotate_with_the_sound(azimuth, elevation):
+  cells = _foa_features(plane_wave(azimuth, elevation))
   doa = np.zeros((1, 3, 3), np.float32)
   doa[0, 1] = geometry.to_cartesian(azimuth, elevation)
   for index in range(16):
     turned, turned_doa = augment.apply_symmetry(cells, doa, index)
-    assert not np.any(turned_doa[0, [0, 2]])  # nobody there, still nobody
+    assert not np.any(turned_doa[0, [0, 2]])  # inactive classes stay zero
     angle = geometry.angular_distance(
       intensity_direction(turned), np.asarray(turned_doa[0, 1], np.float64)
     )
     assert angle < 0.01
 
 
-def test_random_turns_reach_all_symmetries_evenly():
-  cells = jnp.asarray(example((2, 3, 7)))
-  doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
-  keys = jax.random.split(jax.random.key(0), 1600)
-  turned, turned_doa = jit(jax.vmap(augment.rotate_foa, (0, None, None)))(
-    keys, cells, doa
-  )
-  every, every_doa = jax.vmap(augment.apply_symmetry, (None, None, 0))(
-    cells, doa, jnp.arange(16)
-  )
-  same = np.asarray(turned_doa)[:, None] == np.asarray(every_doa)[None]
-  drawn, index = np.nonzero(same.all(axis=(2, 3, 4)))
-  np.testing.assert_array_equal(drawn, np.arange(1600))  # one each
-  # Features and labels by the same turn.
-  np.testing.assert_allclose(turned, np.asarray(every)[index], rtol=1e-6)
-  numbers = np.bincount(index, minlength=16)
-  assert (abs(numbers - 100) < 50).all()
-
-
 def test_turns_follow_the_key_and_the_type():
-  cells = jnp.asarray(example((2, 3, 7)), jnp.bfloat16)
+  cells = jnp.asarray(distinct_features((2, 3, 7)), jnp.bfloat16)
   doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
   key = jax.random.key(7)
   eager = augment.rotate_foa(key, cells, doa)
@@ -142,7 +126,7 @@ def test_turns_follow_the_key_and_the_type():
 
 
 def mic_matrices():
-  """The symmetries that exchange the capsules, by their index."""
+  """The matrices of the symmetries that exchange the capsules, by index."""
   doa = jnp.eye(3)[None]
   nothing = jnp.zeros((1, 4, 10))
   turn = lambda index: augment.apply_mic_symmetry(nothing, doa, index)[1][0].T
@@ -150,7 +134,7 @@ def mic_matrices():
 
 
 def wave_at_the_sphere(direction, seed=1):
-  """A plane wave of noise as the rigid sphere's capsules hear it."""
+  """The four capsules of the rigid sphere in a plane wave of noise."""
   sphere = arrays.ARRAYS['mic']
   frequencies = np.fft.rfftfreq(4800, 1 / 24000)
   weights = sphere.weights(frequencies)
@@ -173,8 +157,8 @@ def test_the_array_has_8_symmetries_that_map_its_capsules():
 
 
 def test_mic_features_of_turned_waves_are_turned_features():
-  """Two waves from anywhere, at capsules on a rigid sphere."""
-  extract = jax.jit(features.mic_features)
+  """Two plane waves at the capsules of a rigid sphere."""
+  extract = jit(features.mic_features)
   directions = geometry.to_cartesian(np.array([25, -110]), np.array([15, -40]))
 
   def scene(matrix):
@@ -207,7 +191,7 @@ def test_mic_features_of_turned_waves_are_turned_features():
 def test_turns_by_format_are_drawn_from_all_symmetries(
   format, channels, apply, count
 ):
-  cells = jnp.asarray(example((2, 3, channels)))
+  cells = jnp.asarray(distinct_features((2, 3, channels)))
   doa = jnp.asarray([[[1.0, 2.0, 3.0]]])
   keys = jax.random.split(jax.random.key(0), 100 * count)
   turn = augment.TURNS[format]

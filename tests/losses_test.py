@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.outputs import CLASSES, batch, ratio
+from helpers.network_outputs import CLASSES, batch, masked_mse
+from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -14,7 +15,7 @@ from jax import test_util
 
 from seld_jax import losses
 
-# Each term: its function, the names of what it compares, its NumPy twin.
+# Each term: its function, the names of its two arrays, and the same in NumPy.
 
 
 def numpy_cross_entropy(logits, targets):
@@ -90,11 +91,11 @@ def test_cross_entropy_of_any_logits(logits, targets):
   np.testing.assert_allclose(slope, sigmoid - targets, atol=1e-6)
 
 
-# Choosing with `where`.
+# The mask `where`.
 
 
 @parametrize_terms
-def test_where_equals_leaving_classes_out(term):
+def test_where_equals_removing_the_other_classes(term):
   function, names, expected = TERMS[term]
   pair = [batch()[name] for name in names]
   chosen = np.array([True, False, True, True, False])
@@ -132,7 +133,7 @@ def test_where_may_differ_between_frames(term):
     np.testing.assert_allclose(whole[index], one, rtol=1e-6)
 
 
-def test_where_gives_no_gradient_to_what_is_left_out():
+def test_masked_elements_have_no_gradient():
   data = batch()
   where = data['activity'] == 1
   gradient = jax.grad(
@@ -143,8 +144,8 @@ def test_where_gives_no_gradient_to_what_is_left_out():
 
 
 @parametrize_terms
-def test_what_is_left_out_may_be_no_number(term):
-  """As where there is no label; neither value nor gradient is touched."""
+def test_masked_elements_may_be_nan(term):
+  """For instance where there is no label: value and gradient stay the same."""
   function, names, _ = TERMS[term]
   pair = [jnp.asarray(batch()[name], jnp.float32) for name in names]
   where = np.random.default_rng(1).random(pair[0].shape) < 0.5
@@ -177,9 +178,9 @@ def test_gradients_are_finite_when_nothing_is_active(dtype):
   data = {k: jnp.asarray(v, dtype) for k, v in batch(share=0).items()}
   for function, names, _ in TERMS.values():
     prediction, target = (data[name] for name in names)
-    gradient = jax.grad(lambda p, f=function, t=target: f(p, t).sum())
-    assert jnp.isfinite(gradient(prediction)).all()
-  value, gradient = jax.value_and_grad(ratio)(
+    gradient = jit(jax.grad(lambda p, t, f=function: f(p, t).sum()))
+    assert jnp.isfinite(gradient(prediction, target)).all()
+  value, gradient = jit(jax.value_and_grad(masked_mse))(
     data['doa'], data['xyz'], data['activity']
   )
   assert value == 0
@@ -190,7 +191,7 @@ def test_gradients_are_finite_when_nothing_is_active(dtype):
 
 
 @parametrize_terms
-def test_bfloat16_is_kept_and_near_to_float32(term):
+def test_losses_of_bfloat16_are_bfloat16_and_near_to_float32(term):
   function, names, expected = TERMS[term]
   pair = [batch()[name] for name in names]
   actual = function(*(jnp.asarray(x, jnp.bfloat16) for x in pair))
@@ -210,7 +211,7 @@ def test_jit_vmap_and_batch_agree(term):
   np.testing.assert_allclose(mapped, whole, rtol=1e-6)
 
 
-# The sum of tasks.
+# The weighted sum of both tasks.
 
 
 @settings(deadline=None, max_examples=25)

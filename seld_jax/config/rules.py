@@ -6,23 +6,22 @@ from typing import Any
 import ml_collections
 
 from seld_jax import features as features_lib
-from seld_jax import labels
+from seld_jax import labels, losses
 from seld_jax import model as model_lib
 from seld_jax.config.defaults import default, label_pool
 from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError
 
-# Loss terms of each task by their name in a config.
-SED_TERMS = {
-  'mse': 'sed_mse',
-  'cross_entropy': 'sed_cross_entropy',
-}
-DOA_TERMS = {
-  'masked_mse': 'doa_masked_mse',
-  'mse': 'doa_mse',
-  'masked_norm': 'doa_masked_norm',
-}
+# Names of loss terms by the value of loss.sed or loss.doa that selects them.
+SED_TERMS, DOA_TERMS = (
+  {
+    name.removeprefix(f'{task}_'): name
+    for name, term in losses.TERMS.items()
+    if term.task == task
+  }
+  for task in ('sed', 'doa')
+)
 
 
 def validate(

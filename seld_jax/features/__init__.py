@@ -1,37 +1,31 @@
-"""Features of FOA and microphone-array audio: pure functions of arrays."""
+"""Features of FOA and microphone-array audio: pure functions of arrays.
 
-from seld_jax.features.formats import (
-  FORMATS,
-  NUM_CHANNELS,
-  foa_features,
-  framewise_features,
-  mic_features,
-  stack,
-)
-from seld_jax.features.spatial import (
-  gcc_phat,
-  intensity_vector,
-)
-from seld_jax.features.spectrum import (
-  log_mel,
-  mel_filter_bank,
-  stft,
-)
-from seld_jax.features.windows import (
-  window_features,
-)
+They work under jit, vmap and grad, on any number of leading batch axes, and
+need nothing else of the project. Audio has shape `[..., channels, samples]`, a
+spectrum `[..., channels, frames, bins]`, and finished features
+`[..., frames, mels, channels]`, the order of axes of a convolution.
+"""
+
+from seld_jax.features.channels import stack
+from seld_jax.features.foa import foa_features, intensity_vector
+from seld_jax.features.formats import FORMATS, NUM_CHANNELS, framewise_features
+from seld_jax.features.mic import gcc_phat, mic_features
+from seld_jax.features.options import FeatureOptions
+from seld_jax.features.spectrum import log_mel, mel_filter_bank, stft
+from seld_jax.features.windows import window_features
 
 __all__ = [
   'FORMATS',
   'NUM_CHANNELS',
+  'FeatureOptions',
   'foa_features',
   'mic_features',
+  'window_features',
   'framewise_features',
   'stack',
-  'window_features',
-  'gcc_phat',
   'intensity_vector',
-  'log_mel',
-  'mel_filter_bank',
+  'gcc_phat',
   'stft',
+  'mel_filter_bank',
+  'log_mel',
 ]

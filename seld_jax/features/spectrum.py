@@ -1,4 +1,4 @@
-"""Spectra and mel bands of signals: what all features are made of.
+"""Spectra and mel bands of signals, which all features are made of.
 
 Pure functions that work under jit, vmap and grad, on any leading axes.
 """
@@ -12,41 +12,56 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from seld_jax.features.options import DEFAULTS
+
 # Lowest power of a mel band, before the logarithm; as in librosa.
 _POWER_FLOOR = 1e-10
 
-# Samples of frames, overlaps counted, that a CPU transforms at once.
+# Samples in the frames, overlaps included, that a CPU transforms at once.
 _BLOCK_SAMPLES = 2**17
 
 
 def stft(
   audio: jax.Array,
   *,
-  n_fft: int = 1024,
-  hop_length: int = 480,
-  win_length: int = 960,
-  pad_mode: str = 'constant',
+  n_fft: int = DEFAULTS.n_fft,
+  hop_length: int = DEFAULTS.hop_length,
+  win_length: int = DEFAULTS.win_length,
+  pad_mode: str = DEFAULTS.pad_mode,
 ) -> jax.Array:
   """Short-time Fourier transform with centred frames and a Hann window.
 
   Args:
-    audio: Signals, with shape `[..., samples]`.
+    audio: Signals, with shape `[..., samples]`, float32 or float64.
     n_fft: Length of the Fourier transform in samples.
-    hop_length: Samples from one frame to the next.
-    win_length: Length of the periodic Hann window, which stands in the middle
-      of the `n_fft` samples.
-    pad_mode: How the edges are padded by `n_fft // 2` samples: `'constant'`
-      (zeros, as librosa since 0.10), `'reflect'` (as before), or `'given'`: the
-      signal brings those samples along, as a part of a longer one does.
+    hop_length: Distance between two frames in samples.
+    win_length: Length of the periodic Hann window in samples, at most `n_fft`.
+      The window is in the middle of the `n_fft` samples.
+    pad_mode: How both ends are padded by `n_fft // 2` samples: `'constant'`
+      (zeros, as in librosa since 0.10), `'reflect'` (as in librosa before), or
+      `'given'`, where the signal already contains these samples, because it is
+      a part of a longer one.
 
   Returns:
     The complex spectrum, with shape `[..., frames, n_fft // 2 + 1]`, where
-    frames is `ceil(samples / hop_length)`: librosa's, less the frame that
-    starts behind the end of a signal of whole hops. Samples that were given in
-    place of padding do not count.
+    frames is `ceil(samples / hop_length)`, without the samples of the padding.
+    These are the frames of librosa; if `samples` is a multiple of `hop_length`,
+    librosa has one more, which starts at the end of the signal.
 
   Raises:
-    ValueError: An option is out of range, or the signals are whole numbers.
+    ValueError: An option is out of range, or the samples are integers.
+
+  Example:
+    The spectrum of one second of a tone of 1500 Hz has its peak in bin
+    1500 / 24000 * 1024 = 64:
+
+    >>> from seld_jax import features
+    >>> tone = jnp.sin(2 * jnp.pi * 1500 / 24000 * jnp.arange(24000))
+    >>> spectrum = features.stft(tone)
+    >>> spectrum.shape
+    (50, 513)
+    >>> int(jnp.abs(spectrum[25]).argmax())
+    64
   """
   padded, num_frames = _pad(
     audio, n_fft, hop_length, win_length, pad_mode=pad_mode
@@ -58,27 +73,31 @@ def framewise(
   function: Callable[[jax.Array], Any],
   audio: jax.Array,
   *,
-  n_fft: int = 1024,
-  hop_length: int = 480,
-  win_length: int = 960,
-  pad_mode: str = 'constant',
+  n_fft: int = DEFAULTS.n_fft,
+  hop_length: int = DEFAULTS.hop_length,
+  win_length: int = DEFAULTS.win_length,
+  pad_mode: str = DEFAULTS.pad_mode,
 ) -> Any:
-  """A function of single frames of a spectrum, without all of the spectrum.
+  """Applies a function of single frames to a spectrum, block by block.
 
-  On a CPU a few frames at a time go from samples to results, so that what lies
-  between stays in the cache: a fifth of the time for features of a minute.
+  On a CPU a few frames at a time go from samples to results, so that the
+  intermediate arrays stay in the cache: features of one minute take a fifth of
+  the time.
 
   Args:
     function: Maps a spectrum with shape `[..., frames, bins]` to a tree of
       arrays with shape `[..., frames, n]`, each frame by itself.
     audio: Signals, with shape `[..., samples]`.
-    n_fft: As in `stft`, like all options that follow, and what is raised.
-    hop_length: Samples from one frame to the next.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Distance between two frames in samples.
     win_length: Length of the window in samples.
-    pad_mode: How the edges are padded.
+    pad_mode: How both ends are padded, as in `stft`.
 
   Returns:
     `function(stft(audio, ...))`.
+
+  Raises:
+    ValueError: As in `stft`.
   """
   padded, num_frames = _pad(
     audio, n_fft, hop_length, win_length, pad_mode=pad_mode
@@ -110,28 +129,35 @@ def framewise(
 @functools.lru_cache(maxsize=8)
 def mel_filter_bank(
   *,
-  sample_rate: int = 24000,
-  n_fft: int = 1024,
-  n_mels: int = 64,
+  sample_rate: int = DEFAULTS.sample_rate,
+  n_fft: int = DEFAULTS.n_fft,
+  n_mels: int = DEFAULTS.n_mels,
   f_min: float = 0.0,
   f_max: float | None = None,
 ) -> np.ndarray:
   """Triangular filters on Slaney's mel scale, each of unit area.
 
   Args:
-    sample_rate: Sampling rate in Hz.
+    sample_rate: Sample rate of the audio in Hz.
     n_fft: Length of the Fourier transform in samples.
     n_mels: Number of bands.
     f_min: Lower edge of the lowest band in Hz.
-    f_max: Upper edge of the highest band in Hz; half the sampling rate when
-      None.
+    f_max: Upper edge of the highest band in Hz; None for half the sample rate.
 
   Returns:
-    Weights with shape `[n_mels, n_fft // 2 + 1]`, float64, read-only; equal to
-    `librosa.filters.mel`.
+    Weights with shape `[n_mels, n_fft // 2 + 1]`, float64 and read-only. They
+    equal those of `librosa.filters.mel`.
 
   References:
     Slaney, Auditory Toolbox, Interval Research technical report 1998-010
+
+  Example:
+    >>> from seld_jax import features
+    >>> filters = features.mel_filter_bank(n_mels=32, f_max=8000)
+    >>> filters.shape
+    (32, 513)
+    >>> int(filters[-1].nonzero()[0].max() * 24000 / 1024)  # Hz
+    7992
   """
   f_max = sample_rate / 2 if f_max is None else f_max
   lowest, highest = _hz_to_mel(np.array([f_min, f_max]))
@@ -141,7 +167,7 @@ def mel_filter_bank(
   rising = (bins - lower) / (centre - lower)
   falling = (upper - bins) / (upper - centre)
   weights = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
-  weights.flags.writeable = False  # the cache hands out one array
+  weights.flags.writeable = False  # all callers share the cached array
   return weights
 
 
@@ -149,18 +175,33 @@ def log_mel(
   spectrum: jax.Array,
   mel_filters: jax.typing.ArrayLike,
   *,
-  top_db: float | None = 80.0,
+  top_db: float | None = DEFAULTS.top_db,
 ) -> jax.Array:
   """Power in mel bands, in decibels.
 
   Args:
     spectrum: Complex spectrum, with shape `[..., frames, bins]`.
     mel_filters: Filter bank, with shape `[mels, bins]`.
-    top_db: Nothing is lower than this many dB under the maximum over frames and
-      mels; None switches the clipping off.
+    top_db: Values are clipped at this many dB below the maximum over frames
+      and mel bands; None for no clipping.
 
   Returns:
-    `10 log10(max(power, 1e-10))`, with shape `[..., frames, mels]`.
+    `10 log10(max(power, 1e-10))`, with shape `[..., frames, mels]`: dB relative
+    to a power of 1, at least -100.
+
+  See also:
+    `librosa.power_to_db`, which gives the same for one channel.
+
+  Example:
+    >>> from seld_jax import features
+    >>> audio = jax.random.normal(jax.random.key(0), (4, 24000))
+    >>> filters = features.mel_filter_bank()
+    >>> loud = features.log_mel(features.stft(audio), filters)
+    >>> soft = features.log_mel(features.stft(audio / 10), filters)
+    >>> loud.shape
+    (4, 50, 64)
+    >>> print(f'{(loud - soft).mean():.2f} dB')
+    20.00 dB
   """
   bin_power = power(spectrum)
   filters = jnp.asarray(mel_filters, bin_power.dtype)
@@ -172,12 +213,12 @@ def log_mel(
 
 
 def clip_decibels(decibels: jax.Array, top_db: float | None) -> jax.Array:
-  """Raises what is too far under the maximum of its channel.
+  """Clips each channel at some dB below its maximum.
 
   Args:
     decibels: Log-mel spectrograms, with shape `[..., frames, mels]`.
-    top_db: Largest distance to the maximum over frames and mels; None changes
-      nothing.
+    top_db: Largest distance in dB to the maximum over frames and mel bands;
+      None for no clipping.
 
   Returns:
     Clipped spectrograms, with the same shape.
@@ -189,7 +230,7 @@ def clip_decibels(decibels: jax.Array, top_db: float | None) -> jax.Array:
 
 
 def power(spectrum: jax.Array) -> jax.Array:
-  """|spectrum|^2, without the root that jnp.abs would take and undo.
+  """|spectrum|^2, without the square root that jnp.abs would compute.
 
   Args:
     spectrum: Complex spectrum, with shape `[...]`.
@@ -208,7 +249,7 @@ def _pad(
   *,
   pad_mode: str,
 ) -> tuple[jax.Array, int]:
-  """A signal with samples before and after it, and its number of frames."""
+  """Pads a signal; returns it with its number of frames."""
   if not 0 < win_length <= n_fft:
     raise ValueError(
       f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
@@ -233,9 +274,9 @@ def _transform(
   hop_length: int,
   win_length: int,
 ) -> jax.Array:
-  """The spectra of the first frames of a padded signal."""
-  # Only win_length of the n_fft samples of a frame lie under the window, so
-  # only those are cut out; the zeros around them are put back before the FFT.
+  """The spectra of the first `num_frames` frames of a padded signal."""
+  # Only win_length of the n_fft samples of a frame are under the window. Only
+  # these are cut out; the zeros around them are added again before the FFT.
   left = (n_fft - win_length) // 2
   needed = left + (num_frames - 1) * hop_length + win_length
   frames = _frame(padded[..., left:needed], num_frames, win_length, hop_length)
@@ -249,8 +290,8 @@ def _frame(
 ) -> jax.Array:
   """Cuts `[..., samples]` into `[..., num_frames, length]`.
 
-  Joins shifted blocks of one hop rather than gathering single samples, which
-  XLA does several times slower.
+  Joins shifted blocks of one hop, which is several times faster in XLA than
+  gathering single samples.
   """
   blocks_per_frame = -(-length // hop)
   num_blocks = num_frames + blocks_per_frame - 1
@@ -281,7 +322,7 @@ def _hann(length: int) -> np.ndarray:
   return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
 
 
-# Slaney's scale: linear up to 1 kHz (15 mels), then 27 steps for a factor 6.4.
+# Slaney's scale: linear up to 1 kHz (15 mels), then 27 mels per factor 6.4.
 _MEL_HZ = 200 / 3
 _MEL_KNEE_HZ = 1000.0
 _MEL_KNEE = _MEL_KNEE_HZ / _MEL_HZ

@@ -1,10 +1,11 @@
-"""Features of a window that was cut out of a recording, as of the whole."""
+"""Features of a part of a recording, equal to those of the whole."""
 
 import jax
 import jax.numpy as jnp
 
-from seld_jax.features import formats
-from seld_jax.features.spectrum import clip_decibels
+from seld_jax.features import channels
+from seld_jax.features.formats import SPATIAL
+from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 
 def window_features(
@@ -12,54 +13,73 @@ def window_features(
   num_frames: jax.typing.ArrayLike,
   *,
   format: str = 'foa',
-  sample_rate: int = 24000,
-  n_fft: int = 1024,
-  hop_length: int = 480,
-  win_length: int = 960,
-  n_mels: int = 64,
-  top_db: float | None = 80.0,
-  offset: float = 1e-8,
-  layout: str = 'aligned',
+  sample_rate: int = DEFAULTS.sample_rate,
+  n_fft: int = DEFAULTS.n_fft,
+  hop_length: int = DEFAULTS.hop_length,
+  win_length: int = DEFAULTS.win_length,
+  n_mels: int = DEFAULTS.n_mels,
+  top_db: float | None = DEFAULTS.top_db,
+  offset: float = DEFAULTS.offset,
+  layout: str = DEFAULTS.layout,
 ) -> jax.Array:
-  """Features of one window, given the samples around it.
+  """Features of one window of a recording, from its samples and their context.
 
-  They are those that `features.FORMATS[format]` computes of the whole recording
-  in these frames, but for `top_db`: a window is clipped under its own maximum,
-  whatever comes before or after it.
+  They equal the frames of the window in `features.FORMATS[format]` of the whole
+  recording, except for `top_db`: a window is clipped below its own maximum, not
+  below that of the recording.
 
   Args:
-    audio: The window and `n_fft // 2` samples before and after it, with shape
-      `[4, samples]`.
-    num_frames: Frames that belong to the recording, a scalar of at least 1;
-      those after them repeat the last, as `dataset.load_fold` fills.
+    audio: The samples of the window, with `n_fft // 2` samples of context
+      before and after them, with shape `[4, samples]` and values in [-1, 1].
+    num_frames: Number of frames of the window that belong to the recording, a
+      scalar of at least 1. The frames after them repeat the last of these, as
+      `dataset.load_fold` does.
     format: `'foa'` or `'mic'`.
-    sample_rate: As in `features.foa_features`, like all options that follow.
+    sample_rate: Sample rate of the audio in Hz.
     n_fft: Length of the Fourier transform in samples.
-    hop_length: Samples from one frame to the next.
-    win_length: Length of the Hann window in samples.
-    n_mels: Number of mel bands.
-    top_db: Largest distance to the maximum of the window's own channel.
-    offset: Added to the audio first.
-    layout: `'aligned'` or `'published'`.
+    hop_length: Distance between two frames in samples.
+    win_length: Length of the Hann window in samples, at most `n_fft`.
+    n_mels: Number of mel bands, and of lags of each cross-correlation.
+    top_db: Each log-mel channel is clipped at this many dB below its maximum
+      in the window; None for no clipping.
+    offset: Added to the audio before everything else.
+    layout: `'aligned'` or `'published'` (see `stack`).
 
   Returns:
-    Features with shape `[frames, n_mels, channels]`, where frames is
-    `ceil((samples - 2 (n_fft // 2)) / hop_length)`.
+    Features with shape `[frames, n_mels, 7 or 10]`, where frames is
+    `ceil((samples - 2 * (n_fft // 2)) / hop_length)`.
+
+  See also:
+    `foa_features` and `mic_features` for whole recordings.
+
+  Example:
+    Frames 10 to 19 of a recording of one second:
+
+    >>> from seld_jax import features
+    >>> audio = jax.random.normal(jax.random.key(0), (4, 24000))
+    >>> part = audio[:, 10 * 480 - 512 : 20 * 480 + 512]
+    >>> window = features.window_features(part, 10, top_db=None)
+    >>> window.shape
+    (10, 64, 7)
+    >>> whole = features.foa_features(audio, top_db=None)
+    >>> bool(jnp.allclose(window, whole[10:20], atol=1e-3))
+    True
   """
-  parts = formats.framewise_features(
-    audio,
-    format=format,
+  options = FeatureOptions(
     sample_rate=sample_rate,
     n_fft=n_fft,
     hop_length=hop_length,
     win_length=win_length,
     n_mels=n_mels,
+    top_db=top_db,
     offset=offset,
     pad_mode='given',
+    layout=layout,
   )
+  parts = channels.framewise_channels(audio, SPATIAL[format], options)
   frames = jnp.arange(parts[0].shape[-2])
   log_mels, spatial = (
     jnp.take(part, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip')
     for part in parts
   )
-  return formats.stack(clip_decibels(log_mels, top_db), spatial, layout=layout)
+  return channels.finish(log_mels, spatial, options)

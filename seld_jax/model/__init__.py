@@ -1,4 +1,4 @@
-"""The networks, in Flax Linen."""
+"""The networks, as Flax Linen modules, and functions of their parameters."""
 
 from seld_jax.model.networks import (
   MODELS,

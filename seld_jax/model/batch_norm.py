@@ -1,4 +1,4 @@
-"""Batch normalisation, by statistics of the global batch."""
+"""Batch normalisation with the statistics of the global batch."""
 
 import functools
 from collections.abc import Callable
@@ -13,19 +13,19 @@ _BN_EPSILON = 1e-3
 
 
 class BatchNorm(nn.Module):
-  """Batch normalisation whose statistics are those of the global batch.
+  """Batch normalisation with the statistics of the global batch.
 
-  Under `jit` the mean is over the global batch, whatever its sharding; under
-  `pmap` first and second moments are averaged over the devices before the
-  variance is formed.
+  Under `jit` the mean is over the global batch, whatever its sharding. Under
+  `pmap` the first and second moments are averaged over the devices before the
+  variance is computed.
 
   Attributes:
     momentum: Momentum of the running statistics.
-    axis: The axis that has statistics of its own for each index: -1, the
-      channels, or -2, the bands.
-    axis_name: The axis under `pmap`.
-    then: What is done with the input, and a gain and a shift for each index;
-      None for `scale_and_shift`.
+    axis: The axis whose indices have separate statistics: -1, the channels, or
+      -2, the bands.
+    axis_name: Name of the `pmap` axis; None under `jit`.
+    then: Function of the input, and of a gain and a shift for each index, that
+      computes the output; None for `scale_and_shift`.
   """
 
   momentum: float
@@ -69,14 +69,14 @@ class BatchNorm(nn.Module):
 def channel_sums(x: jax.Array, axis: int) -> jax.Array:
   """Sums over all axes but one.
 
-  On a CPU, XLA adds to a sum one value after the other where the axis that
-  stays is the last. Feature maps are therefore cut into up to eight blocks of
-  bands, which it adds a vector at a time, and only their sum is summed: a fifth
-  to a half of the time, and rounding errors no larger.
+  On a CPU, XLA adds single values one after the other if the axis that remains
+  is the last. Therefore feature maps are divided into up to eight blocks of
+  bands, which XLA adds as vectors, and only their sum is reduced. This takes a
+  fifth to a half of the time, and the rounding errors are no larger.
 
   Args:
     x: Values, with shape `[..., channels, ...]`.
-    axis: The axis that stays, counted from 0.
+    axis: The axis that remains, counted from 0.
 
   Returns:
     Sums, with shape `[channels]`.
@@ -85,13 +85,13 @@ def channel_sums(x: jax.Array, axis: int) -> jax.Array:
     frames, bands = x.shape[1:3]
     count = max(k for k in range(1, 9) if bands % k == 0)
     blocks = x.reshape(-1, frames, count, bands // count, x.shape[3])
-    # Without the barrier XLA makes one sum of both again.
+    # Without the barrier XLA merges both sums into one again.
     x = lax.optimization_barrier(sum(blocks[:, :, k] for k in range(count)))
   return jnp.sum(x, axis=tuple(set(range(x.ndim)) - {axis}))
 
 
 def _channel_sums_forward(x, axis):
-  # Of x, only the shape is needed; an array without cells carries it.
+  # Only the shape of x is needed; an array without elements carries it.
   return channel_sums(x, axis), jnp.zeros((*x.shape, 0), x.dtype)
 
 
@@ -107,7 +107,7 @@ channel_sums.defvjp(_channel_sums_forward, _channel_sums_backward)
 def scale_and_shift(
   x: jax.Array, gain: jax.Array, shift: jax.Array, axis: int
 ) -> jax.Array:
-  """Multiplies and adds along one axis; its gradients are `channel_sums`.
+  """Multiplies and adds along one axis; its gradients use `channel_sums`.
 
   Args:
     x: Values, with shape `[..., channels, ...]`.
@@ -142,10 +142,10 @@ scale_and_shift.defvjp(_scale_and_shift_forward, _scale_and_shift_backward)
 
 
 def _along(vector: jax.Array, axis: int, ndim: int) -> jax.Array:
-  """A vector that broadcasts along one axis of an array."""
+  """Reshapes a vector so that it broadcasts along one axis of an array."""
   return vector.reshape(-1, *[1] * (ndim - 1 - axis))
 
 
 def at_least_float32(dtype: Any) -> Any:
-  """The type for sums and exponentials: never narrower than float32."""
+  """The type for sums and exponentials: float32 or wider."""
   return jnp.promote_types(jnp.float32, dtype)

@@ -1,4 +1,4 @@
-"""The recurrent layer of the networks."""
+"""The recurrent layer of the networks: a bidirectional GRU."""
 
 import functools
 from typing import Any
@@ -12,14 +12,14 @@ from jax import lax
 class BiGru(nn.Module):
   """Bidirectional GRU with the gates of `flax.linen.GRUCell`.
 
-  The products with the input are taken out of the loop, and both directions
+  The products with the input are computed before the loop, and both directions
   share one loop with one batched product.
 
   Attributes:
     features: Units in each direction.
-    reset_first: Whether the state is reset before its product with the weights
-      instead of after, without a bias of its own, and the biases of the gates
-      start at 1: the cell of the published system (Cho et al., 2014).
+    reset_first: Whether to use the cell of the published system (Cho et al.,
+      2014): the state is reset before its product with the weights instead of
+      after, that product has no bias, and the biases of the gates start at 1.
     dtype: Type of the computation.
   """
 
@@ -31,7 +31,8 @@ class BiGru(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps `[batch, frames, inputs]` to `[batch, frames, 2 * features]`."""
     size = self.features
-    # Leading axis: forwards, backwards. Gates in the order r, z, n.
+    # The leading axis is the direction: forwards, backwards. The gates are in
+    # the order r, z, n.
     input_kernel = self.param(
       'input_kernel', _per_gate_glorot, (2, x.shape[-1], 3, size), jnp.float32
     )
@@ -44,7 +45,7 @@ class BiGru(nn.Module):
     hidden_kernel = self.param(
       'hidden_kernel', _per_gate_orthogonal, (2, size, 3, size), jnp.float32
     )
-    hidden_bias = jnp.zeros((2, size))  # which reset_first doesn't use
+    hidden_bias = jnp.zeros((2, size))  # not used if reset_first
     if not self.reset_first:
       hidden_bias = self.param(
         'hidden_bias', nn.initializers.zeros, (2, size), jnp.float32
@@ -67,18 +68,18 @@ class BiGru(nn.Module):
 def gru(
   gates: jax.Array, kernel: jax.Array, bias: jax.Array, reset_first: bool
 ) -> jax.Array:
-  """The loop of GRUs that run side by side, from a state of zeros.
+  """Runs several GRUs side by side in one loop, from states of zeros.
 
-  Its backward pass is written out for what differentiation of a loop doesn't
-  do: the gradient of the weights is one product after the loop instead of a
-  sum that grows in it, and the weights are transposed once, not in every step.
+  The backward pass is written by hand for two reasons: the gradient of the
+  weights is one product after the loop instead of a sum inside it, and the
+  weights are transposed once instead of in every step.
 
   Args:
-    gates: What the input adds to the gates r, z and n, with shape
+    gates: Contribution of the input to the gates r, z and n, with shape
       `[frames, grus, batch, 3 * size]`.
     kernel: Weights of the state, with shape `[grus, size, 3 * size]`.
-    bias: Added to the state's part of n before its reset, with shape
-      `[grus, size]`; not used if `reset_first`.
+    bias: Added to the contribution of the state to n before the reset, with
+      shape `[grus, size]`; not used if `reset_first`.
     reset_first: Whether the state is reset before its product with the weights
       of n instead of after.
 
@@ -89,7 +90,7 @@ def gru(
 
 
 def _run(gates, kernel, bias, reset_first):
-  """States, and what the backward pass needs of each frame."""
+  """The states, and the values of each frame that the backward pass needs."""
   _, grus, batch, _ = gates.shape
   size = kernel.shape[1]
   kernel_rz, kernel_n = kernel[..., : 2 * size], kernel[..., 2 * size :]
@@ -108,8 +109,8 @@ def _run(gates, kernel, bias, reset_first):
       inner = recurrent[..., 2 * size :] + bias[:, None]
       n = jnp.tanh(gates_n + r * inner)
     state = (1 - z) * n + z * state
-    # In one array, which is one write in a frame: on a GPU each is a program
-    # of its own, and the loop is as long as their number.
+    # One array, so that a frame has one write. On a GPU every write is a kernel
+    # of its own, and their number determines the time of the loop.
     return state, (state, jnp.concatenate([rz, n, inner], axis=-1))
 
   start = jnp.zeros((grus, batch, size), gates.dtype)
@@ -197,9 +198,9 @@ def _per_gate_orthogonal(key, shape, dtype):
 def _per_gate(init, key, shape, dtype):
   directions, rows, gates, columns = shape
   keys = jax.random.split(key, directions * gates)
-  # One after the other: XLA gives a batch of QR decompositions to the threads
-  # of the pool that waits for it, and two batches in a program, of two layers,
-  # then wait for each other for ever.
+  # One after the other. XLA gives a batch of QR decompositions to the same
+  # thread pool that waits for the result, so that two batches in one program,
+  # from two layers, can deadlock.
   drawn = lax.map(lambda k: init(k, (rows, columns), dtype), keys)
   drawn = drawn.reshape(directions, gates, rows, columns)
   return jnp.moveaxis(drawn, 1, 2)

@@ -1,7 +1,7 @@
-"""Layers of the networks that are not taken from `flax.linen`.
+"""Layers of the networks that do not come from `flax.linen`.
 
-Each is written out for a reason given beside it: it has to be the paper's, to
-run under `pmap` as on one device, or to be fast on a CPU.
+Each has a reason, given in its docstring: it has to equal the paper's layer, to
+give the same result under `pmap` as on one device, or to be fast on a CPU.
 """
 
 import functools
@@ -16,7 +16,7 @@ from jax import lax
 from seld_jax.model import winograd
 from seld_jax.model.batch_norm import at_least_float32, channel_sums
 
-# Numbers of a block of frames, so that it stays in the processor's cache.
+# Number of elements in a block of frames, which should stay in the CPU cache.
 _BLOCK = 2**18
 
 
@@ -26,20 +26,20 @@ def rectified_maxima(
 ) -> jax.Array:
   """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
 
-  What is left over of frames and bands is dropped. Only one cell of a block has
-  a gradient (the first, where several are equal). The forward pass notes its
-  place, in a byte, and its number, so that the gradients to gain and shift are
-  sums over blocks instead of cells. On a CPU that and the places take a quarter
-  of the time of XLA's select-and-scatter. Comparing cells with the maxima
-  afterwards instead would not do: a compiler may compute them twice and round
-  them differently, and the gradient would be lost.
+  Frames and bands that do not fill a block are dropped. Only one element of a
+  block has a gradient (the first, if several are equal). The forward pass keeps
+  its position, in one byte, and its value. Therefore the gradients of gain and
+  shift are sums over blocks instead of elements. On a CPU this takes a quarter
+  of the time of XLA's select-and-scatter. Comparing the elements with the
+  maxima in the backward pass would not be safe: a compiler may compute them
+  twice with different rounding, and the gradient would be lost.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
     gain: Factors, with shape `[channels]`.
     shift: Summands, with shape `[channels]`.
-    pool: Size of the blocks, (frames, bands), of at most 256 cells; (1, 1) for
-      none.
+    pool: Size of the blocks, (frames, bands), of at most 256 elements; (1, 1)
+      for no pooling.
 
   Returns:
     Maxima, with shape `[batch, frames // p, bands // q, channels]` and the type
@@ -49,7 +49,7 @@ def rectified_maxima(
 
 
 def _maxima(x, gain, shift, pool):
-  """Maxima, their places and their cells; runs through all blocks at once."""
+  """Maxima, their positions in the blocks, and the elements of x there."""
   value = lambda cell: cell * gain.astype(x.dtype) + shift.astype(x.dtype)
   blocks = _blocks(x, pool)
   chosen = blocks[:, :, 0, :, 0]
@@ -67,7 +67,7 @@ def _maxima(x, gain, shift, pool):
 
 
 def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
-  """Views [b, t, f, c] as [b, t // p, p, f // q, q, c]."""
+  """Reshapes [b, t, f, c] to [b, t // p, p, f // q, q, c]."""
   batch, frames, bands, channels = x.shape
   p, q = pool
   t, f = frames // p, bands // q
@@ -77,7 +77,7 @@ def _blocks(x: jax.Array, pool: tuple[int, int]) -> jax.Array:
 def _rectified_maxima_forward(x, gain, shift, pool):
   find = _maxima if pool == (1, 1) else _kept_maxima
   maxima, places, chosen = find(x, gain, shift, pool)
-  # Of x, only the shape is needed; an array without cells carries it.
+  # Only the shape of x is needed; an array without elements carries it.
   shape = jnp.zeros((*x.shape[1:3], 0))
   return nn.relu(maxima), (maxima > 0, places, chosen, gain, shape)
 
@@ -85,23 +85,24 @@ def _rectified_maxima_forward(x, gain, shift, pool):
 def _kept_maxima(x, gain, shift, pool):
   """`_maxima`, in arrays that the compiler keeps for the backward pass.
 
-  Else it finds the places once more where the gradient is written, which is
-  slow, and wrong on a CPU: XLA writes the gradient over x, cell after cell, and
-  takes the view of x as blocks for another array, so that places are found
-  among gradients (jaxlib 0.10.2). What a loop has made is not computed again.
+  Otherwise the compiler computes the positions again where it writes the
+  gradient. This is slow, and wrong on a CPU: XLA writes the gradient over x,
+  element by element, and treats the view of x as blocks as another array, so
+  that it searches for the maxima among gradients (jaxlib 0.10.2). The results
+  of a loop are not computed again.
   """
 
   def at_once(x, gain, shift):
     return lax.optimization_barrier(_maxima(x, gain, shift, pool))
 
-  # Where the program will run, not JAX's default: the other way is not just
-  # slower there, but wrong.
+  # The platform where the program will run decides, not JAX's default backend:
+  # on a CPU `at_once` is not only slower, but wrong.
   by_blocks = functools.partial(_maxima_of_blocks, pool=pool)
   return lax.platform_dependent(x, gain, shift, cpu=by_blocks, default=at_once)
 
 
 def _maxima_of_blocks(x, gain, shift, *, pool):
-  """`_maxima`, some frames after the others."""
+  """`_maxima` in a loop over blocks of frames."""
   batch, frames, bands, channels = x.shape
   p, q = pool
   row = batch * p * bands * channels
@@ -118,7 +119,7 @@ def _maxima_of_blocks(x, gain, shift, *, pool):
 
   shape = (batch, frames // p, bands // q, channels)
   kept = tuple(jnp.zeros(shape, t) for t in (x.dtype, jnp.uint8, x.dtype))
-  # The barrier hides a count of 1, with which a loop would be none.
+  # The barrier hides a count of 1, for which XLA would remove the loop.
   return lax.fori_loop(0, lax.optimization_barrier(count), fill, kept)
 
 
@@ -142,10 +143,15 @@ rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
 
 
 class Dropout(nn.Module):
-  """Dropout whose masks belong to examples, not to places on a device.
+  """Dropout whose masks belong to examples, not to positions on a device.
 
   The key is folded with the index of the example in the global batch, so that
   the masks do not depend on how `pmap` divides the batch.
+
+  Attributes:
+    rate: Share of the values that become 0, in [0, 1).
+    deterministic: Whether to return the input unchanged.
+    axis_name: Name of the `pmap` axis; None under `jit`.
   """
 
   rate: float
@@ -169,7 +175,12 @@ class Dropout(nn.Module):
 
 
 class SelfAttention(nn.Module):
-  """One head of scaled dot-product attention over time, without residual."""
+  """Self-attention over time: one head, scaled dot products, no residual.
+
+  Attributes:
+    features: Size of queries and keys.
+    dtype: Type of the computation; the softmax is in float32 or wider.
+  """
 
   features: int
   dtype: Any = jnp.float32
@@ -187,18 +198,18 @@ class SelfAttention(nn.Module):
 
 
 def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
-  """A convolution of 3x3, `seld_jax.convolution`, Glorot-uniform at the start.
+  """A 3x3 convolution (`winograd.conv3x3`), initialised Glorot-uniform.
 
   Args:
-    filters: Number of outputs.
+    filters: Number of filters.
     dtype: Type of the computation.
-    use_bias: Whether each output has a bias.
+    use_bias: Whether each filter has a bias.
 
   Returns:
     A layer from `[batch, frames, bands, channels]` to
     `[batch, frames, bands, filters]`.
   """
-  # Strides and padding are those of every 3x3 layer.
+  # All 3x3 layers have the strides and padding of winograd.conv3x3.
   convolve = lambda x, kernel, *_, **__: winograd.conv3x3(x, kernel)
   return nn.Conv(
     filters,
@@ -211,12 +222,12 @@ def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
 
 
 def dense(features: int, dtype: Any, *, name: str | None = None) -> nn.Dense:
-  """A fully connected layer with Glorot-uniform weights, as the paper's.
+  """A fully connected layer, initialised Glorot-uniform as in the paper.
 
   Args:
-    features: Units.
+    features: Number of units.
     dtype: Type of the computation.
-    name: Name of its parameters.
+    name: Name of its parameters; None for a number.
 
   Returns:
     A layer from `[..., inputs]` to `[..., features]`.

@@ -1,6 +1,6 @@
-"""The networks: the paper's CRNN with self-attention, and the baseline.
+"""The networks: the paper's CRNN with self-attention, and the DCASE baseline.
 
-Flax Linen modules, used by Linen's pure `init` and `apply`.
+They are Flax Linen modules: use their pure functions `init` and `apply`.
 """
 
 import functools
@@ -25,30 +25,44 @@ from seld_jax.model.layers import (
 
 
 class SeldCrnn(nn.Module):
-  """Self-attention CRNN of Phan et al., with one branch per task.
+  """Self-attention CRNN of Phan et al., with one branch for each task.
 
   Convolutions with pooling, a bidirectional GRU, self-attention, and two
   fully connected branches: event activity (sigmoid) and direction (tanh).
 
   Attributes:
     num_classes: Number of event classes.
-    filters: Filters of each 3x3 convolution.
+    filters: Number of filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution; (1, 1) for none.
+      The product of the frames is the number of feature frames in one label
+      frame.
     gru_features: Units of the GRU in each direction.
     gru_reset_first: Whether the GRU has the cell of the published system.
-    attention_features: Size of queries and keys; 0: no attention.
+    attention_features: Size of queries and keys; 0 for no attention.
     head_features: Units of the hidden layers of each branch.
     conv_dropout: Dropout rate after each pooling.
-    gru_dropout: Dropout rate of the GRU's output.
+    gru_dropout: Dropout rate of the output of the GRU.
     head_dropout: Dropout rate after each hidden layer of the branches.
     bn_momentum: Momentum of the running statistics of batch normalisation.
     dtype: Type of the computation; parameters and statistics are float32.
-    axis_name: The axis under `pmap` over which batch statistics are averaged
-      and examples are counted; None under `jit`, which sees the global batch.
+    axis_name: Name of the `pmap` axis over which batch statistics are averaged
+      and examples are counted; None under `jit`, where the batch is global.
 
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, figure 1
+
+  Example:
+    >>> from seld_jax import model
+    >>> network = model.SeldCrnn()
+    >>> features = jnp.zeros((1, 600, 64, 7))  # 12 s in 600 frames
+    >>> outputs, variables = jax.eval_shape(
+    ...   network.init_with_output, jax.random.key(0), features
+    ... )
+    >>> outputs['sed'].shape, outputs['doa'].shape
+    ((1, 120, 14), (1, 120, 14, 3))
+    >>> model.count_parameters(variables['params'])
+    3737976
   """
 
   num_classes: int = 14
@@ -81,16 +95,17 @@ class SeldCrnn(nn.Module):
     Args:
       features: Standardised features, with shape
         `[batch, frames, mels, channels]`. Frames must be a multiple of the time
-        pooling, mels at least the product of the band pooling.
-      train: Whether dropout is on (needs the rng `dropout`) and batch
-        statistics are used and updated (needs `mutable=['batch_stats']`).
+        pooling, and mels at least the product of the band pooling.
+      train: Whether dropout is active (needs the rng `dropout`) and the
+        statistics of the batch are used and recorded (needs
+        `mutable=['batch_stats']`).
 
     Returns:
       `sed_logits` and `sed`, with shape `[batch, label_frames, num_classes]`,
       and `doa`, with shape `[batch, label_frames, num_classes, 3]`, in float32.
 
     Raises:
-      ValueError: The frames are no multiple of the time pooling.
+      ValueError: The number of frames is not a multiple of the time pooling.
     """
     _check_frames('SeldCrnn', features, self.pools)
     drop = functools.partial(
@@ -98,8 +113,8 @@ class SeldCrnn(nn.Module):
     )
     x = features.astype(self.dtype)
     for filters, pool in zip(self.filters, self.pools, strict=True):
-      # No bias: the normalisation that follows would take it out again, and
-      # Adam would turn its zero gradient into noise.
+      # No bias: the normalisation that follows would subtract it again, and
+      # Adam would amplify the rounding errors of its zero gradient.
       x = conv3x3(filters, self.dtype, use_bias=False)(x)
       x = _normalised_maxima(self, x, pool, train=train)
       if tuple(pool) != (1, 1):
@@ -116,13 +131,13 @@ class SeldCrnn(nn.Module):
 class SeldNet(nn.Module):
   """SELDnet, the baseline of DCASE 2020: a CRNN with linear branches.
 
-  Convolutions with pooling, bidirectional GRUs whose directions are multiplied,
-  and for each task a fully connected layer without activation before its
-  output.
+  Convolutions with pooling, bidirectional GRUs whose two directions are
+  multiplied, and for each task a fully connected layer without activation
+  before its output.
 
   Attributes:
     num_classes: Number of event classes.
-    filters: Filters of each 3x3 convolution.
+    filters: Number of filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution.
     gru_features: Units of each GRU in each direction.
     gru_reset_first: Whether the GRUs have the cell of the published system.
@@ -132,17 +147,29 @@ class SeldNet(nn.Module):
     gru_dropout: Dropout rate of the output of each GRU.
     head_dropout: Dropout rate after each hidden layer of the branches.
     bn_momentum: Momentum of the running statistics of batch normalisation.
-    normalise_bands: Whether batch normalisation has statistics for each band,
-      as the published code has by a slip of axes, instead of each channel.
+    normalise_bands: Whether batch normalisation has statistics for each band
+      instead of each channel. The published code does this, because it mixed
+      up two axes.
     dtype: Type of the computation; parameters and statistics are float32.
-    axis_name: The axis under `pmap`, as for `SeldCrnn`.
+    axis_name: Name of the `pmap` axis, as for `SeldCrnn`.
 
   References:
     Adavanne et al., `Sound event localization and detection of overlapping
     sources using convolutional recurrent neural networks
-    <https://arxiv.org/abs/1807.00129>`_, 2018; Politis et al., `A dataset of
-    reverberant spatial sound scenes with moving sources
+    <https://arxiv.org/abs/1807.00129>`_, 2018; Politis et al., `A Dataset of
+    Reverberant Spatial Sound Scenes with Moving Sources
     <https://arxiv.org/abs/2006.01919>`_, 2020
+
+  Example:
+    >>> from seld_jax import model
+    >>> network = model.SeldNet(  # tiny, to be quick
+    ...   filters=(4,), pools=((5, 8),), gru_features=4, gru_layers=1
+    ... )
+    >>> features = jnp.zeros((2, 50, 64, 7))
+    >>> variables = jax.jit(network.init)(jax.random.key(0), features)
+    >>> outputs = jax.jit(network.apply)(variables, features)
+    >>> outputs['sed'].shape, outputs['doa'].shape
+    ((2, 10, 14), (2, 10, 14, 3))
   """
 
   num_classes: int = 14
@@ -164,19 +191,20 @@ class SeldNet(nn.Module):
   def __call__(
     self, features: jax.Array, *, train: bool = False
   ) -> dict[str, jax.Array]:
-    """Activity and directions, with the arguments and results of `SeldCrnn`.
+    """Activity and directions of every class in every label frame.
 
     Args:
       features: Standardised features, with shape
-        `[batch, frames, mels, channels]`.
-      train: Whether dropout is on and batch statistics are updated.
+        `[batch, frames, mels, channels]`, as for `SeldCrnn`.
+      train: Whether dropout is active and the statistics of the batch are used
+        and recorded, as for `SeldCrnn`.
 
     Returns:
       `sed_logits` and `sed`, with shape `[batch, label_frames, num_classes]`,
       and `doa`, with shape `[batch, label_frames, num_classes, 3]`, in float32.
 
     Raises:
-      ValueError: The frames are no multiple of the time pooling.
+      ValueError: The number of frames is not a multiple of the time pooling.
     """
     _check_frames('SeldNet', features, self.pools)
     drop = functools.partial(
@@ -184,7 +212,7 @@ class SeldNet(nn.Module):
     )
     x = features.astype(self.dtype)
     for filters, pool in zip(self.filters, self.pools, strict=True):
-      # With a bias, as published, though it matters to `normalise_bands` only.
+      # With a bias, as published; only `normalise_bands` makes it matter.
       x = conv3x3(filters, self.dtype, use_bias=True)(x)
       axis = -2 if self.normalise_bands else -1
       x = _normalised_maxima(self, x, pool, train=train, axis=axis)
@@ -194,22 +222,32 @@ class SeldNet(nn.Module):
       both = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
       forwards, backwards = jnp.split(both, 2, axis=-1)
       x = drop(self.gru_dropout)(forwards * backwards)
-    # A layer of its own for each call, with a key of its own.
+    # The lambda makes a new dropout layer, with its own key, for each call.
     return _branches(self, x, lambda y: drop(self.head_dropout)(y))
 
 
-# Networks by their name in a config.
+# The networks by their name in a config.
 MODELS = {'seld_crnn': SeldCrnn, 'seld_net': SeldNet}
 
 
 def last_shared_layer(params: Mapping[str, Any]) -> str:
-  """The layer before the branches part, whose gradient both tasks share.
+  """Name of the last layer that both branches share.
 
   Args:
     params: Parameters of a network.
 
   Returns:
-    Its name in `params`: the attention, or the last GRU where there is none.
+    The attention, or the last GRU if the network has no attention: a key of
+    `params`.
+
+  Example:
+    >>> from seld_jax import model
+    >>> features = jnp.zeros((1, 50, 64, 7))
+    >>> shapes = jax.eval_shape(
+    ...   model.SeldNet().init, jax.random.key(0), features
+    ... )
+    >>> model.last_shared_layer(shapes['params'])
+    'BiGru_1'
   """
   if 'SelfAttention_0' in params:
     return 'SelfAttention_0'
@@ -217,7 +255,19 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
 
 
 def count_parameters(params: Any) -> int:
-  """Number of trainable numbers in a tree of parameters."""
+  """Number of trainable parameters.
+
+  Args:
+    params: A tree of arrays, or of shapes as from `jax.eval_shape`.
+
+  Returns:
+    The sum of the sizes of its leaves.
+
+  Example:
+    >>> from seld_jax import model
+    >>> model.count_parameters({'kernel': np.ones((3, 4)), 'bias': np.ones(4)})
+    16
+  """
   return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
 
 
@@ -240,13 +290,13 @@ def _normalised_maxima(
   train: bool,
   axis: int = -1,
 ) -> jax.Array:
-  """What follows a convolution: batch normalisation, ReLU and max pooling.
+  """The layers after a convolution: batch normalisation, ReLU, max pooling.
 
   Args:
-    network: Whose fields count, from within its `__call__`.
+    network: The network with the settings, from within its `__call__`.
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
     pool: Size of the blocks, (frames, bands).
-    train: Whether batch statistics are used and updated.
+    train: Whether the statistics of the batch are used and recorded.
     axis: The axis that is normalised: -1, channels, or -2, bands.
 
   Returns:
@@ -270,12 +320,13 @@ def _branches(
   """The branches of both tasks, and the outputs of the network.
 
   Args:
-    network: Whose fields count, from within its `__call__`.
-    x: What the branches share, with shape `[batch, label_frames, features]`.
-    hidden: What follows each hidden layer.
+    network: The network with the settings, from within its `__call__`.
+    x: The input of both branches, with shape
+      `[batch, label_frames, features]`.
+    hidden: The activation and dropout after each hidden layer.
 
   Returns:
-    `sed_logits`, `sed` and `doa`, in float32 at least.
+    `sed_logits`, `sed` and `doa`, in float32 or wider.
   """
   dtype = network.dtype
   wide, classes = at_least_float32(dtype), network.num_classes

@@ -1,4 +1,4 @@
-"""Convolution with kernels of 3x3, with a quarter of the products on a CPU."""
+"""3x3 convolution by Winograd's algorithm, with a quarter of the products."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,29 +9,31 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-# Cells of a tile of outputs, and of the inputs that it needs, along each axis.
+# Size of a tile of outputs, and of the inputs that it needs, along each axis.
 _OUT, _IN = 4, 6
 
-# From where on Winograd's way pays (measured). For outputs: input times output
-# channels, and tiles, since the kernel is transformed as well. For the gradient
-# to the kernel: input times output channels.
+# Sizes from which Winograd's algorithm is faster (measured). For the outputs:
+# input channels times output channels, and tiles, because the kernel is
+# transformed, too. For the gradient of the kernel: input channels times output
+# channels.
 _OUTPUT_CHANNELS, _OUTPUT_TILES = 48 * 48, 64
 _KERNEL_CHANNELS = 16 * 16
 
-# Numbers of a block's transformed tiles, which are to stay in the processor's
-# cache: 14 MB in float32. Of 2^20 to 2^23, about this was the fastest.
+# Number of elements in the transformed tiles of a block, which should stay in
+# the CPU cache: 14 MB in float32. This was the fastest of 2^20 to 2^23.
 _BLOCK = 3_600_000
 
 
 def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Correlates maps with kernels of 3x3, with zeros around the maps.
+  """Correlates feature maps with 3x3 kernels, with zeros around the maps.
 
-  On a CPU, in float32 or float64 and where there is enough to do, tiles of 4x4
-  outputs are computed in Winograd's way: of transformed inputs and kernels, 36
-  products a channel make a tile instead of 144. Forward and backward, that
-  takes half the time of XLA's convolution for 64 channels and more. Its
-  rounding errors are five times as large (in float32, 8e-7 of the outputs'
-  standard deviation for 64 channels). Elsewhere it is XLA's convolution.
+  On a CPU, in float32 or float64 and for large enough arrays, it uses
+  Winograd's algorithm for tiles of 4x4 outputs: with transformed inputs and
+  kernels, a tile needs 36 products per channel instead of 144. For 64 channels
+  and more, forward and backward pass take half the time of XLA's convolution.
+  The rounding errors are five times as large (in float32 and for 64 channels,
+  8e-7 of the standard deviation of the outputs). In all other cases it is
+  XLA's convolution.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
@@ -45,7 +47,7 @@ def conv3x3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     <https://arxiv.org/abs/1509.09308>`_, 2016
   """
   is_wide = x.dtype in (jnp.float32, jnp.float64)
-  # An exported program is for any batch and device, which nothing here knows.
+  # An exported program is for any batch size and device, unknown here.
   is_known = all(isinstance(size, int) for size in x.shape)
   if jax.default_backend() == 'cpu' and is_wide and is_known:
     return _on_cpu(x, kernel)
@@ -67,7 +69,7 @@ def _forward(x, kernel):
 
 def _backward(residuals, gradient):
   x, kernel = residuals
-  # The gradient to the inputs is a convolution with the kernel turned round.
+  # The gradient of the inputs is a convolution with the flipped kernel.
   turned = jnp.flip(kernel, axis=(0, 1)).swapaxes(2, 3)
   if kernel.shape[2] * kernel.shape[3] < _KERNEL_CHANNELS:
     to_kernel = jax.linear_transpose(functools.partial(_direct, x), kernel)
@@ -86,7 +88,7 @@ def _direct(x, kernel):
 
 
 def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """`conv3x3` in Winograd's way, whatever the device and the channels."""
+  """`conv3x3` by Winograd's algorithm, on any device and for any size."""
   batch, frames, bands, channels = x.shape
   filters = kernel.shape[3]
   to_outputs, _, _ = _factors()
@@ -100,25 +102,26 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
     tiles = _input_tiles(x, block, rows)
     products = jnp.einsum('ktc,kco->kto', tiles, kernels)
     products = products.reshape(_IN, _IN, batch, rows, columns, filters)
-    # Bands come first, as in the tiles of inputs.
+    # The first axis is along bands, as in the tiles of inputs.
     along_bands = _transform(to_outputs, _cells(products, axis=0), axis=4)
     outputs = _transform(to_outputs, _cells(along_bands, axis=0), axis=2)
     outputs = outputs.reshape(batch, rows * _OUT, columns * _OUT, filters)
     start = (0, block * rows * _OUT, 0, 0)
     return lax.dynamic_update_slice(y, outputs[:, :, :bands], start)
 
-  # All of it is overwritten. Of zeros, XLA would keep one array for all layers
-  # and copy it for each.
+  # All elements are overwritten. XLA would share one array of zeros between all
+  # layers and copy it for each.
   y = jnp.broadcast_to(x[0, 0, 0, 0], (batch, x.shape[1], bands, filters))
   return _loop(blocks, fill, y)[:, :frames]
 
 
 def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
-  """Gradient of `winograd` to its kernel.
+  """Gradient of the kernel of `winograd`.
 
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
-    gradient: Gradient to the outputs, `[batch, frames, bands, filters]`.
+    gradient: Gradient of the outputs, with shape
+      `[batch, frames, bands, filters]`.
 
   Returns:
     Gradient, with shape `[3, 3, channels, filters]`.
@@ -138,23 +141,24 @@ def winograd_kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
 
 
 def _to_kernels(dtype: Any) -> jax.Array:
-  """The matrix from the 9 cells of a kernel to its 36 products.
+  """The matrix from the 9 elements of a kernel to the factors of 36 products.
 
-  Both axes at once: two products with small matrices take twice as long.
+  For both axes at once: two products with small matrices take twice as long.
   """
   _, matrix, _ = _matrices()
-  # Bands come first, as in the tiles.
+  # The first axis is along bands, as in the tiles.
   both = np.einsum('ia,jb->jiab', matrix, matrix)
   return jnp.asarray(both.reshape(_IN**2, 9), dtype)
 
 
 @functools.cache
 def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Matrices of one axis, to outputs, from kernels and from inputs.
+  """The matrices A, G and B of one axis: to outputs, from kernels, from inputs.
 
-  The correlation of six numbers d with three g is `A (G g * B d)`: G takes the
-  kernel, as a polynomial, at five points and at infinity. Of ten sets of points
-  these had the smallest errors, half of those of the usual 0, 1, -1, 2, -2.
+  The correlation of six numbers d with three numbers g is `A (G g * B d)`. G
+  evaluates the kernel, as a polynomial, at five points and at infinity. These
+  points had the smallest errors of ten sets, half of those of the usual 0, 1,
+  -1, 2, -2.
   """
   points = np.sqrt([0, 0.5, 0.5, 2, 2]) * [1, 1, -1, 1, -1]
   to_outputs = np.zeros((_OUT, _IN))
@@ -166,17 +170,17 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     to_inputs[row, :-1] = np.poly(others)[::-1]
   to_outputs[-1, -1] = to_kernels[-1, -1] = 1
   to_inputs[-1] = np.poly(points)[::-1]
-  # What is 0 but for rounding would cost a product each.
+  # Each element that is not exactly 0, because of rounding, costs a product.
   to_inputs[np.abs(to_inputs) < 1e-9] = 0
   return to_outputs, to_kernels, to_inputs
 
 
 @functools.cache
 def _factors() -> tuple[list[np.ndarray], ...]:
-  """Factors of A, of its transpose and of B, to be applied in this order.
+  """Factors of A, of its transpose and of B, in the order of application.
 
-  What the points x and -x need is a sum and a difference of two halves, with
-  even and with odd powers, which are computed once.
+  The values at the points x and -x are the sum and the difference of two
+  halves, with even and with odd powers. The halves are computed once.
   """
   to_outputs, _, to_inputs = _matrices()
   pairs = np.eye(_IN)
@@ -187,12 +191,12 @@ def _factors() -> tuple[list[np.ndarray], ...]:
 
 
 def _tiles(cells: int) -> int:
-  """Tiles along an axis; what goes beyond the cells is filled with zeros."""
+  """Number of tiles along an axis; the last one is filled up with zeros."""
   return -(-cells // _OUT)
 
 
 def _blocks(x: jax.Array, filters: int) -> tuple[int, int]:
-  """Number of blocks, and rows of tiles in each."""
+  """Number of blocks, and number of rows of tiles in each."""
   batch, frames, bands, channels = x.shape
   count = _tiles(frames)
   row = batch * _tiles(bands) * _IN**2 * (channels + filters)
@@ -204,10 +208,10 @@ def even_blocks(count: int, most: int) -> tuple[int, int]:
 
   Args:
     count: Number of rows.
-    most: Rows that a block may have; of less than 1, it has 1.
+    most: Largest number of rows in a block; 1 is used for less than 1.
 
   Returns:
-    Number of blocks, and rows of each.
+    Number of blocks, and number of rows in each.
   """
   most = max(1, min(count, most))
   rows = max(k for k in range(1, most + 1) if count % k == 0)
@@ -215,7 +219,7 @@ def even_blocks(count: int, most: int) -> tuple[int, int]:
 
 
 def _whole_tiles(x: jax.Array) -> jax.Array:
-  """Adds frames of zeros up to the next whole tile."""
+  """Pads frames with zeros up to a whole number of tiles."""
   frames = x.shape[1]
   added = _tiles(frames) * _OUT - frames
   return jnp.pad(x, ((0, 0), (0, added), (0, 0), (0, 0)))
@@ -236,14 +240,14 @@ def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
   length, columns = rows * _OUT, _tiles(bands)
   start = block * length
   cut = lambda at, size: lax.dynamic_slice_in_dim(x, at, size, axis=1)
-  # Padding x as a whole would write it once more; here a block's edges are.
+  # Only the edges of a block are padded: padding all of x would copy it.
   before = jnp.where(start > 0, cut(jnp.maximum(start - 1, 0), 1), 0)
   after = jnp.where(start + length < frames, cut(start + length, 1), 0)
   parts = jnp.concatenate([before, cut(start, length), after], axis=1)
   right = columns * _OUT + 1 - bands
   parts = jnp.pad(parts, ((0, 0), (0, 0), (1, right), (0, 0)))
   _, _, factors = _factors()
-  # After the first time around, an axis of 6 stands before the others.
+  # The first iteration adds an axis of 6 in front of the others.
   for axis, count in (1, rows), (3, columns):
     last = _OUT * (count - 1) + 1
     cells = [
@@ -254,7 +258,7 @@ def _input_tiles(x: jax.Array, block, rows: int) -> jax.Array:
 
 
 def _gradient_tiles(gradient: jax.Array, block, rows: int) -> jax.Array:
-  """Gradients to the products, `[36, tiles of the block, filters]`."""
+  """Gradients of the products, `[36, tiles of the block, filters]`."""
   batch, _, bands, filters = gradient.shape
   columns = _tiles(bands)
   start, length = block * rows * _OUT, rows * _OUT
@@ -269,7 +273,7 @@ def _gradient_tiles(gradient: jax.Array, block, rows: int) -> jax.Array:
 
 
 def _cells(x: jax.Array, *, axis: int) -> list[jax.Array]:
-  """Everything at each index of an axis, without the axis."""
+  """Splits an array along an axis, and removes the axis."""
   at = functools.partial(lax.index_in_dim, x, axis=axis, keepdims=False)
   return [at(index) for index in range(x.shape[axis])]
 
@@ -277,16 +281,17 @@ def _cells(x: jax.Array, *, axis: int) -> list[jax.Array]:
 def _transform(
   factors: Sequence[np.ndarray], cells: Sequence[jax.Array], *, axis: int = 0
 ) -> jax.Array:
-  """Products of matrices with a list of arrays, on a new axis."""
+  """Multiplies matrices with a list of arrays; stacks them on a new axis."""
   for matrix in factors:
     cells = [_combined(row, cells) for row in matrix]
   return lax.concatenate([lax.expand_dims(c, (axis,)) for c in cells], axis)
 
 
 def _combined(weights: np.ndarray, cells: Sequence[jax.Array]) -> jax.Array:
-  """A sum of arrays by weights, of which zeros and ones cost nothing.
+  """Weighted sum of arrays, without operations for weights of 0 and 1.
 
-  In lax's operations, since tracing jax.numpy's takes longer at every start.
+  It uses operations of lax, because tracing those of jax.numpy takes longer
+  at every start.
   """
   terms = [
     cell if weight == 1 else lax.mul(cell, np.asarray(weight, cell.dtype))

@@ -226,10 +226,9 @@ def make_train_step(
         ).items()
       }
       trained = dict(terms)
-      if doa_term == 'doa_masked_norm':
-        trained[doa_term] = losses.doa_masked_norm(
-          outputs['doa'], batch['doa'], batch['activity'], axis_name=axis_name
-        )
+      for name in weights:
+        if batch_share := losses.TERMS[name].batch_share:
+          trained[name] = batch_share(outputs, batch, axis_name)
       trained = {name: trained[name] for name in weights}
       loss = losses.multitask(trained, weights)
       sed_loss = weights[sed_term] * trained[sed_term]

@@ -18,10 +18,7 @@ _NO_STEP = 2**31 - 1
 def loss_sums(
   outputs: Mapping[str, jax.Array], batch: Mapping[str, jax.Array]
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
-  """Every loss that is a mean, as (sum, count), whether trained on or not.
-
-  That leaves out `losses.doa_masked_norm`, which depends on the size of the
-  batch; it is `sqrt(doa_masked_mse / count)`.
+  """Every recorded loss as (sum, count), whether it is trained on or not.
 
   Args:
     outputs: Outputs of the network, with shape `[..., classes]` (`sed`,
@@ -29,21 +26,13 @@ def loss_sums(
     batch: Targets `activity` and `doa`, with the same shapes.
 
   Returns:
-    Name -> (sum, count); their ratio is the loss.
+    Sum and count by the name of the loss; their ratio is the loss.
   """
-  activity, doa = batch['activity'], batch['doa']
-  sums = {
-    name: (jnp.sum(values), jnp.float32(values.size))
-    for name, values in {
-      'sed_mse': losses.sed_mse(outputs['sed'], activity),
-      'sed_cross_entropy': losses.sed_cross_entropy(
-        outputs['sed_logits'], activity
-      ),
-      'doa_mse': losses.doa_mse(outputs['doa'], doa),
-    }.items()
+  return {
+    name: term.sum_and_count(outputs, batch)
+    for name, term in losses.TERMS.items()
+    if term.sum_and_count is not None
   }
-  sums['doa_masked_mse'] = losses.doa_masked_mse(outputs['doa'], doa, activity)
-  return sums
 
 
 def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
@@ -57,10 +46,7 @@ def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
   """
   names = (
     'loss',
-    'sed_mse',
-    'sed_cross_entropy',
-    'doa_masked_mse',
-    'doa_mse',
+    *(name for name, term in losses.TERMS.items() if term.sum_and_count),
     'gradient_norm',
     *(SHARED_NORMS if log_gradient_norms else ()),
   )

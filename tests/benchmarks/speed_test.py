@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.layers import xla_convolution
+from helpers.reference_convolution import xla_convolution
 
 from benchmarks import floor, host_speed, plain_metrics, timing
 from seld_jax import features

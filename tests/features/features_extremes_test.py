@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.sounds import FORMATS, RATE, noise
+from helpers.array_sounds import FORMATS, RATE, noise
+from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -49,13 +50,13 @@ def extremes(samples=4800):
 
 @functools.cache
 def features_and_gradient(array):
-  """Jitted features, and the gradient of a sum that weighs every cell."""
+  """Compiled features, and the gradient of a weighted sum of all of them."""
 
   def total(audio, offset):
-    cells = FORMATS[array](audio, offset=offset)
+    cells = features.FORMATS[array](audio, offset=offset)
     return jnp.sum(cells * jnp.cos(jnp.arange(cells.size)).reshape(cells.shape))
 
-  return FORMATS[array], jax.jit(jax.grad(total))
+  return FORMATS[array], jit(jax.grad(total))
 
 
 def assert_finite_and_bounded(array, audio, offset):
@@ -64,7 +65,7 @@ def assert_finite_and_bounded(array, audio, offset):
   assert np.isfinite(cells).all()
   log_mels, spatial = cells[..., :4], cells[..., 4:]
   assert log_mels.min() > -100.001
-  # The loudest possible frame: all of it in one band of weight 1.
+  # The loudest possible frame has all its power in one band of weight 1.
   peak = max(float(np.abs(audio).max()), 1e-5) * 1024
   assert log_mels.max() < 20 * np.log10(peak)
   assert (np.ptp(log_mels, axis=(0, 1)) < 80.001).all()

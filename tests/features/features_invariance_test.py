@@ -1,5 +1,5 @@
-"""Features are the same of chunks, in batches, compiled, and with the defaults
-stated; their gradient equals finite differences."""
+"""Features do not depend on chunks, batches or compilation, and their gradient
+equals finite differences."""
 
 import functools
 
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.sounds import FORMATS, PAPER, SHORT, noise, scene
+from helpers.array_sounds import FORMATS, PAPER, SHORT, noise, scene
 from jax import test_util
 
 from seld_jax import features
@@ -15,13 +15,13 @@ from seld_jax import features
 
 @pytest.mark.parametrize('options', [PAPER, SHORT], ids=['paper', 'short'])
 @pytest.mark.parametrize('array', FORMATS)
-def test_chunked_equals_whole(array, options):
+def test_features_of_a_chunk_are_those_of_the_whole(array, options):
   hop, window = options['hop_length'], options['win_length']
   audio = scene('events', array, 24000)
   function = functools.partial(FORMATS[array], top_db=None, **options)
   whole = np.asarray(function(audio))
   compared = 0
-  for first, length in (0, 10000), (4, 9601), (7, 24000 - 7 * hop):
+  for first, length in (0, 9601), (4, 9601), (7, 24000 - 7 * hop):
     chunk = audio[:, first * hop : first * hop + length]
     part = np.asarray(function(chunk))
     for frame in range(part.shape[0]):
@@ -35,7 +35,7 @@ def test_chunked_equals_whole(array, options):
 
 
 @pytest.mark.parametrize('array', FORMATS)
-def test_batch_equals_single(array):
+def test_features_of_a_batch_are_those_of_each_example(array):
   batch = np.stack([scene('events', array, 4800), noise(12, 4, 4800)])
   batch = np.stack([batch, 0.01 * batch[::-1], batch * 0])  # [3, 2, 4, 4800]
   together = np.asarray(FORMATS[array](batch))
@@ -47,7 +47,7 @@ def test_batch_equals_single(array):
 
 
 @pytest.mark.parametrize('name', ['foa', 'mic'])
-def test_jit_equals_eager(name):
+def test_compiled_features_equal_eager_ones(name):
   audio = scene('speech', name, 4800)
   eager = features.FORMATS[name](jnp.asarray(audio))
   assert eager.shape[-1] == features.NUM_CHANNELS[name]
@@ -70,7 +70,7 @@ def test_gradient_equals_finite_differences():
 @pytest.mark.parametrize('name', ['foa', 'mic'])
 def test_published_values_are_the_defaults(name):
   audio = jnp.asarray(scene('events', name, 4800))
-  stated = features.FORMATS[name](
+  stated = FORMATS[name](
     audio,
     sample_rate=24000,
     n_fft=1024,
@@ -80,7 +80,7 @@ def test_published_values_are_the_defaults(name):
     top_db=80.0,
     offset=1e-8,
   )
-  np.testing.assert_array_equal(features.FORMATS[name](audio), stated)
+  np.testing.assert_array_equal(FORMATS[name](audio), stated)
   for option in {'offset': 1e-2}, {'top_db': 20.0}:
-    other = features.FORMATS[name](audio, **option)
+    other = FORMATS[name](audio, **option)
     assert np.abs(other - stated).max() > 0.1

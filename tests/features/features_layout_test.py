@@ -1,5 +1,5 @@
-"""Where each number of the features lies; audio of another layout and unknown
-options are refused."""
+"""The order of the features, and errors for audio with a wrong shape or unknown
+options."""
 
 import functools
 import itertools
@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.sounds import FORMATS, noise
+from helpers.array_sounds import FORMATS, noise
 
 from seld_jax import features
 
 
 def published_order(log_mels, spatial):
-  """What the published scripts do, one number at a time."""
+  """The order of the published scripts, computed number by number."""
   a, frames, mels = log_mels.shape
   b = spatial.shape[0]
   result = np.empty((frames, mels, a + b), log_mels.dtype)
@@ -34,7 +34,7 @@ def published_order(log_mels, spatial):
 
 
 @pytest.mark.parametrize('spatial_channels', [3, 6])
-def test_layouts_cell_by_cell(spatial_channels):
+def test_both_layouts_have_each_number_at_its_place(spatial_channels):
   count = 4 * 3 * 64
   log_mels = np.arange(count).reshape(4, 3, 64)
   spatial = count + np.arange(spatial_channels * 3 * 64)
@@ -48,7 +48,7 @@ def test_layouts_cell_by_cell(spatial_channels):
       expected = spatial[channel, frame, band]
       assert aligned[frame, band, 4 + channel] == expected
   np.testing.assert_array_equal(published, published_order(log_mels, spatial))
-  # The same numbers, nearly all of them somewhere else.
+  # The same numbers, nearly all of them at another place.
   np.testing.assert_array_equal(
     np.sort(published, None), np.sort(aligned, None)
   )
@@ -56,7 +56,7 @@ def test_layouts_cell_by_cell(spatial_channels):
 
 
 @pytest.mark.parametrize('array', FORMATS)
-def test_published_layout_of_features(array):
+def test_features_have_the_published_layout_on_demand(array):
   audio = np.stack([noise(14, 4, 4800), noise(15, 4, 4800)])
   aligned = np.asarray(FORMATS[array](audio))
   published = np.asarray(FORMATS[array](audio, layout='published'))
@@ -67,7 +67,7 @@ def test_published_layout_of_features(array):
     )
 
 
-# Mistakes.
+# Errors.
 
 
 @pytest.mark.parametrize('name', ['foa', 'mic'])

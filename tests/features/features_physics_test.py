@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.sounds import (
+from helpers.array_sounds import (
   FORMATS,
   PAIRS,
   delayed,

@@ -8,11 +8,25 @@ import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
-from helpers.sounds import FORMATS, PAIRS, PAPER, RATE, SHORT, noise, scene
+from helpers.array_sounds import (
+  OPTIONS,
+  PAIRS,
+  PAPER,
+  RATE,
+  SHORT,
+  noise,
+  scene,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax import features
+
+# Compiled as by default, unlike those of most other tests.
+FORMATS = {
+  name: jax.jit(function, static_argnames=OPTIONS)
+  for name, function in features.FORMATS.items()
+}
 
 # The independent computation.
 
@@ -78,7 +92,7 @@ def assert_log_mels_agree(actual, expected):
 @pytest.mark.parametrize('pad_mode', ['constant', 'reflect'])
 @pytest.mark.parametrize('options', [PAPER, SHORT], ids=['paper', 'short'])
 @pytest.mark.parametrize('kind', ['noise', 'speech', 'events', 'room'])
-def test_equal_to_librosa(kind, options, pad_mode):
+def test_features_equal_those_of_librosa(kind, options, pad_mode):
   n_fft, n_mels = options['n_fft'], options['n_mels']
   for array, number in ('foa', 3), ('mic', 6):
     audio = scene(kind, array)
@@ -100,7 +114,7 @@ def test_equal_to_librosa(kind, options, pad_mode):
 
 
 @pytest.mark.parametrize('array', ['foa', 'mic'])
-def test_equal_to_librosa_to_rounding_in_float64(array):
+def test_features_in_float64_equal_those_of_librosa_up_to_rounding(array):
   audio = scene('events', array).astype(np.float64)
   with jax.enable_x64(True):
     actual = np.asarray(FORMATS[array](audio))
@@ -164,7 +178,9 @@ def test_frames_are_samples_over_hop_rounded_up(
   hop_length=st.integers(1, 90),
   samples=st.integers(64, 300),
 )
-def test_stft_frame_by_frame(win_length, extra, hop_length, samples):
+def test_stft_equals_numpy_frame_by_frame(
+  win_length, extra, hop_length, samples
+):
   n_fft = win_length + extra
   audio = noise(samples, samples, level=1.0)
   window = np.sin(np.pi * np.arange(win_length) / win_length) ** 2

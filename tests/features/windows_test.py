@@ -1,11 +1,17 @@
-"""A window cut out of a recording has the features of the whole."""
+"""A window of a recording has the features of the whole recording."""
 
-import jax
 import numpy as np
 import pytest
+from helpers.array_sounds import FORMATS
+from helpers.quick_jit import jit
 
 from seld_jax import features
-from seld_jax.features import window_features
+
+window_features = jit(
+  features.window_features,
+  static_argnames=('format', 'n_fft', 'hop_length', 'win_length', 'n_mels')
+  + ('top_db', 'layout'),
+)
 
 OPTIONS = {'n_fft': 512, 'hop_length': 240, 'win_length': 480, 'n_mels': 16}
 CONTEXT = 256
@@ -15,15 +21,17 @@ CONTEXT = 256
 def audio():
   rng = np.random.default_rng(0)
   audio = 0.1 * rng.standard_normal((4, 240 * 60)).astype(np.float32)
-  audio[:, 240 * 30 :] *= 1e-6  # what follows is more than 80 dB softer
+  audio[:, 240 * 30 :] *= 1e-6  # more than 80 dB softer than before
   return audio
 
 
 @pytest.mark.parametrize('layout', ['aligned', 'published'])
 @pytest.mark.parametrize('format', ['foa', 'mic'])
-def test_inside_equal_to_the_whole(audio, format, layout):
+def test_a_window_inside_a_recording_has_the_frames_of_the_whole(
+  audio, format, layout
+):
   options = {**OPTIONS, 'top_db': None, 'layout': layout}
-  whole = features.FORMATS[format](audio, **options)
+  whole = FORMATS[format](audio, **options)
   for first in 2, 17, 25:
     part = audio[:, first * 240 - CONTEXT : (first + 20) * 240 + CONTEXT]
     window = window_features(part, 20, format=format, **options)
@@ -31,9 +39,9 @@ def test_inside_equal_to_the_whole(audio, format, layout):
 
 
 @pytest.mark.parametrize('pad_mode', ['constant', 'reflect'])
-def test_the_ends_are_padded_as_the_caller_pads(audio, pad_mode):
+def test_the_caller_pads_the_ends_of_a_recording(audio, pad_mode):
   options = {**OPTIONS, 'top_db': None}
-  whole = features.foa_features(audio, pad_mode=pad_mode, **options)
+  whole = FORMATS['foa'](audio, pad_mode=pad_mode, **options)
   keywords = {'constant_values': -1e-8} if pad_mode == 'constant' else {}
   padded = np.pad(audio, ((0, 0), (CONTEXT, CONTEXT)), pad_mode, **keywords)
   np.testing.assert_allclose(
@@ -42,7 +50,7 @@ def test_the_ends_are_padded_as_the_caller_pads(audio, pad_mode):
 
 
 def test_a_window_is_clipped_under_its_own_maximum(audio):
-  """Nothing that comes before or after it counts."""
+  """The recording before and after the window has no influence."""
   loud = audio[:, 240 * 10 - CONTEXT : 240 * 30 + CONTEXT]
   soft = audio[:, 240 * 35 - CONTEXT : 240 * 55 + CONTEXT]
   for part in loud, soft:
@@ -53,12 +61,10 @@ def test_a_window_is_clipped_under_its_own_maximum(audio):
     np.testing.assert_allclose(clipped, np.maximum(free, floor), atol=1e-5)
 
 
-def test_what_is_behind_the_end_repeats_the_last_frame_and_counts_nothing(
-  audio,
-):
+def test_frames_after_the_end_repeat_the_last_one_and_have_no_influence(audio):
   part = audio[:, 240 * 10 - CONTEXT : 240 * 30 + CONTEXT].copy()
-  part[:, CONTEXT + 240 * 12 :] = 1.0  # louder than all that belongs to it
-  short = jax.jit(lambda n: window_features(part, n, **OPTIONS))(10)
+  part[:, CONTEXT + 240 * 12 :] = 1.0  # louder than the recording
+  short = np.asarray(window_features(part, 10, **OPTIONS))
   np.testing.assert_array_equal(
     short[10:], np.broadcast_to(short[9], short[10:].shape)
   )

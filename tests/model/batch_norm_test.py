@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.layers import jit, numbers
+from helpers.quick_jit import jit
+from helpers.random_arrays import numbers
 
 from seld_jax.model import batch_norm as normalisation
 
@@ -17,8 +18,8 @@ from seld_jax.model import batch_norm as normalisation
   ('shape', 'axis'),
   [
     ((2, 5, 64, 3), 3),
-    ((2, 5, 12, 3), 3),  # no eight equal blocks of bands
-    ((2, 5, 11, 3), 3),  # no equal blocks at all
+    ((2, 5, 12, 3), 3),  # not divisible into eight blocks of bands
+    ((2, 5, 11, 3), 3),  # not divisible at all
     ((2, 5, 1, 3), 3),
     ((2, 5, 8, 3), 2),
     ((40, 3), 1),
@@ -99,9 +100,9 @@ def test_batch_norm_in_training_equals_numpy():
 
 
 @pytest.mark.parametrize('train', [False, True])
-def test_batch_norm_by_band_is_that_by_channel_of_exchanged_axes(train):
+def test_batch_norm_by_band_equals_that_by_channel_with_exchanged_axes(train):
   x = numbers(4, 5, 3, 6) + np.arange(3, dtype=np.float32)[:, None]
-  with jax.enable_x64(True):  # since the two add up in different orders
+  with jax.enable_x64(True):  # because they add in different orders
     x = x.astype(np.float64)
     variables, (expected, state) = batch_norm(np.swapaxes(x, 2, 3), train=train)
     layer = normalisation.BatchNorm(momentum=0.9, axis=-2)
@@ -127,7 +128,7 @@ def test_batch_norm_outside_of_training_uses_its_running_statistics():
 
 
 def test_batch_norm_has_the_statistics_and_gradient_of_the_global_batch():
-  # Means that differ between the parts, as means of variances would show.
+  # The parts have different means, so that means of variances would be wrong.
   x = numbers(4, 5, 6, 3) + 5 * np.arange(4, dtype='f')[:, None, None, None]
   reference = nn.BatchNorm(
     momentum=0.9, epsilon=1e-3, use_running_average=False

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.layers import initialized, jit, numbers
+from helpers.quick_jit import jit
+from helpers.random_arrays import initialized, numbers
 
 from seld_jax.model import gru
 
@@ -53,7 +54,7 @@ def test_bi_gru_equals_two_of_flax():
 
 
 def numpy_gru_resetting_first(params, x, direction):
-  """The cell of Cho et al., 2014, a frame at a time, float64."""
+  """The cell of Cho et al., 2014, frame by frame, in float64."""
   inputs, bias, hidden_kernel = (
     np.asarray(params[name][direction], np.float64)
     for name in ('input_kernel', 'input_bias', 'hidden_kernel')
@@ -76,7 +77,7 @@ def numpy_gru_resetting_first(params, x, direction):
 def test_bi_gru_resetting_first_equals_numpy():
   layer = gru.BiGru(5, reset_first=True)
   x = numbers(2, 7, 4)
-  fresh = layer.init(jax.random.key(0), x)['params']
+  fresh = jit(layer.init)(jax.random.key(0), x)['params']
   assert set(fresh) == {'input_kernel', 'input_bias', 'hidden_kernel'}
   np.testing.assert_array_equal(fresh['input_bias'][:, :2], 1)
   np.testing.assert_array_equal(fresh['input_bias'][:, 2], 0)
@@ -86,12 +87,14 @@ def test_bi_gru_resetting_first_equals_numpy():
     for d in range(2)
   ]
   np.testing.assert_allclose(
-    layer.apply(variables, x), np.concatenate(expected, axis=-1), atol=1e-6
+    jit(layer.apply)(variables, x),
+    np.concatenate(expected, axis=-1),
+    atol=1e-6,
   )
 
 
 def plain_gru(gates, kernel, bias, reset_first):
-  """Both cells in JAX, a frame after the other, to be differentiated."""
+  """Both cells in JAX, frame by frame, for automatic differentiation."""
   size = kernel.shape[1]
   state = jnp.zeros((*gates.shape[1:3], size), gates.dtype)
   states = []
@@ -121,14 +124,18 @@ def test_gru_has_the_gradients_of_its_formula(reset_first):
       run = functools.partial(
         lambda f, *given: f(*given, reset_first), function
       )
-      states, backwards = jax.vjp(run, *inputs)
-      results.append((states, *backwards(weights)))
+
+      def states_and_gradients(inputs, run=run):
+        states, backwards = jax.vjp(run, *inputs)
+        return states, *backwards(weights)
+
+      results.append(jit(states_and_gradients)(inputs))
     for actual, expected in zip(*results, strict=True):
       np.testing.assert_allclose(actual, expected, atol=1e-13)
 
 
 def test_no_batch_of_qr_decompositions_is_drawn():
-  """Two in one program, of two layers, wait for each other for ever."""
+  """Two batches in one program, from two layers, would deadlock."""
   init = jax.jit(gru.BiGru(6).init)
   text = init.lower(jax.random.key(0), numbers(1, 2, 4)).as_text()
   calls = [line for line in text.splitlines() if '@lapack_' in line]

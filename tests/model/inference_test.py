@@ -1,4 +1,4 @@
-"""Windows put every frame of every recording in its place."""
+"""Predictions for windows end up at their frames of each recording."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -19,8 +19,8 @@ STATISTICS = {
 }
 
 
-class FrameTeller(nn.Module):
-  """Says of each label frame what it saw there and where in the window."""
+class MeanOfFrames(nn.Module):
+  """Outputs the mean of each label frame, and its position in the window."""
 
   @nn.compact
   def __call__(self, features):
@@ -38,7 +38,7 @@ class FrameTeller(nn.Module):
 
 
 def make_fold(lengths, *, min_frames):
-  """Recordings whose features are unlike anywhere: (i, frame) in each band."""
+  """Recordings with random features, which differ everywhere."""
   padded = [max(length, -(-min_frames // POOL)) for length in lengths]
   offsets = np.concatenate([[0], np.cumsum(padded)])
   rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def make_fold(lengths, *, min_frames):
 
 def predict(fold, *, window, batch_size):
   return inference.predict_fold(
-    inference.make_predict_step(FrameTeller()),
+    inference.make_predict_step(MeanOfFrames()),
     {},
     STATISTICS,
     fold,
@@ -68,7 +68,7 @@ def predict(fold, *, window, batch_size):
 
 
 def expected(fold, index):
-  """What the network says of a recording, computed without windows."""
+  """The outputs for a recording, computed without windows."""
   start, length = fold.offsets[index], fold.num_label_frames[index]
   frames = fold.features[start * POOL : (start + length) * POOL]
   frames = (frames - 0.5) / 2.0
@@ -84,7 +84,7 @@ def test_windows_cover_every_frame(num_frames, window):
   for start in starts:
     times[start : start + window] += 1
   assert (times[:num_frames] >= 1).all()
-  assert len(starts) == -(-num_frames // window), 'and no more than needed'
+  assert len(starts) == -(-num_frames // window), 'no more than needed'
   assert (starts >= 0).all()
   assert (np.diff(starts) > 0).all()
   if num_frames >= window:
@@ -93,7 +93,7 @@ def test_windows_cover_every_frame(num_frames, window):
     np.testing.assert_array_equal(times, 1)
 
 
-def test_a_minute_in_published_windows():
+def test_a_minute_is_divided_into_the_published_windows():
   starts = sampling.window_starts(600, 120)
   np.testing.assert_array_equal(starts, [0, 120, 240, 360, 480])
   np.testing.assert_array_equal(
@@ -103,7 +103,7 @@ def test_a_minute_in_published_windows():
 
 @pytest.mark.parametrize('window', [10, 50, 100])
 @pytest.mark.parametrize('batch_size', [1, 4, 64])
-def test_every_frame_is_in_its_place(window, batch_size):
+def test_every_frame_is_at_its_place(window, batch_size):
   """Recordings shorter than, longer than and multiples of the window."""
   lengths = [7, 20, 23, 1, 40, 10]
   fold = make_fold(lengths, min_frames=window)
@@ -129,8 +129,8 @@ def test_the_batch_size_changes_nothing():
         np.testing.assert_array_equal(first[name], second[name])
 
 
-def test_where_windows_overlap_the_earlier_is_kept():
-  """The last window moves back; what the one before it said stands."""
+def test_the_earlier_of_two_overlapping_windows_is_used():
+  """The last window is moved back; the outputs of the previous one stay."""
   (output,) = predict(make_fold([25], min_frames=50), window=50, batch_size=4)
   # Windows at 0, 10 and 15: frames 20 to 24 are the last five of the third.
   position = [*range(10), *range(10), *range(5, 10)]

@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.layers import initialized, jit, numbers, xla_convolution
+from helpers.quick_jit import jit
+from helpers.random_arrays import initialized, numbers
+from helpers.reference_convolution import xla_convolution
 
 from seld_jax.model import layers
 
 
 def values_and_gradients(ours, theirs, *inputs):
-  """Pairs of the value of both functions, and of each of their gradients."""
+  """Pairs of the values, and of each gradient, of both functions."""
 
   @jit
   def both(*inputs):
@@ -43,9 +45,7 @@ def test_rectified_maxima_equal_flax(pool, shape):
 
 @pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
 @pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
-def test_maxima_of_what_is_neither_scaled_nor_shifted_are_those_of_flax(
-  pool, shape
-):
+def test_maxima_without_scale_and_shift_equal_those_of_flax(pool, shape):
   x = numbers(*shape)
   ones, zeros = jnp.ones(shape[-1]), jnp.zeros(shape[-1])
   ours = lambda x: layers.rectified_maxima(x, ones, zeros, pool)
@@ -67,7 +67,7 @@ def test_rectified_maxima_of_bfloat16_sum_their_gradients_in_float32():
 
 @pytest.mark.parametrize('effort', ['0', '3'])
 def test_rectified_maxima_never_lose_a_gradient(effort):
-  """A compiler may compute the input twice, and round it differently."""
+  """The compiler may compute the input twice with different rounding."""
 
   def loss(scale, maxima):
     x = xla_convolution(features, kernel)

@@ -1,4 +1,4 @@
-"""Convolution in Winograd's way against XLA, SciPy and float64."""
+"""Convolution by Winograd's algorithm against XLA, SciPy and float64."""
 
 import functools
 
@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from helpers.layers import jit, numbers
-from helpers.layers import xla_convolution as xla
+from helpers.quick_jit import jit
+from helpers.random_arrays import numbers
+from helpers.reference_convolution import xla_convolution as xla
 
 from seld_jax.model import winograd
 
@@ -23,10 +24,10 @@ def maps_and_kernel(batch, frames, bands, channels, filters):
   ('batch', 'frames', 'bands'),
   [(2, 24, 8), (1, 1, 1), (1, 28, 3), (3, 13, 9), (2, 5, 4), (1, 42, 6)],
 )
-def test_any_shape_equals_xla_whatever_the_blocks(
+def test_any_shape_and_block_size_equals_xla(
   monkeypatch, batch, frames, bands, tiles
 ):
-  """Outputs and the gradient to the kernel, in float64."""
+  """Outputs and the gradient of the kernel, in float64."""
   monkeypatch.setattr(winograd, '_BLOCK', tiles * 36 * (2 + 3))
 
   @jit
@@ -52,11 +53,12 @@ def test_it_is_a_correlation_with_zeros_around():
   expected = scipy.signal.correlate2d(
     x[0, ..., 0].astype(np.float64), kernel[..., 0, 0], mode='same'
   )
-  actual = winograd.winograd(x, kernel)[0, ..., 0]
+  actual = jit(winograd.winograd)(x, kernel)[0, ..., 0]
   np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
-# Channels and filters: Winograd's way for all, for the kernel's gradient, none.
+# Channels and filters for which Winograd's algorithm computes everything, the
+# gradient of the kernel only, and nothing.
 @pytest.mark.parametrize('sizes', [(48, 48), (7, 64), (2, 3)])
 @pytest.mark.parametrize('backend', ['cpu', 'gpu'])
 def test_outputs_and_gradients_are_those_of_xla(monkeypatch, sizes, backend):
@@ -84,8 +86,8 @@ def test_outputs_and_gradients_are_those_of_xla(monkeypatch, sizes, backend):
     (32, (2, 3), (3, 2)),
   ],
 )
-def test_tiles_and_channels_decide_the_way(frames, sizes, ways):
-  """How many convolutions of XLA are left, of three and of two."""
+def test_tiles_and_channels_select_the_algorithm(frames, sizes, ways):
+  """The number of XLA convolutions, of at most three and two."""
   x, kernel = maps_and_kernel(1, frames, 32, *sizes)
 
   def both(x, kernel):
@@ -98,7 +100,7 @@ def test_tiles_and_channels_decide_the_way(frames, sizes, ways):
     assert text.count('stablehlo.convolution') == expected
 
 
-def test_rounding_is_of_the_order_that_is_promised():
+def test_rounding_errors_are_as_documented():
   """Relative to float64, for 64 channels: 8e-7 of the standard deviation."""
   x, kernel = maps_and_kernel(2, 40, 64, 64, 64)
   with jax.enable_x64(True):
@@ -108,7 +110,7 @@ def test_rounding_is_of_the_order_that_is_promised():
   assert 1e-7 < errors.std() / exact.std() < 1.2e-6
 
 
-def test_bfloat16_stays_with_xla():
+def test_bfloat16_uses_xla():
   x, kernel = maps_and_kernel(1, 40, 32, 48, 48)
   x, kernel = jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
   outputs = winograd.conv3x3(x, kernel)
@@ -116,7 +118,7 @@ def test_bfloat16_stays_with_xla():
   np.testing.assert_array_equal(outputs, xla(x, kernel))
 
 
-def test_examples_do_not_see_each_other():
+def test_examples_are_independent():
   x, kernel = maps_and_kernel(3, 36, 32, 48, 48)
   convolve = jit(winograd.conv3x3)
   together = convolve(x, kernel)

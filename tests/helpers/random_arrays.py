@@ -1,31 +1,25 @@
-"""Random inputs and parameters, and references, for tests of layers."""
-
-import functools
+"""Random numbers, features and network parameters."""
 
 import jax
 import numpy as np
-from jax import lax
 
-# Compiles quickly; the program itself is slow.
-jit = functools.partial(
-  jax.jit, compiler_options={'xla_backend_optimization_level': '0'}
-)
+CROP = (40, 24, 7)
 
 
 def numbers(*shape, seed=0):
-  """Random numbers of a normal distribution, float32."""
+  """Normally distributed, float32."""
   return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def xla_convolution(x, kernel):
-  """The 3x3 convolution of XLA, as a reference."""
-  return lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-  )
+def distinct_features(shape=CROP):
+  """Features that all differ; every channel has another mean."""
+  rng = np.random.default_rng(0)
+  features = rng.permutation(np.prod(shape)).reshape(shape).astype(np.float32)
+  return features / features.size + 10 * np.arange(shape[-1], dtype=np.float32)
 
 
 def initialized(network, features):
-  """Variables with random parameters, also those that usually start at 0."""
+  """Variables of a network; all parameters are random, biases included."""
   shapes = jax.eval_shape(network.init, jax.random.key(0), features)
   rng = np.random.default_rng(1)
   draw = lambda leaf: 0.4 * rng.standard_normal(leaf.shape).astype(leaf.dtype)

@@ -1,21 +1,21 @@
-"""Sounds as both arrays hear them, and features compiled once."""
+"""Sounds as FOA and as four microphones, and quickly compiled features."""
 
 import itertools
 
-import jax
 import numpy as np
 from scipy import signal
 
+from helpers.quick_jit import jit
 from seld_jax import features, geometry
 
 RATE = 24000
 PAPER = {'n_fft': 1024, 'win_length': 960, 'hop_length': 480, 'n_mels': 64}
 SHORT = {'n_fft': 2048, 'win_length': 2048, 'hop_length': 1200, 'n_mels': 32}
 PAIRS = list(itertools.combinations(range(4), 2))
-OPTIONS = (*PAPER, 'top_db', 'pad_mode', 'layout')
+OPTIONS = (*PAPER, 'sample_rate', 'top_db', 'pad_mode', 'layout')
 
-foa_features = jax.jit(features.foa_features, static_argnames=OPTIONS)
-mic_features = jax.jit(features.mic_features, static_argnames=OPTIONS)
+foa_features = jit(features.foa_features, static_argnames=OPTIONS)
+mic_features = jit(features.mic_features, static_argnames=OPTIONS)
 FORMATS = {'foa': foa_features, 'mic': mic_features}
 
 
@@ -54,7 +54,7 @@ def plane_wave(sound, azimuth, elevation):
 
 
 def delayed(sound, delays, margin=20):
-  """Channels that hear a sound, less its margins, later by whole samples."""
+  """Channels with a sound, less its margins, delayed by whole samples."""
   stop = len(sound) - margin
   return np.stack([sound[margin - d : stop - d] for d in delays]).astype(
     np.float32
@@ -62,7 +62,7 @@ def delayed(sound, delays, margin=20):
 
 
 def reverberate(sound, *, seed, seconds=0.3):
-  """Four channels with as many different tails of a room."""
+  """Four channels, each with another reverberation of a sound."""
   rng = np.random.default_rng(seed)
   samples = int(seconds * RATE)
   decay = 10.0 ** (-3 * np.arange(samples) / samples)
@@ -73,7 +73,7 @@ def reverberate(sound, *, seed, seconds=0.3):
 
 
 def scene(kind, array, samples=36000):
-  """A sound from somewhere over a floor of -60 dBFS in every channel."""
+  """A sound from some direction, with noise of -60 dBFS in every channel."""
   if kind == 'noise':
     return noise(0, 4, samples)
   if kind == 'room':

@@ -1,4 +1,4 @@
-"""Outputs of a network and their targets, drawn; their masked mean."""
+"""Random outputs of a network and their targets; the masked loss of a batch."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +9,7 @@ CLASSES = 5
 
 
 def batch(shape=(3, 4), *, share=0.4):
-  """Logits, SED, DOA and their targets, float64."""
+  """Logits, SED, DOA and their targets (activity, xyz), float64."""
   rng = np.random.default_rng(0)
   activity = (rng.random((*shape, CLASSES)) < share).astype(np.float64)
   xyz = rng.standard_normal((*shape, CLASSES, 3))
@@ -24,6 +24,7 @@ def batch(shape=(3, 4), *, share=0.4):
   }
 
 
-def ratio(predictions, targets, activity):
+def masked_mse(predictions, targets, activity):
+  """The loss of a batch from the sum and count of `losses.doa_masked_mse`."""
   total, count = losses.doa_masked_mse(predictions, targets, activity)
   return total / jnp.maximum(count, 1)

@@ -1,0 +1,149 @@
+"""Features of first-order ambisonics: log-mel and intensity vectors."""
+
+import jax
+import jax.numpy as jnp
+
+from seld_jax.features import channels
+from seld_jax.features.options import DEFAULTS, FeatureOptions
+
+# Keeps the norm of an intensity vector away from 0; as in the DCASE baseline.
+_INTENSITY_EPS = 1e-8
+
+
+def foa_features(
+  audio: jax.Array,
+  *,
+  sample_rate: int = DEFAULTS.sample_rate,
+  n_fft: int = DEFAULTS.n_fft,
+  hop_length: int = DEFAULTS.hop_length,
+  win_length: int = DEFAULTS.win_length,
+  n_mels: int = DEFAULTS.n_mels,
+  top_db: float | None = DEFAULTS.top_db,
+  offset: float = DEFAULTS.offset,
+  pad_mode: str = DEFAULTS.pad_mode,
+  layout: str = DEFAULTS.layout,
+) -> jax.Array:
+  """Log-mel spectrograms and intensity vectors of first-order ambisonics.
+
+  Works under jit, vmap and grad. The defaults are those of `FeatureOptions`.
+
+  Args:
+    audio: FOA in ACN order (W, Y, Z, X), with shape `[..., 4, samples]` and
+      values in [-1, 1], float32 or float64.
+    sample_rate: Sample rate of the audio in Hz.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Distance between two frames in samples.
+    win_length: Length of the Hann window in samples, at most `n_fft`.
+    n_mels: Number of mel bands.
+    top_db: Each log-mel channel is clipped at this many dB below its own
+      maximum; None for no clipping, which streaming needs.
+    offset: Added to the audio before everything else; the DCASE 2020 baseline
+      adds 1e-8.
+    pad_mode: How both ends are padded: `'constant'` (zeros) or `'reflect'`.
+    layout: `'aligned'`, or `'published'` for the order of the published DCASE
+      2020 code, which mixes bands and channels (see `stack`).
+
+  Returns:
+    Features with shape `[..., frames, n_mels, 7]` and the type of `audio`,
+    where frames is `ceil(samples / hop_length)`: four log-mel channels in dB
+    (W, Y, Z, X), then three channels of the intensity vector (Y, Z, X), each
+    at most the sum of the band's mel weights.
+
+  Raises:
+    ValueError: The audio does not have 4 channels or is not of a float type,
+      or an option has an unknown value.
+
+  References:
+    Politis et al., `A Dataset of Reverberant Spatial Sound Scenes with Moving
+    Sources <https://arxiv.org/abs/2006.01919>`_, 2020
+
+  See also:
+    `mic_features` for microphone arrays; `window_features` for a part of a
+    recording.
+
+  Example:
+    >>> from seld_jax import features
+    >>> audio = 0.1 * jax.random.normal(jax.random.key(0), (4, 24000))  # 1 s
+    >>> features.foa_features(audio).shape
+    (50, 64, 7)
+  """
+  channels.check_channels('foa_features', audio, axis=-2)
+  options = FeatureOptions(
+    sample_rate=sample_rate,
+    n_fft=n_fft,
+    hop_length=hop_length,
+    win_length=win_length,
+    n_mels=n_mels,
+    top_db=top_db,
+    offset=offset,
+    pad_mode=pad_mode,
+    layout=layout,
+  )
+  return channels.features_of(audio, spatial, options)
+
+
+def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
+  """The intensity vectors, with shape `[..., 3, frames, n_mels]`."""
+  return intensity_vector(spectrum, channels.mel_filters(options))
+
+
+def intensity_vector(
+  spectrum: jax.Array, mel_filters: jax.typing.ArrayLike
+) -> jax.Array:
+  """Direction of the active acoustic intensity in mel bands.
+
+  For a plane wave it points to the source.
+
+  Args:
+    spectrum: Complex spectrum of FOA audio in the order W, Y, Z, X, with shape
+      `[..., 4, frames, bins]`.
+    mel_filters: Filter bank, with shape `[mels, bins]`.
+
+  Returns:
+    `Re(conj(W) [Y, Z, X])` of each bin, divided by its norm + 1e-8 and then
+    summed over bins with the weights of each mel band. The shape is
+    `[..., 3, frames, mels]`, in the order Y, Z, X. The norm of a vector is at
+    most the sum of the weights of its band. Bins without power contribute 0.
+
+  Raises:
+    ValueError: The spectrum does not have 4 channels on axis -3.
+
+  References:
+    Perotin et al., CRNN-Based Multiple DoA Estimation Using Acoustic Intensity
+    Features for Ambisonics Recordings, IEEE JSTSP 13 (1), 2019
+
+  See also:
+    `gcc_phat`, the spatial feature of microphone arrays.
+
+  Example:
+    A plane wave from the left, where Y is positive:
+
+    >>> from seld_jax import features
+    >>> sound = np.random.default_rng(0).standard_normal(24000)
+    >>> left = jnp.stack([sound, sound, 0 * sound, 0 * sound])  # W, Y, Z, X
+    >>> filters = features.mel_filter_bank()
+    >>> vectors = features.intensity_vector(features.stft(left), filters)
+    >>> vectors.shape
+    (3, 50, 64)
+    >>> y, z, x = vectors[:, 20, 30] / filters[30].sum()  # frame 20, band 30
+    >>> round(float(y), 3), float(z), float(x)
+    (1.0, 0.0, 0.0)
+  """
+  channels.check_channels('intensity_vector', spectrum, axis=-3)
+  # One array per channel: with one array for all three, XLA on a CPU would
+  # compute the norm three times.
+  real, imaginary = (
+    jnp.moveaxis(part, -3, 0) for part in (spectrum.real, spectrum.imag)
+  )
+  intensity = [
+    real[0] * real[axis] + imaginary[0] * imaginary[axis] for axis in (1, 2, 3)
+  ]
+  square = sum(part**2 for part in intensity)
+  # The inner where keeps the gradient of the root finite in silence.
+  norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0)
+  scale = 1 / (norm + _INTENSITY_EPS)
+  return jnp.matmul(
+    jnp.stack([part * scale for part in intensity], axis=-3),
+    jnp.asarray(mel_filters, norm.dtype).T,
+    precision=jax.lax.Precision.HIGHEST,
+  )

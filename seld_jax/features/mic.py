@@ -1,0 +1,177 @@
+"""Features of a four-microphone array: log-mel and GCC-PHAT."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seld_jax.features import channels
+from seld_jax.features.options import DEFAULTS, FeatureOptions
+from seld_jax.features.spectrum import power
+
+# Spectral magnitudes below this are rounding errors without a phase: one step
+# of 16-bit audio is 3e-5. They contribute nothing to phase features.
+_TINY = 1e-12
+
+
+def mic_features(
+  audio: jax.Array,
+  *,
+  sample_rate: int = DEFAULTS.sample_rate,
+  n_fft: int = DEFAULTS.n_fft,
+  hop_length: int = DEFAULTS.hop_length,
+  win_length: int = DEFAULTS.win_length,
+  n_mels: int = DEFAULTS.n_mels,
+  top_db: float | None = DEFAULTS.top_db,
+  offset: float = DEFAULTS.offset,
+  pad_mode: str = DEFAULTS.pad_mode,
+  layout: str = DEFAULTS.layout,
+) -> jax.Array:
+  """Log-mel spectrograms and GCC-PHAT of a four-microphone array.
+
+  Works under jit, vmap and grad. The defaults are those of `FeatureOptions`.
+
+  Args:
+    audio: The four microphones, with shape `[..., 4, samples]` and values in
+      [-1, 1], float32 or float64.
+    sample_rate: Sample rate of the audio in Hz.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Distance between two frames in samples.
+    win_length: Length of the Hann window in samples, at most `n_fft`.
+    n_mels: Number of mel bands, and of lags of each cross-correlation.
+    top_db: Each log-mel channel is clipped at this many dB below its own
+      maximum; None for no clipping.
+    offset: Added to the audio before everything else.
+    pad_mode: How both ends are padded: `'constant'` (zeros) or `'reflect'`.
+    layout: `'aligned'`, or `'published'` for the order of the published DCASE
+      2020 code, which mixes bands and channels (see `stack`).
+
+  Returns:
+    Features with shape `[..., frames, n_mels, 10]` and the type of `audio`,
+    where frames is `ceil(samples / hop_length)`: four log-mel channels in dB,
+    then the cross-correlations of the six pairs of microphones, one lag per
+    mel index, with values in [-1, 1] (see `gcc_phat`).
+
+  Raises:
+    ValueError: The audio does not have 4 channels or is not of a float type,
+      or an option has an unknown value.
+
+  References:
+    Politis et al., `A Dataset of Reverberant Spatial Sound Scenes with Moving
+    Sources <https://arxiv.org/abs/2006.01919>`_, 2020
+
+  See also:
+    `foa_features` for first-order ambisonics; `window_features` for a part of
+    a recording.
+
+  Example:
+    >>> from seld_jax import features
+    >>> audio = 0.1 * jax.random.normal(jax.random.key(0), (4, 24000))  # 1 s
+    >>> features.mic_features(audio).shape
+    (50, 64, 10)
+  """
+  channels.check_channels('mic_features', audio, axis=-2)
+  options = FeatureOptions(
+    sample_rate=sample_rate,
+    n_fft=n_fft,
+    hop_length=hop_length,
+    win_length=win_length,
+    n_mels=n_mels,
+    top_db=top_db,
+    offset=offset,
+    pad_mode=pad_mode,
+    layout=layout,
+  )
+  return channels.features_of(audio, spatial, options)
+
+
+def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
+  """The cross-correlations, with shape `[..., 6, frames, n_mels]`."""
+  return gcc_phat(spectrum, n_lags=options.n_mels, n_fft=options.n_fft)
+
+
+def gcc_phat(
+  spectrum: jax.Array,
+  *,
+  n_lags: int = DEFAULTS.n_mels,
+  n_fft: int | None = None,
+) -> jax.Array:
+  """Generalised cross-correlation with phase transform of all channel pairs.
+
+  Args:
+    spectrum: Complex spectra of the channels, with shape
+      `[..., channels, frames, bins]`.
+    n_lags: Number of lags to keep: `-(n_lags // 2)` to
+      `n_lags - n_lags // 2 - 1` samples, in this order.
+    n_fft: Length of the Fourier transform of the spectra in samples; None for
+      the even length `2 * (bins - 1)`.
+
+  Returns:
+    The correlations of the pairs (0, 1), (0, 2), ... in lexical order, with
+    shape `[..., pairs, frames, n_lags]` and values in [-1, 1]. The peak is at
+    a positive lag when the sound reaches the second channel of the pair later
+    than the first. Bins without power contribute 0.
+
+  References:
+    Knapp and Carter, The generalized correlation method for estimation of time
+    delay, IEEE TASSP 24 (4), 1976
+
+  See also:
+    `intensity_vector`, the spatial feature of ambisonics.
+
+  Example:
+    A sound reaches four microphones after 0, 3, 5 and 7 samples:
+
+    >>> from seld_jax import features
+    >>> sound = np.random.default_rng(0).standard_normal(24010)
+    >>> audio = jnp.stack([sound[10 - d : 24010 - d] for d in (0, 3, 5, 7)])
+    >>> correlation = features.gcc_phat(features.stft(audio), n_lags=64)
+    >>> correlation.shape
+    (6, 50, 64)
+    >>> print(correlation[:, 20].argmax(axis=-1) - 32)  # frame 20
+    [3 5 7 2 4 2]
+  """
+  real, imaginary = spectrum.real, spectrum.imag
+  square = power(spectrum)
+  has_phase = square > _TINY**2
+  scale = jnp.where(
+    has_phase, jax.lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0
+  )
+  real, imaginary = (
+    jnp.moveaxis(part * scale, -3, 0) for part in (real, imaginary)
+  )
+  # Pair by pair: gathering all first and all second channels takes longer.
+  pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
+  in_phase = [real[i] * real[j] + imaginary[i] * imaginary[j] for i, j in pairs]
+  across = [real[i] * imaginary[j] - imaginary[i] * real[j] for i, j in pairs]
+  n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
+  cosines, sines = _lag_tables(n_fft, n_lags // 2)
+  multiply = lambda parts, table: jnp.matmul(
+    jnp.stack(parts, axis=-3),
+    jnp.asarray(table, scale.dtype),
+    precision=jax.lax.Precision.HIGHEST,
+  )
+  even, odd = multiply(in_phase, cosines), multiply(across, sines)
+  later = (even - odd)[..., : n_lags - n_lags // 2]
+  earlier = (even + odd)[..., n_lags // 2 : 0 : -1]
+  return jnp.concatenate([earlier, later], axis=-1)
+
+
+@functools.lru_cache(maxsize=8)
+def _lag_tables(n_fft: int, max_lag: int) -> tuple[np.ndarray, np.ndarray]:
+  """The inverse Fourier transform to the lags 0 to `max_lag`, as two matrices.
+
+  A correlation is an even part, which the real parts of the bins give, minus
+  an odd part, which the imaginary parts give. Only a few lags are needed, so
+  that two small matrix products take a third of the time of a whole transform.
+  """
+  num_bins = n_fft // 2 + 1
+  lag_of_bin = np.outer(np.arange(num_bins), np.arange(max_lag + 1)) % n_fft
+  weight = np.full((num_bins, 1), 2 / n_fft)
+  # The bins at 0 Hz and at the Nyquist frequency have no mirror image. An odd
+  # length has no bin at the Nyquist frequency.
+  weight[[0] if n_fft % 2 else [0, -1]] = 1 / n_fft
+  angle = 2 * np.pi / n_fft * lag_of_bin
+  return weight * np.cos(angle), weight * np.sin(angle)

@@ -1,0 +1,45 @@
+"""The options of the feature functions, with their defaults."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureOptions:
+  """Options of `foa_features` and `mic_features`, as one value.
+
+  Its fields are the keyword arguments of those functions, and its defaults are
+  theirs: the features of the DCASE 2020 baseline.
+
+  Attributes:
+    sample_rate: Sample rate of the audio in Hz.
+    n_fft: Length of the Fourier transform in samples.
+    hop_length: Distance between two frames in samples.
+    win_length: Length of the Hann window in samples, at most `n_fft`.
+    n_mels: Number of mel bands, and of lags of a cross-correlation.
+    top_db: Each log-mel channel is clipped at this many dB below its own
+      maximum; None for no clipping.
+    offset: Added to the audio before everything else.
+    pad_mode: How both ends of the audio are padded by `n_fft // 2` samples:
+      `'constant'` (zeros), `'reflect'`, or `'given'`, where the audio already
+      contains these samples (see `window_features`).
+    layout: Order of the features: `'aligned'` or `'published'` (see `stack`).
+
+  Example:
+    >>> from seld_jax import features
+    >>> options = features.FeatureOptions(hop_length=600)
+    >>> options.sample_rate / options.hop_length  # frames per second
+    40.0
+  """
+
+  sample_rate: int = 24000
+  n_fft: int = 1024
+  hop_length: int = 480
+  win_length: int = 960
+  n_mels: int = 64
+  top_db: float | None = 80.0
+  offset: float = 1e-8
+  pad_mode: str = 'constant'
+  layout: str = 'aligned'
+
+
+DEFAULTS = FeatureOptions()
