@@ -37,7 +37,8 @@ def offered(room: str) -> dict[str, Any]:
       inside = {name: value}
     for path, one in inside.items():
       one = inspect.unwrap(one) if callable(one) else one
-      if inspect.isfunction(one) or inspect.isclass(one):
+      is_ours = str(getattr(one, '__module__', '')).startswith('seld_jax')
+      if is_ours and (inspect.isfunction(one) or inspect.isclass(one)):
         found[path] = one
   return found
 
