@@ -86,9 +86,7 @@ def test_outputs_and_gradients_are_those_of_xla(monkeypatch, sizes, backend):
     (32, (2, 3), (3, 2)),
   ],
 )
-def test_tiles_and_channels_select_the_algorithm(
-  frames, sizes, ways
-):
+def test_tiles_and_channels_select_the_algorithm(frames, sizes, ways):
   """The number of XLA convolutions, of at most three and two."""
   x, kernel = maps_and_kernel(1, frames, 32, *sizes)
 
