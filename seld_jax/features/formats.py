@@ -2,7 +2,7 @@
 
 import jax
 
-from seld_jax.features import channels, foa, mic
+from seld_jax.features import foa, mic, stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 # Feature function, number of feature channels, and spatial channels of each.
@@ -61,4 +61,4 @@ def framewise_features(
     offset=offset,
     pad_mode=pad_mode,
   )
-  return channels.framewise_channels(audio, SPATIAL[format], options)
+  return stacking.framewise_channels(audio, SPATIAL[format], options)
