@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import test_util
 
-from seld_jax import losses
+from seld_jax import config, losses
 
 # Each term: its function, the names of its two arrays, and the same in NumPy.
 
@@ -209,6 +209,54 @@ def test_jit_vmap_and_batch_agree(term):
   np.testing.assert_allclose(jax.jit(function)(*pair), whole, rtol=1e-6)
   mapped = jax.vmap(jax.vmap(function))(*pair)
   np.testing.assert_allclose(mapped, whole, rtol=1e-6)
+
+
+# The table of terms.
+
+
+def test_terms_have_the_prefix_of_their_task_and_one_function():
+  for name, term in losses.TERMS.items():
+    assert term.task in ('sed', 'doa')
+    assert name.startswith(f'{term.task}_')
+    assert hasattr(losses, name)
+    assert (term.sum_and_count is None) != (term.batch_share is None)
+
+
+def test_a_config_selects_the_terms_of_each_task_by_their_short_names():
+  assert config.SED_TERMS == {
+    'mse': 'sed_mse',
+    'cross_entropy': 'sed_cross_entropy',
+  }
+  assert config.DOA_TERMS == {
+    'masked_mse': 'doa_masked_mse',
+    'mse': 'doa_mse',
+    'masked_norm': 'doa_masked_norm',
+  }
+
+
+def test_entries_of_the_table_give_the_losses_of_a_batch():
+  data = {k: jnp.asarray(v, jnp.float32) for k, v in batch().items()}
+  outputs = {
+    'sed_logits': data['logits'],
+    'sed': data['sed'],
+    'doa': data['doa'],
+  }
+  targets = {'activity': data['activity'], 'doa': data['xyz']}
+  masked = data['doa'], data['xyz'], data['activity']
+  expected = {
+    name: function(*(data[k] for k in names)).mean()
+    for name, (function, names, _) in TERMS.items()
+  }
+  expected['doa_masked_mse'] = masked_mse(*masked)
+  expected['doa_masked_norm'] = losses.doa_masked_norm(*masked)
+  assert expected.keys() == losses.TERMS.keys()
+  for name, term in losses.TERMS.items():
+    if term.sum_and_count is not None:
+      total, count = term.sum_and_count(outputs, targets)
+      actual = total / count
+    else:
+      actual = term.batch_share(outputs, targets, None)
+    np.testing.assert_allclose(actual, expected[name], rtol=1e-6)
 
 
 # The weighted sum of both tasks.

@@ -6,12 +6,12 @@ spectrum `[..., channels, frames, bins]`, and finished features
 `[..., frames, mels, channels]`, the order of axes of a convolution.
 """
 
-from seld_jax.features.channels import stack
 from seld_jax.features.foa import foa_features, intensity_vector
 from seld_jax.features.formats import FORMATS, NUM_CHANNELS, framewise_features
 from seld_jax.features.mic import gcc_phat, mic_features
 from seld_jax.features.options import FeatureOptions
 from seld_jax.features.spectrum import log_mel, mel_filter_bank, stft
+from seld_jax.features.stacking import stack
 from seld_jax.features.windows import window_features
 
 __all__ = [

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax.features import channels
+from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 # Keeps the norm of an intensity vector away from 0; as in the DCASE baseline.
@@ -68,7 +68,7 @@ def foa_features(
     >>> features.foa_features(audio).shape
     (50, 64, 7)
   """
-  channels.check_channels('foa_features', audio, axis=-2)
+  stacking.check_channels('foa_features', audio, axis=-2)
   options = FeatureOptions(
     sample_rate=sample_rate,
     n_fft=n_fft,
@@ -80,12 +80,12 @@ def foa_features(
     pad_mode=pad_mode,
     layout=layout,
   )
-  return channels.features_of(audio, spatial, options)
+  return stacking.features_of(audio, spatial, options)
 
 
 def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
   """The intensity vectors, with shape `[..., 3, frames, n_mels]`."""
-  return intensity_vector(spectrum, channels.mel_filters(options))
+  return intensity_vector(spectrum, stacking.mel_filters(options))
 
 
 def intensity_vector(
@@ -130,7 +130,7 @@ def intensity_vector(
     >>> round(float(y), 3), float(z), float(x)
     (1.0, 0.0, 0.0)
   """
-  channels.check_channels('intensity_vector', spectrum, axis=-3)
+  stacking.check_channels('intensity_vector', spectrum, axis=-3)
   # One array per channel: with one array for all three, XLA on a CPU would
   # compute the norm three times.
   real, imaginary = (

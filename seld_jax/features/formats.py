@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from seld_jax.features import channels, foa, mic
+from seld_jax.features import foa, mic, stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 # Feature function, number of feature channels, and spatial channels of each.
@@ -62,4 +62,4 @@ def framewise_features(
     offset=offset,
     pad_mode=pad_mode,
   )
-  return channels.framewise_channels(audio, SPATIAL[format], options)
+  return stacking.framewise_channels(audio, SPATIAL[format], options)

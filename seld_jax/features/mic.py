@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax.features import channels
+from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 from seld_jax.features.spectrum import power
 
@@ -72,7 +72,7 @@ def mic_features(
     >>> features.mic_features(audio).shape
     (50, 64, 10)
   """
-  channels.check_channels('mic_features', audio, axis=-2)
+  stacking.check_channels('mic_features', audio, axis=-2)
   options = FeatureOptions(
     sample_rate=sample_rate,
     n_fft=n_fft,
@@ -84,7 +84,7 @@ def mic_features(
     pad_mode=pad_mode,
     layout=layout,
   )
-  return channels.features_of(audio, spatial, options)
+  return stacking.features_of(audio, spatial, options)
 
 
 def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:

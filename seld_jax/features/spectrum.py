@@ -46,7 +46,7 @@ def stft(
     The complex spectrum, with shape `[..., frames, n_fft // 2 + 1]`, where
     frames is `ceil(samples / hop_length)`, without the samples of the padding.
     These are the frames of librosa; if `samples` is a multiple of `hop_length`,
-    librosa has one more, which starts at the end of the signal.
+    librosa has one more, which is centred at the end of the signal.
 
   Raises:
     ValueError: An option is out of range, or the samples are integers.

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax.features import channels
+from seld_jax.features import stacking
 from seld_jax.features.formats import SPATIAL
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
@@ -77,10 +77,10 @@ def window_features(
     pad_mode='given',
     layout=layout,
   )
-  parts = channels.framewise_channels(audio, SPATIAL[format], options)
+  parts = stacking.framewise_channels(audio, SPATIAL[format], options)
   frames = jnp.arange(parts[0].shape[-2])
   log_mels, spatial = (
     jnp.take(part, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip')
     for part in parts
   )
-  return channels.finish(log_mels, spatial, options)
+  return stacking.finish(log_mels, spatial, options)

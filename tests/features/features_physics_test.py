@@ -25,7 +25,7 @@ def test_intensity_of_a_plane_wave_points_to_its_source(azimuth, elevation):
   intensity = np.asarray(foa_features(audio))[..., 4:]
   xyz = geometry.to_cartesian(azimuth, elevation)
   towards = intensity[..., [2, 0, 1]]  # stored as Y, Z, X
-  # Every bin is a unit vector, so each band sums up to the weights of its bins.
+  # Every bin has a unit vector, so a band has the sum of its weights.
   reach = features.mel_filter_bank().sum(axis=-1)[:, None]
   np.testing.assert_allclose(towards / reach, towards * 0 + xyz, atol=1e-3)
 
@@ -59,7 +59,7 @@ def test_gcc_keeps_the_lags_around_zero(n_lags, n_fft):
 
 
 @pytest.mark.parametrize('gain', [2.0, 0.25, -1.0])
-def test_gain_moves_log_mels_and_nothing_else(gain):
+def test_gain_shifts_log_mels_and_nothing_else(gain):
   for array in FORMATS:
     audio = scene('noise', array, 4800)
     before, after = (
@@ -72,7 +72,7 @@ def test_gain_moves_log_mels_and_nothing_else(gain):
     np.testing.assert_allclose(after[..., 4:], before[..., 4:], atol=1e-4)
 
 
-def test_top_db_clips_under_the_maximum_of_each_channel():
+def test_top_db_clips_below_the_maximum_of_each_channel():
   audio = scene('events', 'foa') * np.array([[1], [1e-3], [1], [30]], 'f')
   whole = np.asarray(foa_features(audio, top_db=None))[..., :4]
   clipped = np.asarray(foa_features(audio, top_db=25.0))[..., :4]
@@ -81,7 +81,7 @@ def test_top_db_clips_under_the_maximum_of_each_channel():
   np.testing.assert_allclose(clipped, np.maximum(whole, floor), atol=1e-4)
 
 
-def test_silence_contributes_nothing():
+def test_silence_has_no_spatial_features():
   silence = np.zeros((4, 4800), np.float32)
   for array in FORMATS:
     cells = np.asarray(FORMATS[array](silence, offset=0.0))
@@ -89,7 +89,7 @@ def test_silence_contributes_nothing():
     np.testing.assert_allclose(cells[..., :4], -100, atol=1e-4)
 
 
-def test_a_dead_channel_takes_only_its_own_pairs_away():
+def test_a_silent_channel_affects_only_its_own_pairs():
   audio = noise(10, 4, 4800)
   dead = audio * np.array([[1], [0], [1], [1]], np.float32)
   before, after = (
@@ -100,7 +100,7 @@ def test_a_dead_channel_takes_only_its_own_pairs_away():
     np.testing.assert_allclose(after[..., pair], expected, atol=1e-6)
 
 
-def test_a_dead_dipole_leaves_the_others():
+def test_a_silent_dipole_does_not_affect_the_others():
   audio = plane_wave(noise(11, 4800), 0, 0)  # Y and Z are exactly zero
   intensity = np.asarray(foa_features(audio, offset=0.0))[..., 4:]
   np.testing.assert_allclose(intensity[..., :2], 0, atol=1e-8)
