@@ -1,6 +1,7 @@
 """XLA's 3x3 convolution, which that of seld_jax is compared with."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -10,5 +11,9 @@ def xla_convolution(
 ) -> jax.Array:
   """Stride 1, with zeros around the maps."""
   return lax.conv_general_dilated(
-    x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+    jnp.asarray(x),
+    jnp.asarray(kernel),
+    (1, 1),
+    'SAME',
+    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )

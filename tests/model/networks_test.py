@@ -321,8 +321,8 @@ parametrize_pooling = pytest.mark.parametrize(
 
 def training_loss(last_pool, shape):
   """A loss of the parameters of a network in training, and parameters."""
-  pools = ((1, 2), last_pool)
-  network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | {'pools': pools})
+  options: dict[str, Any] = {'pools': ((1, 2), last_pool)}
+  network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | options)
   features = numbers(*shape)
   variables = initialized(network, features)
 
