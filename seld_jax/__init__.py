@@ -2,11 +2,45 @@
 
 `import seld_jax` imports nothing else. Each package is imported when it is
 first used, so that `seld_jax.metrics` and `seld_jax.labels` need no more than
-NumPy and SciPy. `__init__.pyi` tells type checkers the same names.
+NumPy and SciPy. Only type checkers see the imports of these names.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from seld_jax import (
+    audio,
+    augment,
+    config,
+    dataset,
+    evaluate,
+    features,
+    figures,
+    geometry,
+    inference,
+    labels,
+    losses,
+    metrics,
+    model,
+    predictor,
+    report,
+    scenes,
+    train,
+    validate,
+  )
+  from seld_jax.audio import channels
+  from seld_jax.config import systems
+  from seld_jax.predictor import load
+else:
+
+  def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+      return getattr(importlib.import_module(f'seld_jax.{_HOMES[name]}'), name)
+    if name in __all__:
+      return importlib.import_module(f'seld_jax.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
 
 __version__ = '0.1.0'
 
@@ -36,14 +70,6 @@ __all__ = [
   'train',
   'validate',
 ]
-
-
-def __getattr__(name: str) -> Any:
-  if name in _HOMES:
-    return getattr(importlib.import_module(f'seld_jax.{_HOMES[name]}'), name)
-  if name in __all__:
-    return importlib.import_module(f'seld_jax.{name}')
-  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 def __dir__() -> list[str]:

@@ -117,7 +117,9 @@ def mask_bands(
 
 
 def rotate_foa(
-  key: jax.Array, features: jax.Array, doa: jax.Array
+  key: jax.Array,
+  features: jax.Array | np.ndarray,
+  doa: jax.Array | np.ndarray,
 ) -> tuple[jax.Array, jax.Array]:
   """Rotates or mirrors an ambisonic scene at random: features and labels.
 
@@ -157,7 +159,9 @@ def rotate_foa(
 
 
 def apply_symmetry(
-  features: jax.Array, doa: jax.Array, index: jax.typing.ArrayLike
+  features: jax.Array | np.ndarray,
+  doa: jax.Array | np.ndarray,
+  index: jax.typing.ArrayLike,
 ) -> tuple[jax.Array, jax.Array]:
   """Applies one of the 16 symmetries of FOA to features and directions.
 
@@ -198,7 +202,9 @@ def apply_symmetry(
 
 
 def swap_mic_channels(
-  key: jax.Array, features: jax.Array, doa: jax.Array
+  key: jax.Array,
+  features: jax.Array | np.ndarray,
+  doa: jax.Array | np.ndarray,
 ) -> tuple[jax.Array, jax.Array]:
   """Rotates or mirrors a scene of the tetrahedral array at random.
 
@@ -239,7 +245,9 @@ def swap_mic_channels(
 
 
 def apply_mic_symmetry(
-  features: jax.Array, doa: jax.Array, index: jax.typing.ArrayLike
+  features: jax.Array | np.ndarray,
+  doa: jax.Array | np.ndarray,
+  index: jax.typing.ArrayLike,
 ) -> tuple[jax.Array, jax.Array]:
   """Applies one of the 8 symmetries of the array to features and directions.
 

@@ -124,7 +124,7 @@ def make_audio_program(
 def predict_fold(
   predict_step: Callable[..., dict[str, jax.Array]],
   variables: Mapping[str, Any],
-  statistics: Mapping[str, jax.Array],
+  statistics: Mapping[str, jax.Array | np.ndarray],
   fold: dataset.Fold,
   *,
   source: Callable[[np.ndarray, int], jax.Array],

@@ -219,6 +219,7 @@ def hold(path, *, remove=False):
     stdout=subprocess.PIPE,
     text=True,
   )
+  assert holder.stdout is not None
   assert holder.stdout.readline() == 'locked\n'
   return holder
 

@@ -152,7 +152,9 @@ def window_starts(num_frames: int, window: int) -> np.ndarray:
   return all_segments(np.array([0, num_frames]), window)
 
 
-def take_crops(array: jax.Array, starts: jax.Array, length: int) -> jax.Array:
+def take_crops(
+  array: jax.Array | np.ndarray, starts: jax.Array | np.ndarray, length: int
+) -> jax.Array:
   """Cuts crops of equal length out of an array; can be used inside jit.
 
   Args:

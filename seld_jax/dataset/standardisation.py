@@ -68,8 +68,9 @@ def statistics(parts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def standardise(
-  features: jax.Array, statistics: Mapping[str, jax.Array]
-) -> jax.Array:
+  features: jax.Array | np.ndarray,
+  statistics: Mapping[str, jax.Array | np.ndarray],
+) -> jax.Array | np.ndarray:
   """Scales each mel band and channel to zero mean and unit variance.
 
   Args:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
@@ -11,7 +12,7 @@ _INTENSITY_EPS = 1e-8
 
 
 def foa_features(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   *,
   sample_rate: int = DEFAULTS.sample_rate,
   n_fft: int = DEFAULTS.n_fft,

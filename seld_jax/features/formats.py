@@ -1,6 +1,7 @@
 """The audio formats by their name in a config: 'foa' and 'mic'."""
 
 import jax
+import numpy as np
 
 from seld_jax.features import foa, mic, stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
@@ -12,7 +13,7 @@ SPATIAL = {'foa': foa.spatial, 'mic': mic.spatial}
 
 
 def framewise_features(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   *,
   format: str,
   sample_rate: int = DEFAULTS.sample_rate,

@@ -17,7 +17,7 @@ _TINY = 1e-12
 
 
 def mic_features(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   *,
   sample_rate: int = DEFAULTS.sample_rate,
   n_fft: int = DEFAULTS.n_fft,

@@ -22,7 +22,7 @@ _BLOCK_SAMPLES = 2**17
 
 
 def stft(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   *,
   n_fft: int = DEFAULTS.n_fft,
   hop_length: int = DEFAULTS.hop_length,
@@ -71,7 +71,7 @@ def stft(
 
 def framewise(
   function: Callable[[jax.Array], Any],
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   *,
   n_fft: int = DEFAULTS.n_fft,
   hop_length: int = DEFAULTS.hop_length,
@@ -242,13 +242,13 @@ def power(spectrum: jax.Array) -> jax.Array:
 
 
 def _pad(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   n_fft: int,
   hop_length: int,
   win_length: int,
   *,
   pad_mode: str,
-) -> tuple[jax.Array, int]:
+) -> tuple[jax.Array | np.ndarray, int]:
   """Pads a signal; returns it with its number of frames."""
   if not 0 < win_length <= n_fft:
     raise ValueError(
@@ -268,7 +268,7 @@ def _pad(
 
 
 def _transform(
-  padded: jax.Array,
+  padded: jax.Array | np.ndarray,
   num_frames: int,
   n_fft: int,
   hop_length: int,
@@ -286,7 +286,7 @@ def _transform(
 
 
 def _frame(
-  signal: jax.Array, num_frames: int, length: int, hop: int
+  signal: jax.Array | np.ndarray, num_frames: int, length: int, hop: int
 ) -> jax.Array:
   """Cuts `[..., samples]` into `[..., num_frames, length]`.
 
@@ -310,7 +310,10 @@ def _frame(
 
 
 def _pad_last(
-  array: jax.Array, widths: tuple[int, int], *, mode: str = 'constant'
+  array: jax.Array | np.ndarray,
+  widths: tuple[int, int],
+  *,
+  mode: str = 'constant',
 ) -> jax.Array:
   """Pads the last axis only."""
   return jnp.pad(array, [(0, 0)] * (array.ndim - 1) + [widths], mode=mode)

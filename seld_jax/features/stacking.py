@@ -23,7 +23,7 @@ Spatial = Callable[[jax.Array, FeatureOptions], jax.Array]
 
 
 def features_of(
-  audio: jax.Array, spatial: Spatial, options: FeatureOptions
+  audio: jax.Array | np.ndarray, spatial: Spatial, options: FeatureOptions
 ) -> jax.Array:
   """Features with shape `[..., frames, n_mels, channels]`."""
   log_mels, spatial_channels = framewise_channels(audio, spatial, options)
@@ -31,7 +31,7 @@ def features_of(
 
 
 def framewise_channels(
-  audio: jax.Array, spatial: Spatial, options: FeatureOptions
+  audio: jax.Array | np.ndarray, spatial: Spatial, options: FeatureOptions
 ) -> tuple[jax.Array, jax.Array]:
   """Log-mel channels before clipping, and spatial channels.
 
@@ -72,7 +72,10 @@ def mel_filters(options: FeatureOptions) -> np.ndarray:
 
 
 def stack(
-  log_mels: jax.Array, spatial: jax.Array, *, layout: str = DEFAULTS.layout
+  log_mels: jax.Array | np.ndarray,
+  spatial: jax.Array | np.ndarray,
+  *,
+  layout: str = DEFAULTS.layout,
 ) -> jax.Array:
   """Stacks log-mel and spatial channels into one array for a convolution.
 
@@ -116,7 +119,9 @@ def stack(
   raise ValueError(f"layout must be 'aligned' or 'published', got {layout!r}.")
 
 
-def check_channels(caller: str, array: jax.Array, *, axis: int) -> None:
+def check_channels(
+  caller: str, array: jax.Array | np.ndarray, *, axis: int
+) -> None:
   """Raises an error for an array that does not have four channels.
 
   Args:

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.formats import SPATIAL
@@ -9,7 +10,7 @@ from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 
 def window_features(
-  audio: jax.Array,
+  audio: jax.Array | np.ndarray,
   num_frames: jax.typing.ArrayLike,
   *,
   format: str = 'foa',

@@ -60,8 +60,8 @@ def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
 
 def add_metrics(
   metrics: Mapping[str, jax.Array],
-  values: Mapping[str, jax.Array],
-  step: jax.Array,
+  values: Mapping[str, jax.typing.ArrayLike],
+  step: jax.typing.ArrayLike,
 ) -> dict[str, jax.Array]:
   """Adds the losses of a step.
 

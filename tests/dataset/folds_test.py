@@ -65,6 +65,7 @@ def test_recordings_are_joined_and_padded_with_their_last_frame(make):
   assert fold.offsets[0] == 0
   assert fold.names == tuple(entry.name for entry in recordings)
   assert fold.features.shape == (16 * POOL, *SHAPE)
+  assert isinstance(fold.features, np.ndarray)
   assert fold.features.dtype == np.float32
   assert fold.activity.shape == (16, CLASSES)
   assert fold.doa.shape == (16, CLASSES, 3)
@@ -140,6 +141,7 @@ def test_crops_of_features_and_labels_are_at_the_same_time(make):
     array[2 * POOL : 5 * POOL] = 1  # loud where the label is
     np.save(path, array)
   fold = load(recordings, paths)
+  assert isinstance(fold.features, np.ndarray)
   for step in range(6):
     starts = sampling.crop_starts(
       0, step, offsets=fold.offsets, batch_size=2, crop_label_frames=6

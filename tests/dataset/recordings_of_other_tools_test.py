@@ -26,6 +26,11 @@ def only(root, **options):
   return found
 
 
+def events_of(found, **options):
+  assert found.labels is not None
+  return labels.read_csv(found.labels, **options)
+
+
 def test_generator_of_dcase_2022(tmp_path):
   """MIXTURES/target_noisy/foa and MIXTURES/metadata; 5 columns; no overlap."""
   scenario = tmp_path / 'target_noisy'
@@ -34,7 +39,7 @@ def test_generator_of_dcase_2022(tmp_path):
   write(tmp_path / 'metadata' / 'fold1_room10_mix003.csv', rows)
   found = only(scenario)
   assert (found.name, found.fold) == ('fold1_room10_mix003', 1)
-  events = labels.read_csv(found.labels, edition='2022')
+  events = events_of(found, edition='2022')
   np.testing.assert_array_equal(events.frame, [12, 12, 13])
   np.testing.assert_array_equal(events.class_index, [0, 5, 0])
   np.testing.assert_array_equal(events.track, [1, 4, 1])
@@ -52,7 +57,8 @@ def test_spatial_scaper(tmp_path):
   write(tmp_path / 'labels' / 'fold5_room1_mix001.csv', rows)
   found = only(tmp_path, format='mic', folds=(5,))
   assert found.name == 'fold5_room1_mix001'
-  events = labels.read_csv(found.labels, edition='2024')
+  events = events_of(found, edition='2024')
+  assert events.distance is not None
   np.testing.assert_allclose(events.distance, 2.0)
   expected = geometry.to_cartesian(np.array([-90, -89]), np.array([15, 15]))
   np.testing.assert_allclose(events.xyz, expected, atol=1e-12)
@@ -66,9 +72,11 @@ def test_audible_light_dataset(tmp_path):
   write(tmp_path / 'metadata_dev' / f'{inside[:-4]}.json', '{}')
   found = only(tmp_path)
   assert (found.name, found.fold) == ('fold1_scene0_004_foa', 1)
-  as_written = labels.read_csv(found.labels, edition='2024')
+  as_written = events_of(found, edition='2024')
+  assert as_written.distance is not None
   np.testing.assert_allclose(as_written.distance, 183)
-  metres = labels.read_csv(found.labels, edition='2024', distance_scale=0.01)
+  metres = events_of(found, edition='2024', distance_scale=0.01)
+  assert metres.distance is not None
   np.testing.assert_allclose(metres.distance, 1.83)
 
 
@@ -82,8 +90,9 @@ def test_audible_light_scenes(tmp_path):
   found = only(tmp_path, folds=(2,))
   assert (found.name, found.fold) == ('fold2_b', 2)
   assert found.audio.name == 'audio_out_MyFOA.wav'
-  events = labels.read_csv(found.labels, edition='2024')
+  events = events_of(found, edition='2024')
   np.testing.assert_allclose(events.xyz, [[0, 1, 0]], atol=1e-12)
+  assert events.distance is not None
   np.testing.assert_allclose(events.distance, 250)
   with pytest.raises(InputError, match='holds the microphones MyFOA, eigenm'):
     dataset.find_recordings(tmp_path, format='mic')

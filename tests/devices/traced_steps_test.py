@@ -159,6 +159,7 @@ def test_a_trace_is_not_reused_with_other_installed_packages(
 def pretend_loaded(path, monkeypatch):
   """Adds a file to the modules of this process."""
   spec = importlib.util.spec_from_file_location(path.stem, path)
+  assert spec is not None
   module = importlib.util.module_from_spec(spec)
   monkeypatch.setitem(sys.modules, path.stem, module)
 

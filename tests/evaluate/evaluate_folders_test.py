@@ -109,7 +109,7 @@ def test_lengths_come_from_the_audio_or_the_reference(folders, tmp_path):
   ]
   assert cut['num_frames'] == [min(last), max(last)]
   assert cut['length_rule'] == 'last_reference'
-  assert 'last frame of the reference' in tables.table(cut).caption
+  assert 'last frame of the reference' in str(tables.table(cut).caption)
 
   (tmp_path / 'audio' / f'{NAMES[2]}.wav').unlink()
   for folder, message in (tmp_path / 'audio', NAMES[2]), (None, '--audio'):

@@ -1,5 +1,7 @@
 """A window of a recording has the features of the whole recording."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from helpers.array_sounds import FORMATS
@@ -42,8 +44,10 @@ def test_a_window_inside_a_recording_has_the_frames_of_the_whole(
 def test_the_caller_pads_the_ends_of_a_recording(audio, pad_mode):
   options = {**OPTIONS, 'top_db': None}
   whole = FORMATS['foa'](audio, pad_mode=pad_mode, **options)
-  keywords = {'constant_values': -1e-8} if pad_mode == 'constant' else {}
-  padded = np.pad(audio, ((0, 0), (CONTEXT, CONTEXT)), pad_mode, **keywords)
+  keywords: dict[str, Any] = {'mode': pad_mode}
+  if pad_mode == 'constant':
+    keywords['constant_values'] = -1e-8
+  padded = np.pad(audio, ((0, 0), (CONTEXT, CONTEXT)), **keywords)
   np.testing.assert_allclose(
     window_features(padded, 60, **options), whole, atol=2e-4
   )

@@ -1,5 +1,7 @@
 """Figures of learning curves and of tracks show their data."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from helpers.finished_run import (
@@ -15,7 +17,7 @@ from seld_jax import figures, geometry, labels, report
 from seld_jax.errors import InputError
 
 
-def line(axes, gid: str):
+def line(axes, gid: str) -> Any:
   (found,) = [one for one in axes.get_lines() if one.get_gid() == gid]
   return found
 
@@ -38,7 +40,7 @@ def test_curves_show_the_records():
       assert (split in drawn) == bool(points)
       if points:
         np.testing.assert_array_equal(drawn[split].get_xydata(), points)
-    assert list(drawn['selected'].get_xdata()) == [200, 200]
+    assert np.array_equal(drawn['selected'].get_xdata(), [200, 200])
 
 
 def test_repeated_steps_and_missing_values_of_curves():

@@ -36,7 +36,7 @@ def write_split_zip(
   def left():
     return room[len(parts) - 1] - len(parts[-1]) if room else 1 << 60
 
-  def put(data, *, together=False):
+  def put(data, *, together=False) -> tuple[int, int]:
     """Appends bytes; returns the part and the offset at which they begin."""
     if together and left() < len(data) and parts[-1] and advance():
       return put(data, together=True)
@@ -47,7 +47,7 @@ def write_split_zip(
         place = len(parts) - 1, len(parts[-1])
       parts[-1] += data[:fits]
       data = data[fits:]
-      if not data:
+      if place is not None and not data:
         return place
       advance()
 

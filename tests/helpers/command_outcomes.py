@@ -93,7 +93,8 @@ def _serve():
 
 def _import(module):
   importlib.import_module(module)
-  if importlib.util.find_spec(module).submodule_search_locations:
+  spec = importlib.util.find_spec(module)
+  if spec is not None and spec.submodule_search_locations:
     importlib.import_module(f'{module}.__main__')
   if 'jax' in sys.modules:
     for name in _LAZY:
@@ -136,6 +137,9 @@ def _be_command(module, arguments, folder, environment, closed, out, err):
     runpy.run_module(module, run_name='__main__', alter_sys=True)
   except SystemExit as stop:
     status = stop.code or 0
+    if not isinstance(status, int):
+      print(status, file=sys.stderr)
+      status = 1
   except BaseException:
     traceback.print_exc()
     status = 99

@@ -153,6 +153,7 @@ def test_files_of_2025_have_a_header_and_no_elevation(tmp_path):
     np.testing.assert_array_equal(events.frame, [3, 4])
     np.testing.assert_array_equal(events.class_index, [1, 1])
     np.testing.assert_array_equal(events.track, [0, 2])
+    assert events.distance is not None
     np.testing.assert_allclose(events.distance, [2, 1.5])
     np.testing.assert_allclose(events.xyz[0], (0, 1, 0), atol=1e-12)
   with pytest.raises(InputError, match='line 1: .* another edition than 2024'):
@@ -184,11 +185,13 @@ def test_numbers_above_1_are_angles_and_distance(tmp_path, directions):
   text = lines(enumerate(directions))
   events = read_text(tmp_path, text)
   azimuth, elevation, distance = np.array(directions, np.float64).T
+  assert events.distance is not None
   np.testing.assert_allclose(events.distance, distance)
   np.testing.assert_allclose(
     events.xyz, geometry.to_cartesian(azimuth, elevation)
   )
   stated = read_text(tmp_path, text, edition='2023', distance_scale=0.01)
+  assert stated.distance is not None
   np.testing.assert_allclose(stated.distance, distance / 100)
 
 
@@ -228,7 +231,8 @@ def test_ambiguous_six_columns_need_the_edition(tmp_path):
   # One row that can only be a vector decides the form of the whole file. If
   # another row cannot be a vector, the file is refused.
   assert read_text(tmp_path, above + '1,1,0,0,1,0\n').distance is None
-  assert len(read_text(tmp_path, above + '1,1,0,40,10,2\n').distance) == 2
+  distance = read_text(tmp_path, above + '1,1,0,40,10,2\n').distance
+  assert distance is not None and len(distance) == 2
   with pytest.raises(
     InputError, match='line 2: .* norm 41.28, .* because line 1'
   ):
@@ -253,7 +257,8 @@ def test_edition_refuses_forms_that_it_does_not_have(tmp_path, edition, text):
 
 
 def test_events_that_do_not_fit_the_form_are_not_written(tmp_path):
-  without = labels.Events(*(np.arange(1),) * 3, np.array([[1.0, 0, 0]]))
+  zero = np.arange(1)
+  without = labels.Events(zero, zero, zero, np.array([[1.0, 0, 0]]))
   path = tmp_path / 'a.csv'
   labels.write_csv(path, without, edition='2024')
   assert path.read_text() == '0,0,0,0,0\n'

@@ -27,7 +27,7 @@ from seld_jax.errors import InputError
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def changed(one, chosen=slice(None), **fields):
+def changed(one, chosen: slice | np.ndarray = slice(None), **fields):
   """Some of the events, with other values in some fields."""
   columns = {name: values[chosen] for name, values in vars(one).items()}
   return labels.Events(**{**columns, **fields})
@@ -51,7 +51,7 @@ def assert_counts_equal(one, other):
 def test_counts_each_equals_counts_of_each(edition, case):
   num_classes, drawn = case
   together = metrics.counts_each(
-    [pair for *pair, _ in drawn],
+    [(reference, predictions) for reference, predictions, _ in drawn],
     edition=edition,
     num_frames=[frames for *_, frames in drawn],
     num_classes=num_classes,

@@ -70,6 +70,6 @@ def test_distances_must_be_there_and_finite():
   bare = dataclasses.replace(good, distance=None)
   with pytest.raises(InputError, match='prediction has no distances'):
     metrics.counts(good, bare, edition='2024', num_frames=1)
-  bad = dataclasses.replace(good, distance=good.distance * np.nan)
+  bad = dataclasses.replace(good, distance=np.full(1, np.nan))
   with pytest.raises(InputError, match='reference has a distance .* NaN'):
     metrics.counts(bad, good, edition='2024', num_frames=1)

@@ -87,7 +87,7 @@ def defined_2019(drawn, num_classes):
 
 def defined_2020(drawn, num_classes):
   names = ['ref', 'sys', 'tp', 'class_tp', 'le', 's', 'd', 'i']
-  n = dict.fromkeys(names, 0)
+  n: dict[str, float] = dict.fromkeys(names, 0)
   for reference, predictions, num_frames in drawn:
     for start in range(0, num_frames, 10):
       here = []
@@ -136,7 +136,9 @@ def defined_2020(drawn, num_classes):
 
 def defined_tracks(drawn, num_classes):
   names = ['ref', 'tp', 'far', 'fp', 'fn', 'loc', 'le']
-  n = [dict.fromkeys(names, 0) for _ in range(num_classes)]
+  n: list[dict[str, float]] = [
+    dict.fromkeys(names, 0) for _ in range(num_classes)
+  ]
   errors = 0
   for reference, predictions, num_frames in drawn:
     end = -(-num_frames // 10) * 10
@@ -196,7 +198,9 @@ def defined_tracks(drawn, num_classes):
 
 def defined_2024(drawn, num_classes):
   names = ['tp', 'far', 'fp', 'fn', 'angle', 'rde']
-  n = [dict.fromkeys(names, 0) for _ in range(num_classes)]
+  n: list[dict[str, float]] = [
+    dict.fromkeys(names, 0) for _ in range(num_classes)
+  ]
   for reference, predictions, num_frames in drawn:
     ref, sys_ = (
       by_frame(reference, num_frames),

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -33,7 +34,7 @@ def test_bi_gru_equals_two_of_flax():
   params = initialized(ours, x)['params']
 
   def of_flax(params, x):
-    outputs = [
+    outputs: list[Any] = [
       nn.RNN(nn.GRUCell(5), reverse=reverse, keep_order=True, name=None).apply(
         {'params': flax_gru_params(params, direction)}, x
       )
@@ -43,7 +44,9 @@ def test_bi_gru_equals_two_of_flax():
 
   weights = numbers(3, 9, 10, seed=2)
   results = []
-  for function in lambda p, x: ours.apply({'params': p}, x), of_flax:
+  of_ours = lambda p, x: ours.apply({'params': p}, x)
+  functions: list[Any] = [of_ours, of_flax]
+  for function in functions:
     loss = lambda p, x, f=function: jnp.sum(f(p, x) * weights)
     gradients = jit(jax.grad(loss, argnums=(0, 1)))(params, x)
     results.append((jit(function)(params, x), gradients))
@@ -142,7 +145,7 @@ def test_no_batch_of_qr_decompositions_is_drawn():
   assert calls
   for call in calls:
     matrix = re.search(r' : \(tensor<([0-9x]+)xf32>', call)
-    assert matrix[1] == '6x6'
+    assert matrix is not None and matrix[1] == '6x6'
 
 
 def test_bi_gru_starts_orthogonal():

@@ -1,6 +1,7 @@
 """Pooling, dropout and attention against Flax, NumPy and whole batches."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -58,9 +59,8 @@ def test_maxima_without_scale_and_shift_equal_those_of_flax(pool, shape):
 def test_rectified_maxima_of_bfloat16_sum_their_gradients_in_float32():
   """A sum of many small numbers stops growing in bfloat16."""
   x = jnp.ones((8, 64, 16, 3), jnp.bfloat16)
-  loss = lambda shift: jnp.sum(
-    layers.rectified_maxima(x, jnp.ones(3), shift, (1, 1)).astype(jnp.float32)
-  )
+  y = lambda shift: layers.rectified_maxima(x, jnp.ones(3), shift, (1, 1))
+  loss = lambda shift: jnp.sum(jnp.asarray(y(shift)).astype(jnp.float32))
   shift = jnp.zeros(3)
   np.testing.assert_array_equal(jit(jax.grad(loss))(shift), x.size / 3)
 
@@ -132,4 +132,5 @@ def test_attention_equals_numpy():
       weights = np.exp(scores / np.sqrt(3))
       weights /= weights.sum()
       expected[example, frame] = weights @ maps['value'][example]
-  np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
+  actual: Any = layer.apply(variables, x)
+  np.testing.assert_allclose(actual, expected, atol=1e-5)

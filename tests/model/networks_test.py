@@ -1,6 +1,7 @@
 """The networks against the layers of Flax, NumPy, and undivided batches."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -13,7 +14,7 @@ from helpers.random_arrays import initialized, numbers
 from seld_jax import model
 from seld_jax.model import networks
 
-SMALL = {
+SMALL: dict[str, Any] = {
   'num_classes': 3,
   'filters': (4, 6),
   'pools': ((5, 2), (1, 2)),
@@ -21,7 +22,11 @@ SMALL = {
   'attention_features': 4,
   'head_features': (7, 6),
 }
-WITHOUT_DROPOUT = {'conv_dropout': 0.0, 'gru_dropout': 0.0, 'head_dropout': 0.0}
+WITHOUT_DROPOUT: dict[str, Any] = {
+  'conv_dropout': 0.0,
+  'gru_dropout': 0.0,
+  'head_dropout': 0.0,
+}
 
 
 def shapes_of(network, features_shape, **options):
@@ -316,8 +321,8 @@ parametrize_pooling = pytest.mark.parametrize(
 
 def training_loss(last_pool, shape):
   """A loss of the parameters of a network in training, and parameters."""
-  pools = ((1, 2), last_pool)
-  network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | {'pools': pools})
+  options: dict[str, Any] = {'pools': ((1, 2), last_pool)}
+  network = model.SeldCrnn(**SMALL | WITHOUT_DROPOUT | options)
   features = numbers(*shape)
   variables = initialized(network, features)
 

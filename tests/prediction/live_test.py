@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def path(tmp_path):
 
 def frames():
   """A dog at the back left, above; a piano at the front right."""
-  activity = np.tile(np.float32([0.1, 0.9, 0.6]), (3, 1))
+  activity = np.tile(np.array([0.1, 0.9, 0.6], np.float32), (3, 1))
   doa = np.zeros((3, 3, 3), np.float32)
   doa[:, 1] = (-0.5, 0.5, np.sqrt(0.5))
   doa[:, 2] = (0.2, -0.2, 0)
@@ -46,9 +47,10 @@ def test_active_classes_are_shown_with_their_directions():
   text = live.line(frames(), CLASSES, threshold=0.5)
   expected = '1.0 s dog ↙ 135° 45°, piano ↗ -45° 0°'
   assert text.split() == expected.split()
-  console = rich.console.Console(file=io.StringIO(), width=80)
+  out = io.StringIO()
+  console = rich.console.Console(file=out, width=80)
   console.print(live.table(frames(), CLASSES, threshold=0.5))
-  shown = console.file.getvalue()
+  shown = out.getvalue()
   assert 'at 1.0 s' in shown
   assert 'alarm' not in shown
   assert '135°' in shown
@@ -77,14 +79,15 @@ def test_a_file_is_played_at_the_given_speed(path, speed):
 
 @pytest.mark.parametrize('is_terminal', [True, False])
 def test_all_of_a_file_is_shown(predictor, path, is_terminal):
+  out = io.StringIO()
   console = rich.console.Console(
-    file=io.StringIO(), force_terminal=is_terminal, width=300
+    file=out, force_terminal=is_terminal, width=300
   )
   blocks = live.play(path, speed=1e6)
   options = PredictionOptions(window=1.0, overlap=0.5, threshold=0.2)
   count = live.watch(predictor, blocks, 24000, options=options, console=console)
   assert count == 22
-  shown = console.file.getvalue()
+  shown = out.getvalue()
   assert 'up to 1.0 s after they occur' in shown
   assert '2.2 s' in shown
   assert any(name in shown for name in predictor.spec.classes)
@@ -95,25 +98,26 @@ def test_short_sounds_at_the_end_are_shown(is_terminal):
   """Even if the recording is shorter than the window."""
   activity = np.zeros((23, 3), np.float32)
   activity[5:10, 0] = activity[20:, 2] = 1
-  doa = np.tile(np.float32([1, 0, 0]), (23, 3, 1))
+  doa = np.tile(np.array([1, 0, 0], np.float32), (23, 3, 1))
   empty = Frames(0, activity[:0], doa[:0])
   stream = types.SimpleNamespace(
     latency=6.0,
     push=lambda block: empty,
     flush=lambda: Frames(0, activity, doa),
   )
-  network = types.SimpleNamespace(
+  network: Any = types.SimpleNamespace(
     source='x',
     spec=types.SimpleNamespace(threshold=0.5, classes=CLASSES),
     check=lambda options: None,
     stream=lambda rate, **options: stream,
   )
+  out = io.StringIO()
   console = rich.console.Console(
-    file=io.StringIO(), force_terminal=is_terminal, width=100
+    file=out, force_terminal=is_terminal, width=100
   )
   blocks = iter([np.zeros((4, 2400))])
   assert live.watch(network, blocks, 24000, console=console) == 23
-  lines = re.findall(r'([\d.]+) s  (\S+)', console.file.getvalue())
+  lines = re.findall(r'([\d.]+) s  (\S+)', out.getvalue())
   assert [name for _, name in lines] == ['-', 'alarm', '-', '-', 'piano']
   assert [float(end) for end, _ in lines] == [0.5, 1, 1.5, 2, 2.3]
 

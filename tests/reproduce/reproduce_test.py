@@ -130,7 +130,7 @@ def test_runs_have_large_pages(tmp_path, tiny_root, monkeypatch):
 
 def test_runs_keep_the_tunables_of_the_user(monkeypatch):
   monkeypatch.setenv('GLIBC_TUNABLES', 'glibc.malloc.check=0')
-  with large_pages.given():
+  with large_pages.for_children():
     assert os.environ['GLIBC_TUNABLES'] == 'glibc.malloc.check=0'
   assert os.environ['GLIBC_TUNABLES'] == 'glibc.malloc.check=0'
 

@@ -170,7 +170,7 @@ def test_noise_has_the_coherence_of_the_diffuse_field(kind):
 @pytest.mark.parametrize('rt60', [0.3, 0.9])
 def test_both_formats_decay_with_the_rt60_of_the_room(rt60):
   rng = np.random.default_rng(1)
-  energy = 0.0
+  energy = np.zeros(1)
   for _ in range(6):
     receiver = rooms.place_array(rng, flat_room(rt60))
     source = rng.uniform(0.5, 2.4, (1, 3))

@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,7 +178,7 @@ def test_other_settings_than_those_of_the_set_are_refused(tmp_path, caplog):
   for name in 'mine', 'other':
     (tmp_path / name / 'piano').mkdir(parents=True)
     soundfile.write(tmp_path / name / 'piano' / f'{name}.wav', sound, RATE)
-  options = {'recordings': 2, 'seed': 3}
+  options: dict[str, Any] = {'recordings': 2, 'seed': 3}
   mine = {**options, 'events': tmp_path / 'mine'}
   out = tmp_path / 'out'
   check_settings(out, **mine)

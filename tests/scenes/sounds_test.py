@@ -116,6 +116,7 @@ def test_long_clips_are_cut_and_short_ones_are_not_repeated(tmp_path):
   write_clip(tmp_path / 'dog' / 'short.wav', noise[: RATE // 2])
   source = library.open_library(tmp_path)
   lengths = {'burning_fire': [], 'barking_dog': []}
+  assert source.clips is not None
   for (fold, name), seed in itertools.product(source.clips, range(6)):
     rng = np.random.default_rng(seed)
     sound = sounds.draw(rng, source, fold, name, variation=sounds.Variation())
@@ -159,6 +160,7 @@ def test_a_folder_may_have_both_spellings_and_is_split_into_folds(
     write_clip(tmp_path / 'knocking_on_door' / f'b{k}.flac', noise)
   source = library.open_library(tmp_path)
   assert source.folds == (1, 2, 3, 4, 5, 6)
+  assert source.clips is not None
   for fold in source.folds:
     assert source.classes(fold) == ('female_scream', 'knocking_on_door')
     assert len(source.clips[fold, 'female_scream']) == 2

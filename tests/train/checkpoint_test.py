@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +66,7 @@ def tear(folder, step):
     path.write_bytes(path.read_bytes()[:5])
 
 
-def restored(folder, restore, **options):
+def restored(folder, restore, **options) -> Any:
   with checkpoint.open_manager(folder) as manager:
     return restore(manager, make_state(0), **options)
 

@@ -122,7 +122,7 @@ def test_gradient_norms_are_those_of_each_loss_alone(doa, network, tiny_config):
 def test_the_schedule_paper_has_the_learning_rates_of_the_paper():
   config = config_lib.default()
   rate = optimizer.make_schedule(config, steps_per_epoch=6)
-  at_epoch = lambda epoch: float(rate(6 * epoch))
+  at_epoch = lambda epoch: float(np.asarray(rate(6 * epoch)))
   np.testing.assert_allclose(at_epoch(0), 2e-5, rtol=1e-6)
   np.testing.assert_allclose(at_epoch(10), 2e-5, rtol=1e-6)
   np.testing.assert_allclose(at_epoch(11), 2e-4, rtol=1e-6)
@@ -162,6 +162,7 @@ def test_training_with_any_loss_overfits_one_batch(sed, doa, tiny_root):
   config.augment.num_time_masks = config.augment.num_band_masks = 0
   data = prepare.load_data(config)
   fold = data.train
+  assert isinstance(fold.features, np.ndarray)
   batch = {
     'features': np.stack([fold.features[:50], fold.features[200:250]]),
     'activity': np.stack([fold.activity[:10], fold.activity[40:50]]),
