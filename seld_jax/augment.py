@@ -46,7 +46,7 @@ def spec_augment(
     Park et al., `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
     (without time warping)
 
-  See also:
+  See Also:
     `mask_bands` for masks at given places.
 
   Example:
@@ -96,7 +96,7 @@ def mask_bands(
   Returns:
     Masked features, with the same shape.
 
-  See also:
+  See Also:
     `spec_augment`, which draws the masks.
 
   Example:
@@ -142,7 +142,7 @@ def rotate_foa(
     DNN-based direction of arrival estimation
     <https://arxiv.org/abs/1910.04388>`_, 2019
 
-  See also:
+  See Also:
     `apply_symmetry` for a given symmetry; `swap_mic_channels` for microphone
     arrays.
 
@@ -175,7 +175,7 @@ def apply_symmetry(
   Returns:
     Features and directions of the rotated scene, with the same shapes.
 
-  See also:
+  See Also:
     `rotate_foa`, which draws the index.
 
   Example:
@@ -229,7 +229,7 @@ def swap_mic_channels(
     based acoustic modeling for sound event localization and detection
     <https://arxiv.org/abs/2101.02919>`_, 2021 (audio channel swapping)
 
-  See also:
+  See Also:
     `apply_mic_symmetry` for a given symmetry; `rotate_foa` for ambisonics.
 
   Example:
@@ -262,7 +262,7 @@ def apply_mic_symmetry(
   Returns:
     Features and directions of the rotated scene, with the same shapes.
 
-  See also:
+  See Also:
     `swap_mic_channels`, which draws the index.
 
   Example:

@@ -225,7 +225,7 @@ def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
 
 
 def explain(error: BaseException) -> str:
-  """Describes an error of reading the flags in one line.
+  r"""Describes an error of reading the flags in one line.
 
   Args:
     error: An error of the parser, or of a Python file that a flag names and

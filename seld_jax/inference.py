@@ -39,7 +39,7 @@ def make_predict_step(
     `[batch, frames, mels, channels]` and is not standardised. It returns the
     outputs of the model, with shape `[batch, label_frames, ...]`.
 
-  See also:
+  See Also:
     `make_audio_program`, which starts from audio.
 
   Example:
@@ -86,7 +86,7 @@ def make_audio_program(
     `[batch, label_frames, classes]`, and direction vectors, with shape
     `[batch, label_frames, classes, 3]`.
 
-  See also:
+  See Also:
     `make_predict_step`, which starts from features.
 
   Example:

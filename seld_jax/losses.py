@@ -84,7 +84,7 @@ def sed_mse(
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 2
 
-  See also:
+  See Also:
     `sed_cross_entropy`, which needs logits instead of probabilities.
 
   Example:
@@ -129,7 +129,7 @@ def sed_cross_entropy(
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 1
 
-  See also:
+  See Also:
     `sed_mse`, which needs probabilities and takes the mean over classes.
 
   Example:
@@ -171,7 +171,7 @@ def doa_mse(
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 3
 
-  See also:
+  See Also:
     `doa_masked_mse`, which counts active classes only.
 
   Example:
@@ -210,7 +210,7 @@ def doa_masked_mse(
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020: equation 3 with the
     mask of the published code
 
-  See also:
+  See Also:
     `doa_mse`, which counts all classes; `doa_masked_norm`, which takes a root.
 
   Example:
@@ -263,7 +263,7 @@ def doa_masked_norm(
     Dataset of Reverberant Spatial Sound Scenes with Moving Sources
     <https://arxiv.org/abs/2006.01919>`_, 2020
 
-  See also:
+  See Also:
     `doa_masked_mse`, which does not depend on the size of the batch.
 
   Example:

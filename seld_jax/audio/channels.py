@@ -81,7 +81,7 @@ def by_name(
   Raises:
     InputError: A name is unknown or does not apply to the format.
 
-  See also: `read_array` for arrangements without a name, and `from_flags`.
+  See Also: `read_array` for arrangements without a name, and `from_flags`.
 
   Example:
     >>> from seld_jax.audio import channels

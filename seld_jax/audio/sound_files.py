@@ -100,7 +100,7 @@ def read(
       sample rate or number of channels, has no samples, or has NaN or
       infinite samples.
 
-  See also: `blocks` for recordings that do not fit in memory.
+  See Also: `blocks` for recordings that do not fit in memory.
 
   Example:
     >>> from seld_jax import audio

@@ -136,7 +136,7 @@ def feature_paths(
   Returns:
     The path of the features of each recording by its name.
 
-  See also: `extract`, which computes them.
+  See Also: `extract`, which computes them.
   """
   target = _folder(folder, options)
   return {

@@ -33,7 +33,7 @@ def resident(
   Returns:
     A function that cuts crops. Their values are exactly those of the array.
 
-  See also: `streamed`, for recordings that do not fit in device memory.
+  See Also: `streamed`, for recordings that do not fit in device memory.
 
   Example:
     >>> from seld_jax import dataset, devices
@@ -65,7 +65,7 @@ def streamed(mesh: Mesh, array: np.ndarray | stored.Joined) -> Source:
   Returns:
     A function that reads crops.
 
-  See also: `resident`, which is faster.
+  See Also: `resident`, which is faster.
 
   Example:
     >>> from seld_jax import dataset, devices
@@ -98,7 +98,7 @@ def place(
     `[devices, frames, ...]`, and their bounds, int32 with shape
     `[devices + 1]`: see `share_bounds`.
 
-  See also: `cut`, which cuts crops of the result.
+  See Also: `cut`, which cuts crops of the result.
   """
   bounds = share_bounds(offsets, mesh.size)
   size = int(np.diff(bounds).max())

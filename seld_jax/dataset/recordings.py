@@ -94,7 +94,7 @@ def find_recordings(
     InputError: A folder or a CSV file is missing, a fold has no recording, or
       two recordings have the same name.
 
-  See also: `list_pairs`, which does not require that both files exist.
+  See Also: `list_pairs`, which does not require that both files exist.
 
   Example:
     >>> import pathlib
@@ -152,7 +152,7 @@ def list_pairs(
     InputError: A scene has several microphones, and it is not clear which one
       to use.
 
-  See also: `find_recordings` for recordings that are complete.
+  See Also: `find_recordings` for recordings that are complete.
 
   Example:
     >>> import pathlib

@@ -31,7 +31,7 @@ def crop_starts(
     First label frames of the crops in the joined recordings, int32 with shape
     `[batch_size]`.
 
-  See also: `segment_starts`, which uses all parts of all recordings.
+  See Also: `segment_starts`, which uses all parts of all recordings.
 
   Example:
     >>> from seld_jax.dataset import sampling
@@ -78,7 +78,7 @@ def segment_starts(
     First label frames of the segments in the joined recordings, int32 with
     shape `[batch_size]`.
 
-  See also: `crop_starts`, which uses one random crop of each recording.
+  See Also: `crop_starts`, which uses one random crop of each recording.
 
   Example:
     >>> from seld_jax.dataset import sampling

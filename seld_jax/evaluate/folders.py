@@ -120,7 +120,7 @@ def evaluate_folders(
       or cannot be read; one folder seems to have centimetres and the other
       metres; or the length of a recording is unknown.
 
-  See also: `read_folders` and `score_folders`, the two steps of this function.
+  See Also: `read_folders` and `score_folders`, the two steps of this function.
 
   Example:
     >>> from seld_jax import evaluate, labels

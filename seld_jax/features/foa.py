@@ -58,7 +58,7 @@ def foa_features(
     Politis et al., `A Dataset of Reverberant Spatial Sound Scenes with Moving
     Sources <https://arxiv.org/abs/2006.01919>`_, 2020
 
-  See also:
+  See Also:
     `mic_features` for microphone arrays; `window_features` for a part of a
     recording.
 
@@ -113,7 +113,7 @@ def intensity_vector(
     Perotin et al., CRNN-Based Multiple DoA Estimation Using Acoustic Intensity
     Features for Ambisonics Recordings, IEEE JSTSP 13 (1), 2019
 
-  See also:
+  See Also:
     `gcc_phat`, the spatial feature of microphone arrays.
 
   Example:

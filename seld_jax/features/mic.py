@@ -62,7 +62,7 @@ def mic_features(
     Politis et al., `A Dataset of Reverberant Spatial Sound Scenes with Moving
     Sources <https://arxiv.org/abs/2006.01919>`_, 2020
 
-  See also:
+  See Also:
     `foa_features` for first-order ambisonics; `window_features` for a part of
     a recording.
 
@@ -118,7 +118,7 @@ def gcc_phat(
     Knapp and Carter, The generalized correlation method for estimation of time
     delay, IEEE TASSP 24 (4), 1976
 
-  See also:
+  See Also:
     `intensity_vector`, the spatial feature of ambisonics.
 
   Example:

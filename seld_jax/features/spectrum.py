@@ -189,7 +189,7 @@ def log_mel(
     `10 log10(max(power, 1e-10))`, with shape `[..., frames, mels]`: dB relative
     to a power of 1, at least -100.
 
-  See also:
+  See Also:
     `librosa.power_to_db`, which gives the same for one channel.
 
   Example:

@@ -50,7 +50,7 @@ def window_features(
     Features with shape `[frames, n_mels, 7 or 10]`, where frames is
     `ceil((samples - 2 * (n_fft // 2)) / hop_length)`.
 
-  See also:
+  See Also:
     `foa_features` and `mic_features` for whole recordings.
 
   Example:

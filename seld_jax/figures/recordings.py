@@ -36,7 +36,7 @@ def write_recording(
     >>> path.name
     'mix001.png'
 
-  See also:
+  See Also:
     `plot_tracks` draws events that are already in memory.
   """
   sound_file, table = map(pathlib.Path, recording)

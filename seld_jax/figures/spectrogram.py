@@ -48,7 +48,7 @@ def draw_spectrogram(
 
 
 def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
-  """Converts a recording to a spectrogram without axes, as a PNG file.
+  r"""Converts a recording to a spectrogram without axes, as a PNG file.
 
   The vertical axis is the logarithm of frequency, from 50 Hz to Nyquist.
 
@@ -65,7 +65,7 @@ def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
     >>> figures.spectrogram_png(noise, 24000)[:4]
     b'\\x89PNG'
 
-  See also:
+  See Also:
     `frequency_places` gives the positions of labels at its vertical axis.
   """
   level = _levels(channel, sample_rate, columns=900, rows=80)

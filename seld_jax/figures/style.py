@@ -102,7 +102,7 @@ def short_name(name: str) -> str:
 
 
 def to_png(figure: Figure, *, dpi: int = 120) -> bytes:
-  """Converts a figure to a PNG file; equal figures give equal bytes.
+  r"""Converts a figure to a PNG file; equal figures give equal bytes.
 
   Args:
     figure: The figure.

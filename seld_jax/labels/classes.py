@@ -106,7 +106,7 @@ def names_of(edition: str, num_classes: int) -> tuple[str, ...] | None:
   Raises:
     InputError: The edition is unknown.
 
-  See also: `of_edition` when the number of classes is not known.
+  See Also: `of_edition` when the number of classes is not known.
 
   Example:
     >>> from seld_jax.labels import classes

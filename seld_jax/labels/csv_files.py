@@ -131,7 +131,7 @@ def write_csv(
       finite, the form needs distances or another class name, or the file cannot
       be written.
 
-  See also: `write_csv_parts` for recordings that do not fit in memory.
+  See Also: `write_csv_parts` for recordings that do not fit in memory.
 
   Example:
     >>> import pathlib

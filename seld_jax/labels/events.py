@@ -91,7 +91,7 @@ def from_dense(
     InputError: The shapes do not match, or the direction of an active class is
       not finite.
 
-  See also: `to_dense`, the opposite.
+  See Also: `to_dense`, the opposite.
 
   Example:
     >>> from seld_jax import labels
@@ -148,7 +148,7 @@ def to_dense(
   Raises:
     InputError: A frame or class is out of range.
 
-  See also: `from_dense`, the opposite.
+  See Also: `from_dense`, the opposite.
 
   Example:
     >>> from seld_jax import labels

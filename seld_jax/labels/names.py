@@ -45,7 +45,7 @@ def parse_name(name: str) -> NameParts | None:
   Returns:
     The parts; None if the name has another form.
 
-  See also: `fold_of` for names in which only the fold matters.
+  See Also: `fold_of` for names in which only the fold matters.
 
   Example:
     >>> from seld_jax import labels
@@ -68,7 +68,7 @@ def fold_of(name: str) -> int | None:
   Returns:
     The number; None if the name does not begin with a fold.
 
-  See also: `parse_name` for the other parts of a name.
+  See Also: `parse_name` for the other parts of a name.
 
   Example:
     >>> from seld_jax import labels

@@ -71,7 +71,7 @@ def counts(
     Politis et al., `Overview and Evaluation of Sound Event Localization and
     Detection in DCASE 2019 <https://arxiv.org/abs/2009.02792>`_, 2020
 
-  See also: `counts_each` for many recordings, which is faster.
+  See Also: `counts_each` for many recordings, which is faster.
 
   Example:
     >>> from seld_jax import labels, metrics

@@ -160,6 +160,7 @@ class Dropout(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Drops values of an array with shape `[batch, ...]`."""
     if self.deterministic or self.rate == 0:
       return x
     index = jnp.arange(x.shape[0])

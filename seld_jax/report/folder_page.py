@@ -45,7 +45,7 @@ def write_folder_report(
     InputError: The folders do not belong together, a file cannot be read, or
       a file cannot be written.
 
-  See also:
+  See Also:
     `write_report`, for a run of seld_jax.
 
   Example:

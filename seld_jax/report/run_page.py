@@ -45,7 +45,7 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
     InputError: The directory holds no finished run, one of its files is
       damaged, or it cannot be written.
 
-  See also:
+  See Also:
     `write_folder_report`, for the CSV files of any other system.
 
   Example:

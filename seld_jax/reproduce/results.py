@@ -67,7 +67,7 @@ def read_result(
   Raises:
     InputError: A file of the run is damaged.
 
-  See also:
+  See Also:
     `read_results`, for all runs of a comparison.
 
   Example:

@@ -173,7 +173,7 @@ def write_config(
     >>> json.loads(pathlib.Path('run/config.json').read_text())['seed']
     0
 
-  See also:
+  See Also:
     `claim`, which checks first that the directory has no other run.
   """
   text = json.dumps(config_lib.to_dict(config), indent=2)

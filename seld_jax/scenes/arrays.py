@@ -51,6 +51,7 @@ class MicArray:
 
   @property
   def num_channels(self) -> int:
+    """Number of channels."""
     return len(self.axes)
 
   def polynomials(self, directions: np.ndarray, num_orders: int) -> np.ndarray:

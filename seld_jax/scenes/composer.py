@@ -47,6 +47,7 @@ class Event:
 
   @property
   def duration(self) -> float:
+    """Length of the sound in seconds."""
     return self.sound.samples.size / SAMPLE_RATE
 
   def position(self, time: np.ndarray) -> np.ndarray:

@@ -63,6 +63,7 @@ class Library:
 
   @property
   def folds(self) -> tuple[int, ...]:
+    """Folds for which there are sounds."""
     if self.clips is None:
       return DEVELOPMENT_FOLDS + EVALUATION_FOLDS
     return tuple(sorted({fold for fold, _ in self.clips}))

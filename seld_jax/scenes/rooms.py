@@ -25,6 +25,7 @@ class Room:
 
   @property
   def volume(self) -> float:
+    """Volume in cubic metres."""
     return float(np.prod(self.size))
 
   @property

@@ -138,7 +138,7 @@ def restore_latest(manager: Manager, template: Any) -> tuple[int, Any] | None:
     InputError: None of the checkpoints can be read, or one belongs to another
       network.
 
-  See also:
+  See Also:
     `restore_best`, for the test at the end of a run.
   """
   steps = sorted(manager.all_steps(), reverse=True)

@@ -92,7 +92,7 @@ def state_maker(
     A function `create`, under `jit`, and its arguments: `create(*arguments)` is
     the state, and `create.eval_shape(*arguments)` has its shapes.
 
-  See also:
+  See Also:
     `create_state`, which returns the state itself.
   """
   shape = (
