@@ -237,7 +237,7 @@ def explain(error: BaseException) -> str:
 
   Example:
     >>> from seld_jax import commands
-    >>> commands.explain(TypeError('batch_size:\\n  got str'))
+    >>> commands.explain(TypeError('batch_size:\n  got str'))
     'batch_size: got str'
   """
   arguments = [word.rpartition('=')[2] for word in sys.argv[1:]]

@@ -63,7 +63,7 @@ def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
     >>> from seld_jax import figures
     >>> noise = np.random.default_rng(0).standard_normal(24000)
     >>> figures.spectrogram_png(noise, 24000)[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
 
   See Also:
     `frequency_places` gives the positions of labels at its vertical axis.

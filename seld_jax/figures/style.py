@@ -117,7 +117,7 @@ def to_png(figure: Figure, *, dpi: int = 120) -> bytes:
     ...   labels.no_events(), None, classes=['dog'], num_frames=50
     ... )
     >>> figures.to_png(figure, dpi=40)[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
   """
   buffer = io.BytesIO()
   canvas = backend_agg.FigureCanvasAgg(figure)

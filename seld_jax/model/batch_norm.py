@@ -35,7 +35,7 @@ class BatchNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    """Normalises an array of any shape; with the batch's moments in training."""
+    """Normalises an array; in training, with the moments of the batch."""
     axis = self.axis % x.ndim
     size = (x.shape[axis],)
     scale = self.param('scale', nn.initializers.ones, size, jnp.float32)
