@@ -23,7 +23,7 @@ def records_of(workdir, split):
   return [record for record in records if record['split'] == split]
 
 
-def test_a_run_writes_its_config_records_scores_and_predictions(plain_run, tiny_config):
+def test_a_run_writes_all_its_files(plain_run, tiny_config):
   scores = read_scores(plain_run)
   assert (
     config_lib.from_dict(json.loads((plain_run / 'config.json').read_text()))
