@@ -6,7 +6,6 @@ test fails when either of them is out of date.
 """
 
 import ast
-import html
 import pathlib
 
 DOCS = pathlib.Path(__file__).parent
@@ -40,7 +39,7 @@ def read_rooms(package: pathlib.Path) -> dict[str, tuple[str, set[str]]]:
     room = path.relative_to(package).parts[0].removesuffix('.py')
     tree = ast.parse(path.read_text(encoding='utf-8'))
     about, used = rooms.get(room, ('', set()))
-    if path.name == '__init__.py' or path.parent == package:
+    if path in (package / room / '__init__.py', package / f'{room}.py'):
       about = (ast.get_docstring(tree) or '').split('\n')[0]
     for node in ast.walk(tree):
       if isinstance(node, ast.ImportFrom) and node.module:
@@ -199,7 +198,7 @@ def table(rooms: dict[str, tuple[str, set[str]]]) -> str:
   lines = ['| `seld_jax/` | subject |', '|---|---|']
   for room in order:
     name = f'{room}/' if (PACKAGE / room).is_dir() else f'{room}.py'
-    lines.append(f'| `{name}` | {html.escape(rooms[room][0])} |')
+    lines.append(f'| `{name}` | {rooms[room][0]} |')
   return '\n'.join(lines)
 
 

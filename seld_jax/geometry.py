@@ -1,4 +1,4 @@
-"""Directions: azimuth and elevation, unit vectors, angles, rotations.
+"""Directions: azimuth and elevation, unit vectors, angles.
 
 Axes: x to the front, y to the left, z up. Azimuth is counter-clockwise from
 the front and elevation is up from the horizon, both in degrees. Every function

@@ -20,7 +20,7 @@ from seld_jax.evaluate.folders import (
   score_folders,
 )
 from seld_jax.evaluate.pairs import audio_files
-from seld_jax.evaluate.recordings import BREAKDOWNS, evaluate_predictions
+from seld_jax.evaluate.predictions import BREAKDOWNS, evaluate_predictions
 
 __all__ = [
   'evaluate_folders',

@@ -13,7 +13,7 @@ from seld_jax import commands
 from seld_jax.evaluate import tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import read_folders, score_folders
-from seld_jax.evaluate.recordings import BREAKDOWNS
+from seld_jax.evaluate.predictions import BREAKDOWNS
 from seld_jax.labels import classes
 
 

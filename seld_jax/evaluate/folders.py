@@ -11,7 +11,11 @@ import numpy as np
 from seld_jax import audio as sound
 from seld_jax import labels
 from seld_jax.errors import InputError
-from seld_jax.evaluate import pairs, recordings
+from seld_jax.evaluate import pairs
+from seld_jax.evaluate.predictions import (
+  default_num_classes,
+  evaluate_predictions,
+)
 
 # Units of distance in metres.
 UNITS = {'m': 1.0, 'cm': 0.01}
@@ -197,7 +201,7 @@ def read_folders(
   references = [read(path, limit, scales[0]) for _, path, _ in files]
   num_classes = options.num_classes
   if num_classes is None:
-    num_classes = recordings.default_num_classes(options.edition, references)
+    num_classes = default_num_classes(options.edition, references)
   predicted = [read(path, num_classes, scales[1]) for *_, path in files]
   if options.edition == '2024' and options.units is None:
     _check_units(references, predicted)
@@ -239,7 +243,7 @@ def score_folders(
     >>> result['num_frames'], result['length_rule']
     (600, 'last_reference')
   """
-  result = recordings.evaluate_predictions(
+  result = evaluate_predictions(
     zip(found.names, found.references, found.predictions, strict=True),
     edition=found.edition,
     num_frames=found.num_frames,

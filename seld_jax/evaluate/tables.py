@@ -5,7 +5,7 @@ from typing import Any
 
 import rich.table
 
-from seld_jax.evaluate.recordings import BREAKDOWNS
+from seld_jax.evaluate.predictions import BREAKDOWNS
 
 # Where the lengths of the recordings come from. Scores of two systems can be
 # compared only if their lengths come from the same place.

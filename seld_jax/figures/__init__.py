@@ -3,7 +3,7 @@
 from seld_jax.figures.confusion import plot_confusion
 from seld_jax.figures.curves import plot_learning_curves
 from seld_jax.figures.direction_errors import plot_direction_errors
-from seld_jax.figures.recordings import write_recording
+from seld_jax.figures.recording import write_recording
 from seld_jax.figures.spectrogram import frequency_places, spectrogram_png
 from seld_jax.figures.style import DARK, LIGHT, Theme, to_png
 from seld_jax.figures.systems import plot_systems, plot_weights

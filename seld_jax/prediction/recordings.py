@@ -19,7 +19,6 @@ from seld_jax.prediction.predictor import (
 )
 
 # Suffixes of the sound files that are searched for in folders.
-SUFFIXES = ('.wav', '.flac', '.ogg')
 
 # Seconds of a recording that a picture shows; more would be illegible.
 LONGEST_PLOT = 600.0
@@ -224,11 +223,12 @@ def find_files(
     if is_folder:
       pairs = [
         (path, path.relative_to(given).with_suffix('.csv'))
-        for path in sorted(given.rglob('[!.]*'))
-        if path.suffix.lower() in SUFFIXES
+        for path in audio.list_files(given)
       ]
       if not pairs:
-        failures.append(f'{given} has no sound files ({", ".join(SUFFIXES)}).')
+        failures.append(
+          f'{given} has no sound files ({", ".join(audio.SUFFIXES)}).'
+        )
     for path, target in pairs:
       other = found.setdefault(target, path)
       if other != path:

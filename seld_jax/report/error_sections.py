@@ -7,7 +7,7 @@ import numpy as np
 
 from seld_jax import evaluate, figures, geometry
 from seld_jax.report import page
-from seld_jax.report.recordings import Recording
+from seld_jax.report.choice import Recording
 
 _CONFUSION = (
   'A row is about the seconds in which one class alone is active in the '

@@ -8,7 +8,7 @@ from typing import Any
 from seld_jax import evaluate, files, metrics
 from seld_jax.evaluate import tables
 from seld_jax.labels import classes
-from seld_jax.report import page, players, recordings, score_tables
+from seld_jax.report import choice, page, players, score_tables
 
 
 def write_folder_report(
@@ -79,9 +79,9 @@ def write_folder_report(
   }
   if with_events:
     if show:
-      chosen = recordings.named_recordings(shown, show)
+      chosen = choice.named_recordings(shown, show)
     else:
-      chosen = recordings.choose_recordings(with_events)
+      chosen = choice.choose_recordings(with_events)
     sections['Recordings'] = players.sections(
       shown,
       chosen=chosen,
@@ -115,7 +115,7 @@ def write_folder_report(
 
 def _recordings(
   found: evaluate.Folders, audio: str | os.PathLike[str] | None
-) -> list[recordings.Recording]:
+) -> list[choice.Recording]:
   """The recordings with their scores.
 
   Each is as long as it was scored, or longer if an event is later.
@@ -132,7 +132,7 @@ def _recordings(
       length = length[name]
     last = max(one.frame.max(initial=0) for one in (reference, prediction))
     made.append(
-      recordings.make_recording(
+      choice.make_recording(
         name,
         reference,
         prediction,

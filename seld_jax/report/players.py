@@ -11,7 +11,7 @@ import numpy as np
 from seld_jax import audio, figures, geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.report import error_sections, page, sound
-from seld_jax.report.recordings import Recording
+from seld_jax.report.choice import Recording
 
 # Limits that keep a page quick to open: seconds that are shown of a recording,
 # and bytes of sound in a page.

@@ -8,7 +8,7 @@ from typing import Any
 
 from seld_jax import audio, dataset, files, labels, runs
 from seld_jax.errors import InputError
-from seld_jax.report import recordings
+from seld_jax.report import choice
 
 _CONFIG_FIELDS = ('data.root', 'data.classes', 'features.format')
 _SCORES_FIELDS = ('selected_step', 'num_steps', 'selection', 'results')
@@ -93,7 +93,7 @@ def read_run(workdir: str | os.PathLike[str]) -> Run:
 
 def read_recordings(
   run: Run, result: Mapping[str, Any]
-) -> list[recordings.Recording]:
+) -> list[choice.Recording]:
   """Reads the predictions of a result and the labels of the dataset.
 
   Args:
@@ -124,7 +124,7 @@ def read_recordings(
     if not reference.frame.size:
       continue
     found.append(
-      recordings.make_recording(
+      choice.make_recording(
         name,
         reference,
         labels.read_csv(path, num_classes=num_classes),
@@ -177,10 +177,7 @@ def _require(value: Any, field: str, path: pathlib.Path) -> None:
 
 
 def _records(path: pathlib.Path) -> list[dict[str, Any]]:
-  try:
-    records = runs.read_records(path)
-  except ValueError as error:
-    raise InputError(f'{path} has a line that is not JSON: {error}.') from error
+  records = runs.read_records(path)
   for record in records:
     if not isinstance(record, dict) or not {'step', 'split'} <= set(record):
       raise InputError(

@@ -9,9 +9,9 @@ from typing import Any
 from seld_jax import figures, files
 from seld_jax.errors import InputError
 from seld_jax.report import (
+  choice,
   page,
   players,
-  recordings,
   run_contents,
   score_tables,
 )
@@ -165,7 +165,7 @@ def _recordings(run: run_contents.Run) -> str:
   heading = page.paragraph(f'{result["name"]}: {_describe(result)}.')
   return heading + players.sections(
     found,
-    chosen=recordings.choose_recordings(found),
+    chosen=choice.choose_recordings(found),
     classes=run.config['data']['classes'],
     folder=run.workdir / 'figures',
     scenes=pathlib.Path(run.config['data']['root'], 'scenes.csv'),

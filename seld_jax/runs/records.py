@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seld_jax import files
+from seld_jax.errors import InputError
 
 METRICS = 'metrics.jsonl'
 TIMINGS = 'timings.jsonl'
@@ -54,6 +55,9 @@ def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     The records, without a last line that a crash has cut off; an empty list if
     there is no file.
 
+  Raises:
+    InputError: Another line is not JSON.
+
   Example:
     >>> from seld_jax import runs
     >>> runs.read_records('missing.jsonl')
@@ -64,7 +68,7 @@ def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return []
   *lines, rest = path.read_text(encoding='utf-8').split('\n')
   del rest  # empty, or an incomplete line
-  return [json.loads(line) for line in lines]
+  return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
 
 
 def rewind_records(
@@ -97,3 +101,10 @@ def rewind_records(
     and (evaluated or record.get('split') == 'train')
   ]
   files.write_text(path, ''.join(json.dumps(record) + '\n' for record in kept))
+
+
+def _parse(path: pathlib.Path, number: int, line: str) -> dict[str, Any]:
+  try:
+    return json.loads(line)
+  except (ValueError, RecursionError) as error:
+    raise InputError(f'{path}, line {number}, is not JSON: {error}.') from error

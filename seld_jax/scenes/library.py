@@ -11,10 +11,9 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from seld_jax import labels
+from seld_jax import audio, labels
 from seld_jax.errors import InputError
 
-SUFFIXES = ('.wav', '.flac', '.ogg')
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
 # Class names of NIGENS and other spellings, in lower case and without '_- '.
@@ -209,9 +208,7 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
       unknown.append(folder.name)
     elif folder.is_dir() and name is not None:
       files.setdefault(name, []).extend(
-        file
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in SUFFIXES
+        audio.list_files(folder, recursive=False)
       )
   if not any(files.values()):
     raise InputError(

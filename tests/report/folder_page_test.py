@@ -10,7 +10,7 @@ from helpers.command_outcomes import outcome
 
 from seld_jax import audio, evaluate, geometry, labels, report
 from seld_jax.errors import InputError
-from seld_jax.report import error_sections, recordings, score_tables
+from seld_jax.report import choice, error_sections, score_tables
 from seld_jax.scenes import scenes_csv
 
 SECONDS = 6
@@ -123,7 +123,7 @@ def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
   made, lines = [], [','.join(scenes_csv.COLUMNS)]
   for number in range(2):
     reference = make_events(rng, 0.0)
-    found = recordings.make_recording(
+    found = choice.make_recording(
       f'mix{number}', reference, reference, num_frames=FRAMES, num_classes=3
     )
     made.append(found)

@@ -8,7 +8,7 @@ import pytest
 
 from seld_jax import audio, geometry, labels
 from seld_jax.report import players
-from seld_jax.report.recordings import Recording, make_recording
+from seld_jax.report.choice import Recording, make_recording
 
 
 def moving_classes(folder, name: str, seconds: int) -> Recording:

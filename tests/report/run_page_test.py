@@ -13,7 +13,7 @@ from helpers.finished_run import HOSTILE, NAMES, NUM_FRAMES, SECONDS
 from helpers.pages import Page, pixels
 
 from seld_jax import files, geometry, report
-from seld_jax.report import recordings, run_contents, score_tables
+from seld_jax.report import choice, run_contents, score_tables
 
 
 @pytest.fixture(scope='module')
@@ -155,5 +155,5 @@ def test_recordings_have_their_length_and_sound_file(reported):
   assert {one.num_frames for one in found} == {NUM_FRAMES}
   assert all(one.audio and one.audio.is_file() for one in found)
   text = Page(reported / 'report.html').text
-  for _, reason in recordings.choose_recordings(found):
+  for _, reason in choice.choose_recordings(found):
     assert reason in text

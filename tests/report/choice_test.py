@@ -7,10 +7,10 @@ import pytest
 
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError
-from seld_jax.report import recordings
+from seld_jax.report import choice
 
 
-def make_recordings(count: int) -> list[recordings.Recording]:
+def make_recordings(count: int) -> list[choice.Recording]:
   """Makes recordings with growing errors; names end in _ov1, _ov2 in turn."""
   frame = np.arange(40)
   zeros = np.zeros(40, np.int64)
@@ -23,7 +23,7 @@ def make_recordings(count: int) -> list[recordings.Recording]:
       for azimuth in (np.zeros(40), np.full(40, 5.0 * number))
     )
     found.append(
-      recordings.make_recording(
+      choice.make_recording(
         f'fold1_room1_mix{number:03}_ov{number % 2 + 1}',
         reference,
         prediction,
@@ -42,14 +42,14 @@ def test_scores_rise_with_the_error():
 
 def test_first_choice_is_the_median_of_overlapping_recordings():
   made = make_recordings(6)
-  (chosen, reason), *_ = recordings.choose_recordings(made)
+  (chosen, reason), *_ = choice.choose_recordings(made)
   overlapping = made[1::2]
   assert sum(one.score < chosen.score for one in overlapping) == 1
   assert sum(one.score > chosen.score for one in overlapping) == 1
   assert chosen.name.endswith('_ov2')
   assert 'median' in reason and f'{chosen.score:.3f}' in reason
   # The order of the candidates does not matter.
-  assert recordings.choose_recordings(made[::-1])[0][0] is chosen
+  assert choice.choose_recordings(made[::-1])[0][0] is chosen
 
 
 @pytest.mark.parametrize('count', [1, 2, 3, 4, 9])
@@ -58,7 +58,7 @@ def test_without_overlap_median_worst_and_best_of_all_are_chosen(count):
     dataclasses.replace(one, name=f'mix{number}')
     for number, one in enumerate(make_recordings(count))
   ]
-  chosen = recordings.choose_recordings(made)
+  chosen = choice.choose_recordings(made)
   names = [one.name for one, _ in chosen]
   assert len(set(names)) == len(names) == min(count, 3)
   assert chosen[0][0] is made[(count - 1) // 2]
@@ -72,7 +72,7 @@ def test_without_overlap_median_worst_and_best_of_all_are_chosen(count):
 def test_named_recordings_come_in_the_order_asked_for():
   made = make_recordings(4)
   names = [made[2].name, made[0].name]
-  chosen = recordings.named_recordings(made, names)
+  chosen = choice.named_recordings(made, names)
   assert [one for one, _ in chosen] == [made[2], made[0]]
   with pytest.raises(InputError, match="no recording 'other' to show"):
-    recordings.named_recordings(made, ['other'])
+    choice.named_recordings(made, ['other'])
