@@ -1,4 +1,4 @@
-"""The DCASE 2020 baseline on first-order ambisonics."""
+"""The DCASE 2020 baseline on first-order Ambisonics."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems

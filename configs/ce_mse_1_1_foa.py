@@ -1,4 +1,4 @@
-"""Cross-entropy and squared error, equal weights, on first-order ambisonics."""
+"""Cross-entropy and squared error, equal weights, on first-order Ambisonics."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems

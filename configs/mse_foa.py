@@ -1,4 +1,4 @@
-"""The proposed system of the paper on first-order ambisonics."""
+"""The proposed system of the paper on first-order Ambisonics."""
 
 from seld_jax import config as config_lib
 

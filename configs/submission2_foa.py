@@ -1,4 +1,4 @@
-"""The second submission of the paper on first-order ambisonics."""
+"""The second submission of the paper on first-order Ambisonics."""
 
 from seld_jax import config as config_lib
 from seld_jax.config import systems

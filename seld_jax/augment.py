@@ -121,7 +121,7 @@ def rotate_foa(
   features: jax.Array | np.ndarray,
   doa: jax.Array | np.ndarray,
 ) -> tuple[jax.Array, jax.Array]:
-  """Rotates or mirrors an ambisonic scene at random: features and labels.
+  """Rotates or mirrors an Ambisonics scene at random: features and labels.
 
   Draws one of 16 symmetries: a rotation about the vertical axis by a multiple
   of 90 degrees, with or without a mirrored azimuth, with or without a mirrored
@@ -210,8 +210,8 @@ def swap_mic_channels(
 
   Draws one of the 8 symmetries that map the four microphones to each other.
   They only exchange channels. Therefore the result is exactly the features of
-  the rotated sound, with one exception: reversing a cross-correlation needs
-  lag `+n_mels // 2`, which the features do not contain, for lag
+  the rotated sound, with one exception: a reversed cross-correlation has lag
+  `+n_mels // 2`, which the features do not contain, at the place of
   `-n_mels // 2`. That lag keeps its value. It contains only noise, because it
   is many times longer than the delay across the array.
 
@@ -230,7 +230,7 @@ def swap_mic_channels(
     <https://arxiv.org/abs/2101.02919>`_, 2021 (audio channel swapping)
 
   See Also:
-    `apply_mic_symmetry` for a given symmetry; `rotate_foa` for ambisonics.
+    `apply_mic_symmetry` for a given symmetry; `rotate_foa` for Ambisonics.
 
   Example:
     >>> from seld_jax import augment

@@ -1,8 +1,8 @@
 """Loss terms of sound event localization and detection, and their sum.
 
-The terms are pure functions of arrays in the style of `optax.losses`. The
-functions of means reduce classes and axes only, and leave frames and batch to
-the caller: take `jnp.mean` of their result. Those of active classes
+The terms are pure functions of arrays in the style of `optax.losses`.
+`sed_mse`, `sed_cross_entropy` and `doa_mse` return one value per frame: take
+`jnp.mean` of their result. The losses that use active classes only
 (`doa_masked_mse`, `doa_masked_norm`) reduce the whole batch. All work under
 jit, vmap, grad and pmap, in float32 and bfloat16, and have finite gradients
 when no event is active.
@@ -172,7 +172,7 @@ def doa_mse(
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 3
 
   See Also:
-    `doa_masked_mse`, which counts active classes only.
+    `doa_masked_mse`, which uses active classes only.
 
   Example:
     >>> from seld_jax import losses
@@ -211,7 +211,7 @@ def doa_masked_mse(
     mask of the published code
 
   See Also:
-    `doa_mse`, which counts all classes; `doa_masked_norm`, which takes a root.
+    `doa_mse`, which uses all classes; `doa_masked_norm`, which takes a root.
 
   Example:
     >>> from seld_jax import losses

@@ -44,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     'init_from',
     '',
     "Run directory, export or 'demo' to fine-tune. Layers of the same shape "
-    'are copied; layers that depend on the classes are initialised anew if the '
+    'are copied; the output layers are initialised again if the '
     'classes differ.',
   )
   define.bool(
@@ -112,8 +112,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   except FloatingPointError as error:
     raise InputError(
-      f'{error} The run stopped; {workdir / "checkpoints"} has the last good '
-      'state. A lower config.train.learning_rate in another --workdir may help.'
+      f'{error} The run stopped; {workdir / "checkpoints"} has the last valid '
+      'checkpoint. Try a lower config.train.learning_rate in another --workdir.'
     ) from error
   except Exception:
     processes.leave_at_exit()

@@ -26,7 +26,7 @@ def load(source: str | os.PathLike[str]) -> Predictor:
   """Loads a trained network.
 
   Args:
-    source: A run directory (its best snapshot is loaded), an export of
+    source: A run directory (its best checkpoint is loaded), an export of
       `python -m seld_jax.export`, or `'demo'` for the demo network, which is
       part of the package. The dataset is not needed.
 
@@ -61,7 +61,7 @@ def export_run(
   window: float | None = None,
   platforms: Sequence[str] = export_file.PLATFORMS,
 ) -> export_file.Export:
-  """Exports the best snapshot of a run.
+  """Exports the best checkpoint of a run.
 
   Args:
     workdir: The run directory.

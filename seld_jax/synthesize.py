@@ -151,7 +151,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     shard=shard,
   )
   if shard is not None:
-    print(f'Part {shard} of the scenes is in {out}.')
+    print(f'Shard {shard} of the scenes is in {out}.')
     return
   if values.plot:
     plot_set(out, format=formats[0], num_workers=values.workers)

@@ -24,8 +24,8 @@ NORMS = ('sn3d', 'n3d', 'fuma')
 # Capsules of an Eigenmike at the places of M1 to M4, counted from 1.
 EM32_CAPSULES = (6, 10, 26, 22)
 
-# Factors that convert W, Y, Z, X to SN3D. The W of FuMa is 3 dB softer than
-# that of SN3D; the dipoles of N3D are louder by a factor of sqrt(3).
+# Factors that convert W, Y, Z, X to SN3D. The W of FuMa is 3 dB lower than
+# that of SN3D; the dipoles of N3D are larger by a factor of sqrt(3).
 _GAINS = {
   'sn3d': (1.0, 1.0, 1.0, 1.0),
   'n3d': (1.0, *(1 / math.sqrt(3),) * 3),
@@ -73,7 +73,7 @@ def by_name(
       `'fuma'`: W, X, Y, Z; `'em32'`: the 32 capsules of an Eigenmike; four of
       them are used.
     norm: Normalisation of FOA: `'sn3d'`, `'n3d'`, or `'fuma'`, which is SN3D
-      with a W that is 3 dB softer.
+      with a W that is 3 dB lower.
 
   Returns:
     The selection.
@@ -276,7 +276,7 @@ def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
 
 
 def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
-  """Says why the channels of a recording are probably not as they should be.
+  """Explains why the channels of a recording are probably wrong.
 
   Orders and signs that amount to a rotation or a reflection of the scene cannot
   be detected.
@@ -306,8 +306,8 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
     if power[loudest] > 1.25 * power[0]:
       return (
         f'its channel {loudest + 1} is louder than the first, which should be '
-        'W, the loudest channel: is the order of the channels another '
-        '(--channels, --array), or the normalisation (--norm)?'
+        'W, the loudest channel: do the channels have another order '
+        '(--channels, --array) or another normalisation (--norm)?'
       )
     if ratio > _LARGEST_RATIO:
       return (
@@ -325,8 +325,8 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
   if power.min() < _LEAST_LEVEL * power.max():
     return (
       f'its channel {int(np.argmin(power)) + 1} is much softer than the others,'
-      ' but capsules of one array have nearly the same level: is it FOA, or is '
-      'the order of the channels another (--channels, --array)?'
+      ' but capsules of one array have nearly the same level: is it FOA, or do '
+      'the channels have another order (--channels, --array)?'
     )
   level = np.sqrt(np.maximum(np.diag(sums[1]), 1e-30))
   correlation = sums[1] / np.outer(level, level)

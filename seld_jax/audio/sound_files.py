@@ -170,7 +170,7 @@ def write(
   Args:
     path: The file to write.
     audio: Samples in [-1, 1], with shape `[channels, samples]`. Integers are
-      values, too, not steps of PCM: see `as_float`.
+      also values in [-1, 1], not PCM: convert PCM with `as_float` first.
     sample_rate: Sample rate in Hz.
 
   Raises:
@@ -184,8 +184,8 @@ def write(
     48000
   """
   audio = np.asarray(audio)
-  # libsndfile ignores the byte order of NumPy arrays and takes integers as
-  # steps of PCM; converted to floats of native byte order, both are right.
+  # libsndfile ignores the byte order of NumPy arrays and treats integers as
+  # PCM. Floats of native byte order avoid both problems.
   audio = audio.astype(np.result_type(audio.dtype, np.float32), copy=False)
   if audio.ndim != 2 or not audio.size:
     raise InputError(

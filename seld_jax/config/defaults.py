@@ -33,8 +33,8 @@ def default() -> Config:
   data.root = 'data/tau2020'
   # Names of the classes, in the order of their index in the CSV files.
   data.classes = labels.TAU2020_CLASSES
-  # DCASE edition of the CSV files, e.g. '2023'; '': found out from each file,
-  # with an error when the columns of a file do not decide it.
+  # DCASE edition of the CSV files, e.g. '2023'; '': recognised from each file,
+  # with an error if the columns of a file are ambiguous.
   data.csv_edition = ''
   # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
@@ -63,7 +63,7 @@ def default() -> Config:
   data.synthesize_seed = 0
 
   config.features = features = ml_collections.ConfigDict()
-  # Audio format: 'foa' (first-order ambisonics) or 'mic' (microphone array).
+  # Audio format: 'foa' (first-order Ambisonics) or 'mic' (microphone array).
   features.format = 'foa'
   # Sample rate of the audio, in Hz.
   features.sample_rate = 24000
@@ -176,7 +176,7 @@ def default() -> Config:
   # DOA loss, at the last layer that both tasks share.
   train.log_gradient_norms = False
   # Number of steps in one program, for accelerators that would wait for Python
-  # otherwise; works with recordings on the devices. On a CPU, 1 is fastest.
+  # otherwise; needs the recordings in device memory. On a CPU, 1 is fastest.
   train.steps_per_dispatch = 1
   # Number of steps between two records of losses in metrics.jsonl; a multiple
   # of steps_per_dispatch.
@@ -198,7 +198,7 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
-  # Activity from which on a class counts as active, in [0, 1).
+  # A class is active if its activity is above this threshold, in [0, 1).
   evaluation.threshold = 0.5
   return config.lock()
 

@@ -233,7 +233,7 @@ def check_features(config: Config) -> None:
   )
   _check(
     len(set(data.classes)) == len(data.classes) > 0,
-    'data.classes must contain at least one class and none twice, got '
+    'data.classes must contain at least one class and no class twice, got '
     f'{tuple(data.classes)}.',
   )
   _check(

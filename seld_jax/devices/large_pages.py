@@ -1,8 +1,8 @@
 """Memory pages of 2 MB, which make training steps on a CPU faster.
 
 A training step of the paper's network allocates and frees hundreds of MB. With
-pages of 4 kB this takes 134 thousand page faults per step, and even more time
-to look up addresses. On Linux, glibc uses large pages when the variable
+pages of 4 kB this causes about 140 thousand page faults per step, and the
+address lookups are slow. On Linux, glibc uses large pages when the variable
 GLIBC_TUNABLES asks for them at the start of a process. Therefore `restart`
 starts the process again with the variable, and `for_children` sets it for
 processes that are started.
@@ -21,10 +21,10 @@ _FIRST_GLIBC = (2, 35)
 
 
 def restart(module: str) -> None:
-  """Starts this Python process again, if it then has large pages.
+  """Restarts this Python process if that gives it large pages.
 
   Call it before JAX is imported, because the import takes a second. The process
-  keeps its number. Nothing happens if GLIBC_TUNABLES is set already (also if it
+  keeps its ID. Nothing happens if GLIBC_TUNABLES is set already (also if it
   is empty), if large pages are not available, or if another program such as a
   debugger runs the module.
 

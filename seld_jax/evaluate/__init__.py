@@ -1,4 +1,4 @@
-"""Scores of predictions against references, and where a system errs.
+"""Scores of predictions against references, and analysis of the errors.
 
 `evaluate_folders` scores two folders of CSV files, `evaluate_predictions`
 recordings in memory. `confusion_matrix`, `direction_errors` and `profile` show

@@ -42,7 +42,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     None,
     'Length of a recording in label frames, 10 per second: a number, audio '
     '(the length of its sound file, see --audio), or last_reference (up to the '
-    'last frame of its reference); when absent, 600 up to edition 2021.',
+    'last frame of its reference). Default: 600 up to edition 2021.',
   )
   text(
     'audio',
@@ -60,7 +60,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   define.integer(
     'classes',
     None,
-    'Number of classes; when absent, that of the edition, or the 14 of 2020 if '
+    'Number of classes. Default: that of the edition, or the 14 of 2020 if '
     'the reference has a higher class number.',
     lower_bound=1,
   )
@@ -74,8 +74,8 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   define.list(
     'folds',
     None,
-    'Folds to compare, such as 1 or 1,2; file names begin with their fold. All '
-    'files when absent.',
+    'Folds to compare, such as 1 or 1,2; file names begin with their fold. '
+    'Default: all files.',
   )
   for name in 'reference', 'predictions':
     choice(
@@ -97,7 +97,7 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
 
   Raises:
     InputError: A flag that another one needs is missing, or --folds has
-      something else than numbers.
+      something other than numbers.
 
   Example:
     >>> from absl import flags

@@ -21,8 +21,8 @@ from seld_jax.evaluate.predictions import (
 UNITS = {'m': 1.0, 'cm': 0.01}
 
 # Two medians of distances that differ by more than this factor are taken for
-# different units: centimetres and metres differ by 100, while systems err much
-# less.
+# different units: centimetres and metres differ by 100, and errors of systems
+# are much smaller.
 _OTHER_UNIT = 20
 
 

@@ -1,4 +1,4 @@
-"""Features of first-order ambisonics: log-mel and intensity vectors."""
+"""Features of first-order Ambisonics: log-mel and intensity vectors."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ def foa_features(
   pad_mode: str = DEFAULTS.pad_mode,
   layout: str = DEFAULTS.layout,
 ) -> jax.Array:
-  """Log-mel spectrograms and intensity vectors of first-order ambisonics.
+  """Log-mel spectrograms and intensity vectors of first-order Ambisonics.
 
   Works under jit, vmap and grad. The defaults are those of `FeatureOptions`.
 

@@ -63,7 +63,7 @@ def mic_features(
     Sources <https://arxiv.org/abs/2006.01919>`_, 2020
 
   See Also:
-    `foa_features` for first-order ambisonics; `window_features` for a part of
+    `foa_features` for first-order Ambisonics; `window_features` for a part of
     a recording.
 
   Example:
@@ -119,7 +119,7 @@ def gcc_phat(
     delay, IEEE TASSP 24 (4), 1976
 
   See Also:
-    `intensity_vector`, the spatial feature of ambisonics.
+    `intensity_vector`, the spatial feature of Ambisonics.
 
   Example:
     A sound reaches four microphones after 0, 3, 5 and 7 samples:

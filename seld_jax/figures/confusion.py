@@ -94,7 +94,7 @@ def plot_confusion(
     parse_math=False,
   )
   panel.set_xlabel('detected')
-  panel.set_ylabel('sounding alone')
+  panel.set_ylabel('the only active class')
   panel.grid(visible=False)
   if len(columns) <= _MOST_NUMBERS:
     for row, column in np.argwhere(percent >= 0.5):

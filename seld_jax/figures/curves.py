@@ -25,7 +25,7 @@ SPLITS = {
   'train': 'train',
   'validation': 'validation',
   'test': 'test',
-  'train_fold': 'train, as tested',
+  'train_fold': 'train (evaluated)',
 }
 
 # Approximate largest number of markers on a line.

@@ -146,7 +146,7 @@ def plot_weights(
         panel.plot([p[x] for p in ordered], [p[y] for p in ordered], **look)
   for row, x in zip(
     grid,
-    ('weight of the directions', 'gradient norm, directions by activity'),
+    ('weight of the directions', 'ratio of gradient norms, DOA / SED'),
     strict=True,
   ):
     for panel, y in zip(row, ('seld_score', 'ER20', 'LE_CD (°)'), strict=True):

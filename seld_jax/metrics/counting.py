@@ -258,7 +258,7 @@ def jackknife(
 ) -> dict[str, tuple[float, float]]:
   """Confidence intervals of the scores: the leave-one-out jackknife.
 
-  As in the challenge, the center of an interval is the bias-corrected estimate
+  As in the challenge, the centre of an interval is the bias-corrected estimate
   and its width comes from Student's t-distribution. An interval can therefore
   exceed the range of its score.
 

@@ -1,6 +1,6 @@
 """Pairs predicted directions with reference directions, for all editions.
 
-Also the checks of events, their keys of frame and class, and sums over keys.
+It also checks events, computes their keys (frame and class), and adds by key.
 """
 
 import dataclasses

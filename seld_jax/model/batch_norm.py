@@ -24,8 +24,8 @@ class BatchNorm(nn.Module):
     axis: The axis whose indices have separate statistics: -1, the channels, or
       -2, the bands.
     axis_name: Name of the `pmap` axis; None under `jit`.
-    then: Function of the input, and of a gain and a shift for each index, that
-      computes the output; None for `scale_and_shift`.
+    then: Computes the output from the input, and from a gain and a shift for
+      each index, along an axis; None for `scale_and_shift`.
   """
 
   momentum: float
@@ -113,7 +113,7 @@ def scale_and_shift(
   Args:
     x: Values, with shape `[..., channels, ...]`.
     gain: Factors, with shape `[channels]`.
-    shift: Summands, with shape `[channels]`.
+    shift: Offsets, with shape `[channels]`.
     axis: The axis of the channels, counted from 0.
 
   Returns:

@@ -24,7 +24,7 @@ _BLOCK = 2**18
 def rectified_maxima(
   x: jax.Array, gain: jax.Array, shift: jax.Array, pool: tuple[int, int]
 ) -> jax.Array:
-  """Maxima of `relu(x * gain + shift)` over blocks of frames and bands.
+  """Max pooling of `relu(x * gain + shift)` over frames and bands.
 
   Frames and bands that do not fill a block are dropped. Only one element of a
   block has a gradient (the first, if several are equal). The forward pass keeps
@@ -37,7 +37,7 @@ def rectified_maxima(
   Args:
     x: Feature maps, with shape `[batch, frames, bands, channels]`.
     gain: Factors, with shape `[channels]`.
-    shift: Summands, with shape `[channels]`.
+    shift: Offsets, with shape `[channels]`.
     pool: Size of the blocks, (frames, bands), of at most 256 elements; (1, 1)
       for no pooling.
 
@@ -143,7 +143,7 @@ rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
 
 
 class Dropout(nn.Module):
-  """Dropout whose masks belong to examples, not to positions on a device.
+  """Dropout with a mask for each example, however the batch is divided.
 
   The key is folded with the index of the example in the global batch, so that
   the masks do not depend on how `pmap` divides the batch.

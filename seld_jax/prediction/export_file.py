@@ -63,7 +63,7 @@ class Export:
   Attributes:
     spec: Inputs and outputs of the network.
     config: The config of the run, as `config.to_dict` returns it.
-    step: The training step of the snapshot.
+    step: The training step of the checkpoint.
     variables: Arrays by name, such as `params/Conv_0/kernel`.
     program: Features and network as a program of `jax.export`. Its first
       argument is `variables`.
@@ -94,7 +94,7 @@ def make(
     spec: Inputs and outputs of the program. The exported program accepts only
       windows of `spec.window`.
     config: The config of the run.
-    step: The training step of the snapshot.
+    step: The training step of the checkpoint.
     platforms: Platforms that the exported program can run on.
 
   Returns:

@@ -106,7 +106,7 @@ def table(
   Args:
     frames: Consecutive label frames.
     classes: Name of each class.
-    threshold: A class is active if its mean activity is greater, in 0..1.
+    threshold: Mean activity in [0, 1] above which a class is active.
 
   Returns:
     A table with activity, azimuth and elevation in degrees, and an arrow that
@@ -133,7 +133,7 @@ def line(frames: Frames, classes: Sequence[str], *, threshold: float) -> str:
   Args:
     frames: Consecutive label frames.
     classes: Name of each class.
-    threshold: A class is active if its mean activity is greater, in 0..1.
+    threshold: Mean activity in [0, 1] above which a class is active.
 
   Returns:
     The end of the frames in seconds, then name, arrow, azimuth and elevation in

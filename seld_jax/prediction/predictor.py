@@ -18,7 +18,7 @@ from seld_jax.prediction.stream import Frames, Spec, Stream, checked
 # Samples per block of a recording in memory.
 _BLOCK = 2**18
 
-# Longest window in seconds. Attention needs memory for its square.
+# Longest window in seconds. The memory of attention grows with its square.
 _LONGEST_WINDOW = 600.0
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class PredictionOptions:
       that the network was validated with.
     overlap: Overlap of consecutive windows in seconds. Activity and directions
       are averaged there.
-    threshold: A class is active if its activity is greater, in 0..1; None for
+    threshold: Activity in [0, 1] above which a class is active; None for
       the threshold of the config.
 
   Example:
@@ -55,7 +55,7 @@ class Prediction:
   """Activity, directions and events of a recording.
 
   Attributes:
-    activity: Probability that a class is active, in 0..1, float32 with shape
+    activity: Probability that a class is active, in [0, 1], float32 with shape
       `[label_frames, classes]`; 10 label frames per second.
     doa: Directions, vectors of any length, float32 with shape
       `[label_frames, classes, 3]`.
@@ -147,7 +147,7 @@ class Predictor:
       window: Length of the windows of the network in seconds; None for the
         length that it was validated with.
       overlap: Overlap of consecutive windows in seconds.
-      threshold: A class is active if its activity is greater, in 0..1; None for
+      threshold: Activity in [0, 1] above which a class is active; None for
         the threshold of the config.
       batch_size: Number of windows that are computed together.
 
@@ -252,7 +252,7 @@ class Predictor:
 
     Args:
       frames: Label frames of a recording.
-      threshold: A class is active if its activity is greater, in 0..1; None for
+      threshold: Activity in [0, 1] above which a class is active; None for
         the threshold of the config.
 
     Returns:

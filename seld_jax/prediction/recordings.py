@@ -152,7 +152,7 @@ def predict_file(
     target: The CSV file to write.
     selection: The channels of the sound file to use.
     options: Window, overlap and threshold.
-    keep: The events of so many seconds from the start are returned.
+    keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
 
   Returns:

@@ -65,7 +65,7 @@ class Frames:
 
   Attributes:
     first: Index of the first label frame in the recording, from 0.
-    activity: Probability that a class is active, in 0..1, float32 with shape
+    activity: Probability that a class is active, in [0, 1], float32 with shape
       `[label_frames, classes]`.
     doa: Directions, vectors of any length, float32 with shape
       `[label_frames, classes, 3]`.

@@ -35,14 +35,14 @@ def define_flags(values: flags.FlagValues) -> None:
   define.list(
     'show',
     None,
-    'Names of the recordings to show; when absent, the median, the worst and '
+    'Names of the recordings to show. Default: the median, the worst and '
     'the best.',
   )
   define.list(
     'class_names',
     None,
     'Names of the classes in the order of their numbers, such as '
-    'speech,door,keys; when absent, those of the edition.',
+    'speech,door,keys. Default: those of the edition.',
   )
 
 

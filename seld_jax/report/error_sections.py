@@ -10,8 +10,8 @@ from seld_jax.report import page
 from seld_jax.report.choice import Recording
 
 _CONFUSION = (
-  'A row is about the seconds in which one class alone is active in the '
-  'reference, in at least one frame; their number stands behind the name of '
+  'A row is about the seconds in which the reference has exactly one class, '
+  'in at least one frame; the number of these seconds is after the name of '
   'the class. A cell is the percentage of these seconds in which the class of '
   'the column was detected, in at least one frame and in any direction. A '
   'second with several detected classes counts in each of their columns, so a '

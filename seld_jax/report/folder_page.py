@@ -118,7 +118,7 @@ def _recordings(
 ) -> list[choice.Recording]:
   """The recordings with their scores.
 
-  Each is as long as it was scored, or longer if an event is later.
+  The length is the scored one, or up to the last event if that is longer.
   """
   sounds = {} if audio is None else evaluate.audio_files(audio)
   made = []

@@ -29,7 +29,7 @@ class Run:
   Attributes:
     workdir: The directory.
     config: The configuration, from config.json.
-    scores: The selected snapshot and its scores, from scores.json.
+    scores: The selected checkpoint and its scores, from scores.json.
     records: Losses and scores over the steps, from metrics.jsonl.
 
   Example:
@@ -191,8 +191,8 @@ def _num_frames(
 ) -> int:
   """Length of a recording in label frames, at least that of its labels.
 
-  It is read from the sound file. Without that it is the length with which the
-  result was scored.
+  It is read from the sound file. If that is missing, it is the length that was
+  used for scoring.
   """
   scored = (result['scores'] or {}).get('num_frames', 1)
   frames = scored if isinstance(scored, int) else max(scored)

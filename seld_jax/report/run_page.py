@@ -144,7 +144,7 @@ def _curves(run: run_contents.Run) -> str:
   )
   return page.figure(
     *images,
-    caption='Losses and scores over the steps. The snapshot of step '
+    caption='Losses and scores over the steps. The checkpoint of step '
     f'{step:,} was selected: {run.scores["selection"]}.',
     alt='Learning curves: losses of training and validation, and scores of the '
     'validation, over the steps, each in its own panel',

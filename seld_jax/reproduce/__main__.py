@@ -41,14 +41,14 @@ def define_flags(values: flags.FlagValues) -> None:
   define.list(
     'formats',
     [],
-    'foa, mic or foa,mic; when absent, all formats of the dataset.',
+    'foa, mic or foa,mic. Default: all formats of the dataset.',
   )
   define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
   define.list(
     'only',
     [],
     'Names of single runs, such as mse_foa_seed0, to distribute the runs over '
-    'several machines; when absent, all runs.',
+    'several machines. Default: all runs.',
   )
 
 

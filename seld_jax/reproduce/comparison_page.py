@@ -105,8 +105,8 @@ def describe(
   has_baseline = any(one.system == 'baseline' for one in results)
   facts = {
     f'Dataset: {", ".join(roots)}{", synthetic scenes" * is_synthetic}.': True,
-    'The snapshot of each run was selected by its score on the validation '
-    'folds. Submission 2 has none; its last snapshot was taken.': True,
+    'The checkpoint of each run was selected by its score on the validation '
+    'folds. Submission 2 has none; its last checkpoint was taken.': True,
     'Deviation: standardisation is fitted on the training folds alone; the '
     'published code fits it on all development folds.': True,
     'Deviation: the features have the aligned layout; the published code '

@@ -34,7 +34,7 @@ def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
   crash.
 
   Args:
-    workdir: The run directory; it is made when it is missing.
+    workdir: The run directory; it is created if it is missing.
 
   Yields:
     Nothing; the directory is locked in the block.
@@ -100,7 +100,7 @@ def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
   configuration: call `write_config` after these have been restored.
 
   Args:
-    workdir: The run directory; it is made when it is missing.
+    workdir: The run directory; it is created if it is missing.
     config: The configuration of the run.
 
   Raises:

@@ -24,7 +24,7 @@ def append_record(
   """Appends a record to a file; it is on disk when the function returns.
 
   Args:
-    path: The file; it is made when it is missing.
+    path: The file; it is created if it is missing.
     record: A JSON object with the field `step`.
 
   Raises:

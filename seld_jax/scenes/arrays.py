@@ -103,8 +103,8 @@ def diffuse_mixing(
 ) -> list[np.ndarray]:
   """Matrices that turn independent noises into channels of a diffuse field.
 
-  The channels of an array are mixtures of as many noises as this array and
-  those before it have channels. They do not depend on the arrays after it.
+  If an array and those before it have n channels, the channels of this array
+  are mixtures of n noises. They do not depend on the arrays after it.
 
   Args:
     arrays: Arrays at the same place.

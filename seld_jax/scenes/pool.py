@@ -36,7 +36,7 @@ def run_in_processes(
       in this process.
 
   Yields:
-    The results of `make`, in the order in which they are ready.
+    The results of `make`, in the order of completion.
 
   Raises:
     InputError: A process was killed.
@@ -76,7 +76,7 @@ def run_in_processes(
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
-  """Makes processes that start in the block use one thread for algebra."""
+  """Makes processes that start in the block use one thread for BLAS."""
   before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
   os.environ.update(dict.fromkeys(_THREAD_VARIABLES, '1'))
   try:

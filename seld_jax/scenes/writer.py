@@ -72,9 +72,9 @@ def synthesize(
       the folder, and False for a new set.
     folds: The folds to use; None for all that have sounds.
     style: Properties of the scenes.
-    shard: The part of the set to render; None for all. The rows of a part go to
-      its own table, and a call without `shard` joins the tables when all parts
-      are rendered. Parts can be rendered at the same time on several machines
+    shard: The shard to render; None for all. The rows of a shard go to
+      its own table, and a call without `shard` joins the tables when all shards
+      are rendered. Shards can be rendered at the same time on several machines
       that share the folder.
 
   Raises:
@@ -261,7 +261,7 @@ def _complete(
 def _remove_fragments(
   out: pathlib.Path, share: Sequence[plan_lib.Recording], formats: Sequence[str]
 ) -> None:
-  """Deletes temporary files of this share, but not of other shards."""
+  """Deletes temporary files of this shard, but not of other shards."""
   folders: dict[pathlib.Path, set[str]] = {}
   for recording in share:
     paths = [plan_lib.wav_path(out, recording, name) for name in formats]

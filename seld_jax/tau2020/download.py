@@ -23,7 +23,7 @@ TIMEOUT = (15, 60)
 # and when the server asks for a certain wait.
 LONGEST_PAUSE = 60
 LONGEST_REQUESTED_PAUSE = 600
-# Files from this size on show a progress bar while their checksum is computed.
+# Files of at least this size show a progress bar during their checksum.
 _LARGE = 200_000_000
 _HEADERS = {
   # Some repositories refuse programs that do not identify themselves.
@@ -32,7 +32,7 @@ _HEADERS = {
   'Accept-Encoding': 'identity',
 }
 # Status codes below 500 after which another attempt makes sense: a timeout, and
-# requests that come too early or too often. From 500 on it always does.
+# requests that come too early or too often. All codes from 500 on are retried.
 _TEMPORARY = (408, 425, 429)
 
 _T = TypeVar('_T')
@@ -144,7 +144,7 @@ def _persist(
   retries: int,
   pause: float,
 ) -> _T:
-  """Repeats an attempt that fails for a reason that may pass.
+  """Repeats an attempt after temporary failures.
 
   Args:
     attempt: The function to call.
@@ -157,7 +157,7 @@ def _persist(
     The result of the first successful attempt.
 
   Raises:
-    InputError: The reason will not pass, or there were too many failures.
+    InputError: A failure is permanent, or there were too many failures.
   """
   failures = 0
   while True:

@@ -1,4 +1,4 @@
-"""Unpacks an archive into a folder, without the files that are there."""
+"""Unpacks an archive into a folder; skips files that exist already."""
 
 import os
 import pathlib

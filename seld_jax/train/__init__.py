@@ -4,15 +4,15 @@ The modules, in the order in which a run uses them:
 
   many: several runs, each in its own process
   loop: one run, from its data to its test
-  run: what stays the same during a run
-  prepare: its data
-  checkpoint: what it resumes from
-  fine_tuning: its start from another network
+  run: the values that do not change during a run
+  prepare: the data of a run
+  checkpoint: saved states, from which a run resumes
+  fine_tuning: starting from the layers of another network
   step, step_metrics, optimizer: the training step
-  stepping, batches: how steps are compiled and get their batches
+  stepping, batches: compiling the steps, and reading their batches
   scoring: evaluations and the final test
-  signals: how a signal stops it
-  snapshot: its best state, read for predictions and exports
+  signals: stopping a run by SIGTERM or Ctrl-C
+  snapshot: reading the best checkpoint, for predictions and exports
 """
 
 import lazy_loader as lazy

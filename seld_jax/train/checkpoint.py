@@ -1,4 +1,4 @@
-"""Checkpoints: what a run resumes from, and the best state, which is tested.
+"""Checkpoints: states from which a run resumes, and the best one for the test.
 
 The two latest checkpoints and the one with the lowest validation score are
 kept. No other module uses Orbax.
@@ -36,7 +36,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
   damaged, and the one with the lowest `seld_score`.
 
   Args:
-    folder: The folder of checkpoints; it is made when it is missing.
+    folder: The folder of checkpoints; it is created if it is missing.
 
   Yields:
     The manager. The end of the block waits until everything is saved.

@@ -17,7 +17,7 @@ from seld_jax.train.step import TrainState
 
 _log = logging.getLogger(__name__)
 
-# A file of the run directory: which network the run started from.
+# File in the run directory that names the network that the run started from.
 NOTE = 'init_from.json'
 
 # The layers whose outputs belong to classes.
@@ -39,8 +39,8 @@ class Transfer:
   anew: tuple[str, ...]
 
   def __str__(self) -> str:
-    anew = f'; anew: {", ".join(self.anew)}' if self.anew else ''
-    return f'taken over: {", ".join(self.taken)}{anew}'
+    anew = f'; initialised: {", ".join(self.anew)}' if self.anew else ''
+    return f'copied: {", ".join(self.taken)}{anew}'
 
 
 def begin(
@@ -146,7 +146,7 @@ def merge(
   if not set(taken) - {'statistics'}:
     raise InputError(
       'The two networks have no layer of the same name and shape, so nothing '
-      'can be taken over.'
+      'can be copied.'
     )
   variables = {
     name: np.asarray(theirs[name] if layer_of(name) in taken else value)

@@ -43,7 +43,7 @@ def train_and_evaluate(
 
   Args:
     config: The configuration.
-    workdir: The run directory; it is made when it is missing.
+    workdir: The run directory; it is created if it is missing.
     init_from: Run directory, export, or `'demo'` to fine-tune from: layers of
       the same name and shape are copied before the first step. When empty, all
       parameters are random.
@@ -92,7 +92,7 @@ class TrainingLoop:
     evaluators: From `scoring.make_evaluators`.
     state: The state to start from. It is donated: do not use it afterwards.
     step: The step of that state.
-    is_evaluated: Whether that state needs no evaluation any more.
+    is_evaluated: Whether that state is already evaluated.
   """
 
   def __init__(
@@ -256,7 +256,7 @@ def _train(
       run.config,
       run.mesh,
       run.data.train,
-      # Compiles while the state is made or restored, if a step is left to do.
+      # Compiles while the state is made or restored, if any steps are left.
       template=(
         template if (manager.latest_step() or 0) < run.num_steps else None
       ),

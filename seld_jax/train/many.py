@@ -38,8 +38,8 @@ def train_many(
 
   Each run is trained by `train.train_and_evaluate` in its own process, in the
   run directory `workdir/NAME`; its output goes to `log.txt` there. The same
-  call resumes runs that were stopped. Runs at the same time divide the
-  processors and the GPUs among themselves.
+  call resumes runs that were stopped. Runs at the same time share the
+  CPU cores and the GPUs.
 
   Args:
     configs: The configurations by the name of their run.
@@ -71,7 +71,7 @@ def train_many(
   if 0 < len(gpus) < jobs:
     raise InputError(
       f'{jobs} jobs at the same time need {jobs} GPUs, but there are '
-      f'{len(gpus)}; --jobs sets their number.'
+      f'{len(gpus)}; lower --jobs.'
     )
   with Signals() as signals:
     _extract_features(workdir, to_do, signals)

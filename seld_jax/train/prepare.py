@@ -41,7 +41,7 @@ def extract_features(
   *,
   shard: shards.Shard | None = None,
 ) -> tuple[dict[str, list[dataset.Recording]], dict[str, pathlib.Path]]:
-  """Extracts the features that are missing; renders scenes before, if asked.
+  """Extracts missing features; first renders scenes if the config asks for it.
 
   Args:
     config: The configuration.
@@ -50,11 +50,11 @@ def extract_features(
   Returns:
     Two dictionaries: the recordings by purpose (`train`, `validation`, `test`,
     `evaluation`, as far as the config has them), and the feature files by name
-    of recording, those of the part only.
+    of recording, only those of the shard.
 
   Raises:
     InputError: The dataset is missing or broken, or has to be rendered before
-      it can be divided into parts.
+      it can be divided into shards.
   """
   if config.data.synthesize:
     _render_missing(config, shard)

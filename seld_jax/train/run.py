@@ -1,4 +1,4 @@
-"""A run: all that stays the same from its first step to its last."""
+"""The values of a run that do not change from its first step to its last."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ from seld_jax.train.optimizer import total_steps
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """What the parts of a training run share.
+  """Values that all parts of a training run share.
 
   Attributes:
     config: The configuration.

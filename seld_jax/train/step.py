@@ -218,7 +218,7 @@ def make_train_step(
         mutable=['batch_stats'],
         rngs={'dropout': dropout_key},
       )
-      # This device's share of each mean: its sum by the count of all.
+      # This device's share of each mean: its sum divided by the total count.
       terms = {
         name: part / jnp.maximum(lax.stop_gradient(total(count)), 1)
         for name, (part, count) in step_metrics.loss_sums(

@@ -42,7 +42,7 @@ def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
     log_gradient_norms: Whether the norms of each task's gradient are kept.
 
   Returns:
-    A sum of 0 for each loss by name, and what tells a step that failed.
+    A sum of 0 for each loss by name, `num_steps` of 0, and no `failed_step`.
   """
   names = (
     'loss',

@@ -81,7 +81,7 @@ def stepper(
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
     return
 
-  # A program of its own, so that the step is the same as without `resident`.
+  # A separate program, so that the step is compiled as without `resident`.
   cut_one = jax.jit(
     lambda placed, starts: batches.cut(config, mesh, placed, starts, fold.pool),
     out_shardings=parts,

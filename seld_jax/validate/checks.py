@@ -13,15 +13,15 @@ from seld_jax.errors import InputError
 
 # A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
-# At least so many successive samples at full scale are clipping; fewer may be
+# This many consecutive samples at full scale count as clipping; fewer may be
 # a loud peak.
 _CLIPPED_RUN = 3
 _FULL_SCALE = 1 - 2.0**-14
 # Frames more than 20 dB below the loudest frame are not used for directions.
 _QUIET = 0.01
-# Directions are compared if at least so many frames have a single source.
+# Directions are compared if at least this many frames have a single source.
 _MIN_FRAMES = 20
-# The fit of a reading is the mean cosine of the angles between labels and
+# The fit of a reading is the mean cosine of the angles between labels and the
 # intensity. One reading is better than another if it exceeds it by _MARGIN; a
 # reading is reported as the right one from _GOOD on, and if the best fit is
 # below _NO_FIT, none is right.
@@ -201,7 +201,7 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
 
 
 def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
-  """A file that cannot be read; a finding has the path beside the message."""
+  """The finding for an unreadable file, without its path in the text."""
   text = str(error).removeprefix(str(path)).lstrip(', ').rstrip('.')
   return Finding(check, 'error', str(path), text)
 

@@ -27,7 +27,7 @@ class Report:
     num_files: Number of sound files checked.
     num_labels: Number of label files checked.
     readings: Number of FOA recordings whose labels fit each key of `READINGS`;
-      the key None counts recordings for which none can be determined.
+      the key None counts those for which no reading can be determined.
     findings: All problems, errors first.
     folds: The folds in the file names that every trainable format has.
 
@@ -206,11 +206,11 @@ def _list_files(
           if pair.audio not in sounds or format in pair.audio.stem.lower():
             sounds[pair.audio] = format
         elif there:
-          text = f'it has no audio {pair.missing}'
+          text = f'its sound file {pair.missing} is missing'
           found = checks.Finding('pairs', 'error', str(pair.labels), text)
           findings.append(found)
         if pair.labels is None and split == 'dev':
-          text = f'it has no labels {pair.missing}'
+          text = f'its label file {pair.missing} is missing'
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
           if found not in findings:
             findings.append(found)

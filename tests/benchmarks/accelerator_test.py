@@ -42,6 +42,7 @@ def test_the_step_can_be_lowered(platform, dtype, tiny_config, monkeypatch):
   assert ('bf16' in text) == (dtype == 'bfloat16')
 
 
+@pytest.mark.slow
 def test_the_step_for_a_gpu_equals_that_for_a_cpu(tiny_config, monkeypatch):
   """The step for a CPU has other convolutions and sums.
 

@@ -184,7 +184,7 @@ def test_a_value_of_another_type_is_refused():
     ({'features__sample_rate': 16000}, ['16000', '150 ms', '100 ms']),
     ({'features__n_mels': 16}, ['16', 'bands']),
     ({'data__classes': ()}, ['data.classes', 'at least one']),
-    ({'data__classes': ('dog', 'dog')}, ['none twice', "('dog', 'dog')"]),
+    ({'data__classes': ('dog', 'dog')}, ['no class twice', "('dog', 'dog')"]),
     ({'model__filters': (64, 64)}, ['2 entries', 'model.pools 6']),
     ({'model__filters': (0, 1, 1, 1, 1, 1)}, ['model.filters[0]', '0']),
     (

@@ -63,6 +63,7 @@ def test_a_second_start_does_not_trace(traced, tmp_path):
   assert traced(traces=None) == 2
 
 
+@pytest.mark.slow
 def test_the_training_step_of_a_trace_is_the_same_to_the_bit(
   tiny_config, tmp_path, monkeypatch
 ):

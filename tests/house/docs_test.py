@@ -30,6 +30,27 @@ def test_links_lead_to_files():
   assert not {name: paths for name, paths in lost.items() if paths}
 
 
+def anchors(page):
+  """The anchors of the headings of a page, as GitHub makes them."""
+  text = page.read_text(encoding='utf-8')
+  text = re.sub(r'```.*?```', '', text, flags=re.DOTALL)
+  headings = re.findall(r'^#+ (.*)$', text, re.MULTILINE)
+  return {
+    re.sub(r'[^\w -]', '', one.lower()).replace(' ', '-') for one in headings
+  }
+
+
+def test_links_lead_to_headings():
+  lost = []
+  for page in PAGES:
+    for link in LINK.findall(page.read_text(encoding='utf-8')):
+      path, _, anchor = link.partition('#')
+      target = (page.parent / path).resolve() if path else page
+      if anchor and '://' not in link and anchor not in anchors(target):
+        lost.append((page.name, link))
+  assert not lost
+
+
 def test_the_index_lists_all_pages():
   pages = {page for page in DOCS.glob('*.md') if page.name != 'index.md'}
   assert pages <= links(DOCS / 'index.md')

@@ -122,11 +122,20 @@ def past_the_face(room, tree):
         local[alias.asname or alias.name] = parts[1]
       elif len(parts) > 3 or parts[2] not in face(parts[1]):
         wrong.append(full)
+  modules = {
+    alias.asname or alias.name
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ImportFrom)
+    and (node.module or '').split('.')[0] == 'seld_jax'
+    for alias in node.names
+  }
   for node in ast.walk(tree):
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
       package = local.get(node.value.id)
       if package and node.attr not in face(package):
         wrong.append(f'seld_jax.{package}.{node.attr}')
+      elif node.value.id in modules and node.attr.startswith('_'):
+        wrong.append(f'{node.value.id}.{node.attr}')
   return sorted(set(wrong))
 
 
@@ -169,6 +178,8 @@ def test_wrong_imports_are_seen():
   private = 'from seld_jax import model as m\nm.nothing'
   assert found(past_the_face, 'train', private) == ['seld_jax.model.nothing']
   assert not found(past_the_face, 'train', 'from seld_jax.model import MODELS')
+  hidden = 'from seld_jax.train import checkpoint\ncheckpoint._rank'
+  assert found(past_the_face, 'report', hidden) == ['checkpoint._rank']
 
 
 def test_what_a_face_offers_is_there():
@@ -191,6 +202,26 @@ def test_pure_rooms_know_no_network_and_no_config():
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     assert not names & {'open', 'print'}, path
     assert rooms(tree) <= {room, 'errors', 'geometry'}, path
+
+
+def test_numpy_rooms_import_no_jax_in_functions_either():
+  """Only an import in a function could be hidden from the test of imports."""
+  for room, path, tree in sources():
+    if room in ('audio', 'geometry', 'labels', 'metrics'):
+      roots = {name.split('.')[0] for name in imported(tree)}
+      assert not roots & {'jax', 'flax', 'optax', 'ml_collections'}, path
+
+
+def test_only_training_and_commands_see_a_configuration():
+  users = {
+    room
+    for room, _, tree in sources()
+    if 'config' in rooms(tree) or 'ml_collections' in imported(tree)
+  }
+  assert users <= {
+    *('config', 'main', 'reproduce', 'runs', 'synthesize'),
+    *('train', 'validate'),
+  }
 
 
 def test_only_one_module_imports_orbax():

@@ -33,7 +33,7 @@ def test_all_layers_of_an_equal_network_are_copied():
   merged = fine_tuning.merge(network(fill=1), network(fill=2))
   assert not merged.anew
   assert all((value == 2).all() for value in merged.variables.values())
-  assert 'anew' not in str(merged)
+  assert 'initialised' not in str(merged)
 
 
 def test_output_layers_of_other_classes_are_not_copied():
@@ -42,7 +42,7 @@ def test_output_layers_of_other_classes_are_not_copied():
   assert merged.taken == ('Conv_0', 'BatchNorm_0', 'statistics')
   assert (merged.variables['params/sed/bias'] == 1).all()
   assert (merged.variables['params/Conv_0/kernel'] == 2).all()
-  assert str(merged).endswith('anew: sed, doa')
+  assert str(merged).endswith('initialised: sed, doa')
 
 
 def test_a_layer_is_copied_as_a_whole_or_not_at_all():
@@ -84,7 +84,7 @@ def test_a_run_starts_from_another_network_and_resumes_exactly(
   workdir = tmp_path / 'tuned'
   train.train_and_evaluate(config, workdir, init_from=str(tiny_run))
   (line,) = [m for m in caplog.messages if m.startswith('starting from')]
-  assert line.endswith(('anew: sed, doa', 'anew: doa, sed'))
+  assert line.endswith(('initialised: sed, doa', 'initialised: doa, sed'))
   note = json.loads((workdir / 'init_from.json').read_text())
   assert note['source'] == str(tiny_run)
   assert set(note['anew']) == {'sed', 'doa'}

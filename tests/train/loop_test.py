@@ -64,6 +64,7 @@ def test_a_run_that_streams_equals_one_with_all_data_on_the_device(
   assert_same_run(watched_config, watched_run, tmp_path)
 
 
+@pytest.mark.slow
 def test_several_steps_in_one_program_equal_single_steps(
   plain_run, tiny_config, tmp_path
 ):
