@@ -13,6 +13,11 @@ from seld_jax import config as config_lib
 SECONDS = 4
 
 
+def pytest_collection_modifyitems(items):
+  """The longest test starts first, so that both processes end together."""
+  items.sort(key=lambda item: 'survival_test' not in item.nodeid)
+
+
 @pytest.fixture(scope='session', autouse=True)
 def _compilation_cache(tmp_path_factory):
   """JAX compiles a program that several tests use only once."""

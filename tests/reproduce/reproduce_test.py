@@ -240,11 +240,11 @@ def test_a_stopped_command_saves_all_runs(number, tmp_path, tiny_root):
     '  return config\n'
     "systems.SCALES = {'tiny': tiny}\n"
     "if __name__ == '__main__':\n"
-    '  commands.log_to_terminal()\n'
     '  configs = reproduce.plan(\n'
     "    sys.argv[2], names=['mse'], formats=['foa'], seeds=[0, 1],\n"
     "    scale='tiny')\n"
-    '  many.train_many(configs, sys.argv[3], jobs=2)\n'
+    '  with commands.log_to_terminal():\n'
+    '    many.train_many(configs, sys.argv[3], jobs=2)\n'
   )
   path = tmp_path / 'command.py'
   path.write_text(script)
