@@ -56,7 +56,7 @@ def test_an_unfinished_run_is_refused(workdir, name):
     ('config.json', '{', r'config\.json cannot be read as JSON'),
     ('scores.json', '[]', r'scores\.json must hold a JSON object, got list'),
     ('scores.json', '{}', r'scores\.json has no field selected_step'),
-    ('metrics.jsonl', '{"step":\n{}\n', r'metrics\.jsonl has a line that'),
+    ('metrics.jsonl', '{"step":\n{}\n', r'metrics\.jsonl, line 1, is not JSON'),
     ('metrics.jsonl', '{"loss": 1}\n', r'metrics\.jsonl needs a step'),
   ],
 )

@@ -84,7 +84,7 @@ def test_generated_scenes_need_one_microphone_and_labels(root):
     path.unlink()
   (scenes / NAMES[0] / 'metadata_out_a.csv').unlink()
   [finding] = validate.validate(scenes).findings
-  assert_matches('no labels .*metadata_out_a.csv', finding.text)
+  assert_matches('label file .*metadata_out_a.csv is missing', finding.text)
 
 
 def test_folders_of_other_generators_have_no_findings(root):

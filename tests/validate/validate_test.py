@@ -61,11 +61,11 @@ def share(root, column, value):
 DEFECTS = {
   'no labels': (
     lambda root: (root / LABELS).unlink(),
-    ('pairs', 'error', FIRST, 'no labels'),
+    ('pairs', 'error', FIRST, 'its label file .* is missing'),
   ),
   'no audio': (
     lambda root: (root / FIRST).unlink(),
-    ('pairs', 'error', LABELS, 'no audio'),
+    ('pairs', 'error', LABELS, 'its sound file .* is missing'),
   ),
   'three channels': (
     lambda root: change_audio(root, lambda s: s[:3]),
