@@ -73,4 +73,4 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-  return sorted([*globals(), *__all__])
+  return sorted({*globals(), *__all__})

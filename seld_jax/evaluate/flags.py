@@ -47,8 +47,8 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   text(
     'audio',
     None,
-    'Folder of the sound files, for the lengths of the recordings; without '
-    '--frames it implies --frames=audio.',
+    'Folder of the sound files: a report plays them, and they give the '
+    'lengths of the recordings; without --frames it implies --frames=audio.',
   )
   choice(
     'csv_edition',

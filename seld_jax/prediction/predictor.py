@@ -326,9 +326,14 @@ class Predictor:
     span = round(seconds / label)
     own = spec.window // spec.pool
     if self.has_fixed_window and span != own:
+      remedy = (
+        'leave the window out'
+        if self.source == 'demo'
+        else 'load the run that was exported, or export it with '
+        f'--window={seconds:g}'
+      )
       raise InputError(
         f'{self.source} is an export with windows of {own * label:g} s, got '
-        f'{seconds:g} s; load the run that was exported, or export it with '
-        f'--window={seconds:g}.'
+        f'{seconds:g} s; {remedy}.'
       )
     return span * spec.pool

@@ -120,6 +120,8 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
   """
   workdir = pathlib.Path(workdir)
   path = workdir / 'config.json'
+  if workdir.exists() and not workdir.is_dir():
+    raise InputError(f'{workdir} is a file, but a run directory is needed.')
   if not workdir.is_dir():
     raise InputError(
       f'{workdir} does not exist, but a run directory or an export is needed.'
