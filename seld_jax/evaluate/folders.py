@@ -182,6 +182,11 @@ def read_folders(
   )
   scales = (1.0, 1.0)
   if options.units is not None:
+    for unit in options.units:
+      if unit not in UNITS:
+        raise InputError(
+          f'A unit of distance must be one of {", ".join(UNITS)}, got {unit!r}.'
+        )
     scales = tuple(UNITS[unit] for unit in options.units)
 
   def read(

@@ -120,3 +120,8 @@ def test_lengths_come_from_the_audio_or_the_reference(folders, tmp_path):
   for edition in '2022', '2024':
     with pytest.raises(InputError, match='need the length'):
       evaluate.evaluate_folders(*folders, edition=edition)
+
+
+def test_an_unknown_unit_of_distance_is_refused(folders):
+  with pytest.raises(InputError, match="one of m, cm, got 'km'"):
+    evaluate.evaluate_folders(*folders, units=('m', 'km'))
