@@ -315,7 +315,10 @@ def test_a_config_selects_networks_by_name():
 # still needed. Pooling, normalisation and a GRU follow every layer here.
 parametrize_pooling = pytest.mark.parametrize(
   ('last_pool', 'shape'),
-  [((5, 4), (8, 50, 16, 7)), ((25, 8), (1, 25, 16, 7))],
+  [
+    ((5, 4), (8, 50, 16, 7)),
+    pytest.param((25, 8), (1, 25, 16, 7), marks=pytest.mark.slow),
+  ],
 )
 
 

@@ -97,6 +97,7 @@ def test_another_seed_gives_other_losses(plain_run, tiny_config, tmp_path):
   assert first['loss'] != other['loss']
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_resumes_to_the_same_bits(
   plain_run, tiny_config, tmp_path, monkeypatch
 ):
