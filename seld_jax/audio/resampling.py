@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy import signal
 
 from seld_jax.errors import InputError
 
@@ -96,6 +95,9 @@ class Resampler:
     """Resamples the next `length` input samples, a multiple of `down`."""
     if not length:
       return self._buffer[:, :0]
+    # Here, since it takes long to load and most recordings need no other rate.
+    from scipy import signal
+
     part = self._buffer[:, : length + 2 * self._context]
     resampled = signal.resample_poly(
       part, self._up, self._down, axis=-1, window=self._filter

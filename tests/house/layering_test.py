@@ -273,3 +273,15 @@ def test_light_packages_can_be_had_without_jax():
     [sys.executable, '-c', script], capture_output=True, text=True
   )
   assert done.returncode == 0, done.stderr
+
+
+def test_scoring_starts_without_what_takes_long_to_load():
+  script = (
+    'import sys, seld_jax.evaluate, seld_jax.evaluate.__main__\n'
+    'slow = {"jax", "matplotlib", "scipy.signal", "scipy.optimize"}\n'
+    'assert not slow & set(sys.modules), slow & set(sys.modules)\n'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', script], capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stderr
