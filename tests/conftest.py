@@ -13,9 +13,18 @@ from seld_jax import config as config_lib
 SECONDS = 4
 
 
+# Parts of the paths of tests that take longest.
+_LONG = ('survival_test', '/train/', '/devices/', '/model/', '/commands/')
+
+
 def pytest_collection_modifyitems(items):
-  """The longest test starts first, so that both processes end together."""
-  items.sort(key=lambda item: 'survival_test' not in item.nodeid)
+  """Long tests start first, so that both processes end at the same time."""
+
+  def rank(item):
+    found = [index for index, part in enumerate(_LONG) if part in item.nodeid]
+    return min(found, default=len(_LONG))
+
+  items.sort(key=rank)
 
 
 @pytest.fixture(scope='session', autouse=True)
