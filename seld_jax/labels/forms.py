@@ -128,7 +128,7 @@ def form_from_norms(rows: Rows, table: np.ndarray) -> str:
     InputError: Both are possible, or neither is.
   """
   values = table[:, 3:]
-  norm = np.linalg.norm(values, axis=-1)
+  norm = _norm(values)
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
   low, high = np.array(
     [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
@@ -173,7 +173,7 @@ def normalise(rows: Rows, xyz: np.ndarray, *, any_norm: bool) -> np.ndarray:
   Raises:
     InputError: A vector is not allowed.
   """
-  norm = np.linalg.norm(xyz, axis=-1)
+  norm = _norm(xyz)
   wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)
   expected = 'a unit vector'
   if any_norm:
@@ -188,3 +188,9 @@ def normalise(rows: Rows, xyz: np.ndarray, *, any_norm: bool) -> np.ndarray:
       f'{norm[index]:.4g}, but expected {expected}',
     )
   return xyz / norm[:, None]
+
+
+def _norm(xyz: np.ndarray) -> np.ndarray:
+  """Norms of vectors with shape `[rows, 3]`; infinite for huge numbers."""
+  with np.errstate(over='ignore'):
+    return np.linalg.norm(xyz, axis=-1)
