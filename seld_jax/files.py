@@ -14,6 +14,9 @@ from typing import Any
 
 from seld_jax.errors import BAD_PATHS, InputError
 
+# errno values of a file system without locks, as some networks have.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
 # errno values for a full disk or an exceeded quota, and their texts.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_WORDS = tuple(map(os.strerror, _FULL))
@@ -197,6 +200,9 @@ def lock(
         raise InputError(busy(holder or 'another process')) from error
       except NotImplementedError:
         pass  # a file system without locks
+      except OSError as error:
+        if error.errno not in _NO_LOCKS:
+          raise
     if remove:
       # Deleted before the lock is released. A process that has opened the old
       # file notices this after locking it, and opens a new one.

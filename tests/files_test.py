@@ -244,7 +244,7 @@ def test_a_killed_process_releases_its_lock(tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
   with files.lock(tmp_path / '.lock', busy=busy):
-    pass
+    assert str(os.getpid()) in (tmp_path / '.lock').read_text()
 
 
 @pytest.mark.parametrize('remove', [False, True])
@@ -333,3 +333,20 @@ def test_a_file_that_is_not_json_is_named_with_the_reason(
 def test_a_folder_is_not_json(tmp_path):
   with pytest.raises(InputError, match='cannot be read as JSON: Is a direc'):
     files.read_json(tmp_path)
+
+
+@pytest.mark.parametrize('code', ['ENOLCK', 'EOPNOTSUPP', 'ENOSYS'])
+def test_a_file_system_without_locks_is_not_guarded(
+  code, tmp_path, monkeypatch
+):
+  fcntl = pytest.importorskip('fcntl')
+
+  def flock(*_):
+    number = getattr(errno, code)
+    raise OSError(number, os.strerror(number))
+
+  monkeypatch.setattr(fcntl, 'flock', flock)
+  entered = []
+  with files.lock(tmp_path / '.lock', busy=str):
+    entered.append(True)
+  assert entered
