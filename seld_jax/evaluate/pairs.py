@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Collection, Sequence
 
-from seld_jax import labels
+from seld_jax import audio, labels
 from seld_jax.errors import InputError
 
 # What to do about a reference without a file of predictions.
@@ -117,8 +117,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
   """
   return {
     path.stem: path
-    for path in sorted(pathlib.Path(folder).rglob('[!.]*'))
-    if path.suffix.lower() in ('.wav', '.flac')
+    for path in audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES)
   }
 
 
