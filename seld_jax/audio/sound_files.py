@@ -15,7 +15,7 @@ from seld_jax.errors import InputError
 
 # File name suffixes of sound files, in lower case; those of datasets are
 # lossless.
-LOSSLESS_SUFFIXES = ('.wav', '.flac')
+LOSSLESS_SUFFIXES = ('.wav', '.flac', '.amb')
 SUFFIXES = (*LOSSLESS_SUFFIXES, '.ogg')
 
 # Largest size of a WAV file in bytes: its header has 32 bits for the size.
@@ -216,7 +216,7 @@ def list_files(
   suffixes: Collection[str] = SUFFIXES,
   recursive: bool = True,
 ) -> list[pathlib.Path]:
-  """Lists the sound files of a folder, without hidden files.
+  """Lists the sound files of a folder, as `files.list_files` does.
 
   Args:
     folder: The folder. If it does not exist, the list is empty.
@@ -226,6 +226,10 @@ def list_files(
 
   Returns:
     Paths that begin with the folder, sorted.
+
+  Raises:
+    InputError: A folder cannot be read, or a link leads to no file or in a
+      circle.
 
   Example:
     >>> import pathlib
@@ -237,9 +241,7 @@ def list_files(
     >>> [path.name for path in audio.list_files(folder)]
     ['a.flac', 'b.WAV']
   """
-  folder = pathlib.Path(folder)
-  found = folder.rglob('[!.]*') if recursive else folder.glob('[!.]*')
-  return sorted(path for path in found if path.suffix.lower() in suffixes)
+  return files.list_files(folder, suffixes=suffixes, recursive=recursive)
 
 
 def as_float(samples: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 import dataclasses
 import os
 import pathlib
+import unicodedata
 from collections.abc import Collection
 
-from seld_jax import audio, labels
+from seld_jax import audio, files, labels
 from seld_jax.errors import InputError
 
 LAYOUT = (
@@ -23,7 +24,8 @@ class Recording:
   """One recording of a dataset.
 
   Attributes:
-    name: File name without suffix, e.g. `fold1_room1_mix001_ov1`.
+    name: File name without suffix, such as `fold1_room1_mix001_ov1`, in the
+      Unicode form NFC.
     audio: Path of the sound file.
     labels: Path of the CSV file; None if the dataset has none.
     fold: Fold number in the name; None if the name has none.
@@ -169,32 +171,45 @@ def list_pairs(
     scenes = _generated_scenes(root, format)
     if scenes:
       return scenes
+  tables = _by_place(label_folder)
   pairs: list[Pair] = []
   for path in audio.list_files(audio_folder, suffixes=audio.LOSSLESS_SUFFIXES):
-    csv = label_folder / f'{path.stem}.csv'
-    if not csv.is_file():
-      within = path.parent.relative_to(audio_folder)
-      csv = label_folder / within / f'{path.stem}.csv'
-    pairs.append(_pair(path.stem, path, csv))
+    name, within = files.name_of(path), path.parent.relative_to(audio_folder)
+    csv = tables.get(('.', name)) or tables.get((_form(within), name))
+    expected = label_folder / within / f'{path.stem}.csv'
+    pairs.append(Pair(name, path, csv, None if csv else expected))
   partners = {pair.labels for pair in pairs}
-  for csv in label_folder.rglob('[!.]*.csv'):
+  for csv in tables.values():
     if csv not in partners:
       within = csv.parent.relative_to(label_folder)
       expected = audio_folder / within / f'{csv.stem}.wav'
-      pairs.append(Pair(csv.stem, None, csv, expected))
+      pairs.append(Pair(files.name_of(csv), None, csv, expected))
   return sorted(pairs, key=_order)
+
+
+def _by_place(folder: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
+  """The CSV files of a folder, by the folder they are in and their name."""
+  found: dict[tuple[str, str], pathlib.Path] = {}
+  for path in files.list_files(folder, suffixes=('.csv',)):
+    within = _form(path.parent.relative_to(folder))
+    other = found.setdefault((within, files.name_of(path)), path)
+    if other != path:
+      raise InputError(
+        f'{other} and {path} have the same name, but each recording needs one '
+        'label file: delete one of them.'
+      )
+  return found
+
+
+def _form(folder: pathlib.Path) -> str:
+  """The name of a folder in NFC, as in the names of recordings."""
+  return unicodedata.normalize('NFC', folder.as_posix())
 
 
 def _order(pair: Pair) -> tuple[str, str, str]:
   """Sorting key: the name, then the suffix, then the path."""
   path = pair.audio or pair.labels or pathlib.Path()
   return pair.name, path.suffix, str(path)
-
-
-def _pair(name: str, sound: pathlib.Path, csv: pathlib.Path) -> Pair:
-  if csv.is_file():
-    return Pair(name, sound, labels=csv, missing=None)
-  return Pair(name, sound, labels=None, missing=csv)
 
 
 def _of_folds(
@@ -220,8 +235,10 @@ def _of_folds(
 def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
   """The scenes below a folder that AudibleLight's `Scene.generate` wrote."""
   by_folder: dict[pathlib.Path, list[pathlib.Path]] = {}
-  for path in sorted(root.rglob(f'{_SCENE_AUDIO}*.wav')):
-    by_folder.setdefault(path.parent, []).append(path)
+  for path in files.list_files(root, suffixes=('.wav',)):
+    if path.name.startswith(_SCENE_AUDIO):
+      by_folder.setdefault(path.parent, []).append(path)
+  tables = _by_place(root) if by_folder else {}
   pairs = []
   for folder, paths in sorted(by_folder.items()):
     named = [path for path in paths if format in path.stem.lower()]
@@ -233,9 +250,12 @@ def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
       )
     path = named[0] if named else paths[0]
     microphone = path.stem.removeprefix(_SCENE_AUDIO)
-    csv = folder / f'{_SCENE_LABELS}{microphone}.csv'
-    name = '_'.join(folder.relative_to(root).parts) or folder.name
-    pairs.append(_pair(name, path, csv))
+    within = folder.relative_to(root)
+    expected = folder / f'{_SCENE_LABELS}{microphone}.csv'
+    csv = tables.get((_form(within), files.name_of(expected)))
+    name = '_'.join(within.parts) or folder.name
+    name = unicodedata.normalize('NFC', name)
+    pairs.append(Pair(name, path, csv, None if csv else expected))
   return sorted(pairs, key=_order)
 
 

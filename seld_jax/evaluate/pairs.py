@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Collection, Sequence
 
-from seld_jax import audio, labels
+from seld_jax import audio, files, labels
 from seld_jax.errors import InputError
 
 # What to do about a reference without a file of predictions.
@@ -52,10 +52,10 @@ def pair(
     expected, found = (
       {
         name: path
-        for name, path in files.items()
+        for name, path in paths.items()
         if labels.fold_of(name) in folds
       }
-      for files in (expected, found)
+      for paths in (expected, found)
     )
   if lost := sorted(expected.keys() - found.keys()):
     if not found:
@@ -88,15 +88,17 @@ def csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     raise InputError(
       f'{folder} is not a folder, but a folder of CSV files is needed.'
     )
-  paths = sorted(folder.glob('[!.]*.csv')) or sorted(folder.rglob('[!.]*.csv'))
+  paths = files.list_files(folder, suffixes=('.csv',), recursive=False)
+  paths = paths or files.list_files(folder, suffixes=('.csv',))
   found: dict[str, pathlib.Path] = {}
   for path in paths:
-    if path.stem in found:
+    name = files.name_of(path)
+    if name in found:
       raise InputError(
-        f'{found[path.stem]} and {path} have the same name, but every '
+        f'{found[name]} and {path} have the same name, but every '
         'recording needs a name of its own.'
       )
-    found[path.stem] = path
+    found[name] = path
   return dict(sorted(found.items()))
 
 
@@ -107,7 +109,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     folder: The folder.
 
   Returns:
-    Paths of all WAV and FLAC files, by name without suffix.
+    Paths of all lossless sound files, by name without suffix.
 
   Example:
     >>> from seld_jax import audio, evaluate
@@ -116,7 +118,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     ['mix1']
   """
   return {
-    path.stem: path
+    files.name_of(path): path
     for path in audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES)
   }
 

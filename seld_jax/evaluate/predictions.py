@@ -161,7 +161,9 @@ def _groups(
   for name, one in zip(names, counts, strict=True):
     parts = labels.parse_name(name)
     group = 'other'
-    if parts and (found := getattr(parts, kind)):
+    if kind == 'fold' and labels.fold_of(name) is not None:
+      group = name.partition('_')[0]
+    elif parts and (found := getattr(parts, kind)):
       group = f'{parts.fold}_{found}' if kind == 'room' else found
     groups.setdefault(group, []).append(one)
   if list(groups) == ['other']:

@@ -18,8 +18,6 @@ from seld_jax.prediction.predictor import (
   Predictor,
 )
 
-# Suffixes of the sound files that are searched for in folders.
-
 # Seconds of a recording that a picture shows; more would be illegible.
 LONGEST_PLOT = 600.0
 
@@ -217,13 +215,14 @@ def find_files(
     except OSError as error:
       failures.append(f'{given} cannot be read: {error.strerror}.')
       continue
-    if is_folder and not os.access(given, os.R_OK | os.X_OK):
-      failures.append(f'{given} cannot be read: permission denied.')
-      continue
     if is_folder:
+      try:
+        listed = audio.list_files(given)
+      except InputError as error:
+        failures.append(str(error))
+        continue
       pairs = [
-        (path, path.relative_to(given).with_suffix('.csv'))
-        for path in audio.list_files(given)
+        (path, path.relative_to(given).with_suffix('.csv')) for path in listed
       ]
       if not pairs:
         failures.append(

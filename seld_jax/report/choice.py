@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import unicodedata
 from collections.abc import Sequence
 
 from seld_jax import labels, metrics
@@ -66,8 +67,8 @@ def choose_recordings(
 ) -> list[tuple[Recording, str]]:
   """Chooses the median, the worst and the best recording by seld_score.
 
-  The choice is among the recordings with overlapping events (names that end in
-  `_ov2`) if there are any, and among all recordings otherwise. Of two medians
+  The choice is among the recordings with overlapping events (`ov2` in their
+  names) if there are any, and among all recordings otherwise. Of two medians
   it takes the better one.
 
   Args:
@@ -81,7 +82,7 @@ def choose_recordings(
     (one,) = candidates
     reason = f'{one.name}, the one recording (seld_score {one.score:.3f}).'
     return [(one, reason)]
-  overlapping = [one for one in candidates if one.name.endswith('_ov2')]
+  overlapping = [one for one in candidates if _has_overlap(one.name)]
   ranked = sorted(
     overlapping or candidates, key=lambda one: (one.score, one.name)
   )
@@ -121,6 +122,7 @@ def named_recordings(
     InputError: There is no recording with one of these names.
   """
   by_name = {one.name: one for one in candidates}
+  names = [unicodedata.normalize('NFC', name) for name in names]
   for name in names:
     if name not in by_name:
       raise InputError(
@@ -131,3 +133,8 @@ def named_recordings(
     (by_name[name], f'{name}, with a seld_score of {by_name[name].score:.3f}.')
     for name in names
   ]
+
+
+def _has_overlap(name: str) -> bool:
+  parts = labels.parse_name(name)
+  return name.endswith('_ov2') or (parts is not None and parts.overlap == 'ov2')

@@ -111,8 +111,8 @@ def read_recordings(
   num_classes = len(data['classes'])
   listed = _listed_files(run)
   found = []
-  for path in sorted(folder.glob('[!.]*.csv')):
-    name = path.stem
+  for path in files.list_files(folder, suffixes=('.csv',), recursive=False):
+    name = files.name_of(path)
     audio_path, label_path = listed.get(name) or _published_files(run, name)
     if not label_path.is_file():
       continue

@@ -9,9 +9,10 @@ import hashlib
 import logging
 import os
 import pathlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 
-from seld_jax import audio, labels
+from seld_jax import audio, files, labels
 from seld_jax.errors import InputError
 
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
@@ -87,10 +88,10 @@ def open_library(
 
   Args:
     events: None for the procedural bank; a folder with one folder of
-      wav, flac or ogg files per class; a folder with a manifest.csv; or a
-      manifest. This is a CSV file with the columns file (relative to the
-      manifest), class, fold and optionally group, the same for all clips of
-      the same origin.
+      wav, flac or ogg files per class, which may have folders within; a folder
+      with a manifest.csv; or a manifest. This is a CSV file with the columns
+      file (relative to the manifest), class, fold and optionally group, the
+      same for all clips of the same origin.
     quiet: Whether to omit the warnings.
 
   Returns:
@@ -121,7 +122,13 @@ def open_library(
     relative = os.path.relpath(file, path.parent if path.is_file() else path)
     clip = Clip(str(file), relative, group)
     clips.setdefault((fold, name), []).append(clip)
-    digest.update(f'{relative},{name},{fold},{file.stat().st_size}\n'.encode())
+    try:
+      size = file.stat().st_size
+    except OSError as error:
+      raise InputError(f'{file} cannot be read: {error.strerror}.') from error
+    # Systems differ in the Unicode form of names, which must not matter here.
+    text = unicodedata.normalize('NFC', f'{relative},{name},{fold},{size}\n')
+    digest.update(text.encode(errors='surrogateescape'))
   library = Library(
     str(path), {k: tuple(v) for k, v in clips.items()}, digest.hexdigest()[:16]
   )
@@ -186,6 +193,12 @@ def _read_manifest(path: pathlib.Path):
         f'{path} line {number}: the fold must be 1 to 8, got {fold!r}.'
       )
     if not clip.is_file():
+      # The name may have accents in the other Unicode form.
+      forms = (
+        unicodedata.normalize(form, str(clip)) for form in ('NFC', 'NFD')
+      )
+      clip = next(filter(pathlib.Path.is_file, map(pathlib.Path, forms)), clip)
+    if not clip.is_file():
       raise InputError(f'{path} line {number}: {clip} does not exist.')
     group = row.get('group') or row['file']
     for key, what in (clip.resolve(), clip), (group, f'group {group}'):
@@ -200,21 +213,23 @@ def _read_manifest(path: pathlib.Path):
 
 def _scan_folder(path: pathlib.Path, *, quiet: bool):
   """Lists (file, class, fold, group) of a folder of class folders."""
-  files: dict[str, list[pathlib.Path]] = {}
+  found: dict[str, list[pathlib.Path]] = {}
   unknown = []
+  # There are no sounds beside the folders, but links without a target count.
+  files.list_files(path, suffixes=(), recursive=False)
   for folder in sorted(path.iterdir()):
     name = _class_name(folder.name)
-    if folder.is_dir() and name is None and folder.name[0] != '.':
+    if not folder.is_dir() or folder.name.startswith('.'):
+      continue
+    if name is None:
       unknown.append(folder.name)
-    elif folder.is_dir() and name is not None:
-      files.setdefault(name, []).extend(
-        audio.list_files(folder, recursive=False)
-      )
-  if not any(files.values()):
+    else:
+      found.setdefault(name, []).extend(audio.list_files(folder))
+  if not any(found.values()):
     raise InputError(
       f'{path} must have folders of wav, flac or ogg files named after classes '
       f'({", ".join(labels.TAU2020_CLASSES)}), but it has '
-      f'{_found(unknown, sorted(files))}.'
+      f'{_found(unknown, sorted(found))}.'
     )
   if unknown and not quiet:
     _log.warning(
@@ -228,15 +243,15 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
   # one fold.
   fold_of: dict[str, int] = {}
   entries = []
-  for name in sorted(files):
-    stems = sorted({file.stem for file in files[name]}, key=_hash)
+  for name in sorted(found):
+    stems = sorted({files.name_of(file) for file in found[name]}, key=_hash)
     for place, stem in enumerate(stems):
       fold_of.setdefault(
         stem, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
       )
-    entries += [
-      (file, name, fold_of[file.stem], file.stem) for file in files[name]
-    ]
+    for file in found[name]:
+      stem = files.name_of(file)
+      entries.append((file, name, fold_of[stem], stem))
   return entries
 
 
@@ -251,7 +266,7 @@ def _found(unknown: Sequence[str], known: Sequence[str]) -> str:
 
 
 def _hash(stem: str) -> str:
-  return hashlib.sha256(stem.encode()).hexdigest()
+  return hashlib.sha256(stem.encode(errors='surrogateescape')).hexdigest()
 
 
 def _class_name(text: str) -> str | None:

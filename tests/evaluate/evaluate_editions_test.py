@@ -116,6 +116,16 @@ def test_files_and_names_of_2019_are_read(folders_of):
   assert list(result['per_fold']) == ['split1', 'split2']
   assert list(result['per_room']) == ['split1_ir0', 'split2_ir0']
   assert list(result['per_overlap']) == ['ov1', 'ov2']
+  # A name of another form may begin with a fold, too.
+  own = [
+    (name, *rest)
+    for name, (_, *rest) in zip(
+      ['split1_kitchen', 'split3_hall'], recordings, strict=True
+    )
+  ]
+  result = evaluate.evaluate_predictions(own)
+  assert list(result['per_fold']) == ['split1', 'split3']
+  assert result['per_room'] == {}
 
 
 def test_ambiguous_files_need_an_edition(folders_of):

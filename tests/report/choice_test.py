@@ -52,6 +52,15 @@ def test_first_choice_is_the_median_of_overlapping_recordings():
   assert choice.choose_recordings(made[::-1])[0][0] is chosen
 
 
+def test_overlap_is_found_in_names_of_2019():
+  made = [
+    dataclasses.replace(one, name=f'split1_ir0_ov{number % 2 + 1}_{number}')
+    for number, one in enumerate(make_recordings(4))
+  ]
+  chosen = [one.name for one, _ in choice.choose_recordings(made)]
+  assert set(chosen) == {'split1_ir0_ov2_1', 'split1_ir0_ov2_3'}
+
+
 @pytest.mark.parametrize('count', [1, 2, 3, 4, 9])
 def test_without_overlap_median_worst_and_best_of_all_are_chosen(count):
   made = [
