@@ -1,16 +1,22 @@
 """Reads, checks, writes and lists sound files."""
 
+import contextlib
 import dataclasses
+import functools
 import io
+import logging
+import math
 import os
 import pathlib
+import stat
 from collections.abc import Collection, Iterator
 
 import numpy as np
 import soundfile
 
 from seld_jax import files
-from seld_jax.audio import containers
+from seld_jax.audio import containers, ogg
+from seld_jax.audio.resampling import HIGHEST_RATE, LOWEST_RATE
 from seld_jax.errors import InputError
 
 # File name suffixes of sound files, in lower case; those of datasets are
@@ -21,6 +27,22 @@ SUFFIXES = (*LOSSLESS_SUFFIXES, '.ogg')
 # Largest size of a WAV file in bytes: its header has 32 bits for the size.
 _LARGEST_RIFF = 8 + 0xFFFFFFFF
 
+# Number of samples that libsndfile gives a stream without a known length.
+_UNKNOWN_LENGTH = 2**63 - 1
+# A longer recording suggests a damaged header.
+_LONGEST_DAYS = 31
+# Bytes behind the samples are refused if they could be this many seconds.
+_LONGEST_REST = 0.1
+
+# Numbers of channels of FuMa whose first four are W, X, Y, Z; others have no Z.
+FUMA_WITH_HEIGHT = (4, 6, 8, 9, 11, 16)
+# W, Y, Z, X among them, and factors that convert their level to SN3D: the W of
+# FuMa is 3 dB lower.
+FUMA_PLACES = (0, 2, 3, 1)
+FUMA_GAINS = (math.sqrt(2), 1.0, 1.0, 1.0)
+
+_log = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass(frozen=True)
 class AudioInfo:
@@ -30,6 +52,8 @@ class AudioInfo:
     sample_rate: Sample rate in Hz.
     num_channels: Number of channels.
     num_samples: Number of samples in each channel.
+    is_fuma: Whether the header says that the channels are Ambisonics in FuMa
+      order and level, as in AMB files: W (3 dB lower), X, Y, Z, ...
 
   Example:
     >>> from seld_jax import audio
@@ -41,6 +65,7 @@ class AudioInfo:
   sample_rate: int
   num_channels: int
   num_samples: int
+  is_fuma: bool = False
 
 
 def info(path: str | os.PathLike[str]) -> AudioInfo:
@@ -50,31 +75,36 @@ def info(path: str | os.PathLike[str]) -> AudioInfo:
     path: A file in any format that libsndfile reads (WAV, FLAC, ...).
 
   Returns:
-    Sample rate, number of channels and number of samples.
+    The contents of the header. The length is that of the samples that are
+    there, if the header was not completed; a warning says so.
 
   Raises:
-    InputError: The file is missing, is not a sound file, is truncated, or has
-      no samples.
+    InputError: The file is missing, is not a sound file, is truncated or
+      damaged, has no samples, or has an implausible sample rate or length.
 
   Example:
     >>> from seld_jax import audio
     >>> audio.write('silence.wav', np.zeros((4, 2400)))
-    >>> audio.info('silence.wav')
-    AudioInfo(sample_rate=24000, num_channels=4, num_samples=2400)
+    >>> header = audio.info('silence.wav')
+    >>> header.sample_rate, header.num_channels, header.num_samples
+    (24000, 4, 2400)
   """
   path = pathlib.Path(path)
-  _check_whole(path)
-  try:
-    header = soundfile.info(str(path))
-  except (soundfile.SoundFileError, RuntimeError) as error:
-    raise InputError(_unreadable(path, error)) from error
-  if header.frames < 1:
-    raise InputError(f'{path} holds no samples.')
-  return AudioInfo(
-    sample_rate=int(header.samplerate),
-    num_channels=int(header.channels),
-    num_samples=int(header.frames),
-  )
+  with _opened(path) as (file, header):
+    if file.format == 'FLAC':
+      # A truncated file, or a wrong length, is found without reading it all.
+      try:
+        file.seek(header.num_samples - 1)
+        complete = len(file.read(1)) == 1
+      except soundfile.SoundFileError:
+        complete = False
+      if not complete:
+        raise InputError(
+          f'{path} is truncated or damaged: its header promises '
+          f'{header.num_samples} samples per channel, but the last one cannot '
+          f'be read; {_remedy(path)}.'
+        )
+  return header
 
 
 def read(
@@ -93,7 +123,8 @@ def read(
 
   Returns:
     Samples, float32 with shape `[channels, samples]`; in [-1, 1] for integer
-    formats.
+    formats. Channels are W, Y, Z, X (ACN, SN3D) if the header says that they
+    are Ambisonics in FuMa order and level, and else as they are stored.
 
   Raises:
     InputError: The file is missing, unreadable or truncated, has another
@@ -112,32 +143,43 @@ def read(
   header = info(path)
   if header.sample_rate != sample_rate:
     raise InputError(
-      f'{path} has a sample rate of {header.sample_rate} Hz, '
-      f'but {sample_rate} Hz is needed.'
+      f'{path} has a sample rate of {header.sample_rate} Hz, but {sample_rate} '
+      f'Hz is needed: convert it, for example with "ffmpeg -i {path.name} -ar '
+      f'{sample_rate} new.wav".'
     )
   if header.num_channels != num_channels:
     raise InputError(
-      f'{path} has {header.num_channels} channels, '
-      f'but {num_channels} are needed.'
+      f'{path} has {header.num_channels} channels, but {num_channels} are '
+      'needed: write a file with those channels only.'
     )
   # In blocks: a damaged header may claim more samples than memory can hold.
-  return np.concatenate(list(blocks(path)), axis=-1)
+  return np.concatenate(list(blocks(path, header=header)), axis=-1)
 
 
 def blocks(
-  path: str | os.PathLike[str], *, num_samples: int = 2**18
+  path: str | os.PathLike[str],
+  *,
+  num_samples: int = 2**18,
+  header: AudioInfo | None = None,
+  raw: bool = False,
 ) -> Iterator[np.ndarray]:
   """Reads a recording of any length block by block.
 
   Args:
     path: A file in any format that libsndfile reads (WAV, FLAC, ...).
     num_samples: Number of samples in a block.
+    header: The result of an earlier `info`; if the file has another header now,
+      it is refused.
+    raw: Whether to return the channels as they are stored. By default, the
+      first four channels are converted to W, Y, Z, X (ACN, SN3D) if the header
+      says that they are in FuMa order and level.
 
   Yields:
     Blocks, float32 with shape `[channels, samples]`; the last may be shorter.
 
   Raises:
-    InputError: As for `read`, but only when the faulty block is reached.
+    InputError: As for `read`, but only when the faulty block is reached; or the
+      file was changed meanwhile.
 
   Example:
     >>> from seld_jax import audio
@@ -146,20 +188,19 @@ def blocks(
     [(4, 2000), (4, 400)]
   """
   path = pathlib.Path(path)
-  header = info(path)
   done = 0
-  try:
-    with soundfile.SoundFile(str(path)) as file:
-      while done < header.num_samples:
-        block = file.read(num_samples, dtype='float32', always_2d=True)
-        if not len(block):
-          break
-        _check_finite(path, block, first=done)
-        done += len(block)
-        yield np.ascontiguousarray(block.T)
-  except (soundfile.SoundFileError, RuntimeError) as error:
-    raise InputError(_unreadable(path, error)) from error
-  _check_complete(path, header, done)
+  with _opened(path) as (file, found):
+    if header not in (None, found):
+      raise InputError(_changed(path))
+    while done < found.num_samples:
+      block = file.read(num_samples, dtype='float32', always_2d=True)
+      if not len(block):
+        break
+      _check_finite(path, block, first=done)
+      done += len(block)
+      block = np.ascontiguousarray(block.T)
+      yield block if raw or not found.is_fuma else _from_fuma(block)
+    _check_complete(path, found, done)
 
 
 def write(
@@ -268,12 +309,174 @@ def as_float(samples: np.ndarray) -> np.ndarray:
   return ((wide - silence) / full_scale).astype(np.float32)
 
 
+@contextlib.contextmanager
+def _opened(
+  path: pathlib.Path,
+) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
+  """Opens a sound file and checks its header.
+
+  All that is read comes from the file that was opened, even if another file
+  gets its name meanwhile.
+
+  Raises:
+    InputError: As for `info`; or the file was changed during the block.
+  """
+  try:
+    before = path.stat()
+    _check_kind(path, before)
+    # Without a buffer: libsndfile reads from the position of the descriptor.
+    with open(path, 'rb', buffering=0) as file:
+      before = os.fstat(file.fileno())
+      samples = _find_samples(path, file, before.st_size)
+      file.seek(0)
+      source = file.fileno()
+      if samples is not None and samples.patches:
+        source = containers.Overlay(file, samples.patches)
+      with soundfile.SoundFile(source, closefd=False) as sound:
+        yield sound, _header(path, sound, samples, before.st_size)
+      after = os.fstat(file.fileno())
+  except FileNotFoundError as error:
+    raise InputError(f'{path} does not exist.') from error
+  except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+    raise InputError(_unreadable(path, error)) from error
+  if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    raise InputError(_changed(path))
+
+
+def _check_kind(path: pathlib.Path, status: os.stat_result) -> None:
+  """Refuses what is not a file with contents."""
+  if stat.S_ISDIR(status.st_mode):
+    raise InputError(f'{path} is a folder, but a sound file is needed.')
+  if not stat.S_ISREG(status.st_mode):
+    raise InputError(
+      f'{path} is a pipe or a device, but a sound file is needed: write the '
+      'audio into a file first.'
+    )
+  if not status.st_size:
+    raise InputError(f'{path} is empty, but a sound file is needed.')
+
+
+def _find_samples(
+  path: pathlib.Path, file: io.FileIO, size: int
+) -> containers.Samples | None:
+  """Finds the samples of an open file, and refuses a damaged file.
+
+  libsndfile silently reads a truncated file up to where it ends, and a WAV file
+  of more than 4 GiB up to the size that its header can hold.
+  """
+  kind = file.read(4)
+  file.seek(0)
+  if kind == b'OggS':
+    if damage := ogg.find_damage(file):
+      raise InputError(
+        f'{path} is damaged or truncated: {damage}; {_remedy(path)}.'
+      )
+    return None
+  samples = containers.find_samples(file)
+  if kind in (b'RIFF', b'RIFX') and size > _LARGEST_RIFF:
+    raise InputError(
+      f'{path} has {size / 1e9:.1f} GB, but the header of a WAV file can '
+      'describe at most 4.3 GB, so the end would be lost; convert the file to '
+      'FLAC or RF64.'
+    )
+  if samples is None:
+    return None
+  if samples.fault == 'truncated':
+    raise InputError(
+      f'{path} is truncated: its header promises '
+      f'{samples.first + (samples.declared or 0)} bytes, but the file has '
+      f'{size}; {_remedy(path)}.'
+    )
+  if samples.fault == 'unfinished':
+    _warn(
+      f'{path} has an unfinished header: it promises {samples.declared} bytes '
+      f'of samples, but the file has {samples.size}, which are read.'
+    )
+  return samples
+
+
+def _header(
+  path: pathlib.Path,
+  file: soundfile.SoundFile,
+  samples: containers.Samples | None,
+  size: int,
+) -> AudioInfo:
+  """The header of an open file, if its values are plausible."""
+  header = AudioInfo(
+    sample_rate=int(file.samplerate),
+    num_channels=int(file.channels),
+    num_samples=int(file.frames),
+    is_fuma=samples is not None and samples.is_fuma,
+  )
+  if header.num_samples < 1:
+    raise InputError(f'{path} holds no samples.')
+  if header.num_samples == _UNKNOWN_LENGTH:
+    raise InputError(
+      f'{path} is a {file.format} stream whose header does not say how long it '
+      f'is; {_remedy(path)}.'
+    )
+  if not LOWEST_RATE <= header.sample_rate <= HIGHEST_RATE:
+    raise InputError(
+      f'{path} has a sample rate of {header.sample_rate} Hz, but {LOWEST_RATE} '
+      f'to {HIGHEST_RATE} Hz are possible: is its header damaged?'
+    )
+  days = header.num_samples / header.sample_rate / 86400
+  if days > _LONGEST_DAYS:
+    raise InputError(
+      f'{path} promises {header.num_samples} samples per channel, which last '
+      f'{days:.0f} days, but {_LONGEST_DAYS} days are possible: is its header '
+      'damaged?'
+    )
+  if samples is not None and samples.fault == 'longer':
+    declared = samples.declared or 0
+    rest = size - samples.first - declared
+    seconds = rest / max(declared, 1) * header.num_samples / header.sample_rate
+    text = (
+      f'{path} has {rest} bytes behind the samples that its header declares, '
+      f'which could be {seconds:.2f} s of audio'
+    )
+    if seconds >= _LONGEST_REST:
+      raise InputError(
+        f'{text}: write a new file with them, for example with "ffmpeg '
+        f'-ignore_length 1 -i {path.name} new.wav", or cut them off.'
+      )
+    _warn(f'{text}; they are not read.')
+  return header
+
+
+@functools.lru_cache(maxsize=4096)
+def _warn(text: str) -> None:
+  """Logs a warning once, however often a file is opened."""
+  _log.warning('%s', text)
+
+
+def _changed(path: pathlib.Path) -> str:
+  return (
+    f'{path} was changed while it was read: start again when it is complete.'
+  )
+
+
+def _remedy(path: pathlib.Path) -> str:
+  return (
+    'to use what is there, write a new file, for example with "ffmpeg -i '
+    f'{path.name} new.wav"'
+  )
+
+
+def _from_fuma(block: np.ndarray) -> np.ndarray:
+  """Converts W, X, Y, Z of FuMa to W, Y, Z, X of ACN and SN3D."""
+  if len(block) in FUMA_WITH_HEIGHT:
+    gains = np.asarray(FUMA_GAINS, np.float32)
+    block[:4] = block[list(FUMA_PLACES)] * gains[:, None]
+  return block
+
+
 def _check_complete(path: pathlib.Path, header: AudioInfo, done: int) -> None:
   """Refuses a file with fewer samples than its header says."""
   if done < header.num_samples:
     raise InputError(
       f'{path} is truncated: its header promises {header.num_samples} samples '
-      f'per channel, but only {done} could be read.'
+      f'per channel, but only {done} could be read; {_remedy(path)}.'
     )
 
 
@@ -284,39 +487,6 @@ def _check_finite(path: pathlib.Path, audio: np.ndarray, *, first: int) -> None:
     raise InputError(
       f'{path} holds samples that are NaN or infinite; the first is sample '
       f'{first + sample} of channel {channel + 1}.'
-    )
-
-
-def _check_whole(path: pathlib.Path) -> None:
-  """Refuses a missing file, a folder, and a file shorter than its header says.
-
-  libsndfile silently reads a truncated file up to where it ends, and a WAV file
-  of more than 4 GiB up to the size that its header can hold.
-  """
-  try:
-    if path.is_dir():
-      raise InputError(f'{path} is a folder, but a sound file is needed.')
-    size = path.stat().st_size
-    if not size:
-      raise InputError(f'{path} is empty, but a sound file is needed.')
-    with open(path, 'rb') as file:
-      kind = file.read(4)
-      file.seek(0)
-      needed = containers.end_of_samples(file)
-  except FileNotFoundError as error:
-    raise InputError(f'{path} does not exist.') from error
-  except OSError as error:
-    raise InputError(_unreadable(path, error)) from error
-  if kind in (b'RIFF', b'RIFX') and size > _LARGEST_RIFF:
-    raise InputError(
-      f'{path} has {size / 1e9:.1f} GB, but the header of a WAV file can '
-      'describe at most 4.3 GB, so the end would be lost; convert the file to '
-      'FLAC or RF64.'
-    )
-  if needed > size:
-    raise InputError(
-      f'{path} is truncated: its header promises {needed} bytes, but the file '
-      f'has {size}.'
     )
 
 

@@ -175,7 +175,7 @@ def play(
   channels.check(header.num_channels, selection, name=path)
   size = max(1, round(_BLOCK * header.sample_rate))
   started, done = clock(), 0
-  for block in audio.blocks(path, num_samples=size):
+  for block in audio.blocks(path, num_samples=size, header=header, raw=True):
     done += block.shape[-1]
     wait = started + done / header.sample_rate / speed - clock()
     if wait > 0:

@@ -168,7 +168,7 @@ def predict_file(
   kept = [labels.no_events()]
 
   def blocks() -> Iterator[np.ndarray]:
-    for block in audio.blocks(path):
+    for block in audio.blocks(path, header=header, raw=True):
       four = channels.select(block, selection)
       sums[:] += channels.moments(four, sample_rate=rate)
       yield four
@@ -272,7 +272,7 @@ def _write_plot(
   rate = header.sample_rate
   shown = min(header.num_samples, round(LONGEST_PLOT * rate))
   first, count = [], 0
-  for block in audio.blocks(path):
+  for block in audio.blocks(path, header=header, raw=True):
     first.append(channels.select(block, selection)[:1])
     count += block.shape[-1]
     if count >= shown:

@@ -1,14 +1,13 @@
 """Dry sounds: how they are read, trimmed, cut and varied."""
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import soundfile
 from scipy import signal
 
+from seld_jax import audio
 from seld_jax.errors import InputError
 from seld_jax.scenes import bank, fourier
 from seld_jax.scenes.library import Library
@@ -144,21 +143,7 @@ def check_clips(library: Library, folds: Sequence[int]) -> None:
   """
   for (fold, _), clips in sorted((library.clips or {}).items()):
     for clip in clips if fold in folds else ():
-      with _open_clip(clip.path) as file:
-        if not file.frames:
-          raise InputError(f'{clip.path} must have samples, but it is empty.')
-
-
-@contextlib.contextmanager
-def _open_clip(path: str) -> Iterator[soundfile.SoundFile]:
-  """Opens a clip for reading; a failure is an InputError."""
-  try:
-    with soundfile.SoundFile(path) as file:
-      yield file
-  except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-    raise InputError(
-      f'{path} cannot be read as a sound file: {error}'
-    ) from error
+      audio.info(clip.path)
 
 
 @functools.lru_cache(maxsize=128)
@@ -174,16 +159,10 @@ def read_clip(path: str) -> np.ndarray:
   Raises:
     InputError: The clip is unreadable, empty, silent or not finite.
   """
-  with _open_clip(path) as file:
-    sample_rate = file.samplerate
-    samples = file.read(
-      int(_MAX_READ_SECONDS * sample_rate), dtype='float32', always_2d=True
-    ).mean(axis=1)
-  if samples.size == 0 or not np.all(np.isfinite(samples)):
-    raise InputError(
-      f'{path} must have finite samples, but it '
-      f'{"contains NaN or infinity" if samples.size else "is empty"}.'
-    )
+  sample_rate = audio.info(path).sample_rate
+  size = int(_MAX_READ_SECONDS * sample_rate)
+  # The first block has all that is needed.
+  samples = next(audio.blocks(path, num_samples=size)).mean(axis=0)
   if not np.max(np.abs(samples)) > 1e-6:
     raise InputError(f'{path} contains only silence.')
   if sample_rate != SAMPLE_RATE:

@@ -146,7 +146,7 @@ def write_bad(folder, foa):
     'nan': 'NaN or infinite; the first is sample 30000 of channel 2',
     'inf': 'NaN or infinite; the first is sample 30000 of channel 2',
     'text': 'cannot be read as a sound file',
-    'slow': 'A sample rate between 4000 and 400000 Hz is needed, got 8 Hz',
+    'slow': 'a sample rate of 8 Hz, but 4000 to 400000 Hz are possible',
   }
 
 
