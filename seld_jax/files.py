@@ -1,4 +1,7 @@
-"""Files: lists, names, JSON, locks; written completely or not at all."""
+"""Files that are written completely or not at all, locks, and JSON.
+
+Also the files of a folder, and the names of recordings.
+"""
 
 import contextlib
 import errno

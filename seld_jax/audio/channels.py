@@ -15,10 +15,16 @@ from typing import Any
 import numpy as np
 
 from seld_jax import files
-from seld_jax.audio.sound_files import as_float
+from seld_jax.audio.sound_files import (
+  FUMA_GAINS,
+  FUMA_PLACES,
+  FUMA_WITH_HEIGHT,
+  AudioInfo,
+  as_float,
+)
 from seld_jax.errors import InputError
 
-ORDERS = ('acn', 'fuma', 'em32')
+ORDERS = ('acn', 'fuma', 'aformat', 'em32')
 NORMS = ('sn3d', 'n3d', 'fuma')
 
 # Capsules of an Eigenmike at the places of M1 to M4, counted from 1.
@@ -29,8 +35,24 @@ EM32_CAPSULES = (6, 10, 26, 22)
 _GAINS = {
   'sn3d': (1.0, 1.0, 1.0, 1.0),
   'n3d': (1.0, *(1 / math.sqrt(3),) * 3),
-  'fuma': (math.sqrt(2), 1.0, 1.0, 1.0),
+  'fuma': FUMA_GAINS,
 }
+
+# Numbers of channels of the orders 2 to 6; the first four are of the first
+# order. The next, 64, is also the number of capsules of a well-known array.
+_HIGHER_ORDERS = (9, 16, 25, 36, 49)
+
+# W, Y, Z, X from the A-format: cardioids that point to FLU (front left up),
+# FRD, BLD and BRU, whose directions have the components 1 / sqrt(3).
+_A_FORMAT = tuple(
+  tuple(factor * sign for sign in signs)
+  for factor, signs in (
+    (0.5, (1, 1, 1, 1)),
+    (math.sqrt(3) / 2, (1, -1, 1, -1)),
+    (math.sqrt(3) / 2, (1, -1, -1, 1)),
+    (math.sqrt(3) / 2, (1, 1, -1, -1)),
+  )
+)
 
 # Plausible range of the power of the three dipoles relative to that of W. It is
 # 1 for a plane wave from any direction, 2 with the W of FuMa and 3 with N3D.
@@ -50,12 +72,16 @@ class Selection:
     gains: Factor for each of the four channels.
     num_channels: Number of channels that a file needs.
     is_exact: Whether a file with more channels is refused.
+    also: Other numbers of channels that a file may have, nevertheless.
+    matrix: Four rows that mix the four channels after the gains, or None.
   """
 
   channels: tuple[int, ...] = (0, 1, 2, 3)
   gains: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
   num_channels: int = 4
   is_exact: bool = True
+  also: tuple[int, ...] = ()
+  matrix: tuple[tuple[float, ...], ...] | None = None
 
 
 # For files that have the four channels of the network already.
@@ -70,8 +96,10 @@ def by_name(
   Args:
     format: Input format of the network, `'foa'` or `'mic'`.
     order: Order of the channels in the file. `'acn'`: the order of the network;
-      `'fuma'`: W, X, Y, Z; `'em32'`: the 32 capsules of an Eigenmike; four of
-      them are used.
+      `'fuma'`: W, X, Y, Z; `'aformat'`: cardioids that point to FLU, FRD, BLD,
+      BRU (front left up, ...), which are converted to FOA; `'em32'`: the 32
+      capsules of an Eigenmike; four of them are used. Files in the first two
+      may have more channels, of higher orders of Ambisonics.
     norm: Normalisation of FOA: `'sn3d'`, `'n3d'`, or `'fuma'`, which is SN3D
       with a W that is 3 dB lower.
 
@@ -96,25 +124,40 @@ def by_name(
       raise InputError(
         f'The {name} must be one of {", ".join(known)}, got {value!r}.'
       )
+  if format == 'mic' and order == 'aformat':
+    raise InputError(
+      'The network is of format mic, whose channels are the capsules FLU, FRD, '
+      'BLD and BRU themselves: leave out --channels=aformat.'
+    )
   if format == 'mic' and (order == 'fuma' or norm != 'sn3d'):
     raise InputError(
       'The network is of format mic, whose channels are microphones: '
       'conventions of Ambisonics do not apply, got channels '
-      f'{order!r} and norm {norm!r}.'
+      f'{order!r} and norm {norm!r}; use a network of format foa.'
     )
   if format == 'foa' and order == 'em32':
     raise InputError(
       'The network is of format foa: encode the 32 channels of an Eigenmike '
       'to Ambisonics first; channels em32 are for networks of format mic.'
     )
+  if order == 'aformat' and norm != 'sn3d':
+    raise InputError(
+      'channels aformat are microphones, which have no normalisation of '
+      f'Ambisonics: leave out --norm={norm}.'
+    )
   if order == 'em32':
     return Selection(
       channels=tuple(capsule - 1 for capsule in EM32_CAPSULES), num_channels=32
     )
-  return Selection(
-    channels=(0, 2, 3, 1) if order == 'fuma' else (0, 1, 2, 3),
-    gains=_GAINS[norm],
-  )
+  if order == 'aformat':
+    return Selection(matrix=_A_FORMAT)
+  if format == 'mic':
+    return STANDARD
+  if order == 'fuma':
+    return Selection(
+      channels=FUMA_PLACES, gains=_GAINS[norm], also=FUMA_WITH_HEIGHT
+    )
+  return Selection(gains=_GAINS[norm], also=_HIGHER_ORDERS)
 
 
 def read_array(path: str | os.PathLike[str]) -> Selection:
@@ -176,29 +219,35 @@ def from_flags(
     order: Value of `--channels`, one of `ORDERS`.
     norm: Value of `--norm`, one of `NORMS`.
     array: Value of `--array`, a file for `read_array`; None or empty to use the
-      names, as `by_name` does.
+      names, as `by_name` does. The file says which channels are those of the
+      network, or the four of the A-format for `'aformat'`.
 
   Returns:
     The selection.
 
   Raises:
-    InputError: Both a file and a name are given, or one of them is not valid.
+    InputError: A value is not valid, or the file contradicts a name.
 
   Example:
     >>> from seld_jax.audio import channels
     >>> channels.from_flags(
-    ...   format='foa', order='acn', norm='sn3d', array=None
+    ...   format='mic', order='acn', norm='sn3d', array=None
     ... ) == channels.STANDARD
     True
   """
+  named = by_name(format=format, order=order, norm=norm)
   if not array:
-    return by_name(format=format, order=order, norm=norm)
-  if order != 'acn' or norm != 'sn3d':
+    return named
+  if order not in ('acn', 'aformat'):
     raise InputError(
-      '--array cannot be combined with --channels or --norm: the file replaces '
-      'them.'
+      f'--array cannot be combined with --channels={order}: the file says '
+      'where each channel is; leave out --channels.'
     )
-  return read_array(array)
+  listed = read_array(array)
+  gains = zip(listed.gains, named.gains, strict=True)
+  return dataclasses.replace(
+    listed, gains=tuple(a * b for a, b in gains), matrix=named.matrix
+  )
 
 
 def check(num_channels: int, selection: Selection, *, name: str) -> None:
@@ -210,7 +259,7 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
     name: Name of the file for the error message.
 
   Raises:
-    InputError: The number does not fit.
+    InputError: The number does not fit; the message says which flag may help.
 
   Example:
     >>> from seld_jax.audio import channels
@@ -220,12 +269,69 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
     seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed.
   """
   needed = selection.num_channels
+  if num_channels == needed or num_channels in selection.also:
+    return
+  if num_channels > needed and not selection.is_exact:
+    return
   least = '' if selection.is_exact else 'at least '
-  if num_channels < needed or (selection.is_exact and num_channels != needed):
-    raise InputError(
-      f'{name} has {num_channels} channel{"s" * (num_channels != 1)}, but '
-      f'{least}{needed} are needed.'
-    )
+  hint = ''
+  if not selection.is_exact:
+    hint = ' by the file of --array'
+  elif needed == 4 and num_channels == 32 and not selection.also:
+    hint = ': --channels=em32 uses four capsules of an Eigenmike, and '
+    hint += '--array=FILE says which four to use'
+  elif num_channels > needed:
+    hint = ': --array=FILE says which four to use'
+  elif needed == 32:
+    hint = ' for --channels=em32'
+  raise InputError(
+    f'{name} has {num_channels} channel{"s" * (num_channels != 1)}, but '
+    f'{least}{needed} are needed{hint}.'
+  )
+
+
+def for_file(
+  selection: Selection, header: AudioInfo, *, name: str
+) -> Selection:
+  """The selection for a file, whose header may say that it is in FuMa.
+
+  Args:
+    selection: The channels that the user selected.
+    header: The header of the file.
+    name: Name of the file for the error message.
+
+  Returns:
+    The selection for the channels as they are stored.
+
+  Raises:
+    InputError: The number of channels does not fit, or the selection
+      contradicts the header.
+
+  Example:
+    >>> from seld_jax import audio
+    >>> from seld_jax.audio import channels
+    >>> header = audio.AudioInfo(48000, 4, num_samples=9600, is_fuma=True)
+    >>> default = channels.by_name(format='foa')
+    >>> channels.for_file(default, header, name='room.amb').channels
+    (0, 2, 3, 1)
+  """
+  if header.is_fuma and selection.is_exact:
+    fuma = by_name(format='foa', order='fuma', norm='fuma')
+    if selection not in (by_name(format='foa'), fuma):
+      raise InputError(
+        f'{name} holds Ambisonics in FuMa order and level, as its header says, '
+        'but other channels were selected: use a network of format foa without '
+        '--channels and --norm, or --array.'
+      )
+    if header.num_channels not in FUMA_WITH_HEIGHT:
+      raise InputError(
+        f'{name} has {header.num_channels} channels of FuMa, which have no '
+        'height (Z): 4 channels, or 6, 8, 9, 11 or 16 of a higher order, are '
+        'needed.'
+      )
+    selection = fuma
+  check(header.num_channels, selection, name=name)
+  return selection
 
 
 def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
@@ -246,7 +352,10 @@ def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
     array([0.1, 0.3, 0.4, 0.2])
   """
   four = as_float(audio[list(selection.channels)])
-  return four * np.asarray(selection.gains, four.dtype)[:, None]
+  four = four * np.asarray(selection.gains, four.dtype)[:, None]
+  if selection.matrix is None:
+    return four
+  return np.asarray(selection.matrix, four.dtype) @ four
 
 
 def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def find_damage(file: BinaryIO) -> str:
       return f'its page {where} has a wrong checksum'
     if flags & _FIRST and complete:
       return f'a second recording begins {where}, which would be left out'
-    if number != numbers.get(stream, number - 1) + 1:
+    if stream in numbers and number != numbers[stream] + 1:
       return f'pages are missing before the one {where}'
     numbers[stream] = number
     if flags & _LAST:

@@ -10,6 +10,7 @@ import os
 import pathlib
 import stat
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -329,7 +330,7 @@ def _opened(
       before = os.fstat(file.fileno())
       samples = _find_samples(path, file, before.st_size)
       file.seek(0)
-      source = file.fileno()
+      source: Any = file.fileno()
       if samples is not None and samples.patches:
         source = containers.Overlay(file, samples.patches)
       with soundfile.SoundFile(source, closefd=False) as sound:
@@ -418,14 +419,14 @@ def _header(
   if not LOWEST_RATE <= header.sample_rate <= HIGHEST_RATE:
     raise InputError(
       f'{path} has a sample rate of {header.sample_rate} Hz, but {LOWEST_RATE} '
-      f'to {HIGHEST_RATE} Hz are possible: is its header damaged?'
+      f'to {HIGHEST_RATE} Hz are possible; its header is probably damaged.'
     )
   days = header.num_samples / header.sample_rate / 86400
   if days > _LONGEST_DAYS:
     raise InputError(
       f'{path} promises {header.num_samples} samples per channel, which last '
-      f'{days:.0f} days, but {_LONGEST_DAYS} days are possible: is its header '
-      'damaged?'
+      f'{days:.0f} days, but {_LONGEST_DAYS} days are possible; its header is '
+      'probably damaged.'
     )
   if samples is not None and samples.fault == 'longer':
     declared = samples.declared or 0

@@ -55,8 +55,11 @@ def define_prediction_flags(
     'acn',
     list(channels.ORDERS),
     'Order of the channels: W, Y, Z, X (acn), which also stands for the four '
-    'capsules of a microphone array; W, X, Y, Z (fuma); or the 32 capsules of '
-    'an Eigenmike (em32), of which capsules 6, 10, 26 and 22 are used.',
+    'capsules of a microphone array; W, X, Y, Z (fuma); the cardioids FLU, '
+    'FRD, BLD, BRU of an A-format microphone (aformat), which are converted to '
+    'FOA; or the 32 capsules of an Eigenmike (em32), of which capsules 6, 10, '
+    '26 and 22 are used. The header of an AMB file (FuMa) is obeyed. Files of '
+    'higher orders of Ambisonics may have 9, 16, ... channels.',
   )
   define.enum(
     'norm',
@@ -69,8 +72,8 @@ def define_prediction_flags(
     None,
     'JSON file with the positions of the four channels in the sound file, '
     'counted from 1, and with their signs if some are inverted: '
-    '{"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}. It replaces '
-    '--channels and --norm.',
+    '{"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}. It can be combined '
+    'with --norm and with --channels=aformat.',
   )
 
 

@@ -172,7 +172,7 @@ def play(
     InputError: The file cannot be read, or does not have the channels.
   """
   header = audio.info(path)
-  channels.check(header.num_channels, selection, name=path)
+  selection = channels.for_file(selection, header, name=path)
   size = max(1, round(_BLOCK * header.sample_rate))
   started, done = clock(), 0
   for block in audio.blocks(path, num_samples=size, header=header, raw=True):

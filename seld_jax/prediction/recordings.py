@@ -90,7 +90,7 @@ def predict_files(
   for path, target in find_files(inputs, outcome.failures):
     try:
       header = audio.info(path)
-      _check_header(path, header, selection)
+      _check_header(path, header, selection, predictor.spec.format)
     except InputError as error:
       outcome.failures.append(str(error))
     else:
@@ -162,7 +162,7 @@ def predict_file(
       the CSV file cannot be written.
   """
   header = audio.info(path)
-  _check_header(path, header, selection)
+  selection = _check_header(path, header, selection, predictor.spec.format)
   rate = header.sample_rate
   sums = np.zeros((2, 4, 4))
   kept = [labels.no_events()]
@@ -242,14 +242,18 @@ def _check_header(
   path: str | os.PathLike[str],
   header: audio.AudioInfo,
   selection: channels.Selection,
-) -> None:
-  channels.check(header.num_channels, selection, name=str(path))
-  seconds = header.num_samples / max(header.sample_rate, 1)
+  format: str,
+) -> channels.Selection:
+  """Refuses a file that cannot be predicted; returns its channels to use."""
+  seconds = header.num_samples / header.sample_rate
   if seconds < _SHORTEST:
     raise InputError(
       f'{path} lasts {seconds * 1000:.3g} ms, but at least '
       f'{_SHORTEST * 1000:g} ms are needed.'
     )
+  if selection == channels.STANDARD:
+    selection = channels.by_name(format=format)
+  return channels.for_file(selection, header, name=str(path))
 
 
 def _check_writable(out: pathlib.Path) -> None:
@@ -269,6 +273,7 @@ def _write_plot(
   header: audio.AudioInfo,
   selection: channels.Selection,
 ) -> None:
+  selection = _check_header(path, header, selection, predictor.spec.format)
   rate = header.sample_rate
   shown = min(header.num_samples, round(LONGEST_PLOT * rate))
   first, count = [], 0

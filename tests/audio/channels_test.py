@@ -1,6 +1,7 @@
 """All conventions give the same sound field; wrong ones are detected."""
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import math
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seld_jax import geometry
+from seld_jax import audio, geometry
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
 
@@ -115,7 +116,10 @@ def test_wrong_number_of_channels_is_refused(count):
     ({'format': 'mic', 'order': 'fuma'}, 'format mic.* Ambisonics do not app'),
     ({'format': 'mic', 'norm': 'n3d'}, 'format mic.* Ambisonics do not app'),
     ({'format': 'foa', 'order': 'em32'}, 'format foa: encode the 32 channels'),
-    ({'format': 'foa', 'order': 'wxyz'}, "one of acn, fuma, em32, got 'wxyz'"),
+    (
+      {'format': 'foa', 'order': 'wxyz'},
+      "one of acn, fuma, aformat, em32, got 'wxyz'",
+    ),
   ],
 )
 def test_conventions_that_do_not_fit_the_format_are_refused(options, message):
@@ -230,16 +234,130 @@ def test_moments_of_blocks_add_up():
   )
 
 
-def test_array_file_replaces_names(tmp_path):
-  path = tmp_path / 'array.json'
-  path.write_text('{"channels": [1, 3, 4, 2]}')
+def write_array(folder, channels, signs=(1, 1, 1, 1)):
+  path = folder / 'array.json'
+  path.write_text(json.dumps({'channels': channels, 'signs': signs}))
+  return str(path)
+
+
+def test_array_file_replaces_the_order_of_channels(tmp_path):
+  path = write_array(tmp_path, [1, 3, 4, 2])
   by_file = channels.from_flags(
-    format='foa', order='acn', norm='sn3d', array=str(path)
+    format='foa', order='acn', norm='sn3d', array=path
   )
   by_name = channels.from_flags(
     format='foa', order='fuma', norm='sn3d', array=None
   )
   assert by_file.channels == by_name.channels == (0, 2, 3, 1)
-  for order, norm in ('fuma', 'sn3d'), ('acn', 'n3d'):
-    with pytest.raises(InputError, match='cannot be combined with'):
-      channels.from_flags(format='foa', order=order, norm=norm, array=str(path))
+  with pytest.raises(InputError, match='--array cannot .* leave out --chan'):
+    channels.from_flags(format='foa', order='fuma', norm='sn3d', array=path)
+  with pytest.raises(InputError, match='--array cannot'):
+    channels.from_flags(format='mic', order='em32', norm='sn3d', array=path)
+
+
+def test_norm_applies_to_the_channels_of_an_array_file(tmp_path):
+  acn = sound_field(30, 10)
+  w, y, z, x = acn * np.array([1, *[math.sqrt(3)] * 3], np.float32)[:, None]
+  path = write_array(tmp_path, [5, 3, 1, 2], signs=[1, -1, 1, 1])
+  selection = channels.from_flags(
+    format='foa', order='acn', norm='n3d', array=path
+  )
+  np.testing.assert_allclose(
+    channels.select(np.stack([z, x, -y, 0 * y, w]), selection), acn, atol=1e-6
+  )
+  with pytest.raises(InputError, match='format mic'):
+    channels.from_flags(format='mic', order='acn', norm='n3d', array=path)
+
+
+def a_format(azimuth, elevation):
+  """A plane wave at cardioids that point to FLU, FRD, BLD and BRU."""
+  wave = np.random.default_rng(0).standard_normal(RATE)
+  to = [(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)]
+  cosine = np.array(to) @ geometry.to_cartesian(azimuth, elevation) / 3**0.5
+  x, y, z = geometry.to_cartesian(azimuth, elevation)
+  foa = np.array([1, y, z, x])[:, None] * wave
+  return 0.5 * (1 + cosine)[:, None] * wave, foa
+
+
+@directions
+def test_the_a_format_becomes_acn_sn3d(azimuth, elevation, tmp_path):
+  capsules, foa = a_format(azimuth, elevation)
+  selection = channels.by_name(format='foa', order='aformat')
+  np.testing.assert_allclose(
+    channels.select(capsules, selection), foa, atol=1e-12
+  )
+  # Capsules in another order, one of them inverted.
+  path = write_array(tmp_path, [3, 1, 2, 4], signs=[1, 1, -1, 1])
+  selection = channels.from_flags(
+    format='foa', order='aformat', norm='sn3d', array=path
+  )
+  file = np.stack([capsules[1], -capsules[2], capsules[0], capsules[3]])
+  np.testing.assert_allclose(channels.select(file, selection), foa, atol=1e-12)
+
+
+@pytest.mark.parametrize('count', [9, 16, 25])
+@pytest.mark.parametrize('norm', ['sn3d', 'n3d'])
+def test_higher_orders_use_their_first_four_channels(count, norm):
+  acn = sound_field(30, 10)
+  factors = [1, *[math.sqrt(3) if norm == 'n3d' else 1] * 3]
+  file = np.zeros((count, RATE), np.float32)
+  file[:4] = acn * np.array(factors, np.float32)[:, None]
+  selection = channels.by_name(format='foa', norm=norm)
+  channels.check(count, selection, name='x')
+  np.testing.assert_allclose(channels.select(file, selection), acn, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ('count', 'format', 'flag'),
+  [
+    (6, 'foa', '--array=FILE'),
+    (8, 'foa', '--array=FILE'),
+    (64, 'foa', '--array=FILE'),
+    (6, 'mic', '--array=FILE'),
+    (9, 'mic', '--array=FILE'),
+    (16, 'mic', '--array=FILE'),
+    (32, 'mic', '--channels=em32 .* --array=FILE'),
+  ],
+)
+def test_more_channels_name_the_flag_that_selects_four(count, format, flag):
+  with pytest.raises(InputError, match=f'x has {count} .* 4 are .*{flag}'):
+    channels.check(count, channels.by_name(format=format), name='x')
+
+
+FUMA_FILE = audio.AudioInfo(RATE, 4, RATE, is_fuma=True)
+
+
+def test_the_header_of_a_fuma_file_replaces_the_default():
+  fuma = channels.by_name(format='foa', order='fuma', norm='fuma')
+  default = channels.by_name(format='foa')
+  for one in default, fuma:
+    assert channels.for_file(one, FUMA_FILE, name='x') == fuma
+  other = dataclasses.replace(FUMA_FILE, is_fuma=False)
+  assert channels.for_file(default, other, name='x') == default
+
+
+def test_an_array_file_replaces_the_header_of_a_fuma_file(tmp_path):
+  listed = channels.read_array(write_array(tmp_path, [1, 3, 4, 2]))
+  assert channels.for_file(listed, FUMA_FILE, name='x') == listed
+
+
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'format': 'mic'},
+    {'format': 'foa', 'norm': 'n3d'},
+    {'format': 'foa', 'order': 'aformat'},
+    {'format': 'foa', 'order': 'fuma'},
+  ],
+)
+def test_flags_that_contradict_the_header_are_refused(options):
+  selection = channels.by_name(**options)
+  with pytest.raises(InputError, match='x holds Ambisonics in FuMa'):
+    channels.for_file(selection, FUMA_FILE, name='x')
+
+
+@pytest.mark.parametrize('count', [3, 5, 7])
+def test_horizontal_ambisonics_are_refused(count):
+  header = dataclasses.replace(FUMA_FILE, num_channels=count)
+  with pytest.raises(InputError, match='no height'):
+    channels.for_file(channels.by_name(format='foa'), header, name='x')

@@ -10,6 +10,7 @@ import pathlib
 import numpy as np
 import pytest
 import soundfile
+from helpers.amb_files import write_amb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -265,6 +266,22 @@ def test_integers_are_pcm_of_their_type():
   np.testing.assert_allclose(unsigned, [-1, 0, 1], atol=1 / 127)
   floats = np.array([0.5, -3])
   assert audio.as_float(floats) is floats
+
+
+@pytest.mark.parametrize('subtype', ['PCM_16', 'FLOAT'])
+@pytest.mark.parametrize('count', [4, 9])
+def test_amb_files_are_read_as_acn_sn3d(tmp_path, noise, subtype, count):
+  path = tmp_path / 'room.AMB'
+  file = np.resize(0.5 * noise, (count, 2400)).astype('float32')
+  write_amb(path, file, subtype=subtype)
+  assert audio.list_files(tmp_path) == [path]
+  assert audio.info(path) == audio.AudioInfo(24000, count, 2400, is_fuma=True)
+  (stored,) = audio.blocks(path, raw=True)
+  np.testing.assert_allclose(stored, file, atol=1.01 / 32768)
+  expected = file.copy()
+  expected[:4] = file[[0, 2, 3, 1]] * [[2**0.5], [1], [1], [1]]
+  back = audio.read(path, num_channels=count)
+  np.testing.assert_allclose(back, expected, atol=1.5 / 32768)
 
 
 @settings(deadline=None, max_examples=30)

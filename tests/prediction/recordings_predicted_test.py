@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from helpers.amb_files import write_amb
 
 import seld_jax
 from seld_jax import audio, labels
@@ -240,6 +241,26 @@ def test_channels_in_another_order_are_sorted(predictor, foa, tmp_path):
   )
   rows = [(tmp_path / 'out' / f'{n}.csv').read_text() for n in ('acn', 'fuma')]
   assert rows[0] == rows[1]
+
+
+def test_b_format_and_higher_orders_need_no_flag(
+  predictor, foa, tmp_path, caplog
+):
+  sound = foa.astype('float32')
+  more = np.zeros((16, foa.shape[1]), 'float32')
+  more[:4] = sound
+  half = np.float32(2**-0.5)
+  b_format = sound[[0, 3, 1, 2]] * np.array([[half], [1], [1], [1]])
+  for name, samples in ('four', sound), ('sixteen', more):
+    path = tmp_path / f'{name}.wav'
+    soundfile.write(path, samples.T, 24000, subtype='FLOAT')
+  write_amb(tmp_path / 'b.AMB', b_format)
+  outcome = predict(predictor, [tmp_path], tmp_path / 'out')
+  assert not outcome.failures and not caplog.messages
+  b, *others = [np.loadtxt(one, delimiter=',') for one in outcome.written]
+  assert len(b) and len(others) == 2
+  for rows in others:
+    np.testing.assert_allclose(rows, b, atol=1e-3)
 
 
 def test_a_wrong_order_of_channels_gives_a_warning(
