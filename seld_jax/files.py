@@ -87,8 +87,10 @@ def list_files(
         if entry.is_dir():
           identity = _identity(entry.stat())
           if recursive and identity in above:
+            chain = (path, *path.parents)
+            link = next((one for one in chain if one.is_symlink()), path)
             raise InputError(
-              f'{path} is a symbolic link to a folder that contains it, a '
+              f'{link} is a symbolic link to a folder that contains it, a '
               'loop without an end: delete the link.'
             )
           if recursive:
