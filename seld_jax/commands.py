@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from seld_jax.errors import BAD_PATHS, InputError
+from seld_jax.errors import BAD_PATHS, InputError, printable
 
 # Paragraphs of help, in 80 columns.
 _HELP = textwrap.TextWrapper(
@@ -154,7 +154,7 @@ class _TerminalHandler(logging.Handler):
   """Prints to the current `sys.stdout` and `sys.stderr`."""
 
   def emit(self, record: logging.LogRecord) -> None:
-    text = record.getMessage()
+    text = '\n'.join(map(printable, record.getMessage().split('\n')))
     if record.levelno < logging.WARNING:
       print(text, flush=True)
     else:

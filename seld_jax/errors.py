@@ -17,7 +17,8 @@ class InputError(ValueError):
 
   The message is one sentence. It names the file or field, what was expected and
   what was found. The commands print it without a traceback and exit with status
-  1; a program that imports seld_jax can catch it.
+  1; a program that imports seld_jax can catch it. The message is `printable`,
+  whatever the names of files are; further arguments are lines below it.
 
   Example:
     >>> import seld_jax
@@ -28,3 +29,40 @@ class InputError(ValueError):
     ...   print(str(error)[:27])
     runs/missing does not exist
   """
+
+  def __init__(self, message: str, *lines: str):
+    super().__init__(*map(printable, (message, *lines)))
+
+  def __str__(self) -> str:
+    return '\n  '.join(self.args)
+
+
+def printable(text: object) -> str:
+  r"""Escapes what a terminal must not get: control characters and broken UTF-8.
+
+  Names of files can hold line ends, commands for terminals, characters that
+  change the direction of text, and bytes that are not UTF-8.
+
+  Args:
+    text: The text, or a path.
+
+  Returns:
+    The text with escapes such as `\n`, in one line.
+
+  Example:
+    >>> from seld_jax import errors
+    >>> print(errors.printable('kitchen\n\x1b[31m.wav'))
+    kitchen\n\x1b[31m.wav
+  """
+  text = str(text)
+  if text.isprintable():
+    return text
+  return ''.join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+  """The escape of a character, or of a byte that is no UTF-8."""
+  code = ord(character)
+  if 0xDC80 <= code <= 0xDCFF:  # how Python writes such a byte of a file name
+    return f'\\x{code - 0xDC00:02x}'
+  return character.encode('unicode_escape').decode()

@@ -5,6 +5,7 @@ Also the files of a folder, and the names of recordings.
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import secrets
 import socket
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Container, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from seld_jax.errors import BAD_PATHS, InputError
@@ -37,7 +38,10 @@ _FIXABLE = (
 
 # Names of temporary files. The groups are the stem and the suffix of the file
 # that is written. No other program should use hidden files with such names.
-_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)')
+_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)', re.DOTALL)
+
+# Bytes that a name of a file can have, on all usual file systems.
+_LONGEST_NAME = 255
 
 
 def list_files(
@@ -129,6 +133,29 @@ def name_of(path: str | os.PathLike[str]) -> str:
   return unicodedata.normalize('NFC', pathlib.Path(path).stem)
 
 
+def shortened(name: str, *, extra: int) -> str:
+  """A name that leaves room for additions to it.
+
+  Args:
+    name: The start of the name of a file.
+    extra: Bytes that will be added to it.
+
+  Returns:
+    The name; if it would become too long for a file system, a hash of it.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.shortened('fold1_kitchen', extra=20)
+    'fold1_kitchen'
+    >>> len(files.shortened('x' * 244, extra=20))
+    32
+  """
+  coded = os.fsencode(name)
+  if len(coded) + extra <= _LONGEST_NAME:
+    return name
+  return hashlib.sha256(coded).hexdigest()[:32]
+
+
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
   """Writes a file completely or not at all.
@@ -162,7 +189,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     try:
       path.parent.mkdir(parents=True, exist_ok=True)
       # mkstemp would create a private file; outputs follow the umask.
-      unique = f'.{path.stem}-{secrets.token_hex(4)}.half{path.suffix}'
+      stem = _fragment_stem(path)
+      unique = f'.{stem}-{secrets.token_hex(4)}.half{path.suffix}'
       flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
       os.close(os.open(path.parent / unique, flags, 0o666))
       temporary = path.parent / unique
@@ -359,7 +387,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def remove_fragments(
   folder: str | os.PathLike[str],
   *,
-  of: Container[str] | None = None,
+  of: Collection[str] | None = None,
   age: float = 0.0,
 ) -> None:
   """Deletes temporary files of `atomic` that killed processes left behind.
@@ -379,9 +407,10 @@ def remove_fragments(
     >>> os.listdir('audio')
     []
   """
+  stems = [(_fragment_stem(one), pathlib.Path(one).suffix) for one in of or ()]
   for path in pathlib.Path(folder).glob('.*'):
     match = _FRAGMENT.fullmatch(path.name)
-    if match and (of is None or ''.join(match.groups()) in of):
+    if match and (of is None or match.groups() in stems):
       # A file that cannot be deleted does no harm.
       with contextlib.suppress(OSError):
         if not age or time.time() - path.stat().st_mtime > age:
@@ -401,3 +430,10 @@ def _visible(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
   return status.st_dev, status.st_ino
+
+
+def _fragment_stem(path: str | os.PathLike[str]) -> str:
+  """The stem of a file in the names of its temporary files."""
+  path = pathlib.Path(path)
+  extra = len('.-12345678.half') + len(os.fsencode(path.suffix))
+  return shortened(path.stem, extra=extra)

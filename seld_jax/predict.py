@@ -75,9 +75,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     raise InputError(outcome.failures[0])
   if outcome.failures:
     raise InputError(
-      '\n  '.join(
-        [f'{len(outcome.failures)} inputs failed:', *outcome.failures]
-      )
+      f'{len(outcome.failures)} inputs failed:', *outcome.failures
     )
 
 

@@ -83,7 +83,7 @@ LISTERS = {
 }
 every_lister = pytest.mark.parametrize(
   ('lister', 'suffix'),
-  LISTERS.items(),
+  list(LISTERS.items()),
   ids=lambda one: getattr(one, '__name__', one),
 )
 

@@ -18,7 +18,7 @@ import soundfile
 from seld_jax import files
 from seld_jax.audio import containers, ogg
 from seld_jax.audio.resampling import HIGHEST_RATE, LOWEST_RATE
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 
 # File name suffixes of sound files, in lower case; those of datasets are
 # lossless.
@@ -448,7 +448,7 @@ def _header(
 @functools.lru_cache(maxsize=4096)
 def _warn(text: str) -> None:
   """Logs a warning once, however often a file is opened."""
-  _log.warning('%s', text)
+  _log.warning('%s', printable(text))
 
 
 def _changed(path: pathlib.Path) -> str:

@@ -94,7 +94,7 @@ def extract(
     path = paths[entry.name]
     write(path, array)
     for old in target.iterdir():
-      if old != path and _STAMPED.sub('', old.name) == entry.name:
+      if old != path and _STAMPED.sub('', old.name) == _stem(entry.name):
         old.unlink(missing_ok=True)
 
   files.remove_fragments(target, age=_ABANDONED)
@@ -140,7 +140,7 @@ def feature_paths(
   """
   target = _folder(folder, options)
   return {
-    entry.name: target / f'{entry.name}.{_stamp(entry)}.npy'
+    entry.name: target / f'{_stem(entry.name)}.{_stamp(entry)}.npy'
     for entry in recordings
   }
 
@@ -217,6 +217,11 @@ def _feature_function(
   keywords = dict(options)
   function = features.FORMATS[keywords.pop('format')]
   return jax.jit(functools.partial(function, **keywords))
+
+
+def _stem(name: str) -> str:
+  """The start of the name of the feature file of a recording."""
+  return files.shortened(name, extra=len('.0123456789abcdef.npy'))
 
 
 def _stamp(recording: Recording) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seld_jax import audio, figures, files, labels, progress
 from seld_jax.audio import channels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 from seld_jax.prediction.predictor import (
   DEFAULT_OPTIONS,
   PredictionOptions,
@@ -115,14 +115,14 @@ def predict_files(
         if doubt:
           _log.warning(
             '%s may not have the channels that the network expects: %s',
-            path,
+            printable(path),
             doubt,
           )
         if plot:
           _write_plot(predictor, path, target, events, header, selection)
       except InputError as error:
         text = str(error)
-        if str(path) not in text and str(target) not in text:
+        if not any(printable(one) in text for one in (path, target)):
           text = f'{path}: {text}'
         outcome.failures.append(text)
       else:
@@ -213,7 +213,7 @@ def find_files(
     try:
       is_folder = given.is_dir()
     except OSError as error:
-      failures.append(f'{given} cannot be read: {error.strerror}.')
+      failures.append(f'{printable(given)} cannot be read: {error.strerror}.')
       continue
     if is_folder:
       try:
@@ -226,7 +226,8 @@ def find_files(
       ]
       if not pairs:
         failures.append(
-          f'{given} has no sound files ({", ".join(audio.SUFFIXES)}).'
+          f'{printable(given)} has no sound files '
+          f'({", ".join(audio.SUFFIXES)}).'
         )
     for path, target in pairs:
       other = found.setdefault(target, path)

@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from seld_jax import figures, files
+from seld_jax.errors import printable
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd;
@@ -91,7 +92,8 @@ def document(
 
 def escape(text: object) -> str:
   """Escapes text for HTML, including the values of attributes."""
-  return html.escape(str(text))
+  # A page is UTF-8, which the name of a file need not be.
+  return html.escape('\n'.join(map(printable, str(text).split('\n'))))
 
 
 def paragraph(text: str, *, note: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seld_jax import audio, figures, geometry, labels
+from seld_jax import audio, figures, files, geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.report import error_sections, page, sound
 from seld_jax.report.choice import Recording
@@ -168,7 +168,7 @@ def write_figures(
     page.write_figure(
       lambda dark, plot=plot: plot(dark=dark),
       folder=folder,
-      name=f'tracks_{recording.name}' if number else 'tracks',
+      name=_figure_name(recording.name) if number else 'tracks',
     )
 
 
@@ -257,3 +257,7 @@ def _rows(
 def _resource(name: str) -> str:
   folder = importlib.resources.files('seld_jax.report')
   return (folder / name).read_text(encoding='utf-8')
+
+
+def _figure_name(name: str) -> str:
+  return files.shortened(f'tracks_{name}', extra=len('_dark.png'))

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from seld_jax import audio, files, labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
@@ -120,7 +120,7 @@ def open_library(
   digest = hashlib.sha256()
   for file, name, fold, group in sorted(entries):
     relative = os.path.relpath(file, path.parent if path.is_file() else path)
-    clip = Clip(str(file), relative, group)
+    clip = Clip(str(file), printable(relative), group)
     clips.setdefault((fold, name), []).append(clip)
     try:
       size = file.stat().st_size
@@ -236,7 +236,7 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
       '%s has folders that are not named after a class of TAU-NIGENS 2020 and '
       'are ignored: %s.',
       path,
-      ', '.join(unknown),
+      printable(', '.join(unknown)),
     )
   # The stems of a class go to the folds in turn, in the order of their hash, so
   # that all folds get about as many. A stem that occurs in two classes stays in

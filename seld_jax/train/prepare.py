@@ -59,7 +59,7 @@ def extract_features(
   if config.data.synthesize:
     _render_missing(config, shard)
   if not pathlib.Path(config.data.root).is_dir():
-    raise InputError(missing_dataset(config))
+    raise InputError(*missing_dataset(config).split('\n  '))
   found = _find_recordings(config)
   options = config_lib.feature_options(config)
   folder = pathlib.Path(

@@ -14,6 +14,7 @@ import rich.table
 from absl import flags
 
 from seld_jax import commands, config, labels
+from seld_jax.errors import printable
 from seld_jax.validate import checks
 from seld_jax.validate.inspection import Report, validate
 
@@ -48,7 +49,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(table(report))
   for finding in report.findings:
-    print(f'{finding.level}: {finding.file}: {finding.text}')
+    print(printable(f'{finding.level}: {finding.file}: {finding.text}'))
   for reading, number in sorted(
     report.readings.items(), key=lambda item: -item[1]
   ):

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from seld_jax import audio, labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 
 # A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
@@ -202,7 +202,7 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
 
 def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
   """The finding for an unreadable file, without its path in the text."""
-  text = str(error).removeprefix(str(path)).lstrip(', ').rstrip('.')
+  text = str(error).removeprefix(printable(path)).lstrip(', ').rstrip('.')
   return Finding(check, 'error', str(path), text)
 
 
