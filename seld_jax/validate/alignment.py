@@ -33,12 +33,15 @@ _MIN_PIECES = 4
 # the fault. The smaller share is for inverted axes on which sources are on both
 # sides, so that a constant error of the intensity does not matter.
 _GAIN, _BALANCED_GAIN = 0.1, 0.03
+# With sources at fewer places, reflections can turn the intensity everywhere in
+# the same way, and the share has to be larger.
+_FEW_PLACES, _FEW_GAIN = 4, 0.5
 # Probability of an error by chance, for faults of a whole set, for faults of
-# one recording, and for statements that something is right.
+# one recording, and for statements that are no reports of faults.
 SET_LEVEL, RECORDING_LEVEL, _SURE = 1e-5, 1e-6, 1e-3
 # With a lower mean cosine than this, labels and sound do not belong together.
 _NO_FIT = 0.25
-_NO_FIT_FRAMES, _NO_FIT_PIECES = 200, 20
+_NO_FIT_FRAMES, _NO_FIT_PIECES = 30, 10
 
 # Usual mistakes in angles: azimuth and elevation in degrees as they should be.
 ANGLES = ('as they are', 'radians', 'colatitude')
@@ -76,6 +79,7 @@ class Decision:
     fit_as_is: Agreement without any change.
     is_fault: Whether the three differ from what is expected, without doubt.
     disagrees: Whether nothing makes labels and sound agree.
+    is_likely: Whether they probably differ, which more evidence could prove.
     unknown: What cannot be determined, as clauses.
     is_reading_sure: Whether the expected reading fits better than all others.
   """
@@ -86,6 +90,7 @@ class Decision:
   fit: float = 0.0
   fit_as_is: float = 0.0
   is_fault: bool = False
+  is_likely: bool = False
   disagrees: bool = False
   unknown: tuple[str, ...] = ()
   is_reading_sure: bool = False
@@ -166,56 +171,115 @@ def decide(
     return Decision(unknown=('there is no sound where the labels are',))
   # Mean cosine for each mistake, lag and reading.
   fits = np.stack([_fits(evidences, name) for name in allowed]) / total
-  place = _simplest_best(fits)
-  angles, lag, reading = allowed[place[0]], _LAGS[place[1]], place[2]
-  fit, as_is = float(fits[place]), float(fits[0, MAX_LAG, 0])
-  found = Decision(angles, lag, list(readings.READINGS)[reading], fit, as_is)
-  before = _pieces(evidences, ANGLES[0], 0)
-  if angles != ANGLES[0] or lag or reading:
-    gain = _pieces(evidences, angles, lag)[:, reading] - before[:, 0]
-    is_fault = fit - as_is > _GAIN * fit and _is_positive(gain, level)
-    if not is_fault and angles == ANGLES[0] and not lag:
+  angles, lag, reading = _simplest_best(fits)
+  fit, as_is = float(fits[angles, lag, reading]), float(fits[0, MAX_LAG, 0])
+  best = _Change(allowed[angles], _LAGS[lag], reading)
+  found = Decision(
+    best.angles, best.lag, list(readings.READINGS)[reading], fit, as_is
+  )
+  before = _pieces(evidences, _AS_IS)
+  is_likely = False
+  if best != _AS_IS:
+    after = _pieces(evidences, best)
+    gain = after.fits[:, reading] - before.fits[:, 0]
+    expected = _expected_gain(after, before)[:, reading]
+    few = _count_places(evidences) < _FEW_PLACES
+    is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
+    if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
       # Without the mean direction of all labels.
       mean = np.average(
         [one.xyz.mean(axis=0) for one in evidences],
         axis=0,
         weights=[len(one.frame) for one in evidences],
       )
-      centred = _pieces(evidences, angles, lag, mean=mean)
-      is_fault = (
-        fit - as_is > _BALANCED_GAIN * fit
-        and _is_positive(gain, level)
-        and _is_positive(centred[:, reading] - centred[:, 0], level)
+      centred = _pieces(evidences, best, mean=mean).fits
+      is_enough = fit - as_is > _BALANCED_GAIN * fit and bool(
+        _is_positive(centred[:, reading] - centred[:, 0], expected, level)
       )
-    if is_fault:
+    if is_enough and _is_positive(gain, expected, level):
       return dataclasses.replace(found, is_fault=True)
+    is_likely = fit - as_is > _GAIN * fit and bool(
+      _is_positive(gain, expected, _SURE)
+    )
+  deviation = np.std(before.fits[:, 0], ddof=1) * np.sqrt(num_pieces) / total
   if (
     num_frames >= _NO_FIT_FRAMES
     and num_pieces >= _NO_FIT_PIECES
-    and as_is + 4 * float(_deviation(before[:, 0])) / total < _NO_FIT
+    and as_is + 4 * deviation < _NO_FIT
   ):
     return Decision(fit=as_is, fit_as_is=as_is, disagrees=True)
-  others = np.arange(1, len(readings.READINGS))
-  enough = fits[0, MAX_LAG, others] < (1 - _BALANCED_GAIN) * as_is
-  worse = before[:, :1] - before[:, others]
-  sure = [True, *(enough & _are_positive(worse, _SURE)).tolist()]
-  unknown = _unknown(sure)
-  late = [
-    _is_positive(before[:, 0] - _pieces(evidences, ANGLES[0], lag)[:, 0], _SURE)
-    for lag in (-5, 5)
-  ]
-  if not all(late):
-    unknown.append('shifts between labels and sound')
-  for name in allowed[1:]:
-    other = _pieces(evidences, name, 0)[:, 0]
-    if not _is_positive(before[:, 0] - other, _SURE):
-      unknown.append(f'whether angles are {name}')
+  if is_likely:
+    return dataclasses.replace(found, is_likely=True)
+  worse = before.fits[:, :1] - before.fits
+  sure = (fits[0, MAX_LAG] < (1 - _BALANCED_GAIN) * as_is) & _is_positive(
+    worse, _expected_gain(before, before), _SURE
+  )
+  sure[0] = True
+  unknown = _unknown(sure.tolist())
+  for text, others in (
+    ('shifts', [_Change(ANGLES[0], lag, 0) for lag in (-5, 5)]),
+    *(
+      (f'whether angles are {name}', [_Change(name, 0, 0)])
+      for name in allowed[1:]
+    ),
+  ):
+    for other in others:
+      there = _pieces(evidences, other)
+      worse = before.fits[:, 0] - there.fits[:, 0]
+      expected = _expected_gain(before, there)[:, 0]
+      if text not in unknown and not _is_positive(worse, expected, _SURE):
+        unknown.append(text)
   return Decision(
     fit=as_is,
     fit_as_is=as_is,
     unknown=tuple(unknown),
-    is_reading_sure=all(sure),
+    is_reading_sure=bool(sure.all()),
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Change:
+  """A hypothesis: mistake in angles, lag in frames, index of the reading."""
+
+  angles: str
+  lag: int
+  reading: int
+
+
+_AS_IS = _Change(ANGLES[0], 0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pieces:
+  """Sums over each piece.
+
+  Attributes:
+    change: Angles and lag.
+    fits: Agreement by reading, with shape `[pieces, 48]`.
+    length: Number of frames, with shape `[pieces]`.
+    norm: Norm of the intensity, with shape `[pieces]`.
+    products: Products of the labels as they are and with changed angles,
+      weighted by the norm, with shape `[pieces, 3, 3]`.
+  """
+
+  change: _Change
+  fits: np.ndarray
+  length: np.ndarray
+  norm: np.ndarray
+  products: np.ndarray
+
+
+def _count_places(evidences: Iterable[Evidence]) -> int:
+  """Number of directions that differ from each other, up to `_FEW_PLACES`."""
+  found: list[np.ndarray] = []
+  least = np.cos(np.deg2rad(_PIECE_ANGLE))
+  for one in evidences:
+    for xyz in one.xyz[np.flatnonzero(np.diff(one.piece, prepend=-1))]:
+      if all(xyz @ other < least for other in found):
+        found.append(xyz)
+        if len(found) == _FEW_PLACES:
+          return len(found)
+  return len(found)
 
 
 def _unknown(sure: Sequence[bool]) -> list[str]:
@@ -257,22 +321,60 @@ def _fits(evidences: Iterable[Evidence], angles: str) -> np.ndarray:
 
 def _pieces(
   evidences: Iterable[Evidence],
-  angles: str,
-  lag: int,
+  change: _Change,
   *,
   mean: np.ndarray | float = 0.0,
-) -> np.ndarray:
-  """Sum of the agreement by piece and reading, with shape `[pieces, 48]`."""
-  sums = []
+) -> _Pieces:
+  """Sums over pieces; `mean` is subtracted from the labels."""
+  fits, lengths, norms, labelled = [], [], [], []
   for one in evidences:
-    xyz = _change(one.xyz, angles) - mean
-    frame = one.frame + lag
+    xyz = _change(one.xyz, change.angles)
+    frame = one.frame + change.lag
     there = (frame >= 0) & (frame < len(one.intensity))
     intensity = one.intensity[np.where(there, frame, 0)] * there[:, None]
-    products = intensity[:, :, None] * xyz[:, None, :]
+    norm = np.linalg.norm(intensity, axis=-1)
     starts = np.flatnonzero(np.diff(one.piece, prepend=-1))
-    sums.append(np.add.reduceat(products, starts, axis=0))
-  return np.einsum('pij,rij->pr', np.concatenate(sums), readings.matrices())
+    for sums, values in (
+      (fits, intensity[:, :, None] * (xyz - mean)[:, None, :]),
+      (lengths, np.ones(len(xyz))),
+      (norms, norm),
+      (labelled, norm[:, None, None] * one.xyz[:, :, None] * xyz[:, None, :]),
+    ):
+      sums.append(np.add.reduceat(values, starts, axis=0))
+  return _Pieces(
+    change,
+    np.einsum('pij,rij->pr', np.concatenate(fits), readings.matrices()),
+    np.concatenate(lengths),
+    np.concatenate(norms),
+    np.concatenate(labelled),
+  )
+
+
+def _expected_gain(true: _Pieces, other: _Pieces) -> np.ndarray:
+  """Expected advantage of the truth over another hypothesis.
+
+  Args:
+    true: The sums with the angles and the lag that are true.
+    other: Those of the other hypothesis.
+
+  Returns:
+    For each piece, the difference of agreement, except for a common factor, by
+    the reading in which the two differ, with shape `[pieces, 48]`.
+  """
+  if true.change.lag != other.change.lag:
+    # Shifts matter where a piece begins and ends.
+    lag = abs(true.change.lag - other.change.lag)
+    norm = (true.norm + other.norm) / 2
+    norm = norm * np.minimum(1, lag / true.length)
+    return np.repeat(norm[:, None], len(readings.READINGS), axis=1)
+  changed = true if true.change.angles != ANGLES[0] else other
+  # Directions of the two readings as channels 1 to 3.
+  matrices = readings.matrices()
+  turn = np.einsum('ia,rib->rab', matrices[0], matrices)
+  if changed is not true:
+    turn = turn.swapaxes(1, 2)
+  cosine = np.einsum('pab,rab->pr', changed.products, turn)
+  return changed.norm[:, None] - cosine
 
 
 def _simplest_best(fits: np.ndarray) -> tuple[int, int, int]:
@@ -309,30 +411,34 @@ def _simplest_best(fits: np.ndarray) -> tuple[int, int, int]:
         changes = with_angles + with_lag + with_reading
         value = float(some[place]) * (1 - _BALANCED_GAIN) ** changes
         if best is None or value > best[0]:
-          best = value, tuple(map(int, place))
+          best = value, (int(place[0]), int(place[1]), int(place[2]))
   assert best is not None
   return best[1]
 
 
-def _deviation(sums: np.ndarray) -> np.ndarray:
-  """Standard deviation of the totals of independent pieces (first axis)."""
-  return np.std(sums, axis=0, ddof=1) * np.sqrt(len(sums))
+def _is_positive(
+  gain: np.ndarray, expected: np.ndarray, level: float
+) -> np.ndarray:
+  """Whether gains are as expected, and not the opposite or 0 by chance.
 
-
-def _are_positive(sums: np.ndarray, level: float) -> np.ndarray:
-  """Whether means over pieces are above 0 except by chance (t-test).
+  The gain of the pieces is a multiple of what is expected, plus errors that
+  are independent and can be larger in some pieces than in others.
 
   Args:
-    sums: Sums of the pieces, with shape `[pieces, ...]`.
-    level: Probability of a positive result by chance if the mean is 0.
+    gain: Gain of the pieces, with shape `[pieces, ...]`.
+    expected: What is expected except for a factor, with the same shape.
+    level: Probability of a positive result by chance if the multiple is 0.
 
   Returns:
     Booleans with shape `[...]`.
   """
-  least = -special.stdtrit(len(sums) - 1, level)
-  return sums.sum(axis=0) > least * _deviation(sums)
-
-
-def _is_positive(sums: np.ndarray, level: float) -> bool:
-  """`_are_positive` for a single mean, of sums with shape `[pieces]`."""
-  return bool(_are_positive(sums, level))
+  total = expected.sum(axis=0)
+  square = np.square(expected).sum(axis=0)
+  # A few pieces in which the hypotheses differ count, but not the others.
+  count = np.where(square > 0, total**2 / np.where(square > 0, square, 1), 1)
+  share = expected / np.where(total > 0, total, 1)
+  summed = gain.sum(axis=0)
+  errors = np.sqrt(np.square(gain - summed * share).sum(axis=0))
+  errors *= np.sqrt(count / np.maximum(count - 1, 1e-3))
+  least = -special.stdtrit(np.maximum(count - 1, 1), level)
+  return (count >= _MIN_PIECES) & (summed > 0) & (summed > least * errors)

@@ -8,24 +8,26 @@ import itertools
 
 import numpy as np
 
-_SIGNS = list(itertools.product((1, -1), repeat=3))
-_ORDERS = {
+_Triple = tuple[int, ...]
+
+_SIGNS: list[_Triple] = list(itertools.product((1, -1), repeat=3))
+_ORDERS: dict[_Triple, str] = {
   (2, 0, 1): 'ACN order',
   (0, 1, 2): 'FuMa order',
 }
 # How the sound seems to be changed if an axis is inverted.
 _INVERTED = ('front and back exchanged', 'azimuth clockwise', 'upside down')
-_SPECIAL_SIGNS = {
+_SPECIAL_SIGNS: dict[_Triple, str] = {
   (-1, -1, 1): 'azimuth turned by 180 degrees',
   (1, -1, -1): 'array hanging upside down',
 }
-_TURNED = {
+_TURNED: dict[_Triple, str] = {
   (1, -1, 1): 'azimuth turned by 90 degrees',
   (-1, 1, 1): 'azimuth turned by -90 degrees',
 }
 
 
-def _name(places: tuple[int, ...], signs: tuple[int, ...]) -> str:
+def _name(places: _Triple, signs: _Triple) -> str:
   """The name of a reading."""
   if places == (0, 2, 1) and signs in _TURNED:
     return f'ACN order and {_TURNED[signs]}'
@@ -42,22 +44,18 @@ def _name(places: tuple[int, ...], signs: tuple[int, ...]) -> str:
   return f'{order or f"order {listed}"} and {changes}'
 
 
-def _cost(reading: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
+def _cost(reading: tuple[_Triple, _Triple]) -> tuple[int, ...]:
   """How unusual a reading is; the simplest explanation comes first."""
   places, signs = reading
-  known = {(2, 0, 1): 0, (0, 1, 2): 1}
   if places == (0, 2, 1) and signs in _TURNED:
-    return (1, 1, 1)
-  return (
-    (known.get(places, 2), signs.count(-1), signs.index(-1) == 0)
-    if (-1 in signs)
-    else (known.get(places, 2), 0, 0)
-  )
+    return 1, 1, 1
+  known = [*_ORDERS].index(places) if places in _ORDERS else len(_ORDERS)
+  return known, signs.count(-1), int(signs[0] < 0), int(signs[1] < 0)
 
 
 # Places of x, y and z among the channels 1 to 3, and their signs, by name; the
 # expected reading is the first, and simple ones come before others.
-READINGS = {
+READINGS: dict[str, tuple[_Triple, _Triple]] = {
   _name(places, signs): (places, signs)
   for places, signs in sorted(
     itertools.product(itertools.permutations(range(3)), _SIGNS), key=_cost

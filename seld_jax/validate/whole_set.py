@@ -38,8 +38,8 @@ _CAPSULES = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 
 
 _STEPS = (
-  ' (Flags are those of predict; the files of a dataset have to be converted or '
-  'moved to the folder of their format.)'
+  ' (Flags are those of predict; the files of a dataset have to be converted, '
+  'or moved to the folder of their format.)'
 )
 
 
@@ -277,8 +277,14 @@ def _note(
       f'{start}: not determined whether labels and sound agree; only the array '
       'of TAU-NIGENS can be tested.'
     )
+  if decision.is_likely:
+    return (
+      f'{start}: not determined whether labels and sound agree; there is too '
+      f'little of them to be sure, but probably '
+      f'{explain(decision, format=format)}.'
+    )
   if decision.disagrees or not decision.fit_as_is:
-    reason = decision.unknown[0] if decision.unknown else 'they disagree'
+    reason = ' and '.join(decision.unknown) or 'they do not agree'
     return (
       f'{start}: not determined whether labels and sound agree, because '
       f'{reason}.'
