@@ -356,9 +356,7 @@ def _empty(sums: np.ndarray, format: str) -> str | None:
 
 def _not_foa(sums: np.ndarray) -> str | None:
   """Explains why channels are not FOA as W, Y, Z, X with SN3D."""
-  total, high = np.diag(sums[0]), np.diag(sums[2])
-  # Rounding and noise decide where there is nearly nothing.
-  power = high if high.sum() > 1e-4 * total.sum() else total
+  total, power = np.diag(sums[0]), _loud_power(sums)
   ratio = power[1:].sum() / max(power[0], 1e-30)
   loudest = 1 + int(np.argmax(total[1:]))
   # A dipole of N3D is louder than W if the sources are near its axis.
@@ -386,15 +384,21 @@ def _not_foa(sums: np.ndarray) -> str | None:
   return None
 
 
+def _loud_power(sums: np.ndarray) -> np.ndarray:
+  """Power of the channels above 500 Hz, or of all if there is nearly none."""
+  total, high = np.diag(sums[0]), np.diag(sums[2])
+  return high if high.sum() > 1e-4 * total.sum() else total
+
+
 def _not_capsules(sums: np.ndarray) -> str | None:
   """Explains why channels are not capsules of a small array."""
-  power = np.diag(sums[0])
-  if power.min() < _LEAST_LEVEL * power.max():
-    return (
-      f'its channel {int(np.argmin(power)) + 1} is much softer than the others,'
-      ' but capsules of one array have nearly the same level: is it FOA, or do '
-      'the channels have another order (--channels, --array)?'
-    )
+  for power in np.diag(sums[0]), _loud_power(sums):
+    if power.min() < _LEAST_LEVEL * power.max():
+      return (
+        f'its channel {int(np.argmin(power)) + 1} is much softer than the '
+        'others, but capsules of one array have nearly the same level: is it '
+        'FOA, or do the channels have another order (--channels, --array)?'
+      )
   level = np.sqrt(np.maximum(np.diag(sums[1]), 1e-30))
   correlation = sums[1] / np.outer(level, level)
   if correlation.min() < _LEAST_CORRELATION:

@@ -121,19 +121,21 @@ def collect(
   new = (np.diff(frame, prepend=-9) > 1) | np.any(
     np.diff(source, axis=-1, prepend=-1), axis=0
   )
-  least = np.cos(np.deg2rad(_PIECE_ANGLE))
-  start = np.zeros(3)
-  for index, one in enumerate(xyz):
-    if not new[index] and one @ start < least:
-      new[index] = True
-    if new[index]:
-      start = one
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
   allowed = [ANGLES[0]]
   if np.all(np.abs(azimuth) < 6.29) and np.all(np.abs(elevation) < 1.58):
     allowed.append('radians')
   if np.all(elevation > -1e-6):
     allowed.append('colatitude')
+  least = np.cos(np.deg2rad(_PIECE_ANGLE))
+  start = np.zeros(3)
+  # Radians are all near the front if they are read as degrees.
+  places = _change(xyz, 'radians' if 'radians' in allowed else ANGLES[0])
+  for index, one in enumerate(places):
+    if not new[index] and one @ start < least:
+      new[index] = True
+    if new[index]:
+      start = one
   return Evidence(
     (intensity * loud[:, None]).astype(np.float32),
     frame.astype(np.int32),
@@ -183,7 +185,7 @@ def decide(
     after = _pieces(evidences, best)
     gain = after.fits[:, reading] - before.fits[:, 0]
     expected = _expected_gain(after, before)[:, reading]
-    few = _count_places(evidences) < _FEW_PLACES
+    few = _count_places(evidences, best.angles) < _FEW_PLACES
     is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
     if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
       # Without the mean direction of all labels.
@@ -269,12 +271,13 @@ class _Pieces:
   products: np.ndarray
 
 
-def _count_places(evidences: Iterable[Evidence]) -> int:
+def _count_places(evidences: Iterable[Evidence], angles: str) -> int:
   """Number of directions that differ from each other, up to `_FEW_PLACES`."""
   found: list[np.ndarray] = []
   least = np.cos(np.deg2rad(_PIECE_ANGLE))
   for one in evidences:
-    for xyz in one.xyz[np.flatnonzero(np.diff(one.piece, prepend=-1))]:
+    starts = np.flatnonzero(np.diff(one.piece, prepend=-1))
+    for xyz in _change(one.xyz[starts], angles):
       if all(xyz @ other < least for other in found):
         found.append(xyz)
         if len(found) == _FEW_PLACES:

@@ -99,10 +99,11 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
       Finding('channels', 'warning', str(path), text + _STEPS)
       for path, text in faults.items()
     ]
+  has_other_scale = text.startswith('its dipoles') and _is_other_scale(pooled)
   text = text.removeprefix('its ')
   text = f'in {len(faults)} of {len(moments)} recordings, the {text}{_STEPS}'
   level = 'error'
-  if format == 'foa' and _is_other_scale(pooled):
+  if has_other_scale:
     level = 'warning'
     text += (
       '. A network can be trained on it, but then expects the same in '
