@@ -187,6 +187,9 @@ def decide(
     expected = _expected_gain(after, before)[:, reading]
     few = _count_places(evidences, best.angles) < _FEW_PLACES
     is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
+    # A constant label fits any constant sound if enough is changed.
+    changes = (best.angles != ANGLES[0]) + (best.lag != 0) + (reading != 0)
+    is_possible = not few or (changes == 1 and best.angles == ANGLES[0])
     if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
       # Without the mean direction of all labels.
       mean = np.average(
@@ -198,10 +201,12 @@ def decide(
       is_enough = fit - as_is > _BALANCED_GAIN * fit and bool(
         _is_positive(centred[:, reading] - centred[:, 0], expected, level)
       )
-    if is_enough and _is_positive(gain, expected, level):
+    if is_possible and is_enough and _is_positive(gain, expected, level):
       return dataclasses.replace(found, is_fault=True)
-    is_likely = fit - as_is > _GAIN * fit and bool(
-      _is_positive(gain, expected, _SURE)
+    is_likely = (
+      is_possible
+      and fit - as_is > _GAIN * fit
+      and bool(_is_positive(gain, expected, _SURE))
     )
   deviation = np.std(before.fits[:, 0], ddof=1) * np.sqrt(num_pieces) / total
   if (
