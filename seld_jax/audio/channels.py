@@ -54,9 +54,15 @@ _A_FORMAT = tuple(
   )
 )
 
-# Plausible range of the power of the three dipoles relative to that of W. It is
-# 1 for a plane wave from any direction, 2 with the W of FuMa and 3 with N3D.
-_LEAST_RATIO, _LARGEST_RATIO = 0.2, 1.6
+# Plausible range of the power of the three dipoles relative to that of W, above
+# about 500 Hz. It is 1 for plane waves from any direction and for a diffuse
+# field, 2 with the W of FuMa and 3 with N3D. At lower frequencies, the dipoles
+# of real microphones are weak or noisy.
+_LEAST_RATIO, _LARGEST_RATIO = 0.55, 1.6
+_N3D_RATIO = 2.45
+# A channel is silent, or two are equal, if its power or that of their
+# difference is lower than this share: -100 and -80 dB.
+_SILENT, _EQUAL = 1e-10, 1e-8
 # Least plausible power of a capsule relative to the loudest one, and least
 # plausible correlation of capsules below 500 Hz, where their distance of 7 cm
 # is at most about a tenth of a wavelength.
@@ -368,9 +374,9 @@ def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
     sample_rate: Sample rate in Hz.
 
   Returns:
-    Products of all pairs of channels, summed over the samples, for all
-    frequencies and for those below about 500 Hz; float64 with shape
-    `[2, 4, 4]`.
+    Products of all pairs of channels, summed over the samples: for all
+    frequencies, for those below about 500 Hz, and for those above; float64
+    with shape `[3, 4, 4]`.
 
   Example:
     >>> from seld_jax.audio import channels
@@ -380,8 +386,10 @@ def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
   """
   size = max(1, sample_rate // 1000)
   whole = audio.shape[-1] // size * size
-  low = audio[:, :whole].reshape(4, -1, size).mean(axis=-1)
-  return np.stack([_products(audio), _products(low)])
+  means = audio[:, :whole].reshape(4, -1, size).astype(np.float64).mean(axis=-1)
+  low = _products(means)
+  total = _products(audio)
+  return np.stack([total, low, total - size * low])
 
 
 def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
@@ -391,7 +399,7 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
   be detected.
 
   Args:
-    sums: Sum of the `moments` of all blocks, with shape `[2, 4, 4]`.
+    sums: Sum of the `moments` of all blocks, with shape `[3, 4, 4]`.
     format: Input format of the network, `'foa'` or `'mic'`.
 
   Returns:
@@ -400,43 +408,106 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
 
   Example:
     >>> from seld_jax.audio import channels
-    >>> front = np.outer([1, 0, 0, 1], np.sin(np.arange(4800)))  # W, Y, Z, X
-    >>> sums = channels.moments(front, sample_rate=24000)
+    >>> left = np.outer([1, 0.8, 0.36, 0.48], np.sin(np.arange(4800)))
+    >>> sums = channels.moments(left, sample_rate=24000)  # of W, Y, Z, X
     >>> channels.find_mismatch(sums, format='foa')
+    >>> soft = left * [[1], [1], [1], [0.01]]
+    >>> sums = channels.moments(soft, sample_rate=24000)
     >>> channels.find_mismatch(sums, format='mic')[:47]
-    'its channel 2 is much softer than the others, b'
+    'its channel 4 is much softer than the others, b'
   """
+  if found := _empty(sums, format):
+    return found
+  if format == 'foa':
+    found = _not_foa(sums)
+    if found and _not_capsules(sums) is None:
+      return (
+        'its channels have the same level and, at low frequencies, the same '
+        'signal, as microphone capsules have: is it MIC, and not FOA?'
+      )
+    return found
+  found = _not_capsules(sums)
+  if found and _not_foa(sums) is None:
+    return (
+      'its channels have the levels of FOA, and not of microphone capsules '
+      f'({found.removeprefix("its ").split(",")[0]}): is it FOA, and not MIC?'
+    )
+  return found
+
+
+def _empty(sums: np.ndarray, format: str) -> str | None:
+  """Explains which channels are silent or copies of others."""
   power = np.diag(sums[0])
   if power.max() <= 0:
-    return None
-  if format == 'foa':
-    loudest = int(np.argmax(power))
-    ratio = power[1:].sum() / max(power[0], 1e-30)
-    if power[loudest] > 1.25 * power[0]:
-      return (
-        f'its channel {loudest + 1} is louder than the first, which should be '
-        'W, the loudest channel: do the channels have another order '
-        '(--channels, --array) or another normalisation (--norm)?'
-      )
-    if ratio > _LARGEST_RATIO:
-      return (
-        f'its dipoles (channels 2 to 4) have {ratio:.1f} times the power of W, '
-        'but about 1 is expected: is it FuMa (2 times; --channels=fuma '
-        '--norm=fuma) or N3D (3 times; --norm=n3d), or are the channels '
-        'microphone capsules?'
-      )
-    if ratio < _LEAST_RATIO:
-      return (
-        f'its dipoles (channels 2 to 4) have {ratio:.2g} times the power of W, '
-        'but about 1 is expected: are they silent?'
-      )
-    return None
-  if power.min() < _LEAST_LEVEL * power.max():
+    return 'its four channels are all zero: is it a recording without sound?'
+  silent = [k + 1 for k in range(4) if power[k] <= _SILENT * power.max()]
+  if silent:
+    one = len(silent) == 1
     return (
-      f'its channel {int(np.argmin(power)) + 1} is much softer than the others,'
-      ' but capsules of one array have nearly the same level: is it FOA, or do '
-      'the channels have another order (--channels, --array)?'
+      f'its channel{"s" * (not one)} {_listed(silent)} '
+      f'{"is" if one else "are"} silent (all zero): all four channels need '
+      'sound; is it mono or stereo, or was a channel not connected?'
     )
+  pair = power[:, None] + power
+  equal = pair - 2 * sums[0] <= _EQUAL * pair / 2
+  if equal.all():
+    return 'its four channels are equal: is it a copied mono recording?'
+  # The dipoles of a source between two axes are equal, but none is W.
+  first, second = np.nonzero(np.triu(equal, 1))
+  if len(first) and (format == 'mic' or equal[0].sum() > 1):
+    pairs = [f'{a + 1} and {b + 1}' for a, b in zip(first, second, strict=True)]
+    return (
+      f'its channels {", ".join(pairs)} are equal: is it stereo in four '
+      'channels, or was a channel copied?'
+    )
+  return None
+
+
+def _not_foa(sums: np.ndarray) -> str | None:
+  """Explains why channels are not FOA as W, Y, Z, X with SN3D."""
+  total, power = np.diag(sums[0]), _loud_power(sums)
+  ratio = power[1:].sum() / max(power[0], 1e-30)
+  loudest = 1 + int(np.argmax(total[1:]))
+  # A dipole of N3D is louder than W if the sources are near its axis.
+  if total[loudest] > 1.25 * total[0] and not _N3D_RATIO < ratio < 3.6:
+    return (
+      f'its channel {loudest + 1} is louder than the first, which should be '
+      'W, the loudest channel: do the channels have another order '
+      '(--channels, --array) or another normalisation (--norm)?'
+    )
+  if ratio > _LARGEST_RATIO:
+    fuma = 'FuMa (2 times; --channels=fuma --norm=fuma)'
+    n3d = 'N3D (3 times; --norm=n3d)'
+    guesses = (fuma, n3d) if ratio < _N3D_RATIO else (n3d, fuma)
+    return (
+      f'its dipoles (channels 2 to 4) have {ratio:.1f} times the power of W, '
+      f'but about 1 is expected of SN3D: is it {guesses[0]} or {guesses[1]}?'
+    )
+  if ratio < _LEAST_RATIO:
+    return (
+      f'its dipoles (channels 2 to 4) have {ratio:.2g} times the power of W, '
+      'but about 1 is expected: is it SN3D already, so that --norm=n3d (0.33 '
+      'times) or --norm=fuma (0.5 times) is wrong, or are the dipoles nearly '
+      'silent?'
+    )
+  return None
+
+
+def _loud_power(sums: np.ndarray) -> np.ndarray:
+  """Power of the channels above 500 Hz, or of all if there is nearly none."""
+  total, high = np.diag(sums[0]), np.diag(sums[2])
+  return high if high.sum() > 1e-4 * total.sum() else total
+
+
+def _not_capsules(sums: np.ndarray) -> str | None:
+  """Explains why channels are not capsules of a small array."""
+  for power in np.diag(sums[0]), _loud_power(sums):
+    if power.min() < _LEAST_LEVEL * power.max():
+      return (
+        f'its channel {int(np.argmin(power)) + 1} is much softer than the '
+        'others, but capsules of one array have nearly the same level: is it '
+        'FOA, or do the channels have another order (--channels, --array)?'
+      )
   level = np.sqrt(np.maximum(np.diag(sums[1]), 1e-30))
   correlation = sums[1] / np.outer(level, level)
   if correlation.min() < _LEAST_CORRELATION:
@@ -447,6 +518,12 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
       'inverted (--array), or is it FOA?'
     )
   return None
+
+
+def _listed(numbers: list[int]) -> str:
+  """Numbers as '1', '1 and 2', '1, 2 and 3'."""
+  *most, last = map(str, numbers)
+  return f'{", ".join(most)} and {last}' if most else last
 
 
 def _is_four(values: Any) -> bool:

@@ -164,7 +164,7 @@ def predict_file(
   header = audio.info(path)
   selection = _check_header(path, header, selection, predictor.spec.format)
   rate = header.sample_rate
-  sums = np.zeros((2, 4, 4))
+  sums = np.zeros((3, 4, 4))
   kept = [labels.no_events()]
 
   def blocks() -> Iterator[np.ndarray]:

@@ -53,9 +53,13 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   for reading, number in sorted(
     report.readings.items(), key=lambda item: -item[1]
   ):
-    text = reading or 'azimuth sign and channel order cannot be determined'
+    text = reading or 'this recording alone does not determine the channels'
+    if number > 1 and not reading:
+      text = 'each of them alone does not determine the channels'
     plural = 's' * (number != 1)
     print(f'{number} FOA recording{plural}: {text}')
+  for note in report.notes:
+    print(note)
   if report.num_errors:
     plural = 's' * (report.num_errors > 1)
     print(f'Training cannot start: {report.num_errors} error{plural} to fix.')

@@ -8,36 +8,12 @@ import pathlib
 
 import numpy as np
 
-from seld_jax import audio, labels
+from seld_jax import labels
 from seld_jax.errors import InputError, printable
+from seld_jax.validate import measurement
 
 # A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
-# This many consecutive samples at full scale count as clipping; fewer may be
-# a loud peak.
-_CLIPPED_RUN = 3
-_FULL_SCALE = 1 - 2.0**-14
-# Frames more than 20 dB below the loudest frame are not used for directions.
-_QUIET = 0.01
-# Directions are compared if at least this many frames have a single source.
-_MIN_FRAMES = 20
-# The fit of a reading is the mean cosine of the angles between labels and the
-# intensity. One reading is better than another if it exceeds it by _MARGIN; a
-# reading is reported as the right one from _GOOD on, and if the best fit is
-# below _NO_FIT, none is right.
-_MARGIN = 0.2
-_GOOD = 0.4
-_NO_FIT = 0.1
-
-# Ways to read FOA channels 1 to 3 (channel 0 is W): the places of X, Y and Z
-# among them, and the sign of Y.
-READINGS = {
-  'ACN order (W, Y, Z, X)': ((2, 0, 1), 1.0),
-  'FuMa order (W, X, Y, Z)': ((0, 1, 2), 1.0),
-  'ACN order and azimuth clockwise': ((2, 0, 1), -1.0),
-  'FuMa order and azimuth clockwise': ((0, 1, 2), -1.0),
-}
-EXPECTED_READING = next(iter(READINGS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +51,8 @@ CHECKS = {
   'duplicates': 'no duplicate rows',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
-  'directions': 'azimuth sign and channel order (FOA)',
+  'channels': 'levels of FOA or of microphone capsules',
+  'directions': 'labels and sound agree in direction and time',
   'folds': 'no room or source in two folds',
 }
 
@@ -117,7 +94,7 @@ def check_audio(
   *,
   format: str,
   sample_rate: int = 24000,
-) -> tuple[str | None, list[Finding]]:
+) -> tuple[measurement.Measured | None, list[Finding]]:
   """Checks a sound file.
 
   Args:
@@ -127,36 +104,37 @@ def check_audio(
     sample_rate: The sample rate that it must have, in Hz.
 
   Returns:
-    The key of `READINGS` that fits the labels, or None if none can be
-    determined, and the findings.
+    The measurements for the checks of the whole set, or None if the file cannot
+    be read or a channel is silent; and the findings.
   """
   try:
-    signal = audio.read(path, sample_rate=sample_rate, num_channels=4)
+    measured = measurement.measure(path, format=format, sample_rate=sample_rate)
   except InputError as error:
     return None, [_unreadable('audio', path, error)]
   found = []
-  num_frames = labels.count_frames(signal.shape[1], sample_rate)
+  num_frames = labels.count_frames(measured.num_samples, sample_rate)
   last = -1 if events is None else int(np.max(events.frame, initial=-1))
   if last >= num_frames:
     text = (
-      f'it lasts {signal.shape[1] / sample_rate:.1f} s, but its last label is '
-      f'in frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
+      f'it lasts {measured.num_samples / sample_rate:.1f} s, but its last '
+      f'label is in frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
     )
     found.append(Finding('duration', 'error', str(path), text))
-  for channel, samples in enumerate(signal, start=1):
-    if max(samples.max(), -samples.min()) < _SILENCE:
-      text = f'channel {channel} is silent'
-      found.append(Finding('silence', 'error', str(path), text))
-    elif clipped := _clipped(samples):
-      text = f'channel {channel} is clipped, {clipped} samples at full scale'
-      found.append(Finding('clipping', 'warning', str(path), text))
-  if format != 'foa' or events is None:
+  is_silent = measured.peaks < _SILENCE
+  if is_silent.all():
+    text = 'all its channels are silent'
+    found.append(Finding('silence', 'error', str(path), text))
     return None, found
-  reading, text = _reading(signal, events, sample_rate)
-  if text:
-    level = 'warning' if reading in (None, EXPECTED_READING) else 'error'
-    found.append(Finding('directions', level, str(path), text))
-  return reading, found
+  for channel in range(4):
+    if is_silent[channel]:
+      text = f'channel {channel + 1} is silent'
+      found.append(Finding('silence', 'error', str(path), text))
+    elif clipped := int(measured.clipped[channel]):
+      text = (
+        f'channel {channel + 1} is clipped, {clipped} samples at full scale'
+      )
+      found.append(Finding('clipping', 'warning', str(path), text))
+  return None if is_silent.any() else measured, found
 
 
 def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
@@ -204,67 +182,3 @@ def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
   """The finding for an unreadable file, without its path in the text."""
   text = str(error).removeprefix(printable(path)).lstrip(', ').rstrip('.')
   return Finding(check, 'error', str(path), text)
-
-
-def _clipped(samples: np.ndarray) -> int:
-  """Counts the samples at full scale in runs of at least `_CLIPPED_RUN`."""
-  full = np.flatnonzero(np.abs(samples) >= _FULL_SCALE)
-  if len(full) < _CLIPPED_RUN:
-    return 0
-  runs = np.split(full, np.flatnonzero(np.diff(full) > 1) + 1)
-  return sum(len(run) for run in runs if len(run) >= _CLIPPED_RUN)
-
-
-def _reading(
-  signal: np.ndarray, events: labels.Events, sample_rate: int
-) -> tuple[str | None, str]:
-  """Finds the reading of the channels that fits the labels.
-
-  Returns:
-    The key of `READINGS`, or None if none can be determined, and the text of a
-    finding, which is empty if there is none.
-  """
-  frames, first, count = np.unique(
-    events.frame, return_index=True, return_counts=True
-  )
-  hop = sample_rate // labels.FRAMES_PER_SECOND
-  # Frames with a single source, within the audio.
-  chosen = (count == 1) & ((frames + 1) * hop <= signal.shape[1])
-  frames, rows = frames[chosen], first[chosen]
-  # Differences of successive samples weaken hum and rumble, which have no
-  # direction.
-  omni, *dipoles = (
-    np.diff(channel, prepend=0)[: len(channel) // hop * hop].reshape(-1, hop)
-    for channel in signal
-  )
-  power = np.einsum('ij,ij->i', omni, omni)[frames]
-  loud = power > _QUIET * power.max(initial=0)
-  frames, rows = frames[loud], rows[loud]
-  if len(frames) < _MIN_FRAMES:
-    return None, ''
-  intensity = np.stack(
-    [np.einsum('ij,ij->i', omni[frames], d[frames]) for d in dipoles], axis=-1
-  ).astype(np.float64)
-  norm = np.linalg.norm(intensity, axis=-1, keepdims=True)
-  intensity /= np.where(norm > 0, norm, 1)
-  fits = {}
-  for name, (order, sign) in READINGS.items():
-    xyz = intensity[:, order] * (1, sign, 1)
-    fits[name] = float(np.mean(np.sum(xyz * events.xyz[rows], axis=-1)))
-  best = max(fits, key=lambda name: fits[name])
-  expected = fits[EXPECTED_READING]
-  if fits[best] > expected + _MARGIN and fits[best] > _GOOD:
-    return best, (
-      'labels and sound intensity agree (mean cosine '
-      f'{fits[best]:.2f}) if the channels are read as {best}, but not as '
-      f'{EXPECTED_READING} ({expected:.2f})'
-    )
-  if fits[best] < _NO_FIT:
-    return None, (
-      'labels and sound intensity do not agree, however the channels are read '
-      f'(best mean cosine {fits[best]:.2f})'
-    )
-  # If all sources are near the front or the back, both azimuth signs fit.
-  others = [fit for name, fit in fits.items() if name != EXPECTED_READING]
-  sure = expected > max(others) + _MARGIN
-  return (EXPECTED_READING if sure else None), ''

@@ -8,9 +8,9 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from seld_jax import dataset, progress
+from seld_jax import dataset, labels, progress
 from seld_jax.errors import InputError
-from seld_jax.validate import checks
+from seld_jax.validate import alignment, checks, measurement, whole_set
 
 FORMATS = ('foa', 'mic')
 SPLITS = ('dev', 'eval')
@@ -27,14 +27,17 @@ class Report:
     num_files: Number of sound files checked.
     num_labels: Number of label files checked.
     readings: Number of FOA recordings whose labels fit each key of `READINGS`;
-      the key None counts those for which no reading can be determined.
+      the key None counts those that do not determine it alone.
     findings: All problems, errors first.
     folds: The folds in the file names that every trainable format has.
+    notes: Sentences on what the labels and the sound of all recordings
+      together determine, and what they do not.
 
   Example:
     >>> from seld_jax import validate
     >>> validate.Report(num_files=8, num_labels=4, readings={}, findings=[])
-    Report(num_files=8, num_labels=4, readings={}, findings=[], folds=())
+    Report(num_files=8, num_labels=4, readings={}, findings=[], folds=(),
+    notes=())
   """
 
   num_files: int
@@ -42,6 +45,7 @@ class Report:
   readings: dict[str | None, int]
   findings: list[checks.Finding]
   folds: tuple[int, ...] = ()
+  notes: tuple[str, ...] = ()
 
   @property
   def num_errors(self) -> int:
@@ -115,7 +119,7 @@ def validate(
     num_classes=num_classes,
     csv_edition=csv_edition,
   )
-  readings: collections.Counter[str | None] = collections.Counter()
+  sounds: list[whole_set.Sound] = []
   with (
     progress.bar('recordings', len(jobs), unit='recordings') as advance,
     concurrent.futures.ThreadPoolExecutor(
@@ -123,17 +127,28 @@ def validate(
     ) as pool,
   ):
     futures = [
-      pool.submit(check, path, sounds) for (_, path), sounds in jobs.items()
+      pool.submit(check, path, files) for (_, path), files in jobs.items()
     ]
     try:
       for future in concurrent.futures.as_completed(futures):
-        fits, found = future.result()
-        readings.update(fits)
+        more, found = future.result()
+        sounds += more
         findings += found
         advance()
     except BaseException:
       pool.shutdown(cancel_futures=True)
       raise
+  sounds.sort(key=lambda one: one.path)
+  readings = collections.Counter(
+    one.reading for one in sounds if one.format == 'foa'
+  )
+  notes = []
+  for format in FORMATS:
+    some = [one for one in sounds if one.format == format]
+    findings += whole_set.check_channels(some, format=format)
+    found, text = whole_set.check_agreement(some, format=format)
+    findings += found
+    notes += [text] if text else []
   scenes = root / 'scenes.csv'
   if scenes.is_file():
     findings += checks.check_folds(scenes)
@@ -141,7 +156,12 @@ def validate(
   num_labels = len({path for _, path in jobs if path is not None})
   folds = set.intersection(*folds_of_formats) if formats else set()
   return Report(
-    num_files, num_labels, dict(readings), findings, tuple(sorted(folds))
+    num_files,
+    num_labels,
+    dict(readings),
+    findings,
+    tuple(sorted(folds)),
+    tuple(notes),
   )
 
 
@@ -152,26 +172,41 @@ def _check_recording(
   sample_rate: int,
   num_classes: int,
   csv_edition: str | None,
-) -> tuple[list[str | None], list[checks.Finding]]:
+) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
   """Checks a label file (or None) and the sound files that belong to it.
 
   Returns:
-    The reading of each FOA file, and the findings.
+    What the checks of the whole set need of each sound file, and the findings.
   """
   events, findings = None, []
   if path is not None:
     events, findings = checks.check_labels(
       path, num_classes=num_classes, edition=csv_edition
     )
-  readings = []
-  for sound, format in sounds.items():
-    reading, found = checks.check_audio(
-      sound, events, format=format, sample_rate=sample_rate
+  checked = []
+  for file, format in sounds.items():
+    measured, found = checks.check_audio(
+      file, events, format=format, sample_rate=sample_rate
     )
     findings = findings + found
-    if format == 'foa':
-      readings.append(reading)
-  return readings, findings
+    checked.append(_sound(file, format, measured, events))
+  return checked, findings
+
+
+def _sound(
+  file: pathlib.Path,
+  format: str,
+  measured: measurement.Measured | None,
+  events: labels.Events | None,
+) -> whole_set.Sound:
+  """Keeps only what the checks of the whole set need."""
+  if measured is None or events is None:
+    return whole_set.Sound(
+      file, format, None if measured is None else measured.moments
+    )
+  evidence = alignment.collect(events, measured.intensity, measured.power)
+  decision = alignment.decide([evidence], level=alignment.RECORDING_LEVEL)
+  return whole_set.Sound(file, format, measured.moments, evidence, decision)
 
 
 def _list_files(

@@ -188,9 +188,38 @@ def test_any_json_is_read_or_refused(tmp_path, content):
 def test_correct_channels_cause_no_warning(azimuth, elevation):
   assert mismatch(sound_field(azimuth, elevation), 'foa') is None
   assert mismatch(capsules(azimuth, elevation), 'mic') is None
-  silence = np.zeros((4, RATE), np.float32)
-  assert mismatch(silence, 'foa') is None
-  assert mismatch(silence, 'mic') is None
+
+
+@pytest.mark.parametrize('format', ['foa', 'mic'])
+@pytest.mark.parametrize(
+  ('order', 'text'),
+  [
+    ([-1, -1, -1, -1], 'its four channels are all zero'),
+    ([0, 1, -1, 2], 'its channel 3 is silent'),
+    ([-1, 1, 2, 3], 'its channel 1 is silent'),
+    ([0, 1, -1, -1], 'its channels 3 and 4 are silent'),
+    ([0, -1, -1, -1], 'its channels 2, 3 and 4 are silent'),
+    ([0, 0, 0, 0], 'its four channels are equal'),
+    ([0, 1, 0, 1], 'its channels 1 and 3, 2 and 4 are equal'),
+    ([0, 0, 1, 1], 'its channels 1 and 2, 3 and 4 are equal'),
+    ([0, 0, 2, 3], 'its channels 1 and 2 are equal'),
+  ],
+)
+def test_empty_and_copied_channels_are_named_as_that(order, text, format):
+  """Mono or stereo in four channels, for example, but never a wrong order."""
+  field = sound_field(30, 10) if format == 'foa' else capsules(30, 10)
+  audio = np.concatenate([field, np.zeros_like(field[:1])])[order]
+  found = mismatch(audio, format)
+  assert found is not None
+  assert found.startswith(text)
+  assert 'order' not in found
+
+
+def test_equal_dipoles_are_no_fault():
+  """A source between front and left is equally loud in X and Y."""
+  source = np.random.default_rng(0).standard_normal(RATE)
+  x, y, z = geometry.to_cartesian(45, 20)
+  assert mismatch(np.outer([1, y, z, x], source), 'foa') is None
 
 
 @directions
@@ -200,11 +229,45 @@ def test_channels_that_are_not_foa_are_detected(azimuth, elevation):
     if order[0] != 0:
       assert mismatch(audio[list(order)], 'foa'), order
   n3d = audio * np.array([1, *[math.sqrt(3)] * 3])[:, None]
+  found = mismatch(n3d, 'foa')
+  assert found is not None and '--norm' in found
   fuma = audio * np.array([1 / math.sqrt(2), 1, 1, 1])[:, None]
   for wrong in n3d, fuma, capsules(azimuth, elevation):
     assert mismatch(wrong, 'foa')
   found = mismatch(audio * [[1], [0], [0], [0]], 'foa')
   assert found is not None and 'silent' in found
+
+
+@directions
+@pytest.mark.parametrize('norm', ['n3d', 'fuma'])
+def test_a_normalisation_that_is_not_that_of_the_recording_is_detected(
+  azimuth, elevation, norm
+):
+  audio = sound_field(azimuth, elevation)
+  selection = channels.by_name(format='foa', norm=norm)
+  found = mismatch(channels.select(audio, selection), 'foa')
+  assert found is not None and f'--norm={norm}' in found
+
+
+@directions
+def test_hum_does_not_hide_the_normalisation(azimuth, elevation):
+  """At low frequencies, the dipoles of real microphones are weak."""
+  hum = np.sin(2 * np.pi * 50 / RATE * np.arange(RATE))
+  audio = sound_field(azimuth, elevation)
+  audio = audio + 0.3 * np.array([1, 0.2, 0.2, 0.2])[:, None] * hum
+  assert mismatch(audio, 'foa') is None
+  for factor in math.sqrt(3), 1 / math.sqrt(3):
+    scaled = audio * np.array([1, *[factor] * 3])[:, None]
+    found = mismatch(scaled, 'foa')
+    assert found is not None and '--norm' in found
+
+
+@directions
+def test_foa_and_capsules_are_named(azimuth, elevation):
+  found = mismatch(capsules(azimuth, elevation), 'foa')
+  assert found is not None and 'is it MIC' in found
+  found = mismatch(sound_field(azimuth, elevation), 'mic')
+  assert found is not None and 'is it FOA' in found
 
 
 @directions

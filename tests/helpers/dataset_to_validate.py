@@ -17,25 +17,44 @@ SCENES = 'file,fold,room,class,sound,room_size\n'
 
 
 def events_of(seed):
-  """A moving source that is never near the front or the horizon."""
+  """A source that is somewhere else every two frames, but never in front."""
   frames = np.arange(2, 38)
-  azimuth = 40 + 20 * seed + frames
-  xyz = geometry.to_cartesian(azimuth % 360 - 180, 20.0 + 0 * frames)
+  rng = np.random.default_rng(seed + 10)
+  azimuth = np.repeat(rng.permutation(np.arange(20, 341, 18.8)), 2)
+  elevation = np.repeat(rng.permutation(np.linspace(-55, 60, 18)), 2)
+  xyz = geometry.to_cartesian(azimuth, elevation)
   return labels.Events(frames, frames * 0 + seed, frames * 0, xyz)
 
 
-def sound_of(events, seed):
-  """FOA noise from the directions of the events, and a little diffuse noise."""
+def _source(events, seed):
+  """Noise of the source, and its direction, by sample."""
   rng = np.random.default_rng(seed)
   samples = SECONDS * RATE
   frame = np.minimum(np.arange(samples) // (RATE // 10), SECONDS * 10 - 1)
   xyz = np.zeros((SECONDS * 10, 3))
   xyz[events.frame] = events.xyz
+  xyz = xyz[frame]
   there = np.linalg.norm(xyz, axis=-1)
-  x, y, z = xyz[frame].T
-  noise = 0.05 * rng.standard_normal(samples)
-  foa = noise * np.stack([there[frame], y, z, x])
+  return 0.05 * there * rng.standard_normal(samples), xyz, rng
+
+
+def sound_of(events, seed):
+  """FOA noise from the directions of the events, and a little other noise."""
+  noise, xyz, rng = _source(events, seed)
+  x, y, z = xyz.T
+  foa = noise * np.stack([np.ones_like(x), y, z, x])
   return foa + 1e-3 * rng.standard_normal(foa.shape)
+
+
+def capsules_of(events, seed):
+  """The same source as four microphones in free field hear it."""
+  noise, xyz, rng = _source(events, seed)
+  azimuth, elevation = [45, -45, 135, -135], [35, -35, -35, 35]
+  axes = geometry.to_cartesian(np.array(azimuth), np.array(elevation))
+  lead = 0.042 / 343 * RATE * (axes @ xyz.T)
+  time = np.arange(noise.size)
+  heard = np.array([np.interp(time + one, time, noise) for one in lead])
+  return heard + 1e-3 * rng.standard_normal(heard.shape)
 
 
 def make_dataset(root):
@@ -44,9 +63,9 @@ def make_dataset(root):
   for seed, name in enumerate(NAMES):
     events = events_of(seed)
     labels.write_csv(root / 'metadata_dev' / f'{name}.csv', events)
-    sound = sound_of(events, seed)
-    for format in 'foa', 'mic':
-      audio.write(root / f'{format}_dev' / f'{name}.wav', sound)
+    for format, sound in ('foa', sound_of), ('mic', capsules_of):
+      path = root / f'{format}_dev' / f'{name}.wav'
+      audio.write(path, sound(events, seed))
     rows.append(f'{name},{name[4]},1,alarm,sounds/{name}.wav,{seed}x3x2\n')
   (root / 'scenes.csv').write_text(SCENES + ''.join(rows))
   return root

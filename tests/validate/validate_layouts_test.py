@@ -7,17 +7,18 @@ from helpers.dataset_to_validate import NAMES, assert_matches, run
 
 from seld_jax import validate
 from seld_jax.errors import InputError
-from seld_jax.validate import checks
+from seld_jax.validate import readings
 
 
 def scenes_as_generated(root, microphones):
   """Writes the dataset in the layout of scenes that AudibleLight generates."""
   for name in NAMES:
     for microphone in microphones:
+      kind = 'mic' if microphone == 'mic' else 'foa'
       folder = root / 'scenes' / name
       folder.mkdir(parents=True, exist_ok=True)
       shutil.copy(
-        root / 'foa_dev' / f'{name}.wav',
+        root / f'{kind}_dev' / f'{name}.wav',
         folder / f'audio_out_{microphone}.wav',
       )
       shutil.copy(
@@ -72,7 +73,7 @@ def test_generated_scenes_have_no_findings(root, microphones, files):
   report = validate.validate(scenes_as_generated(root, microphones))
   assert report.findings == []
   assert (report.num_files, report.num_labels) == (files, files)
-  assert report.readings == {checks.EXPECTED_READING: 4}
+  assert report.readings == {readings.EXPECTED_READING: 4}
 
 
 def test_generated_scenes_need_one_microphone_and_labels(root):
@@ -98,7 +99,7 @@ def test_folders_of_other_generators_have_no_findings(root):
       path.rename(path.parent / 'dev-test-tau' / path.name)
   report = validate.validate(root)
   assert report.findings == []
-  assert report.readings == {checks.EXPECTED_READING: 4}
+  assert report.readings == {readings.EXPECTED_READING: 4}
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path):
