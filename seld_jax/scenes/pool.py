@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import process
 from typing import Any
 
@@ -29,7 +29,7 @@ _GRACE = 5.0
 
 def run_in_processes(
   make: Callable[[Any], Any], todo: Sequence[Any], *, num_workers: int | None
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
   """Calls a function for every item, in several processes.
 
   An exception of `make` is raised here, too; jobs that have not started by then
