@@ -85,7 +85,6 @@ def run(
       print(f'{name}: stopped{hint}.', file=sys.stderr)
       sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
     except BrokenPipeError:
-      # The reader of our output, such as `head`, has ended.
       sys.exit(1)
     except MemoryError as error:
       _fail(
@@ -127,8 +126,10 @@ def _fail(message: str, *, status: int = 1) -> NoReturn:
 
 def _refuse_loss(out: streams.Stream, status: object = None) -> None:
   """Exits if output was dropped, with the status of the command unless 0."""
-  out.flush()
-  if out.error is not None:
+  with contextlib.suppress(BrokenPipeError):
+    out.flush()
+  # The reader of our output, such as `head`, may end before us.
+  if out.error is not None and not isinstance(out.error, BrokenPipeError):
     reason = out.error.strerror or out.error
     _fail(
       f'The output could not be written completely: {reason}.',

@@ -27,6 +27,14 @@ class Terminated(BaseException):
   """Raised on SIGTERM, like KeyboardInterrupt on Ctrl-C."""
 
 
+class Interrupted(KeyboardInterrupt):
+  """Raised on Ctrl-C.
+
+  After a KeyboardInterrupt itself in code that `exec` runs, Python may ignore
+  the exit status of `sys.exit`, even if the exception was caught.
+  """
+
+
 def begin() -> None:
   """Prepares a process that has just begun to import seld_jax.
 
@@ -45,6 +53,21 @@ def begin() -> None:
     ):
       if signal.getsignal(number) is default:  # it may be ignored
         signal.signal(number, _leave)
+    if hasattr(signal, 'pthread_sigmask'):
+      signal.pthread_sigmask(signal.SIG_UNBLOCK, list(_NAMES))  # see `held`
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+  """Holds signals back in the block, or until `begin` if it restarts Python."""
+  if hasattr(signal, 'pthread_sigmask'):
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, list(_NAMES))
+    try:
+      yield
+    finally:
+      signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+  else:
+    yield
 
 
 def _is_command() -> bool:
@@ -84,7 +107,7 @@ class Interruptions:
       _leave(number, frame)
     # Another signal ends the process at once, even if something catches this.
     self._raises = False
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+    raise Interrupted if number == signal.SIGINT else Terminated
 
 
 @contextlib.contextmanager
@@ -145,8 +168,8 @@ def for_workers() -> Iterator[None]:
     >>> with stopping.for_workers():
     ...   worker = spawn.Process(target=print)
   """
-  can_block = hasattr(signal, 'pthread_sigmask')
   os.environ[PARENT] = str(os.getpid())
+  can_block = hasattr(signal, 'pthread_sigmask')
   mask = set()
   if can_block:
     # Python's resource tracker unblocks signals when it starts.

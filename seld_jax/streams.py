@@ -4,7 +4,7 @@ import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 # Characters of tables and messages, as one character each (except the last) in
@@ -32,21 +32,18 @@ class Stream:
 
   def write(self, text: str) -> int:
     """Writes text, or drops it."""
-    with self._noted():
-      self._stream.write(text)
+    self._try(self._stream.write, text)
     return len(text)
 
   def flush(self) -> None:
     """Flushes the stream."""
-    with self._noted():
-      self._stream.flush()
+    self._try(self._stream.flush)
 
-  @contextlib.contextmanager
-  def _noted(self) -> Iterator[None]:
+  def _try(self, action: Callable[..., Any], *arguments: str) -> None:
     if self.error is not None:
       return
     try:
-      yield
+      action(*arguments)
     except OSError as error:
       self.error = error
       if self._breaks and isinstance(error, BrokenPipeError):
