@@ -5,6 +5,17 @@ first used, so that `seld_jax.metrics` and `seld_jax.labels` need no more than
 NumPy and SciPy. Only type checkers see the imports of these names.
 """
 
+import os
+import sys
+
+# A command, or a worker that a command starts: `python -m` still looks for the
+# module, or the parent has left its number. The imports that follow may take
+# seconds, in which a signal or the end of the parent has to end the process.
+if sys.argv[:1] == ['-m'] or 'SELD_JAX_PARENT' in os.environ:
+  from seld_jax import stopping
+
+  stopping.begin()
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

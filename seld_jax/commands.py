@@ -5,14 +5,15 @@ import functools
 import logging
 import os
 import re
-import signal
 import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from absl import flags
 
+from seld_jax import stopping, streams
 from seld_jax.errors import BAD_PATHS, InputError, printable
 
 # Paragraphs of help, in 80 columns.
@@ -39,7 +40,8 @@ def run(
   Returns if `main` returns; the exit status of the process is then 0. Otherwise
   exits with status 1 after an InputError (its message is printed on standard
   error, without a traceback), 130 after Ctrl-C and 143 after SIGTERM. `--help`
-  prints all flags and exits with status 0.
+  prints all flags and exits with status 0. Output that cannot be written does
+  not stop `main`; the exit status is then 1.
 
   Args:
     main: Called with the arguments that are not flags, and with the flags.
@@ -61,38 +63,78 @@ def run(
     ...   commands.run(main, define_flags=define_flags)
     ['a.wav'] 6.0
   """
-  with _sigterm_raises(), log_to_terminal():
+  with (
+    streams.tolerant() as (out, _),
+    log_to_terminal(),
+    stopping.interruptions() as interruptions,
+  ):
     values = flags.FlagValues()
-    define_flags(values)
     try:
-      if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
-        _print_help(values, required, more_help)
-        sys.exit(0)
-      if check is not None:
-        check(sys.argv[1:])
-      arguments = _parse(values, required)
-      main(arguments[1:], values)
-      sys.stdout.flush()
+      with interruptions.raised():
+        define_flags(values)
+        _run(main, values, required, more_help=more_help, check=check)
+        sys.stdout.flush()
+    except SystemExit as stop:
+      _refuse_loss(out, stop.code)
+      raise
     except InputError as error:
-      sys.stdout.flush()
-      print(f'error: {error}', file=sys.stderr)
-      sys.exit(1)
-    except (KeyboardInterrupt, _Terminated) as stop:
+      _fail(str(error))
+    except (KeyboardInterrupt, stopping.Terminated) as stop:
       name = 'Ctrl-C' if isinstance(stop, KeyboardInterrupt) else 'SIGTERM'
       hint = '; the same command resumes the work' if resumes else ''
       print(f'{name}: stopped{hint}.', file=sys.stderr)
       sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
     except BrokenPipeError:
-      # The reader of our output, such as `head`, has ended. Python would print
-      # an error when it flushes standard output at exit.
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
       sys.exit(1)
+    except MemoryError as error:
+      _fail(
+        f'The memory is full ({str(error).rstrip(".") or "no details"}): this '
+        'machine, or a limit such as `ulimit -v`, has too little for this '
+        'command.'
+      )
     except OSError as error:
       if error.errno not in BAD_PATHS or not error.filename:
         raise
-      sys.stdout.flush()
-      print(f'error: {error.filename}: {error.strerror}.', file=sys.stderr)
-      sys.exit(1)
+      _fail(f'{error.filename}: {error.strerror}.')
+    _refuse_loss(out)
+
+
+def _run(
+  main: Callable[[list[str], flags.FlagValues], None],
+  values: flags.FlagValues,
+  required: Sequence[str],
+  *,
+  more_help: Callable[[], str] | None,
+  check: Callable[[list[str]], None] | None,
+) -> None:
+  """Shows the help, or parses the flags and calls the main function."""
+  if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
+    _print_help(values, required, more_help)
+    sys.exit(0)
+  if check is not None:
+    check(sys.argv[1:])
+  arguments = _parse(values, required)
+  main(arguments[1:], values)
+
+
+def _fail(message: str, *, status: int = 1) -> NoReturn:
+  """Prints a message about an error, and exits."""
+  sys.stdout.flush()
+  print(f'error: {message}', file=sys.stderr)
+  sys.exit(status)
+
+
+def _refuse_loss(out: streams.Stream, status: object = None) -> None:
+  """Exits if output was dropped, with the status of the command unless 0."""
+  with contextlib.suppress(BrokenPipeError):
+    out.flush()
+  # The reader of our output, such as `head`, may end before us.
+  if out.error is not None and not isinstance(out.error, BrokenPipeError):
+    reason = out.error.strerror or out.error
+    _fail(
+      f'The output could not be written completely: {reason}.',
+      status=status if isinstance(status, int) and status else 1,
+    )
 
 
 class Define:
@@ -160,28 +202,6 @@ class _TerminalHandler(logging.Handler):
     else:
       level = record.levelname.lower()
       print(f'{level}: {text}', file=sys.stderr, flush=True)
-
-
-class _Terminated(BaseException):
-  """Raised on SIGTERM, like KeyboardInterrupt on Ctrl-C."""
-
-
-@contextlib.contextmanager
-def _sigterm_raises() -> Iterator[None]:
-  """Raises _Terminated on SIGTERM while the block runs."""
-
-  def terminate(number, frame):
-    raise _Terminated
-
-  try:
-    before = signal.signal(signal.SIGTERM, terminate)
-  except ValueError:  # Only the main thread can handle signals.
-    yield
-    return
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def refuse_arguments(arguments: Sequence[str]) -> None:

@@ -1,10 +1,8 @@
-"""Files that are written completely or not at all, locks, and JSON.
-
-Also the files of a folder, and the names of recordings.
-"""
+"""Files that are written completely or not at all, locks, and JSON."""
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -12,15 +10,20 @@ import pathlib
 import re
 import secrets
 import socket
+import stat
 import time
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from seld_jax.errors import BAD_PATHS, InputError
 
-# errno values of a file system without locks, as some networks have.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+try:
+  import fcntl
+except ImportError:  # Windows
+  fcntl = None
+
+# errno values of a file system that lacks a function, such as locks.
+_LACKING = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 # errno values for a full disk or an exceeded quota, and their texts.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -33,104 +36,25 @@ _FIXABLE = (
   errno.ENOENT,
   errno.EISDIR,
   errno.EEXIST,
+  errno.EFBIG,  # `ulimit -f`
 )
 
+# The start of what is written into a lock file.
+_HOLDER = b'process '
 
 # Names of temporary files. The groups are the stem and the suffix of the file
-# that is written. No other program should use hidden files with such names.
-_FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)', re.DOTALL)
+# that is written, and digits that stand for the host. No other program should
+# use hidden files with such names.
+_FRAGMENT = re.compile(
+  r'\.(?P<stem>.+)-(?P<host>[0-9a-f]{4})[0-9a-f]{4}\.half(?P<suffix>(?:\.[^.]*)?)',
+  re.DOTALL,
+)
+
+# Lets `os.open` fail on a symbolic link.
+_NO_FOLLOW = getattr(os, 'O_NOFOLLOW', 0)
 
 # Bytes that a name of a file can have, on all usual file systems.
 _LONGEST_NAME = 255
-
-
-def list_files(
-  folder: str | os.PathLike[str],
-  *,
-  suffixes: Collection[str],
-  recursive: bool = True,
-) -> list[pathlib.Path]:
-  """Lists the files of a folder that have one of some suffixes.
-
-  Symbolic links are followed. Files and folders whose names begin with a dot
-  are hidden and ignored, such as `._a.wav` and `.ipynb_checkpoints`.
-
-  Args:
-    folder: The folder. If it does not exist, the list is empty.
-    suffixes: Suffixes in lower case, such as `.wav`; files may have them in
-      upper case.
-    recursive: Whether to list the files of all folders within the folder, too.
-
-  Returns:
-    Paths that begin with the folder, sorted.
-
-  Raises:
-    InputError: A folder cannot be read, a link to a folder leads back to a
-      folder that contains it, or the target of a link does not exist.
-
-  Example:
-    >>> from seld_jax import files
-    >>> for name in 'a.csv', 'room/b.CSV', '.old/a.csv', '._a.csv':
-    ...   files.write_text(f'labels/{name}', '')
-    >>> for path in files.list_files('labels', suffixes=('.csv',)):
-    ...   print(path.as_posix())
-    labels/a.csv
-    labels/room/b.CSV
-  """
-  folder = pathlib.Path(folder)
-  if not folder.is_dir():
-    return []
-  found = []
-  try:
-    # Folders to list, each with the identities of itself and of those above it.
-    waiting = [(folder, [_identity(os.stat(folder))])]
-    while waiting:
-      current, above = waiting.pop()
-      for entry in _visible(current):
-        path = current / entry.name
-        if entry.is_dir():
-          identity = _identity(entry.stat())
-          if recursive and identity in above:
-            chain = (path, *path.parents)
-            link = next((one for one in chain if one.is_symlink()), path)
-            raise InputError(
-              f'{link} is a symbolic link to a folder that contains it, a '
-              'loop without an end: delete the link.'
-            )
-          if recursive:
-            waiting.append((path, [*above, identity]))
-        elif path.suffix.lower() in suffixes:
-          found.append(path)
-        elif not path.suffix and entry.is_symlink() and not path.exists():
-          raise InputError(
-            f'{path} is a symbolic link to {os.readlink(path)}, which does not '
-            'exist: restore the target or delete the link.'
-          )
-  except OSError as error:
-    raise InputError(
-      f'{error.filename or folder} cannot be read: {error.strerror}.'
-    ) from error
-  return sorted(found)
-
-
-def name_of(path: str | os.PathLike[str]) -> str:
-  """The name of the recording that a file belongs to.
-
-  Systems write accented letters as one character (NFC) or as a letter and an
-  accent (NFD). The files of a recording belong together in either form.
-
-  Args:
-    path: The file.
-
-  Returns:
-    Its name without the last suffix, in the form NFC.
-
-  Example:
-    >>> from seld_jax import files
-    >>> files.name_of('foa_dev/fold1_cafe\u0301.wav') == 'fold1_caf\u00e9'
-    True
-  """
-  return unicodedata.normalize('NFC', pathlib.Path(path).stem)
 
 
 def shortened(name: str, *, extra: int) -> str:
@@ -157,17 +81,24 @@ def shortened(name: str, *, extra: int) -> str:
 
 
 @contextlib.contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def atomic(
+  path: str | os.PathLike[str], *, durable: bool = True
+) -> Iterator[pathlib.Path]:
   """Writes a file completely or not at all.
 
   The block writes to a temporary file, which replaces `path` if the block
   succeeds. If the block raises, the temporary file is deleted and the file at
   `path` stays as it was. The temporary file is in the same folder and has the
   same suffix, because some libraries choose the format by the suffix. A missing
-  folder is created.
+  folder is created. Before a process writes to a folder for the first time, it
+  deletes the temporary files that killed processes of this host left there.
 
   Args:
     path: The file to write.
+    durable: Whether the file is flushed to the disk before it gets its name,
+      so that it is complete even after a power cut. This takes some
+      milliseconds. False for files that are checked when they are read, and
+      that can be made again.
 
   Yields:
     The path of the temporary file.
@@ -184,21 +115,98 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     'ER20 0.41'
   """
   path = pathlib.Path(path)
-  temporary = None
-  with explained(path):
+  with explained(path), contextlib.ExitStack() as stack:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(path.parent)
+    temporary, descriptor = _create(path)
+    stack.callback(os.close, descriptor)
+    stack.callback(temporary.unlink, missing_ok=True)
+    yield temporary
+    if durable:
+      _flush(descriptor)
+    os.replace(temporary, path)
+    if durable:
+      _flush_folder(path.parent)
+
+
+def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
+  """Creates and locks the temporary file for a path; returns a descriptor.
+
+  The lock shows others that the writer is alive. The operating system releases
+  it when the process ends.
+  """
+  while True:
+    digits = _host_digits() + secrets.token_hex(2)
+    name = f'.{_fragment_stem(path)}-{digits}.half{path.suffix}'
+    temporary = path.parent / name
+    # mkstemp would create a private file; outputs follow the umask.
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
     try:
-      path.parent.mkdir(parents=True, exist_ok=True)
-      # mkstemp would create a private file; outputs follow the umask.
-      stem = _fragment_stem(path)
-      unique = f'.{stem}-{secrets.token_hex(4)}.half{path.suffix}'
-      flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-      os.close(os.open(path.parent / unique, flags, 0o666))
-      temporary = path.parent / unique
-      yield temporary
-      os.replace(temporary, path)
+      descriptor = os.open(temporary, flags, 0o666)
+    except FileExistsError:
+      continue
+    _try_lock(descriptor, wait=True)
+    with contextlib.suppress(OSError):
+      if os.path.samestat(os.fstat(descriptor), temporary.stat()):
+        return temporary, descriptor
+    # Another process took it for a leftover just before it was locked.
+    os.close(descriptor)
+
+
+def _try_lock(descriptor: int, *, wait: bool = False) -> bool:
+  """Locks a file; returns whether it is locked now, by this descriptor."""
+  if fcntl is None:
+    return False
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+  except OSError:  # locked by another process, or no locks on this file system
+    return False
+  return True
+
+
+@functools.cache
+def _host_digits() -> str:
+  """Four hexadecimal digits that stand for this host in temporary files."""
+  return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+def _flush(descriptor: int) -> None:
+  """Flushes a file to the disk, where the file system can do that."""
+  try:
+    os.fsync(descriptor)
+  except OSError as error:
+    if error.errno not in (errno.EINVAL, *_LACKING):
+      raise
+
+
+def _flush_folder(folder: pathlib.Path) -> None:
+  """Flushes the names of files to the disk, where the system can do that."""
+  with contextlib.suppress(OSError):
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+      os.fsync(descriptor)
     finally:
-      if temporary is not None:
-        temporary.unlink(missing_ok=True)
+      os.close(descriptor)
+
+
+# Folders that this process has tidied.
+_tidied: set[str] = set()
+
+
+def _tidy(folder: pathlib.Path) -> None:
+  """Deletes what killed processes left in a folder, once for each folder."""
+  name = os.path.abspath(folder)
+  if name not in _tidied:
+    _tidied.add(name)
+    _remove(folder, lambda match, status, alive: _is_leftover(match, alive))
+
+
+def _is_leftover(match: re.Match[str], alive: bool | None) -> bool:
+  """Whether a temporary file was left by a killed process of this host.
+
+  On some network file systems, a lock is seen on its own host only.
+  """
+  return alive is False and match['host'] == _host_digits()
 
 
 @contextlib.contextmanager
@@ -302,9 +310,14 @@ def lock(
   path = pathlib.Path(path)
 
   def sign(descriptor: int) -> None:
-    os.ftruncate(descriptor, 0)
-    holder = f'process {os.getpid()} on {socket.gethostname()}'
-    os.write(descriptor, holder.encode())
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+      raise InputError(f'{path} is not a plain file; delete it.')
+    # The name may be a hard link to a file of the user.
+    if os.read(descriptor, len(_HOLDER)) in (b'', _HOLDER):
+      os.ftruncate(descriptor, 0)
+      os.lseek(descriptor, 0, os.SEEK_SET)
+      name = f'{os.getpid()} on {socket.gethostname()}'
+      os.write(descriptor, _HOLDER + name.encode())
 
   one = filelock.FileLock(
     path, timeout=0, fallback_to_soft=False, on_acquired=sign
@@ -322,7 +335,12 @@ def lock(
       except NotImplementedError:
         pass  # a file system without locks
       except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if path.exists() and (path.is_symlink() or not path.is_file()):
+          raise InputError(
+            f'{path} must be a plain file that holds a lock, but it is '
+            f'{"a symbolic link" if path.is_symlink() else "none"}; delete it.'
+          ) from error
+        if error.errno not in _LACKING:
           raise
     if remove:
       # Deleted before the lock is released. A process that has opened the old
@@ -392,6 +410,9 @@ def remove_fragments(
 ) -> None:
   """Deletes temporary files of `atomic` that killed processes left behind.
 
+  Those that a living process has locked stay. `atomic` itself deletes those of
+  this host. Call this for temporary files that can be from other hosts.
+
   Args:
     folder: The folder, which may be missing. Its subfolders are not searched.
     of: Names of the files whose temporary files are deleted; None for all. No
@@ -407,29 +428,52 @@ def remove_fragments(
     >>> os.listdir('audio')
     []
   """
-  stems = [(_fragment_stem(one), pathlib.Path(one).suffix) for one in of or ()]
-  for path in pathlib.Path(folder).glob('.*'):
-    match = _FRAGMENT.fullmatch(path.name)
-    if match and (of is None or match.groups() in stems):
-      # A file that cannot be deleted does no harm.
-      with contextlib.suppress(OSError):
-        if not age or time.time() - path.stat().st_mtime > age:
-          path.unlink()
+  stems = [_fragment_stem(one) + pathlib.Path(one).suffix for one in of or ()]
+
+  def is_unwanted(match, status, alive) -> bool:
+    if alive or not (of is None or match['stem'] + match['suffix'] in stems):
+      return False
+    return not age or time.time() - status.st_mtime > age
+
+  _remove(pathlib.Path(folder), is_unwanted)
 
 
-def _visible(folder: pathlib.Path) -> list[os.DirEntry[str]]:
-  """The files and folders in a folder that are not hidden."""
-  with os.scandir(folder) as entries:
-    # A file system has a folder lost+found that only its owner can read.
-    return [
-      entry
-      for entry in entries
-      if not entry.name.startswith('.') and entry.name != 'lost+found'
-    ]
+def _remove(
+  folder: pathlib.Path,
+  is_unwanted: Callable[[re.Match[str], os.stat_result, bool | None], bool],
+) -> None:
+  """Deletes temporary files of a folder that may be missing.
 
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-  return status.st_dev, status.st_ino
+  Args:
+    folder: The folder.
+    is_unwanted: Whether to delete a file, from the parts of its name, its
+      status, and whether a process is writing it; None if that is unknown.
+  """
+  names: list[str] = []
+  with contextlib.suppress(OSError):
+    names = os.listdir(folder)
+  for name in names:
+    match = _FRAGMENT.fullmatch(name)
+    if match is None:
+      continue
+    path = folder / name
+    flags = os.O_RDWR | _NO_FOLLOW | getattr(os, 'O_NONBLOCK', 0)
+    # A file that cannot be deleted does no harm.
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+      descriptor = os.open(path, flags)
+      stack.callback(os.close, descriptor)
+      status = os.fstat(descriptor)
+      if not stat.S_ISREG(status.st_mode):
+        continue
+      alive = None
+      if fcntl is not None:
+        try:
+          fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+          alive = False
+        except OSError as error:
+          alive = None if error.errno in _LACKING else True
+      if is_unwanted(match, status, alive):
+        path.unlink()
 
 
 def _fragment_stem(path: str | os.PathLike[str]) -> str:

@@ -4,10 +4,12 @@ python -m seld_jax.main --config=configs/mse_foa.py --workdir=runs/mse_foa
 """
 
 if __name__ == '__main__':
+  from seld_jax import stopping
   from seld_jax.devices import large_pages
 
   # Called first because the imports below take a second.
-  large_pages.restart('seld_jax.main')
+  with stopping.held():
+    large_pages.restart('seld_jax.main')
 
 import logging
 import pathlib

@@ -10,6 +10,7 @@ Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
 """
 
+import contextlib
 import functools
 import pathlib
 
@@ -197,13 +198,17 @@ def plot_set(
   from seld_jax import figures
 
   work = functools.partial(figures.write_recording, folder=pictures)
-  with progress.bar(
-    'plots',
-    len(recordings),
-    unit='recordings',
-    initial=len(recordings) - len(todo),
-  ) as advance:
-    for _ in scenes.run_in_processes(work, todo, num_workers=num_workers):
+  results = scenes.run_in_processes(work, todo, num_workers=num_workers)
+  with (
+    progress.bar(
+      'plots',
+      len(recordings),
+      unit='recordings',
+      initial=len(recordings) - len(todo),
+    ) as advance,
+    contextlib.closing(results),
+  ):
+    for _ in results:
       advance()
 
 

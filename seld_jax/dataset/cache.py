@@ -3,6 +3,7 @@
 import concurrent.futures
 import functools
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -156,8 +157,18 @@ def write(path: pathlib.Path, array: np.ndarray) -> None:
     InputError: The folder cannot be written or the disk is full.
   """
   array = np.ascontiguousarray(array)
-  with files.atomic(path) as temporary, temporary.open('wb') as file:
-    np.save(file, array)
+  header = io.BytesIO()
+  np.lib.format.write_array_header_1_0(
+    header, np.lib.format.header_data_from_array_1_0(array)
+  )
+  # The checksum shows a file that a power cut has damaged.
+  with (
+    files.atomic(path, durable=False) as temporary,
+    temporary.open('wb') as file,
+  ):
+    file.write(header.getvalue())
+    # `np.save` would hide that the disk is full.
+    file.write(array.data)
     checksum = zlib.crc32(array.data)
     file.write(checksum.to_bytes(_CHECKSUM_BYTES, 'little'))
 

@@ -60,13 +60,19 @@ def use_persistent_cache() -> pathlib.Path | None:
 
   Returns:
     A folder in it for `traced_steps.kept_in`; None when the cache is not a
-    folder but a bucket in a cloud.
+    folder but a bucket in a cloud, or when there is no cache because the user
+    has no home folder.
   """
   if not os.environ.get('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'):
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
   folder = os.environ.get('JAX_COMPILATION_CACHE_DIR')
   if not folder:
-    base = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+    base = os.environ.get('XDG_CACHE_HOME')
+    if not base:
+      try:
+        base = pathlib.Path.home() / '.cache'
+      except RuntimeError:  # no HOME, and a user ID without a name
+        return None
     folder = str(pathlib.Path(base) / 'seld_jax' / 'xla')
     jax.config.update('jax_compilation_cache_dir', folder)
   return None if '://' in folder else pathlib.Path(folder, 'traced')

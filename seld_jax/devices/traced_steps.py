@@ -195,7 +195,7 @@ def _write(path: pathlib.Path, program: export.Exported) -> None:
   """Writes a program to a file, if possible."""
   content = gzip.compress(program.serialize(), compresslevel=1)
   try:
-    with files.atomic(path) as temporary:
+    with files.atomic(path, durable=False) as temporary:
       temporary.write_bytes(content)
   except (InputError, OSError) as error:
     _log.debug('The trace of the step cannot be kept: %s', error)

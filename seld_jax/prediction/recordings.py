@@ -262,8 +262,10 @@ def _check_writable(out: pathlib.Path) -> None:
   if os.path.isfile(out):
     raise InputError(f'{out} is a file, but a folder is needed.')
   path = out / '.writable'
-  files.write_text(path, '')
-  path.unlink()
+  with files.atomic(path, durable=False):
+    pass
+  # Another command may be doing the same.
+  path.unlink(missing_ok=True)
 
 
 def _write_plot(

@@ -149,12 +149,18 @@ def synthesize(
     (out / 'README.md').unlink(missing_ok=True)
     last_save = time.monotonic()
     try:
-      with progress.bar(
-        'scenes', len(share), unit='recordings', initial=len(share) - len(todo)
-      ) as advance:
-        for name, new_rows in pool.run_in_processes(
-          make, todo, num_workers=num_workers
-        ):
+      with (
+        progress.bar(
+          'scenes',
+          len(share),
+          unit='recordings',
+          initial=len(share) - len(todo),
+        ) as advance,
+        contextlib.closing(
+          pool.run_in_processes(make, todo, num_workers=num_workers)
+        ) as results,
+      ):
+        for name, new_rows in results:
           rows[name] = new_rows
           advance()
           if time.monotonic() - last_save > _SAVE_INTERVAL:

@@ -5,10 +5,12 @@ kept. No other module uses Orbax.
 """
 
 import contextlib
+import errno
 import logging
 import math
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,9 @@ from seld_jax.errors import InputError
 
 # The metric that ranks checkpoints; the lowest value is the best.
 _METRIC = 'seld_score'
+
+# Bytes of a checkpoint beside its arrays, about.
+_OTHER_FILES = 2**16
 
 Manager = ocp.CheckpointManager
 
@@ -73,10 +78,18 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
     except BaseException:
       # The first error is the one to report.
       with contextlib.suppress(Exception):
-        manager.close()
+        _close(manager)
       raise
     with _explained(manager):
-      manager.close()
+      _close(manager)
+
+
+def _close(manager: Manager) -> None:
+  """Waits for all threads of a manager."""
+  # `close` does not wait for the thread that deletes incomplete checkpoints. If
+  # the process ended before it, it would print a traceback.
+  getattr(manager, '_maybe_await_cleanup_tmp_directory', lambda: None)()
+  manager.close()
 
 
 def save(
@@ -95,11 +108,23 @@ def save(
   """
   metrics = None if seld_score is None else {_METRIC: float(seld_score)}
   with _explained(manager):
+    _refuse_full_disk(manager, state)
     if step in manager.all_steps():
       manager.delete(step)
     manager.save(
       step, args=ocp.args.StandardSave(state), metrics=metrics, force=True
     )
+
+
+def _refuse_full_disk(manager: Manager, state: Any) -> None:
+  """Raises OSError if the disk has too little space for a state.
+
+  Threads of Orbax print tracebacks when they cannot even open their files.
+  """
+  needed = sum(getattr(leaf, 'nbytes', 0) for leaf in jax.tree.leaves(state))
+  free = shutil.disk_usage(manager.directory).free
+  if free < needed + _OTHER_FILES:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def check(manager: Manager) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seld_jax import commands, progress, runs
+from seld_jax import commands, progress, runs, stopping
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, large_pages, traced_steps
 from seld_jax.errors import InputError
@@ -39,7 +39,8 @@ def train_many(
   Each run is trained by `train.train_and_evaluate` in its own process, in the
   run directory `workdir/NAME`; its output goes to `log.txt` there. The same
   call resumes runs that were stopped. Runs at the same time share the
-  CPU cores and the GPUs.
+  CPU cores and the GPUs. If this process is killed, the runs save their states
+  and end.
 
   Args:
     configs: The configurations by the name of their run.
@@ -192,7 +193,11 @@ def _start(
   )
   log = workdir / LOG
   log_start = log.stat().st_size if log.exists() else 0
-  with _processors(*processors), large_pages.for_children():
+  with (
+    _processors(*processors),
+    large_pages.for_children(),
+    stopping.for_workers(),
+  ):
     process.start()
   return _Child(workdir, process, log_start)
 
@@ -231,12 +236,15 @@ def _in_child(
   for stream in sys.stdout, sys.stderr:
     stream.flush()
     os.dup2(log.fileno(), stream.fileno())
-  try:
-    with commands.log_to_terminal():
-      target(config_lib.from_dict(values), workdir)
-  except (InputError, FloatingPointError) as error:
-    print(f'error: {error}', file=sys.stderr, flush=True)
-    sys.exit(1)
+  with stopping.interruptions() as interruptions:
+    try:
+      with interruptions.raised(), commands.log_to_terminal():
+        target(config_lib.from_dict(values), workdir)
+    except stopping.Terminated:
+      sys.exit(128 + signal.SIGTERM)
+    except (InputError, FloatingPointError) as error:
+      print(f'error: {error}', file=sys.stderr, flush=True)
+      sys.exit(1)
 
 
 def _train(config: config_lib.Config, workdir: pathlib.Path) -> None:
