@@ -44,6 +44,8 @@ class FolderOptions:
   missing: str = 'error'
   units: tuple[str, str] | None = None
   folds: Collection[int] | None = None
+  label_hop: float | tuple[float, float] = 0.1
+  predictions_form: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,8 @@ def evaluate_folders(
   missing: str = 'error',
   units: tuple[str, str] | None = None,
   folds: Collection[int] | None = None,
+  label_hop: float | tuple[float, float] = 0.1,
+  predictions_form: str | None = None,
 ) -> dict[str, Any]:
   """Scores a folder of CSV files against another with the same file names.
 
@@ -115,6 +119,10 @@ def evaluate_folders(
       of `UNITS`; None if both have the same unit.
     folds: Numbers of the folds to compare, which are part of the file names;
       None for all files.
+    label_hop: Seconds from one frame of the files to the next, as for
+      `labels.read_csv`: for both folders, or for each of them.
+    predictions_form: Form of the predictions, one of `labels.FORMS`; None to
+      recognise it from each file.
 
   Returns:
     The same as `evaluate_predictions`.
@@ -144,6 +152,8 @@ def evaluate_folders(
     missing=missing,
     units=units,
     folds=folds,
+    label_hop=label_hop,
+    predictions_form=predictions_form,
   )
   found = read_folders(reference, predictions, options)
   return score_folders(found, class_names=class_names)
