@@ -9,7 +9,9 @@
 
 The functions are in `counting`; `editions` lists the module of each edition:
 `dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023) and `dcase2024`.
-`matching` pairs predicted directions with reference directions for all of them.
+`matching` pairs predicted directions with reference directions for all of them,
+`batches` places recordings one after another, and `published` holds what the
+published code of an edition does differently.
 """
 
 from seld_jax.metrics import matching
@@ -18,6 +20,7 @@ from seld_jax.metrics.counting import (
   counts,
   counts_each,
   jackknife,
+  jackknife_estimates,
   merge,
   of_class,
   scores,
@@ -33,6 +36,7 @@ __all__ = [
   'of_class',
   'scores',
   'jackknife',
+  'jackknife_estimates',
   'EDITIONS',
   'DEFAULT_NUM_FRAMES',
   'Counts',
