@@ -136,7 +136,13 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
     frames = 'audio'
   elif frames is not None and frames.isdecimal():
     frames = int(frames)
-  if frames is None and values.edition not in metrics.DEFAULT_NUM_FRAMES:
+  # Only the command evaluate has this flag.
+  as_published = 'as_published' in values and values.as_published
+  if (
+    frames is None
+    and values.edition not in metrics.DEFAULT_NUM_FRAMES
+    and not as_published
+  ):
     raise InputError(
       f'The scores of {values.edition} need the length of recordings: '
       '--frames=N, --frames=audio with --audio=DIR, or --frames=last_reference.'
@@ -152,6 +158,7 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
     folds=_fold_numbers(values.folds),
     label_hop=_label_hops(values.label_hop),
     predictions_form=values.predictions_form,
+    as_published=as_published,
   )
 
 

@@ -14,6 +14,7 @@ LENGTH_RULES = {
   'given': 'as given',
   'audio': 'from the audio',
   'last_reference': 'up to the last frame of the reference',
+  'as_published': 'as in the published code',
 }
 
 _ANGLES = ('LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
@@ -46,17 +47,29 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
     title=f'DCASE {result["edition"]}, {result["recordings"]} '
     f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
     caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
-    f'{LENGTH_RULES[result["length_rule"]]}',
+    f'{LENGTH_RULES[result["length_rule"]]}{_published(result)}',
   )
   shown.add_column('score')
   shown.add_column('value', justify='right')
   shown.add_column('95% interval', justify='right')
+  estimates = result.get('estimates', {})
+  if estimates:
+    shown.add_column('jackknife', justify='right')
   for name, interval in result['intervals'].items():
     ends = '-'
     if interval is not None:
       ends = ' to '.join(number(name, end) for end in interval)
-    shown.add_row(name, number(name, result[name]), ends)
+    row = [name, number(name, result[name]), ends]
+    if estimates:
+      row.append(number(name, estimates[name]))
+    shown.add_row(*row)
   return shown
+
+
+def _published(result: Mapping[str, Any]) -> str:
+  """What follows the published code, as lines of the caption."""
+  rules = result.get('as_published', ())
+  return ''.join(f'\nas published: {rule}' for rule in rules)
 
 
 def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:

@@ -28,6 +28,7 @@ from seld_jax.metrics.counting import (
 from seld_jax.metrics.dcase2020 import Counts, Scores
 from seld_jax.metrics.editions import EDITIONS
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
+from seld_jax.metrics.published import published_num_frames, published_rules
 
 __all__ = [
   'counts',
@@ -37,6 +38,8 @@ __all__ = [
   'scores',
   'jackknife',
   'jackknife_estimates',
+  'published_rules',
+  'published_num_frames',
   'EDITIONS',
   'DEFAULT_NUM_FRAMES',
   'Counts',

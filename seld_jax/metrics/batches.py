@@ -41,7 +41,7 @@ class Rules:
 
   @property
   def largest_angle(self) -> float:
-    """Largest angle of a true positive, with the tolerance that belongs to it."""
+    """Largest angle of a true positive, including the tolerance."""
     tolerance = 0.0 if self.as_published else matching.ANGLE_TOLERANCE
     return self.doa_threshold + tolerance
 
@@ -129,9 +129,7 @@ class Batch:
     kind = np.int64 if values.dtype.kind in 'bi' else values.dtype
     return np.add.reduceat(values, self.first[:-1], axis=0, dtype=kind)
 
-  def by_class(
-    self, rows: Rows, *, values: np.ndarray | int = 1
-  ) -> np.ndarray:
+  def by_class(self, rows: Rows, *, values: np.ndarray | int = 1) -> np.ndarray:
     """Adds up values of rows, with shape `[recordings, classes]`."""
     shape = len(self.num_frames), self.rules.num_classes
     return matching.add_at(

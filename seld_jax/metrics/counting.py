@@ -358,7 +358,10 @@ def _default_lengths(
 ) -> list[int]:
   """Label frames of each recording if the caller does not state them."""
   if as_published:
-    return [published.num_frames(edition, reference) for reference, _ in pairs]
+    return [
+      published.published_num_frames(edition, reference)
+      for reference, _ in pairs
+    ]
   if edition not in DEFAULT_NUM_FRAMES:
     raise InputError(
       f'The scores of {edition} need the length of each recording '

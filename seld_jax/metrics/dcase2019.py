@@ -1,7 +1,6 @@
 """DCASE 2019: classes per segment, and directions per frame."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 

@@ -161,4 +161,3 @@ def totals_alone(counts: Counts) -> dict[str, int]:
     'deletions': int(counts.false_negatives.sum()),
     'insertions': int(counts.false_positives.sum()),
   }
-

@@ -79,7 +79,11 @@ def count(batch: batches.Batch) -> list[Counts]:
   positive when its angle and its relative distance error are both within their
   thresholds; otherwise it adds 1 to the denominator of F20.
   """
-  reference, predictions, rules = batch.reference, batch.predictions, batch.rules
+  reference, predictions, rules = (
+    batch.reference,
+    batch.predictions,
+    batch.rules,
+  )
   rows, columns, angle = batch.paired(
     (batch.key(reference), batch.key(predictions))
   )

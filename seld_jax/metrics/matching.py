@@ -158,9 +158,7 @@ def paired(
   is_single = n * m == 1
   row = [a_order[a_first[a[is_single]]]]
   column = [b_order[b_first[b[is_single]]]]
-  angle = [
-    angle_between(reference_places[row[0]], predicted_places[column[0]])
-  ]
+  angle = [angle_between(reference_places[row[0]], predicted_places[column[0]])]
   assign = _assign if rounded else _assign_exactly
   # All keys with n reference and m predicted directions are handled together,
   # in blocks that fit in memory.

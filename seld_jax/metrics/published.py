@@ -30,16 +30,67 @@ _HIGH = np.array([170, 40])
 _STEP = 10
 
 
-def num_frames(edition: str, reference: Any) -> int:
+def published_rules(edition: str, *, own_length: bool = False) -> list[str]:
+  """What `as_published` switches for an edition.
+
+  Args:
+    edition: A key of `EDITIONS`.
+    own_length: Whether the caller states the lengths of recordings.
+
+  Returns:
+    Sentences without a full stop, to be shown beside scores.
+
+  Example:
+    >>> from seld_jax import metrics
+    >>> for rule in metrics.published_rules('2020'):
+    ...   print(rule)
+    recordings of 600 frames of 0.1 s
+    angles by the spherical law of cosines, at most 20 degrees, no tolerance
+    ties between pairs as the algorithm finds them
+    jackknife: estimates without bias
+  """
+  length = 'recordings end before the last annotated frame'
+  if edition in NUM_FRAMES:
+    hop = 1 / SEGMENT_FRAMES.get(edition, 10)
+    length = f'recordings of {NUM_FRAMES[edition]} frames of {hop:g} s'
+  rules = [] if own_length else [length]
+  if edition == '2019':
+    rules += [
+      'directions on a grid of 10 degrees, rounded down',
+      'segments of 50 frames without their last frame',
+      'angles by the spherical law of cosines',
+    ]
+  elif edition == '2024':
+    rules += [
+      'angles by the arc cosine of slightly shortened vectors, at most 20 '
+      'degrees and a relative distance error of 1, no tolerance'
+    ]
+  else:
+    rules += [
+      'angles by the spherical law of cosines, at most 20 degrees, no tolerance'
+    ]
+  rules.append('ties between pairs as the algorithm finds them')
+  if edition in ('2022', '2023'):
+    rules.append('ER20 of each class is that of all classes')
+  return [*rules, 'jackknife: estimates without bias']
+
+
+def published_num_frames(edition: str, reference: Any) -> int:
   """Label frames of a recording in the published code.
 
   Args:
-    edition: The edition.
+    edition: A key of `EDITIONS`.
     reference: Events of the reference.
 
   Returns:
     3000 frames of 20 ms in 2019, and 600 of 0.1 s in 2020 and 2021. Later the
     index of the last frame of the reference, so that this frame is left out.
+
+  Example:
+    >>> from seld_jax import labels, metrics
+    >>> front = labels.from_dense(np.ones((10, 1)), np.full((10, 1, 3), 1.0))
+    >>> metrics.published_num_frames('2022', front)
+    9
   """
   if edition in NUM_FRAMES:
     return NUM_FRAMES[edition]

@@ -133,7 +133,9 @@ def count_tracks(reference, predictions, n, *, last):
   for ref, sys_ in zip(*both, strict=True):
     misses = alarms = 0
     for c in range(CLASSES):
-      most = [max(map(len, one.get(c, {0: ()}).values())) for one in (ref, sys_)]
+      most = [
+        max(map(len, one.get(c, {0: ()}).values())) for one in (ref, sys_)
+      ]
       n['reference'] += most[0]
       tracks = {}
       for f in sorted(ref.get(c, {})):
@@ -327,7 +329,7 @@ def test_each_class_has_the_error_rate_of_all_classes_in_2022_and_2023():
       ]
       same = as_published and edition != '2021'
       assert rates == pytest.approx([1 / 3] * 2 if same else [0, 1])
-      assert metrics.scores(counts).ER20 == pytest.approx(1 / 3)
+      assert pytest.approx(1 / 3) == metrics.scores(counts).ER20
 
 
 def test_the_jackknife_estimate_is_the_centre_of_the_interval():

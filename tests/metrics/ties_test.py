@@ -83,9 +83,7 @@ def test_rounding_of_directions_changes_no_score(edition):
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-  n=st.integers(1, 4), m=st.integers(1, 4), seed=st.integers(0, 2**32)
-)
+@given(n=st.integers(1, 4), m=st.integers(1, 4), seed=st.integers(0, 2**32))
 def test_the_first_partner_is_the_earliest_of_the_best(n, m, seed):
   rng = np.random.default_rng(seed)
   a, b = (10.0 * rng.integers(0, 4, size) for size in (n, m))
