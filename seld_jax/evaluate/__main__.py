@@ -49,6 +49,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(tables.table(result))
+  if values.as_published:
+    console.print(tables.published_notes(result))
   if values.per:
     console.print(tables.breakdown_table(result, values.per))
 

@@ -2,7 +2,7 @@
 
 import collections
 import logging
-import pathlib
+import os
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -44,7 +44,7 @@ def check_units(
 
 def tell_other_edition(
   edition: str,
-  read: Iterable[tuple[pathlib.Path | None, labels.Events]],
+  read: Iterable[tuple[str | os.PathLike[str] | None, labels.Events]],
 ) -> None:
   """Warns about files whose form exists in other editions only.
 
@@ -53,7 +53,7 @@ def tell_other_edition(
     read: The path and the events of each file; files without events and None
       are left out.
   """
-  paths: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
+  paths: dict[str, list[str | os.PathLike[str]]] = collections.defaultdict(list)
   for path, events in read:
     if path is None or not len(events.frame):
       continue
@@ -77,7 +77,7 @@ def tell_other_edition(
     )
 
 
-def _form_of(path: pathlib.Path, events: labels.Events) -> str | None:
+def _form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
   """The form of a file that was read; None if its columns have several."""
   with open(path, encoding='utf-8-sig') as file:
     first = file.readline()

@@ -122,11 +122,11 @@ def find_lengths(
       'its sound file has',
       other=', and check that the sound file belongs to it',
     )
-    return dict(zip(names, lengths, strict=True)), rule
+    return dict(zip(names, lengths, strict=True)), 'audio'
   if rule == 'last_reference':
     _check_after_reference(recordings)
     lengths = np.maximum(ends, 1).tolist()
-    return dict(zip(names, lengths, strict=True)), rule
+    return dict(zip(names, lengths, strict=True)), 'last_reference'
   if isinstance(rule, str):
     raise InputError(
       "The length of recordings can be a number of frames, 'audio' or "
@@ -204,24 +204,21 @@ def _with_reference(
   """
   ends, _ = recordings.ends()
   late = ends - lengths
-  for index in np.argsort(-late)[:1]:
-    length, name = lengths[index], recordings.names[index]
-    if late[index] > _most_frames_after(length, recordings.frame):
-      factor = _factor(ends[index], length)
-      guess = 'do the sound file and the reference belong together'
-      if factor is not None:
-        hop = recordings.hops[0] / factor
-        guess = (
-          f'if the frames of the files last {hop:g} s, '
-          f'{recordings.hint((factor, factor))} reads them'
-        )
-      raise InputError(
-        f'{name}: the reference has frame {ends[index] - 1}, but the sound '
-        f'file has {length} frames of {recordings.frame:g} s; {guess}'
-        f'{"." if factor is not None else "?"}'
+  worst = int(np.argmax(late))
+  end, length = int(ends[worst]), lengths[worst]
+  if late[worst] > _most_frames_after(length, recordings.frame):
+    factor = _factor(end, length)
+    guess = 'check that the sound file belongs to it and is complete'
+    if factor is not None:
+      guess = (
+        f'if the frames of the files last {recordings.hops[0] / factor:g} s, '
+        f'{recordings.hint((factor, factor))} reads them'
       )
-  if (late > 0).any():
-    worst = int(np.argmax(late))
+    raise InputError(
+      f'{recordings.names[worst]}: the reference has frame {end - 1}, but its '
+      f'sound file has {length} frames of {recordings.frame:g} s; {guess}.'
+    )
+  if late[worst] > 0:
     _log.warning(
       '%d of %d references end after their sound files, up to %d frames (%s): '
       'their recordings are scored up to the last frame of the reference.',

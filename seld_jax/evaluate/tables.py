@@ -47,7 +47,7 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
     title=f'DCASE {result["edition"]}, {result["recordings"]} '
     f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
     caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
-    f'{LENGTH_RULES[result["length_rule"]]}{_published(result)}',
+    f'{LENGTH_RULES[result["length_rule"]]}',
   )
   shown.add_column('score')
   shown.add_column('value', justify='right')
@@ -66,10 +66,20 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
   return shown
 
 
-def _published(result: Mapping[str, Any]) -> str:
-  """What follows the published code, as lines of the caption."""
-  rules = result.get('as_published', ())
-  return ''.join(f'\nas published: {rule}' for rule in rules)
+def published_notes(result: Mapping[str, Any]) -> str:
+  """Says what follows the published code.
+
+  Args:
+    result: The result of `evaluate_predictions` or `evaluate_folders`.
+
+  Returns:
+    Lines of text; empty if nothing does.
+  """
+  rules = result.get('as_published')
+  if not rules:
+    return ''
+  title = f'As in the published code of {result["edition"]}:'
+  return '\n'.join([title, *(f'- {rule}' for rule in rules)])
 
 
 def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:

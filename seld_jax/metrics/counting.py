@@ -390,10 +390,13 @@ def _check(
       dcase2024.check_distances(what, events)
   if rules.edition == '2019':  # directions of all classes are compared
     classes = 1
-    keys = [events.frame for _, events, _ in both]
+    keys = reference.frame, predictions.frame
   else:
-    keys = [matching.key_of(events, classes) for _, events, _ in both]
-  matching.check_crowd(*keys, classes)
+    keys = (
+      matching.key_of(reference, classes),
+      matching.key_of(predictions, classes),
+    )
+  matching.check_crowd(keys[0], keys[1], classes)
 
 
 def _sums(counts: Any) -> dict[str, Any]:

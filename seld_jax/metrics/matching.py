@@ -84,8 +84,9 @@ def check_crowd(
   """Refuses keys with so many directions that pairing them would not end.
 
   Args:
-    reference_key: Key of each row of the reference; see `key_of`.
-    predicted_key: Key of each row of the prediction.
+    reference_key: Key of each row of the reference, with shape `[n]`; see
+      `key_of`.
+    predicted_key: Key of each row of the prediction, with shape `[m]`.
     num_classes: Number of classes of these keys; 1 if they are frames.
 
   Raises:

@@ -346,6 +346,6 @@ def test_the_jackknife_estimate_is_the_centre_of_the_interval():
 
 def test_both_ways_of_counting_cannot_be_merged():
   one = labels.no_events()
-  both = [metrics.counts(one, one, as_published=value) for value in (0, 1)]
+  both = [metrics.counts(one, one, as_published=v) for v in (False, True)]
   with pytest.raises(InputError, match='as_published'):
     metrics.merge(both)

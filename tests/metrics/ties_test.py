@@ -78,7 +78,7 @@ def test_rounding_of_directions_changes_no_score(edition):
       )
       for one in pair
     ]
-    a, b = (score(*both, edition) for both in (pair, moved))
+    a, b = (score(one[0], one[1], edition) for one in (pair, moved))
     assert vars(a) == pytest.approx(vars(b), abs=1e-6)
 
 
