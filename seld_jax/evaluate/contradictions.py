@@ -70,7 +70,9 @@ def tell_other_edition(
       '(%s).',
       some[0],
       f' and {len(some) - 1} more files have' if len(some) > 1 else ' has',
-      ' or '.join(editions),
+      f'{editions[0]} to {editions[-1]}'
+      if len(editions) > 2
+      else ' or '.join(editions),
       ','.join(labels.FORMS[form]),
       edition,
       '--edition' if scored else f'{editions[0]} has none here',
