@@ -202,25 +202,31 @@ def read_folders(
         )
     scales = tuple(UNITS[unit] for unit in options.units)
 
-  def read(
-    path: pathlib.Path | None, limit: int, scale: float
-  ) -> labels.Events:
-    if path is None:
-      return labels.no_events()
-    return labels.read_csv(
-      path,
-      edition=options.csv_edition,
-      num_classes=limit,
-      distance_scale=scale,
-    )
-
+  hops = options.label_hop
+  if not isinstance(hops, tuple):
+    hops = (hops, hops)
+  # With 0.1 s, the reader still asks for the hop of submissions of 2019.
+  hops = [None if hop == 0.1 else hop for hop in hops]
   names = [name for name, *_ in files]
-  limit = options.num_classes or len(labels.TAU2020_CLASSES)
-  references = [read(path, limit, scales[0]) for _, path, _ in files]
+  references = labels.read_csv_files(
+    [path for _, path, _ in files],
+    edition=options.csv_edition,
+    num_classes=options.num_classes or len(labels.TAU2020_CLASSES),
+    distance_scale=scales[0],
+    label_hop=hops[0],
+  )
   num_classes = options.num_classes
   if num_classes is None:
     num_classes = default_num_classes(options.edition, references)
-  predicted = [read(path, num_classes, scales[1]) for *_, path in files]
+  predicted = labels.read_csv_files(
+    [path for *_, path in files],
+    role='prediction',
+    edition=options.csv_edition,
+    form=options.predictions_form,
+    num_classes=num_classes,
+    distance_scale=scales[1],
+    label_hop=hops[1],
+  )
   if options.edition == '2024' and options.units is None:
     contradictions.check_units(references, predicted)
   if options.csv_edition is None:

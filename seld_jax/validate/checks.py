@@ -73,6 +73,7 @@ CHECKS = {
   'labels': 'readable labels, classes and angles in range',
   'duration': 'labels within the audio',
   'duplicates': 'no duplicate rows',
+  'conflicts': 'each source in one place at a time',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
   'directions': 'azimuth sign and channel order (FOA)',
@@ -81,7 +82,11 @@ CHECKS = {
 
 
 def check_labels(
-  path: pathlib.Path, *, num_classes: int, edition: str | None = None
+  path: pathlib.Path,
+  *,
+  num_classes: int,
+  edition: str | None = None,
+  label_hop: float | None = None,
 ) -> tuple[labels.Events | None, list[Finding]]:
   """Checks a label file.
 
@@ -89,12 +94,15 @@ def check_labels(
     path: The file.
     num_classes: Number of classes.
     edition: Edition that defines the columns, as for `labels.read_csv`.
+    label_hop: Seconds from one frame of the file to the next; None for 0.1.
 
   Returns:
     The events, or None if the file cannot be read, and the findings.
   """
   try:
-    events = labels.read_csv(path, edition=edition, num_classes=num_classes)
+    events = labels.read_csv(
+      path, edition=edition, num_classes=num_classes, label_hop=label_hop
+    )
   except InputError as error:
     return None, [_unreadable('labels', path, error)]
   rows = np.concatenate(
@@ -104,11 +112,22 @@ def check_labels(
     ],
     axis=-1,
   )
+  found = []
   double = len(rows) - len(np.unique(rows, axis=0))
-  if not double:
-    return events, []
-  text = f'{double} row{"s" * (double > 1)} of {len(rows)} are duplicates'
-  return events, [Finding('duplicates', 'warning', str(path), text)]
+  if double:
+    text = f'{double} row{"s" * (double > 1)} of {len(rows)} are duplicates'
+    found.append(Finding('duplicates', 'warning', str(path), text))
+  conflicts = labels.find_conflicts(events)
+  if number := len(conflicts):
+    frame, class_index, track = conflicts[0]
+    text = (
+      f'{number} time{"s" * (number > 1)}, one source is in several places at '
+      f'once, first in frame {frame} (class {class_index}, track {track}): '
+      'training uses the last of its rows; delete the wrong ones, or give each '
+      'source a track of its own'
+    )
+    found.append(Finding('conflicts', 'warning', str(path), text))
+  return events, found
 
 
 def check_audio(

@@ -42,8 +42,8 @@ def test_missing_extra_and_broken_files_are_reported(folders, tmp_path):
   assert_close(evaluate.evaluate_folders(*folders), result)
   assert result['recordings'] == 4
 
-  lost.write_text(text + '3,99,0,0,0\n')
-  with pytest.raises(InputError, match=rf"{NAMES[1]}\.csv, line .* got '99'"):
+  lost.write_text(text + '3,-1,0,0,0\n')
+  with pytest.raises(InputError, match=rf"{NAMES[1]}\.csv, line .* got '-1'"):
     evaluate.evaluate_folders(*folders)
 
   lost.rename(predictions / 'fold9.csv')
