@@ -57,7 +57,7 @@ def tell_other_edition(
   for path, events in read:
     if path is None or not len(events.frame):
       continue
-    form = _form_of(path, events)
+    form = form_of(path, events)
     if form and form not in labels.EDITIONS[edition]:
       paths[form].append(path)
   for form, some in paths.items():
@@ -79,7 +79,7 @@ def tell_other_edition(
     )
 
 
-def _form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
+def form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
   """The form of a file that was read; None if its columns have several."""
   with open(path, encoding='utf-8-sig') as file:
     first = file.readline()

@@ -66,10 +66,10 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   )
   define.list(
     'label_hop',
-    ['0.1'],
+    None,
     'Seconds from one frame of the CSV files to the next, such as 0.02 for '
     'files of 2019 with frames of 20 ms. Two numbers, such as 0.1,0.02, belong '
-    'to the reference and to the predictions.',
+    'to the reference and to the predictions. Default: 0.1.',
   )
   define.integer(
     'classes',
@@ -162,8 +162,12 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
   )
 
 
-def _label_hops(texts: Sequence[str]) -> float | tuple[float, float]:
+def _label_hops(
+  texts: Sequence[str] | None,
+) -> float | tuple[float, float] | None:
   """The seconds of --label_hop: of both folders, or of each of them."""
+  if texts is None:
+    return None
   try:
     hops = [float(text) for text in texts]
   except ValueError:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from seld_jax import labels
 from seld_jax.errors import InputError
@@ -37,7 +38,7 @@ class FolderOptions:
   missing: str = 'error'
   units: tuple[str, str] | None = None
   folds: Collection[int] | None = None
-  label_hop: float | tuple[float, float] = 0.1
+  label_hop: float | tuple[float, float] | None = None
   predictions_form: str | None = None
   as_published: bool = False
 
@@ -91,7 +92,7 @@ def evaluate_folders(
   missing: str = 'error',
   units: tuple[str, str] | None = None,
   folds: Collection[int] | None = None,
-  label_hop: float | tuple[float, float] = 0.1,
+  label_hop: float | tuple[float, float] | None = None,
   predictions_form: str | None = None,
   as_published: bool = False,
 ) -> dict[str, Any]:
@@ -118,7 +119,8 @@ def evaluate_folders(
     folds: Numbers of the folds to compare, which are part of the file names;
       None for all files.
     label_hop: Seconds from one frame of the files to the next, as for
-      `labels.read_csv`: for both folders, or for each of them.
+      `labels.read_csv`: for both folders, or for each of them. None means
+      0.1, or 0.02 in 2019 with `as_published`.
     predictions_form: Form of the predictions, one of `labels.FORMS`; None to
       recognise it from each file.
     as_published: Whether to follow the published code of the edition where it
@@ -202,11 +204,12 @@ def read_folders(
         )
     scales = tuple(UNITS[unit] for unit in options.units)
 
-  hops = options.label_hop
+  # The published code of 2019 has frames of 20 ms.
+  frames_per_second, hops = labels.FRAMES_PER_SECOND, options.label_hop
+  if options.as_published and options.edition == '2019':
+    frames_per_second, hops = 50, hops or 0.02
   if not isinstance(hops, tuple):
-    hops = (hops, hops)
-  # With 0.1 s, the reader still asks for the hop of submissions of 2019.
-  hops = [None if hop == 0.1 else hop for hop in hops]
+    hops = hops, hops
   names = [name for name, *_ in files]
   references = labels.read_csv_files(
     [path for _, path, _ in files],
@@ -214,6 +217,7 @@ def read_folders(
     num_classes=options.num_classes or len(labels.TAU2020_CLASSES),
     distance_scale=scales[0],
     label_hop=hops[0],
+    frames_per_second=frames_per_second,
   )
   num_classes = options.num_classes
   if num_classes is None:
@@ -226,22 +230,30 @@ def read_folders(
     num_classes=num_classes,
     distance_scale=scales[1],
     label_hop=hops[1],
+    frames_per_second=frames_per_second,
   )
   if options.edition == '2024' and options.units is None:
     contradictions.check_units(references, predicted)
+  if frames_per_second != labels.FRAMES_PER_SECOND:
+    references = [
+      _with_late_ends(one)
+      if contradictions.form_of(path, one) == 'seconds'
+      else one
+      for (_, path, _), one in zip(files, references, strict=True)
+    ]
   if options.csv_edition is None:
     for column, part in (1, references), (2, predicted):
       contradictions.tell_other_edition(
         options.edition, zip([one[column] for one in files], part, strict=True)
       )
-  hops = options.label_hop
   num_frames, rule = find_lengths(
     options.num_frames,
     Recordings(
       names,
       references,
       predicted,
-      hops if isinstance(hops, tuple) else (hops, hops),
+      hops=(hops[0] or 0.1, hops[1] or 0.1),
+      frame=1 / frames_per_second,
     ),
     edition=options.edition,
     audio=options.audio,
@@ -296,3 +308,23 @@ def score_folders(
   if found.length_rule is not None:
     result['length_rule'] = found.length_rule
   return result
+
+
+def _with_late_ends(events: labels.Events) -> labels.Events:
+  """Lets each event last one frame longer, as in the published code of 2019.
+
+  Args:
+    events: Events of a file with times in seconds, with a track for each.
+
+  Returns:
+    The events and, for each track, a row in the frame after its last one.
+  """
+  order = np.lexsort((events.frame, events.track))
+  track = events.track[order]
+  last = order[np.flatnonzero(np.diff(track, append=-1))]
+  rows = np.append(np.arange(len(order)), last)
+  longer = labels.Events(
+    *(None if part is None else part[rows] for part in vars(events).values())
+  )
+  longer.frame[len(order) :] += 1
+  return longer

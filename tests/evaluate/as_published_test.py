@@ -86,3 +86,27 @@ def test_the_command_scores_as_published(folders):
   done = run(*command)
   assert done.returncode == 0, done.stderr
   assert '- recordings end before' in done.stdout
+
+
+def test_files_of_2019_are_scored_in_frames_of_20_ms(tmp_path):
+  header = 'sound_event_recording,start_time,end_time,ele,azi,dist\n'
+  rows = [f'{frame},8,7,3\n' for frame in range(50, 100)]
+  texts = {'r': header + 'cough,1.0,2.0,0,0,1\n', 'p': ''.join(rows)}
+  for which, text in texts.items():
+    (tmp_path / which).mkdir()
+    (tmp_path / which / 'split1_ir0_ov1_1.csv').write_text(text)
+  folders = tmp_path / 'r', tmp_path / 'p'
+  result = evaluate.evaluate_folders(
+    *folders, edition='2019', as_published=True
+  )
+  assert result['num_frames'] == 3000
+  # 7 and 3 degrees are rounded down to 0. The reference lasts until frame 100,
+  # one more than the event, which is in another second.
+  assert result['DOA_error'] == pytest.approx(0, abs=1e-5)
+  assert result['frame_recall'] == pytest.approx(2999 / 3000)
+  assert (result['ER'], result['F']) == pytest.approx((1 / 2, 2 / 3))
+  plain = evaluate.evaluate_folders(
+    *folders, edition='2019', label_hop=(0.1, 0.02)
+  )
+  assert plain['DOA_error'] == pytest.approx(7.615, abs=1e-3)
+  assert (plain['frame_recall'], plain['ER']) == pytest.approx((1, 0))
