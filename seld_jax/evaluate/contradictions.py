@@ -3,6 +3,7 @@
 import collections
 import logging
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,6 +20,15 @@ _OTHER_UNIT = 20
 
 # Submissions of 2019 have four columns, although its labels have seconds.
 _ALSO = {('2019', 'submission')}
+
+_SEPARATOR = re.compile('[,;\t]')
+# Names of columns that only the header of one form has.
+_HEADERS = {
+  'start_time': 'seconds',
+  'onscreen': 'stereo',
+  'on_screen': 'stereo',
+  'start': 'l3das',
+}
 
 
 def check_units(
@@ -85,9 +95,9 @@ def form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
     first = file.readline()
     while first and not first.strip():
       first = file.readline()
-  cells = [cell.strip().strip('"') for cell in first.split(',')]
-  for form, columns in labels.FORMS.items():
-    if sorted(cells) == sorted(columns):
+  cells = [cell.strip(' "\r\n').casefold() for cell in _SEPARATOR.split(first)]
+  for cell in cells:
+    if form := _HEADERS.get(cell):
       return form
   has_distance = events.distance is not None
   fitting = [

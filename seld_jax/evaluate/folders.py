@@ -323,8 +323,13 @@ def _with_late_ends(events: labels.Events) -> labels.Events:
   track = events.track[order]
   last = order[np.flatnonzero(np.diff(track, append=-1))]
   rows = np.append(np.arange(len(order)), last)
-  longer = labels.Events(
-    *(None if part is None else part[rows] for part in vars(events).values())
+  frame = events.frame[rows]
+  frame[len(order) :] += 1
+  distance = None if events.distance is None else events.distance[rows]
+  return labels.Events(
+    frame,
+    events.class_index[rows],
+    events.track[rows],
+    events.xyz[rows],
+    distance,
   )
-  longer.frame[len(order) :] += 1
-  return longer

@@ -6,6 +6,7 @@ be scored without a word: here such files are told, with a guess.
 """
 
 import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -48,6 +49,7 @@ class Recordings:
   hops: tuple[float, float] = (0.1, 0.1)
   frame: float = 0.1
 
+  @functools.cached_property
   def ends(self) -> tuple[np.ndarray, np.ndarray]:
     """The frame after the last one of both, for each recording; 0 if none."""
     reference, predicted = (
@@ -95,7 +97,7 @@ def find_lengths(
       reference, only predictions are refused that seem to have another clock.
   """
   names = recordings.names
-  ends, _ = recordings.ends()
+  ends, _ = recordings.ends
   if rule is None and as_published:
     if edition not in metrics.DEFAULT_NUM_FRAMES:
       _check_after_reference(recordings)
@@ -137,6 +139,10 @@ def find_lengths(
     stated = metrics.DEFAULT_NUM_FRAMES.get(edition)
   if stated is not None:
     lengths = [length_of(stated, name) for name in names]
+    if min(lengths) < 1:
+      raise InputError(
+        f'A recording needs at least one frame, got {min(lengths)} (--frames).'
+      )
     if not as_published:
       _check_reference(recordings, lengths)
     _check_predictions(recordings, lengths, 'the recording has')
@@ -188,7 +194,7 @@ def _most_frames_after(length: int, frame: float) -> int:
 
 def _factor(end: float, length: float) -> float | None:
   """The factor between two clocks that explains an end that is too late."""
-  for factor in _FACTORS:
+  for factor in _FACTORS if length > 0 else ():
     if (1 - _SILENT_END) * factor <= end / length <= 1.02 * factor:
       return factor
   return None
@@ -202,7 +208,7 @@ def _with_reference(
   Raises:
     InputError: A reference ends more than a second and 1 % later.
   """
-  ends, _ = recordings.ends()
+  ends, _ = recordings.ends
   late = ends - lengths
   worst = int(np.argmax(late))
   end, length = int(ends[worst]), lengths[worst]
@@ -232,7 +238,7 @@ def _with_reference(
 
 def _check_reference(recordings: Recordings, lengths: Sequence[int]) -> None:
   """Raises InputError for a reference that is longer than stated."""
-  ends, _ = recordings.ends()
+  ends, _ = recordings.ends
   worst = int(np.argmax(ends - lengths))
   if ends[worst] <= lengths[worst]:
     return
@@ -269,7 +275,7 @@ def _check_predictions(
   Raises:
     InputError: Predictions are later by more than a second and 1 %.
   """
-  _, ends = recordings.ends()
+  _, ends = recordings.ends
   late = ends - lengths
   allowed = np.array(
     [_most_frames_after(length, recordings.frame) for length in lengths]
@@ -311,7 +317,7 @@ def _check_after_reference(recordings: Recordings) -> None:
   Raises:
     InputError: They do in most recordings, and by the factor of a clock.
   """
-  reference, predicted = recordings.ends()
+  reference, predicted = recordings.ends
   late = predicted - reference
   both = (reference > 0) & (predicted > 0)
   if both.any():
@@ -349,7 +355,7 @@ def _check_after_reference(recordings: Recordings) -> None:
 
 def _compare_clocks(recordings: Recordings) -> None:
   """Warns if all predictions end earlier or later by the factor of a clock."""
-  reference, predicted = recordings.ends()
+  reference, predicted = recordings.ends
   both = (reference > 0) & (predicted > 0)
   if both.sum() < _ENOUGH:
     return

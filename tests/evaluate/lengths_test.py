@@ -111,6 +111,14 @@ def test_a_second_and_one_percent_after_the_end_are_told(
   assert not caplog.records
 
 
+def test_recordings_without_frames_are_refused(write, sounds):
+  folders = write([599], [599])
+  with pytest.raises(InputError, match='at least one frame, got 0'):
+    evaluate.evaluate_folders(*folders, num_frames=0)
+  with pytest.raises(InputError, match='sound file has 0 frames'):
+    evaluate.evaluate_folders(*folders, num_frames='audio', audio=sounds([0]))
+
+
 def test_files_that_fit_are_silent(write, sounds, caplog):
   folders = write([599, 400, 580], [580, 0, 599])
   evaluate.evaluate_folders(*folders)
@@ -160,13 +168,20 @@ def test_ends_at_the_same_ratio_are_told(write, caplog, frames, lasts, hint):
   assert hint in caplog.text
 
 
-def test_files_of_another_edition_are_told(tmp_path, caplog):
-  header = 'frame,class,source,azimuth,distance,onscreen\n'
+@pytest.mark.parametrize(
+  'header',
+  [
+    'frame,class,source,azimuth,distance,onscreen\n',
+    '"Frame";"Class";"Source";"Azimuth";"Distance";"Onscreen"\n',
+  ],
+)
+def test_files_of_another_edition_are_told(tmp_path, caplog, header):
   for which in 'r', 'p':
     (tmp_path / which).mkdir()
     for name in 'mix1', 'mix2':
       path = tmp_path / which / f'{name}.csv'
-      path.write_text(header + '0,1,0,20,150,1\n5,3,0,-40,80,0\n')
+      text = header + '0,1,0,20,150,1\n5,3,0,-40,80,0\n'
+      path.write_text(text.replace(',', ';') if ';' in header else text)
   folders = tmp_path / 'r', tmp_path / 'p'
   options = {'num_frames': 50, 'edition': '2024'}
   evaluate.evaluate_folders(*folders, **options)
