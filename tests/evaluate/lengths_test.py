@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import soundfile
 from helpers.recordings_to_evaluate import run
 
 from seld_jax import audio, evaluate, labels
@@ -111,12 +112,15 @@ def test_a_second_and_one_percent_after_the_end_are_told(
   assert not caplog.records
 
 
-def test_recordings_without_frames_are_refused(write, sounds):
+def test_recordings_without_frames_are_refused(write, tmp_path):
   folders = write([599], [599])
   with pytest.raises(InputError, match='at least one frame, got 0'):
     evaluate.evaluate_folders(*folders, num_frames=0)
-  with pytest.raises(InputError, match='sound file has 0 frames'):
-    evaluate.evaluate_folders(*folders, num_frames='audio', audio=sounds([0]))
+  (tmp_path / 'audio').mkdir()
+  soundfile.write(tmp_path / 'audio' / 'mix1.wav', np.zeros((0, 1)), 1000)
+  options = {'num_frames': 'audio', 'audio': tmp_path / 'audio'}
+  with pytest.raises(InputError, match='mix1'):
+    evaluate.evaluate_folders(*folders, **options)
 
 
 def test_files_that_fit_are_silent(write, sounds, caplog):
