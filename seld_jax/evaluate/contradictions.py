@@ -21,6 +21,8 @@ _OTHER_UNIT = 20
 # Submissions of 2019 have four columns, although its labels have seconds.
 _ALSO = {('2019', 'submission')}
 
+# A first line is not longer than so many bytes.
+_START = 1000
 _SEPARATOR = re.compile('[,;\t]')
 # Names of columns that only the header of one form has.
 _HEADERS = {
@@ -91,10 +93,9 @@ def tell_other_edition(
 
 def form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
   """The form of a file that was read; None if its columns have several."""
-  with open(path, encoding='utf-8-sig') as file:
-    first = file.readline()
-    while first and not first.strip():
-      first = file.readline()
+  with open(path, 'rb') as file:
+    start = file.read(_START).decode('utf-8-sig', errors='replace')
+  first = start.lstrip().split('\n', 1)[0]
   cells = [cell.strip(' "\r\n').casefold() for cell in _SEPARATOR.split(first)]
   for cell in cells:
     if form := _HEADERS.get(cell):
