@@ -6,7 +6,13 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.labels import headers
-from seld_jax.labels.rows import RANGES, Rows, parse_numbers, shown
+from seld_jax.labels.rows import (
+  PREDICTED_RANGES,
+  RANGES,
+  Rows,
+  parse_numbers,
+  shown,
+)
 
 # The columns of each form. Files of those in HEADERS begin with these names;
 # files of the others may.
@@ -348,6 +354,10 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   largest = _LARGEST_OUTPUT if predicted else 1 + NORM_TOLERANCE
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
   is_polar = _are_polar(values)
+  if predicted and np.abs(values).max() > _LARGEST_COMPONENT:
+    # No vectors; distances below 0 and elevations up to 91 degrees are mended.
+    high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
+    is_polar = (np.abs(values) <= high).all(axis=-1)
   if is_unit.all():
     whole = (values == np.round(values)).all(axis=-1)
     if not (is_polar & whole).all():
@@ -361,8 +371,8 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
       f'6 columns where x, y, z = {_vector(values[odd])} has the norm '
       f'{norm[odd]:.4g}, but expected a unit vector, because line '
       f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
-      'and distance; if a system wrote vectors of any length, state '
-      '--csv_edition=2022 (data.csv_edition in a config)',
+      'and distance; state the edition: --csv_edition=2022 for vectors of any '
+      'length, --csv_edition=2023 for angles (data.csv_edition in a config)',
     )
   return rows.refuse(
     0,

@@ -250,6 +250,15 @@ def test_vectors_near_1_are_not_taken_for_angles(tmp_path):
   assert events.distance is None
 
 
+def test_angles_with_a_negative_distance_are_no_vectors(tmp_path):
+  text = '0,1,0,0,90.5,2.5\n1,1,0,-120,0,-0.1\n'
+  events = read_text(tmp_path, text, role='prediction')
+  assert events.distance is not None
+  np.testing.assert_array_equal(events.distance, [2.5, 0])
+  with pytest.raises(InputError, match='--csv_edition=2022 for vectors of any'):
+    read_text(tmp_path, text)
+
+
 def test_what_systems_predict_is_mended_with_a_warning(tmp_path, caplog):
   text = '0,9,0,20,90.4,-0.25\n1,9,0,20,-91,3\n2,13,0,20,5,-1\n3,14,0,20,5,1\n'
   events = read_text(
