@@ -153,7 +153,7 @@ def read_csv_files(
 ) -> list[Events]:
   """Reads files of one dataset or of one system, with one warning of each kind.
 
-  If the five columns of a file have several meanings, that of the other files
+  If the columns of a file have several meanings, that of the other files
   decides. A warning tells about sources of a reference that are in several
   places at once; see `find_conflicts`.
 
@@ -196,27 +196,18 @@ def read_csv_files(
   read = [
     None if path is None else _read_or_doubt(path, options) for path in listed
   ]
-  unsure = [one for one in read if one is not None and one.doubt]
-  if unsure:
-    # The files of one system have one form: that of the files without doubt.
-    sure = {one.form for one in read if one is not None and not one.doubt}
-    sure &= {'polar', 'submission_distance'}
-    refused = [one.doubt for one in unsure if one.events is None]
-    if len(sure) == 1:
-      options = dataclasses.replace(options, form=sure.pop())
-    elif sure or refused:
-      raise forms.AmbiguousError(str((refused or [unsure[0].doubt])[0]))
-    else:
-      options = dataclasses.replace(options, form='polar')
-    read = [
-      _read_or_doubt(path, options)
-      if path is not None and one is not None and one.doubt
-      else one
-      for path, one in zip(listed, read, strict=True)
-    ]
+  # The files of one system have one form: that of the files without doubt.
+  sure = {one.form for one in read if one is not None and one.doubt is None}
   notes = Notes()
   events = []
   for path, one in zip(listed, read, strict=True):
+    if path is not None and one is not None and one.doubt is not None:
+      others = sure.intersection(one.doubt.forms)
+      if len(others) > 1 or (not others and one.events is None):
+        raise one.doubt
+      if others and others != {one.form}:
+        chosen = dataclasses.replace(options, form=others.pop())
+        one = _read_or_doubt(path, chosen)
     if path is None or one is None or one.events is None:
       events.append(no_events())
       continue
@@ -235,14 +226,14 @@ class _Read:
   Attributes:
     events: The events; None if the form of the file is unknown.
     form: The form; None if the file has no rows or its form is unknown.
-    doubt: What is said about a file that may have another form, too; empty if
-      it cannot.
+    doubt: The error that tells which forms the file may have; None if there
+      is no doubt.
     notes: The notes about it.
   """
 
   events: Events | None
   form: str | None
-  doubt: str
+  doubt: forms.AmbiguousError | None
   notes: Notes
 
 
@@ -252,9 +243,9 @@ def _read_or_doubt(path: pathlib.Path, options: _Options) -> _Read:
   try:
     events, found = _read(path, options, notes)
   except forms.AmbiguousError as error:
-    return _Read(None, None, str(error), notes)
+    return _Read(None, None, error, notes)
   if found is None:
-    return _Read(events, None, '', notes)
+    return _Read(events, None, None, notes)
   return _Read(events, found.form, found.doubt, notes)
 
 

@@ -6,7 +6,13 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.labels import headers
-from seld_jax.labels.rows import RANGES, Rows, parse_numbers, shown
+from seld_jax.labels.rows import (
+  PREDICTED_RANGES,
+  RANGES,
+  Rows,
+  parse_numbers,
+  shown,
+)
 
 # The columns of each form. Files of those in HEADERS begin with these names;
 # files of the others may.
@@ -95,7 +101,11 @@ _STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
 
 
 class AmbiguousError(InputError):
-  """The five columns of a file have several meanings."""
+  """The columns of a file of a system have several meanings."""
+
+  def __init__(self, message: str, forms: tuple[str, ...]):
+    super().__init__(message)
+    self.forms = forms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,15 +117,15 @@ class Found:
     rows: The rows without the header, with columns in the order of the form.
     table: The numbers in the order of the form, float64 with shape
       `[rows, columns]`; None for `'seconds'` and `'l3das'`, which have text.
-    doubt: A sentence about the other form that the columns may have, too, if
-      this one is only much more likely; else empty.
+    doubt: The error that tells which form the columns may have, too, if this
+      one is only much more likely; else None.
     hint: Text for the message about a wrong value.
   """
 
   form: str
   rows: Rows
   table: np.ndarray | None
-  doubt: str = ''
+  doubt: AmbiguousError | None = None
   hint: str = ''
 
 
@@ -198,7 +208,7 @@ def find_form(
     )
   named = _with_numbers(rows, FORMS[first].index('class'), names)
   table = parse_numbers(named, FORMS[first], hint=hint)
-  doubt = ''
+  doubt = None
   if form is None and width == 5 and len(fitting) > 1:
     first, doubt = _five_columns(named, table, predicted=predicted)
   elif form is None and width == 6:
@@ -253,7 +263,7 @@ def _with_numbers(rows: Rows, column: int, names: tuple[str, ...]) -> Rows:
 
 def _five_columns(
   rows: Rows, table: np.ndarray, *, predicted: bool
-) -> tuple[str, str]:
+) -> tuple[str, AmbiguousError | None]:
   """Decides whether five columns have a track or a distance.
 
   Five columns are frame, class, track, azimuth, elevation in all labels, and in
@@ -261,7 +271,7 @@ def _five_columns(
   distance, and those of L3DAS22 frame, class, x, y, z.
 
   Returns:
-    The form, and a sentence if another one is possible.
+    The form, and the doubt if another one is possible.
 
   Raises:
     AmbiguousError: Both are possible, and none is more likely.
@@ -277,21 +287,22 @@ def _five_columns(
     and (predicted or (fifth >= 0).all())
   )
   if polar and not (distance and predicted):
-    return 'polar', ''
+    return 'polar', None
   if not polar:
     if not distance or np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
       # The sentence about the first wrong value names the other forms, too.
-      return 'polar', ''
-    return 'submission_distance', ''
-  doubt = (
+      return 'polar', None
+    return 'submission_distance', None
+  doubt = AmbiguousError(
     f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
     'frame, class, track, azimuth, elevation or frame, class, azimuth, '
-    f'elevation, distance; {_STATE_FORM}: polar or submission_distance.'
+    f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
+    ('polar', 'submission_distance'),
   )
   # A distance is above 0, and the tracks of a frame are small numbers.
   if (fifth <= 0).any() or ((third >= 0) & (third <= _LARGEST_TRACK)).all():
     return 'polar', doubt
-  raise AmbiguousError(doubt)
+  raise doubt
 
 
 def _six_columns(
@@ -348,6 +359,10 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   largest = _LARGEST_OUTPUT if predicted else 1 + NORM_TOLERANCE
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
   is_polar = _are_polar(values)
+  if predicted and np.abs(values).max() > _LARGEST_COMPONENT:
+    # No vectors; distances below 0 and elevations up to 91 degrees are mended.
+    high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
+    is_polar = (np.abs(values) <= high).all(axis=-1)
   if is_unit.all():
     whole = (values == np.round(values)).all(axis=-1)
     if not (is_polar & whole).all():
@@ -361,15 +376,20 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
       f'6 columns where x, y, z = {_vector(values[odd])} has the norm '
       f'{norm[odd]:.4g}, but expected a unit vector, because line '
       f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
-      'and distance; if a system wrote vectors of any length, state '
-      '--csv_edition=2022 (data.csv_edition in a config)',
+      'and distance; state the edition: --csv_edition=2022 for vectors of any '
+      'length, --csv_edition=2023 for angles (data.csv_edition in a config)',
     )
-  return rows.refuse(
-    0,
+  reason = (
     f'6 columns ({rows.text(0)}) may be x, y, z (until 2022) or azimuth, '
     'elevation, distance (from 2023 on); the edition must be stated '
-    '(--csv_edition, or data.csv_edition in a config)',
+    '(--csv_edition, or data.csv_edition in a config)'
   )
+  if predicted:
+    raise AmbiguousError(
+      f'{rows.path}, line {rows.lines[0]}: {reason}.',
+      ('cartesian', 'polar_distance'),
+    )
+  return rows.refuse(0, reason)
 
 
 def looks_like_angles(xyz: np.ndarray) -> bool:

@@ -173,6 +173,24 @@ def test_the_other_files_decide_about_five_columns(tmp_path):
   np.testing.assert_array_equal(events.track, [2])
 
 
+def test_the_other_files_decide_about_six_columns(tmp_path):
+  near = '0,3,0,2,1,1.5\n'  # 2 degrees, 1 degree, 1.5 m, or a vector?
+  far = near + '1,3,0,120,10,1.5\n'
+  events = labels.read_csv_files(
+    write_all(tmp_path, near, far), role='prediction'
+  )
+  assert not any(one.distance is None for one in events)
+  unit = '0,3,0,0.6,-0.8,0\n'
+  events = labels.read_csv_files(
+    write_all(tmp_path, near, unit), role='prediction'
+  )
+  np.testing.assert_allclose(events[0].xyz[0], np.array([4, 2, 3]) / 29**0.5)
+  for others in [], [unit, far]:
+    paths = write_all(tmp_path, near, *others)
+    with pytest.raises(InputError, match=r'0\.csv, line 1: .*--csv_edition'):
+      labels.read_csv_files(paths, role='prediction')
+
+
 # L3DAS22.
 
 
@@ -248,6 +266,15 @@ def test_vectors_near_1_are_not_taken_for_angles(tmp_path):
     read_text(tmp_path, text, role='prediction')
   events = read_text(tmp_path, text, role='prediction', edition='2022')
   assert events.distance is None
+
+
+def test_angles_with_a_negative_distance_are_no_vectors(tmp_path):
+  text = '0,1,0,0,90.5,2.5\n1,1,0,-120,0,-0.1\n'
+  events = read_text(tmp_path, text, role='prediction')
+  assert events.distance is not None
+  np.testing.assert_array_equal(events.distance, [2.5, 0])
+  with pytest.raises(InputError, match='--csv_edition=2022 for vectors of any'):
+    read_text(tmp_path, text)
 
 
 def test_what_systems_predict_is_mended_with_a_warning(tmp_path, caplog):

@@ -97,6 +97,15 @@ DEFECTS = {
     ),
     ('duplicates', 'warning', LABELS, '3 rows of 39'),
   ),
+  'a source in two places': (
+    lambda root: change_labels(root, lambda t: t + '3,6,7,10,0\n3,6,7,40,0\n'),
+    (
+      'conflicts',
+      'warning',
+      LABELS,
+      r'1 time, .* first in frame 3 \(class 6, track 7\)',
+    ),
+  ),
   'silent channel': (
     lambda root: change_audio(root, silence),
     ('silence', 'error', FIRST, 'channel 3 is silent'),
