@@ -59,7 +59,10 @@ _REMEDIES = {
 _SHOWN = 80
 # The characters of numbers, and those between them.
 _PLAIN = b'0123456789+-.eE,; \t\n'
-_NOT_BLANK = re.compile(r'[^\n]*[^ \t\r\v\f\n][^\n]*')
+_BLANKS = ' \t\r\v\f'
+_NOT_BLANK = re.compile(rf'[^{_BLANKS}\n]')
+# Larger files are no label files: 40 million rows.
+_MAX_BYTES = 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +90,12 @@ class Rows:
   @functools.cached_property
   def first(self) -> list[str]:
     """The cells of the first row, without spaces around them; [] if none."""
-    found = _NOT_BLANK.search(self.body)
-    if not found:
+    start, end = _first_row(self.body)
+    if start == end:
       return []
-    number = self.first_line + self.body.count('\n', 0, found.start())
-    return [cell.strip() for cell in self._split([found[0]], [number])[0]]
+    number = self.first_line + self.body.count('\n', 0, start)
+    cells = self._split([self.body[start:end]], [number])[0]
+    return [cell.strip() for cell in cells]
 
   @functools.cached_property
   def lines(self) -> list[int]:
@@ -99,7 +103,7 @@ class Rows:
     return [
       number
       for number, line in enumerate(self.body.split('\n'), self.first_line)
-      if line.strip(' \t\r\v\f')
+      if line.strip(_BLANKS)
     ]
 
   @functools.cached_property
@@ -145,8 +149,7 @@ class Rows:
 
   def without_first(self) -> 'Rows':
     """All rows but the first."""
-    found = _NOT_BLANK.search(self.body)
-    end = found.end() if found else 0
+    _, end = _first_row(self.body)
     number = self.first_line + self.body.count('\n', 0, end)
     return dataclasses.replace(self, body=self.body[end:], first_line=number)
 
@@ -167,6 +170,15 @@ class Rows:
     for number, row in zip(self.lines, cells, strict=True):
       lines[number - self.first_line] = self.delimiter.join(row)
     return dataclasses.replace(self, body='\n'.join(lines), order=None)
+
+
+def _first_row(text: str) -> tuple[int, int]:
+  """Where the first line that is not blank starts and ends."""
+  found = _NOT_BLANK.search(text)
+  if not found:
+    return 0, 0
+  end = text.find('\n', found.start())
+  return text.rfind('\n', 0, found.start()) + 1, end if end >= 0 else len(text)
 
 
 def shown(text: str) -> str:
@@ -191,15 +203,15 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
   path = pathlib.Path(path)
   text = read_text(path)
   rows = Rows(path, text)
-  first = _NOT_BLANK.search(text)
-  if first and ',' not in first[0]:
+  first = text[slice(*_first_row(text))]
+  if ',' not in first:
     for delimiter in ';\t':
-      if delimiter in first[0]:
+      if delimiter in first:
         return dataclasses.replace(rows, delimiter=delimiter)
-  elif first and first[0].count(';') > 1:
+  elif first.count(';') > 1:
     rows.refuse(
       0,
-      f'the row has both semicolons and commas ({shown(first[0])}); save the '
+      f'the row has both semicolons and commas ({shown(first)}); save the '
       'file with decimal points and with commas between the columns',
     )
   return rows
@@ -223,10 +235,15 @@ def read_text(path: pathlib.Path) -> str:
     # Without O_NONBLOCK, a pipe would wait for a writer.
     number = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
     with open(number, 'rb') as file:
-      mode = os.fstat(number).st_mode
-      if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+      status = os.fstat(number)
+      if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise InputError(
           f'{path} is no regular file, but a CSV file on a disk is needed.'
+        )
+      if status.st_size > _MAX_BYTES:
+        raise InputError(
+          f'{path} has {status.st_size / 1e9:.1f} GB, but a CSV file of labels '
+          'is needed.'
         )
       content = file.read()
     text = content.decode('utf-8-sig')

@@ -187,15 +187,30 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
       because they begin anew in every fold; names of rooms are compared.
 
   Returns:
-    One finding for each set of folds that share rooms or sources.
+    One finding for each set of folds that share rooms or sources, or one that
+    says why the file tells nothing about them.
   """
+  unreadable = ''
+  rows: list[dict[str, str]] = []
+  columns: set[str] = set()
   try:
-    text = pathlib.Path(path).read_text(encoding='utf-8-sig')
-  except (OSError, UnicodeDecodeError) as error:
-    return [
-      Finding('folds', 'warning', str(path), f'it is unreadable: {error}')
-    ]
-  rows = list(csv.DictReader(text.splitlines()))
+    with open(path, newline='', encoding='utf-8-sig') as file:
+      table = csv.DictReader(file)
+      columns = {*(table.fieldnames or ())}
+      rows = list(table)
+  except UnicodeDecodeError:
+    unreadable = 'it is not UTF-8 text'
+  except OSError as error:
+    unreadable = f'it is unreadable: {error.strerror or error}'
+  except csv.Error as error:
+    unreadable = f'it is no CSV file: {error}'
+  if not unreadable and 'fold' not in columns:
+    unreadable = 'it lacks the column fold'
+  if not unreadable and not columns & {'sound', 'room', 'room_size'}:
+    unreadable = 'it has none of the columns sound, room and room_size'
+  if unreadable:
+    text = f'{unreadable}, so that folds cannot be compared'
+    return [Finding('folds', 'warning', str(path), text)]
   folds: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
   for row in rows:
     room = row.get('room_size') or row.get('room') or ''
@@ -212,11 +227,16 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
       'folds',
       'error',
       str(path),
-      f'folds {where} share {len(names)} {kind}{"s" * (len(names) > 1)}, such '
-      f'as {names[0]}',
+      f'folds {_cut(where)} share {len(names)} {kind}'
+      f'{"s" * (len(names) > 1)}, such as {_cut(names[0])}',
     )
     for (kind, where), names in sorted(shared.items())
   ]
+
+
+def _cut(text: str) -> str:
+  """A text from a file, short enough for a message."""
+  return text if len(text) <= 80 else text[:77] + '...'
 
 
 def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
