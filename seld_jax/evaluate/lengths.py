@@ -366,7 +366,13 @@ def _compare_clocks(recordings: Recordings) -> None:
   earlier = _factor(1 / middle, 1)
   if alike < 0.75 or (later is None and earlier is None):
     return
-  factors = (1.0, later) if later is not None else (earlier or 1.0, 1.0)
+  if later is not None:
+    factors = (1.0, later)
+  elif earlier and recordings.hops[1] * earlier <= 0.1 + 1e-9:
+    # The frames of the predictions were stated too short.
+    factors = (1.0, 1 / earlier)
+  else:
+    factors = (earlier or 1.0, 1.0)
   _log.warning(
     'The predictions of %d recordings end at about %.2g times the end of the '
     'reference, as if the frames of one of them lasted longer: %s reads them '

@@ -172,6 +172,12 @@ def test_ends_at_the_same_ratio_are_told(write, caplog, frames, lasts, hint):
   assert hint in caplog.text
 
 
+def test_a_hop_that_is_stated_wrongly_is_told(write, caplog):
+  folders = write([599] * 3, [599] * 3)
+  evaluate.evaluate_folders(*folders, label_hop=(0.1, 0.02))
+  assert '--label_hop=0.1 reads' in caplog.text
+
+
 @pytest.mark.parametrize(
   'header',
   [
