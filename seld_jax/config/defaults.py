@@ -36,6 +36,9 @@ def default() -> Config:
   # DCASE edition of the CSV files, e.g. '2023'; '': recognised from each file,
   # with an error if the columns of a file are ambiguous.
   data.csv_edition = ''
+  # Seconds from one frame of the CSV files to the next; frames of another
+  # length become frames of 0.1 s.
+  data.label_hop = 0.1
   # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
   # Folds that select the checkpoint to test; (): the last checkpoint is tested.

@@ -206,6 +206,10 @@ def check_ranges(config: Config) -> None:
     0 <= config.eval.threshold < 1,
     f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
   )
+  _check(
+    0.001 <= data.label_hop <= 10,
+    f'data.label_hop must be from 0.001 to 10 seconds, got {data.label_hop}.',
+  )
   for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')

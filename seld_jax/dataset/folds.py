@@ -73,6 +73,7 @@ def load_fold(
   pool: int,
   min_frames: int,
   csv_edition: str | None = None,
+  label_hop: float | None = None,
   max_bytes: float = float('inf'),
 ) -> Fold:
   """Reads the features and the labels of recordings of any length.
@@ -89,6 +90,7 @@ def load_fold(
       that crops and windows fit.
     csv_edition: Year whose forms the label files have; None: any form that can
       be recognised.
+    label_hop: Seconds from one frame of the label files to the next; None: 0.1.
     max_bytes: If the features are larger than this in total, they stay on disk.
 
   Returns:
@@ -128,28 +130,29 @@ def load_fold(
     features = np.empty(joined.shape, np.float32)
   activity = np.zeros((total, num_classes), np.float32)
   doa = np.zeros((total, num_classes, 3), np.float32)
-  references = []
+  references = labels.read_csv_files(
+    [entry.labels for entry in recordings],
+    edition=csv_edition,
+    num_classes=num_classes,
+    label_hop=label_hop,
+  )
   for index, entry in enumerate(recordings):
     start, end = offsets[index], offsets[index + 1]
     if isinstance(features, np.ndarray):
       features[start * pool : end * pool] = joined.crop(
         int(start * pool), int((end - start) * pool)
       )
-    events = labels.no_events()
-    if entry.labels is not None:
-      events = labels.read_csv(
-        entry.labels, edition=csv_edition, num_classes=num_classes
-      )
+    events = references[index]
     if len(events.frame) and events.frame.max() >= lengths[index]:
       raise InputError(
         f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '
-        f'ends with frame {lengths[index] - 1}.'
+        f'ends with frame {lengths[index] - 1}; delete the rows after the '
+        'end, or state the length of its frames with config.data.label_hop.'
       )
     dense = labels.to_dense(
       events, num_frames=int(end - start), num_classes=num_classes
     )
     activity[start:end], doa[start:end] = dense
-    references.append(events)
   return Fold(
     names=tuple(entry.name for entry in recordings),
     features=features,

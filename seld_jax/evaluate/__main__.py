@@ -22,6 +22,12 @@ def define_flags(values: flags.FlagValues) -> None:
   define = commands.Define(values)
   define_folder_flags(values)
   define.bool('json', False, 'Print one JSON object instead of a table.')
+  define.bool(
+    'as_published',
+    False,
+    'Follow the published code of the edition where it differs from these '
+    'scores; the output names the differences.',
+  )
   per = 'Also show the scores of each class, overlap, room or fold.'
   define.enum('per', None, list(BREAKDOWNS), per)
 
@@ -29,9 +35,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints the scores of a folder of CSV files."""
   commands.refuse_arguments(argv)
-  found = read_folders(
-    values.reference, values.predictions, folder_options(values)
-  )
+  with commands.log_to_terminal():
+    found = read_folders(
+      values.reference, values.predictions, folder_options(values)
+    )
   names = classes.names_of(found.edition, found.num_classes)
   result = score_folders(found, class_names=names)
   if values.json:
@@ -42,6 +49,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(tables.table(result))
+  if values.as_published:
+    console.print(tables.published_notes(result))
   if values.per:
     console.print(tables.breakdown_table(result, values.per))
 

@@ -14,6 +14,15 @@ from seld_jax.errors import InputError
 # The columns of scenes.csv (written by seld_jax.scenes) that are used here.
 _NEEDED = ('file', 'class', 'track', 'onset', 'duration', 'speed', 'snr_db')
 
+# The range of each number; the bounds of times are those of label files.
+_RANGES = {
+  'track': (-(10**9), 10**9),
+  'onset': (0, 10**6),
+  'duration': (0, 10**6),
+  'speed': (-(10**6), 10**6),
+  'snr_db': (-(10**6), 10**6),
+}
+
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -27,7 +36,8 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
     The rows of each recording by its name; empty if there is no such file.
 
   Raises:
-    InputError: The file lacks a column or cannot be read.
+    InputError: The file lacks a column, has something other than a number, or
+      cannot be read.
 
   Example:
     >>> from seld_jax import evaluate
@@ -39,15 +49,57 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
     return {}
   found: dict[str, list[Mapping[str, str]]] = {}
   try:
-    with open(path, newline='', encoding='utf-8') as file:
+    with open(path, newline='', encoding='utf-8-sig') as file:
       table = csv.DictReader(file)
       if lost := sorted({*_NEEDED}.difference(table.fieldnames or ())):
-        raise InputError(f'{path} lacks the column {lost[0]}.')
+        raise InputError(
+          f'{path} lacks the column {lost[0]}, which scenes.csv of '
+          'seld_jax.synthesize has; remove the file if it is another one.'
+        )
       for row in table:
+        try:
+          _numbers(row)
+        except ValueError as error:
+          raise InputError(
+            f'{path}, line {table.line_num}: {error}.'
+          ) from error
         found.setdefault(row['file'], []).append(row)
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
+  except UnicodeDecodeError as error:
+    raise InputError(
+      f'{path} cannot be read as CSV: it is not UTF-8 text.'
+    ) from error
+  except OSError as error:
+    raise InputError(
+      f'{path} cannot be read as CSV: {error.strerror or error}.'
+    ) from error
+  except csv.Error as error:
     raise InputError(f'{path} cannot be read as CSV: {error}.') from error
   return found
+
+
+def _numbers(row: Mapping[str, str]) -> Mapping[str, float] | None:
+  """The numbers of a row; None if a cell is empty, as in a row cut short.
+
+  Raises:
+    ValueError: A cell is not a number in its range.
+  """
+  numbers = {}
+  for name, (low, high) in _RANGES.items():
+    text = (row[name] or '').strip()
+    if not text:
+      return None
+    try:
+      numbers[name] = float(text)
+    except ValueError:
+      numbers[name] = math.nan
+    whole = name != 'track' or numbers[name] == round(numbers[name], 0)
+    if not (low <= numbers[name] <= high and whole):
+      kind = 'an integer' if name == 'track' else 'a number'
+      shown = text if len(text) <= 80 else text[:77] + '...'
+      raise ValueError(
+        f'{name} must be {kind} from {low} to {high}, got {shown!r}'
+      )
+  return numbers
 
 
 def snr_and_speed(
@@ -65,6 +117,9 @@ def snr_and_speed(
     Ratio to the ambient noise in dB, and absolute angular speed of the azimuth
     in degrees per second, both with shape `[n]`; NaN for events without a row.
 
+  Raises:
+    InputError: A row has something other than a number.
+
   Example:
     >>> from seld_jax import evaluate, labels
     >>> two = labels.from_dense(np.ones((2, 1)), np.full((2, 1, 3), 1.0))
@@ -79,17 +134,19 @@ def snr_and_speed(
   rate = labels.FRAMES_PER_SECOND
   for row in rows:
     try:
-      onset, duration = float(row['onset']), float(row['duration'])
-      track = int(row['track'])
-      values = float(row['snr_db']), abs(float(row['speed']))
-    except (TypeError, ValueError):
+      numbers = _numbers(row)
+    except ValueError as error:
+      raise InputError(f'In a row of scenes.csv, {error}.') from error
+    if numbers is None:
       continue  # a row with an empty cell describes nothing
+    onset, duration = numbers['onset'], numbers['duration']
+    values = numbers['snr_db'], abs(numbers['speed'])
     # The file has milliseconds. Without rounding, 0.1 + 0.2 exceeds 0.3.
     first = math.floor(round(onset, 3) * rate)
     last = math.ceil(round(onset + duration, 3) * rate)
     here = (
       (events.class_index == index_of.get(row['class'], -1))
-      & (events.track == track)
+      & (events.track == numbers['track'])
       & (events.frame >= first)
       & (events.frame < last)
     )

@@ -57,7 +57,8 @@ def direction_errors(
     without a partner.
 
   Raises:
-    InputError: A frame or class is out of range.
+    InputError: A frame or class is out of range, or a frame has more directions
+      than can be paired.
 
   Example:
     >>> from seld_jax import evaluate, labels
@@ -72,6 +73,7 @@ def direction_errors(
   for name, events in ('reference', reference), ('prediction', prediction):
     matching.check_events(name, events, None, num_classes)
     keys.append(matching.key_of(events, num_classes))
+  matching.check_crowd(keys[0], keys[1], num_classes)
   rows, _, angles = matching.paired(
     keys[0], reference.xyz, keys[1], prediction.xyz
   )

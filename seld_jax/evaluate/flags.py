@@ -3,6 +3,7 @@
 The commands `evaluate` and `report` share them.
 """
 
+import math
 from collections.abc import Sequence
 
 from absl import flags
@@ -56,6 +57,19 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     list(labels.EDITIONS),
     'Edition that defines the columns of the CSV files; needed only for files '
     'whose columns are ambiguous.',
+  )
+  choice(
+    'predictions_form',
+    None,
+    list(labels.FORMS),
+    'Form of the predictions; needed only if their columns are ambiguous.',
+  )
+  define.list(
+    'label_hop',
+    None,
+    'Seconds from one frame of the CSV files to the next, such as 0.02 for '
+    'files of 2019 with frames of 20 ms. Two numbers, such as 0.1,0.02, belong '
+    'to the reference and to the predictions. Default: 0.1.',
   )
   define.integer(
     'classes',
@@ -122,7 +136,13 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
     frames = 'audio'
   elif frames is not None and frames.isdecimal():
     frames = int(frames)
-  if frames is None and values.edition not in metrics.DEFAULT_NUM_FRAMES:
+  # Only the command evaluate has this flag.
+  as_published = 'as_published' in values and values.as_published
+  if (
+    frames is None
+    and values.edition not in metrics.DEFAULT_NUM_FRAMES
+    and not as_published
+  ):
     raise InputError(
       f'The scores of {values.edition} need the length of recordings: '
       '--frames=N, --frames=audio with --audio=DIR, or --frames=last_reference.'
@@ -136,7 +156,28 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
     missing=values.missing,
     units=units,
     folds=_fold_numbers(values.folds),
+    label_hop=_label_hops(values.label_hop),
+    predictions_form=values.predictions_form,
+    as_published=as_published,
   )
+
+
+def _label_hops(
+  texts: Sequence[str] | None,
+) -> float | tuple[float, float] | None:
+  """The seconds of --label_hop: of both folders, or of each of them."""
+  if texts is None:
+    return None
+  try:
+    hops = [float(text) for text in texts]
+  except ValueError:
+    hops = []
+  if len(hops) not in (1, 2) or not all(0 < hop < math.inf for hop in hops):
+    raise InputError(
+      '--label_hop needs the seconds of a frame, such as 0.02, or two numbers '
+      f'such as 0.1,0.02, got {",".join(texts)!r}.'
+    )
+  return hops[0] if len(hops) == 1 else (hops[0], hops[1])
 
 
 def _fold_numbers(texts: Sequence[str] | None) -> list[int] | None:

@@ -2,16 +2,15 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from seld_jax import audio as sound
 from seld_jax import labels
 from seld_jax.errors import InputError
-from seld_jax.evaluate import pairs
+from seld_jax.evaluate import contradictions, pairs
+from seld_jax.evaluate.lengths import Recordings, find_lengths
 from seld_jax.evaluate.predictions import (
   default_num_classes,
   evaluate_predictions,
@@ -19,11 +18,6 @@ from seld_jax.evaluate.predictions import (
 
 # Units of distance in metres.
 UNITS = {'m': 1.0, 'cm': 0.01}
-
-# Two medians of distances that differ by more than this factor are taken for
-# different units: centimetres and metres differ by 100, and errors of systems
-# are much smaller.
-_OTHER_UNIT = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +38,9 @@ class FolderOptions:
   missing: str = 'error'
   units: tuple[str, str] | None = None
   folds: Collection[int] | None = None
+  label_hop: float | tuple[float, float] | None = None
+  predictions_form: str | None = None
+  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +55,9 @@ class Folders:
     num_classes: Number of classes.
     num_frames: Label frames of every recording, or of each by its name; None
       for the default of the edition.
-    length_rule: Where the lengths come from: `'audio'` or `'last_reference'`;
-      None if they were given or are the default.
+    length_rule: Where the lengths come from: `'audio'`, `'last_reference'` or
+      `'as_published'`; None if they were given or are the default.
+    as_published: Whether scores follow the published code of the edition.
 
   Example:
     >>> from seld_jax import evaluate, labels
@@ -78,6 +76,7 @@ class Folders:
   num_classes: int
   num_frames: int | Mapping[str, int] | None
   length_rule: str | None
+  as_published: bool = False
 
 
 def evaluate_folders(
@@ -93,6 +92,9 @@ def evaluate_folders(
   missing: str = 'error',
   units: tuple[str, str] | None = None,
   folds: Collection[int] | None = None,
+  label_hop: float | tuple[float, float] | None = None,
+  predictions_form: str | None = None,
+  as_published: bool = False,
 ) -> dict[str, Any]:
   """Scores a folder of CSV files against another with the same file names.
 
@@ -103,7 +105,8 @@ def evaluate_folders(
     num_frames: Label frames of every recording, or of each by the name of its
       file without `.csv`. `'audio'` takes the lengths of the sound files;
       `'last_reference'` ends each recording after the last frame of its
-      reference. None means 600 up to 2021; later editions need a value.
+      reference. None means 600 up to 2021; later editions need a value, unless
+      `as_published` is set.
     audio: Folder of the sound files, for `'audio'`.
     csv_edition: The edition that defines the columns of the files; None to
       recognise it from each file.
@@ -115,14 +118,23 @@ def evaluate_folders(
       of `UNITS`; None if both have the same unit.
     folds: Numbers of the folds to compare, which are part of the file names;
       None for all files.
+    label_hop: Seconds from one frame of the files to the next, as for
+      `labels.read_csv`: for both folders, or for each of them. None means
+      0.1, or 0.02 in 2019 with `as_published`.
+    predictions_form: Form of the predictions, one of `labels.FORMS`; None to
+      recognise it from each file.
+    as_published: Whether to follow the published code of the edition where it
+      differs, as for `evaluate_predictions`.
 
   Returns:
-    The same as `evaluate_predictions`.
+    The same as `evaluate_predictions`. A warning tells predictions after the
+    end of a recording, and files whose columns belong to another edition.
 
   Raises:
     InputError: A folder has no CSV file; a file is missing, has no counterpart
       or cannot be read; one folder seems to have centimetres and the other
-      metres; or the length of a recording is unknown.
+      metres; the length of a recording is unknown; or a file has frames that
+      are later than its end by more than a second and 1 %.
 
   See Also: `read_folders` and `score_folders`, the two steps of this function.
 
@@ -144,6 +156,9 @@ def evaluate_folders(
     missing=missing,
     units=units,
     folds=folds,
+    label_hop=label_hop,
+    predictions_form=predictions_form,
+    as_published=as_published,
   )
   found = read_folders(reference, predictions, options)
   return score_folders(found, class_names=class_names)
@@ -189,28 +204,61 @@ def read_folders(
         )
     scales = tuple(UNITS[unit] for unit in options.units)
 
-  def read(
-    path: pathlib.Path | None, limit: int, scale: float
-  ) -> labels.Events:
-    if path is None:
-      return labels.no_events()
-    return labels.read_csv(
-      path,
-      edition=options.csv_edition,
-      num_classes=limit,
-      distance_scale=scale,
-    )
-
+  # The published code of 2019 has frames of 20 ms.
+  frames_per_second, hops = labels.FRAMES_PER_SECOND, options.label_hop
+  if options.as_published and options.edition == '2019':
+    frames_per_second, hops = 50, hops or 0.02
+  if not isinstance(hops, tuple):
+    hops = hops, hops
   names = [name for name, *_ in files]
-  limit = options.num_classes or len(labels.TAU2020_CLASSES)
-  references = [read(path, limit, scales[0]) for _, path, _ in files]
+  references = labels.read_csv_files(
+    [path for _, path, _ in files],
+    edition=options.csv_edition,
+    num_classes=options.num_classes or len(labels.TAU2020_CLASSES),
+    distance_scale=scales[0],
+    label_hop=hops[0],
+    frames_per_second=frames_per_second,
+  )
   num_classes = options.num_classes
   if num_classes is None:
     num_classes = default_num_classes(options.edition, references)
-  predicted = [read(path, num_classes, scales[1]) for *_, path in files]
+  predicted = labels.read_csv_files(
+    [path for *_, path in files],
+    role='prediction',
+    edition=options.csv_edition,
+    form=options.predictions_form,
+    num_classes=num_classes,
+    distance_scale=scales[1],
+    label_hop=hops[1],
+    frames_per_second=frames_per_second,
+  )
   if options.edition == '2024' and options.units is None:
-    _check_units(references, predicted)
-  num_frames, rule = _lengths(options, names, references)
+    contradictions.check_units(references, predicted)
+  if frames_per_second != labels.FRAMES_PER_SECOND:
+    references = [
+      _with_late_ends(one)
+      if contradictions.form_of(path, one) == 'seconds'
+      else one
+      for (_, path, _), one in zip(files, references, strict=True)
+    ]
+  if options.csv_edition is None:
+    for column, part in (1, references), (2, predicted):
+      contradictions.tell_other_edition(
+        options.edition, zip([one[column] for one in files], part, strict=True)
+      )
+  num_frames, rule = find_lengths(
+    options.num_frames,
+    Recordings(
+      names,
+      references,
+      predicted,
+      hops=(hops[0] or 0.1, hops[1] or 0.1),
+      frame=1 / frames_per_second,
+    ),
+    edition=options.edition,
+    audio=options.audio,
+    as_published=options.as_published,
+  )
   return Folders(
     options.edition,
     names,
@@ -219,6 +267,7 @@ def read_folders(
     num_classes,
     num_frames,
     rule,
+    options.as_published,
   )
 
 
@@ -254,73 +303,33 @@ def score_folders(
     num_frames=found.num_frames,
     num_classes=found.num_classes,
     class_names=class_names,
+    as_published=found.as_published,
   )
   if found.length_rule is not None:
     result['length_rule'] = found.length_rule
   return result
 
 
-def _lengths(
-  options: FolderOptions,
-  names: Sequence[str],
-  references: Sequence[labels.Events],
-) -> tuple[int | Mapping[str, int] | None, str | None]:
-  """Label frames of the recordings, and the rule where one gave them."""
-  rule = options.num_frames
-  if not isinstance(rule, str):
-    return rule, None
-  if rule == 'audio':
-    return _audio_lengths(options.audio, names), rule
-  if rule == 'last_reference':
-    last = [int(one.frame.max(initial=0)) for one in references]
-    return {n: m + 1 for n, m in zip(names, last, strict=True)}, rule
-  raise InputError(
-    "The length of recordings can be a number of frames, 'audio' or "
-    f"'last_reference', got {rule!r}."
+def _with_late_ends(events: labels.Events) -> labels.Events:
+  """Lets each event last one frame longer, as in the published code of 2019.
+
+  Args:
+    events: Events of a file with times in seconds, with a track for each.
+
+  Returns:
+    The events and, for each track, a row in the frame after its last one.
+  """
+  order = np.lexsort((events.frame, events.track))
+  track = events.track[order]
+  last = order[np.flatnonzero(np.diff(track, append=-1))]
+  rows = np.append(np.arange(len(order)), last)
+  frame = events.frame[rows]
+  frame[len(order) :] += 1
+  distance = None if events.distance is None else events.distance[rows]
+  return labels.Events(
+    frame,
+    events.class_index[rows],
+    events.track[rows],
+    events.xyz[rows],
+    distance,
   )
-
-
-def _audio_lengths(
-  folder: str | os.PathLike[str] | None, names: Sequence[str]
-) -> dict[str, int]:
-  """Label frames of the sound files; the last one may be cut short.
-
-  Raises:
-    InputError: The folder is not given, or a file is missing or unreadable.
-  """
-  if folder is None:
-    raise InputError(
-      'To take lengths from the audio, its folder is needed: --audio=DIR.'
-    )
-  paths = pairs.audio_files(folder)
-  lengths = {}
-  for name in names:
-    if name not in paths:
-      raise InputError(
-        f'{pathlib.Path(folder, name)}.wav is missing, so the length of the '
-        'recording is unknown.'
-      )
-    info = sound.info(paths[name])
-    lengths[name] = labels.count_frames(info.num_samples, info.sample_rate)
-  return lengths
-
-
-def _check_units(
-  references: Sequence[labels.Events], predictions: Sequence[labels.Events]
-) -> None:
-  """Refuses metres against centimetres: relative errors would be meaningless.
-
-  Raises:
-    InputError: The medians of the distances differ by a factor of more than 20.
-  """
-  middle = []
-  for part in references, predictions:
-    distances = [one.distance for one in part if one.distance is not None]
-    joined = np.concatenate([*distances, np.zeros(0)])
-    middle.append(float(np.median(joined)) if joined.size else 0.0)
-  if min(middle) > 0 and max(middle) > _OTHER_UNIT * min(middle):
-    raise InputError(
-      f'The reference has distances around {middle[0]:.3g} and the predictions '
-      f'around {middle[1]:.3g}, which looks like centimetres and metres; state '
-      'the units with --reference_unit and --predictions_unit.'
-    )

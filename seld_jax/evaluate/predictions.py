@@ -8,6 +8,7 @@ import numpy as np
 
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
+from seld_jax.evaluate.lengths import length_of
 
 # The kinds of groups for which a result has scores, and their keys in it.
 BREAKDOWNS = {
@@ -25,6 +26,7 @@ def evaluate_predictions(
   num_frames: int | Mapping[str, int] | None = None,
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
+  as_published: bool = False,
 ) -> dict[str, Any]:
   """Scores the predictions for some recordings.
 
@@ -33,10 +35,13 @@ def evaluate_predictions(
       Names such as `fold1_room2_mix003_ov1` contain fold, room and overlap.
     edition: The edition of the challenge whose scores are computed.
     num_frames: Label frames of every recording, or of each by its name. None
-      means 600 up to 2021; later editions need a value.
+      means 600 up to 2021; later editions need a value, unless `as_published`
+      is set.
     num_classes: Number of classes. None means that of the edition, or the 14 of
       2020 if a reference has a higher class index.
     class_names: Names of the classes for the breakdown, or None for numbers.
+    as_published: Whether to follow the published code of the edition where it
+      differs; see `metrics.counts`.
 
   Returns:
     A dictionary that can be written as JSON:
@@ -45,9 +50,13 @@ def evaluate_predictions(
     - `num_frames`: label frames of a recording, or the smallest and the largest
       number if they differ;
     - `length_rule`: where these come from, a key of `tables.LENGTH_RULES`;
+    - `as_published`: sentences that say what follows the published code, from
+      `metrics.published_rules`; none if nothing does;
     - each score by its name; None where it is not defined;
     - `intervals`: lower and upper end of the 95% interval of each score; None
       where there is none, as for a single recording;
+    - `estimates`, only with `as_published`: each score without the bias that
+      the jackknife estimates; None where there is no interval;
     - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
       scores and `reference_segments`. This is the number of segments with a
       class in the reference, summed over classes (tracks in segments from 2021
@@ -79,17 +88,26 @@ def evaluate_predictions(
   names = [name for name, _, _ in recordings]
   lengths = None
   if num_frames is not None:
-    lengths = [_length(num_frames, name) for name in names]
+    lengths = [length_of(num_frames, name) for name in names]
   counts = metrics.counts_each(
     [(reference, prediction) for _, reference, prediction in recordings],
     names=names,
     edition=edition,
     num_frames=lengths,
     num_classes=num_classes,
+    as_published=as_published,
   )
   if not counts:
     raise InputError('There are no recordings to score.')
-  lengths = lengths or [metrics.DEFAULT_NUM_FRAMES[edition]]
+  rule = 'given'
+  if lengths is None:
+    rule, lengths = 'default', [metrics.DEFAULT_NUM_FRAMES.get(edition, 0)]
+    if as_published:
+      rule = 'as_published'
+      lengths = [
+        metrics.published_num_frames(edition, reference)
+        for _, reference, _ in recordings
+      ]
 
   total = metrics.merge(counts)
   shortest, longest = min(lengths), max(lengths)
@@ -98,7 +116,8 @@ def evaluate_predictions(
     'recordings': len(counts),
     'num_classes': num_classes,
     'num_frames': shortest if shortest == longest else [shortest, longest],
-    'length_rule': 'default' if num_frames is None else 'given',
+    'length_rule': rule,
+    'as_published': [],
     **_scores(total),
     'intervals': {
       name: None if np.isnan(interval).any() else list(interval)
@@ -111,6 +130,14 @@ def evaluate_predictions(
       for index in range(num_classes)
     },
   }
+  if as_published:
+    result['as_published'] = metrics.published_rules(
+      edition, own_length=num_frames is not None
+    )
+    result['estimates'] = {
+      name: None if np.isnan(value) else value
+      for name, value in metrics.jackknife_estimates(counts).items()
+    }
   for kind in ('overlap', 'room', 'fold'):
     result[BREAKDOWNS[kind]] = _groups(names, counts, kind)
   return result
@@ -125,15 +152,6 @@ def default_num_classes(
     (int(one.class_index.max(initial=0)) for one in references), default=0
   )
   return usual if highest < usual else len(labels.TAU2020_CLASSES)
-
-
-def _length(num_frames: int | Mapping[str, int], name: str) -> int:
-  """Label frames of a recording."""
-  if not isinstance(num_frames, Mapping):
-    return num_frames
-  if name not in num_frames:
-    raise InputError(f'num_frames has no number of frames for {name}.')
-  return num_frames[name]
 
 
 def _scores(counts: Any) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ LENGTH_RULES = {
   'given': 'as given',
   'audio': 'from the audio',
   'last_reference': 'up to the last frame of the reference',
+  'as_published': 'as in the published code',
 }
 
 _ANGLES = ('LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
@@ -51,12 +52,34 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
   shown.add_column('score')
   shown.add_column('value', justify='right')
   shown.add_column('95% interval', justify='right')
+  estimates = result.get('estimates', {})
+  if estimates:
+    shown.add_column('jackknife', justify='right')
   for name, interval in result['intervals'].items():
     ends = '-'
     if interval is not None:
       ends = ' to '.join(number(name, end) for end in interval)
-    shown.add_row(name, number(name, result[name]), ends)
+    row = [name, number(name, result[name]), ends]
+    if estimates:
+      row.append(number(name, estimates[name]))
+    shown.add_row(*row)
   return shown
+
+
+def published_notes(result: Mapping[str, Any]) -> str:
+  """Says what follows the published code.
+
+  Args:
+    result: The result of `evaluate_predictions` or `evaluate_folders`.
+
+  Returns:
+    Lines of text; empty if nothing does.
+  """
+  rules = result.get('as_published')
+  if not rules:
+    return ''
+  title = f'As in the published code of {result["edition"]}:'
+  return '\n'.join([title, *(f'- {rule}' for rule in rules)])
 
 
 def breakdown_table(result: Mapping[str, Any], kind: str) -> rich.table.Table:

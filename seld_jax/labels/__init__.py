@@ -3,20 +3,19 @@
 from seld_jax.labels import classes
 from seld_jax.labels.classes import (
   BY_EDITION,
+  L3DAS22_CLASSES,
   STARSS_CLASSES,
   TAU2019_CLASSES,
   TAU2020_CLASSES,
   TAU2021_CLASSES,
 )
-from seld_jax.labels.csv_files import (
-  read_csv,
-  write_csv,
-  write_csv_parts,
-)
+from seld_jax.labels.csv_reading import ROLES, read_csv, read_csv_files
+from seld_jax.labels.csv_writing import write_csv, write_csv_parts
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
   Events,
   count_frames,
+  find_conflicts,
   from_dense,
   no_events,
   to_dense,
@@ -29,11 +28,13 @@ from seld_jax.labels.names import NameParts, fold_of, parse_name
 
 __all__ = [
   'read_csv',
+  'read_csv_files',
   'write_csv',
   'write_csv_parts',
   'Events',
   'FRAMES_PER_SECOND',
   'count_frames',
+  'find_conflicts',
   'from_dense',
   'no_events',
   'to_dense',
@@ -42,7 +43,9 @@ __all__ = [
   'fold_of',
   'EDITIONS',
   'FORMS',
+  'ROLES',
   'BY_EDITION',
+  'L3DAS22_CLASSES',
   'STARSS_CLASSES',
   'TAU2019_CLASSES',
   'TAU2020_CLASSES',

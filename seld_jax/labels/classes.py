@@ -60,6 +60,24 @@ STARSS_CLASSES = (
   'knock',
 )
 
+# Task 2 of L3DAS22 and L3DAS23: sounds of an office.
+L3DAS22_CLASSES = (
+  'Chink_and_clink',
+  'Computer_keyboard',
+  'Cupboard_open_or_close',
+  'Drawer_open_or_close',
+  'Female_speech_and_woman_speaking',
+  'Finger_snapping',
+  'Keys_jangling',
+  'Knock',
+  'Laughter',
+  'Male_speech_and_man_speaking',
+  'Printer',
+  'Scissors',
+  'Telephone',
+  'Writing',
+)
+
 # The class names of each edition of the challenge.
 BY_EDITION = {
   '2019': TAU2019_CLASSES,

@@ -8,6 +8,10 @@ from seld_jax.errors import InputError
 
 FRAMES_PER_SECOND = 10
 
+# Directions and distances that differ less, relative to 1 or to the distance,
+# are the same: 180 and -180 degrees differ by rounding.
+_SAME = 1e-6
+
 
 def count_frames(num_samples: int, sample_rate: int) -> int:
   """The number of label frames of a recording; the last may be incomplete.
@@ -68,6 +72,70 @@ def no_events() -> Events:
   """
   empty = np.zeros(0, np.int64)
   return Events(empty, empty.copy(), empty.copy(), np.zeros((0, 3)))
+
+
+def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Groups the rows that are equal in all columns.
+
+  Args:
+    *columns: Integers of each row, with shape `[n]`; the first has the most
+      weight in the order of groups.
+
+  Returns:
+    The rows sorted by group and, within a group, in their order; and the group
+    of each of these sorted rows, from 0. Both have shape `[n]`.
+  """
+  key, size = np.zeros(len(columns[0]), np.int64), 1
+  for column in columns:
+    low, high = (int(column.min()), int(column.max())) if len(key) else (0, 0)
+    size *= high - low + 1
+    if size >= 2**62:  # the keys would overflow
+      order = np.lexsort(columns[::-1])
+      break
+    key = key * (high - low + 1) + (column - low)
+  else:
+    # One stable sort of keys is faster than one for each column.
+    order = np.argsort(key, kind='stable')
+    columns = (key,)
+  change = np.zeros(len(order), bool)
+  for column in columns:
+    values = column[order]
+    change[1:] |= values[1:] != values[:-1]
+  return order, np.cumsum(change)
+
+
+def find_conflicts(events: Events) -> np.ndarray:
+  """Finds sources that are in several places at once.
+
+  A source is a track of a class. Rows that say the same twice are no conflict.
+
+  Args:
+    events: Events.
+
+  Returns:
+    Frame, class and track of each conflict, int64 with shape `[conflicts, 3]`,
+    sorted.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[5, 5], [6, 6], [0, 0]])
+    >>> left_and_up = np.eye(3)[1:]
+    >>> events = labels.Events(frame, class_index, track, left_and_up)
+    >>> labels.find_conflicts(events).tolist()
+    [[5, 6, 0]]
+  """
+  order, group = group_rows(events.frame, events.class_index, events.track)
+  first = np.searchsorted(group, group)  # place of the first row of the group
+  place = events.xyz[order]
+  other = np.abs(place - place[first]).max(axis=-1, initial=0) > _SAME
+  if events.distance is not None:
+    distance = events.distance[order]
+    other |= np.abs(distance - distance[first]) > _SAME * distance[first]
+  rows = order[first[other]]
+  rows = rows[np.flatnonzero(np.diff(rows, prepend=-1))]
+  return np.stack(
+    [events.frame[rows], events.class_index[rows], events.track[rows]], axis=-1
+  ).astype(np.int64)
 
 
 def from_dense(
@@ -136,7 +204,9 @@ def to_dense(
   """Converts events to training targets, one direction per class and frame.
 
   Args:
-    events: Events. If a class occurs twice in a frame, the later row is used.
+    events: Events. If a class occurs twice in a frame, the later row is used:
+      a target has one direction for each class. `find_conflicts` tells whether
+      this hides a contradiction of the labels.
     num_frames: Number of label frames of the recording.
     num_classes: Number of classes.
 
@@ -159,15 +229,16 @@ def to_dense(
     [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
   """
   frame, class_index = events.frame, events.class_index
-  for name, values, size in (
-    ('frame', frame, num_frames),
-    ('class', class_index, num_classes),
+  for name, plural, values, size in (
+    ('frame', 'frames', frame, num_frames),
+    ('class', 'classes', class_index, num_classes),
   ):
     outside = values[(values < 0) | (values >= size)]
     if outside.size:
       raise InputError(
         f'The labels name {name} {outside[0]}, but there are {size} '
-        f'({name} 0 to {size - 1}).'
+        f'({name} 0 to {size - 1}); num_{plural} must be larger, or the rows '
+        'must go.'
       )
   # int64, because the product would overflow in a smaller type.
   key = frame.astype(np.int64) * num_classes + class_index.astype(np.int64)

@@ -1,14 +1,32 @@
-"""The forms of DCASE CSV files, and how to find the form of a file."""
+"""The forms of CSV files, and how to find the form of a file."""
+
+import dataclasses
 
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.labels.rows import RANGES, Rows
+from seld_jax.labels import headers
+from seld_jax.labels.rows import (
+  PREDICTED_RANGES,
+  RANGES,
+  Rows,
+  parse_numbers,
+  shown,
+)
 
-# The columns of each form. Files of the last two begin with these names.
+# The columns of each form. Files of those in HEADERS begin with these names;
+# files of the others may.
 FORMS = {
   'submission': ('frame', 'class', 'azimuth', 'elevation'),
   'polar': ('frame', 'class', 'track', 'azimuth', 'elevation'),
+  'submission_distance': (
+    'frame',
+    'class',
+    'azimuth',
+    'elevation',
+    'distance',
+  ),
+  'submission_cartesian': ('frame', 'class', 'x', 'y', 'z'),
   'cartesian': ('frame', 'class', 'track', 'x', 'y', 'z'),
   'polar_distance': (
     'frame',
@@ -28,12 +46,19 @@ FORMS = {
     'dist',
   ),
   'stereo': ('frame', 'class', 'source', 'azimuth', 'distance', 'onscreen'),
+  'l3das': ('File', 'Start', 'End', 'Class', 'X', 'Y', 'Z'),
 }
-HEADERS = ('seconds', 'stereo')
+HEADERS = ('seconds', 'stereo', 'l3das')
 
 # The forms of each edition. The first is written by default.
 _EARLY = ('polar', 'submission', 'cartesian')
-_LATE = ('polar_distance', 'submission', 'polar', 'cartesian_distance')
+_LATE = (
+  'polar_distance',
+  'submission',
+  'polar',
+  'cartesian_distance',
+  'submission_distance',
+)
 EDITIONS = {
   '2019': ('seconds',),
   '2020': _EARLY,
@@ -46,80 +71,282 @@ EDITIONS = {
 
 # Largest difference of the norm of a direction from 1, because of rounding.
 NORM_TOLERANCE = 1e-2
+# Networks whose outputs are linear predict vectors with a norm of about 1; a
+# component above the first number may be an angle, above the second it is one.
+_LARGEST_OUTPUT = 3.0
+_LARGEST_COMPONENT = 10.0
+# Coordinates of L3DAS22 are at most 2 m; a number above this is an angle.
+_LARGEST_METRES = 20.0
+# Systems number the sources of a class from 0; a number above this is rather an
+# azimuth.
+_LARGEST_TRACK = 19
+
+# What `headers.columns_of` calls some columns.
+_USED = {
+  'source': 'track',
+  'ele': 'elevation',
+  'azi': 'azimuth',
+  'dist': 'distance',
+}
 
 
-def check_edition(edition: str | None) -> None:
-  """Refuses an edition that is not in `EDITIONS`; None is allowed.
+def _used(form: str) -> list[str]:
+  """The columns of a form by the names that `headers.columns_of` gives."""
+  return [str(_USED.get(name, name.lower())) for name in FORMS[form]]
+
+
+_HEADED = {frozenset(_used(form)): form for form in FORMS}
+# What a user states if the columns of a file have several meanings.
+_STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
+
+
+class AmbiguousError(InputError):
+  """The columns of a file of a system have several meanings."""
+
+  def __init__(self, message: str, forms: tuple[str, ...]):
+    super().__init__(message)
+    self.forms = forms
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+  """The form of a file, and its numbers.
+
+  Attributes:
+    form: One of `FORMS`.
+    rows: The rows without the header, with columns in the order of the form.
+    table: The numbers in the order of the form, float64 with shape
+      `[rows, columns]`; None for `'seconds'` and `'l3das'`, which have text.
+    doubt: The error that tells which form the columns may have, too, if this
+      one is only much more likely; else None.
+    hint: Text for the message about a wrong value.
+  """
+
+  form: str
+  rows: Rows
+  table: np.ndarray | None
+  doubt: AmbiguousError | None = None
+  hint: str = ''
+
+
+def check_edition(edition: str | None, form: str | None = None) -> None:
+  """Refuses an edition that is not in `EDITIONS` and a form not in `FORMS`.
+
+  None is allowed.
 
   Raises:
-    InputError: The edition is unknown.
+    InputError: The edition or the form is unknown.
   """
   if edition is not None and edition not in EDITIONS:
     raise InputError(
       f'Label files of edition {edition!r} are not supported; the editions '
       f'are {", ".join(EDITIONS)}.'
     )
+  if form is not None and form not in FORMS:
+    raise InputError(
+      f'Label files of the form {form!r} are not known; the forms are '
+      f'{", ".join(FORMS)}.'
+    )
 
 
-def find_form(rows: Rows, edition: str | None) -> tuple[str, Rows]:
-  """Finds the form of a file by its header or its number of columns.
+def find_form(
+  rows: Rows,
+  *,
+  edition: str | None,
+  form: str | None,
+  predicted: bool,
+  names: tuple[str, ...],
+) -> Found:
+  """Finds the form of a file by its header, or by its columns and numbers.
 
   Args:
-    rows: All rows of the file.
+    rows: All rows of the file; at least one.
     edition: One of `EDITIONS`, or None for any.
+    form: The form that the file has; None to find it.
+    predicted: Whether a system wrote the file.
+    names: Names that may stand for class indices.
 
   Returns:
-    One of `FORMS`, and the rows without the header, with columns in the order
-    of the form. Without an edition, six columns are `'cartesian'`, but may also
-    be `'polar_distance'`: see `form_from_norms`.
+    The form, the rows and the numbers.
 
   Raises:
-    InputError: The file has no form of the edition.
+    InputError: The file has no form of the edition, or it may have several; or
+      it has something other than numbers.
   """
   allowed = tuple(FORMS) if edition is None else EDITIONS[edition]
-  if not rows.cells:
-    return allowed[0], rows
-  first = [cell.strip() for cell in rows.cells[0]]
-  for form in HEADERS:
-    # Columns are found by name, because the order in a file may be another:
-    # published files of 2019 have elevation before azimuth.
-    if sorted(first) == sorted(FORMS[form]):
-      if form not in allowed:
-        rows.refuse(0, f'the header belongs to another edition than {edition}')
-      order = [first.index(column) for column in FORMS[form]]
-      rest = rows.without_first()
-      for index, row in enumerate(rest.cells):
-        if len(row) != len(order):
-          rest.refuse(
-            index,
-            f'{len(row)} columns ({rest.text(index)!r}), but expected '
-            f'{len(order)} as in the header ({",".join(first)})',
-          )
-      cells = [[row[i] for i in order] for row in rest.cells]
-      return form, Rows(rest.path, rest.lines, cells)
-  for form in allowed:
-    if form not in HEADERS and len(FORMS[form]) == len(first):
-      return form, rows
-  forms = '; '.join(
-    ','.join(FORMS[form]) + ' as header' * (form in HEADERS) for form in allowed
-  )
-  return rows.refuse(
-    0, f'{len(first)} columns ({rows.text(0)!r}), but expected one of: {forms}'
-  )
+  if edition == '2019':  # its submissions have no header and frames of 20 ms
+    allowed += ('submission',)
+  if form is not None:
+    if edition is not None and form not in allowed:
+      raise InputError(
+        f'{rows.path} cannot have the form {form!r} in edition {edition}, '
+        f'whose forms are {", ".join(allowed)}; leave one of them out.'
+      )
+    allowed = (form,)
+  if headers.is_header(rows.first):
+    return _headed(rows, allowed, edition=edition, names=names)
+  width = len(rows.first)
+  fitting = [
+    one for one in allowed if one not in HEADERS and len(FORMS[one]) == width
+  ]
+  if not fitting:
+    expected = '; '.join(
+      ','.join(FORMS[one]) + ' as header' * (one in HEADERS) for one in allowed
+    )
+    other = '' if edition is None else f' for edition {edition}'
+    rows.refuse(
+      0,
+      f'{width} columns ({rows.text(0)}), but expected one of{other}: '
+      f'{expected}',
+    )
+  first = fitting[0]
+  hint = ''
+  if width == 5 and len(fitting) > 1:
+    hint = (
+      '; if the five columns are not frame, class, track, azimuth, elevation, '
+      + _STATE_FORM
+    )
+  named = _with_numbers(rows, FORMS[first].index('class'), names)
+  table = parse_numbers(named, FORMS[first], hint=hint)
+  doubt = None
+  if form is None and width == 5 and len(fitting) > 1:
+    first, doubt = _five_columns(named, table, predicted=predicted)
+  elif form is None and width == 6:
+    first = _six_columns(named, table, edition=edition, predicted=predicted)
+  return Found(first, named, table, doubt, hint)
 
 
-def form_from_norms(rows: Rows, table: np.ndarray) -> str:
+def _headed(
+  rows: Rows,
+  allowed: tuple[str, ...],
+  *,
+  edition: str | None,
+  names: tuple[str, ...],
+) -> Found:
+  """The form of a file with a header, whatever the order of its columns."""
+  columns = headers.columns_of(rows)
+  form = _HEADED.get(frozenset(columns))
+  # The file of a row of L3DAS22 is the same in all rows; some leave it out.
+  if form is None and 'start' in columns:
+    form = _HEADED.get(frozenset({*columns, 'file'}))
+  if form is None:
+    expected = '; '.join(','.join(FORMS[one]) for one in allowed)
+    rows.refuse(
+      0,
+      f'the header ({shown(",".join(rows.first))}) is none of the known ones: '
+      f'{expected}',
+    )
+  if form not in allowed:
+    rows.refuse(
+      0,
+      f'the header belongs to another edition than {edition}'
+      if edition is not None
+      else f'the header is that of the form {form}, not of {allowed[0]}',
+    )
+  order = [columns.index(name) for name in _used(form) if name in columns]
+  rest = dataclasses.replace(rows.without_first(), order=tuple(order))
+  if form in ('seconds', 'l3das'):
+    return Found(form, rest, None)
+  rest = _with_numbers(rest, columns.index('class'), names)
+  if not rest.first:
+    return Found(form, rest, np.zeros((0, len(order))))
+  return Found(form, rest, parse_numbers(rest, FORMS[form]))
+
+
+def _with_numbers(rows: Rows, column: int, names: tuple[str, ...]) -> Rows:
+  """Replaces class names by class indices, if the first row has a name."""
+  first = rows.first
+  if column >= len(first) or first[column] not in names:
+    return rows
+  return rows.with_numbers(column, names)
+
+
+def _five_columns(
+  rows: Rows, table: np.ndarray, *, predicted: bool
+) -> tuple[str, AmbiguousError | None]:
+  """Decides whether five columns have a track or a distance.
+
+  Five columns are frame, class, track, azimuth, elevation in all labels, and in
+  most outputs of systems. Some systems write frame, class, azimuth, elevation,
+  distance, and those of L3DAS22 frame, class, x, y, z.
+
+  Returns:
+    The form, and the doubt if another one is possible.
+
+  Raises:
+    AmbiguousError: Both are possible, and none is more likely.
+  """
+  third, fourth, fifth = table[:, 2:].T
+  whole = (third == np.round(third)).all()
+  polar = bool(
+    whole and (np.abs(fourth) <= 360).all() and (np.abs(fifth) <= 91).all()
+  )
+  distance = bool(
+    (np.abs(third) <= 360).all()
+    and (np.abs(fourth) <= 91).all()
+    and (predicted or (fifth >= 0).all())
+  )
+  if polar and not (distance and predicted):
+    return 'polar', None
+  if not polar:
+    if not distance or np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
+      # The sentence about the first wrong value names the other forms, too.
+      return 'polar', None
+    return 'submission_distance', None
+  doubt = AmbiguousError(
+    f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
+    'frame, class, track, azimuth, elevation or frame, class, azimuth, '
+    f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
+    ('polar', 'submission_distance'),
+  )
+  # A distance is above 0, and the tracks of a frame are small numbers.
+  if (fifth <= 0).any() or ((third >= 0) & (third <= _LARGEST_TRACK)).all():
+    return 'polar', doubt
+  raise doubt
+
+
+def _six_columns(
+  rows: Rows, table: np.ndarray, *, edition: str | None, predicted: bool
+) -> str:
+  """Decides whether six columns are vectors, or angles and distance."""
+  if edition is None:
+    return form_from_norms(rows, table, predicted=predicted)
+  form = 'cartesian' if 'cartesian' in EDITIONS[edition] else 'polar_distance'
+  values = table[:, 3:]
+  # A wrong edition must not give directions that are wrong without a word.
+  if form == 'cartesian':
+    if _are_polar(values).all() and np.abs(values).max() > _LARGEST_COMPONENT:
+      rows.refuse(
+        0,
+        f'6 columns ({rows.text(0)}) look like azimuth, elevation, distance of '
+        f'2023 and 2024 (--csv_edition=2023), but edition {edition} has x, y, '
+        'z; vectors with components above 10 need form=cartesian of '
+        'labels.read_csv (--predictions_form=cartesian)',
+      )
+  elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
+    rows.refuse(
+      int(np.argmax(values[:, 2] < 0)),
+      f'6 columns look like x, y, z of 2020 to 2022 (--csv_edition=2022), '
+      f'because a third number is negative, but edition {edition} has azimuth, '
+      'elevation, distance',
+    )
+  return form
+
+
+def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   """Decides whether six columns are unit vectors, or angles and distance.
 
   If all rows are unit vectors, the form is Cartesian, unless all rows are the
   integers 0, 0, 1: that may also be a source in front at distance 1. If some
   row is not a unit vector, all rows are possible angles and distances, and some
   number is above 1, the form is polar. If no number is above 1, both are
-  possible, because networks predict vectors of any norm.
+  possible, because networks predict vectors of any norm. Their components may
+  also be somewhat above 1.
 
   Args:
     rows: The rows.
     table: Their numbers, with shape `[rows, 6]`.
+    predicted: Whether a system wrote the file.
 
   Returns:
     `'cartesian'` or `'polar_distance'`.
@@ -129,68 +356,110 @@ def form_from_norms(rows: Rows, table: np.ndarray) -> str:
   """
   values = table[:, 3:]
   norm = _norm(values)
+  largest = _LARGEST_OUTPUT if predicted else 1 + NORM_TOLERANCE
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
-  low, high = np.array(
-    [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
-  ).T
-  is_polar = np.all((values >= low) & (values <= high), axis=-1)
-  is_polar &= values[:, 2] > 0
+  is_polar = _are_polar(values)
+  if predicted and np.abs(values).max() > _LARGEST_COMPONENT:
+    # No vectors; distances below 0 and elevations up to 91 degrees are mended.
+    high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
+    is_polar = (np.abs(values) <= high).all(axis=-1)
   if is_unit.all():
     whole = (values == np.round(values)).all(axis=-1)
     if not (is_polar & whole).all():
       return 'cartesian'
-  elif is_polar.all() and np.abs(values).max() > 1 + NORM_TOLERANCE:
+  elif is_polar.all() and np.abs(values).max() > largest:
     return 'polar_distance'
   elif not is_polar.all():
     odd = int(np.argmin(is_unit))
     rows.refuse(
       odd,
-      f'6 columns where x, y, z = {",".join(rows.cells[odd][3:]).strip()} has '
-      f'the norm {norm[odd]:.4g}, but expected a unit vector, because line '
+      f'6 columns where x, y, z = {_vector(values[odd])} has the norm '
+      f'{norm[odd]:.4g}, but expected a unit vector, because line '
       f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
-      'and distance',
+      'and distance; state the edition: --csv_edition=2022 for vectors of any '
+      'length, --csv_edition=2023 for angles (data.csv_edition in a config)',
     )
-  return rows.refuse(
-    0,
-    f'6 columns ({rows.text(0)!r}) may be x, y, z (until 2022) or azimuth, '
+  reason = (
+    f'6 columns ({rows.text(0)}) may be x, y, z (until 2022) or azimuth, '
     'elevation, distance (from 2023 on); the edition must be stated '
-    '(--csv_edition, or data.csv_edition in a config)',
+    '(--csv_edition, or data.csv_edition in a config)'
+  )
+  if predicted:
+    raise AmbiguousError(
+      f'{rows.path}, line {rows.lines[0]}: {reason}.',
+      ('cartesian', 'polar_distance'),
+    )
+  return rows.refuse(0, reason)
+
+
+def looks_like_angles(xyz: np.ndarray) -> bool:
+  """Whether vectors of shape `[rows, 3]` look like angles and a distance."""
+  return bool(
+    len(xyz)
+    and _are_polar(xyz).all()
+    and np.abs(xyz).max() > _LARGEST_COMPONENT
   )
 
 
-def normalise(rows: Rows, xyz: np.ndarray, *, any_norm: bool) -> np.ndarray:
+def normalise(
+  rows: Rows,
+  xyz: np.ndarray,
+  places: np.ndarray | None = None,
+  *,
+  any_norm: bool,
+) -> np.ndarray:
   """Scales directions to norm 1.
 
   Args:
     rows: The rows of the file, for error messages.
-    xyz: Vectors, with shape `[rows, 3]`.
-    any_norm: Whether any norm except 0 is allowed, as long as all components
-      are in [-1, 1] (with a tolerance); else the norm must be about 1.
+    xyz: Vectors, with shape `[n, 3]`.
+    places: Their places among the rows, with shape `[n]`; None if all rows are
+      there.
+    any_norm: Whether any norm except 0 is allowed; else it must be about 1.
 
   Returns:
-    Unit vectors, with shape `[rows, 3]`.
+    Unit vectors, with shape `[n, 3]`.
 
   Raises:
     InputError: A vector is not allowed.
   """
   norm = _norm(xyz)
-  wrong = ~(np.abs(norm - 1) <= NORM_TOLERANCE)
-  expected = 'a unit vector'
-  if any_norm:
-    most = 1 + NORM_TOLERANCE
-    wrong = (norm == 0) | (np.abs(xyz).max(axis=-1) > most)
-    expected = f'a vector other than 0 with components from {-most} to {most}'
+  wrong = norm == 0 if any_norm else ~(np.abs(norm - 1) <= NORM_TOLERANCE)
   if wrong.any():
     index = int(np.argmax(wrong))
     rows.refuse(
-      index,
-      f'x, y, z = {",".join(rows.cells[index][3:6]).strip()} has the norm '
-      f'{norm[index]:.4g}, but expected {expected}',
+      index if places is None else int(places[index]),
+      f'x, y, z = {_vector(xyz[index])} has the norm {norm[index]:.4g}, but '
+      'expected '
+      + (
+        'a vector other than 0; delete the row if nothing is active'
+        if any_norm
+        else 'a unit vector; for vectors of any length, state the edition '
+        '(--csv_edition, or data.csv_edition in a config)'
+      ),
     )
-  return xyz / norm[:, None]
+  # Divided by the largest component first, so that squares neither underflow
+  # nor overflow.
+  scaled = xyz / np.abs(xyz).max(axis=-1, keepdims=True, initial=1e-300)
+  return scaled / np.linalg.norm(scaled, axis=-1, keepdims=True)
+
+
+def _vector(xyz: np.ndarray) -> str:
+  """A vector as messages show it."""
+  return ','.join(format(value, 'g') for value in xyz)
+
+
+def _are_polar(values: np.ndarray) -> np.ndarray:
+  """Which rows of shape `[rows, 3]` may be azimuth, elevation, distance."""
+  low, high = np.array(
+    [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
+  ).T
+  good = np.all((values >= low) & (values <= high), axis=-1)
+  return good & (values[:, 2] > 0)
 
 
 def _norm(xyz: np.ndarray) -> np.ndarray:
   """Norms of vectors with shape `[rows, 3]`; infinite for huge numbers."""
-  with np.errstate(over='ignore'):
-    return np.linalg.norm(xyz, axis=-1)
+  with np.errstate(over='ignore', under='ignore'):
+    norm = np.linalg.norm(xyz, axis=-1)
+  return np.where(norm == 0, np.abs(xyz).max(axis=-1, initial=0), norm)

@@ -1,11 +1,17 @@
-"""Rows of CSV files: parsed, checked and formatted.
+"""Rows of CSV files: split, parsed, checked and formatted.
 
 Errors name the file, the line and the value.
 """
 
+import csv
 import dataclasses
+import errno
+import functools
+import io
 import os
 import pathlib
+import re
+import stat
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
@@ -30,34 +36,154 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'start_time': (0, 10**6),
   'end_time': (0, 10**6),
 }
+# The wider ranges of what a system predicts; see `forms.mend_predictions`.
+PREDICTED_RANGES: Mapping[str, tuple[float, float]] = {
+  **RANGES,
+  'elevation': (-91, 91),
+  'distance': (-(10**6), 10**6),
+}
 INTEGERS = ('frame', 'class', 'track', 'source', 'onscreen')
+
+# What a user can do about a value that is out of range.
+_REMEDIES = {
+  'frame': 'frames of 0.1 s are counted from 0; --label_hop is for others',
+  'class': 'classes are counted from 0; --classes, or data.classes in a '
+  'config, gives their number',
+  'azimuth': 'in degrees',
+  'elevation': 'in degrees above the horizon',
+  'azi': 'in degrees',
+  'ele': 'in degrees above the horizon',
+}
+
+# Texts from files are cut to this length in messages.
+_SHOWN = 80
+# The characters of numbers, and those between them.
+_PLAIN = b'0123456789+-.eE,; \t\n'
+_BLANKS = ' \t\r\v\f'
+_NOT_BLANK = re.compile(rf'[^{_BLANKS}\n]')
+# Larger files are no label files: 40 million rows.
+_MAX_BYTES = 2**30
 
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
   """The rows of a file that are not blank.
 
+  They are split into cells only when someone asks for cells, because most
+  files need none: `parse_numbers` reads their text at once.
+
   Attributes:
     path: The file.
-    lines: The line number of each row, from 1.
-    cells: The text of each cell of each row.
+    body: The text of the rows.
+    delimiter: The character between two cells.
+    first_line: The number in the file of the first line of `body`, from 1.
+    order: The columns of the file in the order in which they are used; None if
+      that is the order of the file.
   """
 
   path: pathlib.Path
-  lines: list[int]
-  cells: list[list[str]]
+  body: str
+  delimiter: str = ','
+  first_line: int = 1
+  order: tuple[int, ...] | None = None
+
+  @functools.cached_property
+  def first(self) -> list[str]:
+    """The cells of the first row, without spaces around them; [] if none."""
+    start, end = _first_row(self.body)
+    if start == end:
+      return []
+    number = self.first_line + self.body.count('\n', 0, start)
+    cells = self._split([self.body[start:end]], [number])[0]
+    return [cell.strip() for cell in cells]
+
+  @functools.cached_property
+  def lines(self) -> list[int]:
+    """The line number of each row."""
+    return [
+      number
+      for number, line in enumerate(self.body.split('\n'), self.first_line)
+      if line.strip(_BLANKS)
+    ]
+
+  @functools.cached_property
+  def cells(self) -> list[list[str]]:
+    """The text of each cell of each row, in the order of use."""
+    lines, start = self.body.split('\n'), self.first_line
+    split = self._split([lines[n - start] for n in self.lines], self.lines)
+    if self.order is None:
+      return split
+    # Rows of another length stay as they are; `parse_numbers` refuses them.
+    return [
+      [row[i] for i in self.order] if len(row) == len(self.order) else row
+      for row in split
+    ]
+
+  def _split(
+    self, lines: Sequence[str], numbers: Sequence[int]
+  ) -> list[list[str]]:
+    """Splits lines that are not blank into cells, without their quotes."""
+    if not any('"' in line for line in lines):
+      return [line.split(self.delimiter) for line in lines]
+    split = []
+    for number, line in zip(numbers, lines, strict=True):
+      row = csv.reader(
+        [line], delimiter=self.delimiter, strict=True, skipinitialspace=True
+      )
+      try:
+        split += list(row)
+      except csv.Error as error:
+        raise InputError(
+          f'{self.path}, line {number}: {error} ({shown(line)}); quotation '
+          'marks must stand in pairs around a cell.'
+        ) from None
+    return split
 
   def refuse(self, index: int, reason: str) -> NoReturn:
     """Raises an InputError that says what is wrong with a row."""
     raise InputError(f'{self.path}, line {self.lines[index]}: {reason}.')
 
   def text(self, index: int) -> str:
-    """The text of a row in the file."""
-    return ','.join(self.cells[index])
+    """The text of a row, as messages show it."""
+    return shown(self.delimiter.join(self.cells[index]))
 
   def without_first(self) -> 'Rows':
     """All rows but the first."""
-    return Rows(self.path, self.lines[1:], self.cells[1:])
+    _, end = _first_row(self.body)
+    number = self.first_line + self.body.count('\n', 0, end)
+    return dataclasses.replace(self, body=self.body[end:], first_line=number)
+
+  def with_numbers(self, column: int, names: Sequence[str]) -> 'Rows':
+    """The rows with the place in `names` instead of a name in a column."""
+    places = {name: str(place) for place, name in enumerate(names)}
+    unordered = dataclasses.replace(self, order=None)
+    for row in unordered.cells:
+      if column < len(row):
+        name = row[column].strip()
+        row[column] = places.get(name, name)
+    changed = unordered.with_cells(unordered.cells)
+    return dataclasses.replace(changed, order=self.order)
+
+  def with_cells(self, cells: Sequence[Sequence[str]]) -> 'Rows':
+    """Other cells in the same lines, in the order of use."""
+    lines = [''] * (self.body.count('\n') + 1)
+    for number, row in zip(self.lines, cells, strict=True):
+      lines[number - self.first_line] = self.delimiter.join(row)
+    return dataclasses.replace(self, body='\n'.join(lines), order=None)
+
+
+def _first_row(text: str) -> tuple[int, int]:
+  """Where the first line that is not blank starts and ends."""
+  found = _NOT_BLANK.search(text)
+  if not found:
+    return 0, 0
+  end = text.find('\n', found.start())
+  return text.rfind('\n', 0, found.start()) + 1, end if end >= 0 else len(text)
+
+
+def shown(text: str) -> str:
+  """A text from a file as messages show it: in quotes, and not too long."""
+  return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + '...')
 
 
 def read_rows(path: str | os.PathLike[str]) -> Rows:
@@ -65,61 +191,169 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
 
   Args:
     path: A UTF-8 text file with LF or CRLF, with or without a byte-order mark.
+      Cells are separated by commas, semicolons or tabs, and may be in double
+      quotes.
 
   Returns:
     All rows that are not blank.
 
   Raises:
-    InputError: The file is missing, unreadable or not text.
+    InputError: The file is missing, unreadable, no regular file or not text.
   """
   path = pathlib.Path(path)
+  text = read_text(path)
+  rows = Rows(path, text)
+  first = text[slice(*_first_row(text))]
+  if ',' not in first:
+    for delimiter in ';\t':
+      if delimiter in first:
+        return dataclasses.replace(rows, delimiter=delimiter)
+  elif first.count(';') > 1:
+    rows.refuse(
+      0,
+      f'the row has both semicolons and commas ({shown(first)}); save the '
+      'file with decimal points and with commas between the columns',
+    )
+  return rows
+
+
+def read_text(path: pathlib.Path) -> str:
+  """Reads a text file whose lines end with LF, CR LF or CR.
+
+  Pipes and devices are refused: reading them may never end.
+
+  Args:
+    path: The file.
+
+  Returns:
+    The text without a byte-order mark, with LF at the end of lines.
+
+  Raises:
+    InputError: The file is missing, unreadable, no regular file or not UTF-8.
+  """
   try:
-    lines = path.read_text(encoding='utf-8-sig').split('\n')
+    # Without O_NONBLOCK, a pipe would wait for a writer.
+    number = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+    with open(number, 'rb') as file:
+      status = os.fstat(number)
+      if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise InputError(
+          f'{path} is no regular file, but a CSV file on a disk is needed.'
+        )
+      if status.st_size > _MAX_BYTES:
+        raise InputError(
+          f'{path} has {status.st_size / 1e9:.1f} GB, but a CSV file of labels '
+          'is needed.'
+        )
+      content = file.read()
+    text = content.decode('utf-8-sig')
   except FileNotFoundError as error:
     raise InputError(f'{path} does not exist.') from error
   except UnicodeDecodeError as error:
     raise InputError(
-      f'{path} is not a UTF-8 text file, but a CSV file is needed.'
+      f'{path} is not a UTF-8 text file, but a CSV file is needed: save it as '
+      'CSV in UTF-8.'
     ) from error
   except OSError as error:
-    raise InputError(
-      f'{path} cannot be read: {error.strerror or error}.'
-    ) from error
-  kept = [i for i, line in enumerate(lines) if line.strip(' \t\r\v\f')]
-  return Rows(path, [i + 1 for i in kept], [lines[i].split(',') for i in kept])
+    reason = error.strerror or error
+    if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket
+      reason = 'it is no regular file'
+    raise InputError(f'{path} cannot be read: {reason}.') from error
+  if '\r' in text:
+    text = text.replace('\r\n', '\n').replace('\r', '\n')
+  return text
 
 
 def parse_numbers(
-  rows: Rows, columns: Sequence[str], *, num_classes: int | None = None
+  rows: Rows,
+  columns: Sequence[str],
+  *,
+  hint: str = '',
 ) -> np.ndarray:
-  """Parses all cells as numbers and checks them.
+  """Parses all cells as numbers.
 
   Args:
     rows: The rows.
-    columns: The name of each column; those in `RANGES` are checked.
-    num_classes: If given, class indices must be below it.
+    columns: The name of each column, for messages.
+    hint: Text that is added to the message about a wrong cell.
 
   Returns:
     The values, float64 with shape `[rows, columns]`.
 
   Raises:
-    InputError: A row has another number of columns, or a cell is not a number
-      in the range of its column.
+    InputError: A row has another number of columns, or a cell is not a finite
+      number.
   """
-  ranges = dict(RANGES)
-  if num_classes is not None:
-    ranges['class'] = (0, num_classes - 1)
-  plain = True
-  try:
-    table = np.array([list(map(float, row)) for row in rows.cells])
-    # Python's float() also accepts underscores and non-ASCII digits.
-    joined = ''.join(map(''.join, rows.cells))
-    plain = joined.isascii() and '_' not in joined
-  except ValueError:
-    table = np.empty(0)
-  if not plain or not _in_range(table, columns, ranges):
-    _refuse_cell(rows, columns, ranges)
+  table = _parse_fast(rows)
+  if table is None:
+    table = _parse_cells(rows)
+  if (
+    table is None
+    or table.shape[1:] != (len(columns),)
+    or not np.isfinite(table).all()
+  ):
+    _refuse_cell(rows, columns, RANGES, hint)
   return table
+
+
+def check_ranges(
+  rows: Rows,
+  table: np.ndarray,
+  columns: Sequence[str],
+  *,
+  ranges: Mapping[str, tuple[float, float]] = RANGES,
+  num_classes: int | None = None,
+  hint: str = '',
+) -> None:
+  """Checks the values of all columns that have a range.
+
+  Args:
+    rows: The rows, for messages.
+    table: Their numbers, with shape `[rows, columns]`.
+    columns: The name of each column; those in `ranges` are checked.
+    ranges: Lowest and highest value of columns.
+    num_classes: If given, class indices must be below it.
+    hint: Text that is added to the message.
+
+  Raises:
+    InputError: A value is out of its range.
+  """
+  if num_classes is not None:
+    ranges = {**ranges, 'class': (0, num_classes - 1)}
+  if not _in_range(table, columns, ranges):
+    _refuse_cell(rows, columns, ranges, hint)
+
+
+def _parse_fast(rows: Rows) -> np.ndarray | None:
+  """Parses plain text in one call; None if it may be something else.
+
+  What NumPy's reader accepts here, `_parse_cells` accepts with the same values:
+  the tests compare them. It is eight times faster.
+  """
+  if rows.body.encode('utf-8', 'replace').translate(None, _PLAIN):
+    return None
+  try:
+    table = np.loadtxt(
+      io.StringIO(rows.body), delimiter=rows.delimiter, comments=None, ndmin=2
+    )
+  except ValueError:
+    return None
+  if rows.order is None:
+    return table
+  return table[:, rows.order] if table.shape[1] == len(rows.order) else None
+
+
+def _parse_cells(rows: Rows) -> np.ndarray | None:
+  """Parses each cell; None if one is not a number."""
+  # Python's float() also accepts underscores and non-ASCII digits.
+  if not all(
+    cell.isascii() and '_' not in cell for row in rows.cells for cell in row
+  ):
+    return None
+  try:
+    return np.array([list(map(float, row)) for row in rows.cells])
+  except ValueError:
+    return None
 
 
 def _in_range(
@@ -127,8 +361,8 @@ def _in_range(
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
 ) -> bool:
-  """Whether all rows have these columns, and all values are in range."""
-  if table.shape[1:] != (len(columns),) or not np.isfinite(table).all():
+  """Whether all values are finite and in range."""
+  if not np.isfinite(table).all():
     return False
   integers = table[:, [column in INTEGERS for column in columns]]
   low, high = np.array(
@@ -144,13 +378,14 @@ def _refuse_cell(
   rows: Rows,
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
+  hint: str,
 ) -> NoReturn:
   """Reports the first row of another length, or the first wrong value."""
   for index, row in enumerate(rows.cells):
     if len(row) != len(columns):
       rows.refuse(
         index,
-        f'{len(row)} columns ({rows.text(index)!r}), but expected '
+        f'{len(row)} columns ({rows.text(index)}), but expected '
         f'{len(columns)} as in the first row ({",".join(columns)})',
       )
     for cell, column in zip(row, columns, strict=True):
@@ -161,9 +396,11 @@ def _refuse_cell(
         value = np.array([[float(cell)]])
         good = cell.isascii() and '_' not in cell
       except ValueError:
-        value, good = np.empty(0), False
+        value, good = np.empty((1, 0)), False
       if not good or not _in_range(value, (column,), ranges):
-        rows.refuse(index, f'{column} must be {kind}, got {cell.strip()!r}')
+        remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
+        got = shown(cell.strip())
+        rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{hint}')
   raise AssertionError('every value is allowed')
 
 

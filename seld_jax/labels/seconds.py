@@ -1,6 +1,7 @@
-"""The form of 2019: one row for each event, with its start and end in seconds.
+"""The forms with one row for each event, with its start and end in seconds.
 
-All other forms have one row for each frame and source.
+These are the form of 2019 and that of L3DAS22. All other forms have one row for
+each frame and source.
 """
 
 import os
@@ -10,9 +11,20 @@ import numpy as np
 
 from seld_jax import geometry
 from seld_jax.errors import InputError
+from seld_jax.labels import hops
 from seld_jax.labels.events import FRAMES_PER_SECOND, Events
-from seld_jax.labels.forms import FORMS
-from seld_jax.labels.rows import Rows, format_number, parse_numbers
+from seld_jax.labels.forms import FORMS, normalise
+from seld_jax.labels.rows import (
+  RANGES,
+  Rows,
+  check_ranges,
+  format_number,
+  parse_numbers,
+  shown,
+)
+
+# Columns of L3DAS22 by the names of 2019, which have ranges.
+_RANGED = {'Start': 'start_time', 'End': 'end_time'}
 
 
 def format_seconds(
@@ -40,7 +52,7 @@ def format_seconds(
   if highest >= len(class_names):
     raise InputError(
       f'{path} needs a name for each class, got class {highest} and '
-      f'{len(class_names)} names.'
+      f'{len(class_names)} names; class_names gives further ones.'
     )
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
   fixed = np.stack(
@@ -68,57 +80,101 @@ def format_seconds(
 def parse_seconds(
   rows: Rows,
   *,
+  form: str,
   class_names: Sequence[str],
   num_classes: int | None,
   distance_scale: float,
+  frames_per_second: int,
 ) -> Events:
-  """Converts the rows of a file of 2019 to frames.
+  """Converts the rows of a file of 2019 or of L3DAS22 to frames.
 
   Args:
-    rows: The rows below the header, with columns in the order of
-      `FORMS['seconds']`.
+    rows: The rows below the header, with columns in the order of the form.
+    form: `'seconds'` or `'l3das'`.
     class_names: Class names by index.
     num_classes: If given, only the first `num_classes` class names are allowed.
     distance_scale: Factor for distances.
+    frames_per_second: Label frames per second.
 
   Returns:
     A row for each frame that an event overlaps. The track is the number of the
     event in the file, from 0.
 
   Raises:
-    InputError: A class name is unknown, or a number is out of range.
+    InputError: A class name is unknown, a number is out of range, or the events
+      fill too many frames.
   """
-  columns = FORMS['seconds']
+  columns = FORMS[form]
+  if form == 'l3das':
+    # The column with the name of the sound file may be absent.
+    width = len(rows.order or columns)
+    columns = columns[-width:]
+    place = columns.index('Class')
+  else:
+    place = 0
   known = list(class_names)[:num_classes]
   classes = []
   for index, row in enumerate(rows.cells):
-    name = row[0].strip()
+    if len(row) != len(columns):
+      rows.refuse(
+        index,
+        f'{len(row)} columns ({rows.text(index)}), but expected {len(columns)} '
+        f'as in the header ({",".join(columns)})',
+      )
+    name = row[place].strip()
     if name not in known:
       rows.refuse(
-        index, f'the class must be one of {", ".join(known)}, got {name!r}'
+        index,
+        f'the class must be one of {", ".join(known)}, got {shown(name)} '
+        '(class_names of labels.read_csv gives other names)',
       )
     classes.append(known.index(name))
-  without_class = Rows(rows.path, rows.lines, [row[1:] for row in rows.cells])
-  start, end, elevation, azimuth, distance = parse_numbers(
-    without_class, columns[1:]
-  ).T
+  numbers, table = _numbers(rows, columns, place)
+  start, end, *position = table.T
   backward = np.flatnonzero(end < start)
   if backward.size:
     rows.refuse(
       int(backward[0]),
       f'end_time must not be before start_time {start[backward[0]]:g}, got '
-      f'{end[backward[0]]:g}',
+      f'{end[backward[0]]:g}; times are in seconds',
     )
-  # A tolerance of 1 us, because 0.7 s is not exactly 7 frames in binary.
-  first = np.floor(start * FRAMES_PER_SECOND + 1e-5).astype(np.int64)
-  last = np.ceil(end * FRAMES_PER_SECOND - 1e-5).astype(np.int64) - 1
-  count = np.maximum(last - first, 0) + 1
-  event = np.repeat(np.arange(len(count)), count)
-  within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+  if form == 'l3das':
+    vectors = np.stack(position, axis=-1)
+    xyz = normalise(numbers, vectors, any_norm=True)
+    distance = np.linalg.norm(vectors, axis=-1)
+  else:
+    elevation, azimuth, distance = position
+    xyz = geometry.to_cartesian(azimuth, elevation)
+  first, count = hops.overlapped(start, end, frames_per_second)
+  surplus = hops.find_surplus(count)
+  if surplus is not None:
+    rows.refuse(
+      surplus,
+      f'with {start[surplus]:g} to {end[surplus]:g} s, the events fill more '
+      f'than {hops.MAX_FRAMES:,} label frames; times are in seconds, and '
+      'longer recordings must be divided',
+    )
+  event, frame = hops.spread(first, count)
   return Events(
-    frame=first[event] + within,
+    frame=frame,
     class_index=np.array(classes, np.int64)[event],
     track=event,
-    xyz=geometry.to_cartesian(azimuth, elevation)[event],
+    xyz=xyz[event],
     distance=(distance * distance_scale)[event],
   )
+
+
+def _numbers(
+  rows: Rows, columns: Sequence[str], place: int
+) -> tuple[Rows, np.ndarray]:
+  """The columns of numbers: start, end, and the three of the position."""
+  kept = [
+    index
+    for index, name in enumerate(columns)
+    if index != place and name != 'File'
+  ]
+  names = [_RANGED.get(columns[index], columns[index]) for index in kept]
+  numbers = rows.with_cells([[row[i] for i in kept] for row in rows.cells])
+  table = parse_numbers(numbers, names)
+  check_ranges(numbers, table, names, ranges=RANGES)
+  return numbers, table

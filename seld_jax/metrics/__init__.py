@@ -9,7 +9,9 @@
 
 The functions are in `counting`; `editions` lists the module of each edition:
 `dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023) and `dcase2024`.
-`matching` pairs predicted directions with reference directions for all of them.
+`matching` pairs predicted directions with reference directions for all of them,
+`batches` places recordings one after another, and `published` holds what the
+published code of an edition does differently.
 """
 
 from seld_jax.metrics import matching
@@ -18,6 +20,7 @@ from seld_jax.metrics.counting import (
   counts,
   counts_each,
   jackknife,
+  jackknife_estimates,
   merge,
   of_class,
   scores,
@@ -25,6 +28,7 @@ from seld_jax.metrics.counting import (
 from seld_jax.metrics.dcase2020 import Counts, Scores
 from seld_jax.metrics.editions import EDITIONS
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
+from seld_jax.metrics.published import published_num_frames, published_rules
 
 __all__ = [
   'counts',
@@ -33,6 +37,9 @@ __all__ = [
   'of_class',
   'scores',
   'jackknife',
+  'jackknife_estimates',
+  'published_rules',
+  'published_num_frames',
   'EDITIONS',
   'DEFAULT_NUM_FRAMES',
   'Counts',

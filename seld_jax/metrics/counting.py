@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.metrics import matching
+from seld_jax.metrics import batches, dcase2024, matching, published
 from seld_jax.metrics.editions import edition_of
 
 # Label frames of a recording. Until 2021 every recording lasted one minute.
@@ -28,15 +28,15 @@ def counts(
   num_classes: int = 14,
   doa_threshold: float = 20.0,
   distance_threshold: float = 1.0,
-  segment_frames: int = 10,
+  segment_frames: int | None = None,
+  as_published: bool = False,
 ) -> Any:
   """Compares the predictions for one recording with its reference.
 
   Each edition counts something else:
 
   - 2019: classes per segment (ER, F), and directions per frame whatever their
-    class (DOA error, frame recall), as the paper defines them. The published
-    code leaves the last frame of each segment out and has frames of 20 ms.
+    class (DOA error, frame recall), as the paper defines them.
   - 2020: each class at most once per segment; as corrected on 2020-04-29.
   - 2021: tracks per segment. A track that is too far away adds 1/2 to the
     denominator of F20. As corrected on 2021-05-29.
@@ -52,20 +52,30 @@ def counts(
       full one.
     edition: A key of `EDITIONS`.
     num_frames: Label frames of the recording. None means 600 up to 2021; later
-      editions need a number.
+      editions need a number. With `as_published`, None means the rule of the
+      published code: 3000 frames of 20 ms in 2019, 600 frames of 0.1 s in 2020
+      and 2021, and later the index of the last frame of the reference, so that
+      this frame is left out.
     num_classes: Number of classes.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive. Only
       2024 uses it.
-    segment_frames: Label frames per segment of one second.
+    segment_frames: Label frames per segment of one second. None means 10, or 50
+      in 2019 with `as_published`, whose frames last 20 ms.
+    as_published: Whether to follow the published code of the edition where it
+      differs: the length of recordings; the arc cosine for angles, without a
+      tolerance, and ties between pairs decided by it; in 2019 a grid of 10
+      degrees, to which directions are rounded down, and segments without their
+      last frame; in 2022 and 2023 the error rate over all classes for each
+      class, see `of_class`.
 
   Returns:
     The counts of this recording, a dataclass of the edition; `Counts` in 2020.
 
   Raises:
     InputError: The edition is unknown, it needs `num_frames` or distances that
-      are missing, a frame or class is out of range, or a direction is not
-      finite.
+      are missing, a frame or class is out of range, a direction is not finite,
+      or a frame has more directions than can be paired.
 
   References:
     Politis et al., `Overview and Evaluation of Sound Event Localization and
@@ -88,6 +98,7 @@ def counts(
     doa_threshold=doa_threshold,
     distance_threshold=distance_threshold,
     segment_frames=segment_frames,
+    as_published=as_published,
   )
   return one
 
@@ -101,11 +112,12 @@ def counts_each(
   num_classes: int = 14,
   doa_threshold: float = 20.0,
   distance_threshold: float = 1.0,
-  segment_frames: int = 10,
+  segment_frames: int | None = None,
+  as_published: bool = False,
 ) -> list[Any]:
   """Compares the predictions for many recordings with their references.
 
-  The result is the same as calling `counts` for each recording. In 2020 all
+  The result is the same as calling `counts` for each recording. Many
   recordings are counted at once, which is much faster.
 
   Args:
@@ -117,6 +129,7 @@ def counts_each(
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive.
     segment_frames: Label frames per segment of one second.
+    as_published: Whether to follow the published code where it differs.
 
   Returns:
     The counts of each recording.
@@ -132,38 +145,37 @@ def counts_each(
     >>> [int(one.true_positives.sum()) for one in found]
     [1, 0]
   """
-  count_each = edition_of(edition).count_each
-  if num_frames is None:
-    if edition not in DEFAULT_NUM_FRAMES:
-      raise InputError(
-        f'The scores of {edition} need the length of each recording '
-        '(num_frames), because since 2022 recordings differ in length.'
-      )
-    num_frames = DEFAULT_NUM_FRAMES[edition]
+  count = edition_of(edition).count
   pairs = list(pairs)
-  lengths = num_frames
-  if not isinstance(lengths, Sequence):
-    lengths = [lengths] * len(pairs)
-  rules = []
+  if num_frames is None:
+    lengths = _default_lengths(pairs, edition, as_published)
+  elif isinstance(num_frames, Sequence):
+    lengths = list(num_frames)
+  else:
+    lengths = [num_frames] * len(pairs)
+  if segment_frames is None:
+    segment_frames = 10
+    if as_published:
+      segment_frames = published.SEGMENT_FRAMES.get(edition, 10)
+  rules = batches.Rules(
+    edition=edition,
+    num_classes=num_classes,
+    doa_threshold=doa_threshold,
+    distance_threshold=distance_threshold,
+    segment_frames=segment_frames,
+    as_published=as_published,
+  )
   for index, (pair, length) in enumerate(zip(pairs, lengths, strict=True)):
     try:
-      _check(*pair, num_frames=length, num_classes=num_classes)
+      _check(*pair, length, rules)
     except InputError as error:
       if names is None:
         raise
       raise InputError(f'{names[index]}: {error}') from error
-    rules.append(
-      matching.Rules(
-        edition=edition,
-        num_frames=length,
-        num_classes=num_classes,
-        doa_threshold=doa_threshold,
-        distance_threshold=distance_threshold,
-        segment_frames=segment_frames,
-      )
-    )
-  references = [reference for reference, _ in pairs]
-  return count_each(references, [found for _, found in pairs], rules)
+  found = []
+  for batch in batches.batches(pairs, lengths, rules):
+    found.extend(count(batch))
+  return found
 
 
 def merge(counts: Iterable[Any]) -> Any:
@@ -192,6 +204,7 @@ def merge(counts: Iterable[Any]) -> Any:
   for name, values in (
     ('edition', {one.edition for one in counts}),
     ('number of classes', {len(one.reference) for one in counts}),
+    ('value of as_published', {one.as_published for one in counts}),
   ):
     if len(values) > 1:
       raise InputError(
@@ -207,6 +220,9 @@ def merge(counts: Iterable[Any]) -> Any:
 
 def of_class(counts: Any, class_index: int) -> Any:
   """The counts that a single class would have if there were no others.
+
+  If they were counted as published, the error rate of 2022 and 2023 stays that
+  over all classes, which the published code repeats for each class.
 
   Args:
     counts: Counts of any edition.
@@ -286,42 +302,109 @@ def jackknife(
   # Importing SciPy is slow; a training needs it only when it validates.
   from scipy import special
 
+  names, centre, error = _leave_one_out(counts)
+  freedom = len(counts) - 1
+  reach = special.stdtrit(freedom, 0.5 + confidence / 2) * error
+  return {
+    name: (float(a), float(b))
+    for name, a, b in zip(names, centre - reach, centre + reach, strict=True)
+  }
+
+
+def jackknife_estimates(counts: Sequence[Any]) -> dict[str, float]:
+  """The scores without the bias that the jackknife estimates.
+
+  They are the centres of the intervals of `jackknife`.
+
+  Args:
+    counts: The counts of each recording.
+
+  Returns:
+    The estimate for each score of the edition; NaN with fewer than two
+    recordings, or where the score is NaN without one of them.
+
+  Example:
+    >>> from seld_jax import labels, metrics
+    >>> front = labels.from_dense(np.ones((10, 1)), np.full((10, 1, 3), 1.0))
+    >>> pairs = [(front, front), (front, labels.no_events())]
+    >>> found = metrics.counts_each(pairs, num_frames=10, num_classes=1)
+    >>> round(metrics.jackknife_estimates(found)['ER20'], 6)
+    0.5
+  """
+  names, centre, _ = _leave_one_out(counts)
+  return dict(zip(names, centre.tolist(), strict=True))
+
+
+def _leave_one_out(
+  counts: Sequence[Any],
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+  """Names of the scores, their jackknife estimates, and standard errors."""
   whole = merge(counts)
   names = [field.name for field in dataclasses.fields(scores(whole))]
   if len(counts) < 2:
-    return dict.fromkeys(names, (np.nan, np.nan))
+    nan = np.full(len(names), np.nan)
+    return names, nan, nan
   value = np.array(dataclasses.astuple(scores(whole)))
   left_out = np.array(
     [dataclasses.astuple(scores(_without(whole, one))) for one in counts]
   )
   freedom = len(counts) - 1
   bias = freedom * (left_out.mean(axis=0) - value)
-  error = np.sqrt(freedom * left_out.var(axis=0))
-  reach = special.stdtrit(freedom, 0.5 + confidence / 2) * error
-  low, high = value - bias - reach, value - bias + reach
-  return {
-    name: (float(a), float(b))
-    for name, a, b in zip(names, low, high, strict=True)
-  }
+  return names, value - bias, np.sqrt(freedom * left_out.var(axis=0))
+
+
+def _default_lengths(
+  pairs: Sequence[tuple[Any, Any]], edition: str, as_published: bool
+) -> list[int]:
+  """Label frames of each recording if the caller does not state them."""
+  if as_published:
+    return [
+      published.published_num_frames(edition, reference)
+      for reference, _ in pairs
+    ]
+  if edition not in DEFAULT_NUM_FRAMES:
+    raise InputError(
+      f'The scores of {edition} need the length of each recording '
+      '(num_frames), because since 2022 recordings differ in length.'
+    )
+  return [DEFAULT_NUM_FRAMES[edition]] * len(pairs)
 
 
 def _check(
-  reference: Any, predictions: Any, *, num_frames: int, num_classes: int
+  reference: Any, predictions: Any, num_frames: int, rules: batches.Rules
 ) -> None:
   """Raises InputError if a recording cannot be counted."""
-  if num_frames < 1 or num_classes < 1:
+  classes = rules.num_classes
+  fewest = 0 if rules.as_published else 1
+  if num_frames < fewest or classes < 1:
     raise InputError(
       f'Counting needs at least one frame and one class, got {num_frames} '
-      f'frames and {num_classes} classes.'
+      f'frames and {classes} classes.'
     )
-  matching.check_events('reference', reference, num_frames, num_classes)
-  matching.check_events('prediction', predictions, None, num_classes)
+  # The published code ignores what comes after the end.
+  end = None if rules.as_published else num_frames
+  both = ('reference', reference, end), ('prediction', predictions, None)
+  for what, events, limit in both:
+    matching.check_events(what, events, limit, classes)
+    if rules.edition == '2024':
+      dcase2024.check_distances(what, events)
+  if rules.edition == '2019':  # directions of all classes are compared
+    classes = 1
+    keys = reference.frame, predictions.frame
+  else:
+    keys = (
+      matching.key_of(reference, classes),
+      matching.key_of(predictions, classes),
+    )
+  matching.check_crowd(keys[0], keys[1], classes)
 
 
 def _sums(counts: Any) -> dict[str, Any]:
   """The fields that are added up, by name."""
   return {
-    name: value for name, value in vars(counts).items() if name != 'edition'
+    name: value
+    for name, value in vars(counts).items()
+    if name not in ('edition', 'as_published')
   }
 
 

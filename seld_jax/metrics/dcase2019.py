@@ -1,11 +1,10 @@
 """DCASE 2019: classes per segment, and directions per frame."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from seld_jax.metrics import matching
+from seld_jax.metrics import batches, matching
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +29,7 @@ class Counts:
     angles: Sum of the angles of pairs in degrees, over all classes.
     good_frames: Frames with the right number of directions of all classes.
     frames: Number of frames.
+    as_published: Whether they were counted as the published code does.
   """
 
   edition: str
@@ -46,6 +46,7 @@ class Counts:
   angles: float
   good_frames: int
   frames: int
+  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,57 +71,83 @@ class Scores:
   frame_recall: float
 
 
-def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
+def count(batch: batches.Batch) -> list[Counts]:
   """Counts classes per segment, directions per frame; see `metrics.counts`.
 
   The directions of a frame are paired so that the sum of their angles is
   smallest, whatever their class. Directions without a partner add no angle.
   """
-  num_frames, num_classes = rules.num_frames, rules.num_classes
-  kept = predictions.frame < num_frames
-  keys = (rules.key(reference), rules.key(predictions)[kept])
-  frames, classes = zip(*(np.divmod(k, num_classes) for k in keys), strict=True)
-  directions = (reference.xyz, predictions.xyz[kept])
-
+  both = batch.reference, batch.predictions
+  last = batch.rules.segment_frames - 1
   present = []
-  for frame, class_index in zip(frames, classes, strict=True):
-    there = np.zeros((rules.num_segments, num_classes), bool)
-    there[frame // rules.segment_frames, class_index] = True
+  for rows in both:
+    there = np.zeros(batch.shape, bool)
+    segment, class_index = batch.segments(rows)
+    if batch.rules.as_published:  # without the last frame of each segment
+      early = rows.frame % batch.rules.segment_frames < last
+      segment, class_index = segment[early], class_index[early]
+    there[segment, class_index] = True
     present.append(there)
   miss, alarm = present[0] & ~present[1], present[1] & ~present[0]
 
-  def compare(
-    size: int, keys: tuple[np.ndarray, np.ndarray]
-  ) -> tuple[Any, ...]:
-    """Angles, and whether both have as many directions, for each key."""
-    rows, _, angle = matching.paired(
-      keys[0], directions[0], keys[1], directions[1]
-    )
-    counts = [np.bincount(key, minlength=size) for key in keys]
-    angles = matching.add_at((size,), (keys[0][rows],), values=angle)
-    return angles, counts[0] == counts[1]
+  count = len(batch.num_frames)
+  frames = batch.num_frames
+  classes = batch.rules.num_classes
+  angles, wrong = _compare(batch, 1)
+  class_angles, class_wrong = _compare(batch, classes)
+  num_directions = batch.by_class(batch.predictions)
+  return batch.split(
+    Counts,
+    {
+      'reference': batch.sums(present[0]),
+      'predicted': batch.sums(present[1]),
+      'true_positives': batch.sums(present[0] & present[1]),
+      'class_errors': batch.sums(miss | alarm),
+      'class_directions': num_directions,
+      'class_angles': class_angles,
+      'class_good_frames': frames[:, None] - class_wrong,
+      'class_frames': np.broadcast_to(frames[:, None], (count, classes)),
+      'errors': batch.sums(np.maximum(miss.sum(axis=1), alarm.sum(axis=1))),
+      'directions': num_directions.sum(axis=1),
+      'angles': angles[:, 0],
+      'good_frames': frames - wrong[:, 0],
+      'frames': frames,
+    },
+  )
 
-  angles, good = compare(num_frames, frames)
-  class_angles, class_good = (
-    array.reshape(num_frames, num_classes)
-    for array in compare(num_frames * num_classes, keys)
-  )
-  return Counts(
-    edition=rules.edition,
-    reference=present[0].sum(axis=0),
-    predicted=present[1].sum(axis=0),
-    true_positives=(present[0] & present[1]).sum(axis=0),
-    class_errors=(miss | alarm).sum(axis=0),
-    class_directions=np.bincount(classes[1], minlength=num_classes),
-    class_angles=class_angles.sum(axis=0),
-    class_good_frames=class_good.sum(axis=0),
-    class_frames=np.full(num_classes, num_frames),
-    errors=int(np.maximum(miss.sum(axis=1), alarm.sum(axis=1)).sum()),
-    directions=len(frames[1]),
-    angles=float(angles.sum()),
-    good_frames=int(good.sum()),
-    frames=num_frames,
-  )
+
+def _compare(
+  batch: batches.Batch, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Compares the directions of each frame and class.
+
+  Args:
+    batch: The recordings.
+    num_classes: Number of classes; 1 to compare all classes together.
+
+  Returns:
+    The sum of the angles of pairs, and the number of frames with a wrong number
+    of directions, both with shape `[recordings, num_classes]`.
+  """
+  both = batch.reference, batch.predictions
+  keys = tuple(rows.frame for rows in both)
+  if num_classes > 1:
+    keys = tuple(map(batch.key, both))
+  rows, _, angle = batch.paired((keys[0], keys[1]))
+
+  def by_class(key: np.ndarray, values: np.ndarray | int) -> np.ndarray:
+    frame, class_index = np.divmod(key, num_classes)
+    segment = frame // batch.rules.segment_frames
+    recording = np.searchsorted(batch.first, segment, side='right') - 1
+    shape = len(batch.num_frames), num_classes
+    return matching.add_at(shape, (recording, class_index), values=values)
+
+  # A key is wrong if it occurs in one of both only, or in another number. Each
+  # row has a sign, so that the sum of a key shows the difference.
+  key, place = np.unique(np.concatenate(keys), return_inverse=True)
+  sign = np.repeat([1, -1], [len(one) for one in keys])
+  wrong = key[np.bincount(place, sign, minlength=len(key)) != 0]
+  return by_class(keys[0][rows], angle), by_class(wrong, 1)
 
 
 def score(counts: Counts) -> Scores:

@@ -1,12 +1,10 @@
 """DCASE 2020: each class counts at most once per segment of one second."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from seld_jax.metrics import matching
+from seld_jax.metrics import batches, matching
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +26,7 @@ class Counts:
     substitutions: Pairs of a miss and a false alarm in the same segment.
     deletions: Misses that are not part of a substitution.
     insertions: False alarms that are not part of a substitution.
+    as_published: Whether they were counted as the published code does.
 
   Example:
     >>> from seld_jax import labels, metrics
@@ -47,6 +46,7 @@ class Counts:
   substitutions: int
   deletions: int
   insertions: int
+  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,49 +81,35 @@ class Scores:
   LR_CD_recall: float
 
 
-def count_each(
-  references: Sequence[Any],
-  predictions: Sequence[Any],
-  rules: Sequence[matching.Rules],
-) -> list[Counts]:
-  """Counts the segments of many recordings; see `metrics.counts_each`.
+def count(batch: batches.Batch) -> list[Counts]:
+  """Counts the segments of recordings; see `metrics.counts`.
 
   Where a class has several directions in a frame, they are paired so that the
   sum of their angles is smallest; this sum is the angle of the frame. A class
   that is too far away is a miss, but not a false alarm as well.
   """
-  if not rules:
-    return []
-  # The recordings are placed one after the other, each padded to full segments.
-  # Counting all of them at once costs little more than counting one.
-  one = rules[0]
-  num_classes, segment_frames = one.num_classes, one.segment_frames
-  sizes = [each.num_segments for each in rules]
-  first = np.cumsum([0, *sizes])
-  reference_key, reference_xyz = _joined(references, rules, first)
-  predicted_key, predicted_xyz = _joined(predictions, rules, first)
-  by_frame = (int(first[-1]), segment_frames, num_classes)
+  num_classes = batch.rules.num_classes
+  present = []
+  for rows in (batch.reference, batch.predictions):
+    there = np.zeros(batch.shape, bool)
+    there[batch.segments(rows)] = True
+    present.append(there)
+  in_reference, in_prediction = present
 
-  def frames_with(key: np.ndarray) -> np.ndarray:
-    """Frames per segment and class that are among these keys."""
-    has = np.zeros(by_frame, bool)
-    has.reshape(-1)[key] = True
-    return has.sum(axis=1)
-
-  rows, _, angle = matching.paired(
-    reference_key, reference_xyz, predicted_key, predicted_xyz
-  )
-  in_reference = frames_with(reference_key) > 0
-  in_prediction = frames_with(predicted_key) > 0
-  common = frames_with(reference_key[rows])
-  frame, class_index = np.divmod(reference_key[rows], num_classes)
+  reference_key = batch.key(batch.reference)
+  rows, _, angle = batch.paired((reference_key, batch.key(batch.predictions)))
+  # First the sum of each frame, then that of its segment.
+  key, place = np.unique(reference_key[rows], return_inverse=True)
+  frame, class_index = np.divmod(key, num_classes)
+  where = frame // batch.rules.segment_frames, class_index
+  common = matching.add_at(batch.shape, where)
   total = matching.add_at(
-    in_reference.shape, (frame // segment_frames, class_index), values=angle
+    batch.shape, where, values=np.bincount(place, angle, minlength=len(key))
   )
   mean = total / np.maximum(common, 1)
 
   located = common > 0
-  hit = located & (mean <= one.doa_threshold + matching.ANGLE_TOLERANCE)
+  hit = located & (mean <= batch.rules.largest_angle)
   miss = in_reference & ~hit
   alarm = in_prediction & ~in_reference
   misses, alarms = miss.sum(axis=1), alarm.sum(axis=1)
@@ -139,18 +125,9 @@ def count_each(
     'deletions': np.maximum(misses - alarms, 0),
     'insertions': np.maximum(alarms - misses, 0),
   }
-  by_recording = {
-    name: np.add.reduceat(values, first[:-1], axis=0, dtype=_dtype(values))
-    for name, values in sums.items()
-  }
-  counts = []
-  for index in range(len(rules)):
-    fields: dict[str, Any] = {
-      name: values[index] if values.ndim > 1 else int(values[index])
-      for name, values in by_recording.items()
-    }
-    counts.append(Counts(edition=one.edition, **fields))
-  return counts
+  return batch.split(
+    Counts, {name: batch.sums(values) for name, values in sums.items()}
+  )
 
 
 def score(counts: Counts) -> Scores:
@@ -184,22 +161,3 @@ def totals_alone(counts: Counts) -> dict[str, int]:
     'deletions': int(counts.false_negatives.sum()),
     'insertions': int(counts.false_positives.sum()),
   }
-
-
-def _joined(
-  recordings: Sequence[Any], rules: Sequence[matching.Rules], first: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  """Keys and directions of all recordings, placed one after the other."""
-  keys, vectors = [np.zeros(0, np.int64)], [np.zeros((0, 3))]
-  for events, each, start in zip(recordings, rules, first, strict=False):
-    key = each.key(events)
-    end = each.num_segments * each.segment_frames * each.num_classes
-    kept = slice(None) if key.max(initial=0) < end else key < end
-    keys.append(key[kept] + start * each.segment_frames * each.num_classes)
-    vectors.append(np.asarray(events.xyz)[kept])
-  return np.concatenate(keys), np.concatenate(vectors)
-
-
-def _dtype(values: np.ndarray) -> Any:
-  """The type of a sum: int64 for booleans and integers, else unchanged."""
-  return np.int64 if values.dtype.kind in 'bi' else values.dtype

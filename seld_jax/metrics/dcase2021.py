@@ -1,11 +1,10 @@
 """DCASE 2021, 2022 and 2023: tracks in segments of one second."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from seld_jax.metrics import matching
+from seld_jax.metrics import batches, matching
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,6 +26,8 @@ class Counts:
     class_errors: Substitutions, deletions and insertions of the class alone,
       `[classes]`.
     errors: Substitutions, deletions and insertions over all classes.
+    all_reference: Tracks of the reference over all classes.
+    as_published: Whether they were counted as the published code does.
   """
 
   edition: str
@@ -39,6 +40,8 @@ class Counts:
   angles: np.ndarray
   class_errors: np.ndarray
   errors: int
+  all_reference: int
+  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Scores2022:
   LR_CD_micro: float
 
 
-def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
+def count(batch: batches.Batch) -> list[Counts]:
   """Counts tracks in segments of one second; see `metrics.counts`.
 
   In each frame the directions of a class are paired so that the sum of their
@@ -104,34 +107,32 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   whatever the track column says. And where a class is in both, but never in the
   same frame, the number of misses is the number of predicted tracks.
   """
-  num_classes, segment_frames = rules.num_classes, rules.segment_frames
-  kept = predictions.frame < rules.num_segments * segment_frames
-  reference_key = rules.key(reference)
-  predicted_key = rules.key(predictions)[kept]
-  shape = (rules.num_segments, num_classes)
+  num_classes = batch.rules.num_classes
+  keys = batch.key(batch.reference), batch.key(batch.predictions)
 
   def tracks(key: np.ndarray) -> np.ndarray:
     distinct, size = np.unique(key, return_counts=True)
     frame, class_index = np.divmod(distinct, num_classes)
-    most = np.zeros(shape, np.int64)
-    np.maximum.at(most, (frame // segment_frames, class_index), size)
+    most = np.zeros(batch.shape, np.int64)
+    segment = frame // batch.rules.segment_frames
+    np.maximum.at(most, (segment, class_index), size)
     return most
 
-  num_reference, num_predicted = tracks(reference_key), tracks(predicted_key)
-  rows, _, angle = matching.paired(
-    reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
+  num_reference, num_predicted = map(tracks, keys)
+  rows, _, angle = batch.paired(keys)
+  # Tracks that have a partner in some frame: of segment, class and number.
+  cell = np.ravel_multi_index(
+    batch.segments(batch.reference.chosen(rows)), batch.shape
   )
-  place = (
-    reference.frame[rows] // segment_frames,
-    reference.class_index[rows],
-    matching.occurrence(reference_key)[rows],
-  )
-  full = (*shape, int(num_reference.max(initial=0)) + 1)
-  frames = matching.add_at(full, place)
-  mean = matching.add_at(full, place, values=angle) / np.maximum(frames, 1)
-  near = (frames > 0) & (mean <= rules.doa_threshold + matching.ANGLE_TOLERANCE)
-  located = (frames > 0).sum(axis=-1)
-  hits = near.sum(axis=-1)
+  number = matching.occurrence(keys[0])[rows]
+  most = int(number.max(initial=0)) + 1
+  track, place = np.unique(cell * most + number, return_inverse=True)
+  mean = np.bincount(place, angle, minlength=len(track))
+  mean = mean / np.bincount(place, minlength=len(track))
+  where = np.unravel_index(track // most, batch.shape)
+  near = mean <= batch.rules.largest_angle
+  located = matching.add_at(batch.shape, where)
+  hits = matching.add_at(batch.shape, tuple(index[near] for index in where))
 
   apart = (num_reference > 0) & (num_predicted > 0) & (located == 0)
   misses = np.where(
@@ -140,19 +141,20 @@ def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
   alarms = np.where(apart, 0, np.maximum(num_predicted - num_reference, 0))
   too_far = located - hits
   # S + D + I = min(FP, FN) + |FP - FN| = max(FP, FN) in each segment.
-  return Counts(
-    edition=rules.edition,
-    reference=num_reference.sum(axis=0),
-    true_positives=hits.sum(axis=0),
-    too_far=too_far.sum(axis=0),
-    false_positives=alarms.sum(axis=0),
-    false_negatives=misses.sum(axis=0),
-    located=located.sum(axis=0),
-    angles=mean.sum(axis=(0, 2)),
-    class_errors=np.maximum(alarms + too_far, misses).sum(axis=0),
-    errors=int(
-      np.maximum((alarms + too_far).sum(axis=1), misses.sum(axis=1)).sum()
-    ),
+  sums = {
+    'reference': num_reference,
+    'true_positives': hits,
+    'too_far': too_far,
+    'false_positives': alarms,
+    'false_negatives': misses,
+    'located': located,
+    'angles': matching.add_at(batch.shape, where, values=mean),
+    'class_errors': np.maximum(alarms + too_far, misses),
+    'errors': np.maximum((alarms + too_far).sum(axis=1), misses.sum(axis=1)),
+    'all_reference': num_reference.sum(axis=1),
+  }
+  return batch.split(
+    Counts, {name: batch.sums(values) for name, values in sums.items()}
   )
 
 
@@ -183,8 +185,17 @@ def score_2022(counts: Counts) -> Scores2022:
 
 
 def totals_alone(counts: Counts) -> dict[str, int]:
-  """The total of errors if there is only one class."""
-  return {'errors': int(counts.class_errors.sum())}
+  """The totals over all classes if there is only one class.
+
+  The published code of 2022 and 2023 repeats the error rate over all classes
+  for each class, which leaves the totals as they are.
+  """
+  if counts.as_published and counts.edition != '2021':
+    return {}
+  return {
+    'errors': int(counts.class_errors.sum()),
+    'all_reference': int(counts.reference.sum()),
+  }
 
 
 def _together(counts: Counts, *, weight: float) -> tuple[float, ...]:
@@ -194,10 +205,10 @@ def _together(counts: Counts, *, weight: float) -> tuple[float, ...]:
     **{
       name: np.sum(value, keepdims=True)
       for name, value in vars(counts).items()
-      if name not in ('edition', 'errors')
+      if isinstance(value, np.ndarray)
     },
   )
-  error_rate = float(counts.errors / (total.reference[0] + matching.EPSILON))
+  error_rate = float(counts.errors / (counts.all_reference + matching.EPSILON))
   f20, angle, recall = (float(x[0]) for x in _each(total, weight=weight))
   return _mean(error_rate, f20, angle, recall), error_rate, f20, angle, recall
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.metrics import matching
+from seld_jax.metrics import batches, matching
 
 # A source predicted at twice its distance has a relative error of exactly 1,
 # which must not exceed a threshold of 1 because of rounding.
@@ -27,6 +27,7 @@ class Counts:
     false_negatives: Rows of the reference without a partner, `[classes]`.
     angles: Sum of the angles of all pairs in degrees, `[classes]`.
     distances: Sum of the relative distance errors of all pairs, `[classes]`.
+    as_published: Whether they were counted as the published code does.
   """
 
   edition: str
@@ -37,6 +38,7 @@ class Counts:
   false_negatives: np.ndarray
   angles: np.ndarray
   distances: np.ndarray
+  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,49 +71,43 @@ class Scores:
   RDE_micro: float
 
 
-def count(reference: Any, predictions: Any, rules: matching.Rules) -> Counts:
+def count(batch: batches.Batch) -> list[Counts]:
   """Counts rows frame by frame; see `metrics.counts`.
 
   In each frame the directions of a class are paired so that the sum of their
   angles is smallest; distances do not influence the pairing. A pair is a true
   positive when its angle and its relative distance error are both within their
   thresholds; otherwise it adds 1 to the denominator of F20.
-
-  Raises:
-    InputError: Distances are missing, negative or not finite.
   """
-  kept = predictions.frame < rules.num_frames
-  reference_key = rules.key(reference)
-  predicted_key = rules.key(predictions)[kept]
-  reference_distance = _distances('reference', reference)
-  predicted_distance = _distances('prediction', predictions)[kept]
-  rows, columns, angle = matching.paired(
-    reference_key, reference.xyz, predicted_key, predictions.xyz[kept]
+  reference, predictions, rules = (
+    batch.reference,
+    batch.predictions,
+    batch.rules,
   )
-  true = reference_distance[rows]
-  relative = np.abs(true - predicted_distance[columns])
+  rows, columns, angle = batch.paired(
+    (batch.key(reference), batch.key(predictions))
+  )
+  true = reference.distance[rows]
+  relative = np.abs(true - predictions.distance[columns])
   relative = relative / (true + matching.EPSILON)
-  wrong = angle > rules.doa_threshold + matching.ANGLE_TOLERANCE
-  wrong |= relative > rules.distance_threshold + _DISTANCE_TOLERANCE
+  tolerance = 0.0 if rules.as_published else _DISTANCE_TOLERANCE
+  wrong = angle > rules.largest_angle
+  wrong |= relative > rules.distance_threshold + tolerance
 
-  def per_class(
-    classes: np.ndarray, *, values: np.ndarray | int = 1
-  ) -> np.ndarray:
-    return matching.add_at((rules.num_classes,), (classes,), values=values)
-
-  classes = reference.class_index[rows]
-  num_reference = per_class(reference.class_index)
-  num_predicted = per_class(predictions.class_index[kept])
-  pairs, far = per_class(classes), per_class(classes[wrong])
-  return Counts(
-    edition=rules.edition,
-    reference=num_reference,
-    true_positives=pairs - far,
-    too_far=far,
-    false_positives=num_predicted - pairs,
-    false_negatives=num_reference - pairs,
-    angles=per_class(classes, values=angle),
-    distances=per_class(classes, values=relative),
+  partners = reference.chosen(rows)
+  num_reference, num_predicted = map(batch.by_class, (reference, predictions))
+  pairs, far = map(batch.by_class, (partners, partners.chosen(wrong)))
+  return batch.split(
+    Counts,
+    {
+      'reference': num_reference,
+      'true_positives': pairs - far,
+      'too_far': far,
+      'false_positives': num_predicted - pairs,
+      'false_negatives': num_reference - pairs,
+      'angles': batch.by_class(partners, values=angle),
+      'distances': batch.by_class(partners, values=relative),
+    },
   )
 
 
@@ -122,7 +118,7 @@ def score(counts: Counts) -> Scores:
     **{
       name: np.sum(value, keepdims=True)
       for name, value in vars(counts).items()
-      if name != 'edition'
+      if isinstance(value, np.ndarray)
     },
   )
   return Scores(*_means(counts), *_means(total))
@@ -152,17 +148,23 @@ def _means(counts: Counts) -> tuple[float, ...]:
   return float(seld.mean()), float(f20.mean()), *errors
 
 
-def _distances(what: str, events: Any) -> np.ndarray:
-  """The distances of events; raises InputError where they are unusable."""
+def check_distances(what: str, events: Any) -> None:
+  """Raises InputError for events whose distances are unusable.
+
+  Args:
+    what: What the message calls the events, such as `'reference'`.
+    events: Events.
+
+  Raises:
+    InputError: Distances are missing, negative or not finite.
+  """
   distance = getattr(events, 'distance', None)
   if distance is None:
     if len(events.frame):
       raise InputError(
         f'The {what} has no distances, but the scores of 2024 need them.'
       )
-    return np.zeros(0)
-  if not np.isfinite(distance).all() or np.any(distance < 0):
+  elif not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(
       f'The {what} has a distance that is negative, NaN or infinite.'
     )
-  return np.asarray(distance, np.float64)

@@ -5,7 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from seld_jax.errors import InputError
-from seld_jax.metrics import dcase2019, dcase2020, dcase2021, dcase2024
+from seld_jax.metrics import (
+  batches,
+  dcase2019,
+  dcase2020,
+  dcase2021,
+  dcase2024,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,48 +19,29 @@ class Edition:
   """The functions of an edition.
 
   Attributes:
-    count_each: Maps references, predictions and `matching.Rules`, one of each
-      per recording, to the counts of each recording.
+    count: Maps a batch of recordings to the counts of each of them.
     score: Maps counts to scores.
     totals_alone: Maps the counts of a single class to the fields that are sums
       over all classes, as if there were no other class.
   """
 
-  count_each: Callable[..., list[Any]]
+  count: Callable[[batches.Batch], list[Any]]
   score: Callable[[Any], Any]
   totals_alone: Callable[[Any], dict[str, Any]]
 
 
-def _one_by_one(count: Callable[..., Any]) -> Callable[..., list[Any]]:
-  """Makes a function that counts many recordings from one that counts one."""
-  return lambda *recordings: [
-    count(*one) for one in zip(*recordings, strict=True)
-  ]
-
-
 def _tracks(score: Callable[[Any], Any]) -> Edition:
   """An edition that counts tracks in segments, as all do from 2021 to 2023."""
-  count_each = _one_by_one(dcase2021.count)
-  return Edition(count_each, score, dcase2021.totals_alone)
+  return Edition(dcase2021.count, score, dcase2021.totals_alone)
 
 
 EDITIONS = {
-  '2019': Edition(
-    _one_by_one(dcase2019.count),
-    dcase2019.score,
-    dcase2019.totals_alone,
-  ),
-  '2020': Edition(
-    dcase2020.count_each, dcase2020.score, dcase2020.totals_alone
-  ),
+  '2019': Edition(dcase2019.count, dcase2019.score, dcase2019.totals_alone),
+  '2020': Edition(dcase2020.count, dcase2020.score, dcase2020.totals_alone),
   '2021': _tracks(dcase2021.score_2021),
   '2022': _tracks(dcase2021.score_2022),
   '2023': _tracks(dcase2021.score_2022),
-  '2024': Edition(
-    _one_by_one(dcase2024.count),
-    dcase2024.score,
-    dcase2024.totals_alone,
-  ),
+  '2024': Edition(dcase2024.count, dcase2024.score, dcase2024.totals_alone),
 }
 
 

@@ -119,6 +119,7 @@ def read_recordings(
     reference = labels.read_csv(
       label_path,
       edition=data.get('csv_edition') or None,
+      label_hop=data.get('label_hop'),
       num_classes=num_classes,
     )
     if not reference.frame.size:

@@ -104,6 +104,7 @@ def load_data(config: config_lib.Config) -> Data:
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
+      label_hop=config.data.label_hop,
       max_bytes=left,
     )
     if isinstance(fold.features, np.ndarray):

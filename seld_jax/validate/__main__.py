@@ -34,6 +34,12 @@ def define_flags(values: flags.FlagValues) -> None:
     'Edition that defines the columns of the label files; needed only for '
     'files whose columns are ambiguous.',
   )
+  define.float(
+    'label_hop',
+    None,
+    'Seconds from one frame of the label files to the next, as '
+    'config.data.label_hop. Default: 0.1.',
+  )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
@@ -44,6 +50,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     sample_rate=values.sample_rate,
     num_classes=values.classes,
     csv_edition=values.csv_edition,
+    label_hop=values.label_hop,
   )
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)

@@ -49,6 +49,7 @@ CHECKS = {
   'labels': 'readable labels, classes and angles in range',
   'duration': 'labels within the audio',
   'duplicates': 'no duplicate rows',
+  'conflicts': 'each source in one place at a time',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
   'channels': 'levels of FOA or of microphone capsules',
@@ -58,7 +59,11 @@ CHECKS = {
 
 
 def check_labels(
-  path: pathlib.Path, *, num_classes: int, edition: str | None = None
+  path: pathlib.Path,
+  *,
+  num_classes: int,
+  edition: str | None = None,
+  label_hop: float | None = None,
 ) -> tuple[labels.Events | None, list[Finding]]:
   """Checks a label file.
 
@@ -66,12 +71,15 @@ def check_labels(
     path: The file.
     num_classes: Number of classes.
     edition: Edition that defines the columns, as for `labels.read_csv`.
+    label_hop: Seconds from one frame of the file to the next; None for 0.1.
 
   Returns:
     The events, or None if the file cannot be read, and the findings.
   """
   try:
-    events = labels.read_csv(path, edition=edition, num_classes=num_classes)
+    events = labels.read_csv(
+      path, edition=edition, num_classes=num_classes, label_hop=label_hop
+    )
   except InputError as error:
     return None, [_unreadable('labels', path, error)]
   rows = np.concatenate(
@@ -81,11 +89,22 @@ def check_labels(
     ],
     axis=-1,
   )
+  found = []
   double = len(rows) - len(np.unique(rows, axis=0))
-  if not double:
-    return events, []
-  text = f'{double} row{"s" * (double > 1)} of {len(rows)} are duplicates'
-  return events, [Finding('duplicates', 'warning', str(path), text)]
+  if double:
+    text = f'{double} row{"s" * (double > 1)} of {len(rows)} are duplicates'
+    found.append(Finding('duplicates', 'warning', str(path), text))
+  conflicts = labels.find_conflicts(events)
+  if number := len(conflicts):
+    frame, class_index, track = conflicts[0]
+    text = (
+      f'{number} time{"s" * (number > 1)}, one source is in several places at '
+      f'once, first in frame {frame} (class {class_index}, track {track}): '
+      'training uses the last of its rows; delete the wrong ones, or give each '
+      'source a track of its own'
+    )
+    found.append(Finding('conflicts', 'warning', str(path), text))
+  return events, found
 
 
 def check_audio(
@@ -146,15 +165,30 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
       because they begin anew in every fold; names of rooms are compared.
 
   Returns:
-    One finding for each set of folds that share rooms or sources.
+    One finding for each set of folds that share rooms or sources, or one that
+    says why the file tells nothing about them.
   """
+  unreadable = ''
+  rows: list[dict[str, str]] = []
+  columns: set[str] = set()
   try:
-    text = pathlib.Path(path).read_text(encoding='utf-8-sig')
-  except (OSError, UnicodeDecodeError) as error:
-    return [
-      Finding('folds', 'warning', str(path), f'it is unreadable: {error}')
-    ]
-  rows = list(csv.DictReader(text.splitlines()))
+    with open(path, newline='', encoding='utf-8-sig') as file:
+      table = csv.DictReader(file)
+      columns = {*(table.fieldnames or ())}
+      rows = list(table)
+  except UnicodeDecodeError:
+    unreadable = 'it is not UTF-8 text'
+  except OSError as error:
+    unreadable = f'it is unreadable: {error.strerror or error}'
+  except csv.Error as error:
+    unreadable = f'it is no CSV file: {error}'
+  if not unreadable and 'fold' not in columns:
+    unreadable = 'it lacks the column fold'
+  if not unreadable and not columns & {'sound', 'room', 'room_size'}:
+    unreadable = 'it has none of the columns sound, room and room_size'
+  if unreadable:
+    text = f'{unreadable}, so that folds cannot be compared'
+    return [Finding('folds', 'warning', str(path), text)]
   folds: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
   for row in rows:
     room = row.get('room_size') or row.get('room') or ''
@@ -171,11 +205,16 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
       'folds',
       'error',
       str(path),
-      f'folds {where} share {len(names)} {kind}{"s" * (len(names) > 1)}, such '
-      f'as {names[0]}',
+      f'folds {_cut(where)} share {len(names)} {kind}'
+      f'{"s" * (len(names) > 1)}, such as {_cut(names[0])}',
     )
     for (kind, where), names in sorted(shared.items())
   ]
+
+
+def _cut(text: str) -> str:
+  """A text from a file, short enough for a message."""
+  return text if len(text) <= 80 else text[:77] + '...'
 
 
 def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:

@@ -59,6 +59,7 @@ def validate(
   sample_rate: int = 24000,
   num_classes: int = 14,
   csv_edition: str | None = None,
+  label_hop: float | None = None,
   num_workers: int | None = None,
 ) -> Report:
   """Checks a dataset in any layout that `dataset.find_recordings` knows.
@@ -69,6 +70,8 @@ def validate(
     num_classes: Number of classes; class indices must be smaller.
     csv_edition: Edition that defines the columns of the label files, as for
       `labels.read_csv`; None to recognise it from each file.
+    label_hop: Seconds from one frame of the label files to the next; None for
+      0.1.
     num_workers: Number of recordings checked at the same time; None for the
       number of CPU cores.
 
@@ -118,6 +121,7 @@ def validate(
     sample_rate=sample_rate,
     num_classes=num_classes,
     csv_edition=csv_edition,
+    label_hop=label_hop,
   )
   sounds: list[whole_set.Sound] = []
   with (
@@ -172,6 +176,7 @@ def _check_recording(
   sample_rate: int,
   num_classes: int,
   csv_edition: str | None,
+  label_hop: float | None,
 ) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
   """Checks a label file (or None) and the sound files that belong to it.
 
@@ -181,7 +186,10 @@ def _check_recording(
   events, findings = None, []
   if path is not None:
     events, findings = checks.check_labels(
-      path, num_classes=num_classes, edition=csv_edition
+      path,
+      num_classes=num_classes,
+      edition=csv_edition,
+      label_hop=label_hop,
     )
   checked = []
   for file, format in sounds.items():

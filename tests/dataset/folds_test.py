@@ -34,14 +34,14 @@ def make(tmp_path):
   return make
 
 
-def load(recordings, paths, *, min_frames=POOL, csv_edition=None):
+def load(recordings, paths, *, min_frames=POOL, **options):
   return dataset.load_fold(
     recordings,
     paths,
     num_classes=CLASSES,
     pool=POOL,
     min_frames=min_frames,
-    csv_edition=csv_edition,
+    **options,
   )
 
 
@@ -54,6 +54,22 @@ def test_edition_decides_the_form_of_ambiguous_labels(make):
   np.testing.assert_allclose(up.doa[1, 2], [0, 0, 1], atol=1e-7)
   front = load(recordings, paths, csv_edition='2023')
   np.testing.assert_allclose(front.doa[1, 2], [1, 0, 0], atol=1e-7)
+
+
+def test_labels_of_other_hops_and_contradictions_are_told(make, caplog):
+  rows = [(frame, 2, 0, 90, 0) for frame in range(5, 15)]  # 0.1 to 0.3 s
+  recordings, paths = make([20], {0: rows})
+  fold = load(recordings, paths, label_hop=0.02)
+  np.testing.assert_array_equal(fold.activity[:, 2], [0, 1, 1, 0])
+  assert not caplog.records
+  rows = [(0, 1, 0, 0, 0), (0, 1, 0, 90, 0), (1, 1, 0, 0, 0)]
+  load(*make([20, 20, 20], {0: rows, 2: rows}))
+  (record,) = caplog.records
+  assert record.getMessage().endswith(
+    'mix000_ov1.csv: class 1, track 0 is in several places in frame 0: scores '
+    'count each as a source, and training uses the last (and 1 more like this, '
+    'in 2 files in all).'
+  )
 
 
 def test_recordings_are_joined_and_padded_with_their_last_frame(make):

@@ -72,5 +72,35 @@ def test_a_missing_file_is_empty_and_other_files_are_refused(tmp_path):
   with pytest.raises(InputError, match=r'csv lacks the column duration'):
     conditions.read_conditions(path)
   path.write_bytes(b'\xff\xfe\x00')
-  with pytest.raises(InputError, match='cannot be read as CSV'):
+  with pytest.raises(InputError, match='CSV: it is not UTF-8 text'):
     conditions.read_conditions(path)
+  path.write_text(f'{HEAD}\nmix1,{"d" * 200_000},0,0,1,0,0\n')
+  with pytest.raises(InputError, match='CSV: field larger than field limit'):
+    conditions.read_conditions(path)
+
+
+@pytest.mark.parametrize(
+  ('row', 'message'),
+  [
+    ('mix1,dog,0,nan,1,0,6', "onset must be a number from 0 .*, got 'nan'"),
+    ('mix1,dog,0,1e400,1,0,6', "onset must be a number .*, got '1e400'"),
+    (
+      'mix1,dog,0,-1,1,0,6',
+      "onset must be a number from 0 to .*, got '-1'",
+    ),
+    ('mix1,dog,0,soon,1,0,6', "onset must be a number .*, got 'soon'"),
+    ('mix1,dog,0,0,inf,0,6', "duration must be a number .*, got 'inf'"),
+    ('mix1,dog,0,0,1,nan,6', "speed must be a number .*, got 'nan'"),
+    ('mix1,dog,0,0,1,0,-inf', "snr_db must be a number .*, got '-inf'"),
+    ('mix1,dog,0.5,0,1,0,6', "track must be an integer .*, got '0.5'"),
+    (f'mix1,dog,{"9" * 5000},0,1,0,6', r"track must be .*, got '9{77}\.\.\.'"),
+  ],
+)
+def test_a_row_with_something_else_is_refused(tmp_path, row, message):
+  path = tmp_path / 'scenes.csv'
+  path.write_text(f'{HEAD}\nmix1,dog,0,0,1,0,6\n{row}\n')
+  with pytest.raises(InputError, match=rf'scenes\.csv, line 3: {message}'):
+    conditions.read_conditions(path)
+  cells = zip(map(str, HEAD.split(',')), row.split(','), strict=True)
+  with pytest.raises(InputError, match=rf'row of scenes\.csv, {message}'):
+    conditions.snr_and_speed(labels.no_events(), [dict(cells)], classes=['dog'])

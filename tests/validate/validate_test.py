@@ -97,6 +97,15 @@ DEFECTS = {
     ),
     ('duplicates', 'warning', LABELS, '3 rows of 39'),
   ),
+  'a source in two places': (
+    lambda root: change_labels(root, lambda t: t + '3,6,7,10,0\n3,6,7,40,0\n'),
+    (
+      'conflicts',
+      'warning',
+      LABELS,
+      r'1 time, .* first in frame 3 \(class 6, track 7\)',
+    ),
+  ),
   'silent channel': (
     lambda root: change_audio(root, silence),
     ('silence', 'error', FIRST, 'channel 3 is silent'),
@@ -132,6 +141,35 @@ DEFECTS = {
     ('folds', 'error', 'scenes.csv', 'folds 1, 2 share 1 source, .* one.wav'),
   ),
 }
+
+
+@pytest.mark.parametrize(
+  ('content', 'text'),
+  [
+    (b'\xff\xfe\x00', 'it is not UTF-8 text'),
+    (
+      b'fold,sound\n1,' + b'a' * 200_000,
+      'it is no CSV file: field larger',
+    ),
+    (b'file,sound\na,b\n', 'it lacks the column fold'),
+    (b'fold,file\n1,b\n', 'it has none of the columns sound, room and room_'),
+    (b'', 'it lacks the column fold'),
+  ],
+)
+def test_strange_table_of_scenes_is_one_finding(tmp_path, content, text):
+  (tmp_path / 'scenes.csv').write_bytes(content)
+  (found,) = checks.check_folds(tmp_path / 'scenes.csv')
+  assert (found.check, found.level) == ('folds', 'warning')
+  assert found.text.startswith(text)
+  assert found.text.endswith(', so that folds cannot be compared')
+
+
+def test_long_names_in_a_table_of_scenes_are_cut(tmp_path):
+  name = 'a' * 100_000
+  text = f'fold,sound\n1,{name}\n2,{name}\n'
+  (tmp_path / 'scenes.csv').write_text(text)
+  (found,) = checks.check_folds(tmp_path / 'scenes.csv')
+  assert found.text == (f'folds 1, 2 share 1 source, such as {"a" * 77}...')
 
 
 def test_a_sound_dataset_has_no_findings(sound_dataset):

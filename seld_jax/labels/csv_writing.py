@@ -1,7 +1,5 @@
-"""Reads and writes the CSV files of DCASE: labels and submissions."""
+"""Writes events as CSV files of DCASE, in the form of any edition but 2025."""
 
-import collections
-import itertools
 import os
 from collections.abc import Iterable, Sequence
 
@@ -11,93 +9,10 @@ from seld_jax import files, geometry
 from seld_jax.errors import InputError
 from seld_jax.labels import forms
 from seld_jax.labels.classes import TAU2019_CLASSES
-from seld_jax.labels.events import Events, no_events
+from seld_jax.labels.events import Events
 from seld_jax.labels.forms import EDITIONS, FORMS
-from seld_jax.labels.rows import format_number, parse_numbers, read_rows
-from seld_jax.labels.seconds import format_seconds, parse_seconds
-
-
-def read_csv(
-  path: str | os.PathLike[str],
-  *,
-  edition: str | None = None,
-  num_classes: int | None = None,
-  class_names: Sequence[str] = TAU2019_CLASSES,
-  distance_scale: float = 1.0,
-) -> Events:
-  """Reads a DCASE label or submission file of any form in `FORMS`.
-
-  The header or the number of columns determines the form. Six columns without a
-  header are x, y, z until 2022, and azimuth, elevation, distance from 2023 on:
-  if no edition is given, the norms of the vectors decide, and a file that could
-  be either is refused.
-
-  Args:
-    path: CSV file. Line ends are LF or CRLF. A byte-order mark, blank lines,
-      decimals and any order of rows are allowed. A file without rows is a
-      recording without events.
-    edition: Year of the challenge whose forms are allowed, one of `EDITIONS`;
-      None allows all. With an edition, or with seven columns, x, y, z need not
-      be unit vectors, because outputs of systems are not: any norm except 0,
-      and components up to 1.01.
-    num_classes: If given, class indices must be below it.
-    class_names: Class names by index, for the names in files of 2019.
-    distance_scale: Factor for distances. 1 keeps the unit of the file; 0.01
-      converts the centimetres of label files to metres.
-
-  Returns:
-    The rows in the order of the file. If the form has no track column, the
-    sources of a class in a frame are numbered 0, 1, ... in that order. An event
-    of 2019 becomes a row for each frame of 0.1 s that it overlaps, floor(10
-    start) to ceil(10 end) - 1, and its number in the file becomes the track.
-    Directions of 2025 are on the horizon; the column `onscreen` is ignored.
-
-  Raises:
-    InputError: Any other contents; the message names file, line and value.
-
-  Example:
-    >>> import pathlib
-    >>> from seld_jax import labels
-    >>> # Frame, class, track, azimuth, elevation.
-    >>> _ = pathlib.Path('left.csv').write_text('7,3,0,90,0')
-    >>> events = labels.read_csv('left.csv')
-    >>> events.frame.tolist(), np.round(events.xyz).tolist()
-    ([7], [[0.0, 1.0, 0.0]])
-  """
-  forms.check_edition(edition)
-  form, rows = forms.find_form(read_rows(path), edition)
-  if not rows.cells:
-    return no_events()
-  if form == 'seconds':
-    return parse_seconds(
-      rows,
-      class_names=class_names,
-      num_classes=num_classes,
-      distance_scale=distance_scale,
-    )
-  table = parse_numbers(rows, FORMS[form], num_classes=num_classes)
-  if form == 'cartesian' and edition is None:
-    form = forms.form_from_norms(rows, table)
-  columns = FORMS[form]
-
-  frame, class_index = table[:, :2].astype(np.int64).T.copy()
-  if form == 'submission':
-    track = _number_sources(frame, class_index)
-  else:
-    track = table[:, 2].astype(np.int64)
-  distance = None
-  if 'distance' in columns:
-    distance = table[:, columns.index('distance')] * distance_scale
-  if 'x' in columns:
-    any_norm = edition is not None or form == 'cartesian_distance'
-    xyz = forms.normalise(rows, table[:, 3:6], any_norm=any_norm)
-  else:
-    azimuth = table[:, columns.index('azimuth')]
-    elevation = np.zeros(len(table))
-    if 'elevation' in columns:
-      elevation = table[:, columns.index('elevation')]
-    xyz = geometry.to_cartesian(azimuth, elevation)
-  return Events(frame, class_index, track, xyz, distance)
+from seld_jax.labels.rows import format_number
+from seld_jax.labels.seconds import format_seconds
 
 
 def write_csv(
@@ -185,13 +100,6 @@ def write_csv_parts(
       file.write(_format(path, events, 'polar'))
 
 
-def _number_sources(frame: np.ndarray, class_index: np.ndarray) -> np.ndarray:
-  """Numbers the sources of each class in each frame, in the order of rows."""
-  numbers = collections.defaultdict(itertools.count)
-  keys = zip(frame.tolist(), class_index.tolist(), strict=True)
-  return np.array([next(numbers[key]) for key in keys], np.int64)
-
-
 def _form_to_write(
   path: str | os.PathLike[str],
   events: Events,
@@ -233,7 +141,9 @@ def _format(
   if events.distance is not None:
     distance = np.asarray(events.distance, np.float64) * distance_scale
   elif 'distance' in FORMS[form] and len(events.frame):
-    raise InputError(f'{path} needs a distance in each row, got none.')
+    raise InputError(
+      f"{path} needs a distance in each row, got none; form='polar' has none."
+    )
   if not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(f'{path} needs finite distances of 0 or more.')
   if form == 'seconds':

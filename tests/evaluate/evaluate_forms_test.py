@@ -1,0 +1,87 @@
+"""The command reads files of other forms and other frames by its flags."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers.recordings_to_evaluate import run
+
+from seld_jax import evaluate
+
+REFERENCE = ''.join(f'{frame},8,0,0,0,200\n' for frame in range(10, 20))
+
+
+@pytest.fixture
+def write(tmp_path):
+  """Writes some recordings; returns the flags with both folders."""
+
+  def write(reference, *predictions):
+    flags = []
+    for folder, texts in (
+      ('reference', [reference] * len(predictions)),
+      ('predictions', predictions),
+    ):
+      (tmp_path / folder).mkdir()
+      for index, text in enumerate(texts):
+        (tmp_path / folder / f'mix{index}.csv').write_text(text)
+      flags.append(f'--{folder}={tmp_path / folder}')
+    return flags
+
+  return write
+
+
+def scores(*flags):
+  done = run(*flags, '--edition=2024', '--frames=last_reference', '--json')
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout), done.stderr
+
+
+def test_each_folder_may_have_its_own_frames(write):
+  short = ''.join(f'{frame},8,0,10,0,200\n' for frame in range(50, 100))
+  result, _ = scores(*write(REFERENCE, short), '--label_hop=0.1,0.02')
+  assert result['DOAE'] == pytest.approx(10)
+  assert result['F20'] == pytest.approx(1 / result['num_classes'])
+
+
+@pytest.mark.parametrize('hop', ['0', 'x', '0.1,0.02,0.1', '-0.1', 'inf'])
+def test_wrong_hop_is_refused(write, hop):
+  done = run(*write(REFERENCE, ''), f'--label_hop={hop}', '--edition=2021')
+  assert done.returncode == 1
+  assert '--label_hop needs the seconds of a frame' in done.stderr
+
+
+def test_five_columns_with_a_distance_are_scored(write):
+  near = REFERENCE.replace(',0,0,0,200', ',-1,0,80')
+  far = REFERENCE.replace(',0,0,0,200', ',1.5,0,240')
+  flags = write(REFERENCE, near, far)
+  result, _ = scores(*flags)
+  stated, _ = scores(*flags, '--predictions_form=submission_distance')
+  assert stated == result
+  assert result['RDE'] == pytest.approx((0.6 + 0.2) / 2)
+  done = run(
+    *flags, '--edition=2024', '--frames=20', '--predictions_form=polar'
+  )
+  assert done.returncode == 1
+  assert 'mix1.csv, line 1: track must be an integer' in done.stderr
+
+
+def test_folder_with_many_faults_gives_one_warning_of_each_kind(write):
+  text = REFERENCE + '12,13,0,5,0,3\n13,8,0,5,0,-0.1\n'
+  result, warnings = scores(*write(REFERENCE, *[text] * 20))
+  assert result['recordings'] == 20
+  found = [line for line in warnings.splitlines() if 'more like this' in line]
+  assert len(found) == 2, warnings
+  assert all('and 19 more like this, in 20 files' in line for line in found)
+
+
+def test_options_reach_the_reader(write):
+  (reference, predictions) = (
+    flag.partition('=')[2]
+    for flag in write(REFERENCE, '5,8,0,0,0\n', '6,8,0,0,0\n')
+  )
+  options = evaluate.FolderOptions(
+    edition='2021', label_hop=0.2, predictions_form='polar'
+  )
+  found = evaluate.read_folders(reference, predictions, options)
+  np.testing.assert_array_equal(found.predictions[0].frame, [10, 11])
+  np.testing.assert_array_equal(found.references[0].frame, np.arange(20, 40))
