@@ -154,8 +154,8 @@ def read_csv_files(
   """Reads files of one dataset or of one system, with one warning of each kind.
 
   If the columns of a file have several meanings, that of the other files
-  decides. A warning tells about sources of a reference that are in several
-  places at once; see `find_conflicts`.
+  decides. A warning tells about sources that are in several places at once; see
+  `find_conflicts`.
 
   Args:
     paths: The files; None stands for a recording without events.
@@ -212,8 +212,7 @@ def read_csv_files(
       events.append(no_events())
       continue
     notes.update(one.notes)
-    if not options.predicted:
-      _note_conflicts(path, one.events, notes)
+    _note_conflicts(path, one.events, notes, predicted=options.predicted)
     events.append(one.events)
   notes.log()
   return events
@@ -466,14 +465,21 @@ def _refuse_divided(rows: Rows, events: Events) -> None:
     )
 
 
-def _note_conflicts(path: pathlib.Path, events: Events, notes: Notes) -> None:
-  """Notes the sources of a reference that are in several places at once."""
+def _note_conflicts(
+  path: pathlib.Path, events: Events, notes: Notes, *, predicted: bool
+) -> None:
+  """Notes the sources that are in several places at once."""
+  # Many systems write track 0 in all rows: it tells nothing apart.
+  if predicted and not (len(events.track) and np.ptp(events.track)):
+    return
   conflicts = find_conflicts(events)
   if not len(conflicts):
     return
   frame, class_index, track = conflicts[0]
   text = (
     f'class {class_index}, track {track} is in several places in frame {frame}'
-    ': scores count each as a source, and training uses the last'
+    ': scores count each as a source'
   )
+  if not predicted:
+    text += ', and training uses the last'
   notes.add('conflict', path=path, line=None, text=text, count=len(conflicts))

@@ -150,8 +150,8 @@ def parse_seconds(
   if surplus is not None:
     rows.refuse(
       surplus,
-      f'with {start[surplus]:g} to {end[surplus]:g} s, the events fill more '
-      f'than {hops.MAX_FRAMES:,} label frames; times are in seconds, and '
+      f'with {start[surplus]:.10g} to {end[surplus]:.10g} s, the events fill '
+      f'more than {hops.MAX_FRAMES:,} label frames; times are in seconds, and '
       'longer recordings must be divided',
     )
   event, frame = hops.spread(first, count)

@@ -175,6 +175,7 @@ def test_a_value_of_another_type_is_refused():
     ({'loss__doa': 'masked'}, ["'masked'", 'masked_mse, mse']),
     ({'train__schedule': 'linear'}, ["'linear'", 'paper, cosine']),
     ({'data__csv_edition': '2026'}, ["'2026'", '2024']),
+    ({'data__label_hop': 20.0}, ['data.label_hop', '0.001 to 10', '20.0']),
     ({'eval__threshold': 50.0}, ['eval.threshold', '50.0']),
     ({'train__warmup_epochs': -1}, ['train.warmup_epochs', '-1']),
     ({'train__decay_epochs': (3, -4)}, ['train.decay_epochs[1]', '-4']),

@@ -327,7 +327,13 @@ def test_sources_in_several_places_are_told(tmp_path, caplog):
     'in 2 files in all).'
   )
   caplog.clear()
-  labels.read_csv_files(paths, role='prediction')  # many write track 0 always
+  labels.read_csv_files(paths, role='prediction')
+  (message,) = (record.getMessage() for record in caplog.records)
+  assert 'scores count each as a source (and 1 more like this' in message
+  caplog.clear()
+  # Many systems write track 0 in all rows.
+  paths = write_all(tmp_path, '5,6,0,10,0\n5,6,0,40,0\n', '')
+  labels.read_csv_files(paths, role='prediction')
   assert not caplog.records
 
 
