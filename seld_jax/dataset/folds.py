@@ -130,7 +130,7 @@ def load_fold(
     features = np.empty(joined.shape, np.float32)
   activity = np.zeros((total, num_classes), np.float32)
   doa = np.zeros((total, num_classes, 3), np.float32)
-  references = labels.read_csv_files(
+  references, _ = labels.read_csv_files(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=num_classes,

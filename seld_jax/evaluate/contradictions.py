@@ -3,7 +3,6 @@
 import collections
 import logging
 import os
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -20,17 +19,6 @@ _OTHER_UNIT = 20
 
 # Submissions of 2019 have four columns, although its labels have seconds.
 _ALSO = {('2019', 'submission')}
-
-# A first line is not longer than so many bytes.
-_START = 1000
-_SEPARATOR = re.compile('[,;\t]')
-# Names of columns that only the header of one form has.
-_HEADERS = {
-  'start_time': 'seconds',
-  'onscreen': 'stereo',
-  'on_screen': 'stereo',
-  'start': 'l3das',
-}
 
 
 def check_units(
@@ -56,21 +44,17 @@ def check_units(
 
 def tell_other_edition(
   edition: str,
-  read: Iterable[tuple[str | os.PathLike[str] | None, labels.Events]],
+  files: Iterable[tuple[str | os.PathLike[str] | None, str | None]],
 ) -> None:
   """Warns about files whose form exists in other editions only.
 
   Args:
     edition: The edition whose scores are computed.
-    read: The path and the events of each file; files without events and None
-      are left out.
+    files: The path and the form of each file, or None.
   """
   paths: dict[str, list[str | os.PathLike[str]]] = collections.defaultdict(list)
-  for path, events in read:
-    if path is None or not len(events.frame):
-      continue
-    form = form_of(path, events)
-    if form and form not in labels.EDITIONS[edition]:
+  for path, form in files:
+    if path and form and form not in labels.EDITIONS[edition]:
       paths[form].append(path)
   for form, some in paths.items():
     editions = [one for one, forms in labels.EDITIONS.items() if form in forms]
@@ -91,22 +75,39 @@ def tell_other_edition(
     )
 
 
-def form_of(path: str | os.PathLike[str], events: labels.Events) -> str | None:
-  """The form of a file that was read; None if its columns have several."""
-  with open(path, 'rb') as file:
-    start = file.read(_START).decode('utf-8-sig', errors='replace')
-  first = start.lstrip().split('\n', 1)[0]
-  cells = [cell.strip(' "\r\n').casefold() for cell in _SEPARATOR.split(first)]
-  for cell in cells:
-    if form := _HEADERS.get(cell):
-      return form
-  has_distance = events.distance is not None
-  fitting = [
-    form
-    for form in ('submission', 'polar', 'cartesian', 'polar_distance')
-    if len(cells) == len(labels.FORMS[form])
-    and has_distance == ('distance' in labels.FORMS[form])
-  ]
-  if not fitting and len(cells) == len(labels.FORMS['cartesian_distance']):
-    fitting = ['cartesian_distance']
-  return fitting[0] if len(fitting) == 1 else None
+def check_forms(
+  edition: str,
+  references: Iterable[str | None],
+  predictions: Iterable[str | None],
+  *,
+  hop_is_stated: bool,
+) -> None:
+  """Refuses forms that cannot be compared, or only with more knowledge.
+
+  Args:
+    edition: The edition whose scores are computed.
+    references: Form of each reference, or None.
+    predictions: Form of each prediction, or None.
+    hop_is_stated: Whether the user said how long frames last.
+
+  Raises:
+    InputError: One folder has the classes of L3DAS and the other has not, or
+      the predictions have the columns of submissions of 2019, whose frames
+      last 20 ms, and the scores are those of 2019.
+  """
+  some, others = ({*part} - {None} for part in (references, predictions))
+  if some and others and ('l3das' in some) != ('l3das' in others):
+    name, other = 'reference', 'predictions'
+    if 'l3das' in others:
+      name, other = other, name
+    raise InputError(
+      f'The files of --{name} have names of classes of L3DAS and those of '
+      f'--{other} have numbers, which mean the classes of {edition}: write '
+      'both with the same classes.'
+    )
+  if edition == '2019' and 'submission' in others and not hop_is_stated:
+    raise InputError(
+      'The predictions have four columns like submissions of 2019, whose '
+      'frames last 20 ms; state it with --label_hop=0.02, or with '
+      '--label_hop=0.1 if their frames last 0.1 s.'
+    )

@@ -211,7 +211,7 @@ def read_folders(
   if not isinstance(hops, tuple):
     hops = hops, hops
   names = [name for name, *_ in files]
-  references = labels.read_csv_files(
+  references, reference_forms = labels.read_csv_files(
     [path for _, path, _ in files],
     edition=options.csv_edition,
     num_classes=options.num_classes or len(labels.TAU2020_CLASSES),
@@ -222,7 +222,7 @@ def read_folders(
   num_classes = options.num_classes
   if num_classes is None:
     num_classes = default_num_classes(options.edition, references)
-  predicted = labels.read_csv_files(
+  predicted, predicted_forms = labels.read_csv_files(
     [path for *_, path in files],
     role='prediction',
     edition=options.csv_edition,
@@ -236,15 +236,19 @@ def read_folders(
     contradictions.check_units(references, predicted)
   if frames_per_second != labels.FRAMES_PER_SECOND:
     references = [
-      _with_late_ends(one)
-      if contradictions.form_of(path, one) == 'seconds'
-      else one
-      for (_, path, _), one in zip(files, references, strict=True)
+      _with_late_ends(one) if form == 'seconds' else one
+      for one, form in zip(references, reference_forms, strict=True)
     ]
+  contradictions.check_forms(
+    options.edition,
+    reference_forms,
+    predicted_forms,
+    hop_is_stated=options.csv_edition is not None or hops[1] is not None,
+  )
   if options.csv_edition is None:
-    for column, part in (1, references), (2, predicted):
+    for column, forms in (1, reference_forms), (2, predicted_forms):
       contradictions.tell_other_edition(
-        options.edition, zip([one[column] for one in files], part, strict=True)
+        options.edition, zip([one[column] for one in files], forms, strict=True)
       )
   num_frames, rule = find_lengths(
     options.num_frames,

@@ -150,7 +150,7 @@ def read_csv_files(
   distance_scale: float = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
-) -> list[Events]:
+) -> tuple[list[Events], list[str | None]]:
   """Reads files of one dataset or of one system, with one warning of each kind.
 
   If the columns of a file have several meanings, that of the other files
@@ -169,7 +169,8 @@ def read_csv_files(
     frames_per_second: Frames per second of the result.
 
   Returns:
-    The events of each file.
+    The events of each file, and its form, one of `FORMS`; None for a file
+    without rows.
 
   Raises:
     InputError: As for `read_csv`.
@@ -178,9 +179,9 @@ def read_csv_files(
     >>> import pathlib
     >>> from seld_jax import labels
     >>> _ = pathlib.Path('left.csv').write_text('7,3,0,90,0')
-    >>> left, silence = labels.read_csv_files(['left.csv', None])
-    >>> left.frame.tolist(), silence.frame.tolist()
-    ([7], [])
+    >>> events, forms = labels.read_csv_files(['left.csv', None])
+    >>> [one.frame.tolist() for one in events], forms
+    ([[7], []], ['polar', None])
   """
   options = _options(
     edition=edition,
@@ -199,7 +200,7 @@ def read_csv_files(
   # The files of one system have one form: that of the files without doubt.
   sure = {one.form for one in read if one is not None and one.doubt is None}
   notes = Notes()
-  events = []
+  events, found = [], []
   for path, one in zip(listed, read, strict=True):
     if path is not None and one is not None and one.doubt is not None:
       others = sure.intersection(one.doubt.forms)
@@ -210,12 +211,14 @@ def read_csv_files(
         one = _read_or_doubt(path, chosen)
     if path is None or one is None or one.events is None:
       events.append(no_events())
+      found.append(None)
       continue
     notes.update(one.notes)
     _note_conflicts(path, one.events, notes, predicted=options.predicted)
     events.append(one.events)
+    found.append(one.form)
   notes.log()
-  return events
+  return events, found
 
 
 @dataclasses.dataclass(frozen=True)

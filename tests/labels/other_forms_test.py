@@ -156,18 +156,18 @@ def write_all(tmp_path, *texts):
 def test_the_other_files_decide_about_five_columns(tmp_path):
   doubtful = '0,3,-120,10,80\n', '0,3,2,10,80\n', ''
   near = write_all(tmp_path, *doubtful, '0,3,100,10,180\n')
-  events = labels.read_csv_files(near, role='prediction')
+  events, _ = labels.read_csv_files(near, role='prediction')
   assert [one.track.tolist() for one in events] == [[0], [0], [], [0]]
   np.testing.assert_array_equal(events[1].distance, [80])
   tracked = write_all(tmp_path, *doubtful, '0,3,1,170,10\n')
-  events = labels.read_csv_files(tracked, role='prediction')
+  events, _ = labels.read_csv_files(tracked, role='prediction')
   assert [one.track.tolist() for one in events] == [[-120], [2], [], [1]]
   for others in [], ['0,3,1,170,10\n', '0,3,100,10,180\n']:
     paths = write_all(tmp_path, *doubtful, *others)
     with pytest.raises(InputError, match=r'0\.csv, line 1: .*predictions_form'):
       labels.read_csv_files(paths[: 3 + len(others)], role='prediction')
   # Without any other sign, small numbers in the third column are tracks.
-  (events,) = labels.read_csv_files(
+  (events,), _ = labels.read_csv_files(
     write_all(tmp_path, '0,3,2,10,80\n'), role='prediction'
   )
   np.testing.assert_array_equal(events.track, [2])
@@ -176,12 +176,12 @@ def test_the_other_files_decide_about_five_columns(tmp_path):
 def test_the_other_files_decide_about_six_columns(tmp_path):
   near = '0,3,0,2,1,1.5\n'  # 2 degrees, 1 degree, 1.5 m, or a vector?
   far = near + '1,3,0,120,10,1.5\n'
-  events = labels.read_csv_files(
+  events, _ = labels.read_csv_files(
     write_all(tmp_path, near, far), role='prediction'
   )
   assert not any(one.distance is None for one in events)
   unit = '0,3,0,0.6,-0.8,0\n'
-  events = labels.read_csv_files(
+  events, _ = labels.read_csv_files(
     write_all(tmp_path, near, unit), role='prediction'
   )
   np.testing.assert_allclose(events[0].xyz[0], np.array([4, 2, 3]) / 29**0.5)
@@ -305,7 +305,7 @@ def test_what_systems_predict_is_mended_with_a_warning(tmp_path, caplog):
 
 def test_many_files_give_one_warning_of_each_kind(tmp_path, caplog):
   paths = write_all(tmp_path, *['0,14,0,20,5\n1,15,0,20,5\n'] * 30)
-  events = labels.read_csv_files(paths, num_classes=14, role='prediction')
+  events, _ = labels.read_csv_files(paths, num_classes=14, role='prediction')
   assert not any(len(one.frame) for one in events)
   assert [record.getMessage() for record in caplog.records] == [
     f'{paths[0]}, line 1: class 14 is ignored, because there are 14 classes '
@@ -316,7 +316,7 @@ def test_many_files_give_one_warning_of_each_kind(tmp_path, caplog):
 def test_sources_in_several_places_are_told(tmp_path, caplog):
   text = '5,6,0,10,0\n5,6,0,40,0\n5,6,1,40,0\n7,6,0,180,0\n7,6,0,-180,0\n'
   paths = write_all(tmp_path, text, '8,1,2,0,0\n8,1,2,0,0\n', text)
-  events = labels.read_csv_files(paths)
+  events, _ = labels.read_csv_files(paths)
   assert labels.find_conflicts(events[0]).tolist() == [[5, 6, 0]]
   # Rows that say the same twice are no conflict.
   assert labels.find_conflicts(events[1]).shape == (0, 3)
