@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from seld_jax import files
+from seld_jax import files, listing
 from seld_jax.audio import containers, ogg
 from seld_jax.audio.resampling import HIGHEST_RATE, LOWEST_RATE
 from seld_jax.errors import InputError, printable
@@ -258,7 +258,7 @@ def list_files(
   suffixes: Collection[str] = SUFFIXES,
   recursive: bool = True,
 ) -> list[pathlib.Path]:
-  """Lists the sound files of a folder, as `files.list_files` does.
+  """Lists the sound files of a folder, as `listing.list_files` does.
 
   Args:
     folder: The folder. If it does not exist, the list is empty.
@@ -283,7 +283,7 @@ def list_files(
     >>> [path.name for path in audio.list_files(folder)]
     ['a.flac', 'b.WAV']
   """
-  return files.list_files(folder, suffixes=suffixes, recursive=recursive)
+  return listing.list_files(folder, suffixes=suffixes, recursive=recursive)
 
 
 def as_float(samples: np.ndarray) -> np.ndarray:
