@@ -30,8 +30,8 @@ class InputError(ValueError):
     runs/missing does not exist
   """
 
-  def __init__(self, message: str, *lines: str):
-    super().__init__(*map(printable, (message, *lines)))
+  def __init__(self, *lines: object):
+    super().__init__(*map(printable, lines))
 
   def __str__(self) -> str:
     return '\n  '.join(self.args)

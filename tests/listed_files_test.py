@@ -11,7 +11,7 @@ import unicodedata
 
 import pytest
 
-from seld_jax import audio, dataset, evaluate, folders
+from seld_jax import audio, dataset, evaluate, listing
 from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs
 from seld_jax.prediction import recordings
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_read_is_not_skipped(
 def test_a_link_to_itself_is_one_sentence(tmp_path):
   (tmp_path / 'round').symlink_to(tmp_path / 'round')
   with pytest.raises(InputError, match='round cannot be read: Too many'):
-    folders.list_files(tmp_path, suffixes=('.wav',))
+    listing.list_files(tmp_path, suffixes=('.wav',))
 
 
 def test_the_lost_and_found_of_a_file_system_is_ignored(tmp_path):

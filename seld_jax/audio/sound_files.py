@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from seld_jax import files, folders
+from seld_jax import files, listing
 from seld_jax.audio import containers, ogg
-from seld_jax.audio.resampling import HIGHEST_RATE, LOWEST_RATE
 from seld_jax.errors import InputError, printable
 
 # File name suffixes of sound files, in lower case; those of datasets are
@@ -30,6 +29,8 @@ _LARGEST_RIFF = 8 + 0xFFFFFFFF
 
 # Number of samples that libsndfile gives a stream without a known length.
 _UNKNOWN_LENGTH = 2**63 - 1
+# Other sample rates in Hz suggest a damaged header.
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 400000
 # A longer recording suggests a damaged header.
 _LONGEST_DAYS = 31
 # Bytes behind the samples are refused if they could be this many seconds.
@@ -258,7 +259,7 @@ def list_files(
   suffixes: Collection[str] = SUFFIXES,
   recursive: bool = True,
 ) -> list[pathlib.Path]:
-  """Lists the sound files of a folder, as `folders.list_files` does.
+  """Lists the sound files of a folder, as `listing.list_files` does.
 
   Args:
     folder: The folder. If it does not exist, the list is empty.
@@ -283,7 +284,7 @@ def list_files(
     >>> [path.name for path in audio.list_files(folder)]
     ['a.flac', 'b.WAV']
   """
-  return folders.list_files(folder, suffixes=suffixes, recursive=recursive)
+  return listing.list_files(folder, suffixes=suffixes, recursive=recursive)
 
 
 def as_float(samples: np.ndarray) -> np.ndarray:
@@ -416,10 +417,11 @@ def _header(
       f'{path} is a {file.format} stream whose header does not say how long it '
       f'is; {_remedy(path)}.'
     )
-  if not LOWEST_RATE <= header.sample_rate <= HIGHEST_RATE:
+  if not _LOWEST_RATE <= header.sample_rate <= _HIGHEST_RATE:
     raise InputError(
-      f'{path} has a sample rate of {header.sample_rate} Hz, but {LOWEST_RATE} '
-      f'to {HIGHEST_RATE} Hz are possible; its header is probably damaged.'
+      f'{path} has a sample rate of {header.sample_rate} Hz, but '
+      f'{_LOWEST_RATE} to {_HIGHEST_RATE} Hz are possible; its header is '
+      'probably damaged.'
     )
   days = header.num_samples / header.sample_rate / 86400
   if days > _LONGEST_DAYS:

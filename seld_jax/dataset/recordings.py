@@ -6,7 +6,7 @@ import pathlib
 import unicodedata
 from collections.abc import Collection
 
-from seld_jax import audio, folders, labels
+from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError
 
 LAYOUT = (
@@ -174,7 +174,7 @@ def list_pairs(
   tables = _by_place(label_folder)
   pairs: list[Pair] = []
   for path in audio.list_files(audio_folder, suffixes=audio.LOSSLESS_SUFFIXES):
-    name, within = folders.name_of(path), path.parent.relative_to(audio_folder)
+    name, within = listing.name_of(path), path.parent.relative_to(audio_folder)
     csv = tables.get(('.', name)) or tables.get((_form(within), name))
     expected = label_folder / within / f'{path.stem}.csv'
     pairs.append(Pair(name, path, csv, None if csv else expected))
@@ -183,16 +183,16 @@ def list_pairs(
     if csv not in partners:
       within = csv.parent.relative_to(label_folder)
       expected = audio_folder / within / f'{csv.stem}.wav'
-      pairs.append(Pair(folders.name_of(csv), None, csv, expected))
+      pairs.append(Pair(listing.name_of(csv), None, csv, expected))
   return sorted(pairs, key=_order)
 
 
 def _by_place(folder: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:
   """The CSV files of a folder, by the folder they are in and their name."""
   found: dict[tuple[str, str], pathlib.Path] = {}
-  for path in folders.list_files(folder, suffixes=('.csv',)):
+  for path in listing.list_files(folder, suffixes=('.csv',)):
     within = _form(path.parent.relative_to(folder))
-    other = found.setdefault((within, folders.name_of(path)), path)
+    other = found.setdefault((within, listing.name_of(path)), path)
     if other != path:
       raise InputError(
         f'{other} and {path} have the same name, but each recording needs one '
@@ -235,7 +235,7 @@ def _of_folds(
 def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
   """The scenes below a folder that AudibleLight's `Scene.generate` wrote."""
   by_folder: dict[pathlib.Path, list[pathlib.Path]] = {}
-  for path in folders.list_files(root, suffixes=('.wav',)):
+  for path in listing.list_files(root, suffixes=('.wav',)):
     if path.name.startswith(_SCENE_AUDIO):
       by_folder.setdefault(path.parent, []).append(path)
   tables = _by_place(root) if by_folder else {}
@@ -252,7 +252,7 @@ def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
     microphone = path.stem.removeprefix(_SCENE_AUDIO)
     within = folder.relative_to(root)
     expected = folder / f'{_SCENE_LABELS}{microphone}.csv'
-    csv = tables.get((_form(within), folders.name_of(expected)))
+    csv = tables.get((_form(within), listing.name_of(expected)))
     name = '_'.join(within.parts) or folder.name
     name = unicodedata.normalize('NFC', name)
     pairs.append(Pair(name, path, csv, None if csv else expected))

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Collection, Sequence
 
-from seld_jax import audio, folders, labels
+from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError
 
 # What to do about a reference without a file of predictions.
@@ -88,11 +88,11 @@ def csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     raise InputError(
       f'{folder} is not a folder, but a folder of CSV files is needed.'
     )
-  paths = folders.list_files(folder, suffixes=('.csv',), recursive=False)
-  paths = paths or folders.list_files(folder, suffixes=('.csv',))
+  paths = listing.list_files(folder, suffixes=('.csv',), recursive=False)
+  paths = paths or listing.list_files(folder, suffixes=('.csv',))
   found: dict[str, pathlib.Path] = {}
   for path in paths:
-    name = folders.name_of(path)
+    name = listing.name_of(path)
     if name in found:
       raise InputError(
         f'{found[name]} and {path} have the same name, but every '
@@ -118,7 +118,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     ['mix1']
   """
   return {
-    folders.name_of(path): path
+    listing.name_of(path): path
     for path in audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES)
   }
 

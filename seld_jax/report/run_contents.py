@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import audio, dataset, files, folders, labels, runs
+from seld_jax import audio, dataset, files, labels, listing, runs
 from seld_jax.errors import InputError
 from seld_jax.report import choice
 
@@ -111,8 +111,8 @@ def read_recordings(
   num_classes = len(data['classes'])
   listed = _listed_files(run)
   found = []
-  for path in folders.list_files(folder, suffixes=('.csv',), recursive=False):
-    name = folders.name_of(path)
+  for path in listing.list_files(folder, suffixes=('.csv',), recursive=False):
+    name = listing.name_of(path)
     audio_path, label_path = listed.get(name) or _published_files(run, name)
     if not label_path.is_file():
       continue

@@ -12,7 +12,7 @@ import pathlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from seld_jax import audio, folders, labels
+from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError, printable
 
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
@@ -216,7 +216,7 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
   found: dict[str, list[pathlib.Path]] = {}
   unknown = []
   # There are no sounds beside the folders, but links without a target count.
-  folders.list_files(path, suffixes=(), recursive=False)
+  listing.list_files(path, suffixes=(), recursive=False)
   for folder in sorted(path.iterdir()):
     name = _class_name(folder.name)
     if not folder.is_dir() or folder.name.startswith('.'):
@@ -244,13 +244,13 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
   fold_of: dict[str, int] = {}
   entries = []
   for name in sorted(found):
-    stems = sorted({folders.name_of(file) for file in found[name]}, key=_hash)
+    stems = sorted({listing.name_of(file) for file in found[name]}, key=_hash)
     for place, stem in enumerate(stems):
       fold_of.setdefault(
         stem, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
       )
     for file in found[name]:
-      stem = folders.name_of(file)
+      stem = listing.name_of(file)
       entries.append((file, name, fold_of[stem], stem))
   return entries
 

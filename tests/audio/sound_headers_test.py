@@ -204,7 +204,7 @@ def test_no_size_loses_samples_without_a_word(size, rest):
     assert found.declared in (None, size)
 
 
-@pytest.mark.parametrize('rate', [1, 999, 3999, 400001, 299999977, 2**31 - 1])
+@pytest.mark.parametrize('rate', [1, 999, 400001, 299999977, 2**31 - 1])
 def test_implausible_sample_rates_are_refused_by_all_readers(
   tmp_path, noise, rate
 ):

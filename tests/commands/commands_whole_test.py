@@ -86,7 +86,7 @@ HELP = {
   'export': ['--workdir=... (required)', '--out=... (required)'],
   'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
   'main': ['--config=... (required)', '--config.train.batch_size='],
-  'predict': ['--out=... (required)', '--channels=acn|fuma|em32'],
+  'predict': ['--out=... (required)', '--channels=acn|fuma|aformat|em32'],
   'report': ['--workdir=...', '--predictions=...', '--out=...'],
   'reproduce': ['--data=... (required)', '--scale=paper|small|quick'],
   'synthesize': [

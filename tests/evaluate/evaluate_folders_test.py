@@ -88,8 +88,8 @@ def test_lengths_come_from_the_audio_or_the_reference(folders, tmp_path):
   late.write_text(late.read_text() + '605,3,0,0,0\n')
   for index, name in enumerate(NAMES):
     # 600 frames; all recordings but the first have a few samples more.
-    samples = np.zeros((1, 60 * 4000 + index))
-    audio.write(tmp_path / 'audio' / f'{name}.wav', samples, sample_rate=4000)
+    samples = np.zeros((1, 60 * 1000 + index))
+    audio.write(tmp_path / 'audio' / f'{name}.wav', samples, sample_rate=1000)
   result = evaluate.evaluate_folders(
     *folders, num_frames='audio', audio=tmp_path / 'audio'
   )

@@ -147,7 +147,7 @@ def write_bad(folder, foa):
     'nan': 'NaN or infinite; the first is sample 30000 of channel 2',
     'inf': 'NaN or infinite; the first is sample 30000 of channel 2',
     'text': 'cannot be read as a sound file',
-    'slow': 'a sample rate of 8 Hz, but 4000 to 400000 Hz are possible',
+    'slow': 'a sample rate of 8 Hz, but 1000 to 400000 Hz are possible',
   }
 
 

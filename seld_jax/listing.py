@@ -1,4 +1,4 @@
-"""Lists the files of folders, and names the recordings they belong to."""
+"""Lists the files of a folder, and names the recordings that they belong to."""
 
 import os
 import pathlib
@@ -33,10 +33,10 @@ def list_files(
       folder that contains it, or the target of a link does not exist.
 
   Example:
-    >>> from seld_jax import files, folders
+    >>> from seld_jax import files, listing
     >>> for name in 'a.csv', 'room/b.CSV', '.old/a.csv', '._a.csv':
     ...   files.write_text(f'labels/{name}', '')
-    >>> for path in folders.list_files('labels', suffixes=('.csv',)):
+    >>> for path in listing.list_files('labels', suffixes=('.csv',)):
     ...   print(path.as_posix())
     labels/a.csv
     labels/room/b.CSV
@@ -90,8 +90,8 @@ def name_of(path: str | os.PathLike[str]) -> str:
     Its name without the last suffix, in the form NFC.
 
   Example:
-    >>> from seld_jax import folders
-    >>> folders.name_of('foa_dev/fold1_cafe\u0301.wav') == 'fold1_caf\u00e9'
+    >>> from seld_jax import listing
+    >>> listing.name_of('foa_dev/fold1_cafe\u0301.wav') == 'fold1_caf\u00e9'
     True
   """
   return unicodedata.normalize('NFC', pathlib.Path(path).stem)
