@@ -189,7 +189,9 @@ def decide(
     is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
     # A constant label fits any constant sound if enough is changed.
     changes = (best.angles != ANGLES[0]) + (best.lag != 0) + (reading != 0)
-    is_possible = not few or (changes == 1 and best.angles == ANGLES[0])
+    is_possible = fit > _NO_FIT and (
+      not few or (changes == 1 and best.angles == ANGLES[0])
+    )
     if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
       # Without the mean direction of all labels.
       mean = np.average(
