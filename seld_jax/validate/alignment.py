@@ -183,6 +183,9 @@ def decide(
   is_likely = False
   if best != _AS_IS:
     after = _pieces(evidences, best)
+    # With another lag, other frames are compared.
+    cosine = after.fits[:, reading].sum() / max(after.norm.sum(), 1e-20)
+    found = dataclasses.replace(found, fit=float(cosine))
     gain = after.fits[:, reading] - before.fits[:, 0]
     expected = _expected_gain(after, before)[:, reading]
     few = _count_places(evidences, best.angles) < _FEW_PLACES
