@@ -411,8 +411,8 @@ def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
     >>> left = np.outer([1, 0.8, 0.36, 0.48], np.sin(np.arange(4800)))
     >>> sums = channels.moments(left, sample_rate=24000)  # of W, Y, Z, X
     >>> channels.find_mismatch(sums, format='foa')
-    >>> soft = left * [[1], [1], [1], [0.01]]
-    >>> sums = channels.moments(soft, sample_rate=24000)
+    >>> soft = np.outer([1, 1.1, 1.2, 0.01], np.sin(np.arange(4800)))
+    >>> sums = channels.moments(soft, sample_rate=24000)  # of M1 to M4
     >>> channels.find_mismatch(sums, format='mic')[:47]
     'its channel 4 is much softer than the others, b'
   """

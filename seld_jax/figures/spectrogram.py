@@ -1,6 +1,8 @@
 """The spectrogram of a recording, in a figure or as a PNG file."""
 
+import dataclasses
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib import axes, image
@@ -16,17 +18,62 @@ _TICKS = {
 }
 
 
-def draw_spectrogram(
-  panel: axes.Axes, channel: np.ndarray, sample_rate: int
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class Spectrogram:
+  """The spectrogram of a recording, as large as a figure shows it.
+
+  Attributes:
+    level: Levels in dB over time and the logarithm of frequency, with shape
+      `[columns, rows]`.
+    seconds: Length of the recording.
+    sample_rate: Its sample rate in Hz.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> shown = figures.Spectrogram(np.zeros((9, 4)), 1.0, sample_rate=24000)
+    >>> shown.level.shape
+    (9, 4)
+  """
+
+  level: np.ndarray
+  seconds: float
+  sample_rate: int
+
+
+def measure_spectrogram(
+  blocks: Iterable[np.ndarray], *, num_samples: int, sample_rate: int
+) -> Spectrogram:
+  """Measures the spectrogram of a recording of any length, for `plot_tracks`.
+
+  Args:
+    blocks: The samples of one channel in blocks, each with shape `[samples]`.
+    num_samples: Number of samples to show; later ones are ignored.
+    sample_rate: Sample rate in Hz.
+
+  Returns:
+    The spectrogram.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> noise = np.random.default_rng(0).standard_normal((10, 2400))
+    >>> shown = figures.measure_spectrogram(
+    ...   noise, num_samples=24000, sample_rate=24000
+    ... )
+    >>> shown.seconds
+    1.0
+  """
+  level = _levels(blocks, num_samples, sample_rate, columns=1200, rows=128)
+  return Spectrogram(level, num_samples / sample_rate, sample_rate)
+
+
+def draw_spectrogram(panel: axes.Axes, shown: Spectrogram) -> None:
   """Draws the level in dB over time and the logarithm of frequency.
 
   Args:
     panel: The axes to draw into.
-    channel: Samples, with shape `[samples]`.
-    sample_rate: Sample rate in Hz.
+    shown: The spectrogram.
   """
-  level = _levels(channel, sample_rate, columns=1200, rows=128)
+  level, sample_rate = shown.level, shown.sample_rate
   highest = sample_rate / 2
   panel.imshow(
     level.T,
@@ -36,7 +83,7 @@ def draw_spectrogram(
     vmin=level.max() - _DYNAMIC_RANGE,
     extent=(
       0,
-      len(channel) / sample_rate,
+      shown.seconds,
       np.log2(_LOWEST_FREQUENCY),
       np.log2(highest),
     ),
@@ -68,7 +115,7 @@ def spectrogram_png(channel: np.ndarray, sample_rate: int) -> bytes:
   See Also:
     `frequency_places` gives the positions of labels at its vertical axis.
   """
-  level = _levels(channel, sample_rate, columns=900, rows=80)
+  level = _levels([channel], len(channel), sample_rate, columns=900, rows=80)
   # With 40 shades instead of 256, the file is three times smaller.
   shade = (level - level.max()) / _DYNAMIC_RANGE + 1
   shade = np.round(np.maximum(shade, 0) * 40) / 40
@@ -113,13 +160,33 @@ def frequency_places(sample_rate: int) -> dict[str, float]:
 
 
 def _levels(
-  channel: np.ndarray, sample_rate: int, *, columns: int, rows: int
+  blocks: Iterable[np.ndarray],
+  num_samples: int,
+  sample_rate: int,
+  *,
+  columns: int,
+  rows: int,
 ) -> np.ndarray:
   """Levels in dB, with shape `[columns or fewer, rows]`."""
   size = 1024
-  hop = -(-len(channel) // columns)
-  padded = np.pad(channel, size // 2)
-  windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
+  hop = -(-num_samples // columns)
+  # Window k is around sample k * hop; only these samples are kept.
+  windows = np.zeros((num_samples // hop + 1, size), np.float32)
+  start = 0
+  for block in blocks:
+    block = block[: num_samples - start]
+    stop = start + len(block)
+    first = max(0, -(-(start - size // 2 + 1) // hop))
+    for k in range(first, len(windows)):
+      at = k * hop - size // 2
+      if at >= stop:
+        break
+      low, high = max(at, start), min(at + size, stop)
+      if low < high:
+        windows[k, low - at : high - at] = block[low - start : high - start]
+    start = stop
+    if start >= num_samples:
+      break
   power = np.abs(np.fft.rfft(windows * np.hanning(size))) ** 2
   # The mean power of a band is a difference of the integral over the bins.
   integral = np.pad(np.cumsum(power, axis=-1), ((0, 0), (1, 0)))

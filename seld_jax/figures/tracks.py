@@ -25,7 +25,7 @@ def plot_tracks(
   *,
   classes: Sequence[str],
   num_frames: int,
-  audio: np.ndarray | None = None,
+  audio: np.ndarray | spectrogram.Spectrogram | None = None,
   sample_rate: int = 24000,
   dark: bool = False,
 ) -> Figure:
@@ -43,8 +43,9 @@ def plot_tracks(
       colours.
     classes: Name of each class.
     num_frames: Number of label frames to draw, 10 per second.
-    audio: The recording, with shape `[channels, samples]`.
-    sample_rate: Its sample rate in Hz.
+    audio: The recording, with shape `[channels, samples]`, or its spectrogram
+      from `measure_spectrogram`, which needs less memory.
+    sample_rate: The sample rate of a recording in Hz.
     dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
@@ -74,10 +75,15 @@ def plot_tracks(
       f'{num_frames} frames and {len(classes)} names for classes up to '
       f'{max(shown, default=0)}.'
     )
-  if audio is not None and (np.ndim(audio) != 2 or not np.size(audio)):
-    raise InputError(
-      'plot_tracks needs audio of shape [channels, samples], got shape '
-      f'{np.shape(audio)}.'
+  if audio is not None and not isinstance(audio, spectrogram.Spectrogram):
+    if np.ndim(audio) != 2 or not np.size(audio):
+      raise InputError(
+        'plot_tracks needs audio of shape [channels, samples], got shape '
+        f'{np.shape(audio)}.'
+      )
+    channel = np.asarray(audio)[0]
+    audio = spectrogram.measure_spectrogram(
+      [channel], num_samples=len(channel), sample_rate=sample_rate
     )
   theme = style.DARK if dark else style.LIGHT
   heights = [0.3 + 0.27 * max(len(shown), 1), 2.5, 1.7]
@@ -90,7 +96,7 @@ def plot_tracks(
 
   activity, azimuth, elevation = panels[-3:]
   if audio is not None:
-    spectrogram.draw_spectrogram(panels[0], np.asarray(audio)[0], sample_rate)
+    spectrogram.draw_spectrogram(panels[0], audio)
   _draw_activity(activity, reference, prediction, shown, classes, theme)
   every = max(1, num_frames // 60)
   for index in shown:

@@ -3,7 +3,7 @@
 import functools
 import importlib.resources
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,15 +155,13 @@ def write_figures(
   """
   for number, (recording, _) in enumerate(chosen):
     seconds = recording.num_frames / labels.FRAMES_PER_SECOND
-    channel, sample_rate, _ = _sound(recording, seconds)
     plot = functools.partial(
       figures.plot_tracks,
       recording.reference,
       recording.prediction,
       classes=classes,
       num_frames=recording.num_frames,
-      audio=None if channel is None else channel[None],
-      sample_rate=sample_rate,
+      audio=_spectrogram(recording, seconds),
     )
     page.write_figure(
       lambda dark, plot=plot: plot(dark=dark),
@@ -180,15 +178,47 @@ def _sound(
     return None, 24000, 'no folder of sound files was given.'
   try:
     header = audio.info(recording.audio)
-    samples = audio.read(
-      recording.audio,
-      sample_rate=header.sample_rate,
-      num_channels=header.num_channels,
-    )
+    shown = _count_samples(header, seconds)
+    parts = [*_first_channel(recording.audio, shown)]
   except InputError as error:
     return None, 24000, str(error)
-  rate = header.sample_rate
-  return samples[0, : max(1, round(seconds * rate))], rate, ''
+  return np.concatenate(parts), header.sample_rate, ''
+
+
+def _spectrogram(
+  recording: Recording, seconds: float
+) -> figures.Spectrogram | None:
+  """The spectrogram of the first channel, or None if it cannot be read."""
+  if recording.audio is None:
+    return None
+  try:
+    header = audio.info(recording.audio)
+    shown = _count_samples(header, seconds)
+    return figures.measure_spectrogram(
+      _first_channel(recording.audio, shown),
+      num_samples=shown,
+      sample_rate=header.sample_rate,
+    )
+  except InputError:
+    return None
+
+
+def _count_samples(header: audio.AudioInfo, seconds: float) -> int:
+  """Number of samples of a recording that are shown."""
+  return min(header.num_samples, max(1, round(seconds * header.sample_rate)))
+
+
+def _first_channel(
+  path: str | os.PathLike[str], num_samples: int
+) -> Iterator[np.ndarray]:
+  """Reads the first samples of the first channel block by block."""
+  left = num_samples
+  for block in audio.blocks(path):
+    # A copy, so that the other channels can be freed.
+    yield block[0, :left].copy()
+    left -= block.shape[-1]
+    if left <= 0:
+      return
 
 
 def _describe(

@@ -183,13 +183,18 @@ def decide(
   is_likely = False
   if best != _AS_IS:
     after = _pieces(evidences, best)
+    # With another lag, other frames are compared.
+    cosine = after.fits[:, reading].sum() / max(after.norm.sum(), 1e-20)
+    found = dataclasses.replace(found, fit=float(cosine))
     gain = after.fits[:, reading] - before.fits[:, 0]
     expected = _expected_gain(after, before)[:, reading]
     few = _count_places(evidences, best.angles) < _FEW_PLACES
     is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
     # A constant label fits any constant sound if enough is changed.
     changes = (best.angles != ANGLES[0]) + (best.lag != 0) + (reading != 0)
-    is_possible = not few or (changes == 1 and best.angles == ANGLES[0])
+    is_possible = fit > _NO_FIT and (
+      not few or (changes == 1 and best.angles == ANGLES[0])
+    )
     if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
       # Without the mean direction of all labels.
       mean = np.average(

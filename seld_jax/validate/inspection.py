@@ -84,6 +84,7 @@ def validate(
   Example:
     >>> from seld_jax import audio, labels, validate
     >>> noise = 0.1 * np.random.default_rng(0).standard_normal((4, 48000))
+    >>> noise[1:] /= np.sqrt(3)  # diffuse, as W, Y, Z, X with SN3D
     >>> for name in 'fold1_room1_mix001_ov1', 'fold2_room1_mix001_ov1':
     ...   audio.write(f'data/foa_dev/{name}.wav', noise)
     ...   labels.write_csv(f'data/metadata_dev/{name}.csv', labels.no_events())

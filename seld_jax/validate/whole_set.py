@@ -38,8 +38,8 @@ _CAPSULES = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 
 
 _STEPS = (
-  ' (Flags are those of predict; the files of a dataset have to be converted, '
-  'or moved to the folder of their format.)'
+  ' (the flags are those of predict; convert the files of a dataset, or move '
+  'them to the folder of their format)'
 )
 
 
@@ -98,7 +98,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
     return [
       Finding('channels', 'warning', str(path), text + _STEPS)
       for path, text in faults.items()
-      if format == 'mic' or _is_clear(moments[path])
+      if not text.startswith('its dipoles') or _is_clear(moments[path])
     ]
   has_other_scale = text.startswith('its dipoles') and _is_other_scale(pooled)
   text = text.removeprefix('its ')
@@ -107,7 +107,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
   if has_other_scale:
     level = 'warning'
     text += (
-      '. A network can be trained on it, but then expects the same in '
+      '; a network can be trained on it, but then it expects the same in '
       'prediction, without --norm'
     )
   return [Finding('channels', level, _folder(moments), text)]

@@ -177,3 +177,18 @@ def test_wrong_arguments_of_tracks_are_refused(options, message):
   defaults = {'classes': HOSTILE, 'num_frames': NUM_FRAMES}
   with pytest.raises(InputError, match=message):
     figures.plot_tracks(events, events, **(defaults | options))
+
+
+@pytest.mark.parametrize('num_samples', [1, 700, 1025, 24000, 100001])
+@pytest.mark.parametrize('size', [1000, 4096, 2**17])
+def test_spectrogram_does_not_depend_on_blocks(num_samples, size):
+  noise = np.random.default_rng(0).standard_normal(num_samples + 50)
+  whole = figures.measure_spectrogram(
+    [noise[:num_samples]], num_samples=num_samples, sample_rate=24000
+  )
+  blocks = [noise[k : k + size] for k in range(0, len(noise), size)]
+  found = figures.measure_spectrogram(
+    blocks, num_samples=num_samples, sample_rate=24000
+  )
+  np.testing.assert_allclose(found.level, whole.level)
+  assert found.seconds == num_samples / 24000

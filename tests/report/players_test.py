@@ -84,3 +84,21 @@ def test_a_missing_or_damaged_sound_file_is_reported(tmp_path, missing):
   assert '<audio' not in text and 'There is no sound: ' in text
   (data,) = embedded(text)
   assert data['spectrogram'] is None and data['frequencies'] == {}
+
+
+def test_only_the_seconds_that_are_shown_are_read(tmp_path, monkeypatch):
+  monkeypatch.setattr(players, '_MAX_SECONDS', 1)
+  recording = moving_classes(tmp_path, 'long', 5)
+  read = []
+
+  def blocks(path, **options):
+    for block in audio_blocks(path, num_samples=2000):
+      read.append(block.shape[-1])
+      yield block
+
+  audio_blocks = players.audio.blocks
+  monkeypatch.setattr(players.audio, 'blocks', blocks)
+  text = players.players([(recording, 'why')], classes=['a', 'b'])
+  assert '<audio' in text
+  # 1 s at 8 kHz.
+  assert sum(read) == 8000

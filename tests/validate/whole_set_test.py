@@ -204,6 +204,24 @@ def test_copied_channels_are_named_so(foa):
   assert_matches('channels 1 and 3, 2 and 4 are equal', found[0].text)
 
 
+@pytest.mark.parametrize(
+  ('change', 'text'),
+  [
+    (lambda sound: sound[[0, 1, 0, 1]], 'channels 1 and 3, 2 and 4 are equal'),
+    (lambda sound: sound[[0, 0, 0, 0]], 'its four channels are equal'),
+    (lambda sound: sound * [[1], [1.8], [1.8], [1.8]], 'is it N3D'),
+    (lambda sound: 0 * sound, 'all its channels are silent'),
+    (lambda sound: capsules_of(events_of(0), 0), 'is it MIC'),
+  ],
+)
+def test_one_recording_with_other_channels_is_named(foa, change, text):
+  path = foa / 'foa_dev' / f'{NAMES[0]}.wav'
+  audio.write(path, 0.5 * np.asarray(change(audio.read(path))))
+  found = validate.validate(foa).findings
+  assert {one.file for one in found} == {str(path)}
+  assert any(text in one.text for one in found), found
+
+
 def test_labels_are_compared_with_microphones_too(root):
   shutil.rmtree(root / 'foa_dev')
   report = validate.validate(root)
