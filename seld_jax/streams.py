@@ -76,26 +76,27 @@ def tolerant() -> Iterator[tuple[Stream, Stream]]:
   """
   codecs.register_error(_ERRORS, _plainer)
   before = sys.stdout, sys.stderr
-  names = ('stdout', 'stderr')
-  for name, stream in zip(names, before, strict=True):
-    if stream is None:
-      setattr(sys, name, _nowhere())
-  out, err = Stream(sys.stdout, breaks=True), Stream(sys.stderr, breaks=False)
-  errors = [getattr(stream, 'errors', None) for stream in (out, err)]
-  for stream in out, err:
-    _set_errors(stream, _ERRORS)
-  sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
-  try:
-    yield out, err
-  finally:
-    for stream, handler in zip((out, err), errors, strict=True):
-      stream.flush()
-      if stream.error is None:
-        _set_errors(stream, handler)
-      else:
-        _discard(stream)
-    if None not in before:
+  with contextlib.ExitStack() as stack:
+    opened = [
+      stack.enter_context(_nowhere()) if stream is None else stream
+      for stream in before
+    ]
+    out, err = Stream(opened[0], breaks=True), Stream(opened[1], breaks=False)
+    errors = [getattr(stream, 'errors', None) for stream in opened]
+    for stream in out, err:
+      _set_errors(stream, _ERRORS)
+    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    try:
+      yield out, err
+    finally:
       sys.stdout, sys.stderr = before
+      for stream, handler in zip((out, err), errors, strict=True):
+        with contextlib.suppress(BrokenPipeError):
+          stream.flush()
+        if stream.error is None:
+          _set_errors(stream, handler)
+        else:
+          _discard(stream)
 
 
 def _nowhere() -> TextIO:
