@@ -15,7 +15,7 @@ _ERRORS = 'seld_jax.plain'
 
 
 class Stream:
-  """A text stream that drops its output once it cannot be written.
+  r"""A text stream that drops its output once it cannot be written.
 
   Args:
     stream: The stream to write to.
@@ -23,6 +23,14 @@ class Stream:
 
   Attributes:
     error: The first error of writing, or None.
+
+  Example:
+    >>> import io
+    >>> from seld_jax import streams
+    >>> stream = streams.Stream(io.StringIO(), breaks=False)
+    >>> print('text', file=stream)
+    >>> stream.getvalue(), stream.error
+    ('text\n', None)
   """
 
   def __init__(self, stream: TextIO, *, breaks: bool):
