@@ -12,7 +12,10 @@ DOCS = pathlib.Path(__file__).parent
 PACKAGE = DOCS.parent / 'seld_jax'
 
 # Rooms that nearly all others use; they are drawn without arrows.
-EVERYWHERE = ('errors', 'files', 'progress', 'shards', 'commands')
+EVERYWHERE = (
+  *('errors', 'files', 'progress', 'shards', 'commands'),
+  *('stopping', 'streams'),
+)
 
 # The way of a recording through the rooms, for each of three commands.
 ROUTES = {

@@ -1,6 +1,7 @@
 """Shared parts of all commands: flags, help, messages and exit statuses."""
 
 import contextlib
+import errno
 import functools
 import logging
 import os
@@ -23,6 +24,12 @@ _HELP = textwrap.TextWrapper(
   subsequent_indent=' ' * 6,
   break_long_words=False,
   break_on_hyphens=False,
+)
+
+# What libraries say if there is no memory for a thread, a module or an array.
+_FULL_MEMORY = (
+  *("can't start new thread", 'failed to map segment', 'RESOURCE_EXHAUSTED'),
+  *('bad_alloc', os.strerror(errno.ENOMEM)),
 )
 
 
@@ -86,14 +93,16 @@ def run(
       sys.exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
     except BrokenPipeError:
       sys.exit(1)
-    except MemoryError as error:
-      _fail(
-        f'The memory is full ({str(error).rstrip(".") or "no details"}): this '
-        'machine, or a limit such as `ulimit -v`, has too little for this '
-        'command.'
-      )
-    except OSError as error:
-      if error.errno not in BAD_PATHS or not error.filename:
+    except Exception as error:
+      if _lacks_memory(error):
+        _fail(
+          f'The memory is full ({_one_line(error) or "MemoryError"}): this '
+          'command needs more than the machine, or a limit such as `ulimit -v`,'
+          ' leaves it.'
+        )
+      if not isinstance(error, OSError) or error.errno not in BAD_PATHS:
+        raise
+      if not error.filename:
         raise
       _fail(f'{error.filename}: {error.strerror}.')
     _refuse_loss(out)
@@ -122,6 +131,15 @@ def _fail(message: str, *, status: int = 1) -> NoReturn:
   sys.stdout.flush()
   print(f'error: {message}', file=sys.stderr)
   sys.exit(status)
+
+
+def _lacks_memory(error: Exception) -> bool:
+  """Whether an error means that memory could not be had."""
+  return (
+    isinstance(error, MemoryError)
+    or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    or any(words in str(error) for words in _FULL_MEMORY)
+  )
 
 
 def _refuse_loss(out: streams.Stream, status: object = None) -> None:

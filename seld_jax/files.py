@@ -311,7 +311,7 @@ def lock(
 
   def sign(descriptor: int) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-      raise InputError(f'{path} is not a plain file; delete it.')
+      raise InputError(f'{path} must be a plain file, but is none; delete it.')
     # The name may be a hard link to a file of the user.
     if os.read(descriptor, len(_HOLDER)) in (b'', _HOLDER):
       os.ftruncate(descriptor, 0)
@@ -335,10 +335,9 @@ def lock(
       except NotImplementedError:
         pass  # a file system without locks
       except OSError as error:
-        if path.exists() and (path.is_symlink() or not path.is_file()):
+        if path.is_symlink():
           raise InputError(
-            f'{path} must be a plain file that holds a lock, but it is '
-            f'{"a symbolic link" if path.is_symlink() else "none"}; delete it.'
+            f'{path} must be a plain file, but is a symbolic link; delete it.'
           ) from error
         if error.errno not in _LACKING:
           raise

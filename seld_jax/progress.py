@@ -21,8 +21,8 @@ def bar(
 
   On a terminal this is a bar with the rate and the remaining time. Otherwise it
   is a line at the start, a line every 20 seconds and a line at the end. Nothing
-  is shown if `total` is 0, or if the level of the logger `seld_jax` is higher
-  than INFO.
+  is shown if `total` is 0, if there is no standard error, or if the level of
+  the logger `seld_jax` is higher than INFO.
 
   Args:
     description: Name of the work, e.g. `'features'`.
@@ -42,7 +42,8 @@ def bar(
     ...     advance(note=name)
   """
   is_silent = logging.getLogger('seld_jax').level > logging.INFO
-  if is_silent or not total:
+  # A program without a console, or that was started with `2>&-`, has None.
+  if is_silent or not total or sys.stderr is None:
     yield lambda amount=1, note='': None
     return
   if sys.stderr.isatty():

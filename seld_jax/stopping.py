@@ -24,7 +24,13 @@ _NAMES = {signal.SIGINT: 'Ctrl-C', signal.SIGTERM: 'SIGTERM'}
 
 
 class Terminated(BaseException):
-  """Raised on SIGTERM, like KeyboardInterrupt on Ctrl-C."""
+  """Raised on SIGTERM, like KeyboardInterrupt on Ctrl-C.
+
+  Example:
+    >>> from seld_jax import stopping
+    >>> issubclass(stopping.Terminated, Exception)
+    False
+  """
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,6 +38,11 @@ class Interrupted(KeyboardInterrupt):
 
   After a KeyboardInterrupt itself in code that `exec` runs, Python may ignore
   the exit status of `sys.exit`, even if the exception was caught.
+
+  Example:
+    >>> from seld_jax import stopping
+    >>> issubclass(stopping.Interrupted, KeyboardInterrupt)
+    True
   """
 
 
@@ -42,10 +53,18 @@ def begin() -> None:
   a sentence and the exit status of the signal; there is nothing to clean up
   yet. A worker begins to watch its parent. Nothing happens in any other
   program.
+
+  Example:
+    >>> import signal
+    >>> from seld_jax import stopping
+    >>> before = signal.getsignal(signal.SIGTERM)
+    >>> stopping.begin()  # a test is not a command
+    >>> signal.getsignal(signal.SIGTERM) == before
+    True
   """
   parent = os.environ.pop(PARENT, '')
   if parent.isdecimal():
-    follow_parent(int(parent))
+    _follow_parent(int(parent))
   elif _is_command():
     for number, default in (
       (signal.SIGINT, signal.default_int_handler),
@@ -59,7 +78,14 @@ def begin() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-  """Holds signals back in the block, or until `begin` if it restarts Python."""
+  """Holds signals back in the block, or until `begin` if it restarts Python.
+
+  Example:
+    >>> from seld_jax import stopping
+    >>> with stopping.held():
+    ...   print('no signal arrives here')
+    no signal arrives here
+  """
   if hasattr(signal, 'pthread_sigmask'):
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, list(_NAMES))
     try:
@@ -86,7 +112,7 @@ def _leave(number: int, frame: object = None) -> NoReturn:
   os._exit(128 + number)
 
 
-class Interruptions:
+class _Interruptions:
   """Handlers of SIGINT and SIGTERM; see `interruptions`."""
 
   def __init__(self):
@@ -111,10 +137,10 @@ class Interruptions:
 
 
 @contextlib.contextmanager
-def interruptions() -> Iterator[Interruptions]:
+def interruptions() -> Iterator[_Interruptions]:
   """SIGINT and SIGTERM raise exceptions in a part of the block.
 
-  In the block of `Interruptions.raised`, the first signal raises an exception.
+  In the block of `raised`, the first signal raises an exception.
   In the rest of this block, where nothing would catch the exception, and after
   the first signal, a signal ends the process at once. So no moment is left in
   which a signal causes a traceback. Only the main thread can handle signals;
@@ -134,7 +160,7 @@ def interruptions() -> Iterator[Interruptions]:
     ...     print('stopped')
     stopped
   """
-  handlers = Interruptions()
+  handlers = _Interruptions()
   before = {}
   try:
     for number in _NAMES:
@@ -185,7 +211,7 @@ def for_workers() -> Iterator[None]:
     os.environ.pop(PARENT, None)
 
 
-def follow_parent(parent: int) -> None:
+def _follow_parent(parent: int) -> None:
   """Sends SIGTERM to this process when its parent ends, however it ends.
 
   Args:

@@ -15,7 +15,7 @@ _ERRORS = 'seld_jax.plain'
 
 
 class Stream:
-  """A text stream that drops its output once it cannot be written.
+  r"""A text stream that drops its output once it cannot be written.
 
   Args:
     stream: The stream to write to.
@@ -23,6 +23,14 @@ class Stream:
 
   Attributes:
     error: The first error of writing, or None.
+
+  Example:
+    >>> import io
+    >>> from seld_jax import streams
+    >>> stream = streams.Stream(io.StringIO(), breaks=False)
+    >>> print('text', file=stream)
+    >>> stream.getvalue(), stream.error
+    ('text\n', None)
   """
 
   def __init__(self, stream: TextIO, *, breaks: bool):
@@ -76,26 +84,27 @@ def tolerant() -> Iterator[tuple[Stream, Stream]]:
   """
   codecs.register_error(_ERRORS, _plainer)
   before = sys.stdout, sys.stderr
-  names = ('stdout', 'stderr')
-  for name, stream in zip(names, before, strict=True):
-    if stream is None:
-      setattr(sys, name, _nowhere())
-  out, err = Stream(sys.stdout, breaks=True), Stream(sys.stderr, breaks=False)
-  errors = [getattr(stream, 'errors', None) for stream in (out, err)]
-  for stream in out, err:
-    _set_errors(stream, _ERRORS)
-  sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
-  try:
-    yield out, err
-  finally:
-    for stream, handler in zip((out, err), errors, strict=True):
-      stream.flush()
-      if stream.error is None:
-        _set_errors(stream, handler)
-      else:
-        _discard(stream)
-    if None not in before:
+  with contextlib.ExitStack() as stack:
+    opened = [
+      stack.enter_context(_nowhere()) if stream is None else stream
+      for stream in before
+    ]
+    out, err = Stream(opened[0], breaks=True), Stream(opened[1], breaks=False)
+    errors = [getattr(stream, 'errors', None) for stream in opened]
+    for stream in out, err:
+      _set_errors(stream, _ERRORS)
+    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    try:
+      yield out, err
+    finally:
       sys.stdout, sys.stderr = before
+      for stream, handler in zip((out, err), errors, strict=True):
+        with contextlib.suppress(BrokenPipeError):
+          stream.flush()
+        if stream.error is None:
+          _set_errors(stream, handler)
+        else:
+          _discard(stream)
 
 
 def _nowhere() -> TextIO:

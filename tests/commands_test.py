@@ -129,6 +129,25 @@ def test_a_path_that_cannot_be_accessed_is_an_input_error(
   assert (status, err) == (1, f'error: some/where: {reason}.\n')
 
 
+@pytest.mark.parametrize(
+  ('error', 'reason'),
+  [
+    (MemoryError(), 'MemoryError'),
+    (MemoryError('cannot allocate 8 GiB'), 'cannot allocate 8 GiB'),
+    (OSError(errno.ENOMEM, 'Cannot allocate memory'), 'Cannot allocate memory'),
+    (RuntimeError("can't start new thread"), "can't start new thread"),
+  ],
+)
+def test_too_little_memory_is_one_sentence(error, reason, call):
+  def main(_):
+    raise error
+
+  status, _, err = call(main=main)
+  assert status == 1
+  assert err.startswith('error: The memory is full (') and reason in err
+  assert len(err.splitlines()) == 1
+
+
 def test_ctrl_c_is_status_130(call):
   def main(_):
     raise KeyboardInterrupt

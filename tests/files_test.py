@@ -197,6 +197,129 @@ def test_recent_temporary_files_are_kept(tmp_path):
   assert new.exists() and not old.exists()
 
 
+def fragment(folder, *, host=None):
+  """Makes the temporary file that a killed process of a host left."""
+  digits = files._host_digits() if host is None else host
+  path = folder / f'.a-{digits}1234.half.wav'
+  path.write_text('half of')
+  return path
+
+
+def test_the_first_write_to_a_folder_removes_what_killed_processes_left(
+  tmp_path,
+):
+  ours = fragment(tmp_path)
+  # A lock on a network file system may not be seen on another host.
+  theirs = fragment(tmp_path, host='0000')
+  files.write_text(tmp_path / 'b.txt', 'text')
+  assert not ours.exists()
+  assert theirs.exists()
+
+
+_WRITER = """
+import sys
+from seld_jax import files
+
+with files.atomic(sys.argv[1]) as temporary:
+  temporary.write_text('whole')
+  print('begun', flush=True)
+  sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='Windows has no flock')
+def test_a_file_that_another_process_is_writing_is_not_removed(tmp_path):
+  path = tmp_path / 'a.csv'
+  with subprocess.Popen(
+    [sys.executable, '-c', _WRITER, path],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  ) as writer:
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == 'begun\n'
+    files.write_text(tmp_path / 'b.csv', 'other')
+    files.write_text(tmp_path / 'a.csv', 'other')
+    files.remove_fragments(tmp_path)
+    writer.communicate('end')
+  assert writer.returncode == 0
+  assert path.read_text() == 'whole'
+  assert names(tmp_path) == ['a.csv', 'b.csv']
+
+
+def test_links_and_pipes_with_the_name_of_a_temporary_file_stay(tmp_path):
+  victim = tmp_path / 'victim'
+  victim.write_text('kept')
+  link = tmp_path / '.a-12341234.half'
+  link.symlink_to(victim)
+  os.mkfifo(tmp_path / '.b-12341234.half')
+  files.remove_fragments(tmp_path)
+  assert victim.read_text() == 'kept'
+  assert len(names(tmp_path)) == 3
+
+
+@pytest.mark.parametrize('durable', [True, False])
+def test_a_file_is_flushed_before_it_gets_its_name(
+  durable, tmp_path, monkeypatch
+):
+  """After a power cut there is the old file or the new one, never a part."""
+  events = []
+  sync, replace = os.fsync, os.replace
+
+  def fsync(descriptor):
+    is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+    size = os.fstat(descriptor).st_size
+    events.append('folder' if is_folder else f'file of {size}')
+    sync(descriptor)
+
+  def rename(*paths):
+    events.append('name')
+    replace(*paths)
+
+  monkeypatch.setattr(os, 'fsync', fsync)
+  monkeypatch.setattr(os, 'replace', rename)
+  with files.atomic(tmp_path / 'x', durable=durable) as temporary:
+    temporary.write_text('12345')
+  assert events == (['file of 5', 'name', 'folder'] if durable else ['name'])
+
+
+def test_a_file_system_that_cannot_flush_is_used_all_the_same(
+  tmp_path, monkeypatch
+):
+  def fsync(_):
+    raise OSError(errno.EINVAL, 'Invalid argument')
+
+  monkeypatch.setattr(os, 'fsync', fsync)
+  files.write_text(tmp_path / 'x', 'text')
+  assert (tmp_path / 'x').read_text() == 'text'
+
+
+@pytest.mark.parametrize('kind', ['symbolic', 'dangling', 'hard', 'pipe'])
+def test_a_lock_never_changes_a_file_of_the_user(kind, tmp_path):
+  victim, path = tmp_path / 'victim', tmp_path / '.lock'
+  if kind != 'dangling':
+    victim.write_text('kept')
+  if kind == 'pipe':
+    os.mkfifo(path)
+  elif kind == 'hard':
+    path.hardlink_to(victim)
+  else:
+    path.symlink_to(victim)
+  if kind == 'hard':  # a lock like any other, but without a name in it
+    with files.lock(path, busy=busy):
+      pass
+  else:
+    with (
+      pytest.raises(InputError, match='plain file.*; delete it'),
+      files.lock(path, busy=busy),
+    ):
+      pytest.fail('there is no lock')
+  if kind == 'dangling':
+    assert not victim.exists()
+  else:
+    assert victim.read_text() == 'kept'
+
+
 _HOLDER = """
 import sys
 from seld_jax import files
@@ -285,7 +408,7 @@ def test_json_objects_are_read_and_other_values_are_refused(
   value, tmp_path_factory
 ):
   path = tmp_path_factory.getbasetemp() / 'value.json'
-  files.write_text(path, json.dumps(value))
+  path.write_text(json.dumps(value))
   if isinstance(value, dict):
     assert files.read_json(path) == value
     return

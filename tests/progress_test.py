@@ -98,6 +98,13 @@ def test_a_silent_logger_silences_progress(clock, capsys):
   assert lines(capsys) == []
 
 
+def test_a_program_without_standard_error_sees_nothing(monkeypatch, capsys):
+  monkeypatch.setattr(sys, 'stderr', None)
+  with progress.bar('features', 10, unit='recordings') as advance:
+    advance(10)
+  assert capsys.readouterr().out == ''
+
+
 def test_a_terminal_gets_a_bar(monkeypatch):
   class Terminal(io.StringIO):
     def isatty(self):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from seld_jax import commands, progress, runs, stopping
+from seld_jax import commands, progress, runs, stopping, streams
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, large_pages, traced_steps
 from seld_jax.errors import InputError
@@ -233,10 +233,15 @@ def _in_child(
   workdir = pathlib.Path(folder)
   workdir.mkdir(parents=True, exist_ok=True)
   log = (workdir / LOG).open('a', encoding='utf-8', buffering=1)
-  for stream in sys.stdout, sys.stderr:
-    stream.flush()
-    os.dup2(log.fileno(), stream.fileno())
-  with stopping.interruptions() as interruptions:
+  for name in 'stdout', 'stderr':
+    stream = getattr(sys, name)
+    if stream is None:  # closed
+      setattr(sys, name, log)
+    else:
+      stream.flush()
+      os.dup2(log.fileno(), stream.fileno())
+  # A log that cannot be written stops no training.
+  with streams.tolerant(), stopping.interruptions() as interruptions:
     try:
       with interruptions.raised(), commands.log_to_terminal():
         target(config_lib.from_dict(values), workdir)

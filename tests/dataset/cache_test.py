@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import shutil
 
 import jax
@@ -229,6 +230,33 @@ def test_features_that_are_not_finite_are_refused(root):
   with pytest.raises(InputError, match=f'{path} has features .* reach 3e\\+30'):
     extract(root)
   assert not any(path.stem in entry.name for entry in cached(root))
+
+
+@pytest.mark.skipif(
+  not os.path.exists('/dev/full'), reason='this system has no /dev/full'
+)
+def test_a_full_disk_is_told_in_one_sentence(root, monkeypatch):
+  real = pathlib.Path.open
+
+  def full(path, *arguments, **options):
+    is_features = path.suffix == '.npy' and arguments == ('wb',)
+    return real(
+      pathlib.Path('/dev/full') if is_features else path, *arguments, **options
+    )
+
+  monkeypatch.setattr(pathlib.Path, 'open', full)
+  with pytest.raises(InputError, match=r'\.npy could not be written: the disk'):
+    extract(root)
+  monkeypatch.undo()
+  assert not any(path.name[0] == '.' for path in cached(root))
+
+
+@pytest.mark.parametrize('shape', [(), (0, 3), (4, 3)])
+def test_the_array_can_be_read_without_this_package(shape, tmp_path):
+  array = np.random.default_rng(0).standard_normal(shape)
+  cache.write(tmp_path / 'a.npy', array.T)
+  np.testing.assert_array_equal(np.load(tmp_path / 'a.npy'), array.T)
+  assert cache.is_intact(tmp_path / 'a.npy')
 
 
 def test_progress_is_shown_only_when_something_is_computed(

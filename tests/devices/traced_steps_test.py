@@ -275,6 +275,19 @@ def test_traces_are_kept_beside_the_compiled_programs(monkeypatch):
     assert compilation.use_persistent_cache() == traces
 
 
+def test_a_user_without_a_home_folder_has_no_cache(monkeypatch):
+  def home():
+    raise RuntimeError('Could not determine home directory.')
+
+  monkeypatch.setattr(pathlib.Path, 'home', home)
+  monkeypatch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '1')
+  for name in 'JAX_COMPILATION_CACHE_DIR', 'XDG_CACHE_HOME':
+    monkeypatch.delenv(name, raising=False)
+  before = jax.config.values['jax_compilation_cache_dir']
+  assert compilation.use_persistent_cache() is None
+  assert jax.config.values['jax_compilation_cache_dir'] == before
+
+
 def test_errors_of_the_step_are_raised(tmp_path):
   def step(state, batch):
     raise ArithmeticError('of the step')

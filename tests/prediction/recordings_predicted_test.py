@@ -1,5 +1,6 @@
 """Sound files give CSV files; invalid files give an error message each."""
 
+import concurrent.futures
 import logging
 import os
 
@@ -207,6 +208,16 @@ def test_a_folder_that_cannot_be_written_is_refused(predictor, foa, tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(InputError, match='could not be written'):
     predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'file' / 'out')
+
+
+def test_two_commands_can_write_to_one_folder(tmp_path):
+  with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    checks = [
+      pool.submit(recordings._check_writable, tmp_path) for _ in range(200)
+    ]
+  for one in checks:
+    one.result()
+  assert not list(tmp_path.iterdir())
 
 
 def test_invalid_options_are_refused_before_any_work(predictor, foa, tmp_path):

@@ -207,13 +207,35 @@ def test_a_full_disk_is_reported_and_the_checkpoint_before_is_kept(
   assert restored(tmp_path, checkpoint.restore_latest)[0] == 1
 
 
+@pytest.mark.parametrize('free', [0, 16_000, 65_000])
+def test_a_save_does_not_begin_without_space_for_it(
+  free, tmp_path, monkeypatch
+):
+  """Orbax would print tracebacks of its threads."""
+  save_all(tmp_path, [0.5])
+  usage = shutil.disk_usage(tmp_path)._replace(free=free)
+  monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage)
+  monkeypatch.setattr(checkpoint.Manager, 'save', pytest.fail)
+  with (
+    pytest.raises(InputError, match=r'is full; .* the checkpoint of step 1'),
+    checkpoint.open_manager(tmp_path) as manager,
+  ):
+    checkpoint.save(manager, 1, make_state(1))
+  assert restored(tmp_path, checkpoint.restore_latest)[0] == 1
+
+
 # Saves until the disk is full, in a file system of a few kilobytes.
 _FILL = """
-import sys, numpy as np
+import os, sys, numpy as np
 from seld_jax.train import checkpoint
 from seld_jax.errors import InputError
 make = lambda step: {'x': np.random.default_rng(step).standard_normal(15000)}
 step = 0
+if sys.argv[2:]:
+  folder = os.path.dirname(sys.argv[1])
+  status = os.statvfs(folder)
+  with open(f'{folder}/filler', 'wb') as filler:
+    filler.write(bytes(status.f_bavail * status.f_frsize - int(sys.argv[2])))
 try:
   with checkpoint.open_manager(sys.argv[1]) as manager:
     for step in range(1, 9):
@@ -221,14 +243,24 @@ try:
       checkpoint.wait(manager)
 except InputError as error:
   print(error)
+if sys.argv[2:]:
+  sys.exit()
 with checkpoint.open_manager(sys.argv[1]) as manager:
   found, state = checkpoint.restore_latest(manager, make(0))
   assert found == step - 1 and (state['x'] == make(found)['x']).all()
 """
 
 
-def test_a_disk_that_fills_up_in_a_save(tmp_path):
-  """A real full disk: a small file system in memory."""
+@pytest.mark.parametrize(
+  'free',
+  [
+    None,
+    pytest.param('16384', marks=pytest.mark.slow),
+    pytest.param('102400', marks=pytest.mark.slow),
+  ],
+)
+def test_a_disk_that_fills_up_in_a_save(free, tmp_path):
+  """A real full disk: a small file system in memory, with some space left."""
   mount = f'mount -t tmpfs -o size=400k tmpfs {tmp_path}'
   alone = ['unshare', '--map-root-user', '--mount', 'sh', '-c']
   if (
@@ -239,7 +271,7 @@ def test_a_disk_that_fills_up_in_a_save(tmp_path):
   done = subprocess.run(
     [
       *alone,
-      f'{mount} && "$0" -c "$1" {tmp_path}/checkpoints',
+      f'{mount} && "$0" -c "$1" {tmp_path}/checkpoints {free or ""}',
       sys.executable,
       textwrap.dedent(_FILL),
     ],
@@ -247,5 +279,6 @@ def test_a_disk_that_fills_up_in_a_save(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
-  assert 'is full; free 0.1 MB for each' in done.stdout
+  needed = 'some space' if free else '0.1 MB for each'
+  assert f'is full; free {needed}' in done.stdout
   assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr
