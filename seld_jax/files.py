@@ -31,6 +31,11 @@ _FIXABLE = (
 )
 
 
+# Limits of JSON. No file of seld_jax comes near them.
+_MOST_JSON_BYTES = 64_000_000
+_MOST_LEVELS = 50
+_TOO_DEEP = f'it is nested more than {_MOST_LEVELS} levels deep'
+
 # Names of temporary files. The groups are the stem and the suffix of the file
 # that is written. No other program should use hidden files with such names.
 _FRAGMENT = re.compile(r'\.(.+)-[0-9a-f]{8}\.half((?:\.[^.]*)?)')
@@ -231,15 +236,76 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
   """
   path = pathlib.Path(path)
   try:
-    value = json.loads(path.read_text(encoding='utf-8'))
-  except (OSError, ValueError, RecursionError) as error:
-    reason = str(getattr(error, 'strerror', None) or error).rstrip('.')
+    if path.is_file() and path.stat().st_size > _MOST_JSON_BYTES:
+      raise ValueError(f'it has more than {_MOST_JSON_BYTES // 10**6} MB')
+    content = path.read_bytes()
+  except (OSError, ValueError) as error:
+    reason = str(getattr(error, 'strerror', None) or error)
     raise InputError(f'{path} cannot be read as JSON: {reason}.') from error
+  value = parse_json(content, path)
   if not isinstance(value, dict):
     raise InputError(
       f'{path} must hold a JSON object, got {type(value).__name__}.'
     )
   return value
+
+
+def parse_json(content: str | bytes, source: str | os.PathLike[str]) -> Any:
+  """Parses JSON that anyone may have written.
+
+  Besides text that is not JSON, text is refused that would fail later: values
+  nested so deep that they cannot be written again, and characters that no path
+  or no UTF-8 file can hold.
+
+  Args:
+    content: The text, or its bytes in UTF-8.
+    source: Where it comes from, for messages.
+
+  Returns:
+    The value.
+
+  Raises:
+    InputError: The text is not JSON, or is refused as above.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.parse_json('[1, 2]', 'scores.json')
+    [1, 2]
+  """
+  try:
+    text = content.decode() if isinstance(content, bytes) else content
+    if not text.strip():
+      raise ValueError('it is empty')
+    value = json.loads(text)
+    _refuse_unusable(value)
+  except (ValueError, RecursionError) as error:
+    reason = str(error).rstrip('.')
+    if isinstance(error, RecursionError):
+      reason = _TOO_DEEP
+    elif isinstance(error, UnicodeError):
+      reason = f'it is not UTF-8 text ({reason})'
+    raise InputError(f'{source} cannot be read as JSON: {reason}.') from error
+  return value
+
+
+def _refuse_unusable(value: Any) -> None:
+  """Raises ValueError for JSON that is nested deep or has bad characters."""
+  level = [value]
+  for _ in range(_MOST_LEVELS):
+    inside: list[Any] = []
+    for one in level:
+      if isinstance(one, str):
+        one.encode()  # a lone surrogate raises a UnicodeEncodeError
+        if '\0' in one:
+          raise ValueError('it has a null character in a string')
+      elif isinstance(one, dict):
+        inside += [*one, *one.values()]
+      elif isinstance(one, list):
+        inside += one
+    level = inside
+    if not level:
+      return
+  raise ValueError(_TOO_DEEP)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

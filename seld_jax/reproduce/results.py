@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seld_jax import report, runs
+from seld_jax import runs
 from seld_jax.reproduce.plan import run_name
 
 # The columns of the paper's Table 1, in its order.
@@ -76,7 +76,7 @@ def read_result(
   """
   if not runs.is_complete(workdir):
     return None
-  run = report.read_run(workdir)
+  run = runs.read_run(workdir)
   results = [
     result for result in run.scores['results'] if result['scores'] is not None
   ]

@@ -1,5 +1,14 @@
-"""Run directories: their lock, their configuration and their records."""
+"""Run directories: their lock, and their contents, checked when read."""
 
+from seld_jax.runs.contents import (
+  Run,
+  checked,
+  is_inside,
+  predictions_folder,
+  read_config,
+  read_run,
+  read_scores,
+)
 from seld_jax.runs.folder import (
   check,
   claim,
@@ -23,6 +32,13 @@ __all__ = [
   'is_complete',
   'lock',
   'write_config',
+  'Run',
+  'read_run',
+  'read_config',
+  'read_scores',
+  'predictions_folder',
+  'is_inside',
+  'checked',
   'METRICS',
   'TIMINGS',
   'append_record',
