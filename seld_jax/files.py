@@ -288,6 +288,43 @@ def parse_json(content: str | bytes, source: str | os.PathLike[str]) -> Any:
   return value
 
 
+def check_json(value: Any, kind: Any, source: str | os.PathLike[str]) -> Any:
+  """Checks that a value from JSON has a type.
+
+  Args:
+    value: The value.
+    kind: The type, such as a TypedDict; its annotations may have the limits of
+      `msgspec.Meta`.
+    source: Where the value comes from, for messages.
+
+  Returns:
+    The value, converted to the type.
+
+  Raises:
+    InputError: It has another type, a field is missing or out of range.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.check_json([4, 6], list[int], 'steps.json')
+    [4, 6]
+    >>> files.check_json([4, 'six'], list[int], 'steps.json')
+    Traceback (most recent call last):
+      ...
+    seld_jax.errors.InputError: steps.json: [1]: expected int, got str.
+  """
+  # Here, so that reading and writing files needs no other package.
+  import msgspec
+
+  try:
+    return msgspec.convert(value, kind)
+  except (msgspec.ValidationError, OverflowError) as error:
+    text, _, place = str(error).replace('`', '').partition(' - at $')
+    where = f'{place.lstrip(".")}: ' if place else ''
+    raise InputError(
+      f'{source}: {where}{text[:1].lower()}{text[1:]}.'
+    ) from error
+
+
 def _refuse_unusable(value: Any) -> None:
   """Raises ValueError for JSON that is nested deep or has bad characters."""
   level = [value]

@@ -2,7 +2,6 @@
 
 from seld_jax.runs.contents import (
   Run,
-  checked,
   is_inside,
   predictions_folder,
   read_config,
@@ -38,7 +37,6 @@ __all__ = [
   'read_scores',
   'predictions_folder',
   'is_inside',
-  'checked',
   'METRICS',
   'TIMINGS',
   'append_record',

@@ -219,7 +219,7 @@ def read_scores(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   path = pathlib.Path(workdir) / 'scores.json'
   try:
     values = files.read_json(path)
-    checked(values, _ScoresFile, path)
+    files.check_json(values, _ScoresFile, path)
   except InputError as error:
     raise InputError(
       f'{error} Delete the file, and the command that trained the run tests it '
@@ -287,39 +287,6 @@ def is_inside(
   return pathlib.Path(inner).is_relative_to(outer)
 
 
-def checked(value: Any, kind: Any, source: str | os.PathLike[str]) -> Any:
-  """Checks that a JSON value has a type.
-
-  Args:
-    value: The value.
-    kind: The type, such as a TypedDict, with the annotations of msgspec.
-    source: Where the value comes from, for messages.
-
-  Returns:
-    The value, converted to the type.
-
-  Raises:
-    InputError: It has another type, a field is missing or out of range.
-
-  Example:
-    >>> from seld_jax import runs
-    >>> runs.checked([4, 6], list[int], 'steps.json')
-    [4, 6]
-    >>> runs.checked([4, 'six'], list[int], 'steps.json')
-    Traceback (most recent call last):
-      ...
-    seld_jax.errors.InputError: steps.json: [1]: expected int, got str.
-  """
-  try:
-    return msgspec.convert(value, kind)
-  except (msgspec.ValidationError, OverflowError) as error:
-    text, _, place = str(error).replace('`', '').partition(' - at $')
-    where = f'{place.lstrip(".")}: ' if place else ''
-    raise InputError(
-      f'{source}: {where}{text[:1].lower()}{text[1:]}.'
-    ) from error
-
-
 def _read_values(path: pathlib.Path) -> dict[str, Any]:
   """Reads config.json and checks the fields that this version knows."""
   values = files.read_json(path)
@@ -354,5 +321,5 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
         f'{records.short(record.get("split"))}.'
       )
     numbers = {key: value for key, value in record.items() if key != 'split'}
-    checked(numbers, dict[str, _Number], source)
+    files.check_json(numbers, dict[str, _Number], source)
   return found

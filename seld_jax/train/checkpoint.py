@@ -5,6 +5,7 @@ kept. No other module uses Orbax.
 """
 
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -364,27 +365,35 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Silences Orbax in this block.
+  """Silences the logger of Orbax in this block.
 
   Orbax logs every stage of a save, and also logs the errors that it raises.
-  When several arrays of a checkpoint are damaged, it stops at the first one,
-  and TensorStore prints a traceback for each of the others.
   """
+  _silence_closed_loops()
   logger = logging.getLogger('absl')
   level = logger.level
-  show = sys.excepthook
-
-  def show_others(kind, error, trace):
-    if str(error) != 'Event loop is closed':
-      show(kind, error, trace)
-
   logger.setLevel(logging.CRITICAL)
-  sys.excepthook = show_others
   try:
     yield
   finally:
     logger.setLevel(level)
-    sys.excepthook = show
+
+
+@functools.cache
+def _silence_closed_loops() -> None:
+  """Silences tracebacks about closed event loops, for the whole process.
+
+  When several arrays of a checkpoint are damaged, Orbax stops at the first one.
+  TensorStore, whose threads still read the others, then prints a traceback for
+  each of them, also after the folder is closed.
+  """
+  show = sys.unraisablehook
+
+  def show_others(event: Any) -> None:
+    if str(event.exc_value) != 'Event loop is closed':
+      show(event)
+
+  sys.unraisablehook = show_others
 
 
 @contextlib.contextmanager

@@ -49,7 +49,8 @@ def computed(monkeypatch):
       calls.append(named['format'])
       frames = -(-signal.shape[-1] // named['hop_length'])
       value = signal[0, 0] + named['n_mels']
-      return np.full((frames, 2, 3), value, np.float32)
+      row = named['n_mels'], features.NUM_CHANNELS[named['format']]
+      return np.full((frames, *row), value, np.float32)
 
     return compute
 
