@@ -8,6 +8,7 @@ import pathlib
 import re
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Callable, Container, Iterator
 from typing import Any
@@ -236,7 +237,10 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
   """
   path = pathlib.Path(path)
   try:
-    if path.is_file() and path.stat().st_size > _MOST_JSON_BYTES:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+      raise ValueError('it is not a regular file')  # it may have no end
+    if status.st_size > _MOST_JSON_BYTES:
       raise ValueError(f'it has more than {_MOST_JSON_BYTES // 10**6} MB')
     content = path.read_bytes()
   except (OSError, ValueError) as error:

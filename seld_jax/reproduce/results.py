@@ -1,6 +1,7 @@
 """Reads the finished runs of a comparison."""
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,8 @@ class Result:
     system: Name of the system, such as `mse`.
     format: `'foa'` or `'mic'`.
     seed: The seed.
-    scores: The scores by metric, for each split that has labels.
+    scores: The scores by metric, for each split that has labels; NaN where a
+      score is not defined.
     windows: Length of the windows in seconds.
     folds: The folds; empty for evaluation recordings.
     root: Folder of the dataset, as in the configuration of the run.
@@ -85,7 +87,10 @@ def read_result(
     format=format,
     seed=seed,
     scores={
-      result['name']: {name: result['scores'][name] for name in METRICS}
+      result['name']: {
+        name: math.nan if (score := result['scores'][name]) is None else score
+        for name in METRICS
+      }
       for result in results
     },
     windows={result['name']: result['window_seconds'] for result in results},

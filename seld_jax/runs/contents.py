@@ -25,6 +25,9 @@ _NEEDED = ('data.root', 'data.classes', 'features.format')
 
 _FORMATS = ('foa', 'mic')
 
+# Names of results: a purpose, and for a second window its length.
+_NAME = r'^(validation|test|evaluation)(_[0-9.e+-]+s)?$'
+
 # Label frames of a recording: about eleven days.
 _MOST_FRAMES = 10**7
 
@@ -69,7 +72,7 @@ class _Scores(TypedDict):
 class _Result(TypedDict):
   """A test in windows of one length."""
 
-  name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+  name: Annotated[str, msgspec.Meta(pattern=_NAME)]
   folds: list[int]
   window_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)]
   num_recordings: _Count
@@ -320,6 +323,7 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
         f'{source}: split must be one of {", ".join(SPLITS)}, got '
         f'{records.short(record.get("split"))}.'
       )
-    numbers = {key: value for key, value in record.items() if key != 'split'}
-    files.check_json(numbers, dict[str, _Number], source)
+    for name, value in record.items():
+      if name != 'split':
+        files.check_json(value, _Number, f'{source}, {records.short(name)}')
   return found

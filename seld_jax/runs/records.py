@@ -17,6 +17,9 @@ from seld_jax.errors import InputError
 # A run of a million steps with a record for each has about 300 MB.
 _MOST_BYTES = 2_000_000_000
 
+# Larger integers have no float of their own.
+_MOST_STEPS = 2**53
+
 METRICS = 'metrics.jsonl'
 TIMINGS = 'timings.jsonl'
 
@@ -130,9 +133,13 @@ def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
   except InputError as error:
     raise InputError(f'{error} {remedy}') from error
   step = record.get('step') if isinstance(record, dict) else None
-  if isinstance(step, bool) or not isinstance(step, int):
+  if (
+    isinstance(step, bool)
+    or not isinstance(step, int)
+    or not 0 <= step <= _MOST_STEPS
+  ):
     raise InputError(
-      f'{source} needs a JSON object with an integer step, got '
+      f'{source} needs a JSON object with an integer step of 0 or more, got '
       f'{short(record)}. {remedy}'
     )
   return record

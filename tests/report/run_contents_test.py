@@ -97,3 +97,27 @@ def test_a_dataset_in_subfolders_is_found(tmp_path):
     assert one.audio
     assert one.audio.parent.name == 'dev-train'
     assert one.audio.is_file()
+
+
+@pytest.mark.parametrize('how', ['absolute', 'above', 'link', 'linked file'])
+def test_predictions_elsewhere_are_not_read(workdir, tmp_path, how):
+  """A page must not contain files that a stranger names."""
+  secret = tmp_path / 'secret'
+  (workdir / 'predictions' / 'test').rename(secret)
+  scores = files.read_json(workdir / 'scores.json')
+  result = scores['results'][-1]
+  if how == 'absolute':
+    result['predictions'] = str(secret)
+  elif how == 'above':
+    result['predictions'] = '../secret'
+  elif how == 'link':
+    (workdir / 'predictions' / 'test').symlink_to(secret)
+  else:
+    (workdir / 'predictions' / 'test').mkdir()
+    for path in secret.iterdir():
+      (workdir / 'predictions' / 'test' / path.name).symlink_to(path)
+  change(workdir / 'scores.json', results=scores['results'])
+  page = Page(report.write_report(workdir))
+  assert 'No recording can be shown' in page.text and 'outside of' in page.text
+  for name in NAMES:
+    assert name not in page.text
