@@ -81,13 +81,12 @@ def from_dict(
           continue
         raise
       target, known = (
-        (config[section], example[section])
-        if is_section
-        else (config, example)
+        (config[section], example[section]) if is_section else (config, example)
       )
       if isinstance(known[field], ml_collections.ConfigDict):
         raise InputError(
-          f'{path} must hold the fields of a section, got {reprlib.repr(value)}.'
+          f'{path} must hold the fields of a section, got '
+          f'{reprlib.repr(value)}.'
         )
       check_types(path, tuples(value), known[field])
       try:

@@ -199,7 +199,9 @@ def is_intact(
       if dtype.hasobject or is_fortran:
         return False
       if row is not None and (
-        dtype != np.float32 or len(shape) == 0 or shape[0] < 1
+        dtype != np.float32
+        or len(shape) == 0
+        or shape[0] < 1
         or shape[1:] != row
       ):
         return False

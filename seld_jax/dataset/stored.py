@@ -100,7 +100,9 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
   except (ValueError, OSError):
     raise
   except Exception as error:  # NumPy parses the header as Python
-    raise ValueError(f'its header is damaged ({type(error).__name__})') from error
+    raise ValueError(
+      f'its header is damaged ({type(error).__name__})'
+    ) from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -156,7 +156,9 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
   """
   unknown = set(values) - {field.name for field in dataclasses.fields(Spec)}
   if unknown:
-    raise ValueError(f'spec has the unknown fields {", ".join(sorted(unknown))}')
+    raise ValueError(
+      f'spec has the unknown fields {", ".join(sorted(unknown))}'
+    )
   spec = Spec(**{**values, 'classes': tuple(values['classes'])})
   if len(set(spec.classes)) < len(spec.classes):
     raise ValueError('spec.classes has a class twice')
@@ -295,7 +297,10 @@ def _check_arguments(
 ) -> None:
   """Compares the inputs and outputs that a program declares with a spec."""
   tree = jax.tree.structure(((dict(variables), 0, 0), {}))
-  if (exported.in_tree, exported.out_tree) != (tree, jax.tree.structure((0, 0))):
+  if (exported.in_tree, exported.out_tree) != (
+    tree,
+    jax.tree.structure((0, 0)),
+  ):
     raise ValueError('its program has other variables than export.json')
   *named, audio, num_frames = exported.in_avals
   for (name, value), aval in zip(sorted(variables.items()), named, strict=True):
@@ -304,7 +309,7 @@ def _check_arguments(
         f'its program expects {name} as {aval.dtype} {aval.shape}, but the '
         f'file has {value.dtype} {value.shape}'
       )
-  batch = num_frames.shape[0] if len(num_frames.shape) == 1 else None
+  batch = num_frames.shape[0] if len(num_frames.shape) == 1 else 0
   if not jax.export.is_symbolic_dim(batch):
     raise ValueError('its program must accept batches of any size')
   span, count = spec.window // spec.pool, len(spec.classes)

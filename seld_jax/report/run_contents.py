@@ -8,6 +8,7 @@ from seld_jax import audio, dataset, labels, runs
 from seld_jax.errors import InputError
 from seld_jax.report import choice
 
+
 def read_recordings(
   run: runs.Run, result: Mapping[str, Any]
 ) -> list[choice.Recording]:
@@ -62,7 +63,9 @@ def read_recordings(
   return found
 
 
-def _listed_files(run: runs.Run) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+def _listed_files(
+  run: runs.Run,
+) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
   """Sound and label file of each recording of the dataset, by its name.
 
   Empty if the dataset has been moved or deleted since the training.
@@ -80,7 +83,9 @@ def _listed_files(run: runs.Run) -> dict[str, tuple[pathlib.Path, pathlib.Path]]
   }
 
 
-def _published_files(run: runs.Run, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+def _published_files(
+  run: runs.Run, name: str
+) -> tuple[pathlib.Path, pathlib.Path]:
   """Sound and label file of a recording in the published folder layout."""
   root = pathlib.Path(run.config['data']['root'])
   format = run.config['features']['format']

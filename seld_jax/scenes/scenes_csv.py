@@ -73,7 +73,7 @@ def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
   rows: dict[str, list[dict[str, str]]] = {}
   if not path.is_file():
     return rows
-  name = None
+  name = ''
   try:
     with open(path, newline='', encoding='utf-8') as file:
       for row in csv.DictReader(file):

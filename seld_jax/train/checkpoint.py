@@ -19,7 +19,6 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-
 from seld_jax import files
 from seld_jax.errors import InputError
 
@@ -39,9 +38,7 @@ class Manager(ocp.CheckpointManager):
   it. Orbax would raise an error when it opens the folder.
   """
 
-  def __init__(
-    self, folder: pathlib.Path, *args: Any, **keywords: Any
-  ) -> None:
+  def __init__(self, folder: pathlib.Path, *args: Any, **keywords: Any) -> None:
     """Opens a folder, with the arguments of Orbax.
 
     Raises:
@@ -328,7 +325,7 @@ def _stored_shapes(
   manager: Manager, step: int
 ) -> dict[str, tuple[int, ...]] | None:
   """Shapes of the arrays of a checkpoint; None if they cannot be read."""
-  path = pathlib.Path(manager.directory) / str(step) / _ITEM
+  path = manager.directory / str(step) / _ITEM
   try:
     metadata = ocp.StandardCheckpointHandler().metadata(path)
     return _shapes(getattr(metadata, 'tree', metadata))

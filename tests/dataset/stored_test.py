@@ -61,7 +61,9 @@ def test_selected_recordings_are_joined(joined):
 def test_files_that_hold_no_features_are_refused(tmp_path, array):
   path = tmp_path / 'a.npy'
   np.save(path, array, allow_pickle=True)
-  with pytest.raises(InputError, match=r'a\.npy must hold features.* delete it'):
+  with pytest.raises(
+    InputError, match=r'a\.npy must hold features.* delete it'
+  ):
     stored.open_array(path)
 
 

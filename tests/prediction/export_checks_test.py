@@ -9,8 +9,6 @@ import json
 import tracemalloc
 import zipfile
 
-import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -236,9 +234,7 @@ def test_nothing_is_unpickled(path, tmp_path):
 
     arrays = lambda _: npz(params__bias=buffer.getvalue())
     target = tmp_path / 'x.seld'
-    refused(
-      rewritten(path, target, export=about, variables=arrays), 'damaged'
-    )
+    refused(rewritten(path, target, export=about, variables=arrays), 'damaged')
   assert not (tmp_path / 'unpickled').exists()
 
 
@@ -266,9 +262,7 @@ def test_members_that_unpack_to_more_than_they_say_are_refused(path, tmp_path):
       content = archive.read(name)
       if name == 'export.json':
         content += b' ' * (size - len(content))
-      copy.writestr(
-        name, content, zipfile.ZIP_DEFLATED, compresslevel=1
-      )
+      copy.writestr(name, content, zipfile.ZIP_DEFLATED, compresslevel=1)
   raw = target.read_bytes()
   assert raw.count(size.to_bytes(4, 'little')) == 2
   small = (5000).to_bytes(4, 'little')

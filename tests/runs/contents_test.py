@@ -129,13 +129,25 @@ def replaced(value, place, new):
     (['results'], {}, 'results: expected array, got object'),
     (['results', 0], 5, r'results\[0\]: expected object, got int'),
     (['results', 0, 'name'], '', r'results\[0\]\.name: expected str matching'),
-    (['results', 0, 'name'], 'other', r'results\[0\]\.name: expected str match'),
+    (
+      ['results', 0, 'name'],
+      'other',
+      r'results\[0\]\.name: expected str match',
+    ),
     (['results', 0, 'name'], 'test_<b>', r'results\[0\]\.name: expected str'),
     (['results', 0, 'folds'], [[]], r'folds\[0\]: expected int, got array'),
-    (['results', 0, 'window_seconds'], 0, r'window_seconds: expected float > 0'),
+    (
+      ['results', 0, 'window_seconds'],
+      0,
+      r'window_seconds: expected float > 0',
+    ),
     (['results', 0, 'num_recordings'], None, 'num_recordings: expected int'),
     (['results', 0, 'predictions'], 7, 'predictions: expected str, got int'),
-    (['results', 0, 'scores'], [], r'scores: expected object \| null, got array'),
+    (
+      ['results', 0, 'scores'],
+      [],
+      r'scores: expected object \| null, got array',
+    ),
     (['results', 0, 'scores', 'ER20'], '0.5', r'ER20: expected float \| null'),
     (['results', 0, 'scores', 'ER20'], 10**400, 'scores'),
     (['results', 0, 'scores', 'intervals'], {'ER20': [1]}, 'intervals'),
@@ -171,7 +183,10 @@ def test_fields_of_the_scores_have_their_types(workdir, place, new, words):
     ({'step': 10**400, 'split': 'train'}, 'step'),
     ({'step': 3, 'split': 'train', 'loss': 'x'}, r'float \| null, got str'),
     ({'step': 3, 'split': 'train', 'loss': [1]}, r"'loss': expected float"),
-    ({'step': 3, 'split': 'train', 'loss': 10**400}, "'loss': number out of range"),
+    (
+      {'step': 3, 'split': 'train', 'loss': 10**400},
+      "'loss': number out of range",
+    ),
     ([], 'an integer step'),
     (None, 'an integer step'),
   ],
@@ -179,7 +194,9 @@ def test_fields_of_the_scores_have_their_types(workdir, place, new, words):
 def test_records_have_a_step_a_split_and_numbers(workdir, record, words):
   with (workdir / runs.METRICS).open('a') as file:
     file.write(json.dumps(record) + '\n')
-  with pytest.raises(InputError, match=rf'metrics\.jsonl, line 2.*{words}') as e:
+  with pytest.raises(
+    InputError, match=rf'metrics\.jsonl, line 2.*{words}'
+  ) as e:
     runs.read_run(workdir)
   assert len(str(e.value)) < 500
 
@@ -194,7 +211,9 @@ def test_predictions_outside_of_the_run_are_refused(workdir, folder):
   inside = {'predictions': 'predictions/test'}
   linked = workdir / 'linked'
   linked.symlink_to(run)
-  assert runs.predictions_folder(linked, inside) == linked / inside['predictions']
+  assert (
+    runs.predictions_folder(linked, inside) == linked / inside['predictions']
+  )
 
 
 def test_special_files_are_not_read(workdir):

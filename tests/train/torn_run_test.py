@@ -8,6 +8,7 @@ import logging
 import pathlib
 import shutil
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def config():
 
 def resume(workdir, config, state):
   """What a training does before its first step, and a save."""
-  run = types.SimpleNamespace(workdir=workdir, config=config)
+  run: Any = types.SimpleNamespace(workdir=workdir, config=config)
   with runs.lock(workdir):
     runs.claim(workdir, config)
     if runs.is_complete(workdir):
