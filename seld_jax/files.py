@@ -237,11 +237,7 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
   """
   path = pathlib.Path(path)
   try:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-      raise ValueError('it is not a regular file')  # it may have no end
-    if status.st_size > _MOST_JSON_BYTES:
-      raise ValueError(f'it has more than {_MOST_JSON_BYTES // 10**6} MB')
+    _refuse_endless(path)
     content = path.read_bytes()
   except (OSError, ValueError) as error:
     reason = str(getattr(error, 'strerror', None) or error)
@@ -278,10 +274,7 @@ def parse_json(content: str | bytes, source: str | os.PathLike[str]) -> Any:
   """
   try:
     text = content.decode() if isinstance(content, bytes) else content
-    if not text.strip():
-      raise ValueError('it is empty')
-    value = json.loads(text)
-    _refuse_unusable(value)
+    value = _loaded(text)
   except (ValueError, RecursionError) as error:
     reason = str(error).rstrip('.')
     if isinstance(error, RecursionError):
@@ -327,6 +320,24 @@ def check_json(value: Any, kind: Any, source: str | os.PathLike[str]) -> Any:
     raise InputError(
       f'{source}: {where}{text[:1].lower()}{text[1:]}.'
     ) from error
+
+
+def _refuse_endless(path: pathlib.Path) -> None:
+  """Raises ValueError for devices, pipes and files that are far too large."""
+  status = path.stat()
+  if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    raise ValueError('it is not a regular file')
+  if status.st_size > _MOST_JSON_BYTES:
+    raise ValueError(f'it has more than {_MOST_JSON_BYTES // 10**6} MB')
+
+
+def _loaded(text: str) -> Any:
+  """The value of JSON text; raises ValueError if it cannot be used."""
+  if not text.strip():
+    raise ValueError('it is empty')
+  value = json.loads(text)
+  _refuse_unusable(value)
+  return value
 
 
 def _refuse_unusable(value: Any) -> None:

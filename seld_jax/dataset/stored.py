@@ -72,8 +72,8 @@ def open_array(path: pathlib.Path) -> StoredArray:
   except (OSError, ValueError) as error:
     raise InputError(
       f'{path} must hold features, floats with the shape [frames, mels, '
-      f'channels] and at least one frame: {error}; delete it, and it is computed '
-      'again.'
+      f'channels] and at least one frame: {error}; delete it, and it is '
+      'computed again.'
     ) from error
   return StoredArray(path, shape, dtype, offset)
 
@@ -100,9 +100,8 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
   except (ValueError, OSError):
     raise
   except Exception as error:  # NumPy parses the header as Python
-    raise ValueError(
-      f'its header is damaged ({type(error).__name__})'
-    ) from error
+    name = type(error).__name__
+    raise ValueError(f'its header is damaged ({name})') from error
 
 
 @dataclasses.dataclass(frozen=True)

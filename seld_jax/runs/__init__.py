@@ -1,4 +1,4 @@
-"""Run directories: their lock, and their contents, checked when read."""
+"""Run directories: their lock, their configuration and their records."""
 
 from seld_jax.runs.contents import (
   Run,

@@ -1,4 +1,4 @@
-"""Exports that anyone may have written: what a network does not need is refused.
+"""Exports of strangers: only what a network of seld_jax needs is accepted.
 
 The exports here have a program of a few operations instead of a network.
 """
