@@ -428,12 +428,12 @@ def test_json_may_have_nan_which_a_diverged_run_writes(tmp_path):
 @pytest.mark.parametrize(
   ('content', 'reason'),
   [
-    (b'', 'Expecting value'),
+    (b'', 'it is empty'),
     (b'{"a": 1', "Expecting ',' delimiter"),
     (b'{"a": 1} x', 'Extra data'),
     (b'{"a": "\xff"}', "can't decode byte 0xff"),
-    (b'[' * 100_000, 'recursion'),
-    (b'{"a":' * 100_000, 'recursion'),
+    (b'[' * 100_000, 'nested more than 50 levels'),
+    (b'{"a":' * 100_000, 'nested more than 50 levels'),
     (None, 'No such file'),
   ],
   ids=['empty', 'cut', 'more', 'latin', 'deep list', 'deep', 'missing'],

@@ -1,6 +1,7 @@
 """Configurations as dictionaries, which JSON files can hold."""
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,18 +37,22 @@ def to_dict(config: Config) -> dict[str, Any]:
   return plain(config)
 
 
-def from_dict(values: Mapping[str, Any]) -> Config:
+def from_dict(
+  values: Mapping[str, Any], *, skip_unknown: bool = False
+) -> Config:
   """The configuration of a dictionary; the inverse of `to_dict`.
 
   Args:
     values: Fields by section and name. Fields that are missing keep their
       defaults.
+    skip_unknown: Whether fields that this version does not have are left out.
 
   Returns:
     A locked ConfigDict.
 
   Raises:
-    InputError: A field does not exist in this version, or has another type.
+    InputError: A field does not exist in this version, or it or one of its
+      entries has another type.
 
   Example:
     >>> from seld_jax import config
@@ -61,13 +66,29 @@ def from_dict(values: Mapping[str, Any]) -> Config:
       return tuple(tuples(entry) for entry in value)
     return value
 
-  config = default()
+  # Here, because the rules load JAX and the networks.
+  from seld_jax.config.rules import check_types
+
+  config, example = default(), default()
   for section, entry in values.items():
     is_section = isinstance(entry, Mapping)
     for field, value in (entry if is_section else {section: entry}).items():
       path = f'{section}.{field}' if is_section else section
-      refuse_unknown(path)
-      target = config[section] if is_section else config
+      try:
+        refuse_unknown(path)
+      except InputError:
+        if skip_unknown:
+          continue
+        raise
+      target, known = (
+        (config[section], example[section]) if is_section else (config, example)
+      )
+      if isinstance(known[field], ml_collections.ConfigDict):
+        raise InputError(
+          f'{path} must hold the fields of a section, got '
+          f'{reprlib.repr(value)}.'
+        )
+      check_types(path, tuples(value), known[field])
       try:
         target[field] = tuples(value)
       except TypeError as error:

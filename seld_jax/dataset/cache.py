@@ -5,6 +5,7 @@ import functools
 import hashlib
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import jax
 import numpy as np
 
 from seld_jax import audio, features, files, progress
+from seld_jax.dataset import stored
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
@@ -74,7 +76,9 @@ def extract(
   target = _folder(folder, options)
   paths = feature_paths(recordings, folder, options=options)
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    intact = list(pool.map(is_intact, paths.values()))
+    row = options['n_mels'], features.NUM_CHANNELS[options['format']]
+    check = functools.partial(is_intact, row=row)
+    intact = list(pool.map(check, paths.values()))
   missing = [
     entry
     for entry, is_done in zip(recordings, intact, strict=True)
@@ -173,14 +177,19 @@ def write(path: pathlib.Path, array: np.ndarray) -> None:
     file.write(checksum.to_bytes(_CHECKSUM_BYTES, 'little'))
 
 
-def is_intact(path: pathlib.Path) -> bool:
+def is_intact(
+  path: pathlib.Path, *, row: tuple[int, ...] | None = None
+) -> bool:
   """Whether a file of `write` exists and is not damaged.
 
   Args:
     path: The file.
+    row: If the file must hold features, the shape of a frame,
+      `(mels, channels)`.
 
   Returns:
-    Whether size and checksum are right.
+    Whether size and checksum are right, and the file has numbers; with `row`,
+    also whether it has at least one frame, all of that shape, in float32.
 
   Example:
     >>> import pathlib
@@ -189,19 +198,25 @@ def is_intact(path: pathlib.Path) -> bool:
     >>> cache.write(path, np.arange(3))
     >>> cache.is_intact(path)
     True
+    >>> cache.is_intact(path, row=(64, 7))
+    False
     >>> _ = path.write_bytes(path.read_bytes()[:-1])
     >>> cache.is_intact(path)
     False
   """
   try:
     with path.open('rb') as file:
-      version = np.lib.format.read_magic(file)
-      read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-      }[version]
-      shape, _, dtype = read(file)
-      left = dtype.itemsize * int(np.prod(shape))
+      shape, is_fortran, dtype = stored.read_header(file)
+      if dtype.hasobject or is_fortran:
+        return False
+      if row is not None and (
+        dtype != np.float32
+        or len(shape) == 0
+        or shape[0] < 1
+        or shape[1:] != row
+      ):
+        return False
+      left = dtype.itemsize * math.prod(shape)
       if path.stat().st_size != file.tell() + left + _CHECKSUM_BYTES:
         return False
       checksum = 0
@@ -210,7 +225,7 @@ def is_intact(path: pathlib.Path) -> bool:
         checksum = zlib.crc32(part, checksum)
         left -= len(part)
       return file.read() == checksum.to_bytes(_CHECKSUM_BYTES, 'little')
-  except (OSError, ValueError, KeyError):
+  except (OSError, ValueError):
     return False
 
 

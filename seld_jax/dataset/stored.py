@@ -1,10 +1,14 @@
 """Features that stay on disk: crops of recordings are read when needed."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
+
+from seld_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +52,56 @@ def open_array(path: pathlib.Path) -> StoredArray:
 
   Returns:
     The array.
+
+  Raises:
+    InputError: The file does not hold the features of at least one frame.
   """
-  mapped = np.load(path, mmap_mode='r')
-  return StoredArray(path, mapped.shape, mapped.dtype, mapped.offset)
+  try:
+    with path.open('rb') as file:
+      shape, is_fortran, dtype = read_header(file)
+      offset = file.tell()
+    size = dtype.itemsize * math.prod(shape)
+    if (
+      dtype.kind != 'f'
+      or is_fortran
+      or len(shape) != 3
+      or 0 in shape
+      or path.stat().st_size < offset + size
+    ):
+      raise ValueError(f'it has the shape {shape} and the type {dtype}')
+  except (OSError, ValueError) as error:
+    raise InputError(
+      f'{path} must hold features, floats with the shape [frames, mels, '
+      f'channels] and at least one frame: {error}; delete it, and it is '
+      'computed again.'
+    ) from error
+  return StoredArray(path, shape, dtype, offset)
+
+
+def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+  """Reads the start of a .npy file, up to the first element.
+
+  Args:
+    file: The file.
+
+  Returns:
+    The shape, whether the array is in Fortran order, and the type.
+
+  Raises:
+    ValueError: The file is no .npy file.
+  """
+  try:
+    version = np.lib.format.read_magic(file)
+    read = {
+      (1, 0): np.lib.format.read_array_header_1_0,
+      (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    return read(file)
+  except (ValueError, OSError):
+    raise
+  except Exception as error:  # NumPy parses the header as Python
+    name = type(error).__name__
+    raise ValueError(f'its header is damaged ({name})') from error
 
 
 @dataclasses.dataclass(frozen=True)

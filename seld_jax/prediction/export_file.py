@@ -8,7 +8,8 @@ An export is a zip archive with three members:
   which takes the variables as an argument;
 - `variables.npz`: the variables.
 
-No member is a pickle.
+No member is a pickle. Programs of strangers are checked by `export_checks`
+before they are used; docs/robustness.md says what they can still do.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ import io
 import json
 import os
 import pathlib
+import reprlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +31,7 @@ import numpy as np
 
 from seld_jax import files
 from seld_jax.errors import InputError
+from seld_jax.prediction import export_checks
 from seld_jax.prediction.stream import Spec
 
 # Version of the file format; increase it when the format changes.
@@ -49,8 +53,10 @@ _DAMAGED = (
   LookupError,
   OSError,
   RuntimeError,
+  SyntaxError,
   TypeError,
   ValueError,
+  tokenize.TokenError,
 )
 # A fixed date, so that the same network gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -201,8 +207,10 @@ def read(path: str | os.PathLike[str]) -> Export:
   path = pathlib.Path(path)
   try:
     with zipfile.ZipFile(path) as archive:
-      about, program, arrays = (archive.read(name) for name in _MEMBERS)
-    values = json.loads(about)
+      about, program, arrays = export_checks.read_members(
+        archive, _MEMBERS, size=path.stat().st_size
+      )
+    values = files.parse_json(about, 'export.json')
   except _DAMAGED as error:
     raise InputError(
       f'{path} is not an export of seld_jax, or it is damaged: {_first(error)}.'
@@ -211,35 +219,22 @@ def read(path: str | os.PathLike[str]) -> Export:
     raise InputError(f'{path} is not an export of seld_jax.')
   if values.get('version') != VERSION:
     raise InputError(
-      f'{path} is an export of version {values.get("version")!r}, but this '
-      f'seld_jax reads version {VERSION}; export the run again, or install the '
-      'version of seld_jax that wrote the file.'
+      f'{path} is an export of version {reprlib.repr(values.get("version"))}, '
+      f'but this seld_jax reads version {VERSION}; export the run again, or '
+      'install the version of seld_jax that wrote the file.'
     )
   try:
-    fields: dict[str, Any] = dict(values['spec'])
-    fields['classes'] = tuple(fields['classes'])
-    spec = Spec(**fields)
-    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
-      variables = {name: stored[name] for name in stored.files}
-    config, step = dict(values['config']), int(values['step'])
-    expected = {
-      name: (dtype, tuple(shape))
-      for name, (dtype, shape) in values['variables'].items()
-    }
+    files.check_json(values, export_checks.About, 'export.json')
+    spec = export_checks.make_spec(values['spec'])
+    with zipfile.ZipFile(io.BytesIO(arrays)) as archive:
+      variables = export_checks.read_arrays(archive, values['variables'])
   except _DAMAGED as error:
     raise InputError(f'{path} is a damaged export: {_first(error)}.') from error
-  found = {
-    name: (str(value.dtype), value.shape) for name, value in variables.items()
-  }
-  if found != expected:
-    raise InputError(
-      f'{path} is a damaged export: its variables do not match export.json.'
-    )
   try:
     exported = jax.export.deserialize(bytearray(program))
   except Exception as error:  # flatbuffers and MLIR raise many types
     raise InputError(
-      f'{path} has a program of JAX {values.get("jax")} that JAX '
+      f'{path} has a program of JAX {values["jax"]} that JAX '
       f'{jax.__version__} cannot read ({type(error).__name__}); export the run '
       'again.'
     ) from error
@@ -251,7 +246,14 @@ def read(path: str | os.PathLike[str]) -> Export:
       f'{path} was exported for {", ".join(exported.platforms)}, but JAX uses '
       f'{platform} here; export the run again with --platforms={platform}.'
     )
-  return Export(spec, config, step, variables, exported)
+  try:
+    export_checks.check_program(exported, spec, variables)
+  except Exception as error:  # MLIR raises types of its own
+    raise InputError(
+      f'{path} is refused: {_first(error)}; load only exports of '
+      '`python -m seld_jax.export`.'
+    ) from error
+  return Export(spec, values['config'], values['step'], variables, exported)
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -2,9 +2,9 @@
 
 from seld_jax.report import page
 from seld_jax.report.folder_page import write_folder_report
-from seld_jax.report.run_contents import Run, read_run
 from seld_jax.report.run_page import write_report
 from seld_jax.report.score_tables import COLUMNS
+from seld_jax.runs import Run, read_run
 
 __all__ = [
   'write_report',

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax import figures, files
+from seld_jax import figures, files, runs
 from seld_jax.errors import InputError
 from seld_jax.report import (
   choice,
@@ -61,7 +61,7 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
     >>> report.write_report(run).as_posix()
     'run/report.html'
   """
-  run = run_contents.read_run(workdir)
+  run = runs.read_run(workdir)
   title = f'{_name(run)}: sound event localization and detection'
   sections = [f'<h1>{page.escape(title)}</h1>', _summary(run)]
   for heading, section in SECTIONS.items():
@@ -77,12 +77,12 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
   return path
 
 
-def _name(run: run_contents.Run) -> str:
+def _name(run: runs.Run) -> str:
   """The name of the directory: runs of configs/NAME.py are in runs/NAME."""
   return run.workdir.resolve().name
 
 
-def _summary(run: run_contents.Run) -> str:
+def _summary(run: runs.Run) -> str:
   scores = run.scores
   parameters = scores.get('num_parameters')
   settings = ', '.join(
@@ -103,7 +103,7 @@ def _summary(run: run_contents.Run) -> str:
   )
 
 
-def _scores(run: run_contents.Run) -> str:
+def _scores(run: runs.Run) -> str:
   results = run.scores['results']
   if not results:
     return page.paragraph('This run has no scores: nothing was evaluated.')
@@ -113,7 +113,7 @@ def _scores(run: run_contents.Run) -> str:
   return f'{shown}\n{page.paragraph(_LEGEND, note=True)}'
 
 
-def _breakdowns(run: run_contents.Run) -> str:
+def _breakdowns(run: runs.Run) -> str:
   """Tables of each result by class, overlap, room and fold."""
   results = run.scores['results']
   parts = []
@@ -129,7 +129,7 @@ def _breakdowns(run: run_contents.Run) -> str:
   return '\n'.join([*parts, page.paragraph(note, note=True)])
 
 
-def _curves(run: run_contents.Run) -> str:
+def _curves(run: runs.Run) -> str:
   if not run.records:
     return page.paragraph(
       'metrics.jsonl holds no losses and scores, so there are no curves.'
@@ -151,7 +151,7 @@ def _curves(run: run_contents.Run) -> str:
   )
 
 
-def _recordings(run: run_contents.Run) -> str:
+def _recordings(run: runs.Run) -> str:
   """Players of some recordings, and sections on the errors of all."""
   results = run.scores['results']
   if not results:
@@ -173,7 +173,7 @@ def _recordings(run: run_contents.Run) -> str:
   )
 
 
-def _configuration(run: run_contents.Run) -> str:
+def _configuration(run: runs.Run) -> str:
   text = page.escape(json.dumps(run.config, indent=2))
   return page.fold('Show all fields', f'<pre>{text}</pre>')
 

@@ -1,12 +1,13 @@
 """Reads the finished runs of a comparison."""
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from seld_jax import report, runs
+from seld_jax import runs
 from seld_jax.reproduce.plan import run_name
 
 # The columns of the paper's Table 1, in its order.
@@ -25,7 +26,8 @@ class Result:
     system: Name of the system, such as `mse`.
     format: `'foa'` or `'mic'`.
     seed: The seed.
-    scores: The scores by metric, for each split that has labels.
+    scores: The scores by metric, for each split that has labels; NaN where a
+      score is not defined.
     windows: Length of the windows in seconds.
     folds: The folds; empty for evaluation recordings.
     root: Folder of the dataset, as in the configuration of the run.
@@ -76,7 +78,7 @@ def read_result(
   """
   if not runs.is_complete(workdir):
     return None
-  run = report.read_run(workdir)
+  run = runs.read_run(workdir)
   results = [
     result for result in run.scores['results'] if result['scores'] is not None
   ]
@@ -85,7 +87,10 @@ def read_result(
     format=format,
     seed=seed,
     scores={
-      result['name']: {name: result['scores'][name] for name in METRICS}
+      result['name']: {
+        name: math.nan if (score := result['scores'][name]) is None else score
+        for name in METRICS
+      }
       for result in results
     },
     windows={result['name']: result['window_seconds'] for result in results},

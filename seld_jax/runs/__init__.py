@@ -1,5 +1,13 @@
 """Run directories: their lock, their configuration and their records."""
 
+from seld_jax.runs.contents import (
+  Run,
+  is_inside,
+  predictions_folder,
+  read_config,
+  read_run,
+  read_scores,
+)
 from seld_jax.runs.folder import (
   check,
   claim,
@@ -23,6 +31,12 @@ __all__ = [
   'is_complete',
   'lock',
   'write_config',
+  'Run',
+  'read_run',
+  'read_config',
+  'read_scores',
+  'predictions_folder',
+  'is_inside',
   'METRICS',
   'TIMINGS',
   'append_record',

@@ -186,13 +186,15 @@ def _places(workdir: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
+  hint = 'Delete the file to resume the run with the given config.'
   try:
     found = files.read_json(path)
   except InputError as error:
-    raise InputError(
-      f'{error} Delete the file to resume the run with the given config.'
-    ) from error
-  return config_lib.to_dict(config_lib.from_dict(found))
+    raise InputError(f'{error} {hint}') from error
+  try:
+    return config_lib.to_dict(config_lib.from_dict(found))
+  except InputError as error:
+    raise InputError(f'{path}: {error} {hint}') from error
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]):

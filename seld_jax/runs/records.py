@@ -14,6 +14,12 @@ from typing import Any
 from seld_jax import files
 from seld_jax.errors import InputError
 
+# A run of a million steps with a record for each has about 300 MB.
+_MOST_BYTES = 2_000_000_000
+
+# Larger integers have no float of their own.
+_MOST_STEPS = 2**53
+
 METRICS = 'metrics.jsonl'
 TIMINGS = 'timings.jsonl'
 
@@ -56,7 +62,8 @@ def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     there is no file.
 
   Raises:
-    InputError: Another line is not JSON.
+    InputError: The file cannot be read, or another line is not a JSON object
+      with a step.
 
   Example:
     >>> from seld_jax import runs
@@ -66,7 +73,14 @@ def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
   path = pathlib.Path(path)
   if not path.exists():
     return []
-  *lines, rest = path.read_text(encoding='utf-8').split('\n')
+  if not path.is_file():
+    raise InputError(f'{path} must be a file with records, not a folder.')
+  if path.stat().st_size > _MOST_BYTES:
+    raise InputError(
+      f'{path} has {path.stat().st_size / 1e9:.1f} GB, more than the '
+      f'{_MOST_BYTES / 1e9:.0f} GB that are read; is it the file of a run?'
+    )
+  *lines, rest = path.read_bytes().split(b'\n')
   del rest  # empty, or an incomplete line
   return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
 
@@ -103,8 +117,29 @@ def rewind_records(
   files.write_text(path, ''.join(json.dumps(record) + '\n' for record in kept))
 
 
-def _parse(path: pathlib.Path, number: int, line: str) -> dict[str, Any]:
+def short(value: Any) -> str:
+  """A value of a file for a message, cut at 80 characters."""
+  text = repr(value)
+  return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
+  source = f'{path}, line {number},'
+  remedy = (
+    'Delete the line, if the run shall be resumed or shown without this record.'
+  )
   try:
-    return json.loads(line)
-  except (ValueError, RecursionError) as error:
-    raise InputError(f'{path}, line {number}, is not JSON: {error}.') from error
+    record = files.parse_json(line, source)
+  except InputError as error:
+    raise InputError(f'{error} {remedy}') from error
+  step = record.get('step') if isinstance(record, dict) else None
+  if (
+    isinstance(step, bool)
+    or not isinstance(step, int)
+    or not 0 <= step <= _MOST_STEPS
+  ):
+    raise InputError(
+      f'{source} needs a JSON object with an integer step of 0 or more, got '
+      f'{short(record)}. {remedy}'
+    )
+  return record

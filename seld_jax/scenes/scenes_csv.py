@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import pathlib
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ from seld_jax import files
 from seld_jax.scenes import composer
 from seld_jax.scenes.plan import Recording
 from seld_jax.shards import Shard
+
+_log = logging.getLogger(__name__)
 
 COLUMNS = (
   'file',
@@ -62,12 +65,30 @@ def describe(
 
 
 def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:
-  """Reads the rows by recording; none if the file does not exist."""
+  """Reads the rows by recording; none if the file does not exist.
+
+  A damaged file has the rows of the recordings before the damage; those of the
+  others are written again.
+  """
   rows: dict[str, list[dict[str, str]]] = {}
-  if path.is_file():
+  if not path.is_file():
+    return rows
+  name = ''
+  try:
     with open(path, newline='', encoding='utf-8') as file:
       for row in csv.DictReader(file):
-        rows.setdefault(row['file'], []).append(row)
+        name = row['file']
+        rows.setdefault(name, []).append(row)
+      file.seek(0)
+      if rows and not file.read().endswith('\n'):
+        del rows[name]  # cut short, perhaps within a number
+  except (csv.Error, KeyError, UnicodeDecodeError) as error:
+    _log.warning(
+      '%s is damaged (%s: %s); the missing rows are written again.',
+      path,
+      type(error).__name__,
+      str(error)[:80],
+    )
   return rows
 
 

@@ -14,6 +14,7 @@ from seld_jax import audio, files, labels, progress, shards
 from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
+  finished,
   pool,
   readme,
   renderer,
@@ -132,7 +133,11 @@ def synthesize(
   for part in parts:
     rows |= scenes_csv.read(part)
   share = shards.take(plan, shard)
-  todo = [r for r in share if not _complete(out, r, formats, rows)]
+  todo = [
+    recording
+    for recording in share
+    if not finished.is_finished(out, recording, formats, rows, seconds=seconds)
+  ]
   _remove_fragments(out, share, formats)
   files.remove_fragments(out, of=(table.name,))
   make = functools.partial(
@@ -201,7 +206,7 @@ def write_recording(
 ) -> tuple[str, list[dict[str, str]]]:
   """Draws, renders and writes one recording.
 
-  Audio that exists is kept. When a file cannot be written, the new files of the
+  Complete audio is kept. When a file cannot be written, the new files of the
   recording are deleted.
 
   Args:
@@ -230,7 +235,11 @@ def write_recording(
   )
   table = plan_lib.csv_path(out, recording)
   paths = {name: plan_lib.wav_path(out, recording, name) for name in formats}
-  missing = [name for name, path in paths.items() if not path.is_file()]
+  missing = [
+    name
+    for name, path in paths.items()
+    if not finished.has_sound(path, seconds=seconds)
+  ]
   sound = renderer.render(scene, missing)
   new = [path for path in (table, *paths.values()) if not path.is_file()]
   try:
@@ -246,22 +255,6 @@ def write_recording(
 
 def _generator(seed: int, *key: int) -> np.random.Generator:
   return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _complete(
-  out: pathlib.Path,
-  recording: plan_lib.Recording,
-  formats: Sequence[str],
-  rows: dict[str, list[dict[str, str]]],
-) -> bool:
-  table = plan_lib.csv_path(out, recording)
-  return (
-    recording.name in rows
-    and table.is_file()
-    and all(
-      plan_lib.wav_path(out, recording, name).is_file() for name in formats
-    )
-  )
 
 
 def _remove_fragments(

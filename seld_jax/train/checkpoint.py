@@ -6,12 +6,14 @@ kept. No other module uses Orbax.
 
 import contextlib
 import errno
+import functools
 import logging
 import math
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -28,9 +30,51 @@ _METRIC = 'seld_score'
 # Bytes of a checkpoint beside its arrays, about.
 _OTHER_FILES = 2**16
 
-Manager = ocp.CheckpointManager
+# The name of the folder of a state in a checkpoint, which Orbax chooses.
+_ITEM = 'default'
 
 _log = logging.getLogger(__name__)
+
+
+class Manager(ocp.CheckpointManager):
+  """Checkpoints whose unreadable scores count as none.
+
+  A power cut can leave the file of a score empty, and anyone may have written
+  it. Orbax would raise an error when it opens the folder.
+  """
+
+  def __init__(self, folder: pathlib.Path, *args: Any, **keywords: Any) -> None:
+    """Opens a folder, with the arguments of Orbax.
+
+    Raises:
+      InputError: A checkpoint is damaged so that none can be opened.
+    """
+    try:
+      super().__init__(folder, *args, **keywords)
+    except Exception as error:  # a damaged folder raises many types
+      if isinstance(error, OSError) or files.is_full(error):
+        raise
+      _name_damaged(folder)
+      raise
+
+  def metrics(self, step: int) -> dict[str, float] | None:
+    """The score of a checkpoint; None if it has none that can be read."""
+    try:
+      metrics = super().metrics(step)
+      if metrics is None:
+        return None
+      score = metrics[_METRIC]
+      if isinstance(score, bool) or not isinstance(score, int | float):
+        raise ValueError(f'{_METRIC} must be a number')
+      return {_METRIC: float(score)}
+    except Exception as error:  # a damaged file raises many types
+      _log.warning(
+        'The score of checkpoint %s cannot be read (%s); it counts as not '
+        'scored.',
+        pathlib.Path(self.directory) / str(step),
+        type(error).__name__,
+      )
+      return None
 
 
 @contextlib.contextmanager
@@ -61,7 +105,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
     ]
   )
   with _quiet():
-    manager = ocp.CheckpointManager(
+    manager = Manager(
       pathlib.Path(folder).resolve(),
       # With a handler, the shapes in a checkpoint are known before it is read.
       item_handlers=ocp.StandardCheckpointHandler(),
@@ -188,7 +232,8 @@ def restore_latest(manager: Manager, template: Any) -> tuple[int, Any] | None:
     return step, state
   if steps:
     raise InputError(
-      f'None of the checkpoints {steps} in {manager.directory} can be read.'
+      f'None of the checkpoints {steps} in {manager.directory} can be read; '
+      'delete that folder to train from the start.'
     ) from problem
   return None
 
@@ -206,33 +251,27 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
   Raises:
     InputError: There is no checkpoint, or it cannot be read.
   """
-  step = manager.best_step()
-  step = manager.latest_step() if step is None else step
-  if step is None:
-    raise InputError(f'{manager.directory} contains no checkpoint.')
-  try:
-    return step, _restore(manager, step, template)
-  except Exception as error:  # a damaged folder raises many types
-    raise InputError(
-      f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
-      f'({type(error).__name__}); delete it, and the same command selects '
-      'another one.'
-    ) from error
+  step = _best_step(manager)
+  return step, _restore_step(manager, step, template)
 
 
-def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
+def read_best(
+  folder: str | os.PathLike[str], template: Any, *, made_from: str
+) -> tuple[int, Any]:
   """Reads the best checkpoint without changing the folder.
 
   Args:
     folder: The folder of checkpoints. Its run may be training at the same time.
     template: A state of the same structure, shapes and types, of arrays or of
       `jax.ShapeDtypeStruct`.
+    made_from: Where the template comes from, for messages.
 
   Returns:
     Step and state, with NumPy arrays.
 
   Raises:
-    InputError: There is no checkpoint, or it cannot be read.
+    InputError: There is no checkpoint, it cannot be read, or it has arrays of
+      other shapes. The shapes are compared before memory is taken.
   """
   folder = pathlib.Path(folder).resolve()
   options = ocp.CheckpointManagerOptions(
@@ -247,8 +286,47 @@ def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
   template = jax.tree.map(
     lambda leaf: np.empty(leaf.shape, leaf.dtype), template
   )
-  with _quiet(), ocp.CheckpointManager(folder, options=options) as manager:
-    return restore_best(manager, template)
+  with _quiet(), Manager(folder, options=options) as manager:
+    step = _best_step(manager)
+    for name, there, wanted in _differences(
+      _stored_shapes(manager, step), _shapes(template)
+    ):
+      raise InputError(
+        f'{folder / str(step)} does not fit {made_from}: {name} must have '
+        f'the shape {wanted}, got {there}.'
+      )
+    return step, _restore_step(manager, step, template)
+
+
+def _name_damaged(folder: pathlib.Path) -> None:
+  """Raises InputError with the checkpoint that prevents opening the folder."""
+  for path in sorted(folder.glob('[0-9]*/_CHECKPOINT_METADATA')):
+    try:
+      files.read_json(path)
+    except InputError as error:
+      raise InputError(
+        f'{error} Delete {path.parent}, and the same command uses another '
+        'checkpoint.'
+      ) from error
+
+
+def _best_step(manager: Manager) -> int:
+  step = manager.best_step()
+  step = manager.latest_step() if step is None else step
+  if step is None:
+    raise InputError(f'{manager.directory} contains no checkpoint.')
+  return step
+
+
+def _restore_step(manager: Manager, step: int, template: Any) -> Any:
+  try:
+    return _restore(manager, step, template)
+  except Exception as error:  # a damaged folder raises many types
+    raise InputError(
+      f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
+      f'({type(error).__name__}); delete it, and the same command selects '
+      'another one.'
+    ) from error
 
 
 def _restore(manager: Manager, step: int, template: Any) -> Any:
@@ -257,23 +335,40 @@ def _restore(manager: Manager, step: int, template: Any) -> Any:
 
 def _refuse_other(manager: Manager, step: int, template: Any) -> None:
   """Raises InputError when a checkpoint has parameters of other shapes."""
-  try:
-    metadata = manager.item_metadata(step)
-    theirs = _shapes(getattr(metadata, 'tree', metadata))
-  except Exception:  # damaged: `restore_latest` reports it
-    return
-  ours = _shapes(template)
-  for name in sorted(theirs.keys() | ours.keys()):
-    # The state of the optimizer differs as well, but says less to the user.
-    if not name.startswith('params.'):
-      continue
-    if theirs.get(name) != ours.get(name):
-      there, wanted = (shapes.get(name, 'missing') for shapes in (theirs, ours))
+  differences = _differences(_stored_shapes(manager, step), _shapes(template))
+  # The state of the optimizer differs as well, but says less to the user.
+  for name, there, wanted in differences:
+    if name.startswith('params.'):
       raise InputError(
         f'The checkpoint of step {step} in {manager.directory} belongs to '
         f'another network: its {name} is {there}, but the configuration has '
         f'{wanted}; choose another --workdir, or the config of that run.'
       )
+
+
+def _stored_shapes(
+  manager: Manager, step: int
+) -> dict[str, tuple[int, ...]] | None:
+  """Shapes of the arrays of a checkpoint; None if they cannot be read."""
+  path = manager.directory / str(step) / _ITEM
+  try:
+    metadata = ocp.StandardCheckpointHandler().metadata(path)
+    return _shapes(getattr(metadata, 'tree', metadata))
+  except Exception:  # damaged: the caller reports it when it reads the arrays
+    return None
+
+
+def _differences(
+  theirs: Mapping[str, Any] | None, ours: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+  """Yields name, shape there and shape here of arrays; parameters first."""
+  if theirs is None:
+    return
+  names = sorted(theirs.keys() | ours.keys())
+  for name in sorted(names, key=lambda name: not name.startswith('params.')):
+    there, wanted = (shapes.get(name, 'missing') for shapes in (theirs, ours))
+    if there != wanted:
+      yield name, there, wanted
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -296,6 +391,7 @@ def _quiet() -> Iterator[None]:
 
   Orbax logs every stage of a save, and also logs the errors that it raises.
   """
+  _silence_closed_loops()
   logger = logging.getLogger('absl')
   level = logger.level
   logger.setLevel(logging.CRITICAL)
@@ -303,6 +399,23 @@ def _quiet() -> Iterator[None]:
     yield
   finally:
     logger.setLevel(level)
+
+
+@functools.cache
+def _silence_closed_loops() -> None:
+  """Silences tracebacks about closed event loops, for the whole process.
+
+  When several arrays of a checkpoint are damaged, Orbax stops at the first one.
+  TensorStore, whose threads still read the others, then prints a traceback for
+  each of them, also after the folder is closed.
+  """
+  show = sys.unraisablehook
+
+  def show_others(event: Any) -> None:
+    if str(event.exc_value) != 'Event loop is closed':
+      show(event)
+
+  sys.unraisablehook = show_others
 
 
 @contextlib.contextmanager

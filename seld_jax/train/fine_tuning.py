@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import logging
+import pathlib
 from collections.abc import Collection, Mapping
+from typing import TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,12 @@ NOTE = 'init_from.json'
 
 # The layers whose outputs belong to classes.
 HEADS = ('sed', 'doa')
+
+
+class _Note(TypedDict):
+  """The field of the file that is read again."""
+
+  source: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +76,7 @@ def begin(
   path = run.workdir / NOTE
   noted = ''
   if path.is_file():
-    try:
-      noted = str(files.read_json(path)['source'])
-    except KeyError as error:
-      raise InputError(f'{path} has no field source.') from error
+    noted = _read_note(path)
   if source and source != noted and (is_resumed or noted):
     raise InputError(
       f'{run.workdir} holds a run that was started from '
@@ -154,6 +159,17 @@ def merge(
   }
   anew = [layer for layer in layers if layer not in taken]
   return Transfer(variables, tuple(taken), tuple(anew))
+
+
+def _read_note(path: pathlib.Path) -> str:
+  """The network that a run started from, as `begin` noted it."""
+  try:
+    return files.check_json(files.read_json(path), _Note, path)['source']
+  except InputError as error:
+    raise InputError(
+      f'{error} Delete the file, and give --init_from again if the run has no '
+      'checkpoint yet.'
+    ) from error
 
 
 def layer_of(name: str) -> str:

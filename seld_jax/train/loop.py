@@ -76,7 +76,7 @@ def train_and_evaluate(
   with contextlib.ExitStack() as stack:
     if processes.first(lambda: _claim(stack, workdir, config)):
       _log.info('The run in %s is complete.', workdir)
-      return files.read_json(workdir / 'scores.json')
+      return runs.read_scores(workdir)
     run = prepare_run(config, workdir, mesh)
     step, state, evaluators = _train(run, init_from=init_from, traces=traces)
     return _test(run, step, state, evaluators)

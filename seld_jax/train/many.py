@@ -114,10 +114,11 @@ class _Child:
 
   def share_done(self) -> float:
     """The share of the steps that are done, from 0 to 1."""
-    records = runs.read_records(self.workdir / runs.TIMINGS)
-    if not records:
-      return 0.0
-    return records[-1]['step'] / records[-1]['num_steps']
+    try:
+      last = runs.read_records(self.workdir / runs.TIMINGS)[-1]
+      return last['step'] / last['num_steps']
+    except (InputError, LookupError, TypeError, ZeroDivisionError):
+      return 0.0  # nothing is recorded, or the run itself reports the damage
 
 
 def _train_all(

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import files, inference
+from seld_jax import inference, runs
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import checkpoint
@@ -59,7 +59,7 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
       read.
   """
   workdir = pathlib.Path(workdir)
-  config = read_config(workdir)
+  config = runs.read_config(workdir)
   template = jax.eval_shape(lambda: train_step.create_state(config))
   folder = workdir / 'checkpoints'
   if not any(folder.glob('[0-9]*')):
@@ -67,20 +67,12 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
       f'{workdir} holds no checkpoint yet; train the run with '
       f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}`.'
     )
-  step, state = checkpoint.read_best(folder, template)
-  pairs = zip(
-    jax.tree_util.tree_leaves_with_path(template),
-    jax.tree.leaves(state),
-    strict=True,
+  step, state = checkpoint.read_best(
+    folder,
+    template,
+    made_from=f'{workdir / "config.json"}, which has '
+    f'{len(config.data.classes)} classes',
   )
-  for (path, expected), leaf in pairs:
-    if leaf.shape != expected.shape:
-      name = jax.tree_util.keystr(path, simple=True, separator='/')
-      raise InputError(
-        f'{folder / str(step)} does not fit {workdir / "config.json"}, which '
-        f'has {len(config.data.classes)} classes: {name} must have the shape '
-        f'{expected.shape}, got {leaf.shape}.'
-      )
   variables = {
     'params': state.params,
     'batch_stats': state.batch_stats,
@@ -110,31 +102,6 @@ def load_variables(
     return export.variables, export.spec.classes
   run = read(path)
   return export_file.flatten(run.variables), tuple(run.config.data.classes)
-
-
-def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
-  """Reads the config.json of a run.
-
-  Raises:
-    InputError: It is missing, damaged, or not valid in this version.
-  """
-  workdir = pathlib.Path(workdir)
-  path = workdir / 'config.json'
-  if workdir.exists() and not workdir.is_dir():
-    raise InputError(f'{workdir} is a file, but a run directory is needed.')
-  if not workdir.is_dir():
-    raise InputError(
-      f'{workdir} does not exist, but a run directory or an export is needed.'
-    )
-  if not path.is_file():
-    raise InputError(f'{workdir} has no config.json, so it holds no run.')
-  values = files.read_json(path)
-  try:
-    config = config_lib.from_dict(values)
-    config_lib.validate(config, num_devices=1)
-  except InputError as error:
-    raise InputError(f'{path}: {error}') from error
-  return config
 
 
 def spec_of(config: config_lib.Config) -> Spec:

@@ -159,7 +159,9 @@ def test_fields_and_sections_are_known(path):
 
 
 def test_a_value_of_another_type_is_refused():
-  with pytest.raises(InputError, match=r"train\.batch_size cannot be 'many'"):
+  with pytest.raises(
+    InputError, match=r"train\.batch_size must be an integer, got 'many'"
+  ):
     config_lib.from_dict({'train': {'batch_size': 'many'}})
 
 

@@ -1,9 +1,11 @@
 """Features equal those of the sound and are computed only when needed."""
 
 import functools
+import io
 import os
 import pathlib
 import shutil
+import zlib
 
 import jax
 import numpy as np
@@ -50,7 +52,8 @@ def computed(monkeypatch):
       calls.append(named['format'])
       frames = -(-signal.shape[-1] // named['hop_length'])
       value = signal[0, 0] + named['n_mels']
-      return np.full((frames, 2, 3), value, np.float32)
+      row = named['n_mels'], features.NUM_CHANNELS[named['format']]
+      return np.full((frames, *row), value, np.float32)
 
     return compute
 
@@ -195,6 +198,49 @@ def test_damaged_features_are_computed_again(damage, root, computed):
   assert len(computed) == 3
   assert path.read_bytes() == whole
   assert cache.is_intact(path)
+
+
+def with_checksum(array):
+  """The content of a file with any array, objects included."""
+  buffer = io.BytesIO()
+  np.save(buffer, array, allow_pickle=True)
+  content = buffer.getvalue()
+  numbers = content[content.index(b'\n') + 1 :]
+  return content + zlib.crc32(numbers).to_bytes(4, 'little')
+
+
+@pytest.mark.parametrize(
+  'array',
+  [
+    np.zeros((0, 16, 7), np.float32),
+    np.zeros((200, 16, 7), np.float64),
+    np.zeros((200, 16, 7), np.int32),
+    np.zeros((200, 8, 7), np.float32),
+    np.zeros((200, 16, 10), np.float32),
+    np.zeros((200, 16), np.float32),
+    np.float32(0),
+    np.asfortranarray(np.zeros((200, 16, 7), np.float32)),
+    np.array([None] * 3),
+    np.zeros(3, [('a', 'f4'), ('b', 'f4')]),
+  ],
+  ids=range(10),
+)
+def test_files_of_other_arrays_are_computed_again(array, root, computed):
+  """Their checksums are right, so a stranger made them, not an accident."""
+  paths = extract(root)
+  path = paths['fold1_room1_mix001_ov1']
+  whole = path.read_bytes()
+  path.write_bytes(with_checksum(array))
+  assert extract(root) == paths
+  assert path.read_bytes() == whole
+
+
+def test_a_header_that_is_no_python_is_damage(root, computed):
+  path = extract(root)['fold1_room1_mix001_ov1']
+  path.write_bytes(b'\x93NUMPY\x01\x00\x20\x00' + b'(' * 32)
+  assert not cache.is_intact(path)
+  path.write_bytes(b'\x93NUMPY\x03\x00\x20\x00' + b'{' * 32)
+  assert not cache.is_intact(path)
 
 
 def test_old_temporary_files_are_removed(root, computed):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seld_jax.dataset import cache, stored
+from seld_jax.errors import InputError
 
 POOL = 5
 
@@ -45,3 +46,32 @@ def test_selected_recordings_are_joined(joined):
   assert chosen.shape == expected.shape
   np.testing.assert_array_equal(chosen.crop(0, 15), expected[:15])
   np.testing.assert_array_equal(chosen.crop(15, 25), expected[15:])
+
+
+@pytest.mark.parametrize(
+  'array',
+  [
+    np.zeros((0, 16, 7), np.float32),
+    np.zeros((20, 16), np.float32),
+    np.zeros((20, 16, 7), np.int32),
+    np.array([None] * 3),
+  ],
+  ids=range(4),
+)
+def test_files_that_hold_no_features_are_refused(tmp_path, array):
+  path = tmp_path / 'a.npy'
+  np.save(path, array, allow_pickle=True)
+  with pytest.raises(
+    InputError, match=r'a\.npy must hold features.* delete it'
+  ):
+    stored.open_array(path)
+
+
+def test_a_file_that_is_shorter_than_its_header_says_is_refused(tmp_path):
+  """Before memory is taken for what it says."""
+  path = tmp_path / 'a.npy'
+  with path.open('wb') as file:
+    header = {'descr': '<f4', 'fortran_order': False, 'shape': (2**40, 64, 7)}
+    np.lib.format.write_array_header_1_0(file, header)
+  with pytest.raises(InputError, match=r'it has the shape \(1099511627776, 64'):
+    stored.open_array(path)

@@ -4,7 +4,7 @@ import pytest
 from helpers.finished_run import NAMES, change, make_run
 from helpers.pages import Page
 
-from seld_jax import files, report
+from seld_jax import files, report, runs
 from seld_jax.errors import InputError
 from seld_jax.report import run_contents
 
@@ -55,9 +55,21 @@ def test_an_unfinished_run_is_refused(workdir, name):
     ('config.json', '{"data": {}}', r'config\.json has no field data\.root'),
     ('config.json', '{', r'config\.json cannot be read as JSON'),
     ('scores.json', '[]', r'scores\.json must hold a JSON object, got list'),
-    ('scores.json', '{}', r'scores\.json has no field selected_step'),
-    ('metrics.jsonl', '{"step":\n{}\n', r'metrics\.jsonl, line 1, is not JSON'),
-    ('metrics.jsonl', '{"loss": 1}\n', r'metrics\.jsonl needs a step'),
+    (
+      'scores.json',
+      '{}',
+      r'scores\.json: .* missing required field selected_step',
+    ),
+    (
+      'metrics.jsonl',
+      '{"step":\n{}\n',
+      r'metrics\.jsonl, line 1, cannot be read as JSON',
+    ),
+    (
+      'metrics.jsonl',
+      '{"loss": 1}\n',
+      r'metrics\.jsonl, line 1, needs .* step',
+    ),
   ],
 )
 def test_damaged_files_are_refused(workdir, name, text, message):
@@ -66,11 +78,17 @@ def test_damaged_files_are_refused(workdir, name, text, message):
     report.write_report(workdir)
 
 
-@pytest.mark.parametrize('result', [{'name': 'test'}, 'test'])
-def test_damaged_results_are_refused(workdir, result):
+@pytest.mark.parametrize(
+  ('result', 'message'),
+  [
+    ({'name': 'test'}, 'object missing required field folds'),
+    ('test', 'expected object, got str'),
+  ],
+)
+def test_damaged_results_are_refused(workdir, result, message):
   change(workdir / 'scores.json', results=[result])
   with pytest.raises(
-    InputError, match=r'scores\.json has no field (folds|name)'
+    InputError, match=rf'scores\.json: results\[0\]: {message}'
   ):
     report.write_report(workdir)
 
@@ -84,10 +102,35 @@ def test_a_dataset_in_subfolders_is_found(tmp_path):
     inner.mkdir()
     for path in [path for path in folder.iterdir() if path.is_file()]:
       path.rename(inner / path.name)
-  run = run_contents.read_run(workdir)
+  run = runs.read_run(workdir)
   shown = run_contents.read_recordings(run, run.scores['results'][-1])
   assert [one.name for one in shown] == list(NAMES)
   for one in shown:
     assert one.audio
     assert one.audio.parent.name == 'dev-train'
     assert one.audio.is_file()
+
+
+@pytest.mark.parametrize('how', ['absolute', 'above', 'link', 'linked file'])
+def test_predictions_elsewhere_are_not_read(workdir, tmp_path, how):
+  """A page must not contain files that a stranger names."""
+  (workdir / 'metrics.jsonl').unlink()  # curves take long to draw
+  secret = tmp_path / 'secret'
+  (workdir / 'predictions' / 'test').rename(secret)
+  scores = files.read_json(workdir / 'scores.json')
+  result = scores['results'][-1]
+  if how == 'absolute':
+    result['predictions'] = str(secret)
+  elif how == 'above':
+    result['predictions'] = '../secret'
+  elif how == 'link':
+    (workdir / 'predictions' / 'test').symlink_to(secret)
+  else:
+    (workdir / 'predictions' / 'test').mkdir()
+    for path in secret.iterdir():
+      (workdir / 'predictions' / 'test' / path.name).symlink_to(path)
+  change(workdir / 'scores.json', results=scores['results'])
+  page = Page(report.write_report(workdir))
+  assert 'No recording can be shown' in page.text and 'outside of' in page.text
+  for name in NAMES[1:]:
+    assert name not in page.text

@@ -12,7 +12,7 @@ import pytest
 from helpers.finished_run import HOSTILE, NAMES, NUM_FRAMES, SECONDS
 from helpers.pages import Page, pixels
 
-from seld_jax import files, geometry, report
+from seld_jax import files, geometry, report, runs
 from seld_jax.report import choice, run_contents, score_tables
 
 
@@ -58,7 +58,7 @@ def test_page_allows_only_its_own_script(reported):
 
 def test_page_has_the_events_of_the_recordings(reported):
   text = (reported / 'report.html').read_text()
-  run = run_contents.read_run(reported)
+  run = runs.read_run(reported)
   found = {
     one.name: one
     for one in run_contents.read_recordings(run, run.scores['results'][1])
@@ -149,7 +149,7 @@ def test_report_is_deterministic(reported, workdir):
 
 
 def test_recordings_have_their_length_and_sound_file(reported):
-  run = run_contents.read_run(reported)
+  run = runs.read_run(reported)
   found = run_contents.read_recordings(run, run.scores['results'][1])
   assert [one.name for one in found] == list(NAMES)
   assert {one.num_frames for one in found} == {NUM_FRAMES}

@@ -1,0 +1,329 @@
+"""What a run directory holds, checked field by field when it is read.
+
+Run directories are copied between machines and people, so nothing in them is
+trusted: a file that no training can have written is refused in one sentence.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
+
+from seld_jax import config as config_lib
+from seld_jax import files
+from seld_jax.errors import InputError
+from seld_jax.runs import records
+
+# The splits in metrics.jsonl.
+SPLITS = ('train', 'validation', 'test', 'train_fold')
+
+# Fields of config.json that say what the predictions of a run are about.
+_NEEDED = ('data.root', 'data.classes', 'features.format')
+
+_FORMATS = ('foa', 'mic')
+
+# Names of results: a purpose, and for a second window its length.
+_NAME = r'^(validation|test|evaluation)(_[0-9.e+-]+s)?$'
+
+# Label frames of a recording: about eleven days.
+_MOST_FRAMES = 10**7
+
+# Any integer up to here is a float as well.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Number = float | None
+
+
+class _Group(TypedDict):
+  """The scores of a class, an overlap, a room or a fold."""
+
+  reference_segments: _Count
+  ER20: NotRequired[_Number]
+  F20: NotRequired[_Number]
+  LE_CD: NotRequired[_Number]
+  LR_CD: NotRequired[_Number]
+  seld_score: NotRequired[_Number]
+
+
+class _Scores(TypedDict):
+  """The fields of `evaluate.evaluate_predictions` that are read again."""
+
+  ER20: _Number
+  F20: _Number
+  LE_CD: _Number
+  LR_CD: _Number
+  seld_score: _Number
+  intervals: NotRequired[dict[str, tuple[float, float] | None]]
+  num_frames: NotRequired[
+    Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]
+    | Annotated[
+      list[Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]],
+      msgspec.Meta(min_length=1),
+    ]
+  ]
+  per_class: NotRequired[dict[str, _Group]]
+  per_overlap: NotRequired[dict[str, _Group]]
+  per_room: NotRequired[dict[str, _Group]]
+  per_fold: NotRequired[dict[str, _Group]]
+
+
+class _Result(TypedDict):
+  """A test in windows of one length."""
+
+  name: Annotated[str, msgspec.Meta(pattern=_NAME)]
+  folds: list[int]
+  window_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)]
+  num_recordings: _Count
+  predictions: Annotated[str, msgspec.Meta(min_length=1)]
+  scores: _Scores | None
+
+
+class _ScoresFile(TypedDict):
+  """scores.json."""
+
+  selected_step: _Count
+  num_steps: _Count
+  num_parameters: NotRequired[_Count | None]
+  selection: str
+  results: list[_Result]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """The contents of the directory of a finished run.
+
+  Attributes:
+    workdir: The directory.
+    config: The configuration, from config.json.
+    scores: The selected checkpoint and its scores, from scores.json.
+    records: Losses and scores over the steps, from metrics.jsonl.
+
+  Example:
+    >>> import pathlib
+    >>> from seld_jax import runs
+    >>> run = runs.Run(pathlib.Path('run'), {}, {'selected_step': 4}, [])
+    >>> run.scores['selected_step']
+    4
+  """
+
+  workdir: pathlib.Path
+  config: Mapping[str, Any]
+  scores: Mapping[str, Any]
+  records: list[dict[str, Any]]
+
+
+def read_run(workdir: str | os.PathLike[str]) -> Run:
+  """Reads the directory of a finished run.
+
+  Fields of config.json that this version does not know are kept, so that the
+  runs of a later version can be shown.
+
+  Args:
+    workdir: The directory.
+
+  Returns:
+    Its contents.
+
+  Raises:
+    InputError: config.json or scores.json is missing, or a file is damaged or
+      not one that a training writes.
+
+  See Also:
+    `read_config`, for runs whose network is used, and which may be unfinished.
+
+  Example:
+    >>> import json, pathlib
+    >>> from seld_jax import config, runs
+    >>> workdir = pathlib.Path('finished')
+    >>> workdir.mkdir()
+    >>> settings = config.to_dict(config.default())
+    >>> _ = (workdir / 'config.json').write_text(json.dumps(settings))
+    >>> scores = {'selected_step': 4, 'num_steps': 6, 'selection': 'best score'}
+    >>> scores['results'] = []
+    >>> _ = (workdir / 'scores.json').write_text(json.dumps(scores))
+    >>> runs.read_run(workdir).scores['selected_step']
+    4
+  """
+  workdir = pathlib.Path(workdir)
+  for name in ('config.json', 'scores.json'):
+    if not (workdir / name).is_file():
+      raise InputError(
+        f'{workdir} has no {name}, so it holds no finished run; run '
+        f'`python -m seld_jax.main --config=CONFIG --workdir={workdir}` first. '
+        'The same command resumes a run that was stopped.'
+      )
+  return Run(
+    workdir,
+    _read_values(workdir / 'config.json'),
+    read_scores(workdir),
+    _read_curves(workdir / records.METRICS),
+  )
+
+
+def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
+  """Reads the configuration of a run whose network is used.
+
+  Args:
+    workdir: The run directory; the run may be unfinished.
+
+  Returns:
+    The configuration. Fields that are missing have their defaults.
+
+  Raises:
+    InputError: It is missing, damaged, or not valid in this version.
+
+  Example:
+    >>> from seld_jax import config, runs
+    >>> runs.write_config('run', config.default())
+    >>> runs.read_config('run').features.format
+    'foa'
+  """
+  workdir = pathlib.Path(workdir)
+  path = workdir / 'config.json'
+  if workdir.exists() and not workdir.is_dir():
+    raise InputError(f'{workdir} is a file, but a run directory is needed.')
+  if not workdir.is_dir():
+    raise InputError(
+      f'{workdir} does not exist, but a run directory or an export is needed.'
+    )
+  if not path.is_file():
+    raise InputError(f'{workdir} has no config.json, so it holds no run.')
+  values = files.read_json(path)
+  try:
+    config = config_lib.from_dict(values)
+    config_lib.validate(config, num_devices=1)
+  except InputError as error:
+    raise InputError(f'{path}: {error}') from error
+  return config
+
+
+def read_scores(workdir: str | os.PathLike[str]) -> dict[str, Any]:
+  """Reads the scores of a finished run.
+
+  Args:
+    workdir: The run directory.
+
+  Returns:
+    The content of scores.json.
+
+  Raises:
+    InputError: The file is missing, damaged, or not one that a training writes.
+
+  Example:
+    >>> import json
+    >>> from seld_jax import files, runs
+    >>> scores = {'selected_step': 4, 'num_steps': 6, 'selection': 'best score'}
+    >>> files.write_text('scores.json', json.dumps(scores | {'results': []}))
+    >>> runs.read_scores('.')['selection']
+    'best score'
+  """
+  path = pathlib.Path(workdir) / 'scores.json'
+  try:
+    values = files.read_json(path)
+    files.check_json(values, _ScoresFile, path)
+  except InputError as error:
+    raise InputError(
+      f'{error} Delete the file, and the command that trained the run tests it '
+      'again.'
+    ) from error
+  return values
+
+
+def predictions_folder(
+  workdir: str | os.PathLike[str], result: Mapping[str, Any]
+) -> pathlib.Path:
+  """The folder with the CSV files of a result, which is inside of the run.
+
+  Args:
+    workdir: The run directory.
+    result: One of the `results` of scores.json.
+
+  Returns:
+    The folder, which need not exist.
+
+  Raises:
+    InputError: It is outside of the run directory.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> result = {'name': 'test', 'predictions': 'predictions/test'}
+    >>> runs.predictions_folder('run', result).as_posix()
+    'run/predictions/test'
+    >>> runs.predictions_folder('run', {'predictions': '/home'})
+    Traceback (most recent call last):
+      ...
+    seld_jax.errors.InputError: run/scores.json names the predictions /home,
+    which are outside of run; only files of a run are read as its predictions.
+  """
+  workdir = pathlib.Path(workdir)
+  path = workdir / result['predictions']
+  if not is_inside(workdir, path):
+    raise InputError(
+      f'{workdir / "scores.json"} names the predictions '
+      f'{result["predictions"]}, which are outside of {workdir}; only files of '
+      'a run are read as its predictions.'
+    )
+  return path
+
+
+def is_inside(
+  folder: str | os.PathLike[str], path: str | os.PathLike[str]
+) -> bool:
+  """Whether a path is in a folder when all symbolic links are followed.
+
+  Args:
+    folder: The folder.
+    path: The path, which need not exist.
+
+  Returns:
+    True or False.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.is_inside('run', 'run/a.csv'), runs.is_inside('run', 'run/../b')
+    (True, False)
+  """
+  # Unlike pathlib.Path.resolve, this does not raise on a loop of links.
+  inner, outer = os.path.realpath(path), os.path.realpath(folder)
+  return pathlib.Path(inner).is_relative_to(outer)
+
+
+def _read_values(path: pathlib.Path) -> dict[str, Any]:
+  """Reads config.json and checks the fields that this version knows."""
+  values = files.read_json(path)
+  for field in _NEEDED:
+    inside: Any = values
+    for key in field.split('.'):
+      if not isinstance(inside, dict) or key not in inside:
+        raise InputError(f'{path} has no field {field}, which a report needs.')
+      inside = inside[key]
+  try:
+    config = config_lib.from_dict(values, skip_unknown=True)
+  except InputError as error:
+    raise InputError(f'{path}: {error}') from error
+  if not config.data.classes:
+    raise InputError(f'{path}: data.classes must not be empty.')
+  if config.features.format not in _FORMATS:
+    raise InputError(
+      f'{path}: features.format must be one of {", ".join(_FORMATS)}, got '
+      f'{config.features.format!r}.'
+    )
+  return values
+
+
+def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Reads metrics.jsonl: numbers by name for a step and a split."""
+  found = records.read_records(path)
+  for number, record in enumerate(found, 1):
+    source = f'{path}, line {number}'
+    if record.get('split') not in SPLITS:
+      raise InputError(
+        f'{source}: split must be one of {", ".join(SPLITS)}, got '
+        f'{records.short(record.get("split"))}.'
+      )
+    for name, value in record.items():
+      if name != 'split':
+        files.check_json(value, _Number, f'{source}, {records.short(name)}')
+  return found

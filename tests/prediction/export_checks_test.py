@@ -1,0 +1,364 @@
+"""Exports of strangers: only what a network of seld_jax needs is accepted.
+
+The exports here have a program of a few operations instead of a network.
+"""
+
+import dataclasses
+import io
+import json
+import tracemalloc
+import zipfile
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.extend import mlir
+from jax.extend.mlir import ir
+from jax.extend.mlir.dialects import stablehlo
+
+import seld_jax
+from seld_jax.errors import InputError
+from seld_jax.prediction import Spec, export_file
+
+SPEC = Spec(
+  classes=('dog', 'cat', 'door'),
+  format='foa',
+  sample_rate=24000,
+  hop_length=480,
+  n_fft=1024,
+  pad_mode='constant',
+  offset=0.0,
+  pool=5,
+  window=50,
+  threshold=0.5,
+)
+VARIABLES = {'params': {'bias': np.zeros(3, np.float32)}}
+
+
+def network(variables, audio, num_frames, *, classes=3):
+  del num_frames
+  level = jnp.mean(audio, axis=(1, 2))[:, None, None]
+  activity = jnp.broadcast_to(level, (audio.shape[0], 10, classes))
+  activity = activity + variables['params']['bias'][0]
+  return activity, activity[..., None] * jnp.ones(3)
+
+
+def make(program=network, *, spec=SPEC, **changes):
+  options = {'config': {}, 'step': 1, 'platforms': ['cpu'], **changes}
+  return export_file.make(program, VARIABLES, spec, **options)
+
+
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+  path = tmp_path_factory.mktemp('export') / 'good.seld'
+  export_file.write(path, make())
+  return path
+
+
+def rewritten(path, target, **changes):
+  """Copies an export with other contents of some members."""
+  with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, 'w') as copy:
+    for name in archive.namelist():
+      content = archive.read(name)
+      change = changes.get(name.partition('.')[0])
+      copy.writestr(name, change(content) if change else content)
+  return target
+
+
+def with_program(path, target, program):
+  content = bytes(program.serialize())
+  return rewritten(path, target, program=lambda _: content)
+
+
+def refused(path, words):
+  """Checks the message, and that little memory was taken."""
+  tracemalloc.start()
+  with pytest.raises(InputError, match=words) as caught:
+    seld_jax.load(path)
+  peak = tracemalloc.get_traced_memory()[1]
+  tracemalloc.stop()
+  assert peak < 30e6
+  assert len(str(caught.value)) < 700
+
+
+def test_the_export_that_the_others_are_made_from_is_good(path):
+  predictor = seld_jax.load(path)
+  found = predictor(np.full((4, 24000), 0.1), 24000)
+  assert found.activity.shape == (10, 3)
+  np.testing.assert_allclose(found.activity, 0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'words'),
+  [
+    ('hop_length', 0, r'hop_length: expected int >= 1'),
+    ('hop_length', -480, r'hop_length: expected int >= 1'),
+    ('hop_length', 'x', r'hop_length: expected int, got str'),
+    ('hop_length', 240, r'spec\.hop_length = 240 times .* 24000 Hz'),
+    ('hop_length', 480.5, r'hop_length: expected int, got float'),
+    ('pool', 0, r'pool: expected int >= 1'),
+    ('pool', True, r'pool: expected int, got bool'),
+    ('window', 10**9, r'window: expected int <= '),
+    ('window', 10**400, r'window: expected int'),
+    ('window', 51, r'spec\.window = 51 must be a multiple of spec\.pool = 5'),
+    ('window', 1_000_000, r'at most 600 s or .* samples, got 20000 s'),
+    ('window', 100, r'audio of shape \(batch, 4, 25024\) .* needs .* 49024'),
+    ('n_fft', -1, r'n_fft: expected int >= 1'),
+    ('n_fft', 2048, r'audio of shape .* needs'),
+    ('sample_rate', 1, r'sample_rate: expected int >= 1000'),
+    ('offset', 1e300, r'offset: expected float <= 1'),
+    ('offset', float('nan'), r'offset'),
+    ('threshold', 1, r'threshold: expected float < 1'),
+    ('threshold', None, r'threshold: expected float, got null'),
+    ('pad_mode', 'edge', r"pad_mode: invalid enum value 'edge'"),
+    ('format', '../x', r'format: invalid enum value'),
+    ('classes', 'abc', r'classes: expected array, got str'),
+    ('classes', [], r'classes: expected array of length >= 1'),
+    ('classes', ['a', 1, 'c'], r'classes\[1\]: expected str, got int'),
+    ('classes', ['a', 'a', 'c'], r'a class twice'),
+    ('classes', list('abcdefghijklmn'), r'activity of shape .* 14\)'),
+    ('surprise', 'x' * 10**5, 'unknown fields surprise'),
+  ],
+)
+def test_every_field_of_the_spec_has_a_type_and_a_range(
+  path, tmp_path, field, value, words
+):
+  def change(text):
+    about = json.loads(text)
+    about['spec'][field] = value
+    return json.dumps(about)
+
+  refused(rewritten(path, tmp_path / 'x.seld', export=change), words)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value'),
+  [
+    ('step', -1),
+    ('step', 'x'),
+    ('config', []),
+    ('jax', 5),
+    ('variables', {'params/bias': ['float32', [-3]]}),
+    ('variables', {'params/bias': ['float32', [1] * 40]}),
+    ('variables', {'params/bias': ['float32']}),
+    ('variables', {'params/bias': ['object', [3]]}),
+    ('variables', {'params/bias': ['(1000000,)f4', [3]]}),
+    ('variables', {'params/bias': ['float32', [4]]}),
+    ('variables', {'params/bias': ['float32', [2**31]]}),
+    ('version', 'x' * 10**6),
+  ],
+)
+def test_other_fields_have_types_as_well(path, tmp_path, field, value):
+  def change(text):
+    return json.dumps(json.loads(text) | {field: value})
+
+  refused(rewritten(path, tmp_path / 'x.seld', export=change), r'x\.seld')
+
+
+def npz(**members):
+  """An .npz file of members that are given as bytes."""
+  buffer = io.BytesIO()
+  with zipfile.ZipFile(buffer, 'w') as archive:
+    for name, content in members.items():
+      archive.writestr(name.replace('__', '/') + '.npy', content)
+  return buffer.getvalue()
+
+
+def npy(shape, *, descr='<f4', order=False, content=b'\0' * 12):
+  """A .npy file with any header."""
+  buffer = io.BytesIO()
+  header = {'descr': descr, 'fortran_order': order, 'shape': shape}
+  np.lib.format.write_array_header_1_0(buffer, header)
+  return buffer.getvalue() + content
+
+
+@pytest.mark.parametrize(
+  'content',
+  [
+    npy((2**31,)),
+    npy((2**62,)),
+    npy((3,), descr='|O'),
+    npy((3,), descr='<f8', content=b'\0' * 24),
+    npy((3,), content=b''),
+    npy((3,), content=b'\0' * 16),
+    b'\x93NUMPY\x02\x00\xff\xff\xff\x7f' + b' ' * 100,
+    b'\x93NUMPY\x01\x00\x20\x00' + b'(' * 32 + b'\0' * 12,
+    b'\x93NUMPY',
+    b'',
+  ],
+  ids=range(10),
+)
+def test_the_header_of_an_array_is_compared_before_it_is_read(
+  path, tmp_path, content
+):
+  change = lambda _: npz(params__bias=content)
+  refused(rewritten(path, tmp_path / 'x.seld', variables=change), 'damaged')
+
+
+def test_arrays_that_are_declared_large_in_both_places_are_refused(
+  path, tmp_path
+):
+  """8 GiB in a file of a few kilobytes."""
+
+  def about(text):
+    variables = {'params/bias': ['float32', [2**31]]}
+    return json.dumps(json.loads(text) | {'variables': variables})
+
+  arrays = lambda _: npz(params__bias=npy((2**31,)))
+  target = tmp_path / 'x.seld'
+  refused(
+    rewritten(path, target, export=about, variables=arrays),
+    r'bias has .* bytes, which do not match its shape \(2147483648,\)',
+  )
+
+
+class Witness:
+  """Leaves a file when it is unpickled."""
+
+  def __init__(self, path):
+    self.path = path
+
+  def __reduce__(self):
+    return open, (str(self.path), 'w')
+
+
+def test_nothing_is_unpickled(path, tmp_path):
+  buffer = io.BytesIO()
+  objects = np.array([Witness(tmp_path / 'unpickled')] * 3, object)
+  np.save(buffer, objects, allow_pickle=True)
+  for kind in 'object', 'float32':
+
+    def about(text, kind=kind):
+      variables = {'params/bias': [kind, [3]]}
+      return json.dumps(json.loads(text) | {'variables': variables})
+
+    arrays = lambda _: npz(params__bias=buffer.getvalue())
+    target = tmp_path / 'x.seld'
+    refused(rewritten(path, target, export=about, variables=arrays), 'damaged')
+  assert not (tmp_path / 'unpickled').exists()
+
+
+@pytest.mark.parametrize('member', ['export.json', 'program.bin'])
+def test_archives_that_unpack_to_much_more_are_refused(path, tmp_path, member):
+  target = tmp_path / 'x.seld'
+  with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, 'w') as copy:
+    for name in archive.namelist():
+      content = archive.read(name)
+      if name != member:
+        copy.writestr(name, content)
+        continue
+      copy.writestr(
+        name, bytes(70 * 10**6), zipfile.ZIP_DEFLATED, compresslevel=1
+      )
+  assert target.stat().st_size < 10**6
+  refused(target, r'unpacks to 7.,...,..., more than the 64,000,000')
+
+
+def test_members_that_unpack_to_more_than_they_say_are_refused(path, tmp_path):
+  """The sizes in the archive are lies."""
+  target, size = tmp_path / 'x.seld', 5 * 10**7
+  with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, 'w') as copy:
+    for name in archive.namelist():
+      content = archive.read(name)
+      if name == 'export.json':
+        content += b' ' * (size - len(content))
+      copy.writestr(name, content, zipfile.ZIP_DEFLATED, compresslevel=1)
+  raw = target.read_bytes()
+  assert raw.count(size.to_bytes(4, 'little')) == 2
+  small = (5000).to_bytes(4, 'little')
+  target.write_bytes(raw.replace(size.to_bytes(4, 'little'), small))
+  refused(target, 'is not an export of seld_jax, or it is damaged')
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(path, tmp_path, method):
+  target = tmp_path / 'x.seld'
+  with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, 'w') as copy:
+    for name in archive.namelist():
+      copy.writestr(name, archive.read(name), compress_type=method)
+  refused(target, 'compressed in an unknown way')
+
+
+def with_text(exported, old, new):
+  """Replaces a text of the program, and serialises it again."""
+  text = exported.mlir_module()
+  assert old in text
+  with ir.Context() as context:
+    stablehlo.register_dialect(context)
+    # This loads the dialect of functions as well.
+    mlir.deserialize_portable_artifact(exported.mlir_module_serialized)
+    module = ir.Module.parse(text.replace(old, new))
+    version = stablehlo.get_minimum_version()
+    changed = mlir.serialize_portable_artifact(module, version)
+  return dataclasses.replace(exported, mlir_module_serialized=changed)
+
+
+@pytest.mark.parametrize(
+  'target', ['xla_ffi_python_cpu_callback', 'lapack_sgetrf_ffi', 'Sharding']
+)
+def test_a_program_that_calls_out_of_stablehlo_is_refused(
+  path, tmp_path, target
+):
+  """The first one is a Python function, which a file cannot hold."""
+  program = with_text(make().program, '@shape_assertion', f'@{target}')
+  broken = with_program(path, tmp_path / 'x.seld', program)
+  refused(broken, rf"x\.seld is refused: its program calls '{target}'")
+
+
+def test_a_program_that_waits_for_other_data_is_refused(path, tmp_path):
+  token = '%t = stablehlo.create_token : !stablehlo.token\n'
+  sent = '%u = "stablehlo.outfeed"(%t) <{outfeed_config = ""}> : '
+  sent += '(!stablehlo.token) -> !stablehlo.token\n    return '
+  program = with_text(make().program, 'return ', token + sent)
+  broken = with_program(path, tmp_path / 'x.seld', program)
+  refused(broken, r'its program has the operation stablehlo\.outfeed')
+
+
+@pytest.mark.parametrize(
+  ('other', 'words'),
+  [
+    (
+      lambda: make(
+        lambda *a: network(*a, classes=14),
+        spec=dataclasses.replace(SPEC, classes=tuple('abcdefghijklmn')),
+      ),
+      r'activity of shape \(batch, 10, 14\) .* needs \(batch, 10, 3\)',
+    ),
+    (
+      lambda: make(lambda *a: network(*a)[::-1]),
+      r'activity of shape \(batch, 10, 3, 3\)',
+    ),
+    (
+      lambda: make(lambda *a: network(*a)[0]),
+      'other variables',
+    ),
+    (
+      lambda: make(lambda *a: tuple(x.astype('float16') for x in network(*a))),
+      'type float16, but .* float32',
+    ),
+    (
+      lambda: make(spec=dataclasses.replace(SPEC, n_fft=2048)),
+      r'audio of shape \(batch, 4, 26048\)',
+    ),
+  ],
+)
+def test_a_program_of_other_inputs_or_outputs_is_refused(
+  path, tmp_path, other, words
+):
+  target = with_program(path, tmp_path / 'x.seld', other().program)
+  refused(target, words)
+
+
+def test_a_program_that_lies_about_its_inputs_is_refused(path, tmp_path):
+  """The declared shapes are right, but the functions have others."""
+  good = make().program
+  other = make(spec=dataclasses.replace(SPEC, n_fft=2048)).program
+  for changes in (
+    {'mlir_module_serialized': other.mlir_module_serialized},
+    {'module_kept_var_idx': (0, 0)},
+    {'module_kept_var_idx': (0, 7)},
+    {'nr_devices': 2},
+  ):
+    program = dataclasses.replace(good, **changes)
+    target = with_program(path, tmp_path / 'x.seld', program)
+    refused(target, r'x\.seld is refused: its program')
