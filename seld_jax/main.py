@@ -25,7 +25,7 @@ from seld_jax import commands, shards, train
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
-from seld_jax.train import prepare
+from seld_jax.train import memory, prepare
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -134,6 +134,7 @@ def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
     shard: The recordings to work on; None for all.
   """
   config_lib.validate(config, num_devices=1)
+  memory.check_extraction(config)
   found, paths = prepare.extract_features(config, shard=shard)
   total = sum(map(len, found.values()))
   print(f'{len(paths)} of {total} recordings have their features.')

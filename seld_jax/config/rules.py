@@ -4,11 +4,14 @@ import difflib
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from seld_jax import features as features_lib
 from seld_jax import labels, losses
 from seld_jax import model as model_lib
+from seld_jax.config import sense
 from seld_jax.config.defaults import default, label_pool
+from seld_jax.config.serialization import shown
 from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError
@@ -30,6 +33,7 @@ def validate(
   num_devices: int,
   num_recordings: int | None = None,
   num_segments: int | None = None,
+  for_training: bool = True,
 ) -> None:
   """Checks that a configuration can work.
 
@@ -38,6 +42,8 @@ def validate(
     num_devices: Number of devices that share a batch.
     num_recordings: Number of training recordings, if known.
     num_segments: Number of segments of all training recordings, if known.
+    for_training: Whether values are refused that work but cannot lead to a
+      useful network. False for a network that is already trained.
 
   Raises:
     InputError: A field has a wrong type or value, or two fields contradict each
@@ -67,6 +73,8 @@ def validate(
     num_segments=num_segments,
   )
   check_folds(config)
+  if for_training:
+    sense.check_sense(config)
 
 
 def model_fields(config: Config) -> list[str]:
@@ -86,6 +94,12 @@ def model_fields(config: Config) -> list[str]:
   arguments = model_lib.MODELS[config.model.name].__dataclass_fields__
   return [name for name in config.model if name in arguments and name != 'name']
 
+
+# Largest integer of a field. Steps, sizes and places are int32 in programs.
+_MOST = 2**31 - 1
+# Largest values of fields that may be larger: seeds. JAX uses 32 bits of the
+# seed of a run, so that two larger ones would draw the same parameters.
+_MOST_OF = {'seed': 2**32 - 1, 'data.synthesize_seed': 2**63 - 1}
 
 # The types of fields in error messages.
 _TYPE_NAMES = {
@@ -115,7 +129,7 @@ def check_types(name: str, value: Any, example: Any) -> None:
       is_pair and len(value) != len(example)
     ):
       kind = f' of {len(example)} numbers' if is_pair else ''
-      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
+      raise InputError(f'{name} must be a tuple{kind}, got {shown(value)}.')
     # The one tuple that is empty by default has strings.
     entries = example or ('',)
     for index, entry in enumerate(value):
@@ -125,8 +139,34 @@ def check_types(name: str, value: Any, example: Any) -> None:
     is_flag = isinstance(value, bool) and not isinstance(example, bool)
     if is_flag or not isinstance(value, kinds):
       raise InputError(
-        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
+        f'{name} must be {_TYPE_NAMES[type(example)]}, got {shown(value)}.'
       )
+    _check_size(name, value, example)
+
+
+def _check_size(name: str, value: Any, example: Any) -> None:
+  """Checks that programs can represent a value: int32, float32, file names."""
+  if isinstance(value, str):
+    _check('\0' not in value, f'{name} must not contain a NUL character.')
+  elif isinstance(example, float):
+    # As numbers of Python, which can be compared with integers of any size.
+    limits = np.finfo(np.float32)
+    least, most = float(limits.tiny), float(limits.max)
+    _check(
+      -most <= value <= most,
+      f'{name} must be a finite number, at most {most:.2g}, got '
+      f'{shown(value)}.',
+    )
+    _check(
+      value == 0 or abs(value) >= least,
+      f'{name} = {value} is too small: use 0, or {least:.2g} or more.',
+    )
+  elif isinstance(example, int):
+    most = _MOST_OF.get(name, _MOST)
+    _check(
+      abs(value) <= most,
+      f'{name} must be at most {most}, got {shown(value)}.',
+    )
 
 
 def check_names(config: Config) -> None:
@@ -165,6 +205,7 @@ def check_ranges(config: Config) -> None:
     'features.sample_rate': feats.sample_rate,
     'features.hop_length': feats.hop_length,
     'features.win_length': feats.win_length,
+    'features.n_fft': feats.n_fft,
     'features.n_mels': feats.n_mels,
     'train.batch_size': train.batch_size,
     'train.crop_frames': train.crop_frames,
@@ -202,6 +243,11 @@ def check_ranges(config: Config) -> None:
   }.items():
     if not value >= 0:
       raise InputError(f'{name} must not be negative, got {value}.')
+  _check(
+    train.memory_limit == -1 or train.memory_limit >= 0,
+    'train.memory_limit must be -1 (the memory that there is), 0 (no limit) or '
+    f'a size in GB, got {train.memory_limit}.',
+  )
   _check(
     0 <= config.eval.threshold < 1,
     f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
@@ -241,6 +287,12 @@ def check_features(config: Config) -> None:
     f'model.filters has {len(model.filters)} entries and model.pools '
     f'{len(model.pools)}; they must have one for every convolution.',
   )
+  for index, (frames, bands) in enumerate(model.pools):
+    _check(
+      frames * bands <= 256,
+      f'model.pools[{index}] = ({frames}, {bands}) must have at most 256 '
+      f'elements, not {frames * bands}.',
+    )
   pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
   _check(
     feats.hop_length * pool * rate == feats.sample_rate,
@@ -305,6 +357,14 @@ def check_batches(
 ) -> None:
   """Checks that a batch can be divided among the devices, and filled."""
   train = config.train
+  examples = {'crops': num_recordings, 'segments': num_segments}[train.sampler]
+  if examples is not None and not train.num_steps:
+    steps = train.num_epochs * (examples // train.batch_size)
+    _check(
+      steps <= _MOST,
+      f'train.num_epochs = {train.num_epochs} gives {steps} steps, but a run '
+      f'has at most {_MOST}: set train.num_steps instead.',
+    )
   for name, size in {
     'train.batch_size': train.batch_size,
     'eval.batch_size': config.eval.batch_size,

@@ -17,7 +17,7 @@ from seld_jax.runs import records
 _MOVABLE = {
   ('data', name)
   for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
-}
+} | {('train', 'memory_limit')}
 
 # The files of a run, without checkpoints, predictions and report.
 _FILES = (

@@ -102,6 +102,7 @@ def fetch(
             _address(url, name),
             out / ARCHIVES_FOLDER / name,
             checksum=f'md5:{checksum}',
+            most=_most_bytes(archive, sizes.get(name)),
             retries=retries,
             pause=pause,
           )
@@ -109,6 +110,15 @@ def fetch(
       if not manifest[archive.folder]['kept']:
         _remove(out, archive)
   return [archive.folder for archive in todo]
+
+
+def _most_bytes(archive: Archive, reported: int | None) -> int | None:
+  """Largest size of a part of an archive; None if nothing is known."""
+  known = [] if reported is None else [reported]
+  if archive.file_bytes:
+    # Compression can only make it smaller; sizes of files are approximate.
+    known.append(2 * len(archive.names) * archive.file_bytes + 10**6)
+  return min(known, default=None)
 
 
 def _address(url: str, name: str) -> str:

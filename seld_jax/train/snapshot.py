@@ -131,7 +131,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
   values = files.read_json(path)
   try:
     config = config_lib.from_dict(values)
-    config_lib.validate(config, num_devices=1)
+    config_lib.validate(config, num_devices=1, for_training=False)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
   return config
