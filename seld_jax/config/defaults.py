@@ -72,7 +72,7 @@ def default() -> Config:
   features.n_fft = 1024
   # Distance between two frames, in samples.
   features.hop_length = 480
-  # Length of the Hann window, in samples; hop_length to n_fft.
+  # Length of the Hann window, in samples; hop_length / 4 to n_fft.
   features.win_length = 960
   # Number of mel bands, at most n_fft // 2 + 1.
   features.n_mels = 64

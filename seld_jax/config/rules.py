@@ -101,6 +101,9 @@ _MOST = 2**31 - 1
 # seed of a run, so that two larger ones would draw the same parameters.
 _MOST_OF = {'seed': 2**32 - 1, 'data.synthesize_seed': 2**63 - 1}
 
+# Most layers of one kind; with more, tracing would take hours.
+_MOST_LAYERS = 100
+
 # The types of fields in error messages.
 _TYPE_NAMES = {
   bool: 'True or False',
@@ -280,13 +283,19 @@ def check_features(config: Config) -> None:
   _check(
     len(set(data.classes)) == len(data.classes) > 0,
     'data.classes must contain at least one class and no class twice, got '
-    f'{tuple(data.classes)}.',
+    f'{shown(tuple(data.classes))}.',
   )
   _check(
     len(model.filters) == len(model.pools),
     f'model.filters has {len(model.filters)} entries and model.pools '
     f'{len(model.pools)}; they must have one for every convolution.',
   )
+  for name in 'filters', 'head_features':
+    _check(
+      len(model[name]) <= _MOST_LAYERS,
+      f'model.{name} must have at most {_MOST_LAYERS} entries, got '
+      f'{len(model[name])}.',
+    )
   for index, (frames, bands) in enumerate(model.pools):
     _check(
       frames * bands <= 256,
@@ -294,11 +303,16 @@ def check_features(config: Config) -> None:
       f'elements, not {frames * bands}.',
     )
   pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
+  exact, rest = divmod(feats.sample_rate, pool * rate)
+  remedy = f'set features.hop_length to {exact}'
+  if rest or not exact:
+    remedy = 'change model.pools or features.sample_rate'
   _check(
     feats.hop_length * pool * rate == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
-    f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
-    f'{feats.sample_rate} Hz, but a label frame has {1000 // rate} ms.',
+    f'of model.pools is {1000 * feats.hop_length * pool / feats.sample_rate:g} '
+    f'ms at features.sample_rate = {feats.sample_rate} Hz, but a label frame '
+    f'has {1000 // rate} ms: {remedy}.',
   )
   bands = feats.n_mels
   for _, size in model.pools:
@@ -422,7 +436,7 @@ def _one_of(name: str, value: Any, known: Any) -> None:
     close = difflib.get_close_matches(str(value), list(known), n=1)
     hint = f' (did you mean {close[0]!r}?)' if close else ''
     raise InputError(
-      f'{name} must be one of {", ".join(known)}, got {value!r}{hint}.'
+      f'{name} must be one of {", ".join(known)}, got {shown(value)}{hint}.'
     )
 
 

@@ -8,11 +8,15 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from seld_jax.config.serialization import shown
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError
 
 # Below this threshold, nearly every class is active in every frame.
 _LEAST_THRESHOLD = 0.01
+
+# Least share of the audio that the windows cover.
+_LEAST_COVERED = 0.25
 
 # Least dynamic range of features in dB; with less, all values are equal.
 _LEAST_RANGE = 1.0
@@ -41,17 +45,17 @@ def check_sense(config: Config) -> None:
     twice = _repeated(values)
     _refuse_if(
       bool(twice),
-      f'{name} = {tuple(values)} contains {twice} twice: remove one.',
+      f'{name} = {shown(tuple(values))} contains {twice} twice: remove one.',
     )
 
 
 def _check_features(config: Config) -> None:
   feats, augment = config.features, config.augment
   _refuse_if(
-    feats.win_length < feats.hop_length,
-    f'features.win_length = {feats.win_length} is less than '
-    f'features.hop_length = {feats.hop_length}, so that the audio between the '
-    'windows would be ignored: set features.win_length to '
+    feats.win_length < _LEAST_COVERED * feats.hop_length,
+    f'features.win_length = {feats.win_length} covers less than a quarter of '
+    f'features.hop_length = {feats.hop_length}; the audio between the windows '
+    'would be ignored: set features.win_length to '
     f'{feats.hop_length} or more.',
   )
   bins = feats.n_fft // 2 + 1
@@ -88,7 +92,7 @@ def _check_classes(config: Config) -> None:
     _refuse_if(
       not name.strip() or not name.isprintable(),
       f'data.classes[{index}] must be a name with at least one visible '
-      f'character and no control characters, got {name!r}.',
+      f'character and no control characters, got {shown(name)}.',
     )
 
 
