@@ -92,7 +92,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   traces = traced_steps.kept_in(compilation.use_persistent_cache())
   shard = shards.parse(values.shard)
   if shard is not None and not values.extract_only:
-    raise InputError('--shard requires --extract_only.')
+    raise InputError(
+      '--shard requires --extract_only; leave out --shard to train.'
+    )
   if values.extract_only:
     extract(config, shard)
     return
@@ -155,7 +157,10 @@ def check_words(words: Sequence[str]) -> None:
     if name in ('--config', '-config'):
       path = pathlib.Path((value if equals else following).partition(':')[0])
       if not path.is_file():
-        raise InputError(f'--config: there is no file {path}.')
+        raise InputError(
+          f'--config: there is no file {path}; use one of configs/, such as '
+          'configs/quick.py, or write your own.'
+        )
     field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
     if field:
       # Flags can also set an item of a tuple: config.data.train_folds[0].

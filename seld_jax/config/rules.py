@@ -123,7 +123,10 @@ def check_types(name: str, value: Any, example: Any) -> None:
     for field in example:
       path = f'{name}.{field}' if name else field
       if field not in value:
-        raise InputError(f'The configuration lacks the field {path}.')
+        raise InputError(
+          f'The configuration lacks the field {path}: start from '
+          'seld_jax.config.default() and change its fields.'
+        )
       check_types(path, value[field], example[field])
   elif isinstance(example, tuple):
     # A tuple in a tuple is a pair; others have any length.
@@ -267,7 +270,8 @@ def check_model(config: Config, example: Config) -> None:
     if name not in used and name != 'name' and value != example.model[name]:
       raise InputError(
         f'model.{name} = {value} has no effect: model.name = '
-        f'{config.model.name} has no such field.'
+        f'{config.model.name} has no such field; leave it at its default, '
+        f'{example.model[name]}.'
       )
 
 
@@ -288,7 +292,7 @@ def check_features(config: Config) -> None:
   _check(
     len(model.filters) == len(model.pools),
     f'model.filters has {len(model.filters)} entries and model.pools '
-    f'{len(model.pools)}; they must have one for every convolution.',
+    f'{len(model.pools)}; give both one entry for every convolution.',
   )
   for name in 'filters', 'head_features':
     _check(
@@ -319,7 +323,8 @@ def check_features(config: Config) -> None:
     bands //= size
   _check(
     bands >= 1,
-    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0.',
+    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0: increase '
+    'features.n_mels, or reduce the second numbers in model.pools.',
   )
   _check(
     not augment.rotate or feats.layout == 'aligned',
@@ -340,7 +345,7 @@ def check_lengths(config: Config) -> None:
     _check(
       frames > 0 and frames % pool == 0,
       f'{name} = {frames} must be a positive multiple of the time pooling '
-      f'{pool}.',
+      f'{pool}: the nearest is {max(pool, frames // pool * pool)}.',
     )
   _check(
     len(config.eval.test_windows) > 0,
@@ -394,7 +399,7 @@ def check_batches(
     or train.batch_size <= num_recordings,
     f'train.batch_size = {train.batch_size} is more than the '
     f'{num_recordings} training recordings, each of which gives one crop per '
-    'epoch.',
+    'epoch: reduce it, or set train.sampler=segments.',
   )
   _check(
     train.sampler != 'segments'
@@ -402,7 +407,7 @@ def check_batches(
     or train.batch_size <= num_segments,
     f'train.batch_size = {train.batch_size} is more than the {num_segments} '
     f'segments of {train.crop_frames} frames that the training recordings '
-    'have.',
+    'have: reduce train.batch_size or train.crop_frames.',
   )
 
 
@@ -423,11 +428,13 @@ def check_folds(config: Config) -> None:
     shared = purposes[first] & purposes[second]
     _check(
       not shared,
-      f'data.{first} and data.{second} share the folds {sorted(shared)}.',
+      f'data.{first} and data.{second} share the folds {sorted(shared)}: '
+      'remove them from one of the two.',
     )
   _check(
     'test' not in config.eval.watch or bool(data.test_folds),
-    "eval.watch contains 'test', but data.test_folds is empty.",
+    "eval.watch contains 'test', but data.test_folds is empty: remove 'test' "
+    'or name test folds.',
   )
 
 

@@ -143,7 +143,8 @@ def load_fold(
     if len(events.frame) and events.frame.max() >= lengths[index]:
       raise InputError(
         f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '
-        f'ends with frame {lengths[index] - 1}.'
+        f'ends with frame {lengths[index] - 1}: correct the labels, or check '
+        'the dataset with python -m seld_jax.validate.'
       )
     dense = labels.to_dense(
       events, num_frames=int(end - start), num_classes=num_classes

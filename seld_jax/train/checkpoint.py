@@ -163,7 +163,8 @@ def restore_latest(manager: Manager, template: Any) -> tuple[int, Any] | None:
     return step, state
   if steps:
     raise InputError(
-      f'None of the checkpoints {steps} in {manager.directory} can be read.'
+      f'None of the checkpoints {steps} in {manager.directory} can be read: '
+      'delete this folder to train again from the start.'
     ) from problem
   return None
 
@@ -184,7 +185,9 @@ def restore_best(manager: Manager, template: Any) -> tuple[int, Any]:
   step = manager.best_step()
   step = manager.latest_step() if step is None else step
   if step is None:
-    raise InputError(f'{manager.directory} contains no checkpoint.')
+    raise InputError(
+      f'{manager.directory} contains no checkpoint: start the training again.'
+    )
   try:
     return step, _restore(manager, step, template)
   except Exception as error:  # a damaged folder raises many types
@@ -218,7 +221,10 @@ def read_best(folder: str | os.PathLike[str], template: Any) -> tuple[int, Any]:
     best_mode='min',
   )
   if not folder.is_dir():
-    raise InputError(f'{folder} contains no checkpoint.')
+    raise InputError(
+      f'{folder} contains no checkpoint: train the run first, with '
+      'python -m seld_jax.main.'
+    )
   template = jax.tree.map(
     lambda leaf: np.empty(leaf.shape, leaf.dtype), template
   )

@@ -71,7 +71,10 @@ def begin(
     try:
       noted = str(files.read_json(path)['source'])
     except KeyError as error:
-      raise InputError(f'{path} has no field source.') from error
+      raise InputError(
+        f'{path} has no field source: delete it if the run has a checkpoint, '
+        'or choose another --workdir.'
+      ) from error
   if source and source != noted and (is_resumed or noted):
     raise InputError(
       f'{run.workdir} holds a run that was started from '
@@ -146,7 +149,8 @@ def merge(
   if not set(taken) - {'statistics'}:
     raise InputError(
       'The two networks have no layer of the same name and shape, so nothing '
-      'can be copied.'
+      'can be copied: use the config.model and config.features of the other '
+      'network, or leave out --init_from.'
     )
   variables = {
     name: np.asarray(theirs[name] if layer_of(name) in taken else value)

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
@@ -67,12 +68,33 @@ def extract_features(
   )
   entries = [entry for entries in found.values() for entry in entries]
   own = shards.take(entries, shard or _share())
-  paths = processes.together(
-    lambda: cache.extract(own, folder, options=options)
-  )
+  paths = processes.together(lambda: _extract(own, folder, options))
   if shard is None and len(own) < len(entries):  # others extracted the rest
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
+
+
+def _extract(
+  recordings: list[dataset.Recording],
+  folder: pathlib.Path,
+  options: dict[str, Any],
+) -> dict[str, pathlib.Path]:
+  """`cache.extract`; an error of the folder names the field that moves it."""
+  try:
+    return cache.extract(recordings, folder, options=options)
+  except InputError as error:
+    cause = error.__cause__
+    # Of a system error only: a damaged recording is another matter.
+    if (
+      isinstance(cause, OSError)
+      and folder
+      in pathlib.Path(str(error).partition(' could not be written')[0]).parents
+    ):
+      raise InputError(
+        f'{error} Set --config.data.cache=FOLDER to keep the features in '
+        'another folder.'
+      ) from cause
+    raise
 
 
 def load_data(config: config_lib.Config) -> Data:

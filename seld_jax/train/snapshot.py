@@ -79,7 +79,8 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
       raise InputError(
         f'{folder / str(step)} does not fit {workdir / "config.json"}, which '
         f'has {len(config.data.classes)} classes: {name} must have the shape '
-        f'{expected.shape}, got {leaf.shape}.'
+        f'{expected.shape}, got {leaf.shape}; restore the config.json of this '
+        'run, of which checkpoints/config.json is a copy.'
       )
   variables = {
     'params': state.params,
@@ -124,10 +125,14 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     raise InputError(f'{workdir} is a file, but a run directory is needed.')
   if not workdir.is_dir():
     raise InputError(
-      f'{workdir} does not exist, but a run directory or an export is needed.'
+      f'{workdir} does not exist, but a run directory or an export is needed; '
+      "'demo' is the network that comes with seld_jax."
     )
   if not path.is_file():
-    raise InputError(f'{workdir} has no config.json, so it holds no run.')
+    raise InputError(
+      f'{workdir} has no config.json, so it holds no run; give the folder of '
+      '--workdir of a training.'
+    )
   values = files.read_json(path)
   try:
     config = config_lib.from_dict(values)
