@@ -205,10 +205,14 @@ def read(path: str | os.PathLike[str]) -> Export:
     values = json.loads(about)
   except _DAMAGED as error:
     raise InputError(
-      f'{path} is not an export of seld_jax, or it is damaged: {_first(error)}.'
+      f'{path} is not an export of seld_jax, or it is damaged '
+      f'({_first(error)}); export the run again.'
     ) from error
   if not isinstance(values, dict) or values.get('kind') != KIND:
-    raise InputError(f'{path} is not an export of seld_jax.')
+    raise InputError(
+      f'{path} is not an export of seld_jax; python -m seld_jax.export makes '
+      'one.'
+    )
   if values.get('version') != VERSION:
     raise InputError(
       f'{path} is an export of version {values.get("version")!r}, but this '
@@ -227,13 +231,16 @@ def read(path: str | os.PathLike[str]) -> Export:
       for name, (dtype, shape) in values['variables'].items()
     }
   except _DAMAGED as error:
-    raise InputError(f'{path} is a damaged export: {_first(error)}.') from error
+    raise InputError(
+      f'{path} is a damaged export ({_first(error)}); export the run again.'
+    ) from error
   found = {
     name: (str(value.dtype), value.shape) for name, value in variables.items()
   }
   if found != expected:
     raise InputError(
-      f'{path} is a damaged export: its variables do not match export.json.'
+      f'{path} is a damaged export: its variables do not match export.json; '
+      'export the run again.'
     )
   try:
     exported = jax.export.deserialize(bytearray(program))

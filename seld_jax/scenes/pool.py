@@ -67,8 +67,8 @@ def run_in_processes(
   except process.BrokenProcessPool as error:
     raise InputError(
       'A worker process ended unexpectedly: either the memory was full (start '
-      'again with fewer workers to continue), or the script that started it '
-      "lacks the line if __name__ == '__main__'."
+      'again with a lower --workers to continue), or the script that started '
+      "it lacks the line if __name__ == '__main__'."
     ) from error
   finally:
     pool.shutdown(cancel_futures=True)

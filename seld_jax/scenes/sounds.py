@@ -146,7 +146,9 @@ def check_clips(library: Library, folds: Sequence[int]) -> None:
     for clip in clips if fold in folds else ():
       with _open_clip(clip.path) as file:
         if not file.frames:
-          raise InputError(f'{clip.path} must have samples, but it is empty.')
+          raise InputError(
+            f'{clip.path} must have samples, but it is empty: remove it.'
+          )
 
 
 @contextlib.contextmanager
@@ -185,7 +187,7 @@ def read_clip(path: str) -> np.ndarray:
       f'{"contains NaN or infinity" if samples.size else "is empty"}.'
     )
   if not np.max(np.abs(samples)) > 1e-6:
-    raise InputError(f'{path} contains only silence.')
+    raise InputError(f'{path} contains only silence: remove it.')
   if sample_rate != SAMPLE_RATE:
     divisor = np.gcd(sample_rate, SAMPLE_RATE)
     samples = np.asarray(

@@ -71,7 +71,8 @@ def fetch(
     out.mkdir(parents=True, exist_ok=True)
   except OSError as error:
     raise InputError(
-      f'{out} cannot be used as a folder: {error.strerror}.'
+      f'{out} cannot be used as a folder: {error.strerror}; choose another '
+      '--out.'
     ) from error
   busy = (
     f'Another command is fetching to {out}: wait until it is done, or stop it.'
@@ -173,7 +174,7 @@ def _refuse_foreign_files(
     if archive.folder not in manifest and any(folder.glob('*')):
       raise InputError(
         f'{folder} contains files that this command did not write: move them '
-        'away, or choose another folder.'
+        'away, or choose another --out.'
       )
 
 
