@@ -194,21 +194,29 @@ def _persist(
     time.sleep(seconds)
 
 
+class _Session(requests.Session):
+  """A session that does not follow redirects.
+
+  Otherwise requests reads the body of a redirect, of any size, even if it is
+  asked not to follow it.
+  """
+
+  def get_redirect_target(self, resp: requests.Response) -> None:
+    """The address to follow: none."""
+
+
 @contextlib.contextmanager
 def _answer(
   method: str, url: str, headers: Mapping[str, str]
 ) -> Iterator[requests.Response]:
   """Sends a request and follows redirects; the body is not read."""
-  # requests itself would read the bodies of redirects, of any size.
   for _ in range(_MOST_REDIRECTS + 1):
-    with requests.request(
-      method,
-      url,
-      headers=dict(headers),
-      timeout=TIMEOUT,
-      allow_redirects=False,
-      stream=True,
-    ) as response:
+    with (
+      _Session() as session,
+      session.request(
+        method, url, headers=dict(headers), timeout=TIMEOUT, stream=True
+      ) as response,
+    ):
       if not response.is_redirect:
         yield response
         return
