@@ -63,7 +63,7 @@ def needed_memory(network: nn.Module, shape: Sequence[int]) -> Memory:
     >>> model.count_parameters(needed.variables['params'])
     3737976
     >>> f'{needed.training / 1e9:.1f} GB'
-    '5.8 GB'
+    '5.7 GB'
   """
   kept, needed = [0], [0]
 

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import pathlib
+import shutil
 from typing import Any
 
 import jax
@@ -15,6 +16,9 @@ from seld_jax.devices import processes
 from seld_jax.errors import InputError
 
 _log = logging.getLogger(__name__)
+
+# Bytes of a rendered recording: one minute of four channels of 16 bits.
+_SCENE_BYTES = 60 * 24000 * 4 * 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,12 +219,31 @@ def _render_missing(
       'python -m seld_jax.synthesize or with the same command without '
       '--shard.'
     )
+  _check_space(config)
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
   processes.first(lambda: scenes.synthesize(root, **asked))
+
+
+def _check_space(config: config_lib.Config) -> None:
+  """Checks that the disk has room for the scenes that are still missing."""
+  root, recordings = pathlib.Path(config.data.root), config.data.synthesize
+  sounds = root.glob(f'{config.features.format}_*/*.wav')
+  there = sum(path.stat().st_size for path in sounds)
+  missing = recordings * _SCENE_BYTES - there
+  path = root.absolute()
+  holder = next(one for one in (path, *path.parents) if one.exists())
+  free = shutil.disk_usage(holder).free
+  if missing > free:
+    raise InputError(
+      f'config.data.synthesize = {recordings} recordings need '
+      f'{missing / 1e9:,.3g} GB in {root}, but its disk has {free / 1e9:,.3g} GB '
+      'left: free some space, reduce config.data.synthesize, or choose another '
+      '--config.data.root.'
+    )
 
 
 def _find_recordings(

@@ -1,5 +1,7 @@
 """The estimate of memory agrees with the programs that XLA compiles."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,7 +34,9 @@ def test_the_variables_are_those_of_the_network(name):
 
 def test_it_grows_with_every_size():
   def training(shape=SHAPE, **options):
-    rates = dict.fromkeys(('conv_dropout', 'gru_dropout', 'head_dropout'), 0.0)
+    rates: dict[str, Any] = dict.fromkeys(
+      ('conv_dropout', 'gru_dropout', 'head_dropout'), 0.0
+    )
     return model.needed_memory(small(**rates | options), shape).training
 
   base = training()
