@@ -240,7 +240,7 @@ def _check_space(config: config_lib.Config) -> None:
   if missing > free:
     raise InputError(
       f'config.data.synthesize = {recordings} recordings need '
-      f'{missing / 1e9:,.3g} GB in {root}, but its disk has {free / 1e9:,.3g} GB '
+      f'{missing / 1e9:.3g} GB in {root}, but its disk has {free / 1e9:.3g} GB '
       'left: free some space, reduce config.data.synthesize, or choose another '
       '--config.data.root.'
     )
