@@ -27,7 +27,7 @@ from seld_jax import commands, shards, train
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
-from seld_jax.train import prepare
+from seld_jax.train import memory, prepare
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -94,7 +94,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   traces = traced_steps.kept_in(compilation.use_persistent_cache())
   shard = shards.parse(values.shard)
   if shard is not None and not values.extract_only:
-    raise InputError('--shard requires --extract_only.')
+    raise InputError(
+      '--shard requires --extract_only; leave out --shard to train.'
+    )
   if values.extract_only:
     extract(config, shard)
     return
@@ -136,6 +138,7 @@ def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
     shard: The recordings to work on; None for all.
   """
   config_lib.validate(config, num_devices=1)
+  memory.check_extraction(config)
   found, paths = prepare.extract_features(config, shard=shard)
   total = sum(map(len, found.values()))
   print(f'{len(paths)} of {total} recordings have their features.')
@@ -156,7 +159,10 @@ def check_words(words: Sequence[str]) -> None:
     if name in ('--config', '-config'):
       path = pathlib.Path((value if equals else following).partition(':')[0])
       if not path.is_file():
-        raise InputError(f'--config: there is no file {path}.')
+        raise InputError(
+          f'--config: there is no file {path}; use one of configs/, such as '
+          'configs/quick.py, or write your own.'
+        )
     field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
     if field:
       # Flags can also set an item of a tuple: config.data.train_folds[0].

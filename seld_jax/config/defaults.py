@@ -25,7 +25,8 @@ def default() -> Config:
     ('mse', 'masked_mse')
   """
   config: Config = ml_collections.ConfigDict()
-  # Seed of all random numbers: parameters, crops, masks and dropout. 0 or more.
+  # Seed of all random numbers: parameters, crops, masks and dropout. 0 to
+  # 2**32 - 1.
   config.seed = 0
 
   config.data = data = ml_collections.ConfigDict()
@@ -62,7 +63,7 @@ def default() -> Config:
   # Sounds of the rendered recordings: a folder CLASS/*.wav or a manifest; '':
   # synthetic sounds.
   data.synthesize_events = ''
-  # Seed of the rendered recordings. 0 or more.
+  # Seed of the rendered recordings. 0 to 2**63 - 1.
   data.synthesize_seed = 0
 
   config.features = features = ml_collections.ConfigDict()
@@ -74,14 +75,14 @@ def default() -> Config:
   features.n_fft = 1024
   # Distance between two frames, in samples.
   features.hop_length = 480
-  # Length of the Hann window, in samples; at most n_fft.
+  # Length of the Hann window, in samples; hop_length / 4 to n_fft.
   features.win_length = 960
-  # Number of mel bands.
+  # Number of mel bands, at most n_fft // 2 + 1.
   features.n_mels = 64
   # Dynamic range of a channel of log-mel features, in dB below its maximum in a
-  # recording; 0: not limited.
+  # recording, 1 or more; 0: not limited.
   features.top_db = 80.0
-  # Constant that is added to the audio samples.
+  # Constant that is added to the audio samples, in [0, 1).
   features.offset = 1e-8
   # Padding at both ends of a recording: 'constant' (zeros) or 'reflect'.
   features.pad_mode = 'constant'
@@ -94,8 +95,9 @@ def default() -> Config:
   model.name = 'seld_crnn'
   # Number of filters of each convolution.
   model.filters = (64, 64, 128, 128, 256, 256)
-  # (frames, bands) of the max pooling after each convolution; the product of
-  # all frames, times hop_length, must be one label frame of 100 ms.
+  # (frames, bands) of the max pooling after each convolution, at most 256
+  # elements each; the product of all frames, times hop_length, must be one
+  # label frame of 100 ms.
   model.pools = ((1, 1), (5, 2), (1, 2), (1, 2), (1, 2), (1, 2))
   # Number of units of the GRU in each direction.
   model.gru_features = 256
@@ -126,7 +128,7 @@ def default() -> Config:
   # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
   # 'masked_norm' (the one of the baseline).
   loss.doa = 'masked_mse'
-  # Weight of the SED loss. 0 or more.
+  # Weight of the SED loss. 0 or more; not 0 for both losses.
   loss.sed_weight = 1.0
   # Weight of the DOA loss. 0 or more.
   loss.doa_weight = 1.0
@@ -135,11 +137,13 @@ def default() -> Config:
   # Whether training examples are rotated at random: 16 rotations and
   # reflections for FOA, 8 for the microphone array.
   augment.rotate = False
-  # Number of time masks of SpecAugment in an example; 0: none.
+  # Number of time masks of SpecAugment in an example, at most crop_frames; 0:
+  # none.
   augment.num_time_masks = 2
   # Largest width of a time mask, in frames.
   augment.max_time_width = 9
-  # Number of frequency masks of SpecAugment in an example; 0: none.
+  # Number of frequency masks of SpecAugment in an example, at most n_mels; 0:
+  # none.
   augment.num_band_masks = 2
   # Largest width of a frequency mask, in mel bands.
   augment.max_band_width = 9
@@ -157,7 +161,7 @@ def default() -> Config:
   train.sampler = 'crops'
   # Number of epochs; used if num_steps is 0.
   train.num_epochs = 10000
-  # Number of training steps; 0: determined by num_epochs.
+  # Number of training steps, at most 2**31 - 1; 0: determined by num_epochs.
   train.num_steps = 0
   # Learning rate of Adam after the warm-up.
   train.learning_rate = 2e-4
@@ -169,7 +173,8 @@ def default() -> Config:
   train.warmup_epochs = 11
   # Learning rate at the start of the warm-up, as a factor of learning_rate.
   train.warmup_factor = 0.1
-  # Epochs at which the learning rate is multiplied by decay_factor ('paper').
+  # Epochs at which the learning rate is multiplied by decay_factor ('paper'),
+  # in ascending order.
   train.decay_epochs = (200, 600, 1000)
   # Factor of each decay of the learning rate ('paper').
   train.decay_factor = 0.8
@@ -187,6 +192,11 @@ def default() -> Config:
   # Number of steps between two evaluations, each with a checkpoint; a multiple
   # of log_every.
   train.evaluate_every = 100
+  # Memory that a run may need on a device, or on the machine if it trains on a
+  # CPU, in GB. A run that needs more by estimate is refused before anything is
+  # read. -1: the memory of the device, or 90 % of that of the machine; 0: no
+  # limit.
+  train.memory_limit = -1.0
 
   config.eval = evaluation = ml_collections.ConfigDict()
   # Length of a segment in validation, in feature frames.
@@ -201,7 +211,7 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
-  # A class is active if its activity is above this threshold, in [0, 1).
+  # A class is active if its activity is above this threshold, in [0.01, 1).
   evaluation.threshold = 0.5
   return config.lock()
 

@@ -4,11 +4,14 @@ import difflib
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from seld_jax import features as features_lib
 from seld_jax import labels, losses
 from seld_jax import model as model_lib
+from seld_jax.config import sense
 from seld_jax.config.defaults import default, label_pool
+from seld_jax.config.serialization import shown
 from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError
@@ -30,6 +33,7 @@ def validate(
   num_devices: int,
   num_recordings: int | None = None,
   num_segments: int | None = None,
+  for_training: bool = True,
 ) -> None:
   """Checks that a configuration can work.
 
@@ -38,6 +42,8 @@ def validate(
     num_devices: Number of devices that share a batch.
     num_recordings: Number of training recordings, if known.
     num_segments: Number of segments of all training recordings, if known.
+    for_training: Whether values are refused that work but cannot lead to a
+      useful network. False for a network that is already trained.
 
   Raises:
     InputError: A field has a wrong type or value, or two fields contradict each
@@ -67,6 +73,8 @@ def validate(
     num_segments=num_segments,
   )
   check_folds(config)
+  if for_training:
+    sense.check_sense(config)
 
 
 def model_fields(config: Config) -> list[str]:
@@ -87,6 +95,15 @@ def model_fields(config: Config) -> list[str]:
   return [name for name in config.model if name in arguments and name != 'name']
 
 
+# Largest integer of a field. Steps, sizes and places are int32 in programs.
+_MOST = 2**31 - 1
+# Largest values of fields that may be larger: seeds. JAX uses 32 bits of the
+# seed of a run, so that two larger ones would draw the same parameters.
+_MOST_OF = {'seed': 2**32 - 1, 'data.synthesize_seed': 2**63 - 1}
+
+# Most layers of one kind; with more, tracing would take hours.
+_MOST_LAYERS = 100
+
 # The types of fields in error messages.
 _TYPE_NAMES = {
   bool: 'True or False',
@@ -106,7 +123,10 @@ def check_types(name: str, value: Any, example: Any) -> None:
     for field in example:
       path = f'{name}.{field}' if name else field
       if field not in value:
-        raise InputError(f'The configuration lacks the field {path}.')
+        raise InputError(
+          f'The configuration lacks the field {path}: start from '
+          'seld_jax.config.default() and change its fields.'
+        )
       check_types(path, value[field], example[field])
   elif isinstance(example, tuple):
     # A tuple in a tuple is a pair; others have any length.
@@ -115,7 +135,7 @@ def check_types(name: str, value: Any, example: Any) -> None:
       is_pair and len(value) != len(example)
     ):
       kind = f' of {len(example)} numbers' if is_pair else ''
-      raise InputError(f'{name} must be a tuple{kind}, got {value!r}.')
+      raise InputError(f'{name} must be a tuple{kind}, got {shown(value)}.')
     # The one tuple that is empty by default has strings.
     entries = example or ('',)
     for index, entry in enumerate(value):
@@ -125,8 +145,34 @@ def check_types(name: str, value: Any, example: Any) -> None:
     is_flag = isinstance(value, bool) and not isinstance(example, bool)
     if is_flag or not isinstance(value, kinds):
       raise InputError(
-        f'{name} must be {_TYPE_NAMES[type(example)]}, got {value!r}.'
+        f'{name} must be {_TYPE_NAMES[type(example)]}, got {shown(value)}.'
       )
+    _check_size(name, value, example)
+
+
+def _check_size(name: str, value: Any, example: Any) -> None:
+  """Checks that programs can represent a value: int32, float32, file names."""
+  if isinstance(value, str):
+    _check('\0' not in value, f'{name} must not contain a NUL character.')
+  elif isinstance(example, float):
+    # As numbers of Python, which can be compared with integers of any size.
+    limits = np.finfo(np.float32)
+    least, most = float(limits.tiny), float(limits.max)
+    _check(
+      -most <= value <= most,
+      f'{name} must be a finite number, at most {most:.2g}, got '
+      f'{shown(value)}.',
+    )
+    _check(
+      value == 0 or abs(value) >= least,
+      f'{name} = {value} is too small: use 0, or {least:.2g} or more.',
+    )
+  elif isinstance(example, int):
+    most = _MOST_OF.get(name, _MOST)
+    _check(
+      abs(value) <= most,
+      f'{name} must be at most {most}, got {shown(value)}.',
+    )
 
 
 def check_names(config: Config) -> None:
@@ -165,6 +211,7 @@ def check_ranges(config: Config) -> None:
     'features.sample_rate': feats.sample_rate,
     'features.hop_length': feats.hop_length,
     'features.win_length': feats.win_length,
+    'features.n_fft': feats.n_fft,
     'features.n_mels': feats.n_mels,
     'train.batch_size': train.batch_size,
     'train.crop_frames': train.crop_frames,
@@ -203,6 +250,11 @@ def check_ranges(config: Config) -> None:
     if not value >= 0:
       raise InputError(f'{name} must not be negative, got {value}.')
   _check(
+    train.memory_limit == -1 or train.memory_limit >= 0,
+    'train.memory_limit must be -1 (the memory that there is), 0 (no limit) or '
+    f'a size in GB, got {train.memory_limit}.',
+  )
+  _check(
     0 <= config.eval.threshold < 1,
     f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
   )
@@ -222,7 +274,8 @@ def check_model(config: Config, example: Config) -> None:
     if name not in used and name != 'name' and value != example.model[name]:
       raise InputError(
         f'model.{name} = {value} has no effect: model.name = '
-        f'{config.model.name} has no such field.'
+        f'{config.model.name} has no such field; leave it at its default, '
+        f'{example.model[name]}.'
       )
 
 
@@ -238,26 +291,44 @@ def check_features(config: Config) -> None:
   _check(
     len(set(data.classes)) == len(data.classes) > 0,
     'data.classes must contain at least one class and no class twice, got '
-    f'{tuple(data.classes)}.',
+    f'{shown(tuple(data.classes))}.',
   )
   _check(
     len(model.filters) == len(model.pools),
     f'model.filters has {len(model.filters)} entries and model.pools '
-    f'{len(model.pools)}; they must have one for every convolution.',
+    f'{len(model.pools)}; give both one entry for every convolution.',
   )
+  for name in 'filters', 'head_features':
+    _check(
+      len(model[name]) <= _MOST_LAYERS,
+      f'model.{name} must have at most {_MOST_LAYERS} entries, got '
+      f'{len(model[name])}.',
+    )
+  for index, (frames, bands) in enumerate(model.pools):
+    _check(
+      frames * bands <= 256,
+      f'model.pools[{index}] = ({frames}, {bands}) must have at most 256 '
+      f'elements, not {frames * bands}.',
+    )
   pool, rate = label_pool(config), labels.FRAMES_PER_SECOND
+  exact, rest = divmod(feats.sample_rate, pool * rate)
+  remedy = f'set features.hop_length to {exact}'
+  if rest or not exact:
+    remedy = 'change model.pools or features.sample_rate'
   _check(
     feats.hop_length * pool * rate == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
-    f'is {1000 * feats.hop_length * pool / feats.sample_rate:g} ms at '
-    f'{feats.sample_rate} Hz, but a label frame has {1000 // rate} ms.',
+    f'of model.pools is {1000 * feats.hop_length * pool / feats.sample_rate:g} '
+    f'ms at features.sample_rate = {feats.sample_rate} Hz, but a label frame '
+    f'has {1000 // rate} ms: {remedy}.',
   )
   bands = feats.n_mels
   for _, size in model.pools:
     bands //= size
   _check(
     bands >= 1,
-    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0.',
+    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0: increase '
+    'features.n_mels, or reduce the second numbers in model.pools.',
   )
   _check(
     not augment.rotate or feats.layout == 'aligned',
@@ -278,7 +349,7 @@ def check_lengths(config: Config) -> None:
     _check(
       frames > 0 and frames % pool == 0,
       f'{name} = {frames} must be a positive multiple of the time pooling '
-      f'{pool}.',
+      f'{pool}: the nearest is {max(pool, frames // pool * pool)}.',
     )
   _check(
     len(config.eval.test_windows) > 0,
@@ -309,6 +380,14 @@ def check_batches(
 ) -> None:
   """Checks that a batch can be divided among the devices, and filled."""
   train = config.train
+  examples = {'crops': num_recordings, 'segments': num_segments}[train.sampler]
+  if examples is not None and not train.num_steps:
+    steps = train.num_epochs * (examples // train.batch_size)
+    _check(
+      steps <= _MOST,
+      f'train.num_epochs = {train.num_epochs} gives {steps} steps, but a run '
+      f'has at most {_MOST}: set train.num_steps instead.',
+    )
   for name, size in {
     'train.batch_size': train.batch_size,
     'eval.batch_size': config.eval.batch_size,
@@ -324,7 +403,7 @@ def check_batches(
     or train.batch_size <= num_recordings,
     f'train.batch_size = {train.batch_size} is more than the '
     f'{num_recordings} training recordings, each of which gives one crop per '
-    'epoch.',
+    'epoch: reduce it, or set train.sampler=segments.',
   )
   _check(
     train.sampler != 'segments'
@@ -332,7 +411,7 @@ def check_batches(
     or train.batch_size <= num_segments,
     f'train.batch_size = {train.batch_size} is more than the {num_segments} '
     f'segments of {train.crop_frames} frames that the training recordings '
-    'have.',
+    'have: reduce train.batch_size or train.crop_frames.',
   )
 
 
@@ -353,11 +432,13 @@ def check_folds(config: Config) -> None:
     shared = purposes[first] & purposes[second]
     _check(
       not shared,
-      f'data.{first} and data.{second} share the folds {sorted(shared)}.',
+      f'data.{first} and data.{second} share the folds {sorted(shared)}: '
+      'remove them from one of the two.',
     )
   _check(
     'test' not in config.eval.watch or bool(data.test_folds),
-    "eval.watch contains 'test', but data.test_folds is empty.",
+    "eval.watch contains 'test', but data.test_folds is empty: remove 'test' "
+    'or name test folds.',
   )
 
 
@@ -366,7 +447,7 @@ def _one_of(name: str, value: Any, known: Any) -> None:
     close = difflib.get_close_matches(str(value), list(known), n=1)
     hint = f' (did you mean {close[0]!r}?)' if close else ''
     raise InputError(
-      f'{name} must be one of {", ".join(known)}, got {value!r}{hint}.'
+      f'{name} must be one of {", ".join(known)}, got {shown(value)}{hint}.'
     )
 
 

@@ -1,6 +1,7 @@
 """Configurations as dictionaries, which JSON files can hold."""
 
 import difflib
+import math
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -91,9 +92,27 @@ def from_dict(
       check_types(path, tuples(value), known[field])
       try:
         target[field] = tuples(value)
-      except TypeError as error:
-        raise InputError(f'{path} cannot be {value!r}: {error}.') from error
+      except (TypeError, OverflowError) as error:  # of a type, or of its range
+        raise InputError(
+          f'{path} cannot be {shown(value)}: {error}.'
+        ) from error
   return config
+
+
+def shown(value: Any) -> str:
+  """A value for a message, shortened if it is long.
+
+  Args:
+    value: The value of a field, of any type and size.
+
+  Returns:
+    At most 80 characters.
+  """
+  if isinstance(value, int) and value.bit_length() > 200:
+    # Python refuses to write integers of more than 4300 digits.
+    return f'a number of {int(value.bit_length() * math.log10(2)) + 1} digits'
+  text = repr(value)
+  return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 def refuse_unknown(path: str) -> None:

@@ -94,7 +94,8 @@ def extract(
     if not np.isfinite(array).all():
       raise InputError(
         f'{entry.audio} has features that are NaN or infinite: its samples '
-        f'reach {np.abs(signal).max():.3g}, where 1 is full scale.'
+        f'reach {np.abs(signal).max():.3g}, where 1 is full scale; scale or '
+        'replace this file.'
       )
     path = paths[entry.name]
     write(path, array)

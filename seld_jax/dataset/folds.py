@@ -146,8 +146,9 @@ def load_fold(
     if len(events.frame) and events.frame.max() >= lengths[index]:
       raise InputError(
         f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '
-        f'ends with frame {lengths[index] - 1}; delete the rows after the '
-        'end, or state the length of its frames with config.data.label_hop.'
+        f'ends with frame {lengths[index] - 1}: correct the labels, state '
+        'config.data.label_hop if their frames do not last 0.1 s, or check the '
+        'dataset with python -m seld_jax.validate.'
       )
     dense = labels.to_dense(
       events, num_frames=int(end - start), num_classes=num_classes

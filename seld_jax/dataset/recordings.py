@@ -125,12 +125,13 @@ def find_recordings(
       continue  # labels may be missing in folds that are not listed
     if pair.labels is None and split == 'dev':
       raise InputError(
-        f'{pair.audio} has no labels: {pair.missing} is missing.'
+        f'{pair.audio} has no labels: {pair.missing} is missing; a recording '
+        'without events needs an empty file.'
       )
     if recordings and recordings[-1].name == pair.name:
       raise InputError(
         f'{recordings[-1].audio} and {pair.audio} have the same name, but each '
-        'recording needs its own name.'
+        'recording needs its own name: rename one of them, and its labels.'
       )
     recordings.append(Recording(pair.name, pair.audio, pair.labels, fold))
   folder = audio_folder if audio_folder.is_dir() else root
@@ -224,7 +225,8 @@ def _of_folds(
   if empty:
     raise InputError(
       f'{folder} has no recording of fold {empty[0]}: expected names '
-      f'like fold{empty[0]}_room1_mix001_ov1.wav.'
+      f'like fold{empty[0]}_room1_mix001_ov1.wav; rename the files, or choose '
+      'other folds (config.data.train_folds, validation_folds, test_folds).'
     )
   if not recordings:
     suffixes = ' or '.join(audio.LOSSLESS_SUFFIXES)

@@ -1,4 +1,4 @@
-from . import compilation, large_pages, processes, traced_steps
+from . import compilation, large_pages, memory, processes, traced_steps
 from .mesh import (
   BATCH_AXIS,
   divided,
@@ -17,6 +17,7 @@ __all__ = [
   'replicated',
   'compilation',
   'large_pages',
+  'memory',
   'processes',
   'traced_steps',
 ]

@@ -1,5 +1,6 @@
 """The networks, as Flax Linen modules, and functions of their parameters."""
 
+from seld_jax.model.memory import Memory, needed_memory
 from seld_jax.model.networks import (
   MODELS,
   SeldCrnn,
@@ -14,4 +15,6 @@ __all__ = [
   'SeldNet',
   'count_parameters',
   'last_shared_layer',
+  'Memory',
+  'needed_memory',
 ]

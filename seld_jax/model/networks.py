@@ -11,7 +11,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from seld_jax.model.batch_norm import BatchNorm, at_least_float32
 from seld_jax.model.gru import BiGru
@@ -268,7 +267,8 @@ def count_parameters(params: Any) -> int:
     >>> model.count_parameters({'kernel': np.ones((3, 4)), 'bias': np.ones(4)})
     16
   """
-  return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+  # Of integers of Python, since shapes of a configuration may be absurd.
+  return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
 def _check_frames(

@@ -213,10 +213,14 @@ def read(path: str | os.PathLike[str]) -> Export:
     values = files.parse_json(about, 'export.json')
   except _DAMAGED as error:
     raise InputError(
-      f'{path} is not an export of seld_jax, or it is damaged: {_first(error)}.'
+      f'{path} is not an export of seld_jax, or it is damaged '
+      f'({_first(error)}); export the run again.'
     ) from error
   if not isinstance(values, dict) or values.get('kind') != KIND:
-    raise InputError(f'{path} is not an export of seld_jax.')
+    raise InputError(
+      f'{path} is not an export of seld_jax; python -m seld_jax.export makes '
+      'one.'
+    )
   if values.get('version') != VERSION:
     raise InputError(
       f'{path} is an export of version {reprlib.repr(values.get("version"))}, '
@@ -229,7 +233,9 @@ def read(path: str | os.PathLike[str]) -> Export:
     with zipfile.ZipFile(io.BytesIO(arrays)) as archive:
       variables = export_checks.read_arrays(archive, values['variables'])
   except _DAMAGED as error:
-    raise InputError(f'{path} is a damaged export: {_first(error)}.') from error
+    raise InputError(
+      f'{path} is a damaged export ({_first(error)}); export the run again.'
+    ) from error
   try:
     exported = jax.export.deserialize(bytearray(program))
   except Exception as error:  # flatbuffers and MLIR raise many types

@@ -234,7 +234,9 @@ class Predictor:
     frames = self.window_frames(window)
     label = self.spec.label_samples / self.spec.sample_rate
     if not math.isfinite(overlap):
-      raise InputError(f'The overlap must be finite, got {overlap:g} s.')
+      raise InputError(
+        f'The overlap must be finite, got --overlap={overlap:g} s.'
+      )
     self._log_resampling(sample_rate)
     return Stream(
       self._compiled,

@@ -260,7 +260,9 @@ def _check_header(
 def _check_writable(out: pathlib.Path) -> None:
   """Raises an InputError before hours of work if `out` cannot be written."""
   if os.path.isfile(out):
-    raise InputError(f'{out} is a file, but a folder is needed.')
+    raise InputError(
+      f'{out} is a file, but a folder is needed; choose another --out.'
+    )
   path = out / '.writable'
   with files.atomic(path, durable=False):
     pass

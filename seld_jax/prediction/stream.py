@@ -142,7 +142,7 @@ class Stream:
     if not 0 <= overlap < self._span:
       raise InputError(
         f'The overlap must be less than the window of {self._span} label '
-        f'frames (0.1 s each), got {overlap} label frames.'
+        f'frames (0.1 s each), got {overlap} label frames; lower --overlap.'
       )
     self._batch_size = batch_size
     self._resampler = None

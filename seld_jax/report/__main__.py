@@ -54,7 +54,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     if given:
       raise InputError(
         f'--{given[0]} cannot be used with --workdir: a run directory already '
-        'says where its data and its predictions are.'
+        f'says where its data and its predictions are; leave out --{given[0]}.'
       )
     print(write_report(values.workdir))
     return
@@ -84,7 +84,7 @@ def _with_class_names(
   if options['num_classes'] not in (None, len(names)):
     raise InputError(
       f'--class_names has {len(names)} names, but --classes is '
-      f'{options["num_classes"]}.'
+      f'{options["num_classes"]}: leave out --classes.'
     )
   return {**options, 'num_classes': len(names), 'class_names': tuple(names)}
 

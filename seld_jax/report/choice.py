@@ -127,7 +127,7 @@ def named_recordings(
     if name not in by_name:
       raise InputError(
         f'There is no recording {name!r} to show; the first of '
-        f'{len(by_name)} is {next(iter(by_name))}.'
+        f'{len(by_name)} is {next(iter(by_name))}; correct --show.'
       )
   return [
     (by_name[name], f'{name}, with a seld_score of {by_name[name].score:.3f}.')

@@ -59,7 +59,9 @@ def read_recordings(
     )
   if not found:
     raise InputError(
-      f'{folder} holds no predictions whose labels are in {data["root"]}.'
+      f'{folder} holds no predictions whose labels are in {data["root"]}; if '
+      'the dataset was moved, start the command of the training again with '
+      '--config.data.root=FOLDER.'
     )
   return found
 

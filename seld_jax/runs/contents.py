@@ -186,14 +186,18 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     raise InputError(f'{workdir} is a file, but a run directory is needed.')
   if not workdir.is_dir():
     raise InputError(
-      f'{workdir} does not exist, but a run directory or an export is needed.'
+      f'{workdir} does not exist, but a run directory or an export is needed; '
+      "'demo' is the network that comes with seld_jax."
     )
   if not path.is_file():
-    raise InputError(f'{workdir} has no config.json, so it holds no run.')
+    raise InputError(
+      f'{workdir} has no config.json, so it holds no run; give the folder of '
+      '--workdir of a training.'
+    )
   values = files.read_json(path)
   try:
     config = config_lib.from_dict(values)
-    config_lib.validate(config, num_devices=1)
+    config_lib.validate(config, num_devices=1, for_training=False)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
   return config

@@ -17,7 +17,7 @@ from seld_jax.runs import records
 _MOVABLE = {
   ('data', name)
   for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
-}
+} | {('train', 'memory_limit')}
 
 # The files of a run, without checkpoints, predictions and report.
 _FILES = (
@@ -87,7 +87,8 @@ def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:
   for name, here, asked in _differences(_read(known[0]), ours):
     raise InputError(
       f'{workdir} holds a run with config.{name} = {here}, not {asked}; '
-      'choose another --workdir, or the same config to resume.'
+      'choose another --workdir, or the same config to resume. To go on from '
+      f'its network, add --init_from={workdir} to the other --workdir.'
     )
   return True
 

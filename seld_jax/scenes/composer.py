@@ -110,7 +110,8 @@ class Style:
     """Raises InputError if a value is out of its range."""
     if not 0 <= self.moving <= 1:
       raise InputError(
-        f'moving is a fraction of the events from 0 to 1, got {self.moving:g}.'
+        '--moving is a fraction of the events from 0 to 1, got '
+        f'{self.moving:g}.'
       )
     for name, (low, high), least, most in (
       ('rt60', self.rt60, 0.1, 5.0),

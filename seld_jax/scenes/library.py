@@ -113,8 +113,9 @@ def open_library(
     entries = _read_manifest(path)
   else:
     raise InputError(
-      f'{path} does not exist; events must be a folder of class/*.wav|flac|ogg '
-      'or a manifest.csv with the columns file, class and fold.'
+      f'{path} does not exist; events (--events) must be a folder of '
+      'class/*.wav|flac|ogg or a manifest.csv with the columns file, class and '
+      'fold.'
     )
   clips: dict[tuple[int, str], list[Clip]] = {}
   digest = hashlib.sha256()
@@ -185,7 +186,7 @@ def _read_manifest(path: pathlib.Path):
     if name is None:
       raise InputError(
         f'{path} line {number}: the class must be one of the 14 of TAU-NIGENS '
-        f'2020, got {row["class"]!r}.'
+        f'2020 ({", ".join(labels.TAU2020_CLASSES)}), got {row["class"]!r}.'
       )
     fold = row['fold']
     if fold not in map(str, DEVELOPMENT_FOLDS + EVALUATION_FOLDS):
@@ -199,7 +200,10 @@ def _read_manifest(path: pathlib.Path):
       )
       clip = next(filter(pathlib.Path.is_file, map(pathlib.Path, forms)), clip)
     if not clip.is_file():
-      raise InputError(f'{path} line {number}: {clip} does not exist.')
+      raise InputError(
+        f'{path} line {number}: {clip} does not exist; the column file is '
+        'relative to the folder of the manifest.'
+      )
     group = row.get('group') or row['file']
     for key, what in (clip.resolve(), clip), (group, f'group {group}'):
       if fold_of.setdefault(key, int(fold)) != int(fold):

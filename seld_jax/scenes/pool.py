@@ -81,8 +81,8 @@ def run_in_processes(
     time.sleep(0.5)
     raise InputError(
       'A worker process ended unexpectedly: either the memory was full (start '
-      'again with fewer workers to continue), or the script that started it '
-      "lacks the line if __name__ == '__main__'."
+      'again with a lower --workers to continue), or the script that started '
+      "it lacks the line if __name__ == '__main__'."
     ) from error
   except Exception:
     raise

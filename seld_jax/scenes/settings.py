@@ -97,7 +97,7 @@ def claim(
   elif out.is_dir() and any(out.glob('*_dev')):
     raise InputError(
       f'{out} contains a dataset that was not made by this command (it has no '
-      'synthesis.json); choose another folder.'
+      'synthesis.json); choose another folder with --out.'
     )
   union = [name for name in ARRAYS if name in {*formats, *earlier}]
   text = json.dumps(settings | {'formats': union}, indent=2) + '\n'
@@ -133,10 +133,10 @@ def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
   }
   if key in others:
     raise InputError(
-      f'{out} contains scenes made {others[key]}; choose another folder or '
-      'remove it.'
+      f'{out} contains scenes made {others[key]}; choose another folder '
+      '(--out, config.data.root) or remove it.'
     )
   raise InputError(
     f'{out} contains scenes made with {key} {found}, but {key} {wanted} was '
-    'requested; choose another folder or remove it.'
+    'requested; choose another folder (--out, config.data.root) or remove it.'
   )

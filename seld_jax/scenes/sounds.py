@@ -164,7 +164,7 @@ def read_clip(path: str) -> np.ndarray:
   # The first block has all that is needed.
   samples = next(audio.blocks(path, num_samples=size)).mean(axis=0)
   if not np.max(np.abs(samples)) > 1e-6:
-    raise InputError(f'{path} contains only silence.')
+    raise InputError(f'{path} contains only silence: remove it.')
   if sample_rate != SAMPLE_RATE:
     divisor = np.gcd(sample_rate, SAMPLE_RATE)
     samples = np.asarray(

@@ -123,7 +123,7 @@ def synthesize(
   if not plan:
     raise InputError(
       f'{library.name} has sounds only in the folds {_listed(library.folds)}, '
-      'which leaves nothing to render.'
+      'which leaves nothing to render; give sounds of the folds 1 to 6.'
     )
   sounds.check_clips(library, members)
   formats = settings_lib.claim(out, settings, formats)

@@ -6,7 +6,8 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import requests
@@ -34,6 +35,10 @@ _HEADERS = {
 # Status codes below 500 after which another attempt makes sense: a timeout, and
 # requests that come too early or too often. All codes from 500 on are retried.
 _TEMPORARY = (408, 425, 429)
+# Longest number of bytes that a server may report, in digits: an exabyte.
+_LONGEST_LENGTH = 18
+# Addresses to which a server may redirect a request, one after the other.
+_MOST_REDIRECTS = 10
 
 _T = TypeVar('_T')
 _log = logging.getLogger(__name__)
@@ -51,13 +56,11 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
     The size in bytes; None if the server does not report it.
 
   Raises:
-    InputError: The server cannot be reached.
+    InputError: The server cannot be reached, or reports an impossible size.
   """
 
   def ask() -> int | None:
-    with requests.head(
-      url, headers=_HEADERS, timeout=TIMEOUT, allow_redirects=True
-    ) as response:
+    with _answer('HEAD', url, _HEADERS) as response:
       # Some servers do not support this request. If something else is wrong,
       # the download itself will fail and report it.
       return _length(response) if response.ok else None
@@ -70,6 +73,7 @@ def download(
   path: str | os.PathLike[str],
   *,
   checksum: str,
+  most: int | None = None,
   retries: int = 5,
   pause: float = 2.0,
 ) -> None:
@@ -83,6 +87,8 @@ def download(
     url: Address of the file, with HTTP or HTTPS.
     path: The file to write.
     checksum: Algorithm and hexadecimal digest, e.g. `'md5:6aad48e7...'`.
+    most: Largest size of the file in bytes, if known. A server that sends more
+      is refused before more is written.
     retries: How often a broken download is retried in a row without receiving
       any data.
     pause: Seconds before the first retry. Each further one waits twice as
@@ -90,8 +96,8 @@ def download(
 
   Raises:
     InputError: The server cannot be reached or does not have the file, the
-      file has another checksum (it is deleted then), or it cannot be written,
-      for instance because the disk is full.
+      file has another checksum or is larger than `most` (it is deleted then),
+      or it cannot be written, for instance because the disk is full.
   """
   path = pathlib.Path(path)
   part = path.with_name(path.name + '.part')
@@ -101,7 +107,7 @@ def download(
       part.unlink(missing_ok=True)
       return
   _persist(
-    lambda: _resume(url, part),
+    lambda: _resume(url, part, most),
     url,
     lambda: _size(part),
     retries=retries,
@@ -188,15 +194,46 @@ def _persist(
     time.sleep(seconds)
 
 
-def _resume(url: str, part: pathlib.Path) -> None:
+class _Session(requests.Session):
+  """A session that does not follow redirects.
+
+  Otherwise requests reads the body of a redirect, of any size, even if it is
+  asked not to follow it.
+  """
+
+  def get_redirect_target(self, resp: requests.Response) -> None:
+    """The address to follow: none."""
+
+
+@contextlib.contextmanager
+def _answer(
+  method: str, url: str, headers: Mapping[str, str]
+) -> Iterator[requests.Response]:
+  """Sends a request and follows redirects; the body is not read."""
+  for _ in range(_MOST_REDIRECTS + 1):
+    with (
+      _Session() as session,
+      session.request(
+        method, url, headers=dict(headers), timeout=TIMEOUT, stream=True
+      ) as response,
+    ):
+      if not response.is_redirect:
+        yield response
+        return
+      url = urllib.parse.urljoin(url, response.headers['Location'])
+  raise InputError(
+    f'{url} cannot be fetched: the server redirects more than '
+    f'{_MOST_REDIRECTS} times.'
+  )
+
+
+def _resume(url: str, part: pathlib.Path, most: int | None) -> None:
   """Downloads the missing rest of a file; raises when the connection breaks."""
   have = _size(part)
   headers = dict(_HEADERS)
   if have:
     headers['Range'] = f'bytes={have}-'
-  with requests.get(
-    url, headers=headers, timeout=TIMEOUT, stream=True
-  ) as response:
+  with _answer('GET', url, headers) as response:
     if response.status_code == 416 and have:
       return  # Nothing is missing; the checksum shows if there is too much.
     response.raise_for_status()
@@ -211,6 +248,8 @@ def _resume(url: str, part: pathlib.Path) -> None:
       )
     length = _length(response)
     total = have + (length or 0)
+    if most is not None and total > most:
+      raise _too_large(url, part, f'has {total} bytes', most)
     name = part.name.removesuffix('.part')
     try:
       with (
@@ -220,6 +259,9 @@ def _resume(url: str, part: pathlib.Path) -> None:
         ) as advance,
       ):
         for block in response.iter_content(BLOCK):
+          # A body without a length can be of any size.
+          if most is not None and have + len(block) > most:
+            raise _too_large(url, part, 'goes on', most)
           file.write(block)
           have += len(block)
           advance(len(block) / 1e6)
@@ -235,10 +277,28 @@ def _resume(url: str, part: pathlib.Path) -> None:
         raise
 
 
+def _too_large(
+  url: str, part: pathlib.Path, what: str, most: int
+) -> InputError:
+  """Deletes the received bytes, and returns the error."""
+  part.unlink(missing_ok=True)
+  return InputError(
+    f'{url} {what}, but the file should have at most {most}: it is not the '
+    'file that was asked for; the received bytes were deleted.'
+  )
+
+
 def _length(response: requests.Response) -> int | None:
   """Returns the length of the body in bytes, if the server reports it."""
-  text = response.headers.get('Content-Length', '')
-  return int(text) if text.isdecimal() else None
+  text = response.headers.get('Content-Length', '').strip()
+  if not (text.isascii() and text.isdecimal()):
+    return None
+  if len(text) > _LONGEST_LENGTH:
+    raise InputError(
+      f'{response.url} cannot be fetched: the server reports a length of '
+      f'{len(text)} digits.'
+    )
+  return int(text)
 
 
 def _size(path: pathlib.Path) -> int:

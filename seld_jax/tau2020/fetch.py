@@ -71,7 +71,8 @@ def fetch(
     out.mkdir(parents=True, exist_ok=True)
   except OSError as error:
     raise InputError(
-      f'{out} cannot be used as a folder: {error.strerror}.'
+      f'{out} cannot be used as a folder: {error.strerror}; choose another '
+      '--out.'
     ) from error
   busy = (
     f'Another command is fetching to {out}: wait until it is done, or stop it.'
@@ -102,6 +103,7 @@ def fetch(
             _address(url, name),
             out / ARCHIVES_FOLDER / name,
             checksum=f'md5:{checksum}',
+            most=_most_bytes(archive, sizes.get(name)),
             retries=retries,
             pause=pause,
           )
@@ -109,6 +111,15 @@ def fetch(
       if not manifest[archive.folder]['kept']:
         _remove(out, archive)
   return [archive.folder for archive in todo]
+
+
+def _most_bytes(archive: Archive, reported: int | None) -> int | None:
+  """Largest size of a part of an archive; None if nothing is known."""
+  known = [] if reported is None else [reported]
+  if archive.file_bytes:
+    # Compression can only make it smaller; sizes of files are approximate.
+    known.append(2 * len(archive.names) * archive.file_bytes + 10**6)
+  return min(known, default=None)
 
 
 def _address(url: str, name: str) -> str:
@@ -163,7 +174,7 @@ def _refuse_foreign_files(
     if archive.folder not in manifest and any(folder.glob('*')):
       raise InputError(
         f'{folder} contains files that this command did not write: move them '
-        'away, or choose another folder.'
+        'away, or choose another --out.'
       )
 
 

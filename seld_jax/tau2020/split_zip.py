@@ -110,7 +110,8 @@ def read(path: str | os.PathLike[str]) -> SplitZip:
   lost = [part for part in earlier if not part.is_file()]
   if lost:
     raise InputError(
-      f'{lost[0]} is missing: {path} is the last of {last + 1} parts.'
+      f'{lost[0]} is missing: {path} is the last of {last + 1} parts; fetch '
+      'the missing part into the same folder.'
     )
   parts = (*earlier, path)
   sizes = tuple(part.stat().st_size for part in parts)
@@ -321,4 +322,4 @@ def _inflate(
 
 
 def _damage(archive: SplitZip, text: str) -> str:
-  return f'{archive.path} is damaged: {text}.'
+  return f'{archive.path} is damaged: {text}; delete it and fetch it again.'

@@ -4,6 +4,7 @@ The modules, in the order in which a run uses them:
 
   many: several runs, each in its own process
   loop: one run, from its data to its test
+  memory: refusing a run that does not fit in memory
   run: the values that do not change during a run
   prepare: the data of a run
   checkpoint: saved states, from which a run resumes

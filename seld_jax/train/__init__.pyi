@@ -1,4 +1,4 @@
-from . import checkpoint, many, prepare, snapshot
+from . import checkpoint, many, memory, prepare, snapshot
 from .loop import train_and_evaluate
 from .step import TrainState, create_state, make_train_step
 
@@ -9,6 +9,7 @@ __all__ = [
   'make_train_step',
   'checkpoint',
   'many',
+  'memory',
   'prepare',
   'snapshot',
 ]

@@ -282,7 +282,10 @@ def read_best(
     best_mode='min',
   )
   if not folder.is_dir():
-    raise InputError(f'{folder} contains no checkpoint.')
+    raise InputError(
+      f'{folder} contains no checkpoint: train the run first, with '
+      'python -m seld_jax.main.'
+    )
   template = jax.tree.map(
     lambda leaf: np.empty(leaf.shape, leaf.dtype), template
   )
@@ -293,7 +296,8 @@ def read_best(
     ):
       raise InputError(
         f'{folder / str(step)} does not fit {made_from}: {name} must have '
-        f'the shape {wanted}, got {there}.'
+        f'the shape {wanted}, got {there}; restore the config.json of this '
+        'run, of which checkpoints/config.json is a copy.'
       )
     return step, _restore_step(manager, step, template)
 
@@ -314,7 +318,9 @@ def _best_step(manager: Manager) -> int:
   step = manager.best_step()
   step = manager.latest_step() if step is None else step
   if step is None:
-    raise InputError(f'{manager.directory} contains no checkpoint.')
+    raise InputError(
+      f'{manager.directory} contains no checkpoint: start the training again.'
+    )
   return step
 
 

@@ -151,7 +151,8 @@ def merge(
   if not set(taken) - {'statistics'}:
     raise InputError(
       'The two networks have no layer of the same name and shape, so nothing '
-      'can be copied.'
+      'can be copied: use the config.model and config.features of the other '
+      'network, or leave out --init_from.'
     )
   variables = {
     name: np.asarray(theirs[name] if layer_of(name) in taken else value)

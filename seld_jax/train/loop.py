@@ -17,7 +17,7 @@ from seld_jax import config as config_lib
 from seld_jax import devices, files, progress, runs
 from seld_jax import model as model_lib
 from seld_jax.devices import processes, traced_steps
-from seld_jax.train import checkpoint, fine_tuning, scoring, stepping
+from seld_jax.train import checkpoint, fine_tuning, memory, scoring, stepping
 from seld_jax.train.optimizer import make_schedule
 from seld_jax.train.run import Run, prepare_run
 from seld_jax.train.signals import Signals
@@ -55,8 +55,9 @@ def train_and_evaluate(
     The content of scores.json.
 
   Raises:
-    InputError: The configuration or the dataset cannot be used, `workdir` holds
-      another run or is in use, or the disk is full.
+    InputError: The configuration or the dataset cannot be used, the run needs
+      more than `train.memory_limit`, `workdir` holds another run or is in use,
+      or the disk is full.
     FloatingPointError: The loss or gradient is not finite.
     SystemExit: A signal stopped the run; its state is saved.
 
@@ -73,6 +74,7 @@ def train_and_evaluate(
   workdir = pathlib.Path(workdir)
   mesh = devices.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
+  processes.together(lambda: memory.check(config, mesh))
   with contextlib.ExitStack() as stack:
     if processes.first(lambda: _claim(stack, workdir, config)):
       _log.info('The run in %s is complete.', workdir)

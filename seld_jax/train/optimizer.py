@@ -21,7 +21,8 @@ def make_schedule(
   """
   train = config.train
   total = total_steps(config, steps_per_epoch=steps_per_epoch)
-  warmup = train.warmup_epochs * steps_per_epoch
+  # Steps are int32; a warm-up longer than any run has no end.
+  warmup = min(train.warmup_epochs * steps_per_epoch, 2**31 - 1)
 
   def paper(step):
     epoch = step // steps_per_epoch

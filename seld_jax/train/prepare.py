@@ -3,6 +3,8 @@
 import dataclasses
 import logging
 import pathlib
+import shutil
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,6 +16,9 @@ from seld_jax.devices import processes
 from seld_jax.errors import InputError
 
 _log = logging.getLogger(__name__)
+
+# Bytes of a rendered recording: one minute of four channels of 16 bits.
+_SCENE_BYTES = 60 * 24000 * 4 * 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +72,33 @@ def extract_features(
   )
   entries = [entry for entries in found.values() for entry in entries]
   own = shards.take(entries, shard or _share())
-  paths = processes.together(
-    lambda: cache.extract(own, folder, options=options)
-  )
+  paths = processes.together(lambda: _extract(own, folder, options))
   if shard is None and len(own) < len(entries):  # others extracted the rest
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
+
+
+def _extract(
+  recordings: list[dataset.Recording],
+  folder: pathlib.Path,
+  options: dict[str, Any],
+) -> dict[str, pathlib.Path]:
+  """`cache.extract`; an error of the folder names the field that moves it."""
+  try:
+    return cache.extract(recordings, folder, options=options)
+  except InputError as error:
+    cause = error.__cause__
+    # Of a system error only: a damaged recording is another matter.
+    if (
+      isinstance(cause, OSError)
+      and folder
+      in pathlib.Path(str(error).partition(' could not be written')[0]).parents
+    ):
+      raise InputError(
+        f'{error} Set --config.data.cache=FOLDER to keep the features in '
+        'another folder.'
+      ) from cause
+    raise
 
 
 def load_data(config: config_lib.Config) -> Data:
@@ -194,12 +220,31 @@ def _render_missing(
       'python -m seld_jax.synthesize or with the same command without '
       '--shard.'
     )
+  _check_space(config)
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
   processes.first(lambda: scenes.synthesize(root, **asked))
+
+
+def _check_space(config: config_lib.Config) -> None:
+  """Checks that the disk has room for the scenes that are still missing."""
+  root, recordings = pathlib.Path(config.data.root), config.data.synthesize
+  sounds = root.glob(f'{config.features.format}_*/*.wav')
+  there = sum(path.stat().st_size for path in sounds)
+  missing = recordings * _SCENE_BYTES - there
+  path = root.absolute()
+  holder = next(one for one in (path, *path.parents) if one.exists())
+  free = shutil.disk_usage(holder).free
+  if missing > free:
+    raise InputError(
+      f'config.data.synthesize = {recordings} recordings need '
+      f'{missing / 1e9:.3g} GB in {root}, but its disk has {free / 1e9:.3g} GB '
+      'left: free some space, reduce config.data.synthesize, or choose another '
+      '--config.data.root.'
+    )
 
 
 def _find_recordings(

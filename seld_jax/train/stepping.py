@@ -62,7 +62,7 @@ def stepper(
   if template is not None and many == 1:
     # The program does not depend on these: they are in its arguments.
     settings = config_lib.to_dict(config)
-    del settings['seed'], settings['data']
+    del settings['seed'], settings['data'], settings['train']['memory_limit']
     lowered = traced_steps.lower(
       train_step,
       template,

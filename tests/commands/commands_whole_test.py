@@ -174,7 +174,7 @@ def test_main_refuses_a_config_file_that_returns_no_config(tmp_path):
 )
 def test_main_refuses_a_missing_config_file(words, tmp_path):
   text = message(call_main(tmp_path, *words))
-  assert text == '--config: there is no file configs/mse_fao.py.'
+  assert text.startswith('--config: there is no file configs/mse_fao.py; use ')
 
 
 def test_main_requires_a_config(tmp_path):

@@ -135,6 +135,9 @@ class Server(http.server.ThreadingHTTPServer):
     ranges: Whether ranges of bytes are served; `'wrong'` for another range
       than requested.
     heads: Whether HEAD requests are answered with the size.
+    lengths: Whether answers with a body declare its length; a string to
+      declare that instead.
+    redirects: (path, body) of the next answers, which lead to another path.
     go_on: None, or an event to wait for before a connection is cut.
   """
 
@@ -149,6 +152,8 @@ class Server(http.server.ThreadingHTTPServer):
     self.answers = []
     self.ranges = True
     self.heads = True
+    self.lengths = True
+    self.redirects = []
     self.go_on = None
 
   @property
@@ -182,6 +187,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     if server.answers:
       status, headers = server.answers.pop(0)
       return self._head(status, **headers)
+    if server.redirects:
+      path, body = server.redirects.pop(0)
+      self._head(302, Location=path)
+      with contextlib.suppress(ConnectionError):
+        for part in body:
+          self.wfile.write(part)
+      return None
     data = server.files.get(name)
     if data is None:
       return self._head(404)
@@ -196,7 +208,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       end = f'{len(data) - 1}/{len(data)}'
       headers['Content_Range'] = f'bytes {begin}-{end}'
     body = data[begin:]
-    self._head(status, Content_Length=str(len(body)), **headers)
+    if server.lengths is True:
+      headers['Content_Length'] = str(len(body))
+    elif server.lengths:
+      headers['Content_Length'] = server.lengths
+    self._head(status, **headers)
     if method == 'HEAD':
       return None
     cut = server.cuts.pop(0) if server.cuts else None

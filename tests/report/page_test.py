@@ -21,6 +21,9 @@ def test_a_page_without_script_forbids_scripts():
   assert '<script' not in text
   assert policy(text)['default-src'] == "'none'"
   assert 'script-src' not in policy(text)
+  # The default does not cover these two.
+  assert policy(text)['base-uri'] == "'none'"
+  assert policy(text)['form-action'] == "'none'"
 
 
 def test_a_page_allows_its_own_script():

@@ -281,3 +281,79 @@ def test_the_size_is_none_if_the_server_does_not_report_it(server):
   server.heads = False
   assert download.file_size(f'{server.url}/a.zip') is None
   assert server.gets() == []
+
+
+def names_if_any(path):
+  return names(path) if path.parent.exists() else []
+
+
+@pytest.mark.parametrize('lengths', [True, False])
+def test_a_body_that_is_too_large_is_refused_while_it_comes(
+  lengths, server, path, monkeypatch
+):
+  written = []
+  real = download.progress.bar
+
+  def count(*arguments, **options):
+    written.append(arguments)
+    return real(*arguments, **options)
+
+  monkeypatch.setattr(download.progress, 'bar', count)
+  server.lengths = lengths
+  with pytest.raises(InputError) as error:
+    download.download(
+      f'{server.url}/a.zip', path, checksum=CHECKSUM, most=HALF + 1, pause=0
+    )
+  assert f'the file should have at most {HALF + 1}' in str(error.value)
+  assert 'the received bytes were deleted' in str(error.value)
+  assert names_if_any(path) == []
+  assert len(server.gets()) == 1, 'trying again would not help'
+  assert len(written) == (0 if lengths else 1), 'refused before it is written'
+
+
+def test_a_body_without_a_length_is_received_up_to_the_known_size(server, path):
+  server.lengths = False
+  download.download(
+    f'{server.url}/a.zip', path, checksum=CHECKSUM, most=len(DATA), pause=0
+  )
+  assert path.read_bytes() == DATA
+
+
+def test_a_rest_that_is_too_large_is_refused(server, path):
+  server.cuts = [HALF]
+  refused(server, path, retries=0)
+  with pytest.raises(InputError, match=f'has {len(DATA)} bytes, but the file'):
+    download.download(
+      f'{server.url}/a.zip', path, checksum=CHECKSUM, most=len(DATA) - 1
+    )
+  assert names(path) == []
+
+
+@pytest.mark.parametrize('digits', [19, 5000])
+def test_a_length_of_many_digits_is_refused_in_a_sentence(server, path, digits):
+  server.lengths = '9' * digits
+  text = refused(server, path)
+  assert text.endswith(f'the server reports a length of {digits} digits.')
+  with pytest.raises(InputError, match=f'a length of {digits} digits'):
+    download.file_size(f'{server.url}/a.zip')
+
+
+def test_redirects_are_followed_without_reading_their_bodies(server, path):
+  def endless():
+    while True:
+      yield b'x' * download.BLOCK
+
+  server.redirects = [('/elsewhere/a.zip', endless()), ('a.zip', [])]
+  get(server, path)
+  assert path.read_bytes() == DATA
+  assert len(server.gets()) == 3
+
+
+def test_endless_redirects_are_refused(server, path):
+  server.redirects = [('/a.zip', [])] * 20
+  assert 'redirects more than 10 times' in refused(server, path)
+
+
+def test_a_redirect_to_a_file_is_refused(server, path):
+  server.redirects = [('file:///etc/passwd', [])]
+  assert 'cannot be fetched' in refused(server, path)

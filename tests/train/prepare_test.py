@@ -60,3 +60,25 @@ def test_scenes_are_rendered_on_first_use_also_those_of_evaluation(
   assert all(map(cache.is_intact, paths.values()))
   again, _ = prepare.extract_features(tiny_config)
   assert again == found
+
+
+def test_features_that_cannot_be_written_name_the_field_that_moves_them(
+  tiny_config, tmp_path
+):
+  (tmp_path / 'file').write_text('')
+  tiny_config.data.cache = str(tmp_path / 'file' / 'features')
+  with pytest.raises(InputError) as error:
+    prepare.extract_features(tiny_config)
+  assert 'could not be written: Not a directory. ' in str(error.value)
+  assert 'Set --config.data.cache=FOLDER to keep' in str(error.value)
+
+
+def test_more_scenes_than_the_disk_can_hold_are_refused(tiny_config, tmp_path):
+  tiny_config.data.root = str(tmp_path / 'set')
+  tiny_config.data.synthesize = 2**31 - 1
+  with pytest.raises(InputError) as error:
+    prepare.extract_features(tiny_config)
+  text = str(error.value)
+  assert 'config.data.synthesize = 2147483647 recordings need 2.47e+07' in text
+  assert 'reduce config.data.synthesize' in text
+  assert not list(tmp_path.iterdir())

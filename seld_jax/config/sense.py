@@ -1,0 +1,136 @@
+"""Refuses values that work, but cannot lead to a useful network.
+
+Without these rules, such a run would train for hours and end with scores, and
+nothing would say that they mean nothing.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from seld_jax.config.serialization import shown
+from seld_jax.config.types import Config
+from seld_jax.errors import InputError
+
+# Below this threshold, nearly every class is active in every frame.
+_LEAST_THRESHOLD = 0.01
+
+# Least share of the audio that the windows cover.
+_LEAST_COVERED = 0.25
+
+# Least dynamic range of features in dB; with less, all values are equal.
+_LEAST_RANGE = 1.0
+
+
+def check_sense(config: Config) -> None:
+  """Checks that training can lead to a useful network.
+
+  Args:
+    config: The configuration; every value is in its range.
+
+  Raises:
+    InputError: A value makes no sense; the message names the field, says what
+      it would lead to, and what to set instead.
+  """
+  _check_features(config)
+  _check_classes(config)
+  _check_training(config)
+  for name, values in {
+    'data.train_folds': config.data.train_folds,
+    'data.validation_folds': config.data.validation_folds,
+    'data.test_folds': config.data.test_folds,
+    'eval.test_windows': config.eval.test_windows,
+    'eval.watch': config.eval.watch,
+  }.items():
+    twice = _repeated(values)
+    _refuse_if(
+      bool(twice),
+      f'{name} = {shown(tuple(values))} contains {twice} twice: remove one.',
+    )
+
+
+def _check_features(config: Config) -> None:
+  feats, augment = config.features, config.augment
+  _refuse_if(
+    feats.win_length < _LEAST_COVERED * feats.hop_length,
+    f'features.win_length = {feats.win_length} covers less than a quarter of '
+    f'features.hop_length = {feats.hop_length}; the audio between the windows '
+    'would be ignored: set features.win_length to '
+    f'{feats.hop_length} or more.',
+  )
+  bins = feats.n_fft // 2 + 1
+  _refuse_if(
+    feats.n_mels > bins,
+    f'features.n_mels = {feats.n_mels} is more than the {bins} frequencies of '
+    f'features.n_fft = {feats.n_fft}, so that bands would be empty: set '
+    f'features.n_mels to {bins} or less.',
+  )
+  _refuse_if(
+    0 < feats.top_db < _LEAST_RANGE,
+    f'features.top_db = {feats.top_db} would make all features of a recording '
+    f'equal: use {_LEAST_RANGE:g} dB or more, or 0 for no limit.',
+  )
+  _refuse_if(
+    feats.offset >= 1,
+    f'features.offset = {feats.offset} must be less than 1, the full scale of '
+    'the audio that it is added to.',
+  )
+  for count, masks, size, name in (
+    (augment.num_time_masks, 'time', config.train.crop_frames, 'crop_frames'),
+    (augment.num_band_masks, 'band', feats.n_mels, 'n_mels'),
+  ):
+    section = 'train' if masks == 'time' else 'features'
+    _refuse_if(
+      count > size,
+      f'augment.num_{masks}_masks = {count} must be at most {section}.{name} = '
+      f'{size}: more masks leave nothing of an example.',
+    )
+
+
+def _check_classes(config: Config) -> None:
+  for index, name in enumerate(config.data.classes):
+    _refuse_if(
+      not name.strip() or not name.isprintable(),
+      f'data.classes[{index}] must be a name with at least one visible '
+      f'character and no control characters, got {shown(name)}.',
+    )
+
+
+def _check_training(config: Config) -> None:
+  train, loss = config.train, config.loss
+  _refuse_if(
+    config.eval.threshold < _LEAST_THRESHOLD,
+    f'eval.threshold = {config.eval.threshold} would make every class active '
+    f'in every frame: use {_LEAST_THRESHOLD} or more, such as 0.5.',
+  )
+  _refuse_if(
+    loss.sed_weight == 0 and loss.doa_weight == 0,
+    'loss.sed_weight and loss.doa_weight are both 0, so that nothing would be '
+    'learned: set at least one of them above 0.',
+  )
+  _refuse_if(
+    train.warmup_factor == 0
+    and train.num_steps == 0
+    and 0 < train.num_epochs <= train.warmup_epochs
+    and train.schedule == 'paper',
+    f'train.warmup_factor is 0 and train.warmup_epochs = {train.warmup_epochs} '
+    f'is not less than train.num_epochs = {train.num_epochs}, so that nothing '
+    'would be learned: reduce train.warmup_epochs.',
+  )
+  epochs = tuple(train.decay_epochs)
+  _refuse_if(
+    any(first >= second for first, second in itertools.pairwise(epochs)),
+    f'train.decay_epochs = {epochs} must be in ascending order: set it to '
+    f'{tuple(sorted(set(epochs)))}.',
+  )
+
+
+def _repeated(values: Sequence[Any]) -> str:
+  """The values that occur more than once, as text."""
+  found = {repr(value) for value in values if list(values).count(value) > 1}
+  return ' and '.join(sorted(found))
+
+
+def _refuse_if(is_wrong: bool, message: str) -> None:
+  if is_wrong:
+    raise InputError(message)

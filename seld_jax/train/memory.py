@@ -1,0 +1,341 @@
+"""Refuses a run that cannot fit in memory, before anything is read.
+
+Values of a configuration that are legal one by one can be absurd together. The
+sizes of a run follow from the shapes of its arrays, without any computation.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from seld_jax import config as config_lib
+from seld_jax import features
+from seld_jax import model as model_lib
+from seld_jax.devices import memory
+from seld_jax.errors import InputError
+from seld_jax.train.optimizer import make_optimizer
+from seld_jax.train.step import make_model
+
+# Share of the memory of the machine that a run may need by default. The rest is
+# for the system and for Python with its packages, about 0.5 GB.
+_SHARE = 0.9
+
+# Value of train.memory_limit for the memory of the machine or device.
+AUTOMATIC = -1.0
+
+# Batches that exist at the same time when crops are read ahead: the one of the
+# present step, and two that wait.
+_BATCHES = 3
+
+# Length of a recording for the memory of feature extraction, in seconds.
+_RECORDING = 60
+
+# Frames that a CPU transforms at once, in samples with overlaps.
+_BLOCK_SAMPLES = 2**17
+
+_MODEL_FIELDS = (
+  'model.filters',
+  'model.gru_features',
+  'model.attention_features',
+  'model.head_features',
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """A part of the memory of a run.
+
+  Attributes:
+    name: What it is for, as a noun.
+    size: Bytes.
+    fields: The fields of the configuration that it grows with.
+  """
+
+  name: str
+  size: int
+  fields: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Needed:
+  """An estimate of the memory of a run.
+
+  Attributes:
+    device: Parts on each device.
+    host: Parts in main memory, beside those of the devices of a CPU.
+  """
+
+  device: list[Part]
+  host: list[Part]
+
+
+def check(config: config_lib.Config, mesh: jax.sharding.Mesh) -> None:
+  """Checks that the memory is large enough for a run.
+
+  Args:
+    config: A valid configuration. Its `train.memory_limit` is used instead of
+      the memory of this machine and its devices; with 0, nothing is checked.
+    mesh: The devices.
+
+  Raises:
+    InputError: The run needs more; the message has the sizes of all parts, and
+      the fields that the largest part grows with.
+  """
+  limit = config.train.memory_limit
+  if limit == 0:
+    return
+  needed = estimate(config, num_devices=mesh.size)
+  own = mesh.local_devices
+  machine = _SHARE * memory.machine_bytes()
+  if own[0].platform == 'cpu':
+    # Simulated devices share the memory of the machine.
+    parts = [
+      dataclasses.replace(part, size=part.size * len(own))
+      for part in needed.device
+    ]
+    _compare(config, [*parts, *needed.host], limit, machine, 'this machine')
+    return
+  known = [size for d in own if (size := memory.device_bytes(d)) is not None]
+  on_device = min(known, default=math.inf)
+  _compare(config, needed.device, limit, on_device, 'a device')
+  _compare(config, needed.host, AUTOMATIC, machine, 'this machine')
+
+
+def check_extraction(config: config_lib.Config) -> None:
+  """Checks that the memory is large enough for the extraction of features.
+
+  Args:
+    config: A valid configuration.
+
+  Raises:
+    InputError: The extraction needs more than `train.memory_limit`.
+  """
+  limit = config.train.memory_limit
+  if limit == 0:
+    return
+  machine = _SHARE * memory.machine_bytes()
+  _compare(config, [_extraction(config)], limit, machine, 'this machine')
+
+
+def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
+  """Estimates the memory of a run; nothing is read or computed.
+
+  Parameters, optimizer and batches are exact. The memory for the layers of the
+  network is that of `model.needed_memory`. The data are counted with one
+  recording of each purpose, since their number is not known yet.
+
+  Args:
+    config: A valid configuration.
+    num_devices: Number of devices that share a batch.
+
+  Returns:
+    The parts of the memory.
+  """
+  train, evaluation, feats = config.train, config.eval, config.features
+  channels = features.NUM_CHANNELS[feats.format]
+  frame = 4 * feats.n_mels * channels
+  classes, pool = len(config.data.classes), config_lib.label_pool(config)
+  labels = 4 * 4 * classes  # bytes of activity and direction in a frame
+  network = make_model(config)
+
+  def example(batch: int, frames: int) -> tuple[int, ...]:
+    return -(-batch // num_devices), frames, feats.n_mels, channels
+
+  def crops_bytes(batch: int, frames: int) -> int:
+    share = -(-batch // num_devices)
+    return share * (frames * frame + frames // pool * labels)
+
+  step = model_lib.needed_memory(
+    network, example(train.batch_size, train.crop_frames)
+  )
+  params = step.variables['params']
+  optimizer = jax.eval_shape(make_optimizer(config).init, params)
+  # Optimizers keep some arrays of the size of the parameters; their gradients
+  # are another one.
+  state = 2 * _bytes(params) + _bytes(optimizer)
+  crops = _BATCHES * crops_bytes(train.batch_size, train.crop_frames)
+  # Places of all crops of one program.
+  crops += 8 * train.steps_per_dispatch * train.batch_size
+  training = [
+    Part(
+      'the layers in a training step',
+      step.training,
+      (
+        *('train.batch_size', 'train.crop_frames', 'features.n_mels'),
+        *_MODEL_FIELDS,
+      ),
+    ),
+    Part(
+      'training batches',
+      crops,
+      (
+        *('train.batch_size', 'train.crop_frames', 'features.n_mels'),
+        'train.steps_per_dispatch',
+      ),
+    ),
+  ]
+  windows = {evaluation.window, *evaluation.test_windows}
+  longest = max(windows)
+  size = evaluation.batch_size
+  scoring = []
+  # Applying the network needs less memory than training it.
+  if size * longest > train.batch_size * train.crop_frames or (
+    longest > train.crop_frames
+  ):
+    needed = model_lib.needed_memory(network, example(size, longest))
+    fields = ('eval.batch_size', 'eval.window', 'eval.test_windows')
+    scoring = [
+      Part(
+        'the layers in an evaluation',
+        needed.inference,
+        (*fields, 'features.n_mels', *_MODEL_FIELDS),
+      ),
+      Part(
+        'batches of an evaluation',
+        _BATCHES * crops_bytes(size, longest),
+        (*fields, 'features.n_mels'),
+      ),
+    ]
+  return Needed(
+    device=[
+      Part(
+        'parameters, gradients and optimizer',
+        state,
+        (*_MODEL_FIELDS, 'features.n_mels'),
+      ),
+      # Training and evaluation take turns.
+      *max(training, scoring, key=_total),
+    ],
+    host=[_recordings(config, frame, labels), _extraction(config)],
+  )
+
+
+def _recordings(config: config_lib.Config, frame: int, labels: int) -> Part:
+  """Recordings that are padded to the longest crop or window."""
+  data = config.data
+  purposes = sum(
+    bool(folds)
+    for folds in (data.train_folds, data.validation_folds, data.test_folds)
+  )
+  longest = max(
+    *(config.train.crop_frames, config.eval.window),
+    *config.eval.test_windows,
+  )
+  kept = purposes * longest * frame
+  if data.host_budget:  # the rest stays on disk
+    kept = min(kept, int(1e9 * data.host_budget))
+  return Part(
+    f'{purposes} recordings of the length of a crop or window',
+    kept + purposes * longest // config_lib.label_pool(config) * labels,
+    (
+      *('train.crop_frames', 'eval.window', 'eval.test_windows'),
+      'features.n_mels',
+    ),
+  )
+
+
+def _extraction(config: config_lib.Config) -> Part:
+  """Features of one recording of a minute."""
+  feats = config.features
+  samples = _RECORDING * feats.sample_rate + 2 * feats.n_fft
+  frames = -(-_RECORDING * feats.sample_rate // feats.hop_length)
+  # Float64; the filters are computed with four arrays of the same size.
+  filters = 5 * 8 * feats.n_mels * (feats.n_fft // 2 + 1)
+  block = frames * feats.n_fft
+  if jax.default_backend() == 'cpu':
+    block = max(_BLOCK_SAMPLES, feats.n_fft)
+  # Frames of four channels, their complex spectra, and two arrays as large.
+  spectra = 4 * 4 * 4 * block
+  kept = 2 * 4 * frames * feats.n_mels * features.NUM_CHANNELS[feats.format]
+  return Part(
+    'features of a recording of one minute',
+    2 * 4 * 4 * samples + filters + spectra + kept,
+    ('features.n_fft', 'features.n_mels', 'features.sample_rate'),
+  )
+
+
+def _compare(
+  config: config_lib.Config,
+  parts: list[Part],
+  limit: float,
+  available: float,
+  place: str,
+) -> None:
+  """Refuses parts that are larger than a limit.
+
+  Args:
+    config: The configuration.
+    parts: The parts of the memory.
+    limit: The value of `train.memory_limit`, in GB.
+    available: Bytes that are available, used if that is `AUTOMATIC`.
+    place: Where the parts are.
+  """
+  total = _total(parts)
+  most = available if limit == AUTOMATIC else 1e9 * limit
+  if total <= most:
+    return
+  source = (
+    f'{place} offers {_gigabytes(most)}'
+    if limit == AUTOMATIC
+    else f'train.memory_limit is {_gigabytes(most)}'
+  )
+  ordered = sorted(parts, key=lambda part: -part.size)
+  sizes = ', '.join(
+    f'{part.name} {_gigabytes(part.size)}'
+    for part in ordered
+    if part.size >= 0.01 * total
+  )
+  raise InputError(
+    f'The run needs about {_gigabytes(total)} of memory, but {source}: '
+    f'{sizes}. Reduce {_dominating(config, ordered[0])}, or set '
+    '--config.train.memory_limit=0 to try it all the same.'
+  )
+
+
+def _dominating(config: config_lib.Config, part: Part) -> str:
+  """The fields that make a part large: those far above their defaults."""
+  default = config_lib.default()
+  ratios = {
+    name: _largest(_value(config, name)) / _largest(_value(default, name))
+    for name in part.fields
+  }
+  ratios = {name: ratio for name, ratio in ratios.items() if ratio > 1}
+  chosen = sorted(ratios, key=lambda name: -ratios[name])
+  if chosen:
+    # One field of a million leaves nothing to gain from one of twice its
+    # default.
+    most = ratios[chosen[0]]
+    chosen = [name for name in chosen if ratios[name] >= most**0.5][:3]
+  else:
+    chosen = part.fields[:2]
+  return ' or '.join(f'{name} = {_value(config, name)}' for name in chosen)
+
+
+def _value(config: config_lib.Config, name: str) -> Any:
+  section, _, field = name.partition('.')
+  return config[section][field]
+
+
+def _largest(value: Any) -> float:
+  return max(value, default=0) if isinstance(value, tuple | list) else value
+
+
+def _total(parts: Iterable[Part]) -> int:
+  return sum(part.size for part in parts)
+
+
+def _bytes(tree: Any) -> int:
+  return sum(
+    math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
+    for leaf in jax.tree.leaves(tree)
+  )
+
+
+def _gigabytes(size: float) -> str:
+  """A size as `4.2 GB`; large ones without decimals."""
+  size /= 1e9
+  return f'{size:,.0f} GB' if size >= 100 else f'{size:.2g} GB'
