@@ -24,6 +24,14 @@ time.sleep(60)
 """
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+  # A shell lets background jobs ignore Ctrl-C, and processes inherit that.
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize('command', COMMANDS)
 def test_a_signal_during_the_imports_is_one_sentence(command, number, tmp_path):
@@ -33,8 +41,6 @@ def test_a_signal_during_the_imports_is_one_sentence(command, number, tmp_path):
   done = subprocess.run(
     [sys.executable, '-m', f'seld_jax.{command}', '--help'],
     env={**os.environ, 'PYTHONPATH': path, 'NUMBER': str(int(number))},
-    # A shell lets background jobs ignore Ctrl-C.
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     capture_output=True,
     text=True,
   )
@@ -198,7 +204,6 @@ def test_workers_end_with_their_parent_however_it_ends(stage, way, tmp_path):
       'OUT': str(out),
       'STAGE': stage,
     },
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     start_new_session=True,
     stderr=subprocess.PIPE,
     text=True,

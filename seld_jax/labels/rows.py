@@ -122,11 +122,16 @@ class Rows:
   def _split(
     self, lines: Sequence[str], numbers: Sequence[int]
   ) -> list[list[str]]:
-    """Splits lines that are not blank into cells, without their quotes."""
+    """Splits lines that are not blank into cells, without their quotes.
+
+    Spaces around the quotes are allowed.
+    """
     if not any('"' in line for line in lines):
       return [line.split(self.delimiter) for line in lines]
     split = []
+    after_quotes = re.compile(f'"[ \\v\\f\\r]+(?={self.delimiter}|$)')
     for number, line in zip(numbers, lines, strict=True):
+      line = after_quotes.sub('"', line)
       row = csv.reader(
         [line], delimiter=self.delimiter, strict=True, skipinitialspace=True
       )
