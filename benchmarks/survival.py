@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from seld_jax import commands, files, runs
+from seld_jax import commands, json_files, runs
 
 _CONFIG = pathlib.Path(__file__).with_name('survival_config.py')
 _EVALUATE_EVERY, _NUM_STEPS = 4, 32
@@ -228,7 +228,7 @@ def _state(folders: Folders) -> bytes:
   from seld_jax import train
   from seld_jax.train import checkpoint
 
-  values = files.read_json(folders.workdir / 'config.json')
+  values = json_files.read(folders.workdir / 'config.json')
   template = train.create_state(config_lib.from_dict(values))
   with checkpoint.open_manager(folders.workdir / 'checkpoints') as manager:
     restored = checkpoint.restore_latest(manager, template)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seld_jax import files
+from seld_jax import json_files
 from seld_jax.audio.sound_files import (
   FUMA_GAINS,
   FUMA_PLACES,
@@ -191,7 +191,7 @@ def read_array(path: str | os.PathLike[str]) -> Selection:
     (5, 0, 2, 1)
   """
   path = pathlib.Path(path)
-  values = files.read_json(path)
+  values = json_files.read(path)
   fields = dict(values)
   taken = fields.pop('channels', None)
   signs = fields.pop('signs', [1, 1, 1, 1])

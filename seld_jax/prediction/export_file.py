@@ -29,7 +29,7 @@ import jax
 import jax.export
 import numpy as np
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_checks
 from seld_jax.prediction.stream import Spec
@@ -210,7 +210,7 @@ def read(path: str | os.PathLike[str]) -> Export:
       about, program, arrays = export_checks.read_members(
         archive, _MEMBERS, size=path.stat().st_size
       )
-    values = files.parse_json(about, 'export.json')
+    values = json_files.parse(about, 'export.json')
   except _DAMAGED as error:
     raise InputError(
       f'{path} is not an export of seld_jax, or it is damaged '
@@ -228,7 +228,7 @@ def read(path: str | os.PathLike[str]) -> Export:
       'install the version of seld_jax that wrote the file.'
     )
   try:
-    files.check_json(values, export_checks.About, 'export.json')
+    json_files.check(values, export_checks.About, 'export.json')
     spec = export_checks.make_spec(values['spec'])
     with zipfile.ZipFile(io.BytesIO(arrays)) as archive:
       variables = export_checks.read_arrays(archive, values['variables'])

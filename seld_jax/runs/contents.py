@@ -13,7 +13,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import msgspec
 
 from seld_jax import config as config_lib
-from seld_jax import files
+from seld_jax import json_files
 from seld_jax.errors import InputError
 from seld_jax.runs import records
 
@@ -194,7 +194,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
       f'{workdir} has no config.json, so it holds no run; give the folder of '
       '--workdir of a training.'
     )
-  values = files.read_json(path)
+  values = json_files.read(path)
   try:
     config = config_lib.from_dict(values)
     config_lib.validate(config, num_devices=1, for_training=False)
@@ -225,8 +225,8 @@ def read_scores(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   """
   path = pathlib.Path(workdir) / 'scores.json'
   try:
-    values = files.read_json(path)
-    files.check_json(values, _ScoresFile, path)
+    values = json_files.read(path)
+    json_files.check(values, _ScoresFile, path)
   except InputError as error:
     raise InputError(
       f'{error} Delete the file, and the command that trained the run tests it '
@@ -296,7 +296,7 @@ def is_inside(
 
 def _read_values(path: pathlib.Path) -> dict[str, Any]:
   """Reads config.json and checks the fields that this version knows."""
-  values = files.read_json(path)
+  values = json_files.read(path)
   for field in _NEEDED:
     inside: Any = values
     for key in field.split('.'):
@@ -329,5 +329,5 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
       )
     for name, value in record.items():
       if name != 'split':
-        files.check_json(value, _Number, f'{source}, {records.short(name)}')
+        json_files.check(value, _Number, f'{source}, {records.short(name)}')
   return found

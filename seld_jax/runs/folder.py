@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from seld_jax import config as config_lib
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.runs import records
 
@@ -189,7 +189,7 @@ def _places(workdir: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 def _read(path: pathlib.Path) -> dict[str, Any]:
   hint = 'Delete the file to resume the run with the given config.'
   try:
-    found = files.read_json(path)
+    found = json_files.read(path)
   except InputError as error:
     raise InputError(f'{error} {hint}') from error
   try:

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 
 # A run of a million steps with a record for each has about 300 MB.
@@ -129,7 +129,7 @@ def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
     'Delete the line, if the run shall be resumed or shown without this record.'
   )
   try:
-    record = files.parse_json(line, source)
+    record = json_files.parse(line, source)
   except InputError as error:
     raise InputError(f'{error} {remedy}') from error
   step = record.get('step') if isinstance(record, dict) else None

@@ -7,7 +7,7 @@ import types
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.scenes import library
 from seld_jax.scenes.arrays import ARRAYS
@@ -109,7 +109,7 @@ def claim(
 def read(out: pathlib.Path) -> dict:
   """Reads the settings of the set in a folder; empty if they are unknown."""
   try:
-    return files.read_json(out / 'synthesis.json')
+    return json_files.read(out / 'synthesis.json')
   except InputError:
     # A damaged file must not stop a command that only asks whether scenes are
     # there. Before anything is rendered, `claim` refuses the folder, because no

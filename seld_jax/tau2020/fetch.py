@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.tau2020 import download, unpack
 
@@ -140,7 +140,7 @@ def _read_manifest(out: pathlib.Path) -> dict[str, Any]:
         'kept': entry['kept'],
         'files': {k: (size, crc) for k, (size, crc) in entry['files'].items()},
       }
-      for folder, entry in files.read_json(path).items()
+      for folder, entry in json_files.read(path).items()
     }
   except (ValueError, LookupError, TypeError, AttributeError) as error:
     raise InputError(

@@ -21,7 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.errors import InputError
 
 # The metric that ranks checkpoints; the lowest value is the best.
@@ -306,7 +306,7 @@ def _name_damaged(folder: pathlib.Path) -> None:
   """Raises InputError with the checkpoint that prevents opening the folder."""
   for path in sorted(folder.glob('[0-9]*/_CHECKPOINT_METADATA')):
     try:
-      files.read_json(path)
+      json_files.read(path)
     except InputError as error:
       raise InputError(
         f'{error} Delete {path.parent}, and the same command uses another '

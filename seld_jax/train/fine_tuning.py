@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import files
+from seld_jax import files, json_files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
 from seld_jax.train.run import Run
@@ -165,7 +165,7 @@ def merge(
 def _read_note(path: pathlib.Path) -> str:
   """The network that a run started from, as `begin` noted it."""
   try:
-    return files.check_json(files.read_json(path), _Note, path)['source']
+    return json_files.check(json_files.read(path), _Note, path)['source']
   except InputError as error:
     raise InputError(
       f'{error} Delete the file, and give --init_from again if the run has no '

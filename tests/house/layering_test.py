@@ -15,7 +15,7 @@ import seld_jax
 # within a package are free among themselves. A new room needs a place here.
 ORDER = """
   errors geometry stopping streams
-  files listing progress shards commands
+  files json_files listing progress shards commands
   audio labels features metrics losses augment
   scenes evaluate devices
   figures dataset

@@ -4,7 +4,7 @@ import pytest
 from helpers.finished_run import NAMES, change, make_run
 from helpers.pages import Page
 
-from seld_jax import files, report, runs
+from seld_jax import json_files, report, runs
 from seld_jax.errors import InputError
 from seld_jax.report import run_contents
 
@@ -22,7 +22,7 @@ def test_missing_audio_is_reported(tmp_path):
 
 
 def test_missing_labels_are_reported(workdir):
-  config = files.read_json(workdir / 'config.json')
+  config = json_files.read(workdir / 'config.json')
   change(workdir / 'config.json', data=config['data'] | {'root': '/nowhere'})
   (workdir / 'metrics.jsonl').unlink()
   page = Page(report.write_report(workdir))
@@ -117,7 +117,7 @@ def test_predictions_elsewhere_are_not_read(workdir, tmp_path, how):
   (workdir / 'metrics.jsonl').unlink()  # curves take long to draw
   secret = tmp_path / 'secret'
   (workdir / 'predictions' / 'test').rename(secret)
-  scores = files.read_json(workdir / 'scores.json')
+  scores = json_files.read(workdir / 'scores.json')
   result = scores['results'][-1]
   if how == 'absolute':
     result['predictions'] = str(secret)

@@ -12,7 +12,7 @@ import pytest
 from helpers.finished_run import HOSTILE, NAMES, NUM_FRAMES, SECONDS
 from helpers.pages import Page, pixels
 
-from seld_jax import files, geometry, report, runs
+from seld_jax import geometry, json_files, report, runs
 from seld_jax.report import choice, run_contents, score_tables
 
 
@@ -97,7 +97,7 @@ def test_class_names_are_escaped(reported):
 
 def test_every_score_is_shown(reported):
   rows = Page(reported / 'report.html').rows
-  results = files.read_json(reported / 'scores.json')['results']
+  results = json_files.read(reported / 'scores.json')['results']
   cells = {row[0].strip(): row[1:] for row in rows}
   for result in results:
     scores = result['scores']
@@ -121,7 +121,7 @@ def test_every_score_is_shown(reported):
 
 
 def test_a_class_without_reference_has_dashes_for_scores(reported, tmp_path):
-  scores = files.read_json(reported / 'scores.json')['results'][1]['scores']
+  scores = json_files.read(reported / 'scores.json')['results'][1]['scores']
   part = scores['per_class'][HOSTILE[1]]
   part.update(dict.fromkeys(part), reference_segments=0)
   (tmp_path / 'tables.html').write_text(score_tables.breakdown_tables(scores))
