@@ -4,7 +4,10 @@ Written from the definition, in the style of the published code, independently
 of seld_jax and without optimisation.
 """
 
+import csv
+import dataclasses
 import math
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +75,29 @@ def seld_scores(
     'LE_CD': angle_sum / located if located else 180.0,
     'LR_CD': 2 * located / max(1, reference_count + predicted_count),
   }
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+  """The rows of a file as lists."""
+
+  frame: list[int]
+  class_index: list[int]
+  xyz: list[tuple[float, float, float]]
+
+
+def read(path: pathlib.Path) -> Rows:
+  """Reads a file with the columns frame, class, track, azimuth, elevation."""
+  rows = Rows([], [], [])
+  with open(path, newline='') as file:
+    for frame, class_index, _, *angles in csv.reader(file):
+      rows.frame.append(int(frame))
+      rows.class_index.append(int(class_index))
+      azimuth, elevation = (math.radians(float(angle)) for angle in angles)
+      x, y = math.cos(azimuth), math.sin(azimuth)
+      flat = math.cos(elevation)
+      rows.xyz.append((flat * x, flat * y, math.sin(elevation)))
+  return rows
 
 
 def by_segment(events: Any, segment_frames: int) -> Places:

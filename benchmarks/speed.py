@@ -73,11 +73,10 @@ def compare(
         rounds=rounds,
       )
   if 'metrics' in only:
-    figures.append(
-      host_speed.metric_figure(
-        recordings=values.recordings, rounds=min(rounds, 3)
-      )
-    )
+    figures += [
+      measure(recordings=values.recordings, rounds=min(rounds, 3))
+      for measure in (host_speed.metric_figure, host_speed.file_figure)
+    ]
   return figures, stage_times
 
 
