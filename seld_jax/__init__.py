@@ -8,9 +8,9 @@ NumPy and SciPy. Only type checkers see the imports of these names.
 import os
 import sys
 
-# A command, or a worker that a command starts: `python -m` still looks for the
-# module, or the parent has left its number. The imports that follow may take
-# seconds, in which a signal or the end of the parent has to end the process.
+# True in a command, for which `python -m` is still searching its module, and in
+# a worker, whose parent has set the variable. The imports that follow may take
+# seconds; a signal or the end of the parent must end the process meanwhile.
 if sys.argv[:1] == ['-m'] or 'SELD_JAX_PARENT' in os.environ:
   from seld_jax import stopping
 

@@ -97,8 +97,8 @@ def run(
       if _lacks_memory(error):
         _fail(
           f'The memory is full ({_one_line(error) or "MemoryError"}): this '
-          'command needs more than the machine, or a limit such as `ulimit -v`,'
-          ' leaves it.'
+          'command needs more memory than the machine has, or than a limit '
+          'such as `ulimit -v` allows.'
         )
       if not isinstance(error, OSError) or error.errno not in BAD_PATHS:
         raise

@@ -310,7 +310,7 @@ def lock(
 
   def sign(descriptor: int) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-      raise InputError(f'{path} must be a plain file, but is none; delete it.')
+      raise InputError(f'{path} must be a regular file, but is not; delete it.')
     # The name may be a hard link to a file of the user.
     if os.read(descriptor, len(_HOLDER)) in (b'', _HOLDER):
       os.ftruncate(descriptor, 0)
@@ -336,7 +336,7 @@ def lock(
       except OSError as error:
         if path.is_symlink():
           raise InputError(
-            f'{path} must be a plain file, but is a symbolic link; delete it.'
+            f'{path} must be a regular file, but is a symbolic link; delete it.'
           ) from error
         if error.errno not in _LACKING:
           raise

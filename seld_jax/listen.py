@@ -57,7 +57,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Shows predictions until the file ends or the user stops the command."""
   commands.refuse_arguments(arguments)
   if values.file and values.device:
-    raise InputError('--file and --device exclude each other.')
+    raise InputError(
+      '--file and --device exclude each other: leave out one of them.'
+    )
   compilation.use_persistent_cache()
   loaded = predictor.load(str(values.model))
   selection = channel_selection(values, format=loaded.spec.format)

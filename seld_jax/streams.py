@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-# Characters of tables and messages, as one character each (except the last) in
-# encodings such as ASCII, so that the columns of tables stay straight.
+# Replacements for characters of tables and messages in encodings such as ASCII.
+# Except for the last, each is one character, so that columns stay aligned.
 _PLAIN = dict(zip('↑↖←↙↓↘→↗█░…–−°', '^\\</v\\>/#..-- ', strict=True))
 _PLAIN['±'] = '+-'
 _ERRORS = 'seld_jax.plain'

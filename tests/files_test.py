@@ -309,7 +309,7 @@ def test_a_lock_never_changes_a_file_of_the_user(kind, tmp_path):
       pass
   else:
     with (
-      pytest.raises(InputError, match='plain file.*; delete it'),
+      pytest.raises(InputError, match='regular file.*; delete it'),
       files.lock(path, busy=busy),
     ):
       pytest.fail('there is no lock')

@@ -284,10 +284,10 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
   if not selection.is_exact:
     hint = ' by the file of --array'
   elif needed == 4 and num_channels == 32 and not selection.also:
-    hint = ': --channels=em32 uses four capsules of an Eigenmike, and '
-    hint += '--array=FILE says which four to use'
+    hint = ': use --channels=em32 for an Eigenmike, or choose four channels '
+    hint += 'with --array=FILE'
   elif num_channels > needed:
-    hint = ': --array=FILE says which four to use'
+    hint = ': choose four channels with --array=FILE'
   elif needed == 32:
     hint = ' for --channels=em32'
   raise InputError(
@@ -326,8 +326,8 @@ def for_file(
     if selection not in (by_name(format='foa'), fuma):
       raise InputError(
         f'{name} holds Ambisonics in FuMa order and level, as its header says, '
-        'but other channels were selected: use a network of format foa without '
-        '--channels and --norm, or --array.'
+        'but other channels were selected: use a network of format foa, and '
+        'leave out --channels, --norm and --array.'
       )
     if header.num_channels not in FUMA_WITH_HEIGHT:
       raise InputError(
@@ -486,9 +486,9 @@ def _not_foa(sums: np.ndarray) -> str | None:
   if ratio < _LEAST_RATIO:
     return (
       f'its dipoles (channels 2 to 4) have {ratio:.2g} times the power of W, '
-      'but about 1 is expected: is it SN3D already, so that --norm=n3d (0.33 '
-      'times) or --norm=fuma (0.5 times) is wrong, or are the dipoles nearly '
-      'silent?'
+      'but about 1 is expected: leave out --norm if the recording is in SN3D '
+      'already (--norm=n3d gives 0.33 times, --norm=fuma 0.5 times); otherwise '
+      'check whether channels 2 to 4 are nearly silent'
     )
   return None
 

@@ -289,8 +289,6 @@ def _skip_chunks(file: BinaryIO, kind: _Chunks, position: int, end: int) -> int:
 
 def _is_padding(file: BinaryIO, position: int, end: int) -> bool:
   """Whether the rest of a file is known to hold no samples."""
-  if end - position < 8:
-    return True
   if end - position > _LONGEST_PADDING:
     return False
   file.seek(position)

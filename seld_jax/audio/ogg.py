@@ -46,7 +46,7 @@ def find_damage(file: BinaryIO) -> str:
     if flags & _FIRST and complete:
       return f'a second recording begins {where}, which would be left out'
     if stream in numbers and number != numbers[stream] + 1:
-      return f'pages are missing before the one {where}'
+      return f'pages are missing before the page {where}'
     numbers[stream] = number
     if flags & _LAST:
       ended.add(stream)

@@ -435,13 +435,13 @@ def _header(
     rest = size - samples.first - declared
     seconds = rest / max(declared, 1) * header.num_samples / header.sample_rate
     text = (
-      f'{path} has {rest} bytes behind the samples that its header declares, '
+      f'{path} has {rest} bytes after the samples that its header declares, '
       f'which could be {seconds:.2f} s of audio'
     )
     if seconds >= _LONGEST_REST:
       raise InputError(
-        f'{text}: write a new file with them, for example with "ffmpeg '
-        f'-ignore_length 1 -i {path.name} new.wav", or cut them off.'
+        f'{text}: to use them, write a new file, for example with "ffmpeg '
+        f'-ignore_length 1 -i {path.name} new.wav"; otherwise remove them.'
       )
     _warn(f'{text}; they are not read.')
   return header
@@ -461,7 +461,7 @@ def _changed(path: pathlib.Path) -> str:
 
 def _remedy(path: pathlib.Path) -> str:
   return (
-    'to use what is there, write a new file, for example with "ffmpeg -i '
+    'to use the readable part, write a new file, for example with "ffmpeg -i '
     f'{path.name} new.wav"'
   )
 

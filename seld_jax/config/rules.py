@@ -251,12 +251,13 @@ def check_ranges(config: Config) -> None:
       raise InputError(f'{name} must not be negative, got {value}.')
   _check(
     train.memory_limit == -1 or train.memory_limit >= 0,
-    'train.memory_limit must be -1 (the memory that there is), 0 (no limit) or '
-    f'a size in GB, got {train.memory_limit}.',
+    'train.memory_limit must be -1 (the available memory), 0 (no limit) or a '
+    f'size in GB, got {train.memory_limit}.',
   )
   _check(
     0 <= config.eval.threshold < 1,
-    f'eval.threshold must be in [0, 1), got {config.eval.threshold}.',
+    'eval.threshold must be from 0.01 to below 1, got '
+    f'{config.eval.threshold}.',
   )
   _check(
     0.001 <= data.label_hop <= 10,
@@ -273,8 +274,8 @@ def check_model(config: Config, example: Config) -> None:
   for name, value in config.model.items():
     if name not in used and name != 'name' and value != example.model[name]:
       raise InputError(
-        f'model.{name} = {value} has no effect: model.name = '
-        f'{config.model.name} has no such field; leave it at its default, '
+        f'model.{name} = {value} has no effect, because the network model.name '
+        f'= {config.model.name} has no such field; leave it at its default, '
         f'{example.model[name]}.'
       )
 

@@ -1,7 +1,7 @@
 """Refuses values that work, but cannot lead to a useful network.
 
-Without these rules, such a run would train for hours and end with scores, and
-nothing would say that they mean nothing.
+Without these rules, such a run would train for hours and end with meaningless
+scores, without any warning.
 """
 
 import itertools

@@ -54,7 +54,8 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
       if lost := sorted({*_NEEDED}.difference(table.fieldnames or ())):
         raise InputError(
           f'{path} lacks the column {lost[0]}, which scenes.csv of '
-          'seld_jax.synthesize has; remove the file if it is another one.'
+          'seld_jax.synthesize has; remove the file if another program wrote '
+          'it.'
         )
       for row in table:
         try:

@@ -62,8 +62,8 @@ def tell_other_edition(
       continue
     scored = set(editions) & set(metrics.EDITIONS)
     _log.warning(
-      '%s%s the columns of edition %s (%s), but the scores are those of %s '
-      '(%s).',
+      '%s%s the columns of edition %s (%s), but the scores are those of '
+      'edition %s; %s.',
       some[0],
       f' and {len(some) - 1} more files have' if len(some) > 1 else ' has',
       f'{editions[0]} to {editions[-1]}'
@@ -71,7 +71,9 @@ def tell_other_edition(
       else ' or '.join(editions),
       ','.join(labels.FORMS[form]),
       edition,
-      '--edition' if scored else f'{editions[0]} has none here',
+      'change --edition, or state --csv_edition if this is meant'
+      if scored
+      else f'there are no scores of edition {editions[0]} here',
     )
 
 
@@ -101,9 +103,9 @@ def check_forms(
     if 'l3das' in others:
       name, other = other, name
     raise InputError(
-      f'The files of --{name} have names of classes of L3DAS and those of '
-      f'--{other} have numbers, which mean the classes of {edition}: write '
-      'both with the same classes.'
+      f'The files of --{name} have class names of L3DAS, but those of '
+      f'--{other} have class indices of edition {edition}: write both with '
+      'the same classes.'
     )
   if edition == '2019' and 'submission' in others and not hop_is_stated:
     raise InputError(

@@ -127,7 +127,7 @@ def evaluate_folders(
       differs, as for `evaluate_predictions`.
 
   Returns:
-    The same as `evaluate_predictions`. A warning tells predictions after the
+    The same as `evaluate_predictions`. A warning reports predictions after the
     end of a recording, and files whose columns belong to another edition.
 
   Raises:

@@ -2,7 +2,8 @@
 
 A file does not say how long its recording is or how long its frames last.
 Predictions with frames of 20 ms against a reference with frames of 0.1 s would
-be scored without a word: here such files are told, with a guess.
+be scored without a warning. This module detects such files, and suggests the
+length of their frames.
 """
 
 import dataclasses
@@ -21,13 +22,13 @@ from seld_jax.evaluate import pairs
 
 _log = logging.getLogger(__name__)
 
-# How many frames of one clock another one has, as seen in files: frames of 50,
-# 40, 25, 20 and 10 ms against frames of 0.1 s.
+# Usual ratios of two frame lengths: frames of 0.1 s against frames of 50, 40,
+# 25, 20 and 10 ms.
 _FACTORS = (2, 2.5, 4, 5, 10)
 # Events end a little before the recording does: up to this share of the length.
 _SILENT_END = 0.1
-# So many recordings show by their ends that two clocks differ, even if no frame
-# is too late.
+# With at least this many recordings, their ends can show that the two folders
+# have frames of different length, even if no frame is too late.
 _ENOUGH = 3
 
 
@@ -180,7 +181,8 @@ def _audio_lengths(
     if name not in paths:
       raise InputError(
         f'{pathlib.Path(folder, name)}.wav is missing, so the length of the '
-        'recording is unknown.'
+        'recording is unknown; state it with --frames=N, or use '
+        '--frames=last_reference.'
       )
     info = sound.info(paths[name])
     lengths.append(labels.count_frames(info.num_samples, info.sample_rate))
@@ -188,7 +190,7 @@ def _audio_lengths(
 
 
 def _most_frames_after(length: int, frame: float) -> int:
-  """So many frames after the end are told, but not refused."""
+  """Largest number of frames after the end that gives only a warning."""
   return round(max(1 / frame, 0.01 * length))
 
 
@@ -218,7 +220,7 @@ def _with_reference(
     if factor is not None:
       guess = (
         f'if the frames of the files last {recordings.hops[0] / factor:g} s, '
-        f'{recordings.hint((factor, factor))} reads them'
+        f'state {recordings.hint((factor, factor))}'
       )
     raise InputError(
       f'{recordings.names[worst]}: the reference has frame {end - 1}, but its '
@@ -247,7 +249,7 @@ def _check_reference(recordings: Recordings, lengths: Sequence[int]) -> None:
   if factor is not None:
     guess = (
       f'if the frames of the files last {recordings.hops[0] / factor:g} s, '
-      f'{recordings.hint((factor, factor))} reads them; otherwise '
+      f'state {recordings.hint((factor, factor))}; otherwise '
     )
   raise InputError(
     f'{recordings.names[worst]}: The reference has an event with frame '
@@ -264,7 +266,7 @@ def _check_predictions(
   *,
   other: str = ' or --frames=audio',
 ) -> None:
-  """Tells or refuses predictions after the end of recordings.
+  """Warns about predictions after the end of recordings, or refuses them.
 
   Args:
     recordings: The recordings.
@@ -292,7 +294,7 @@ def _check_predictions(
     if factor is not None:
       guess = (
         f'if its frames last {recordings.hops[1] / factor:g} s, '
-        f'{recordings.hint((1, factor))} reads them; {guess}'
+        f'state {recordings.hint((1, factor))}; {guess}'
       )
     others = f' and {too_late - 1} more' if too_late > 1 else ''
     raise InputError(
@@ -301,8 +303,8 @@ def _check_predictions(
     )
   if late[worst] > 0:
     _log.warning(
-      'In %d of %d recordings, predictions come after the end, up to %d frames '
-      '(%s); they do not count.',
+      'In %d of %d recordings, predictions come after the end, by up to %d '
+      'frames (%s); they are not scored.',
       np.sum(late > 0),
       len(late),
       late[worst],
@@ -312,10 +314,10 @@ def _check_predictions(
 
 
 def _check_after_reference(recordings: Recordings) -> None:
-  """Tells predictions that come long after the last annotated frame.
+  """Warns about predictions that come long after the last annotated frame.
 
   Raises:
-    InputError: They do in most recordings, and by the factor of a clock.
+    InputError: Most recordings have them, and end later by one of `_FACTORS`.
   """
   reference, predicted = recordings.ends
   late = predicted - reference
@@ -331,9 +333,9 @@ def _check_after_reference(recordings: Recordings) -> None:
         f'The predictions end about {ratio:.2g} times as late as the reference '
         f'(frame {predicted[one] - 1} against {reference[one] - 1} in '
         f'{recordings.names[one]}), as if their frames lasted '
-        f'{recordings.hops[1] / factor:g} s: {recordings.hint((1, factor))} '
-        'reads them so; if recordings are that long, state --frames=N or '
-        '--frames=audio.'
+        f'{recordings.hops[1] / factor:g} s: if that is right, state '
+        f'{recordings.hint((1, factor))}; if the recordings are that long, '
+        'state --frames=N or --frames=audio.'
       )
   allowed = np.array(
     [_most_frames_after(int(end), recordings.frame) for end in reference]
@@ -342,9 +344,9 @@ def _check_after_reference(recordings: Recordings) -> None:
     worst = int(np.argmax(late))
     _log.warning(
       'In %d of %d recordings, predictions come more than a second after the '
-      'last frame of the reference, up to %d frames (%s); they do not count, '
-      'because the length of recordings is unknown: --frames=audio or '
-      '--frames=N states it.',
+      'last frame of the reference, by up to %d frames (%s). They are not '
+      'scored, because the length of the recordings is unknown; state it with '
+      '--frames=audio or --frames=N.',
       np.sum(late > allowed),
       len(late),
       late[worst],
@@ -354,7 +356,7 @@ def _check_after_reference(recordings: Recordings) -> None:
 
 
 def _compare_clocks(recordings: Recordings) -> None:
-  """Warns if all predictions end earlier or later by the factor of a clock."""
+  """Warns if most predictions end earlier or later by one of `_FACTORS`."""
   reference, predicted = recordings.ends
   both = (reference > 0) & (predicted > 0)
   if both.sum() < _ENOUGH:
@@ -375,8 +377,8 @@ def _compare_clocks(recordings: Recordings) -> None:
     factors = (earlier or 1.0, 1.0)
   _log.warning(
     'The predictions of %d recordings end at about %.2g times the end of the '
-    'reference, as if the frames of one of them lasted longer: %s reads them '
-    'so.',
+    'reference, as if the frames of the two folders had different lengths: if '
+    'that is right, state %s.',
     both.sum(),
     middle,
     recordings.hint(factors),

@@ -42,7 +42,9 @@ def pair(
     )
   expected, found = csv_files(reference), csv_files(predictions)
   if not expected:
-    raise InputError(f'{reference} holds no CSV files.')
+    raise InputError(
+      f'{reference} holds no CSV files; --reference must be their folder.'
+    )
   if folds is not None:
     if empty := sorted(set(folds) - set(map(labels.fold_of, expected))):
       raise InputError(
@@ -60,7 +62,10 @@ def pair(
   if lost := sorted(expected.keys() - found.keys()):
     if not found:
       some = f' of the folds {", ".join(map(str, folds))}' if folds else ''
-      raise InputError(f'{predictions} holds no CSV files{some}.')
+      raise InputError(
+        f'{predictions} holds no CSV files{some}; --predictions must be their '
+        'folder.'
+      )
     if missing == 'error':
       raise InputError(
         f'{predictions} lacks {lost[0]}.csv{_others(lost)}, but {reference} '
@@ -70,7 +75,7 @@ def pair(
   if extra := sorted(found.keys() - expected.keys()):
     raise InputError(
       f'{predictions} has {extra[0]}.csv{_others(extra)}, but {reference} has '
-      'no such file.'
+      'no such file: remove it, or select folds with --folds.'
     )
   return [(name, expected[name], found.get(name)) for name in expected]
 

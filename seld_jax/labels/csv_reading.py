@@ -32,9 +32,9 @@ from seld_jax.labels.seconds import parse_seconds
 # What a file holds: the truth, or what a system predicted.
 ROLES = ('reference', 'prediction')
 
-# Frames of 20 ms whose numbers were divided by 5 give five rows of a class and
-# nearly one direction in a label frame. This many rows on average, in at least
-# so many frames, and with so long a mean vector, tell them from real sources.
+# If the numbers of frames of 20 ms were divided by 5, a label frame has five
+# rows of a class with nearly the same direction. These minima detect it: mean
+# number of rows, number of frames, and norm of the mean direction.
 _DIVIDED_ROWS = 4
 _DIVIDED_FRAMES = 10
 _DIVIDED_MEAN = 0.98
@@ -310,7 +310,7 @@ def _read(
 def _mended(
   found: forms.Found, num_classes: int | None, notes: Notes
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Mends what systems predict, and notes it.
+  """Corrects usual deviations in outputs of systems, and adds notes about them.
 
   Returns:
     The numbers, and the places of these rows in the file.
@@ -333,15 +333,16 @@ def _mended(
   if 'elevation' in columns:
     values = table[:, columns.index('elevation')]
     if (beyond := np.abs(values) > 90).any():
-      note('elevation', beyond, 'the elevation {value} is read as 90 degrees')
+      text = 'the elevation {value} is limited to 90 degrees'
+      note('elevation', beyond, text)
       np.clip(values, -90, 90, out=values)
   kept = np.arange(len(table))
   if num_classes is not None:
     values = table[:, 1]
     if (other := values >= num_classes).any():
       text = (
-        'class {value} is ignored, because there are '
-        f'{num_classes} classes from 0 (--classes for more)'
+        'class {value} is ignored, because the classes are 0 to '
+        f'{num_classes - 1} (state more with --classes)'
       )
       note('class', other, text)
       kept = kept[~other]
@@ -416,7 +417,7 @@ def _on_label_frames(
   has_tracks = {'track', 'source'}.intersection(FORMS[found.form])
   order, group = group_rows(events.frame, events.class_index, events.track)
   twice = np.flatnonzero(np.diff(group) == 0)
-  # Many systems write track 0 in all rows: it tells nothing apart.
+  # Many systems write track 0 in all rows: it does not distinguish sources.
   if has_tracks and options.predicted and not np.ptp(events.track):
     has_tracks = not twice.size
   if has_tracks and twice.size:
@@ -472,7 +473,7 @@ def _note_conflicts(
   path: pathlib.Path, events: Events, notes: Notes, *, predicted: bool
 ) -> None:
   """Notes the sources that are in several places at once."""
-  # Many systems write track 0 in all rows: it tells nothing apart.
+  # Many systems write track 0 in all rows: it does not distinguish sources.
   if predicted and not (len(events.track) and np.ptp(events.track)):
     return
   conflicts = find_conflicts(events)

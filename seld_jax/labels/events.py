@@ -236,9 +236,9 @@ def to_dense(
     outside = values[(values < 0) | (values >= size)]
     if outside.size:
       raise InputError(
-        f'The labels name {name} {outside[0]}, but there are {size} '
-        f'({name} 0 to {size - 1}); num_{plural} must be larger, or the rows '
-        'must go.'
+        f'The labels contain {name} {outside[0]}, but num_{plural} is {size} '
+        f'({name} 0 to {size - 1}): increase num_{plural}, or delete these '
+        'rows.'
       )
   # int64, because the product would overflow in a smaller type.
   key = frame.astype(np.int64) * num_classes + class_index.astype(np.int64)

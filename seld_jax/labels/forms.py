@@ -71,8 +71,8 @@ EDITIONS = {
 
 # Largest difference of the norm of a direction from 1, because of rounding.
 NORM_TOLERANCE = 1e-2
-# Networks whose outputs are linear predict vectors with a norm of about 1; a
-# component above the first number may be an angle, above the second it is one.
+# Networks with linear outputs predict vectors with a norm of about 1. A
+# component above the first number may be an angle; above the second, it is one.
 _LARGEST_OUTPUT = 3.0
 _LARGEST_COMPONENT = 10.0
 # Coordinates of L3DAS22 are at most 2 m; a number above this is an angle.
@@ -117,8 +117,8 @@ class Found:
     rows: The rows without the header, with columns in the order of the form.
     table: The numbers in the order of the form, float64 with shape
       `[rows, columns]`; None for `'seconds'` and `'l3das'`, which have text.
-    doubt: The error that tells which form the columns may have, too, if this
-      one is only much more likely; else None.
+    doubt: If the columns may also have another form, which is much less likely,
+      the error that names both forms; else None.
     hint: Text for the message about a wrong value.
   """
 
@@ -180,7 +180,7 @@ def find_form(
     if edition is not None and form not in allowed:
       raise InputError(
         f'{rows.path} cannot have the form {form!r} in edition {edition}, '
-        f'whose forms are {", ".join(allowed)}; leave one of them out.'
+        f'whose forms are {", ".join(allowed)}; leave out form or edition.'
       )
     allowed = (form,)
   if headers.is_header(rows.first):
@@ -239,7 +239,9 @@ def _headed(
   if form not in allowed:
     rows.refuse(
       0,
-      f'the header belongs to another edition than {edition}'
+      f'the header is that of the form {form}, which is not of edition '
+      f'{edition}; state the right edition (--csv_edition, or '
+      'data.csv_edition in a config)'
       if edition is not None
       else f'the header is that of the form {form}, not of {allowed[0]}',
     )

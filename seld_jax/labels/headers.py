@@ -1,7 +1,7 @@
 """Headers of CSV files: which names of columns mean which column.
 
-Files of 2019, of 2025 and of L3DAS22 have a header; programs of people write
-one for the other forms, too, in many spellings and in any order.
+Files of 2019, of 2025 and of L3DAS22 have a header. Programs of users write
+headers for the other forms, too, in many spellings and in any order.
 """
 
 import re

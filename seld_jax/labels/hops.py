@@ -10,7 +10,7 @@ from seld_jax.labels.events import FRAMES_PER_SECOND, Events, group_rows
 MAX_FRAMES = 10**6
 # The hops that make sense, in seconds.
 _SHORTEST, _LONGEST = 1e-3, 10.0
-# Sources of a class in a frame that are told apart without track numbers.
+# Largest number of sources of a class in a frame without track numbers.
 _MAX_SOURCES = 100
 # A tolerance in frames, because 0.7 s is not exactly 7 frames in binary.
 _TOLERANCE = 1e-5

@@ -1,8 +1,8 @@
-"""What was changed in label files while they were read, told once per kind.
+"""Warnings about what was changed while files were read, one for each kind.
 
 Outputs of real systems deviate from their form in ways that have one sensible
-meaning. They are read with that meaning, and the reader is told. A folder of
-900 files gives one warning of each kind, not 900.
+meaning. They are read with that meaning, and the user gets a warning. A folder
+of 900 files gives one warning of each kind, not 900.
 """
 
 import logging

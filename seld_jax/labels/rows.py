@@ -36,7 +36,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
   'start_time': (0, 10**6),
   'end_time': (0, 10**6),
 }
-# The wider ranges of what a system predicts; see `forms.mend_predictions`.
+# The wider ranges of what a system predicts; `csv_reading` corrects the values.
 PREDICTED_RANGES: Mapping[str, tuple[float, float]] = {
   **RANGES,
   'elevation': (-91, 91),
@@ -46,7 +46,7 @@ INTEGERS = ('frame', 'class', 'track', 'source', 'onscreen')
 
 # What a user can do about a value that is out of range.
 _REMEDIES = {
-  'frame': 'frames of 0.1 s are counted from 0; --label_hop is for others',
+  'frame': 'frames of 0.1 s, counted from 0; for others, use --label_hop',
   'class': 'classes are counted from 0; --classes, or data.classes in a '
   'config, gives their number',
   'azimuth': 'in degrees',
@@ -248,7 +248,7 @@ def read_text(path: pathlib.Path) -> str:
       if status.st_size > _MAX_BYTES:
         raise InputError(
           f'{path} has {status.st_size / 1e9:.1f} GB, but a CSV file of labels '
-          'is needed.'
+          f'has at most {_MAX_BYTES / 1e9:.1f} GB: check the path.'
         )
       content = file.read()
     text = content.decode('utf-8-sig')

@@ -52,7 +52,7 @@ def format_seconds(
   if highest >= len(class_names):
     raise InputError(
       f'{path} needs a name for each class, got class {highest} and '
-      f'{len(class_names)} names; class_names gives further ones.'
+      f'{len(class_names)} names; add the missing names to class_names.'
     )
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
   fixed = np.stack(
@@ -126,7 +126,7 @@ def parse_seconds(
       rows.refuse(
         index,
         f'the class must be one of {", ".join(known)}, got {shown(name)} '
-        '(class_names of labels.read_csv gives other names)',
+        '(state other names with class_names of labels.read_csv)',
       )
     classes.append(known.index(name))
   numbers, table = _numbers(rows, columns, place)
@@ -150,9 +150,9 @@ def parse_seconds(
   if surplus is not None:
     rows.refuse(
       surplus,
-      f'with {start[surplus]:.10g} to {end[surplus]:.10g} s, the events fill '
-      f'more than {hops.MAX_FRAMES:,} label frames; times are in seconds, and '
-      'longer recordings must be divided',
+      f'up to the event from {start[surplus]:.10g} to {end[surplus]:.10g} s, '
+      f'the events fill more than {hops.MAX_FRAMES:,} label frames; check that '
+      'the times are in seconds, or divide the recording',
     )
   event, frame = hops.spread(first, count)
   return Events(

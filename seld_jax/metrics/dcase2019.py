@@ -142,8 +142,8 @@ def _compare(
     shape = len(batch.num_frames), num_classes
     return matching.add_at(shape, (recording, class_index), values=values)
 
-  # A key is wrong if it occurs in one of both only, or in another number. Each
-  # row has a sign, so that the sum of a key shows the difference.
+  # A key is wrong if reference and predictions have different numbers of rows
+  # with it. Rows count as 1 and -1, so that the sum of a key is the difference.
   key, place = np.unique(np.concatenate(keys), return_inverse=True)
   sign = np.repeat([1, -1], [len(one) for one in keys])
   wrong = key[np.bincount(place, sign, minlength=len(key)) != 0]

@@ -16,8 +16,8 @@ from seld_jax.model.layers import Dropout, SelfAttention
 
 # Training keeps the output of a layer, and later needs a gradient of its size.
 _KEPT = 2
-# A training keeps for each frame of a GRU its gates before and after the loop
-# and its states; later it needs their gradients. In sizes of the output.
+# For each frame of a GRU, training keeps the gates before and after the loop
+# and the states, and later needs their gradients: multiples of the output size.
 _GRU_KEPT, _GRU_NEEDED = 11, 8
 # Scores of the attention, their softmax, and a gradient; matrices of float32.
 _SCORES_KEPT, _SCORES_NEEDED = 3, 2

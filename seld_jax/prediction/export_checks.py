@@ -138,7 +138,7 @@ def read_members(
       # With a number of bytes, no more are unpacked, whatever the data hold.
       contents.append(file.read(entry.file_size))
       if len(contents[-1]) != entry.file_size or file.read(1):
-        raise ValueError(f'{entry.filename} has another size than it says')
+        raise ValueError(f'{entry.filename} does not have its declared size')
   return contents
 
 
@@ -335,7 +335,7 @@ def _check_arguments(
     or any(exported.in_shardings_hlo)
     or any(exported.out_shardings_hlo)
   ):
-    raise ValueError('its program is not one of a single device')
+    raise ValueError('its program must be for a single device')
 
 
 def _check_signature(module: Any, exported: jax.export.Exported) -> None:

@@ -58,8 +58,8 @@ def define_prediction_flags(
     'capsules of a microphone array; W, X, Y, Z (fuma); the cardioids FLU, '
     'FRD, BLD, BRU of an A-format microphone (aformat), which are converted to '
     'FOA; or the 32 capsules of an Eigenmike (em32), of which capsules 6, 10, '
-    '26 and 22 are used. The header of an AMB file (FuMa) is obeyed. Files of '
-    'higher orders of Ambisonics may have 9, 16, ... channels.',
+    '26 and 22 are used. AMB files, whose header says FuMa, need no flag. '
+    'Files of higher orders of Ambisonics may have 9, 16, ... channels.',
   )
   define.enum(
     'norm',

@@ -67,7 +67,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   for format in formats:
     if format not in there:
-      raise InputError(f'--formats: {root} has no {format}_dev.')
+      raise InputError(
+        f'--formats: {root} has no {format}_dev; leave out {format}.'
+      )
   options = {'names': names, 'formats': formats, 'seeds': range(values.seeds)}
   configs = plan(root, **options, scale=values.scale, layout=values.layout)
   for name, config in configs.items():
@@ -78,7 +80,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   chosen = _known('only', values.only or list(configs), list(configs))
   configs = {name: configs[name] for name in chosen}
   if not configs:
-    raise InputError('There is nothing to train: all systems are left out.')
+    raise InputError(
+      'There is nothing to train: all systems are left out; name others with '
+      '--systems, or use a dataset with evaluation recordings.'
+    )
   failed = many.train_many(configs, values.workdir, jobs=values.jobs)
   results = read_results(values.workdir, **options)
   if results:

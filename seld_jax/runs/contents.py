@@ -191,8 +191,8 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     )
   if not path.is_file():
     raise InputError(
-      f'{workdir} has no config.json, so it holds no run; give the folder of '
-      '--workdir of a training.'
+      f'{workdir} has no config.json, so it holds no run; give the folder that '
+      'was the --workdir of a training.'
     )
   values = json_files.read(path)
   try:
@@ -229,8 +229,8 @@ def read_scores(workdir: str | os.PathLike[str]) -> dict[str, Any]:
     json_files.check(values, _ScoresFile, path)
   except InputError as error:
     raise InputError(
-      f'{error} Delete the file, and the command that trained the run tests it '
-      'again.'
+      f'{error} Delete the file, and start the training command again: it '
+      'repeats the test.'
     ) from error
   return values
 
@@ -301,7 +301,10 @@ def _read_values(path: pathlib.Path) -> dict[str, Any]:
     inside: Any = values
     for key in field.split('.'):
       if not isinstance(inside, dict) or key not in inside:
-        raise InputError(f'{path} has no field {field}, which a report needs.')
+        raise InputError(
+          f'{path} has no field {field}, which a report needs; restore it from '
+          'checkpoints/config.json.'
+        )
       inside = inside[key]
   try:
     config = config_lib.from_dict(values, skip_unknown=True)

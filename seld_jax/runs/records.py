@@ -125,9 +125,7 @@ def short(value: Any) -> str:
 
 def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
   source = f'{path}, line {number},'
-  remedy = (
-    'Delete the line, if the run shall be resumed or shown without this record.'
-  )
+  remedy = 'Delete the line to resume or show the run without this record.'
   try:
     record = json_files.parse(line, source)
   except InputError as error:

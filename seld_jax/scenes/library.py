@@ -113,9 +113,9 @@ def open_library(
     entries = _read_manifest(path)
   else:
     raise InputError(
-      f'{path} does not exist; events (--events) must be a folder of '
-      'class/*.wav|flac|ogg or a manifest.csv with the columns file, class and '
-      'fold.'
+      f'{path} does not exist; events (--events) must be a folder with one '
+      'folder of wav, flac or ogg files per class, or a manifest.csv with the '
+      'columns file, class and fold.'
     )
   clips: dict[tuple[int, str], list[Clip]] = {}
   digest = hashlib.sha256()

@@ -261,7 +261,7 @@ def _resume(url: str, part: pathlib.Path, most: int | None) -> None:
         for block in response.iter_content(BLOCK):
           # A body without a length can be of any size.
           if most is not None and have + len(block) > most:
-            raise _too_large(url, part, 'goes on', most)
+            raise _too_large(url, part, 'sends more bytes', most)
           file.write(block)
           have += len(block)
           advance(len(block) / 1e6)
@@ -283,8 +283,8 @@ def _too_large(
   """Deletes the received bytes, and returns the error."""
   part.unlink(missing_ok=True)
   return InputError(
-    f'{url} {what}, but the file should have at most {most}: it is not the '
-    'file that was asked for; the received bytes were deleted.'
+    f'{url} {what}, but the file should have at most {most} bytes: it is not '
+    'the requested file; the received bytes were deleted.'
   )
 
 

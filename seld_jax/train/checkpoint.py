@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Manager(ocp.CheckpointManager):
-  """Checkpoints whose unreadable scores count as none.
+  """A manager of checkpoints that treats an unreadable score as no score.
 
   A power cut can leave the file of a score empty, and anyone may have written
   it. Orbax would raise an error when it opens the folder.
@@ -69,8 +69,8 @@ class Manager(ocp.CheckpointManager):
       return {_METRIC: float(score)}
     except Exception as error:  # a damaged file raises many types
       _log.warning(
-        'The score of checkpoint %s cannot be read (%s); it counts as not '
-        'scored.',
+        'The score of checkpoint %s cannot be read (%s); the checkpoint counts '
+        'as not scored.',
         pathlib.Path(self.directory) / str(step),
         type(error).__name__,
       )
@@ -297,7 +297,7 @@ def read_best(
       raise InputError(
         f'{folder / str(step)} does not fit {made_from}: {name} must have '
         f'the shape {wanted}, got {there}; restore the config.json of this '
-        'run, of which checkpoints/config.json is a copy.'
+        'run from its copy, checkpoints/config.json.'
       )
     return step, _restore_step(manager, step, template)
 

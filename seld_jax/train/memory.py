@@ -78,7 +78,8 @@ def check(config: config_lib.Config, mesh: jax.sharding.Mesh) -> None:
 
   Args:
     config: A valid configuration. Its `train.memory_limit` is used instead of
-      the memory of this machine and its devices; with 0, nothing is checked.
+      the memory of the devices (on a CPU, of this machine); with 0, nothing is
+      checked.
     mesh: The devices.
 
   Raises:
@@ -292,7 +293,7 @@ def _compare(
   raise InputError(
     f'The run needs about {_gigabytes(total)} of memory, but {source}: '
     f'{sizes}. Reduce {_dominating(config, ordered[0])}, or set '
-    '--config.train.memory_limit=0 to try it all the same.'
+    '--config.train.memory_limit=0 to start it anyway.'
   )
 
 
@@ -306,8 +307,8 @@ def _dominating(config: config_lib.Config, part: Part) -> str:
   ratios = {name: ratio for name, ratio in ratios.items() if ratio > 1}
   chosen = sorted(ratios, key=lambda name: -ratios[name])
   if chosen:
-    # One field of a million leaves nothing to gain from one of twice its
-    # default.
+    # If one field is far above its default, reducing another one that is only
+    # twice its default does not help.
     most = ratios[chosen[0]]
     chosen = [name for name in chosen if ratios[name] >= most**0.5][:3]
   else:

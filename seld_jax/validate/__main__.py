@@ -60,9 +60,15 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   for reading, number in sorted(
     report.readings.items(), key=lambda item: -item[1]
   ):
-    text = reading or 'this recording alone does not determine the channels'
+    text = reading or (
+      'the order and signs of the channels cannot be determined from this '
+      'recording alone'
+    )
     if number > 1 and not reading:
-      text = 'each of them alone does not determine the channels'
+      text = (
+        'the order and signs of the channels cannot be determined from any of '
+        'them alone'
+      )
     plural = 's' * (number != 1)
     print(f'{number} FOA recording{plural}: {text}')
   for note in report.notes:

@@ -43,7 +43,7 @@ SET_LEVEL, RECORDING_LEVEL, _SURE = 1e-5, 1e-6, 1e-3
 _NO_FIT = 0.25
 _NO_FIT_FRAMES, _NO_FIT_PIECES = 30, 10
 
-# Usual mistakes in angles: azimuth and elevation in degrees as they should be.
+# Usual mistakes in angles; the first entry means degrees, without a mistake.
 ANGLES = ('as they are', 'radians', 'colatitude')
 
 

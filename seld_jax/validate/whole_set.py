@@ -38,7 +38,7 @@ _CAPSULES = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 
 
 _STEPS = (
-  ' (the flags are those of predict; convert the files of a dataset, or move '
+  ' (only predict has these flags; in a dataset, convert the files, or move '
   'them to the folder of their format)'
 )
 
@@ -107,8 +107,8 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
   if has_other_scale:
     level = 'warning'
     text += (
-      '; a network can be trained on it, but then it expects the same in '
-      'prediction, without --norm'
+      '; a network can be trained on these files, but then it needs the same '
+      'normalisation in prediction, without --norm'
     )
   return [Finding('channels', level, _folder(moments), text)]
 
@@ -277,13 +277,13 @@ def _note(
   start = f'{folder}, {number} frames with a single source'
   if format == 'mic' and decision.disagrees:
     return (
-      f'{start}: not determined whether labels and sound agree; only the array '
-      'of TAU-NIGENS can be tested.'
+      f'{start}: not determined whether labels and sound agree, because only '
+      'the array of TAU-NIGENS can be tested.'
     )
   if decision.is_likely:
     return (
-      f'{start}: not determined whether labels and sound agree; there is too '
-      f'little of them to be sure, but probably '
+      f'{start}: not determined whether labels and sound agree, because there '
+      'is too little evidence; probably '
       f'{explain(decision, format=format)}.'
     )
   if decision.disagrees or not decision.fit_as_is:
@@ -296,7 +296,7 @@ def _note(
   if decision.unknown:
     text += (
       f'; not determined: {", ".join(decision.unknown)}, because the sources '
-      'are at too few places or too near to where it makes no difference'
+      'are at too few places, or near places where it makes no difference'
     )
   return f'{text}.'
 

@@ -135,7 +135,7 @@ def test_a_few_bytes_behind_the_samples_are_told(tmp_path, noise, caplog):
   path.write_bytes(path.read_bytes() + b'\1\0' * 50)
   assert_whole(path, noise)
   (text,) = caplog.messages
-  assert 'has 100 bytes behind the samples' in text
+  assert 'has 100 bytes after the samples' in text
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_the_number_of_classes_is_found_or_stated(folders, folders_of, caplog):
   path.write_text(path.read_text() + '3,13,0,40,0,2\n')
   # The published code does not look at classes that do not exist.
   assert evaluate.evaluate_folders(reference, predictions, **options) == narrow
-  assert 'class 13 is ignored, because there are 13 classes' in caplog.text
+  assert 'class 13 is ignored, because the classes are 0 to 12' in caplog.text
 
 
 def test_command_scores_2024(folders_of):

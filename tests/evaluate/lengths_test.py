@@ -60,7 +60,7 @@ def test_predictions_with_frames_of_20_ms_are_refused(write, frames, edition):
   folders = write([599] * 4, [2999] * 4, hops=(1, 5))
   if frames is None and edition == '2022':
     frames = 600
-  with pytest.raises(InputError, match=r'--label_hop=0\.1,0\.02 reads them'):
+  with pytest.raises(InputError, match=r'state --label_hop=0\.1,0\.02'):
     evaluate.evaluate_folders(*folders, edition=edition, num_frames=frames)
 
 
@@ -73,13 +73,13 @@ def test_the_sound_files_show_it_as_well(write, sounds):
   with pytest.raises(InputError, match=message):
     evaluate.evaluate_folders(*folders, **options)
   folders = write([2950, 2999], [2990, 2960], hops=(5, 5))
-  with pytest.raises(InputError, match=r'mix2: .*--label_hop=0\.02 reads'):
+  with pytest.raises(InputError, match=r'mix2: .*state --label_hop=0\.02'):
     evaluate.evaluate_folders(*folders, **options)
 
 
 def test_a_reference_that_is_longer_than_stated_is_refused(write):
   folders = write([2999], [2999], hops=(5, 5))
-  with pytest.raises(InputError, match=r'--label_hop=0\.02 reads them; other'):
+  with pytest.raises(InputError, match=r'--label_hop=0\.02; other'):
     evaluate.evaluate_folders(*folders)
   folders = write([604], [599])
   with pytest.raises(InputError, match='0 to 599: state .* --frames=605'):
@@ -175,7 +175,7 @@ def test_ends_at_the_same_ratio_are_told(write, caplog, frames, lasts, hint):
 def test_a_hop_that_is_stated_wrongly_is_told(write, caplog):
   folders = write([599] * 3, [599] * 3)
   evaluate.evaluate_folders(*folders, label_hop=(0.1, 0.02))
-  assert '--label_hop=0.1 reads' in caplog.text
+  assert 'state --label_hop=0.1' in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_files_of_another_edition_are_told(tmp_path, caplog, header):
   first, second = (record.getMessage() for record in caplog.records)
   for message, folder in zip((first, second), folders, strict=True):
     assert f'{folder}/mix1.csv and 1 more files have the columns' in message
-    assert 'edition 2025' in message and 'those of 2024' in message
+    assert 'edition 2025' in message and 'those of edition 2024' in message
   caplog.clear()
   evaluate.evaluate_folders(*folders, csv_edition='2025', **options)
   assert not caplog.records

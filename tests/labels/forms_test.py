@@ -161,7 +161,7 @@ def test_files_of_2025_have_a_header_and_no_elevation(tmp_path):
     assert events.distance is not None
     np.testing.assert_allclose(events.distance, [2, 1.5])
     np.testing.assert_allclose(events.xyz[0], (0, 1, 0), atol=1e-12)
-  with pytest.raises(InputError, match='line 1: .* another edition than 2024'):
+  with pytest.raises(InputError, match='line 1: .* not of edition 2024'):
     read_text(tmp_path, text, edition='2024')
   with pytest.raises(InputError, match='2025; its forms to write are: none'):
     labels.write_csv(tmp_path / 'a.csv', events, edition='2025')

@@ -288,8 +288,8 @@ def test_what_systems_predict_is_mended_with_a_warning(tmp_path, caplog):
   assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
   for part in (
     'labels.csv, line 1: the distance -0.25 is read as 0 (and 1 more like',
-    'labels.csv, line 1: the elevation 90.4 is read as 90 degrees (and 1 more',
-    'labels.csv, line 3: class 13 is ignored, because there are 13 classes',
+    'line 1: the elevation 90.4 is limited to 90 degrees (and 1 more',
+    'labels.csv, line 3: class 13 is ignored, because the classes are 0 to 12',
   ):
     assert part in caplog.text
   # In a reference, they are mistakes; so is what has no sensible meaning.
@@ -308,8 +308,9 @@ def test_many_files_give_one_warning_of_each_kind(tmp_path, caplog):
   events, _ = labels.read_csv_files(paths, num_classes=14, role='prediction')
   assert not any(len(one.frame) for one in events)
   assert [record.getMessage() for record in caplog.records] == [
-    f'{paths[0]}, line 1: class 14 is ignored, because there are 14 classes '
-    'from 0 (--classes for more) (and 59 more like this, in 30 files in all).'
+    f'{paths[0]}, line 1: class 14 is ignored, because the classes are 0 '
+    'to 13 (state more with --classes) (and 59 more like this, in 30 files in '
+    'all).'
   ]
 
 
@@ -359,7 +360,7 @@ def test_unknown_form_and_role_are_refused(tmp_path):
     read_text(tmp_path, '', form='polr')
   with pytest.raises(InputError, match="reference, prediction, got 'guess'"):
     read_text(tmp_path, '', role='guess')
-  with pytest.raises(InputError, match='cannot have the form .* leave one of'):
+  with pytest.raises(InputError, match='cannot have .* leave out form'):
     read_text(tmp_path, '0', form='cartesian', edition='2023')
   with pytest.raises(InputError, match='4 columns .* expected one of: frame'):
     read_text(tmp_path, '0,1,2,3', form='polar')
