@@ -81,8 +81,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   configs = {name: configs[name] for name in chosen}
   if not configs:
     raise InputError(
-      'There is nothing to train: all systems are left out; name others with '
-      '--systems, or use a dataset with evaluation recordings.'
+      'There is nothing to train: all systems are left out; name others '
+      'with --only, or use a dataset with evaluation recordings.'
     )
   failed = many.train_many(configs, values.workdir, jobs=values.jobs)
   results = read_results(values.workdir, **options)
