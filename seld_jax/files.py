@@ -249,8 +249,11 @@ def explained(
         f'full; free {needed} and {hint}.'
       ) from error
     if isinstance(error, OSError) and error.errno in _FIXABLE:
+      hint = ''
+      if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        hint = '; choose a folder in which you may write'
       raise InputError(
-        f'{path} could not be written: {error.strerror or error}.'
+        f'{path} could not be written: {error.strerror or error}{hint}.'
       ) from error
     raise
 

@@ -75,7 +75,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     rate, blocks = live.microphone(values.device, selection=selection)
   live.watch(
     loaded,
-    blocks,
+    live.with_check(blocks, rate, format=loaded.spec.format),
     rate,
     options=PredictionOptions(
       window=window, overlap=overlap, threshold=values.threshold

@@ -1,5 +1,6 @@
 """Lists the files of a folder, and names the recordings that they belong to."""
 
+import errno
 import os
 import pathlib
 import unicodedata
@@ -71,8 +72,11 @@ def list_files(
             'exist: restore the target or delete the link.'
           )
   except OSError as error:
+    hint = 'change its permissions'
+    if error.errno == errno.ELOOP:
+      hint = 'it is a symbolic link that leads back to itself: delete it'
     raise InputError(
-      f'{error.filename or folder} cannot be read: {error.strerror}.'
+      f'{error.filename or folder} cannot be read ({error.strerror}); {hint}.'
     ) from error
   return sorted(found)
 

@@ -153,13 +153,15 @@ def test_a_folder_that_cannot_be_read_is_not_skipped(
     return scandir(path)
 
   monkeypatch.setattr(os, 'scandir', refuse)
-  with pytest.raises(InputError, match='inside cannot be read: Permission'):
+  with pytest.raises(InputError, match='inside cannot be read .Permission'):
     lister(folder)
 
 
 def test_a_link_to_itself_is_one_sentence(tmp_path):
   (tmp_path / 'round').symlink_to(tmp_path / 'round')
-  with pytest.raises(InputError, match='round cannot be read: Too many'):
+  with pytest.raises(
+    InputError, match=r'round cannot be read \(Too many .*; it .* delete it'
+  ):
     listing.list_files(tmp_path, suffixes=('.wav',))
 
 

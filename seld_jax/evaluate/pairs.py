@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError
@@ -83,7 +83,7 @@ def pair(
 def csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
   """Finds the CSV files of a folder, by name without suffix.
 
-  If the folder has none, those in its subfolders are used, as in STARSS.
+  Those in its subfolders belong to it, as in STARSS.
 
   Raises:
     InputError: The path is not a folder, or two files have the same name.
@@ -93,18 +93,7 @@ def csv_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     raise InputError(
       f'{folder} is not a folder, but a folder of CSV files is needed.'
     )
-  paths = listing.list_files(folder, suffixes=('.csv',), recursive=False)
-  paths = paths or listing.list_files(folder, suffixes=('.csv',))
-  found: dict[str, pathlib.Path] = {}
-  for path in paths:
-    name = listing.name_of(path)
-    if name in found:
-      raise InputError(
-        f'{found[name]} and {path} have the same name, but every '
-        'recording needs a name of its own.'
-      )
-    found[name] = path
-  return dict(sorted(found.items()))
+  return _by_name(listing.list_files(folder, suffixes=('.csv',)))
 
 
 def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
@@ -116,16 +105,29 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
   Returns:
     Paths of all lossless sound files, by name without suffix.
 
+  Raises:
+    InputError: Two files have the same name.
+
   Example:
     >>> from seld_jax import audio, evaluate
     >>> audio.write('foa_dev/mix1.wav', np.zeros((4, 2400)))
     >>> list(evaluate.audio_files('foa_dev'))
     ['mix1']
   """
-  return {
-    listing.name_of(path): path
-    for path in audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES)
-  }
+  return _by_name(audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES))
+
+
+def _by_name(paths: Iterable[pathlib.Path]) -> dict[str, pathlib.Path]:
+  """Files by the names of their recordings; refuses a name that is twice."""
+  found: dict[str, pathlib.Path] = {}
+  for path in paths:
+    other = found.setdefault(listing.name_of(path), path)
+    if other != path:
+      raise InputError(
+        f'{other} and {path} have the same name, but every recording needs a '
+        'name of its own: rename or remove one of them.'
+      )
+  return dict(sorted(found.items()))
 
 
 def _folds_hint(lost: Collection[str], found: Collection[str]) -> str:

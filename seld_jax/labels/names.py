@@ -4,12 +4,16 @@ import dataclasses
 import re
 
 # Names of 2020 to 2025, such as fold1_room2_mix003_ov1, and names of 2019, such
-# as split1_ir0_ov1_1. Room numbers of different folds are different rooms.
+# as split1_ir0_ov1_1. Either may begin with `fold` or `split`. Room numbers of
+# different folds are different rooms.
 _NAMES = (
   re.compile(
-    r'(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+(_(?P<overlap>ov\d+))?'
+    r'(?P<fold>(?:fold|split)\d+)_(?P<room>room\d+)_mix\d+'
+    r'(_(?P<overlap>ov\d+))?'
   ),
-  re.compile(r'(?P<fold>split\d+)_(?P<room>ir\d+)_(?P<overlap>ov\d+)_\d+'),
+  re.compile(
+    r'(?P<fold>(?:fold|split)\d+)_(?P<room>ir\d+)_(?P<overlap>ov\d+)_\d+'
+  ),
 )
 _FOLD = re.compile(r'(?:fold|split)(\d+)_')
 

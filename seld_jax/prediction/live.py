@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,10 @@ _FRAMES_PER_LINE = 5
 _ARROWS = '↑↖←↙↓↘→↗'
 # Characters of a full bar of activity.
 _BAR = 20
+# Seconds of the input that are checked for wrong channels.
+_CHECKED = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 def watch(
@@ -145,6 +150,41 @@ def line(frames: Frames, classes: Sequence[str], *, threshold: float) -> str:
     for name, _, azimuth, elevation in _active(frames, classes, threshold)
   ]
   return f'{end:7.1f} s  {", ".join(parts) or "-"}'
+
+
+def with_check(
+  blocks: Iterable[np.ndarray], sample_rate: int, *, format: str
+) -> Iterator[np.ndarray]:
+  """Yields blocks, and warns once if their channels are not as expected.
+
+  The first ten seconds decide, or all of a shorter recording.
+
+  Args:
+    blocks: Blocks with shape `[4, samples]`.
+    sample_rate: Sample rate of the blocks in Hz.
+    format: Input format of the network, `'foa'` or `'mic'`.
+
+  Yields:
+    The blocks.
+  """
+  sums, left = np.zeros((3, 4, 4)), round(_CHECKED * sample_rate)
+
+  def check() -> None:
+    if doubt := channels.find_mismatch(sums, format=format):
+      _log.warning(
+        'The input may not have the channels that the network expects: %s',
+        doubt,
+      )
+
+  for block in blocks:
+    if left > 0:
+      sums += channels.moments(block, sample_rate=sample_rate)
+      left -= block.shape[-1]
+      if left <= 0:
+        check()
+    yield block
+  if left > 0:
+    check()
 
 
 def play(

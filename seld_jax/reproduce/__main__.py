@@ -26,6 +26,9 @@ def define_flags(values: flags.FlagValues) -> None:
     'data', None, 'Folder of TAU-NIGENS 2020, or of scenes in the same layout.'
   )
   define.string('workdir', None, 'Folder of the runs and of the tables.')
+  define.string(
+    'cache', '', 'Folder of the features. Default: features in --data.'
+  )
   define.integer('seeds', 3, 'Number of seeds.', lower_bound=1)
   define.enum(
     'scale', 'paper', list(systems.SCALES), 'Size of networks and training.'
@@ -71,7 +74,13 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
         f'--formats: {root} has no {format}_dev; leave out {format}.'
       )
   options = {'names': names, 'formats': formats, 'seeds': range(values.seeds)}
-  configs = plan(root, **options, scale=values.scale, layout=values.layout)
+  configs = plan(
+    root,
+    **options,
+    scale=values.scale,
+    layout=values.layout,
+    cache=values.cache,
+  )
   for name, config in configs.items():
     runs.check(pathlib.Path(values.workdir) / name, config)
   for name in names:
@@ -82,7 +91,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if not configs:
     raise InputError(
       'There is nothing to train: all systems are left out; name others '
-      'with --only, or use a dataset with evaluation recordings.'
+      'with --systems, or use a dataset with evaluation recordings.'
     )
   failed = many.train_many(configs, values.workdir, jobs=values.jobs)
   results = read_results(values.workdir, **options)

@@ -16,6 +16,7 @@ def plan(
   seeds: Iterable[int],
   scale: str = 'paper',
   layout: str = 'aligned',
+  cache: str = '',
 ) -> dict[str, config_lib.Config]:
   """Makes the configuration of each run of a comparison.
 
@@ -29,6 +30,7 @@ def plan(
     seeds: The seeds.
     scale: One of `config.systems.SCALES`.
     layout: Layout of the features, `'aligned'` or `'published'`.
+    cache: Folder of the features; empty for the folder `features` in `data`.
 
   Returns:
     Name of a run -> configuration. All runs of the first seed come first, so
@@ -55,6 +57,7 @@ def plan(
           continue
         config.seed = seed
         config.data.root = str(data)
+        config.data.cache = cache
         # The paper's table has evaluation scores of the baseline, too.
         config.data.evaluation |= has_evaluation and name == 'baseline'
         config.eval.watch = (

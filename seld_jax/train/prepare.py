@@ -96,7 +96,7 @@ def _extract(
     ):
       raise InputError(
         f'{error} Set --config.data.cache=FOLDER to keep the features in '
-        'another folder.'
+        'another folder (--cache=FOLDER of seld_jax.reproduce).'
       ) from cause
     raise
 

@@ -75,11 +75,19 @@ def test_files_in_subfolders_are_found(folders):
     path = folders[0] / f'{name}.csv'
     (path.parent / f'part{index % 2}').mkdir(exist_ok=True)
     path.rename(path.parent / f'part{index % 2}' / path.name)
-  assert evaluate.evaluate_folders(*folders) == flat
+    # Also if some of them are not in a subfolder.
+    assert evaluate.evaluate_folders(*folders) == flat
   twin = folders[0] / 'part1' / f'{NAMES[0]}.csv'
   twin.write_text('')
   with pytest.raises(InputError, match=rf'{NAMES[0]}\.csv have the same name'):
     evaluate.evaluate_folders(*folders)
+
+
+def test_a_recording_has_one_sound_file(tmp_path):
+  for folder, length in ('a', 100), ('b', 200):
+    audio.write(tmp_path / folder / 'mix1.wav', np.zeros((4, length)))
+  with pytest.raises(InputError, match='mix1.wav have the same name'):
+    evaluate.audio_files(tmp_path)
 
 
 def test_lengths_come_from_the_audio_or_the_reference(folders, tmp_path):

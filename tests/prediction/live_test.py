@@ -191,3 +191,21 @@ def test_a_microphone_with_too_few_channels_is_refused(monkeypatch):
   monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(2))
   with pytest.raises(InputError, match='cannot record 4 channels from the def'):
     live.microphone(None)
+
+
+@pytest.mark.parametrize('seconds', [2.0, 25.0])
+def test_channels_that_cannot_be_right_are_reported_once(seconds, caplog):
+  rng = np.random.default_rng(0)
+  noise = 0.1 * rng.standard_normal(int(seconds * 8000))
+  front = np.outer([1, 0.1, 0.1, 1], noise)
+  for gains, number in (
+    ([1, 1, 1, 1], 0),
+    ([1, 1, 0, 1], 1),
+    ([0.1, 1, 1, 1], 1),
+  ):
+    caplog.clear()
+    signal = front * np.array(gains)[:, None]
+    blocks = np.split(signal, 10, axis=1)
+    kept = [*live.with_check(blocks, 8000, format='foa')]
+    np.testing.assert_array_equal(np.concatenate(kept, axis=1), signal)
+    assert caplog.text.count('may not have the channels') == number
