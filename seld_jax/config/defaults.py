@@ -211,7 +211,7 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
-  # A class is active if its activity is above this threshold, in [0.01, 1).
+  # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5
   return config.lock()
 

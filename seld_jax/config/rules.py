@@ -256,8 +256,7 @@ def check_ranges(config: Config) -> None:
   )
   _check(
     0 <= config.eval.threshold < 1,
-    'eval.threshold must be from 0.01 to below 1, got '
-    f'{config.eval.threshold}.',
+    f'eval.threshold must be from 0.01 to 0.999, got {config.eval.threshold}.',
   )
   _check(
     0.001 <= data.label_hop <= 10,

@@ -15,6 +15,17 @@ from seld_jax.errors import InputError
 # Below this threshold, nearly every class is active in every frame.
 _LEAST_THRESHOLD = 0.01
 
+# Above this threshold, hardly any output is active.
+_LARGEST_THRESHOLD = 0.999
+
+# Above these, a network learns nothing: its values are dropped, or statistics
+# of its features hardly change.
+_LARGEST_DROPOUT = 0.95
+_LARGEST_MOMENTUM = 0.9999
+
+# Zeros that may be added to a window, as a factor of its length.
+_MOST_PADDING = 16
+
 # Least share of the audio that the windows cover.
 _LEAST_COVERED = 0.25
 
@@ -58,6 +69,13 @@ def _check_features(config: Config) -> None:
     'would be ignored: set features.win_length to '
     f'{feats.hop_length} or more.',
   )
+  longest = _MOST_PADDING * feats.win_length
+  _refuse_if(
+    feats.n_fft > longest,
+    f'features.n_fft = {feats.n_fft} would fill windows of '
+    f'features.win_length = {feats.win_length} with so many zeros that their '
+    f'spectra take very long: set features.n_fft to {longest} or less.',
+  )
   bins = feats.n_fft // 2 + 1
   _refuse_if(
     feats.n_mels > bins,
@@ -85,6 +103,12 @@ def _check_features(config: Config) -> None:
       f'augment.num_{masks}_masks = {count} must be at most {section}.{name} = '
       f'{size}: more masks leave nothing of an example.',
     )
+    width = augment[f'max_{masks}_width']
+    _refuse_if(
+      width > size,
+      f'augment.max_{masks}_width = {width} must be at most {section}.{name} = '
+      f'{size}: a wider mask leaves nothing of an example.',
+    )
 
 
 def _check_classes(config: Config) -> None:
@@ -103,6 +127,23 @@ def _check_training(config: Config) -> None:
     f'eval.threshold = {config.eval.threshold} would make every class active '
     f'in every frame: use {_LEAST_THRESHOLD} or more, such as 0.5.',
   )
+  _refuse_if(
+    config.eval.threshold > _LARGEST_THRESHOLD,
+    f'eval.threshold = {config.eval.threshold} would make hardly any class '
+    f'active: use {_LARGEST_THRESHOLD} or less, such as 0.5.',
+  )
+  model = config.model
+  for name, largest in (
+    ('conv_dropout', _LARGEST_DROPOUT),
+    ('gru_dropout', _LARGEST_DROPOUT),
+    ('head_dropout', _LARGEST_DROPOUT),
+    ('bn_momentum', _LARGEST_MOMENTUM),
+  ):
+    _refuse_if(
+      model[name] > largest,
+      f'model.{name} = {model[name]} would keep the network from learning: use '
+      f'{largest} or less.',
+    )
   _refuse_if(
     loss.sed_weight == 0 and loss.doa_weight == 0,
     'loss.sed_weight and loss.doa_weight are both 0, so that nothing would be '

@@ -5,6 +5,11 @@ from typing import Any
 
 import psutil
 
+try:
+  import resource
+except ImportError:  # Windows
+  resource = None
+
 # Limits of the container or job of this process: Linux control groups of
 # version 2 and 1, as seen from inside of it.
 _GROUP_LIMITS = (
@@ -17,7 +22,8 @@ def machine_bytes() -> int:
   """Main memory that this process may use at most, in bytes.
 
   Returns:
-    The memory of the machine, or the limit of its container if that is lower.
+    The memory of the machine, or the limit of its container or of `ulimit -v`,
+    whichever is the lowest.
 
   Example:
     >>> from seld_jax.devices import memory
@@ -30,6 +36,10 @@ def machine_bytes() -> int:
       limits.append(int(path.read_text()))
     except (OSError, ValueError):  # no such file; 'max' is no limit
       continue
+  if resource is not None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+      limits.append(limit)
   return min(limits)
 
 

@@ -13,6 +13,9 @@ from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs
 from seld_jax.evaluate.folders import UNITS, FolderOptions
 
+# Digits of --frames; Python converts only a limited number.
+_MOST_DIGITS = 9
+
 
 def define_folder_flags(values: flags.FlagValues) -> None:
   """Defines --reference, --predictions and the flags of `folder_options`.
@@ -78,6 +81,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     'Number of classes. Default: that of the edition, or the 14 of 2020 if '
     'the reference has a higher class number.',
     lower_bound=1,
+    upper_bound=10_000,
   )
   choice(
     'missing',
@@ -136,6 +140,11 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
   if frames is None and values.audio is not None:
     frames = 'audio'
   elif frames is not None and frames.isdecimal():
+    if len(frames) > _MOST_DIGITS:
+      raise InputError(
+        f'--frames must be a number of up to {_MOST_DIGITS} digits, got '
+        f'{len(frames)} digits.'
+      )
     frames = int(frames)
   # Only the command evaluate has this flag.
   as_published = 'as_published' in values and values.as_published

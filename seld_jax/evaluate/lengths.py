@@ -30,6 +30,8 @@ _SILENT_END = 0.1
 # With at least this many recordings, their ends can show that the two folders
 # have frames of different length, even if no frame is too late.
 _ENOUGH = 3
+# Label frames of all recordings together: about 35 days.
+_MOST_FRAMES = 3 * 10**7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +131,7 @@ def find_lengths(
   if rule == 'last_reference':
     _check_after_reference(recordings)
     lengths = np.maximum(ends, 1).tolist()
+    _refuse_endless(names, lengths)
     return dict(zip(names, lengths, strict=True)), 'last_reference'
   if isinstance(rule, str):
     raise InputError(
@@ -144,10 +147,23 @@ def find_lengths(
       raise InputError(
         f'A recording needs at least one frame, got {min(lengths)} (--frames).'
       )
+    _refuse_endless(names, lengths)
     if not as_published:
       _check_reference(recordings, lengths)
     _check_predictions(recordings, lengths, 'the recording has')
   return rule, None
+
+
+def _refuse_endless(names: Sequence[str], lengths: Sequence[int]) -> None:
+  """Raises InputError for lengths that would take far too much memory."""
+  total = sum(lengths)
+  if total > _MOST_FRAMES:
+    longest = int(np.argmax(lengths))
+    raise InputError(
+      f'The recordings have {total} frames in all, but at most {_MOST_FRAMES} '
+      f'are scored at once; the longest, {names[longest]}, has '
+      f'{lengths[longest]}: correct its last frame or --frames.'
+    )
 
 
 def length_of(num_frames: int | Mapping[str, int], name: str) -> int:

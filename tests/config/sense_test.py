@@ -17,6 +17,11 @@ def changed(fields):
 NONSENSE = [
   ({'eval.threshold': 0.0}, ['eval.threshold', '0.01 or more']),
   ({'eval.threshold': 1e-9}, ['eval.threshold', '0.01 or more']),
+  ({'eval.threshold': 0.9999999999}, ['eval.threshold', '0.999 or less']),
+  ({'model.conv_dropout': 0.9999999}, ['model.conv_dropout', '0.95 or less']),
+  ({'model.bn_momentum': 0.99999999999}, ['bn_momentum', '0.9999 or less']),
+  ({'augment.max_time_width': 10**9}, ['augment.max_time_width', 'at most']),
+  ({'features.n_fft': 1000000}, ['features.n_fft', 'or less']),
   ({'features.win_length': 1}, ['features.win_length = 1', '480 or more']),
   ({'features.n_mels': 4000}, ['4000', '513 or less']),
   ({'features.top_db': 1e-3}, ['features.top_db', '1 dB or more', '0 for no']),

@@ -4,6 +4,7 @@ import types
 
 import jax
 import psutil
+import pytest
 
 from seld_jax.devices import memory
 
@@ -21,6 +22,16 @@ def test_the_memory_of_the_machine_is_limited_by_its_container(
   assert memory.machine_bytes() == 1_000_000
   group.write_text(f'{2**63 - 4096}\n')  # no limit in version 1
   assert memory.machine_bytes() == whole
+
+
+def test_the_memory_of_a_process_may_be_limited(monkeypatch):
+  resource = pytest.importorskip('resource')
+  monkeypatch.setattr(resource, 'getrlimit', lambda _: (10**6, -1))
+  assert memory.machine_bytes() == 10**6
+  monkeypatch.setattr(
+    resource, 'getrlimit', lambda _: (resource.RLIM_INFINITY, -1)
+  )
+  assert memory.machine_bytes() > 10**6
 
 
 def test_a_cpu_has_no_memory_of_its_own():

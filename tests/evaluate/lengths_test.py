@@ -245,3 +245,19 @@ def test_the_command_prints_warnings_and_refusals(write):
   assert 'error: mix1 and 1 more' in done.stderr
   assert '--label_hop=0.1,0.02' in done.stderr
   assert 'Traceback' not in done.stderr
+
+
+def test_endless_recordings_are_refused_before_they_take_memory(write):
+  folders = write([599] * 4, [599] * 4)
+  for folder in folders:
+    for name in NAMES:
+      (folder / f'{name}.csv').write_text('0,1,0,0,0\n9999999,1,0,0,0\n')
+  for frames in 'last_reference', 10**12:
+    with pytest.raises(InputError, match='mix1, has 10000*: correct its last'):
+      evaluate.evaluate_folders(*folders, num_frames=frames)
+  status, _, error = run(
+    *(f'--reference={folders[0]}', f'--predictions={folders[1]}'),
+    f'--frames={"9" * 5000}',
+  )
+  assert status == 1
+  assert error.startswith('error: --frames must be a number of up to 9 digits')

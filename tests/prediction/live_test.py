@@ -197,14 +197,11 @@ def test_a_microphone_with_too_few_channels_is_refused(monkeypatch):
 def test_channels_that_cannot_be_right_are_reported_once(seconds, caplog):
   rng = np.random.default_rng(0)
   noise = 0.1 * rng.standard_normal(int(seconds * 8000))
-  front = np.outer([1, 0.1, 0.1, 1], noise)
-  for gains, number in (
-    ([1, 1, 1, 1], 0),
-    ([1, 1, 0, 1], 1),
-    ([0.1, 1, 1, 1], 1),
-  ):
+  source = np.outer([1, 0.3, 0.2, 0.93], noise)
+  right, silent, soft = [1, 1, 1, 1], [1, 1, 0, 1], [0.1, 1, 1, 1]
+  for gains, number in (right, 0), (silent, 1), (soft, 1):
     caplog.clear()
-    signal = front * np.array(gains)[:, None]
+    signal = source * np.array(gains)[:, None]
     blocks = np.split(signal, 10, axis=1)
     kept = [*live.with_check(blocks, 8000, format='foa')]
     np.testing.assert_array_equal(np.concatenate(kept, axis=1), signal)

@@ -56,7 +56,7 @@ def refusal(config, mesh):
     {'train.crop_frames': 10**7},
     {'eval.window': 10**9},
     {'eval.batch_size': 10**6},
-    {'features.n_fft': 10**9},
+    {'features.n_fft': 10**9, 'features.win_length': 10**8},
     {
       'train.steps_per_dispatch': 10**9,
       'train.log_every': 10**9,
