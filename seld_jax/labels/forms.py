@@ -96,6 +96,11 @@ def _used(form: str) -> list[str]:
 
 
 _HEADED = {frozenset(_used(form)): form for form in FORMS}
+# What a user can do if five columns do not have the usual meaning.
+_ADD_HEADER = (
+  'add a header that names the columns, such as '
+  'frame,class,azimuth,elevation,distance'
+)
 # What a user states if the columns of a file have several meanings.
 _STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
 
@@ -204,7 +209,7 @@ def find_form(
   if width == 5 and len(fitting) > 1:
     hint = (
       '; if the five columns are not frame, class, track, azimuth, elevation, '
-      + _STATE_FORM
+      + (_STATE_FORM if predicted else _ADD_HEADER)
     )
   named = _with_numbers(rows, FORMS[first].index('class'), names)
   table = parse_numbers(named, FORMS[first], hint=hint)
@@ -276,35 +281,55 @@ def _five_columns(
     The form, and the doubt if another one is possible.
 
   Raises:
-    AmbiguousError: Both are possible, and none is more likely.
+    AmbiguousError: Both are possible, and none is more likely; or the third
+      numbers look like tracks, but a fifth one is too high for an elevation.
   """
   third, fourth, fifth = table[:, 2:].T
-  whole = (third == np.round(third)).all()
-  polar = bool(
-    whole and (np.abs(fourth) <= 360).all() and (np.abs(fifth) <= 91).all()
-  )
-  distance = bool(
-    (np.abs(third) <= 360).all()
-    and (np.abs(fourth) <= 91).all()
-    and (predicted or (fifth >= 0).all())
-  )
-  if polar and not (distance and predicted):
+  # Labels with a distance and no track have a header, which names it.
+  if not predicted:
     return 'polar', None
-  if not polar:
-    if not distance or np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
-      # The sentence about the first wrong value names the other forms, too.
-      return 'polar', None
-    return 'submission_distance', None
-  doubt = AmbiguousError(
-    f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
-    'frame, class, track, azimuth, elevation or frame, class, azimuth, '
-    f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
-    ('polar', 'submission_distance'),
+  whole = bool((third == np.round(third)).all())
+  polar = bool(
+    whole
+    and (np.abs(fourth) <= 360).all()
+    and (np.abs(fifth) <= PREDICTED_RANGES['elevation'][1]).all()
   )
+  distance = bool((np.abs(third) <= 360).all() and (np.abs(fourth) <= 91).all())
+  if not distance:
+    # The sentence about the first wrong value names the other forms, too.
+    return 'polar', None
   # A distance is above 0, and the tracks of a frame are small numbers.
-  if (fifth <= 0).any() or ((third >= 0) & (third <= _LARGEST_TRACK)).all():
-    return 'polar', doubt
-  raise doubt
+  small = (third >= 0) & (third <= _LARGEST_TRACK)
+  tracks = whole and bool(small.all())
+  both = ('polar', 'submission_distance')
+  if polar:
+    doubt = AmbiguousError(
+      f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
+      'frame, class, track, azimuth, elevation or frame, class, azimuth, '
+      f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
+      both,
+    )
+    if tracks or (fifth <= 0).any():
+      return 'polar', doubt
+    raise doubt
+  if np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
+    return 'polar', None
+  # No distance is far below 0: if the third numbers may be tracks, the fifth
+  # are elevations.
+  if whole and (fifth < PREDICTED_RANGES['elevation'][0]).any():
+    return 'polar', None
+  if tracks:
+    low, high = PREDICTED_RANGES['elevation']
+    index = int(np.argmax(fifth > high))
+    raise AmbiguousError(
+      f'{rows.path}, line {rows.lines[index]}: elevation must be a number from '
+      f'{low:g} to {high:g}, got {fifth[index]:g}, because five columns whose '
+      f'third numbers are integers from 0 to {_LARGEST_TRACK} are frame, class, '
+      'track, azimuth, elevation; if they are frame, class, azimuth, '
+      f'elevation, distance, {_STATE_FORM}: submission_distance.',
+      both,
+    )
+  return 'submission_distance', None
 
 
 def _six_columns(

@@ -280,7 +280,8 @@ def parse_numbers(
   Args:
     rows: The rows.
     columns: The name of each column, for messages.
-    hint: Text that is added to the message about a wrong cell.
+    hint: Text that is added to the message about a wrong cell, unless its
+      column is frame or class.
 
   Returns:
     The values, float64 with shape `[rows, columns]`.
@@ -318,7 +319,7 @@ def check_ranges(
     columns: The name of each column; those in `ranges` are checked.
     ranges: Lowest and highest value of columns.
     num_classes: If given, class indices must be below it.
-    hint: Text that is added to the message.
+    hint: Text that is added to the message, as for `parse_numbers`.
 
   Raises:
     InputError: A value is out of its range.
@@ -405,7 +406,9 @@ def _refuse_cell(
       if not good or not _in_range(value, (column,), ranges):
         remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
         got = shown(cell.strip())
-        rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{hint}')
+        # All forms have frame and class: their columns need no hint.
+        more = '' if column in ('frame', 'class') else hint
+        rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{more}')
   raise AssertionError('every value is allowed')
 
 

@@ -85,3 +85,22 @@ def test_options_reach_the_reader(write):
   found = evaluate.read_folders(reference, predictions, options)
   np.testing.assert_array_equal(found.predictions[0].frame, [10, 11])
   np.testing.assert_array_equal(found.references[0].frame, np.arange(20, 40))
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022', '2023'])
+def test_elevations_that_overshoot_are_no_distances(write, edition):
+  late = ''.join(f'{frame},8,0,22,92\n' for frame in range(10, 20))
+  done = run(*write(REFERENCE, late), f'--edition={edition}', '--frames=20')
+  assert done.returncode == 1
+  assert 'mix0.csv, line 1: elevation must be' in done.stderr
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022'])
+def test_editions_without_distances_need_a_stated_one(write, edition):
+  near = REFERENCE.replace(',0,0,0,200', ',1.5,0,240')
+  flags = [*write(REFERENCE, near), f'--edition={edition}', '--frames=20']
+  done = run(*flags)
+  assert done.returncode == 1
+  assert '--predictions_form=submission_distance' in done.stderr
+  done = run(*flags, '--predictions_form=submission_distance')
+  assert done.returncode == 0, done.stderr

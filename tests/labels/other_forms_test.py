@@ -116,9 +116,10 @@ def test_what_cannot_be_read_is_explained(tmp_path, text, message):
 
 def test_five_columns_with_a_distance_are_read(tmp_path):
   text = '0,3,-120.5,10,240\n0,3,50,-5,90\n1,4,100,0,75\n'
+  header = 'frame,class,azimuth,elevation,distance\n'
   for edition in None, '2023', '2024':
-    for role in labels.ROLES:
-      events = read_text(tmp_path, text, edition=edition, role=role)
+    for role, top in ('prediction', ''), ('reference', header):
+      events = read_text(tmp_path, top + text, edition=edition, role=role)
       np.testing.assert_array_equal(events.distance, [240, 90, 75])
       np.testing.assert_array_equal(events.track, [0, 1, 0])
       azimuth, elevation = geometry.to_polar(events.xyz)
@@ -126,6 +127,38 @@ def test_five_columns_with_a_distance_are_read(tmp_path):
       np.testing.assert_allclose(elevation, [10, -5, 0], atol=1e-9)
   with pytest.raises(InputError, match='track must be an integer'):
     read_text(tmp_path, text, edition='2021')
+
+
+@pytest.mark.parametrize('edition', [None, '2020', '2023'])
+@pytest.mark.parametrize('elevation', [91.5, 92, 120, 270, -92, -120])
+@pytest.mark.parametrize('role', labels.ROLES)
+def test_elevation_beside_a_track_is_never_a_distance(
+  tmp_path, edition, elevation, role
+):
+  text = f'0,9,0,22,10\n1,9,3,22,{elevation}\n'
+  with pytest.raises(
+    InputError, match=f'line 2: elevation must be .*{elevation}'
+  ):
+    read_text(tmp_path, text, edition=edition, role=role)
+
+
+@pytest.mark.parametrize('edition', [None, '2023'])
+def test_labels_without_a_header_have_a_track(tmp_path, edition):
+  text = '0,3,-120,10,240\n'
+  with pytest.raises(InputError, match="elevation .*'240'.* add a header"):
+    read_text(tmp_path, text, edition=edition)
+  # The error names no flag that the commands for labels lack.
+  for text in '0,3,-120.5,10,80', '0,x,0,1,1', '-1,0,0,1,1':
+    with pytest.raises(InputError) as caught:
+      read_text(tmp_path, text, edition=edition)
+    assert 'form' not in str(caught.value)
+
+
+def test_frame_and_class_are_wrong_in_all_forms(tmp_path):
+  for text in '0,x,0,1,1', '-1,0,0,1,1':
+    with pytest.raises(InputError) as caught:
+      read_text(tmp_path, text, role='prediction')
+    assert 'predictions_form' not in str(caught.value)
 
 
 @pytest.mark.parametrize('edition', [None, '2023'])
@@ -166,6 +199,14 @@ def test_the_other_files_decide_about_five_columns(tmp_path):
     paths = write_all(tmp_path, *doubtful, *others)
     with pytest.raises(InputError, match=r'0\.csv, line 1: .*predictions_form'):
       labels.read_csv_files(paths[: 3 + len(others)], role='prediction')
+  # An azimuth near the front at 180 cm.
+  front = write_all(tmp_path, '0,3,2,10,180\n', '0,3,100,10,180\n')
+  events, _ = labels.read_csv_files(front, role='prediction')
+  assert [one.distance.tolist() for one in events] == [[180], [180]]
+  for other in '0,3,1,170,10\n', '':
+    paths = write_all(tmp_path, '0,3,2,10,180\n', other)
+    with pytest.raises(InputError, match=r'0\.csv, line 1: elevation .*180'):
+      labels.read_csv_files(paths, role='prediction')
   # Without any other sign, small numbers in the third column are tracks.
   (events,), _ = labels.read_csv_files(
     write_all(tmp_path, '0,3,2,10,80\n'), role='prediction'
@@ -216,8 +257,11 @@ def test_labels_of_l3das22_are_read(tmp_path):
 
 def test_submissions_of_l3das22_need_their_form(tmp_path):
   text = '0,7,1.5,0,-2\n3,13,0,-0.5,0\n'
-  for role in labels.ROLES:
-    with pytest.raises(InputError, match='--predictions_form, or form='):
+  for role, remedy in (
+    ('prediction', '--predictions_form, or form='),
+    ('reference', 'add a header'),
+  ):
+    with pytest.raises(InputError, match=remedy):
       read_text(tmp_path, text, role=role)
   form = 'submission_cartesian'
   events = read_text(tmp_path, text, form=form, role='prediction')
