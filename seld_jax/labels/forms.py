@@ -324,8 +324,8 @@ def _five_columns(
     raise AmbiguousError(
       f'{rows.path}, line {rows.lines[index]}: elevation must be a number from '
       f'{low:g} to {high:g}, got {fifth[index]:g}, because five columns whose '
-      f'third numbers are integers from 0 to {_LARGEST_TRACK} are frame, class, '
-      'track, azimuth, elevation; if they are frame, class, azimuth, '
+      f'third numbers are integers from 0 to {_LARGEST_TRACK} are frame, '
+      'class, track, azimuth, elevation; if they are frame, class, azimuth, '
       f'elevation, distance, {_STATE_FORM}: submission_distance.',
       both,
     )

@@ -104,3 +104,13 @@ def test_editions_without_distances_need_a_stated_one(write, edition):
   assert '--predictions_form=submission_distance' in done.stderr
   done = run(*flags, '--predictions_form=submission_distance')
   assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize('edition', ['2019', '2021'])
+@pytest.mark.parametrize('hop', [[], ['--label_hop=0.1,0.02']])
+def test_divided_frames_are_not_scored(write, edition, hop):
+  text = ''.join(f'{n // 5},4,0,{10 + 10 * (n % 5)},0\n' for n in range(500))
+  flags = write('0,4,0,10,0\n', text)
+  done = run(*flags, f'--edition={edition}', *hop)
+  assert done.returncode == 1
+  assert 'as if its frame numbers had been divided' in done.stderr
