@@ -28,6 +28,7 @@ from seld_jax.labels.rows import (
   read_rows,
 )
 from seld_jax.labels.seconds import parse_seconds
+from seld_jax.labels.vectors import looks_like_angles, normalise
 
 # What a file holds: the truth, or what a system predicted.
 ROLES = ('reference', 'prediction')
@@ -73,9 +74,9 @@ def read_csv(
       a header in any order are allowed. A file without rows is a recording
       without events.
     edition: Year of the challenge whose forms are allowed, one of `EDITIONS`;
-      None allows all. With an edition, or if only vectors have that many
-      columns, x, y, z may have any norm except 0, because outputs of systems
-      have.
+      None allows all. With an edition, under a header, or if only vectors have
+      that many columns, x, y, z may have any norm except 0, because outputs of
+      systems have.
     form: The form of the file, one of `FORMS`; None to find it.
     role: `'reference'` for the truth. `'prediction'` for what a system wrote:
       negative distances are then read as 0, elevations up to 91 degrees as 90,
@@ -369,7 +370,7 @@ def _to_events(
     if (
       found.form == 'cartesian_distance'
       and options.form is None
-      and forms.looks_like_angles(vectors)
+      and looks_like_angles(vectors)
     ):
       text = 'x, y, z are read as a vector, but they look like angles'
       line = rows.lines[int(kept[0])]
@@ -379,9 +380,10 @@ def _to_events(
     any_norm = (
       options.edition is not None
       or options.form is not None
+      or found.has_header
       or found.form != 'cartesian'
     )
-    xyz = forms.normalise(rows, vectors, kept, any_norm=any_norm)
+    xyz = normalise(rows, vectors, kept, any_norm=any_norm)
   else:
     azimuth = table[:, columns.index('azimuth')]
     elevation = np.zeros(len(table))

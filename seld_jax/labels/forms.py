@@ -1,6 +1,7 @@
 """The forms of CSV files, and how to find the form of a file."""
 
 import dataclasses
+from typing import NoReturn
 
 import numpy as np
 
@@ -8,10 +9,17 @@ from seld_jax.errors import InputError
 from seld_jax.labels import headers
 from seld_jax.labels.rows import (
   PREDICTED_RANGES,
-  RANGES,
   Rows,
+  check_ranges,
   parse_numbers,
   shown,
+)
+from seld_jax.labels.vectors import (
+  LARGEST_COMPONENT,
+  NORM_TOLERANCE,
+  are_polar,
+  norm_of,
+  show_vector,
 )
 
 # The columns of each form. Files of those in HEADERS begin with these names;
@@ -69,12 +77,9 @@ EDITIONS = {
   '2025': ('stereo',),
 }
 
-# Largest difference of the norm of a direction from 1, because of rounding.
-NORM_TOLERANCE = 1e-2
 # Networks with linear outputs predict vectors with a norm of about 1. A
-# component above the first number may be an angle; above the second, it is one.
+# component above this number may be an angle.
 _LARGEST_OUTPUT = 3.0
-_LARGEST_COMPONENT = 10.0
 # Coordinates of L3DAS22 are at most 2 m; a number above this is an angle.
 _LARGEST_METRES = 20.0
 # Systems number the sources of a class from 0; a number above this is rather an
@@ -105,6 +110,13 @@ _ADD_HEADER = (
 _STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
 
 
+_STATE_EDITION = '(--csv_edition, or data.csv_edition in a config)'
+_STATE_VECTORS = (
+  '(--csv_edition), or the form of the predictions alone '
+  '(--predictions_form=cartesian or --predictions_form=polar_distance)'
+)
+
+
 class AmbiguousError(InputError):
   """The columns of a file of a system have several meanings."""
 
@@ -125,6 +137,7 @@ class Found:
     doubt: If the columns may also have another form, which is much less likely,
       the error that names both forms; else None.
     hint: Text for the message about a wrong value.
+    has_header: Whether a header names the columns.
   """
 
   form: str
@@ -132,6 +145,7 @@ class Found:
   table: np.ndarray | None
   doubt: AmbiguousError | None = None
   hint: str = ''
+  has_header: bool = False
 
 
 def check_edition(edition: str | None, form: str | None = None) -> None:
@@ -242,22 +256,41 @@ def _headed(
       f'{expected}',
     )
   if form not in allowed:
-    rows.refuse(
-      0,
-      f'the header is that of the form {form}, which is not of edition '
-      f'{edition}; state the right edition (--csv_edition, or '
-      'data.csv_edition in a config)'
-      if edition is not None
-      else f'the header is that of the form {form}, not of {allowed[0]}',
-    )
+    _refuse_headed(rows, form, allowed, edition=edition)
   order = [columns.index(name) for name in _used(form) if name in columns]
   rest = dataclasses.replace(rows.without_first(), order=tuple(order))
   if form in ('seconds', 'l3das'):
-    return Found(form, rest, None)
+    return Found(form, rest, None, has_header=True)
   rest = _with_numbers(rest, columns.index('class'), names)
   if not rest.first:
-    return Found(form, rest, np.zeros((0, len(order))))
-  return Found(form, rest, parse_numbers(rest, FORMS[form]))
+    return Found(form, rest, np.zeros((0, len(order))), has_header=True)
+  table = parse_numbers(rest, FORMS[form])
+  return Found(form, rest, table, has_header=True)
+
+
+def _refuse_headed(
+  rows: Rows, form: str, allowed: tuple[str, ...], *, edition: str | None
+) -> NoReturn:
+  """Refuses a header of a form that is not allowed."""
+  if edition is None or form in EDITIONS[edition]:
+    rows.refuse(
+      0,
+      f'the header is that of the form {form}, not of {allowed[0]}, which was '
+      f'stated; state {form}, or leave out the form (--predictions_form, or '
+      'form= of labels.read_csv)',
+    )
+  editions = [one for one, forms in EDITIONS.items() if form in forms]
+  whose, remedy = '', ''
+  if editions:
+    whose = f' (edition{"s" * (len(editions) > 1)} {", ".join(editions)})'
+    remedy = (
+      f'state --csv_edition={editions[-1]} (data.csv_edition in a config), or '
+    )
+  rows.refuse(
+    0,
+    f'the header is that of the form {form}{whose}, not of edition {edition}, '
+    f'which was stated; {remedy}leave out the edition: a header needs none',
+  )
 
 
 def _with_numbers(rows: Rows, column: int, names: tuple[str, ...]) -> Rows:
@@ -342,18 +375,25 @@ def _six_columns(
   values = table[:, 3:]
   # A wrong edition must not give directions that are wrong without a word.
   if form == 'cartesian':
-    if _are_polar(values).all() and np.abs(values).max() > _LARGEST_COMPONENT:
+    if are_polar(values).all() and np.abs(values).max() > LARGEST_COMPONENT:
+      flag = ' (--predictions_form=cartesian)' if predicted else ''
       rows.refuse(
         0,
         f'6 columns ({rows.text(0)}) look like azimuth, elevation, distance of '
         f'2023 and 2024 (--csv_edition=2023), but edition {edition} has x, y, '
         'z; vectors with components above 10 need form=cartesian of '
-        'labels.read_csv (--predictions_form=cartesian)',
+        f'labels.read_csv{flag}',
       )
   elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
+    remedy = '--csv_edition=2022'
+    if predicted:
+      # The reference may have the columns of the edition.
+      remedy = (
+        '--predictions_form=cartesian without --csv_edition, or ' + remedy
+      )
     rows.refuse(
       int(np.argmax(values[:, 2] < 0)),
-      f'6 columns look like x, y, z of 2020 to 2022 (--csv_edition=2022), '
+      f'6 columns look like x, y, z of 2020 to 2022 ({remedy}), '
       f'because a third number is negative, but edition {edition} has azimuth, '
       'elevation, distance',
     )
@@ -382,11 +422,11 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
     InputError: Both are possible, or neither is.
   """
   values = table[:, 3:]
-  norm = _norm(values)
+  norm = norm_of(values)
   largest = _LARGEST_OUTPUT if predicted else 1 + NORM_TOLERANCE
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
-  is_polar = _are_polar(values)
-  if predicted and np.abs(values).max() > _LARGEST_COMPONENT:
+  is_polar = are_polar(values)
+  if predicted and np.abs(values).max() > LARGEST_COMPONENT:
     # No vectors; distances below 0 and elevations up to 91 degrees are mended.
     high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
     is_polar = (np.abs(values) <= high).all(axis=-1)
@@ -397,19 +437,11 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   elif is_polar.all() and np.abs(values).max() > largest:
     return 'polar_distance'
   elif not is_polar.all():
-    odd = int(np.argmin(is_unit))
-    rows.refuse(
-      odd,
-      f'6 columns where x, y, z = {_vector(values[odd])} has the norm '
-      f'{norm[odd]:.4g}, but expected a unit vector, because line '
-      f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
-      'and distance; state the edition: --csv_edition=2022 for vectors of any '
-      'length, --csv_edition=2023 for angles (data.csv_edition in a config)',
-    )
+    _refuse_norm(rows, table, is_unit, is_polar, predicted=predicted)
+  remedy = _STATE_VECTORS if predicted else _STATE_EDITION
   reason = (
     f'6 columns ({rows.text(0)}) may be x, y, z (until 2022) or azimuth, '
-    'elevation, distance (from 2023 on); the edition must be stated '
-    '(--csv_edition, or data.csv_edition in a config)'
+    f'elevation, distance (from 2023 on); the edition must be stated {remedy}'
   )
   if predicted:
     raise AmbiguousError(
@@ -419,74 +451,43 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   return rows.refuse(0, reason)
 
 
-def looks_like_angles(xyz: np.ndarray) -> bool:
-  """Whether vectors of shape `[rows, 3]` look like angles and a distance."""
-  return bool(
-    len(xyz)
-    and _are_polar(xyz).all()
-    and np.abs(xyz).max() > _LARGEST_COMPONENT
-  )
-
-
-def normalise(
+def _refuse_norm(
   rows: Rows,
-  xyz: np.ndarray,
-  places: np.ndarray | None = None,
+  table: np.ndarray,
+  is_unit: np.ndarray,
+  is_polar: np.ndarray,
   *,
-  any_norm: bool,
-) -> np.ndarray:
-  """Scales directions to norm 1.
-
-  Args:
-    rows: The rows of the file, for error messages.
-    xyz: Vectors, with shape `[n, 3]`.
-    places: Their places among the rows, with shape `[n]`; None if all rows are
-      there.
-    any_norm: Whether any norm except 0 is allowed; else it must be about 1.
-
-  Returns:
-    Unit vectors, with shape `[n, 3]`.
-
-  Raises:
-    InputError: A vector is not allowed.
-  """
-  norm = _norm(xyz)
-  wrong = norm == 0 if any_norm else ~(np.abs(norm - 1) <= NORM_TOLERANCE)
-  if wrong.any():
-    index = int(np.argmax(wrong))
-    rows.refuse(
-      index if places is None else int(places[index]),
-      f'x, y, z = {_vector(xyz[index])} has the norm {norm[index]:.4g}, but '
-      'expected '
-      + (
-        'a vector other than 0; delete the row if nothing is active'
-        if any_norm
-        else 'a unit vector; for vectors of any length, state the edition '
-        '(--csv_edition, or data.csv_edition in a config)'
-      ),
+  predicted: bool,
+) -> NoReturn:
+  """Refuses rows that are neither unit vectors, nor angles and a distance."""
+  values = table[:, 3:]
+  remedy = (
+    'state the edition: --csv_edition=2022 for vectors of any length, '
+    '--csv_edition=2023 for angles (data.csv_edition in a config)'
+  )
+  if predicted:
+    remedy = (
+      'state the form: --predictions_form=cartesian for vectors of any length, '
+      '--predictions_form=polar_distance for angles; or, if the reference has '
+      'the same columns, --csv_edition=2022 or --csv_edition=2023'
     )
-  # Divided by the largest component first, so that squares neither underflow
-  # nor overflow.
-  scaled = xyz / np.abs(xyz).max(axis=-1, keepdims=True, initial=1e-300)
-  return scaled / np.linalg.norm(scaled, axis=-1, keepdims=True)
-
-
-def _vector(xyz: np.ndarray) -> str:
-  """A vector as messages show it."""
-  return ','.join(format(value, 'g') for value in xyz)
-
-
-def _are_polar(values: np.ndarray) -> np.ndarray:
-  """Which rows of shape `[rows, 3]` may be azimuth, elevation, distance."""
-  low, high = np.array(
-    [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
-  ).T
-  good = np.all((values >= low) & (values <= high), axis=-1)
-  return good & (values[:, 2] > 0)
-
-
-def _norm(xyz: np.ndarray) -> np.ndarray:
-  """Norms of vectors with shape `[rows, 3]`; infinite for huge numbers."""
-  with np.errstate(over='ignore', under='ignore'):
-    norm = np.linalg.norm(xyz, axis=-1)
-  return np.where(norm == 0, np.abs(xyz).max(axis=-1, initial=0), norm)
+  elif not is_unit.any() and np.abs(values).max() > LARGEST_COMPONENT:
+    # Only angles are so large: the message names the value that is wrong.
+    check_ranges(
+      rows,
+      table,
+      FORMS['polar_distance'],
+      hint='; if these 6 columns are not frame, class, track, azimuth, '
+      f'elevation, distance, {remedy}',
+    )
+  odd, other = int(np.argmin(is_unit)), int(np.argmin(is_polar))
+  cause = ''
+  if values[other, 2] <= 0:
+    cause = f', as the distance would be {values[other, 2]:g}'
+  rows.refuse(
+    odd,
+    f'6 columns where x, y, z = {show_vector(values[odd])} has the norm '
+    f'{norm_of(values)[odd]:.4g}, but expected a unit vector, because line '
+    f'{rows.lines[other]} cannot be azimuth, elevation and distance{cause}; '
+    + remedy,
+  )
