@@ -11,6 +11,7 @@ from seld_jax.labels.rows import (
   PREDICTED_RANGES,
   Rows,
   check_ranges,
+  empty_end,
   parse_numbers,
   shown,
 )
@@ -110,10 +111,13 @@ _ADD_HEADER = (
 _STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
 
 
-_STATE_EDITION = '(--csv_edition, or data.csv_edition in a config)'
+_STATE_EDITION = (
+  'the edition must be stated (--csv_edition, or data.csv_edition in a config)'
+)
 _STATE_VECTORS = (
-  '(--csv_edition), or the form of the predictions alone '
-  '(--predictions_form=cartesian or --predictions_form=polar_distance)'
+  'the form of predictions must be stated (--predictions_form=cartesian or '
+  '--predictions_form=polar_distance), or the edition, if the reference has '
+  'the same columns (--csv_edition)'
 )
 
 
@@ -216,8 +220,9 @@ def find_form(
     rows.refuse(
       0,
       f'{width} columns ({rows.text(0)}), but expected one of{other}: '
-      f'{expected}',
+      f'{expected}{empty_end(rows.first)}',
     )
+  headers.refuse_numbered(rows)
   first = fitting[0]
   hint = ''
   if width == 5 and len(fitting) > 1:
@@ -441,7 +446,7 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   remedy = _STATE_VECTORS if predicted else _STATE_EDITION
   reason = (
     f'6 columns ({rows.text(0)}) may be x, y, z (until 2022) or azimuth, '
-    f'elevation, distance (from 2023 on); the edition must be stated {remedy}'
+    f'elevation, distance (from 2023 on); {remedy}'
   )
   if predicted:
     raise AmbiguousError(

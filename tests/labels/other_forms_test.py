@@ -111,6 +111,61 @@ def test_what_cannot_be_read_is_explained(tmp_path, text, message):
     read_text(tmp_path, text)
 
 
+ROW = '0,3,0,30,10,150'
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    (ROW.replace(',', ' '), 'separated by spaces .* commas, semicolons or tab'),
+    (ROW.replace(',', '   '), 'separated by spaces'),
+    (ROW.replace(',', '|'), r'separated by "\|" .* commas, semicolons or tabs'),
+    (ROW.replace(',', ' | '), r'separated by "\|"'),
+    (ROW.replace(',', ':'), 'separated by colons'),
+    ('frame class azimuth elevation\n0 1 2 3', 'separated by spaces'),
+    ('frame|class|azimuth|elevation\n0|1|2|3', r'separated by "\|"'),
+    ('speech 0 1 10 20 1.5', 'separated by spaces'),
+    ('"speech,0,1,10,20,1.5"', 'whole row .* in one pair of quotation marks'),
+    (f'"{ROW}"', 'whole row .* in one pair of quotation marks'),
+    (f'"{ROW.replace(",", ";")}"', 'whole row .* one pair of quotation marks'),
+    (f'{ROW},', "an empty cell in the row '0,3,0,30,10,150,'; delete the sep"),
+    ('0,3,30,10,', 'an empty cell .*; delete the separator at the end'),
+    (f'{ROW},1,', '8 columns .*; delete the separator at the end'),
+    (f'{ROW}\n{ROW},', 'line 2: 7 columns .*; delete the separator at the end'),
+    ('0,3,0,,10,150', "must be a number.* an empty cell in the row '0,3,0,,10"),
+    (f'sep=,\n{ROW}', "the line 'sep=,' is .* for spreadsheet .*; delete it"),
+    (f'sep=;\n{ROW.replace(",", ";")}', "the line 'sep=;' .*; delete it"),
+    (f'sep=\t\n{ROW}', 'spreadsheet programs only; delete it'),
+    (',frame,class,azimuth,elevation\n0,0,3,30,10', 'pandas .*index=False'),
+    ('Unnamed: 0,frame,class,azimuth,elevation', 'pandas .*index=False'),
+    ('frame,class,azimuth,elevation,\n0,3,30,10,', 'no name for column 5; .*'),
+    (',0,1,2,3,4\n0,0,3,0,30,10', 'an empty cell .*index=False and header=F'),
+    *(
+      (','.join('012345'[:width]) + '\n', 'pandas .*header=False')
+      for width in (4, 5, 6)
+    ),
+    (f'0,1,2,3,4,5\n{ROW}', "line 1: '0,1,2,3,4,5' looks .*header=False"),
+  ],
+)
+@pytest.mark.parametrize('role', labels.ROLES)
+def test_files_of_other_programs_are_explained(tmp_path, text, message, role):
+  with pytest.raises(InputError, match=message):
+    read_text(tmp_path, text, role=role)
+
+
+def test_a_line_of_text_is_no_row_with_spaces(tmp_path):
+  with pytest.raises(InputError, match='the header names a column .*known are'):
+    read_text(tmp_path, 'made by my system, version 2\n0,3,0,10,20')
+  with pytest.raises(InputError, match='the header names a column .*known are'):
+    read_text(tmp_path, '# made by my system\n0,3,0,10,20')
+
+
+def test_events_like_numbered_columns_can_be_read(tmp_path):
+  for text in '0,1,2,3,4,5.0', '0,0,0,30,10,5\n0,1,2,3,4,5':
+    events = read_text(tmp_path, text, edition='2023')
+    np.testing.assert_array_equal(events.distance, 5)
+
+
 # Five columns: with a track, or with a distance.
 
 
