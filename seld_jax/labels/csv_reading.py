@@ -65,8 +65,9 @@ def read_csv(
   The header or the number of columns determines the form. Six columns without a
   header are x, y, z until 2022, and azimuth, elevation, distance from 2023 on:
   if no edition is given, the norms of the vectors decide. Five columns without
-  a header have a track, or a distance from 2023 on: the ranges of the numbers
-  decide. A file that could be either is refused.
+  a header have a track; those of predictions may have a distance instead from
+  2023 on: the ranges of the numbers decide. A file that could be either is
+  refused.
 
   Args:
     path: CSV file in UTF-8. Cells are separated by commas, semicolons or tabs,
@@ -105,6 +106,8 @@ def read_csv(
 
   Raises:
     InputError: Any other contents; the message names file, line and value.
+      Also predictions with several rows of a source in most frames, as if frame
+      numbers had been divided.
 
   See Also: `read_csv_files` for the files of a folder.
 

@@ -434,7 +434,7 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   if predicted and np.abs(values).max() > LARGEST_COMPONENT:
     # No vectors; distances below 0 and elevations up to 91 degrees are mended.
     high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
-    is_polar = (np.abs(values) <= high).all(axis=-1)
+    is_polar = np.all(np.abs(values) <= high, axis=-1)
   if is_unit.all():
     whole = (values == np.round(values)).all(axis=-1)
     if not (is_polar & whole).all():

@@ -257,7 +257,8 @@ def test_the_other_files_decide_about_five_columns(tmp_path):
   # An azimuth near the front at 180 cm.
   front = write_all(tmp_path, '0,3,2,10,180\n', '0,3,100,10,180\n')
   events, _ = labels.read_csv_files(front, role='prediction')
-  assert [one.distance.tolist() for one in events] == [[180], [180]]
+  for one in events:
+    np.testing.assert_array_equal(one.distance, [180])
   for other in '0,3,1,170,10\n', '':
     paths = write_all(tmp_path, '0,3,2,10,180\n', other)
     with pytest.raises(InputError, match=r'0\.csv, line 1: elevation .*180'):
