@@ -83,6 +83,7 @@ def check_forms(
   predictions: Iterable[str | None],
   *,
   hop_is_stated: bool,
+  form_is_stated: bool = False,
 ) -> None:
   """Refuses forms that cannot be compared, or only with more knowledge.
 
@@ -91,11 +92,13 @@ def check_forms(
     references: Form of each reference, or None.
     predictions: Form of each prediction, or None.
     hop_is_stated: Whether the user said how long frames last.
+    form_is_stated: Whether the user said which columns the predictions have.
 
   Raises:
-    InputError: One folder has the classes of L3DAS and the other has not, or
-      the predictions have the columns of submissions of 2019, whose frames
-      last 20 ms, and the scores are those of 2019.
+    InputError: One folder has the classes of L3DAS and the other has not; the
+      predictions have the columns of submissions of 2019, whose frames last
+      20 ms, and the scores are those of 2019; or the predictions have five
+      columns with a distance, and the edition has no distances.
   """
   some, others = ({*part} - {None} for part in (references, predictions))
   if some and others and ('l3das' in some) != ('l3das' in others):
@@ -112,4 +115,14 @@ def check_forms(
       'The predictions have four columns like submissions of 2019, whose '
       'frames last 20 ms; state it with --label_hop=0.02, or with '
       '--label_hop=0.1 if their frames last 0.1 s.'
+    )
+  near = 'submission_distance'
+  if (
+    near in others and near not in labels.EDITIONS[edition]
+  ) and not form_is_stated:
+    raise InputError(
+      'The five columns of predictions look like '
+      f'{",".join(labels.FORMS[near])}, but edition {edition} has no '
+      f'distances; state --predictions_form={near} if this is meant, or '
+      '--predictions_form=polar for frame,class,track,azimuth,elevation.'
     )

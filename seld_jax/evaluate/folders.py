@@ -244,6 +244,7 @@ def read_folders(
     reference_forms,
     predicted_forms,
     hop_is_stated=options.csv_edition is not None or hops[1] is not None,
+    form_is_stated=bool(options.csv_edition or options.predictions_form),
   )
   if options.csv_edition is None:
     for column, forms in (1, reference_forms), (2, predicted_forms):

@@ -11,6 +11,7 @@ from seld_jax import geometry
 from seld_jax.errors import InputError
 from seld_jax.labels import forms, hops
 from seld_jax.labels.classes import L3DAS22_CLASSES, TAU2019_CLASSES
+from seld_jax.labels.divided import check_divided
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
   Events,
@@ -23,21 +24,14 @@ from seld_jax.labels.notes import Notes
 from seld_jax.labels.rows import (
   PREDICTED_RANGES,
   RANGES,
-  Rows,
   check_ranges,
   read_rows,
 )
 from seld_jax.labels.seconds import parse_seconds
+from seld_jax.labels.vectors import looks_like_angles, normalise
 
 # What a file holds: the truth, or what a system predicted.
 ROLES = ('reference', 'prediction')
-
-# If the numbers of frames of 20 ms were divided by 5, a label frame has five
-# rows of a class with nearly the same direction. These minima detect it: mean
-# number of rows, number of frames, and norm of the mean direction.
-_DIVIDED_ROWS = 4
-_DIVIDED_FRAMES = 10
-_DIVIDED_MEAN = 0.98
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +65,9 @@ def read_csv(
   The header or the number of columns determines the form. Six columns without a
   header are x, y, z until 2022, and azimuth, elevation, distance from 2023 on:
   if no edition is given, the norms of the vectors decide. Five columns without
-  a header have a track, or a distance from 2023 on: the ranges of the numbers
-  decide. A file that could be either is refused.
+  a header have a track; those of predictions may have a distance instead from
+  2023 on: the ranges of the numbers decide. A file that could be either is
+  refused.
 
   Args:
     path: CSV file in UTF-8. Cells are separated by commas, semicolons or tabs,
@@ -80,9 +75,9 @@ def read_csv(
       a header in any order are allowed. A file without rows is a recording
       without events.
     edition: Year of the challenge whose forms are allowed, one of `EDITIONS`;
-      None allows all. With an edition, or if only vectors have that many
-      columns, x, y, z may have any norm except 0, because outputs of systems
-      have.
+      None allows all. With an edition, under a header, or if only vectors have
+      that many columns, x, y, z may have any norm except 0, because outputs of
+      systems have.
     form: The form of the file, one of `FORMS`; None to find it.
     role: `'reference'` for the truth. `'prediction'` for what a system wrote:
       negative distances are then read as 0, elevations up to 91 degrees as 90,
@@ -111,6 +106,8 @@ def read_csv(
 
   Raises:
     InputError: Any other contents; the message names file, line and value.
+      Also predictions with several rows of a source in most frames, as if frame
+      numbers had been divided.
 
   See Also: `read_csv_files` for the files of a folder.
 
@@ -304,7 +301,7 @@ def _read(
   if options.predicted:
     table, kept = _mended(found, options.num_classes, notes)
   events = _to_events(found, table, kept, options, notes)
-  return _on_label_frames(found, kept, events, options), found
+  return _on_label_frames(found, kept, events, options, notes), found
 
 
 def _mended(
@@ -376,7 +373,7 @@ def _to_events(
     if (
       found.form == 'cartesian_distance'
       and options.form is None
-      and forms.looks_like_angles(vectors)
+      and looks_like_angles(vectors)
     ):
       text = 'x, y, z are read as a vector, but they look like angles'
       line = rows.lines[int(kept[0])]
@@ -386,9 +383,10 @@ def _to_events(
     any_norm = (
       options.edition is not None
       or options.form is not None
+      or found.has_header
       or found.form != 'cartesian'
     )
-    xyz = forms.normalise(rows, vectors, kept, any_norm=any_norm)
+    xyz = normalise(rows, vectors, kept, any_norm=any_norm)
   else:
     azimuth = table[:, columns.index('azimuth')]
     elevation = np.zeros(len(table))
@@ -399,10 +397,15 @@ def _to_events(
 
 
 def _on_label_frames(
-  found: forms.Found, kept: np.ndarray, events: Events, options: _Options
+  found: forms.Found,
+  kept: np.ndarray,
+  events: Events,
+  options: _Options,
+  notes: Notes,
 ) -> Events:
   """Converts frames of another length to frames of the result."""
   rows, label_hop = found.rows, options.label_hop
+  has_tracks = bool({'track', 'source'}.intersection(FORMS[found.form]))
   if label_hop is None:
     if options.edition == '2019':
       raise InputError(
@@ -410,11 +413,10 @@ def _on_label_frames(
         'it (--label_hop=0.02, or label_hop=0.02 of labels.read_csv).'
       )
     label_hop = 1 / FRAMES_PER_SECOND
+  if options.predicted:
+    check_divided(rows, events, notes, has_tracks=has_tracks)
   if abs(label_hop * options.frames_per_second - 1) < 1e-9:
-    if options.predicted:
-      _refuse_divided(rows, events)
     return events
-  has_tracks = {'track', 'source'}.intersection(FORMS[found.form])
   order, group = group_rows(events.frame, events.class_index, events.track)
   twice = np.flatnonzero(np.diff(group) == 0)
   # Many systems write track 0 in all rows: it does not distinguish sources.
@@ -429,44 +431,18 @@ def _on_label_frames(
       f'can be in one place only in a frame of {label_hop:g} s; give each '
       'source a track of its own, or delete the row',
     )
-  tracked = bool(has_tracks)
-  if not tracked:
+  if not has_tracks:
     numbers = hops.number_sources(events.frame, events.class_index)
     events = dataclasses.replace(events, track=numbers)
   try:
     return hops.to_label_frames(
       events,
       label_hop,
-      tracked=tracked,
+      tracked=has_tracks,
       frames_per_second=options.frames_per_second,
     )
   except InputError as error:
     raise InputError(f'{rows.path} cannot be read: {error}') from error
-
-
-def _refuse_divided(rows: Rows, events: Events) -> None:
-  """Refuses frames of 20 ms whose numbers were divided by 5.
-
-  Raises:
-    InputError: Nearly all frames have several rows of a class in one direction.
-  """
-  if len(events.frame) < _DIVIDED_ROWS * _DIVIDED_FRAMES:
-    return
-  order, group = group_rows(events.frame, events.class_index)
-  number = int(group[-1]) + 1
-  if number < _DIVIDED_FRAMES or len(order) < _DIVIDED_ROWS * number:
-    return
-  sums = np.stack(
-    [np.bincount(group, part[order]) for part in events.xyz.T], axis=-1
-  )
-  mean = np.linalg.norm(sums, axis=-1).sum() / len(order)
-  if mean > _DIVIDED_MEAN:
-    raise InputError(
-      f'{rows.path} has {len(order) / number:.1f} rows on average for each '
-      'class and frame, in nearly the same direction, as if its frame numbers '
-      'had been divided; read the original file with --label_hop, such as '
-      '--label_hop=0.02 for frames of 20 ms.'
-    )
 
 
 def _note_conflicts(

@@ -169,4 +169,8 @@ def _format_rows(
     'distance': map(format_number, distance),
   }
   rows = zip(*(values[column] for column in columns), strict=True)
-  return ''.join(','.join(row) + '\n' for row in rows)
+  lines = [','.join(row) for row in rows]
+  # The reader would take this first row for column names that pandas invents.
+  if lines and lines[0] == ','.join(map(str, range(len(columns)))):
+    lines[0] += '.0'
+  return ''.join(line + '\n' for line in lines)

@@ -1,6 +1,7 @@
 """The forms of CSV files, and how to find the form of a file."""
 
 import dataclasses
+from typing import NoReturn
 
 import numpy as np
 
@@ -8,10 +9,18 @@ from seld_jax.errors import InputError
 from seld_jax.labels import headers
 from seld_jax.labels.rows import (
   PREDICTED_RANGES,
-  RANGES,
   Rows,
+  check_ranges,
+  empty_end,
   parse_numbers,
   shown,
+)
+from seld_jax.labels.vectors import (
+  LARGEST_COMPONENT,
+  NORM_TOLERANCE,
+  are_polar,
+  norm_of,
+  show_vector,
 )
 
 # The columns of each form. Files of those in HEADERS begin with these names;
@@ -69,12 +78,9 @@ EDITIONS = {
   '2025': ('stereo',),
 }
 
-# Largest difference of the norm of a direction from 1, because of rounding.
-NORM_TOLERANCE = 1e-2
 # Networks with linear outputs predict vectors with a norm of about 1. A
-# component above the first number may be an angle; above the second, it is one.
+# component above this number may be an angle.
 _LARGEST_OUTPUT = 3.0
-_LARGEST_COMPONENT = 10.0
 # Coordinates of L3DAS22 are at most 2 m; a number above this is an angle.
 _LARGEST_METRES = 20.0
 # Systems number the sources of a class from 0; a number above this is rather an
@@ -96,8 +102,23 @@ def _used(form: str) -> list[str]:
 
 
 _HEADED = {frozenset(_used(form)): form for form in FORMS}
+# What a user can do if five columns do not have the usual meaning.
+_ADD_HEADER = (
+  'add a header that names the columns, such as '
+  'frame,class,azimuth,elevation,distance'
+)
 # What a user states if the columns of a file have several meanings.
 _STATE_FORM = 'state the form (--predictions_form, or form= of labels.read_csv)'
+
+
+_STATE_EDITION = (
+  'the edition must be stated (--csv_edition, or data.csv_edition in a config)'
+)
+_STATE_VECTORS = (
+  'the form of predictions must be stated (--predictions_form=cartesian or '
+  '--predictions_form=polar_distance), or the edition, if the reference has '
+  'the same columns (--csv_edition)'
+)
 
 
 class AmbiguousError(InputError):
@@ -120,6 +141,7 @@ class Found:
     doubt: If the columns may also have another form, which is much less likely,
       the error that names both forms; else None.
     hint: Text for the message about a wrong value.
+    has_header: Whether a header names the columns.
   """
 
   form: str
@@ -127,6 +149,7 @@ class Found:
   table: np.ndarray | None
   doubt: AmbiguousError | None = None
   hint: str = ''
+  has_header: bool = False
 
 
 def check_edition(edition: str | None, form: str | None = None) -> None:
@@ -197,14 +220,15 @@ def find_form(
     rows.refuse(
       0,
       f'{width} columns ({rows.text(0)}), but expected one of{other}: '
-      f'{expected}',
+      f'{expected}{empty_end(rows.first)}',
     )
+  headers.refuse_numbered(rows)
   first = fitting[0]
   hint = ''
   if width == 5 and len(fitting) > 1:
     hint = (
       '; if the five columns are not frame, class, track, azimuth, elevation, '
-      + _STATE_FORM
+      + (_STATE_FORM if predicted else _ADD_HEADER)
     )
   named = _with_numbers(rows, FORMS[first].index('class'), names)
   table = parse_numbers(named, FORMS[first], hint=hint)
@@ -237,22 +261,41 @@ def _headed(
       f'{expected}',
     )
   if form not in allowed:
-    rows.refuse(
-      0,
-      f'the header is that of the form {form}, which is not of edition '
-      f'{edition}; state the right edition (--csv_edition, or '
-      'data.csv_edition in a config)'
-      if edition is not None
-      else f'the header is that of the form {form}, not of {allowed[0]}',
-    )
+    _refuse_headed(rows, form, allowed, edition=edition)
   order = [columns.index(name) for name in _used(form) if name in columns]
   rest = dataclasses.replace(rows.without_first(), order=tuple(order))
   if form in ('seconds', 'l3das'):
-    return Found(form, rest, None)
+    return Found(form, rest, None, has_header=True)
   rest = _with_numbers(rest, columns.index('class'), names)
   if not rest.first:
-    return Found(form, rest, np.zeros((0, len(order))))
-  return Found(form, rest, parse_numbers(rest, FORMS[form]))
+    return Found(form, rest, np.zeros((0, len(order))), has_header=True)
+  table = parse_numbers(rest, FORMS[form])
+  return Found(form, rest, table, has_header=True)
+
+
+def _refuse_headed(
+  rows: Rows, form: str, allowed: tuple[str, ...], *, edition: str | None
+) -> NoReturn:
+  """Refuses a header of a form that is not allowed."""
+  if edition is None or form in EDITIONS[edition]:
+    rows.refuse(
+      0,
+      f'the header is that of the form {form}, not of {allowed[0]}, which was '
+      f'stated; state {form}, or leave out the form (--predictions_form, or '
+      'form= of labels.read_csv)',
+    )
+  editions = [one for one, forms in EDITIONS.items() if form in forms]
+  whose, remedy = '', ''
+  if editions:
+    whose = f' (edition{"s" * (len(editions) > 1)} {", ".join(editions)})'
+    remedy = (
+      f'state --csv_edition={editions[-1]} (data.csv_edition in a config), or '
+    )
+  rows.refuse(
+    0,
+    f'the header is that of the form {form}{whose}, not of edition {edition}, '
+    f'which was stated; {remedy}leave out the edition: a header needs none',
+  )
 
 
 def _with_numbers(rows: Rows, column: int, names: tuple[str, ...]) -> Rows:
@@ -276,35 +319,55 @@ def _five_columns(
     The form, and the doubt if another one is possible.
 
   Raises:
-    AmbiguousError: Both are possible, and none is more likely.
+    AmbiguousError: Both are possible, and none is more likely; or the third
+      numbers look like tracks, but a fifth one is too high for an elevation.
   """
   third, fourth, fifth = table[:, 2:].T
-  whole = (third == np.round(third)).all()
-  polar = bool(
-    whole and (np.abs(fourth) <= 360).all() and (np.abs(fifth) <= 91).all()
-  )
-  distance = bool(
-    (np.abs(third) <= 360).all()
-    and (np.abs(fourth) <= 91).all()
-    and (predicted or (fifth >= 0).all())
-  )
-  if polar and not (distance and predicted):
+  # Labels with a distance and no track have a header, which names it.
+  if not predicted:
     return 'polar', None
-  if not polar:
-    if not distance or np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
-      # The sentence about the first wrong value names the other forms, too.
-      return 'polar', None
-    return 'submission_distance', None
-  doubt = AmbiguousError(
-    f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
-    'frame, class, track, azimuth, elevation or frame, class, azimuth, '
-    f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
-    ('polar', 'submission_distance'),
+  whole = bool((third == np.round(third)).all())
+  polar = bool(
+    whole
+    and (np.abs(fourth) <= 360).all()
+    and (np.abs(fifth) <= PREDICTED_RANGES['elevation'][1]).all()
   )
+  distance = bool((np.abs(third) <= 360).all() and (np.abs(fourth) <= 91).all())
+  if not distance:
+    # The sentence about the first wrong value names the other forms, too.
+    return 'polar', None
   # A distance is above 0, and the tracks of a frame are small numbers.
-  if (fifth <= 0).any() or ((third >= 0) & (third <= _LARGEST_TRACK)).all():
-    return 'polar', doubt
-  raise doubt
+  small = (third >= 0) & (third <= _LARGEST_TRACK)
+  tracks = whole and bool(small.all())
+  both = ('polar', 'submission_distance')
+  if polar:
+    doubt = AmbiguousError(
+      f'{rows.path}, line {rows.lines[0]}: 5 columns ({rows.text(0)}) may be '
+      'frame, class, track, azimuth, elevation or frame, class, azimuth, '
+      f'elevation, distance; {_STATE_FORM}: polar or submission_distance.',
+      both,
+    )
+    if tracks or (fifth <= 0).any():
+      return 'polar', doubt
+    raise doubt
+  if np.abs(table[:, 2:]).max() <= _LARGEST_METRES:
+    return 'polar', None
+  # No distance is far below 0: if the third numbers may be tracks, the fifth
+  # are elevations.
+  if whole and (fifth < PREDICTED_RANGES['elevation'][0]).any():
+    return 'polar', None
+  if tracks:
+    low, high = PREDICTED_RANGES['elevation']
+    index = int(np.argmax(fifth > high))
+    raise AmbiguousError(
+      f'{rows.path}, line {rows.lines[index]}: elevation must be a number from '
+      f'{low:g} to {high:g}, got {fifth[index]:g}, because five columns whose '
+      f'third numbers are integers from 0 to {_LARGEST_TRACK} are frame, '
+      'class, track, azimuth, elevation; if they are frame, class, azimuth, '
+      f'elevation, distance, {_STATE_FORM}: submission_distance.',
+      both,
+    )
+  return 'submission_distance', None
 
 
 def _six_columns(
@@ -317,18 +380,25 @@ def _six_columns(
   values = table[:, 3:]
   # A wrong edition must not give directions that are wrong without a word.
   if form == 'cartesian':
-    if _are_polar(values).all() and np.abs(values).max() > _LARGEST_COMPONENT:
+    if are_polar(values).all() and np.abs(values).max() > LARGEST_COMPONENT:
+      flag = ' (--predictions_form=cartesian)' if predicted else ''
       rows.refuse(
         0,
         f'6 columns ({rows.text(0)}) look like azimuth, elevation, distance of '
         f'2023 and 2024 (--csv_edition=2023), but edition {edition} has x, y, '
         'z; vectors with components above 10 need form=cartesian of '
-        'labels.read_csv (--predictions_form=cartesian)',
+        f'labels.read_csv{flag}',
       )
   elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
+    remedy = '--csv_edition=2022'
+    if predicted:
+      # The reference may have the columns of the edition.
+      remedy = (
+        '--predictions_form=cartesian without --csv_edition, or ' + remedy
+      )
     rows.refuse(
       int(np.argmax(values[:, 2] < 0)),
-      f'6 columns look like x, y, z of 2020 to 2022 (--csv_edition=2022), '
+      f'6 columns look like x, y, z of 2020 to 2022 ({remedy}), '
       f'because a third number is negative, but edition {edition} has azimuth, '
       'elevation, distance',
     )
@@ -357,14 +427,14 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
     InputError: Both are possible, or neither is.
   """
   values = table[:, 3:]
-  norm = _norm(values)
+  norm = norm_of(values)
   largest = _LARGEST_OUTPUT if predicted else 1 + NORM_TOLERANCE
   is_unit = np.abs(norm - 1) <= NORM_TOLERANCE
-  is_polar = _are_polar(values)
-  if predicted and np.abs(values).max() > _LARGEST_COMPONENT:
+  is_polar = are_polar(values)
+  if predicted and np.abs(values).max() > LARGEST_COMPONENT:
     # No vectors; distances below 0 and elevations up to 91 degrees are mended.
     high = (360, PREDICTED_RANGES['elevation'][1], 10**6)
-    is_polar = (np.abs(values) <= high).all(axis=-1)
+    is_polar = np.all(np.abs(values) <= high, axis=-1)
   if is_unit.all():
     whole = (values == np.round(values)).all(axis=-1)
     if not (is_polar & whole).all():
@@ -372,19 +442,11 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   elif is_polar.all() and np.abs(values).max() > largest:
     return 'polar_distance'
   elif not is_polar.all():
-    odd = int(np.argmin(is_unit))
-    rows.refuse(
-      odd,
-      f'6 columns where x, y, z = {_vector(values[odd])} has the norm '
-      f'{norm[odd]:.4g}, but expected a unit vector, because line '
-      f'{rows.lines[int(np.argmin(is_polar))]} cannot be azimuth, elevation '
-      'and distance; state the edition: --csv_edition=2022 for vectors of any '
-      'length, --csv_edition=2023 for angles (data.csv_edition in a config)',
-    )
+    _refuse_norm(rows, table, is_unit, is_polar, predicted=predicted)
+  remedy = _STATE_VECTORS if predicted else _STATE_EDITION
   reason = (
     f'6 columns ({rows.text(0)}) may be x, y, z (until 2022) or azimuth, '
-    'elevation, distance (from 2023 on); the edition must be stated '
-    '(--csv_edition, or data.csv_edition in a config)'
+    f'elevation, distance (from 2023 on); {remedy}'
   )
   if predicted:
     raise AmbiguousError(
@@ -394,74 +456,43 @@ def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:
   return rows.refuse(0, reason)
 
 
-def looks_like_angles(xyz: np.ndarray) -> bool:
-  """Whether vectors of shape `[rows, 3]` look like angles and a distance."""
-  return bool(
-    len(xyz)
-    and _are_polar(xyz).all()
-    and np.abs(xyz).max() > _LARGEST_COMPONENT
-  )
-
-
-def normalise(
+def _refuse_norm(
   rows: Rows,
-  xyz: np.ndarray,
-  places: np.ndarray | None = None,
+  table: np.ndarray,
+  is_unit: np.ndarray,
+  is_polar: np.ndarray,
   *,
-  any_norm: bool,
-) -> np.ndarray:
-  """Scales directions to norm 1.
-
-  Args:
-    rows: The rows of the file, for error messages.
-    xyz: Vectors, with shape `[n, 3]`.
-    places: Their places among the rows, with shape `[n]`; None if all rows are
-      there.
-    any_norm: Whether any norm except 0 is allowed; else it must be about 1.
-
-  Returns:
-    Unit vectors, with shape `[n, 3]`.
-
-  Raises:
-    InputError: A vector is not allowed.
-  """
-  norm = _norm(xyz)
-  wrong = norm == 0 if any_norm else ~(np.abs(norm - 1) <= NORM_TOLERANCE)
-  if wrong.any():
-    index = int(np.argmax(wrong))
-    rows.refuse(
-      index if places is None else int(places[index]),
-      f'x, y, z = {_vector(xyz[index])} has the norm {norm[index]:.4g}, but '
-      'expected '
-      + (
-        'a vector other than 0; delete the row if nothing is active'
-        if any_norm
-        else 'a unit vector; for vectors of any length, state the edition '
-        '(--csv_edition, or data.csv_edition in a config)'
-      ),
+  predicted: bool,
+) -> NoReturn:
+  """Refuses rows that are neither unit vectors, nor angles and a distance."""
+  values = table[:, 3:]
+  remedy = (
+    'state the edition: --csv_edition=2022 for vectors of any length, '
+    '--csv_edition=2023 for angles (data.csv_edition in a config)'
+  )
+  if predicted:
+    remedy = (
+      'state the form: --predictions_form=cartesian for vectors of any length, '
+      '--predictions_form=polar_distance for angles; or, if the reference has '
+      'the same columns, --csv_edition=2022 or --csv_edition=2023'
     )
-  # Divided by the largest component first, so that squares neither underflow
-  # nor overflow.
-  scaled = xyz / np.abs(xyz).max(axis=-1, keepdims=True, initial=1e-300)
-  return scaled / np.linalg.norm(scaled, axis=-1, keepdims=True)
-
-
-def _vector(xyz: np.ndarray) -> str:
-  """A vector as messages show it."""
-  return ','.join(format(value, 'g') for value in xyz)
-
-
-def _are_polar(values: np.ndarray) -> np.ndarray:
-  """Which rows of shape `[rows, 3]` may be azimuth, elevation, distance."""
-  low, high = np.array(
-    [RANGES[name] for name in ('azimuth', 'elevation', 'distance')]
-  ).T
-  good = np.all((values >= low) & (values <= high), axis=-1)
-  return good & (values[:, 2] > 0)
-
-
-def _norm(xyz: np.ndarray) -> np.ndarray:
-  """Norms of vectors with shape `[rows, 3]`; infinite for huge numbers."""
-  with np.errstate(over='ignore', under='ignore'):
-    norm = np.linalg.norm(xyz, axis=-1)
-  return np.where(norm == 0, np.abs(xyz).max(axis=-1, initial=0), norm)
+  elif not is_unit.any() and np.abs(values).max() > LARGEST_COMPONENT:
+    # Only angles are so large: the message names the value that is wrong.
+    check_ranges(
+      rows,
+      table,
+      FORMS['polar_distance'],
+      hint='; if these 6 columns are not frame, class, track, azimuth, '
+      f'elevation, distance, {remedy}',
+    )
+  odd, other = int(np.argmin(is_unit)), int(np.argmin(is_polar))
+  cause = ''
+  if values[other, 2] <= 0:
+    cause = f', as the distance would be {values[other, 2]:g}'
+  rows.refuse(
+    odd,
+    f'6 columns where x, y, z = {show_vector(values[odd])} has the norm '
+    f'{norm_of(values)[odd]:.4g}, but expected a unit vector, because line '
+    f'{rows.lines[other]} cannot be azimuth, elevation and distance{cause}; '
+    + remedy,
+  )

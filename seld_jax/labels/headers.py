@@ -40,6 +40,8 @@ _COLUMNS = {
 _UNIT = re.compile(
   r'(?:[ _]+|(?=[(\[]))[(\[]?(?:deg|degrees?|°|cm|m|metres?|meters?)[)\]]?$'
 )
+# Another name that pandas gives to its index.
+_UNNAMED = re.compile(r'unnamed: 0$', re.IGNORECASE)
 
 
 def is_header(first: list[str]) -> bool:
@@ -57,10 +59,27 @@ def columns_of(rows: Rows) -> list[str]:
     The name of each column, as in `_SPELLINGS`.
 
   Raises:
-    InputError: A name is not known, or two names mean the same column.
+    InputError: A name is not known or missing, two names mean the same column,
+      or the cells are not separated.
   """
+  _refuse_other_separator(rows)
+  if rows.first[0].lower().startswith('sep='):
+    rows.refuse(
+      0,
+      f'the line {shown(rows.delimiter.join(rows.first))} is meant for '
+      'spreadsheet programs only; delete it',
+    )
   found = []
-  for cell in rows.first:
+  for place, cell in enumerate(rows.first):
+    if not cell or _UNNAMED.match(cell):
+      what = (
+        'a first column without a name, as pandas writes its index; write the '
+        'file with index=False, or delete the column'
+        if not place
+        else f'no name for column {place + 1}; name it, or delete the '
+        'separator at the end of the rows'
+      )
+      rows.refuse(0, f'the header ({shown(",".join(rows.first))}) has {what}')
     name = cell.lower().strip().replace('-', '_')
     column = _COLUMNS.get(re.sub(r'\s+', '_', name))
     if column is None:
@@ -79,6 +98,59 @@ def columns_of(rows: Rows) -> list[str]:
       )
     found.append(column)
   return found
+
+
+def refuse_numbered(rows: Rows) -> None:
+  """Refuses a first row 0, 1, 2, ...: the column names that pandas invents.
+
+  Raises:
+    InputError: The first row is that.
+  """
+  if rows.first == [str(place) for place in range(len(rows.first))]:
+    rows.refuse(
+      0,
+      f'{shown(",".join(rows.first))} looks like the header that pandas writes '
+      'if the columns have no names; write the file with header=False and '
+      'index=False (if it is an event, put its row later in the file, or write '
+      f'{rows.first[-1]}.0 at its end)',
+    )
+
+
+def _refuse_other_separator(rows: Rows) -> None:
+  """Refuses a single cell that holds a whole row.
+
+  Raises:
+    InputError: The cells are separated by something else, or the quotation
+      marks are around the whole row.
+  """
+  if len(rows.first) > 1:
+    return
+  text = rows.first[0]
+  for separator, name in (
+    (',', ''),
+    (';', ''),
+    ('\t', ''),
+    ('|', '"|"'),
+    (':', 'colons'),
+    (None, 'spaces'),
+  ):
+    cells = [cell.strip() for cell in text.split(separator)]
+    # One cell may be the name of a class.
+    if len(cells) < 3 or sum(map(_is_known, cells)) < len(cells) - 1:
+      continue
+    rows.refuse(
+      0,
+      f'the cells are separated by {name} ({shown(text)}), but commas, '
+      'semicolons or tabs are needed; replace them'
+      if name
+      else f'the whole row ({shown(text)}) is in one pair of quotation marks; '
+      'delete them, or put them around each cell',
+    )
+
+
+def _is_known(cell: str) -> bool:
+  """Whether a text is a number or the name of a column."""
+  return _is_number(cell) or cell.lower().replace('-', '_') in _COLUMNS
 
 
 def _is_number(cell: str) -> bool:

@@ -280,7 +280,8 @@ def parse_numbers(
   Args:
     rows: The rows.
     columns: The name of each column, for messages.
-    hint: Text that is added to the message about a wrong cell.
+    hint: Text that is added to the message about a wrong cell, unless its
+      column is frame or class.
 
   Returns:
     The values, float64 with shape `[rows, columns]`.
@@ -318,7 +319,7 @@ def check_ranges(
     columns: The name of each column; those in `ranges` are checked.
     ranges: Lowest and highest value of columns.
     num_classes: If given, class indices must be below it.
-    hint: Text that is added to the message.
+    hint: Text that is added to the message, as for `parse_numbers`.
 
   Raises:
     InputError: A value is out of its range.
@@ -391,9 +392,10 @@ def _refuse_cell(
       rows.refuse(
         index,
         f'{len(row)} columns ({rows.text(index)}), but expected '
-        f'{len(columns)} as in the first row ({",".join(columns)})',
+        f'{len(columns)} as in the first row ({",".join(columns)})'
+        + empty_end(row),
       )
-    for cell, column in zip(row, columns, strict=True):
+    for place, (cell, column) in enumerate(zip(row, columns, strict=True)):
       kind = 'an integer' if column in INTEGERS else 'a number'
       if column in ranges:
         kind += ' from {} to {}'.format(*ranges[column])
@@ -405,8 +407,26 @@ def _refuse_cell(
       if not good or not _in_range(value, (column,), ranges):
         remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
         got = shown(cell.strip())
-        rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{hint}')
+        # All forms have frame and class: their columns need no hint.
+        more = '' if column in ('frame', 'class') else hint
+        if not cell.strip():
+          text = shown(rows.delimiter.join(row))
+          remedy = more = ''
+          got = f'an empty cell in the row {text}{empty_end(row)}'
+          if not place:
+            got += (
+              '; if the program pandas wrote the file, write it with '
+              'index=False and header=False'
+            )
+        rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{more}')
   raise AssertionError('every value is allowed')
+
+
+def empty_end(row: Sequence[str]) -> str:
+  """What messages say about a row whose last cell is empty, or nothing."""
+  if not row or row[-1].strip():
+    return ''
+  return '; delete the separator at the end of the rows'
 
 
 def format_number(value: float, *, digits: int = 7) -> str:

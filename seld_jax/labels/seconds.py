@@ -13,7 +13,7 @@ from seld_jax import geometry
 from seld_jax.errors import InputError
 from seld_jax.labels import hops
 from seld_jax.labels.events import FRAMES_PER_SECOND, Events
-from seld_jax.labels.forms import FORMS, normalise
+from seld_jax.labels.forms import FORMS
 from seld_jax.labels.rows import (
   RANGES,
   Rows,
@@ -22,6 +22,7 @@ from seld_jax.labels.rows import (
   parse_numbers,
   shown,
 )
+from seld_jax.labels.vectors import normalise
 
 # Columns of L3DAS22 by the names of 2019, which have ranges.
 _RANGED = {'Start': 'start_time', 'End': 'end_time'}

@@ -85,3 +85,32 @@ def test_options_reach_the_reader(write):
   found = evaluate.read_folders(reference, predictions, options)
   np.testing.assert_array_equal(found.predictions[0].frame, [10, 11])
   np.testing.assert_array_equal(found.references[0].frame, np.arange(20, 40))
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022', '2023'])
+def test_elevations_that_overshoot_are_no_distances(write, edition):
+  late = ''.join(f'{frame},8,0,22,92\n' for frame in range(10, 20))
+  done = run(*write(REFERENCE, late), f'--edition={edition}', '--frames=20')
+  assert done.returncode == 1
+  assert 'mix0.csv, line 1: elevation must be' in done.stderr
+
+
+@pytest.mark.parametrize('edition', ['2020', '2022'])
+def test_editions_without_distances_need_a_stated_one(write, edition):
+  near = REFERENCE.replace(',0,0,0,200', ',1.5,0,240')
+  flags = [*write(REFERENCE, near), f'--edition={edition}', '--frames=20']
+  done = run(*flags)
+  assert done.returncode == 1
+  assert '--predictions_form=submission_distance' in done.stderr
+  done = run(*flags, '--predictions_form=submission_distance')
+  assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize('edition', ['2019', '2021'])
+@pytest.mark.parametrize('hop', [[], ['--label_hop=0.1,0.02']])
+def test_divided_frames_are_not_scored(write, edition, hop):
+  text = ''.join(f'{n // 5},4,0,{10 + 10 * (n % 5)},0\n' for n in range(500))
+  flags = write('0,4,0,10,0\n', text)
+  done = run(*flags, f'--edition={edition}', *hop)
+  assert done.returncode == 1
+  assert 'as if its frame numbers had been divided' in done.stderr

@@ -158,7 +158,7 @@ def test_file_without_rows_has_no_events(tmp_path, text):
   [
     ('1,2,0,30', r"4 columns \('1,2,0,30'\), but expected 5"),
     ('1,2,0,30,4,5', 'but expected 5'),
-    ('1,2,0,,4', "azimuth must be a number .* got ''"),
+    ('1,2,0,,4', 'azimuth must be a number .* got an empty cell'),
     ('1,2,0,left,4', "azimuth must be a number .* got 'left'"),
     ('1,2,0,1_0,4', "azimuth must be a number .* got '1_0'"),
     ('1,2,0,٣,4', "azimuth must be a number .* got '٣'"),

@@ -283,6 +283,17 @@ def test_events_that_do_not_fit_the_form_are_not_written(tmp_path):
   assert not path.exists()
 
 
+@pytest.mark.parametrize('form', ['polar', 'polar_distance', 'submission'])
+def test_first_event_like_numbered_columns_is_read_back(tmp_path, form):
+  row = (0, 1, 0, 2, 3, 1) if form == 'submission' else (0, 1, 2, 3, 4, 5)
+  events = make([row, (0, 1, 3, 50, 4, 5)])
+  labels.write_csv(tmp_path / 'a.csv', events, edition='2023', form=form)
+  back = labels.read_csv(tmp_path / 'a.csv', edition='2023')
+  assert_same(
+    back, events, tracks=form != 'submission', distances='dist' in form
+  )
+
+
 def test_distances_are_scaled_when_written(tmp_path):
   events = make([(0, 1, 2, 30, 40, 1.25)])
   labels.write_csv(
@@ -337,3 +348,84 @@ def test_wrong_edition_is_noticed(tmp_path):
   text = '0,1,0,0.8,0.1,-0.6\n'
   with pytest.raises(InputError, match='--csv_edition=2022'):
     read_text(tmp_path, text, edition='2023', role='prediction')
+
+
+@pytest.mark.parametrize('role', labels.ROLES)
+def test_vectors_under_a_header_may_have_any_norm(tmp_path, role):
+  text = 'frame,class,track,x,y,z\n0,3,0,0.8,0.5,0.1\n1,3,0,40,0,-30\n'
+  events = read_text(tmp_path, text, role=role)
+  expected = np.array([(8, 5, 1)]) / 90**0.5
+  np.testing.assert_allclose(events.xyz[:1], expected)
+  np.testing.assert_allclose(events.xyz[1], (0.8, 0, -0.6))
+  with pytest.raises(InputError, match='line 2: .* a vector other than 0'):
+    read_text(tmp_path, 'frame,class,track,x,y,z\n0,3,0,0,0,0', role=role)
+
+
+@pytest.mark.parametrize(
+  ('form', 'edition', 'whose', 'flag'),
+  [
+    ('cartesian', '2024', 'editions 2020, 2021, 2022', '--csv_edition=2022'),
+    ('polar_distance', '2020', 'editions 2023, 2024', '--csv_edition=2024'),
+    ('stereo', '2023', 'edition 2025', '--csv_edition=2025'),
+    ('l3das', '2023', None, 'leave out the edition'),
+  ],
+)
+def test_header_of_another_edition_names_it(
+  tmp_path, form, edition, whose, flag
+):
+  header = ','.join(labels.FORMS[form])
+  named = f'form {form}' + (f' .{whose}.' if whose else '')
+  with pytest.raises(
+    InputError, match=f'line 1: .*{named}, not of edition {edition}.*{flag}'
+  ) as caught:
+    read_text(tmp_path, header, edition=edition)
+  assert ('--csv_edition' in str(caught.value)) == bool(whose)
+
+
+def test_header_of_another_form_than_stated_is_refused(tmp_path):
+  header = ','.join(labels.FORMS['polar'])
+  for edition in None, '2023':
+    with pytest.raises(InputError, match='polar, not of submission, which was'):
+      read_text(tmp_path, header, edition=edition, form='submission')
+
+
+@pytest.mark.parametrize(
+  ('row', 'message'),
+  [
+    ('22,-8,-1', "distance must be a number from 0 .*got '-1'"),
+    ('22,95,2', "elevation must be a number from -90 to 90, got '95'"),
+    ('400,5,2', "azimuth must be .*got '400'"),
+    ('2,-8,-1', 'norm 8.307.* the distance would be -1'),
+    ('22,-8,0', 'norm 23.41.* the distance would be 0'),
+  ],
+)
+def test_wrong_angle_or_distance_in_six_columns_is_named(
+  tmp_path, row, message
+):
+  for text in f'0,9,0,{row}\n', f'0,9,0,{row}\n1,9,0,5,5,5\n':
+    with pytest.raises(InputError, match=f'line 1: .*{message}') as caught:
+      read_text(tmp_path, text)
+    assert '--csv_edition=2022 for vectors of any' in str(caught.value)
+    assert 'predictions_form' not in str(caught.value)
+
+
+@pytest.mark.parametrize('row', ['1.034,0.423,-0.156', '1.034,0.423,0.156'])
+def test_predicted_vectors_need_the_form_of_predictions(tmp_path, row):
+  text = f'0,9,0,{row}\n'
+  with pytest.raises(InputError) as caught:
+    read_text(tmp_path, text, role='prediction')
+  message = str(caught.value)
+  first, second = '--predictions_form=cartesian', '--csv_edition'
+  assert message.index(first) < message.index(second)
+  if '-' in row:
+    with pytest.raises(InputError, match='=cartesian without --csv_edition'):
+      read_text(tmp_path, text, role='prediction', edition='2023')
+  read_text(tmp_path, text, role='prediction', form='cartesian')
+
+
+def test_references_are_not_told_flags_of_predictions(tmp_path):
+  for text, edition in ('0,1,0,40,10,2', '2022'), ('0,1,0,1,0,-0.5', '2023'):
+    with pytest.raises(InputError) as caught:
+      read_text(tmp_path, text, edition=edition)
+    assert '--csv_edition' in str(caught.value)
+    assert 'predictions_form' not in str(caught.value)

@@ -61,6 +61,55 @@ def test_divided_frame_numbers_are_refused(tmp_path):
   assert len(events.frame) == 50
 
 
+def divided(factor, *sources, step=2):
+  """Rows of `factor` frames with one number: class, track, azimuth."""
+  return ''.join(
+    f'{int(n // factor)},{class_index},{track},{azimuth + step * (n % 5)},0\n'
+    for n in range(200)
+    for class_index, track, azimuth in sources
+  )
+
+
+@pytest.mark.parametrize('hop', [None, 0.1, 0.02])
+@pytest.mark.parametrize(
+  'text',
+  [
+    divided(5, (4, 0, 10)),
+    divided(5, (4, 0, 10), step=10),  # azimuths from 10 to 50
+    divided(5, (4, 0, 10), (6, 1, -90)),
+    divided(5, (4, 0, 10), (4, 1, -90)),  # two sources of one class
+    divided(5, (4, 0, 10), (4, 0, -90)),
+    divided(5, (4, 0, 10)) + '100,1,1,0,0\n',
+    divided(2.5, (4, 0, 10), (6, 1, -90)),
+    divided(2, (4, 0, 10), (4, 1, 14)),
+  ],
+)
+def test_rows_of_a_track_in_one_frame_and_direction_are_refused(
+  tmp_path, text, hop
+):
+  with pytest.raises(InputError, match=r'been divided.*--label_hop=0\.02'):
+    read_text(tmp_path, text, role='prediction', label_hop=hop)
+
+
+def test_divided_frames_of_40_ms_without_tracks_are_told(tmp_path, caplog):
+  text = divided(2.5, (4, 0, 10))
+  read_text(tmp_path, text, role='prediction')
+  (message,) = (record.getMessage() for record in caplog.records)
+  assert '2.5 rows on average for each class and frame' in message
+  assert '--label_hop=0.04' in message
+
+
+@pytest.mark.parametrize('hop', [None, 0.02])
+def test_frames_that_were_not_divided_are_silent(tmp_path, caplog, hop):
+  for text in (
+    divided(1, (4, 0, 10), (6, 1, 10), (4, 1, 14)),
+    divided(1, (4, 0, 10), (4, 0, 90), (4, 0, 170), (4, 0, -100)),
+    divided(1, (4, 0, 10), (4, 1, 12), (4, 2, 14)),  # predicted three times
+  ):
+    read_text(tmp_path, text, role='prediction', label_hop=hop)
+  assert not caplog.records
+
+
 def test_rows_of_a_source_in_a_frame_become_their_mean(tmp_path):
   # 40 ms at 10 degrees, 60 ms at 20 degrees, then 20 ms at 30 degrees.
   text = '0,2,1,10,0,100\n1,2,1,10,0,100\n2,2,1,20,0,150\n3,2,1,20,0,150\n'

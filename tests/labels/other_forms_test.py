@@ -111,14 +111,70 @@ def test_what_cannot_be_read_is_explained(tmp_path, text, message):
     read_text(tmp_path, text)
 
 
+ROW = '0,3,0,30,10,150'
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    (ROW.replace(',', ' '), 'separated by spaces .* commas, semicolons or tab'),
+    (ROW.replace(',', '   '), 'separated by spaces'),
+    (ROW.replace(',', '|'), r'separated by "\|" .* commas, semicolons or tabs'),
+    (ROW.replace(',', ' | '), r'separated by "\|"'),
+    (ROW.replace(',', ':'), 'separated by colons'),
+    ('frame class azimuth elevation\n0 1 2 3', 'separated by spaces'),
+    ('frame|class|azimuth|elevation\n0|1|2|3', r'separated by "\|"'),
+    ('speech 0 1 10 20 1.5', 'separated by spaces'),
+    ('"speech,0,1,10,20,1.5"', 'whole row .* in one pair of quotation marks'),
+    (f'"{ROW}"', 'whole row .* in one pair of quotation marks'),
+    (f'"{ROW.replace(",", ";")}"', 'whole row .* one pair of quotation marks'),
+    (f'{ROW},', "an empty cell in the row '0,3,0,30,10,150,'; delete the sep"),
+    ('0,3,30,10,', 'an empty cell .*; delete the separator at the end'),
+    (f'{ROW},1,', '8 columns .*; delete the separator at the end'),
+    (f'{ROW}\n{ROW},', 'line 2: 7 columns .*; delete the separator at the end'),
+    ('0,3,0,,10,150', "must be a number.* an empty cell in the row '0,3,0,,10"),
+    (f'sep=,\n{ROW}', "the line 'sep=,' is .* for spreadsheet .*; delete it"),
+    (f'sep=;\n{ROW.replace(",", ";")}', "the line 'sep=;' .*; delete it"),
+    (f'sep=\t\n{ROW}', 'spreadsheet programs only; delete it'),
+    (',frame,class,azimuth,elevation\n0,0,3,30,10', 'pandas .*index=False'),
+    ('Unnamed: 0,frame,class,azimuth,elevation', 'pandas .*index=False'),
+    ('frame,class,azimuth,elevation,\n0,3,30,10,', 'no name for column 5; .*'),
+    (',0,1,2,3,4\n0,0,3,0,30,10', 'an empty cell .*index=False and header=F'),
+    *(
+      (','.join('012345'[:width]) + '\n', 'pandas .*header=False')
+      for width in (4, 5, 6)
+    ),
+    (f'0,1,2,3,4,5\n{ROW}', "line 1: '0,1,2,3,4,5' looks .*header=False"),
+  ],
+)
+@pytest.mark.parametrize('role', labels.ROLES)
+def test_files_of_other_programs_are_explained(tmp_path, text, message, role):
+  with pytest.raises(InputError, match=message):
+    read_text(tmp_path, text, role=role)
+
+
+def test_a_line_of_text_is_no_row_with_spaces(tmp_path):
+  with pytest.raises(InputError, match='the header names a column .*known are'):
+    read_text(tmp_path, 'made by my system, version 2\n0,3,0,10,20')
+  with pytest.raises(InputError, match='the header names a column .*known are'):
+    read_text(tmp_path, '# made by my system\n0,3,0,10,20')
+
+
+def test_events_like_numbered_columns_can_be_read(tmp_path):
+  for text in '0,1,2,3,4,5.0', '0,0,0,30,10,5\n0,1,2,3,4,5':
+    events = read_text(tmp_path, text, edition='2023')
+    np.testing.assert_array_equal(events.distance, 5)
+
+
 # Five columns: with a track, or with a distance.
 
 
 def test_five_columns_with_a_distance_are_read(tmp_path):
   text = '0,3,-120.5,10,240\n0,3,50,-5,90\n1,4,100,0,75\n'
+  header = 'frame,class,azimuth,elevation,distance\n'
   for edition in None, '2023', '2024':
-    for role in labels.ROLES:
-      events = read_text(tmp_path, text, edition=edition, role=role)
+    for role, top in ('prediction', ''), ('reference', header):
+      events = read_text(tmp_path, top + text, edition=edition, role=role)
       np.testing.assert_array_equal(events.distance, [240, 90, 75])
       np.testing.assert_array_equal(events.track, [0, 1, 0])
       azimuth, elevation = geometry.to_polar(events.xyz)
@@ -126,6 +182,38 @@ def test_five_columns_with_a_distance_are_read(tmp_path):
       np.testing.assert_allclose(elevation, [10, -5, 0], atol=1e-9)
   with pytest.raises(InputError, match='track must be an integer'):
     read_text(tmp_path, text, edition='2021')
+
+
+@pytest.mark.parametrize('edition', [None, '2020', '2023'])
+@pytest.mark.parametrize('elevation', [91.5, 92, 120, 270, -92, -120])
+@pytest.mark.parametrize('role', labels.ROLES)
+def test_elevation_beside_a_track_is_never_a_distance(
+  tmp_path, edition, elevation, role
+):
+  text = f'0,9,0,22,10\n1,9,3,22,{elevation}\n'
+  with pytest.raises(
+    InputError, match=f'line 2: elevation must be .*{elevation}'
+  ):
+    read_text(tmp_path, text, edition=edition, role=role)
+
+
+@pytest.mark.parametrize('edition', [None, '2023'])
+def test_labels_without_a_header_have_a_track(tmp_path, edition):
+  text = '0,3,-120,10,240\n'
+  with pytest.raises(InputError, match="elevation .*'240'.* add a header"):
+    read_text(tmp_path, text, edition=edition)
+  # The error names no flag that the commands for labels lack.
+  for text in '0,3,-120.5,10,80', '0,x,0,1,1', '-1,0,0,1,1':
+    with pytest.raises(InputError) as caught:
+      read_text(tmp_path, text, edition=edition)
+    assert 'form' not in str(caught.value)
+
+
+def test_frame_and_class_are_wrong_in_all_forms(tmp_path):
+  for text in '0,x,0,1,1', '-1,0,0,1,1':
+    with pytest.raises(InputError) as caught:
+      read_text(tmp_path, text, role='prediction')
+    assert 'predictions_form' not in str(caught.value)
 
 
 @pytest.mark.parametrize('edition', [None, '2023'])
@@ -166,6 +254,15 @@ def test_the_other_files_decide_about_five_columns(tmp_path):
     paths = write_all(tmp_path, *doubtful, *others)
     with pytest.raises(InputError, match=r'0\.csv, line 1: .*predictions_form'):
       labels.read_csv_files(paths[: 3 + len(others)], role='prediction')
+  # An azimuth near the front at 180 cm.
+  front = write_all(tmp_path, '0,3,2,10,180\n', '0,3,100,10,180\n')
+  events, _ = labels.read_csv_files(front, role='prediction')
+  for one in events:
+    np.testing.assert_array_equal(one.distance, [180])
+  for other in '0,3,1,170,10\n', '':
+    paths = write_all(tmp_path, '0,3,2,10,180\n', other)
+    with pytest.raises(InputError, match=r'0\.csv, line 1: elevation .*180'):
+      labels.read_csv_files(paths, role='prediction')
   # Without any other sign, small numbers in the third column are tracks.
   (events,), _ = labels.read_csv_files(
     write_all(tmp_path, '0,3,2,10,80\n'), role='prediction'
@@ -216,8 +313,11 @@ def test_labels_of_l3das22_are_read(tmp_path):
 
 def test_submissions_of_l3das22_need_their_form(tmp_path):
   text = '0,7,1.5,0,-2\n3,13,0,-0.5,0\n'
-  for role in labels.ROLES:
-    with pytest.raises(InputError, match='--predictions_form, or form='):
+  for role, remedy in (
+    ('prediction', '--predictions_form, or form='),
+    ('reference', 'add a header'),
+  ):
+    with pytest.raises(InputError, match=remedy):
       read_text(tmp_path, text, role=role)
   form = 'submission_cartesian'
   events = read_text(tmp_path, text, form=form, role='prediction')
