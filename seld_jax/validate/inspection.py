@@ -150,9 +150,13 @@ def validate(
   notes = []
   for format in FORMATS:
     some = [one for one in sounds if one.format == format]
-    findings += whole_set.check_channels(some, format=format)
-    found, text = whole_set.check_agreement(some, format=format)
-    findings += found
+    wrong = whole_set.check_channels(some, format=format)
+    found, text = whole_set.check_agreement(
+      some,
+      format=format,
+      is_comparable=all(one.level != 'error' for one in wrong),
+    )
+    findings += wrong + found
     notes += [text] if text else []
   scenes = root / 'scenes.csv'
   if scenes.is_file():
@@ -214,7 +218,7 @@ def _sound(
       file, format, None if measured is None else measured.moments
     )
   evidence = alignment.collect(events, measured.intensity, measured.power)
-  decision = alignment.decide([evidence], level=alignment.RECORDING_LEVEL)
+  decision = alignment.decide([evidence], is_set=False)
   return whole_set.Sound(file, format, measured.moments, evidence, decision)
 
 
