@@ -199,7 +199,11 @@ def _check_recording(
   checked = []
   for file, format in sounds.items():
     measured, found = checks.check_audio(
-      file, events, format=format, sample_rate=sample_rate
+      file,
+      events,
+      format=format,
+      sample_rate=sample_rate,
+      label_hop=label_hop,
     )
     findings = findings + found
     checked.append(_sound(file, format, measured, events))

@@ -81,7 +81,7 @@ DEFECTS = {
   ),
   'too short': (
     lambda root: change_audio(root, lambda s: s[:, : 3 * RATE]),
-    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s'),
+    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s: delete'),
   ),
   'class': (
     lambda root: change_labels(root, lambda t: t + '3,14,0,0,0\n'),
@@ -199,6 +199,25 @@ def test_names_of_rooms_are_compared_but_not_numbers(tmp_path, room):
   found = checks.check_folds(tmp_path / 'scenes.csv')
   # Numbers of rooms begin anew in every fold.
   assert len(found) == (not room.isdecimal())
+
+
+@pytest.mark.parametrize('shorter', [2, 5, 10])
+def test_shorter_label_frames_are_named_with_their_flag(root, shorter):
+  hop = 0.1 / shorter
+  for path in (root / 'metadata_dev').iterdir():
+    lines = []
+    for line in path.read_text().splitlines():
+      frame, rest = line.split(',', 1)
+      for part in range(shorter):
+        lines.append(f'{shorter * int(frame) + part},{rest}\n')
+    path.write_text(''.join(lines))
+  found = [
+    one for one in validate.validate(root).findings if one.check == 'duration'
+  ]
+  assert len(found) == 8
+  for one in found:
+    assert f'--label_hop={hop:g}' in one.text
+  assert validate.validate(root, label_hop=hop).num_errors == 0
 
 
 def test_directions_that_cannot_be_determined_are_no_finding(root):
