@@ -71,9 +71,13 @@ DEFECTS = {
     lambda root: change_audio(root, lambda s: s[:3]),
     ('audio', 'error', FIRST, 'has 3 channels'),
   ),
+  'six channels': (
+    lambda root: change_audio(root, lambda s: s[[0, 1, 2, 3, 0, 1]]),
+    ('audio', 'error', FIRST, r'has 6 channels.*num_channels=6\)\[\[0, 1, 2'),
+  ),
   'another rate': (
     lambda root: change_audio(root, lambda s: s, rate=32000),
-    ('audio', 'error', FIRST, '32000 Hz'),
+    ('audio', 'error', FIRST, '32000 Hz.*ffmpeg.* -ar 24000'),
   ),
   'truncated': (
     lambda root: (root / FIRST).write_bytes((root / FIRST).read_bytes()[:9999]),
@@ -199,6 +203,22 @@ def test_names_of_rooms_are_compared_but_not_numbers(tmp_path, room):
   found = checks.check_folds(tmp_path / 'scenes.csv')
   # Numbers of rooms begin anew in every fold.
   assert len(found) == (not room.isdecimal())
+
+
+@pytest.mark.parametrize('number', [9, 16])
+def test_the_first_four_channels_of_higher_orders_are_checked(root, number):
+  expected = validate.validate(root)
+  rng = np.random.default_rng(0)
+  for path in (root / 'foa_dev').iterdir():
+    sound = audio.read(path)
+    more = 0.1 * rng.standard_normal((number - 4, sound.shape[-1]))
+    audio.write(path, np.concatenate([sound, more]))
+  assert validate.validate(root) == expected
+  # The channels of microphones have no orders.
+  path = root / 'mic_dev' / f'{NAMES[0]}.wav'
+  audio.write(path, np.concatenate([audio.read(path)] * 4))
+  [finding] = validate.validate(root).findings
+  assert_matches('has 16 channels, but 4 are needed', finding.text)
 
 
 @pytest.mark.parametrize('shorter', [2, 5, 10])
