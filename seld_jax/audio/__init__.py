@@ -1,6 +1,7 @@
 """Sound files, channel conventions and sample rates."""
 
 from seld_jax.audio import channels
+from seld_jax.audio.dataset_files import dataset_blocks
 from seld_jax.audio.resampling import (
   Resampler,
 )
@@ -21,6 +22,7 @@ __all__ = [
   'info',
   'read',
   'blocks',
+  'dataset_blocks',
   'write',
   'SUFFIXES',
   'LOSSLESS_SUFFIXES',

@@ -143,12 +143,7 @@ def read(
   """
   path = pathlib.Path(path)
   header = info(path)
-  if header.sample_rate != sample_rate:
-    raise InputError(
-      f'{path} has a sample rate of {header.sample_rate} Hz, but {sample_rate} '
-      f'Hz is needed: convert it, for example with "ffmpeg -i {path.name} -ar '
-      f'{sample_rate} new.wav".'
-    )
+  check_rate(path, header, sample_rate)
   if header.num_channels != num_channels:
     raise InputError(
       f'{path} has {header.num_channels} channels, but {num_channels} are '
@@ -156,6 +151,16 @@ def read(
     )
   # In blocks: a damaged header may claim more samples than memory can hold.
   return np.concatenate(list(blocks(path, header=header)), axis=-1)
+
+
+def check_rate(path: pathlib.Path, header: AudioInfo, sample_rate: int) -> None:
+  """Refuses a file with another sample rate."""
+  if header.sample_rate != sample_rate:
+    raise InputError(
+      f'{path} has a sample rate of {header.sample_rate} Hz, but {sample_rate} '
+      f'Hz is needed: convert it, for example with "ffmpeg -i {path.name} -ar '
+      f'{sample_rate} new.wav".'
+    )
 
 
 def blocks(

@@ -89,7 +89,16 @@ def extract(
   compute = _feature_function(tuple(sorted(options.items())))
 
   def work(entry: Recording) -> None:
-    signal = audio.read(entry.audio, sample_rate=options['sample_rate'])
+    signal = np.concatenate(
+      [
+        *audio.dataset_blocks(
+          entry.audio,
+          format=options['format'],
+          sample_rate=options['sample_rate'],
+        )
+      ],
+      axis=-1,
+    )
     array = np.asarray(compute(signal))
     if not np.isfinite(array).all():
       raise InputError(

@@ -244,11 +244,12 @@ def _with_reference(
     )
   if late[worst] > 0:
     _log.warning(
-      '%d of %d references end after their sound files, up to %d frames (%s): '
-      'their recordings are scored up to the last frame of the reference.',
+      '%d of %d references end after their sound files, by at most %d frame%s '
+      '(%s): their recordings are scored up to the last reference frame.',
       np.sum(late > 0),
       len(late),
       late[worst],
+      's' * bool(late[worst] > 1),
       recordings.names[worst],
     )
   return np.maximum(ends, lengths).tolist()

@@ -42,9 +42,21 @@ SET_LEVEL, RECORDING_LEVEL, _SURE = 1e-5, 1e-6, 1e-3
 # With a lower mean cosine than this, labels and sound do not belong together.
 _NO_FIT = 0.25
 _NO_FIT_FRAMES, _NO_FIT_PIECES = 30, 10
+# The mean cosine of a set whose labels are right was at least 0.5, even with
+# long reverberation and ambience as loud as the events. Single recordings can
+# have less.
+LEAST_FIT, _SET_NO_FIT = 0.4, 0.3
 
-# Usual mistakes in angles; the first entry means degrees, without a mistake.
-ANGLES = ('as they are', 'radians', 'colatitude')
+# Usual mistakes in angles, as clauses; the first entry means degrees, without a
+# mistake.
+ANGLES = {
+  'as they are': 'angles are degrees',
+  'radians': 'azimuths and elevations are radians',
+  'radians in azimuth': 'azimuths are radians',
+  'radians in elevation': 'elevations are radians',
+  'colatitude': 'elevations are colatitudes, with 0 for up',
+}
+_DEGREES = next(iter(ANGLES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,13 +90,14 @@ class Decision:
     fit: Agreement of labels and sound with these three, at most 1.
     fit_as_is: Agreement without any change.
     is_fault: Whether the three differ from what is expected, without doubt.
-    disagrees: Whether nothing makes labels and sound agree.
+    disagrees: Whether labels and sound do not agree, and no change makes them
+      agree without doubt.
     is_likely: Whether they probably differ, which more evidence could prove.
     unknown: What cannot be determined, as clauses.
     is_reading_sure: Whether the expected reading fits better than all others.
   """
 
-  angles: str = ANGLES[0]
+  angles: str = _DEGREES
   lag: int = 0
   reading: str = readings.EXPECTED_READING
   fit: float = 0.0
@@ -122,15 +135,24 @@ def collect(
     np.diff(source, axis=-1, prepend=-1), axis=0
   )
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
-  allowed = [ANGLES[0]]
-  if np.all(np.abs(azimuth) < 6.29) and np.all(np.abs(elevation) < 1.58):
+  allowed = [_DEGREES]
+  is_radian = [
+    bool(np.all(np.abs(angle) < turn))
+    for angle, turn in ((azimuth, 6.29), (elevation, 1.58))
+  ]
+  if all(is_radian):
     allowed.append('radians')
+  # Elevations of 0 are the same in both units.
+  if np.any(np.abs(elevation) > 1e-3):
+    allowed += ['radians in azimuth'] * is_radian[0]
+    allowed += ['radians in elevation'] * is_radian[1]
   if np.all(elevation > -1e-6):
     allowed.append('colatitude')
   least = np.cos(np.deg2rad(_PIECE_ANGLE))
   start = np.zeros(3)
   # Radians are all near the front if they are read as degrees.
-  places = _change(xyz, 'radians' if 'radians' in allowed else ANGLES[0])
+  near = [name for name in allowed if name.startswith('radians')]
+  places = _change(xyz, near[0] if is_radian[0] and near else _DEGREES)
   for index, one in enumerate(places):
     if not new[index] and one @ start < least:
       new[index] = True
@@ -145,18 +167,18 @@ def collect(
   )
 
 
-def decide(
-  evidences: Sequence[Evidence], *, level: float = SET_LEVEL
-) -> Decision:
+def decide(evidences: Sequence[Evidence], *, is_set: bool = True) -> Decision:
   """Decides how labels and sound of some recordings fit together.
 
   Args:
     evidences: The evidence of each recording.
-    level: Probability of a false report by chance.
+    is_set: Whether they are a whole set. For a single recording, a report
+      needs more evidence.
 
   Returns:
     The decision.
   """
+  level = SET_LEVEL if is_set else RECORDING_LEVEL
   evidences = [one for one in evidences if len(one.frame)]
   num_frames = sum(len(one.frame) for one in evidences)
   num_pieces = sum(int(one.piece[-1]) + 1 for one in evidences)
@@ -189,13 +211,16 @@ def decide(
     gain = after.fits[:, reading] - before.fits[:, 0]
     expected = _expected_gain(after, before)[:, reading]
     few = _count_places(evidences, best.angles) < _FEW_PLACES
-    is_enough = fit - as_is > (_FEW_GAIN if few else _GAIN) * fit
+    share = _GAIN
+    if best == _FLAT:
+      share = _BALANCED_GAIN  # few sources are far from the horizon
+    is_enough = fit - as_is > (_FEW_GAIN if few else share) * fit
     # A constant label fits any constant sound if enough is changed.
-    changes = (best.angles != ANGLES[0]) + (best.lag != 0) + (reading != 0)
+    changes = (best.angles != _DEGREES) + (best.lag != 0) + (reading != 0)
     is_possible = fit > _NO_FIT and (
-      not few or (changes == 1 and best.angles == ANGLES[0])
+      not few or (changes == 1 and best.angles == _DEGREES)
     )
-    if not is_enough and not few and best.angles == ANGLES[0] and not best.lag:
+    if not is_enough and not few and best.angles == _DEGREES and not best.lag:
       # Without the mean direction of all labels.
       mean = np.average(
         [one.xyz.mean(axis=0) for one in evidences],
@@ -210,18 +235,20 @@ def decide(
       return dataclasses.replace(found, is_fault=True)
     is_likely = (
       is_possible
-      and fit - as_is > _GAIN * fit
+      and fit - as_is > share * fit
       and bool(_is_positive(gain, expected, _SURE))
     )
   deviation = np.std(before.fits[:, 0], ddof=1) * np.sqrt(num_pieces) / total
-  if (
-    num_frames >= _NO_FIT_FRAMES
-    and num_pieces >= _NO_FIT_PIECES
-    and as_is + 4 * deviation < _NO_FIT
-  ):
-    return Decision(fit=as_is, fit_as_is=as_is, disagrees=True)
+  is_low = as_is + 4 * deviation < _NO_FIT or (
+    is_set and as_is < _SET_NO_FIT and as_is + 2 * deviation < LEAST_FIT
+  )
+  disagrees = bool(
+    num_frames >= _NO_FIT_FRAMES and num_pieces >= _NO_FIT_PIECES and is_low
+  )
   if is_likely:
-    return dataclasses.replace(found, is_likely=True)
+    return dataclasses.replace(found, is_likely=True, disagrees=disagrees)
+  if disagrees:
+    return Decision(fit=as_is, fit_as_is=as_is, disagrees=True)
   worse = before.fits[:, :1] - before.fits
   sure = (fits[0, MAX_LAG] < (1 - _BALANCED_GAIN) * as_is) & _is_positive(
     worse, _expected_gain(before, before), _SURE
@@ -229,10 +256,9 @@ def decide(
   sure[0] = True
   unknown = _unknown(sure.tolist())
   for text, others in (
-    ('shifts', [_Change(ANGLES[0], lag, 0) for lag in (-5, 5)]),
+    ('shifts', [_Change(_DEGREES, lag, 0) for lag in (-5, 5)]),
     *(
-      (f'whether angles are {name}', [_Change(name, 0, 0)])
-      for name in allowed[1:]
+      (f'whether {ANGLES[name]}', [_Change(name, 0, 0)]) for name in allowed[1:]
     ),
   ):
     for other in others:
@@ -258,7 +284,8 @@ class _Change:
   reading: int
 
 
-_AS_IS = _Change(ANGLES[0], 0, 0)
+_AS_IS = _Change(_DEGREES, 0, 0)
+_FLAT = _Change('radians in elevation', 0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -312,12 +339,16 @@ def _unknown(sure: Sequence[bool]) -> list[str]:
 
 def _change(xyz: np.ndarray, angles: str) -> np.ndarray:
   """Unit vectors as they are without a mistake in angles."""
-  if angles == ANGLES[0]:
+  if angles == _DEGREES:
     return xyz
   azimuth, elevation = geometry.to_polar(np.asarray(xyz, np.float64))
-  if angles == 'radians':
-    return geometry.to_cartesian(np.rad2deg(azimuth), np.rad2deg(elevation))
-  return geometry.to_cartesian(azimuth, 90 - elevation)
+  if angles == 'colatitude':
+    return geometry.to_cartesian(azimuth, 90 - elevation)
+  if angles != 'radians in elevation':
+    azimuth = np.rad2deg(azimuth)
+  if angles != 'radians in azimuth':
+    elevation = np.rad2deg(elevation)
+  return geometry.to_cartesian(azimuth, elevation)
 
 
 def _fits(evidences: Iterable[Evidence], angles: str) -> np.ndarray:
@@ -380,7 +411,7 @@ def _expected_gain(true: _Pieces, other: _Pieces) -> np.ndarray:
     norm = (true.norm + other.norm) / 2
     norm = norm * np.minimum(1, lag / true.length)
     return np.repeat(norm[:, None], len(readings.READINGS), axis=1)
-  changed = true if true.change.angles != ANGLES[0] else other
+  changed = true if true.change.angles != _DEGREES else other
   # Directions of the two readings as channels 1 to 3.
   matrices = readings.matrices()
   turn = np.einsum('ia,rib->rab', matrices[0], matrices)

@@ -12,6 +12,8 @@ from seld_jax import labels
 from seld_jax.errors import InputError, printable
 from seld_jax.validate import measurement
 
+# Usual lengths of the frames of label files that are shorter than 0.1 s.
+_SHORT_HOPS = (0.05, 0.02, 0.01)
 # A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
 
@@ -113,6 +115,7 @@ def check_audio(
   *,
   format: str,
   sample_rate: int = 24000,
+  label_hop: float | None = None,
 ) -> tuple[measurement.Measured | None, list[Finding]]:
   """Checks a sound file.
 
@@ -121,6 +124,7 @@ def check_audio(
     events: The events of its label file, or None if there is none.
     format: `'foa'` or `'mic'`.
     sample_rate: The sample rate that it must have, in Hz.
+    label_hop: As for `check_labels`.
 
   Returns:
     The measurements for the checks of the whole set, or None if the file cannot
@@ -134,10 +138,12 @@ def check_audio(
   num_frames = labels.count_frames(measured.num_samples, sample_rate)
   last = -1 if events is None else int(np.max(events.frame, initial=-1))
   if last >= num_frames:
+    seconds = measured.num_samples / sample_rate
     text = (
-      f'it lasts {measured.num_samples / sample_rate:.1f} s, but its last '
-      f'label is in frame {last} at {last / labels.FRAMES_PER_SECOND:.1f} s'
+      f'it lasts {seconds:.1f} s, but its last label is in frame {last} at '
+      f'{last / labels.FRAMES_PER_SECOND:.1f} s: '
     )
+    text += _duration_step(last, seconds, label_hop)
     found.append(Finding('duration', 'error', str(path), text))
   is_silent = measured.peaks < _SILENCE
   if is_silent.all():
@@ -154,6 +160,24 @@ def check_audio(
       )
       found.append(Finding('clipping', 'warning', str(path), text))
   return None if is_silent.any() else measured, found
+
+
+def _duration_step(last: int, seconds: float, label_hop: float | None) -> str:
+  """What to do about labels after the end of a recording."""
+  step = (
+    'delete the rows after its end, or look for the sound file that the labels '
+    'belong to'
+  )
+  fitting = [hop for hop in _SHORT_HOPS if last * hop < seconds]
+  # A few frames too many do not mean that all frames are shorter.
+  is_far = last / labels.FRAMES_PER_SECOND >= 1.5 * seconds
+  if label_hop is not None or not fitting or not is_far:
+    return step
+  return (
+    f'if the frames of the label files last {1000 * fitting[0]:g} ms, use '
+    f'--label_hop={fitting[0]:g} here, and config.data.label_hop in training; '
+    f'else {step}'
+  )
 
 
 def check_folds(path: str | os.PathLike[str]) -> list[Finding]:

@@ -110,7 +110,7 @@ def validate(
     more, folds = _check_trainable(root, format, findings)
     findings += more
     folds_of_formats.append(folds)
-  if not formats:
+  if not formats and not any(one.check == 'recordings' for one in findings):
     text = (
       'there is nothing to train on: expected foa_dev/*.wav or mic_dev/*.wav, '
       'with labels in metadata_dev/*.csv'
@@ -150,9 +150,13 @@ def validate(
   notes = []
   for format in FORMATS:
     some = [one for one in sounds if one.format == format]
-    findings += whole_set.check_channels(some, format=format)
-    found, text = whole_set.check_agreement(some, format=format)
-    findings += found
+    wrong = whole_set.check_channels(some, format=format)
+    found, text = whole_set.check_agreement(
+      some,
+      format=format,
+      is_comparable=all(one.level != 'error' for one in wrong),
+    )
+    findings += wrong + found
     notes += [text] if text else []
   scenes = root / 'scenes.csv'
   if scenes.is_file():
@@ -195,7 +199,11 @@ def _check_recording(
   checked = []
   for file, format in sounds.items():
     measured, found = checks.check_audio(
-      file, events, format=format, sample_rate=sample_rate
+      file,
+      events,
+      format=format,
+      sample_rate=sample_rate,
+      label_hop=label_hop,
     )
     findings = findings + found
     checked.append(_sound(file, format, measured, events))
@@ -214,7 +222,7 @@ def _sound(
       file, format, None if measured is None else measured.moments
     )
   evidence = alignment.collect(events, measured.intensity, measured.power)
-  decision = alignment.decide([evidence], level=alignment.RECORDING_LEVEL)
+  decision = alignment.decide([evidence], is_set=False)
   return whole_set.Sound(file, format, measured.moments, evidence, decision)
 
 
@@ -231,13 +239,17 @@ def _list_files(
   formats: list[str] = []
   findings: list[checks.Finding] = []
   refused: dict[str, checks.Finding] = {}
+  # Scenes with one folder each need only one of the formats.
+  optional: dict[str, checks.Finding] = {}
   for split in SPLITS:
     for format in FORMATS:
       try:
         pairs = dataset.list_pairs(root, format=format, split=split)
       except InputError as error:
         text = str(error).rstrip('.')
-        refused[text] = checks.Finding('recordings', 'error', str(root), text)
+        has_folder = split == 'eval' or _has_folder(root, format)
+        group = refused if has_folder else optional
+        group[text] = checks.Finding('recordings', 'error', str(root), text)
         continue
       there = any(pair.audio is not None for pair in pairs)
       if there and split == 'dev':
@@ -258,8 +270,14 @@ def _list_files(
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
           if found not in findings:
             findings.append(found)
-  # It is no problem if only one of the formats can be listed.
-  return jobs, formats, findings + ([] if formats else list(refused.values()))
+  if not formats:
+    refused |= optional
+  return jobs, formats, [*findings, *refused.values()]
+
+
+def _has_folder(root: pathlib.Path, format: str) -> bool:
+  """Whether a folder holds the audio of a format to train on."""
+  return any((root / name).is_dir() for name in (f'{format}_dev', format))
 
 
 def _check_trainable(

@@ -9,7 +9,6 @@ import pathlib
 import numpy as np
 
 from seld_jax import audio, labels
-from seld_jax.errors import InputError
 
 # This many consecutive samples at full scale count as clipping; fewer may be
 # a loud peak.
@@ -57,7 +56,7 @@ class Measured:
 def measure(
   path: pathlib.Path, *, format: str, sample_rate: int = 24000
 ) -> Measured:
-  """Measures a sound file with four channels.
+  """Measures the four channels of a sound file.
 
   Args:
     path: The file.
@@ -68,18 +67,8 @@ def measure(
     The measurements.
 
   Raises:
-    InputError: As for `audio.read`.
+    InputError: As for `audio.dataset_blocks`.
   """
-  header = audio.info(path)
-  if header.sample_rate != sample_rate:
-    raise InputError(
-      f'{path} has a sample rate of {header.sample_rate} Hz, '
-      f'but {sample_rate} Hz is needed.'
-    )
-  if header.num_channels != 4:
-    raise InputError(
-      f'{path} has {header.num_channels} channels, but 4 are needed.'
-    )
   hop = max(sample_rate // labels.FRAMES_PER_SECOND, 4)
   num_samples = 0
   peaks, clipped = np.zeros(4), np.zeros(4, np.int64)
@@ -87,7 +76,12 @@ def measure(
   runs = np.zeros(4, np.int64)
   moments = np.zeros((3, 4, 4))
   parts = []
-  for block in audio.blocks(path, num_samples=_BLOCK_FRAMES * hop):
+  for block in audio.dataset_blocks(
+    path,
+    format=format,
+    sample_rate=sample_rate,
+    num_samples=_BLOCK_FRAMES * hop,
+  ):
     num_samples += block.shape[-1]
     peaks = np.maximum(peaks, np.abs(block).max(axis=-1))
     for channel, samples in enumerate(block):

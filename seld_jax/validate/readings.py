@@ -20,6 +20,7 @@ _INVERTED = ('front and back exchanged', 'azimuth clockwise', 'upside down')
 _SPECIAL_SIGNS: dict[_Triple, str] = {
   (-1, -1, 1): 'azimuth turned by 180 degrees',
   (1, -1, -1): 'array hanging upside down',
+  (-1, -1, -1): 'W inverted',
 }
 _TURNED: dict[_Triple, str] = {
   (1, -1, 1): 'azimuth turned by 90 degrees',

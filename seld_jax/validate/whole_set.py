@@ -114,13 +114,15 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
 
 
 def check_agreement(
-  sounds: Sequence[Sound], *, format: str
+  sounds: Sequence[Sound], *, format: str, is_comparable: bool = True
 ) -> tuple[list[Finding], str]:
   """Checks whether labels and sound agree in direction and time.
 
   Args:
     sounds: All recordings of the format.
     format: `'foa'` or `'mic'`.
+    is_comparable: Whether the channels of the set are those of the format. If
+      not, nothing is said about labels that seem to be those of other sounds.
 
   Returns:
     One finding if labels and sound of the set do not agree, else one for each
@@ -145,12 +147,8 @@ def check_agreement(
     )
     level = 'warning' if has_doubt else 'error'
     return [Finding('directions', level, folder, text)], ''
-  if decision.disagrees and format == 'foa':
-    text = (
-      'labels and sound intensity do not agree, however the channels are read '
-      f'(mean cosine {decision.fit:.2f}): do the labels belong to these '
-      'recordings?'
-    )
+  if decision.disagrees and format == 'foa' and is_comparable:
+    text = _doubt(decision, 'these recordings', format)
     return [Finding('directions', 'warning', folder, text)], ''
   found = [
     Finding(
@@ -167,13 +165,27 @@ def check_agreement(
       'directions',
       'warning',
       str(one.path),
-      'labels and sound intensity do not agree, however the channels are read '
-      f'(mean cosine {one.decision.fit:.2f}): do the labels belong to it?',
+      _doubt(one.decision, 'it', format),
     )
     for one in sounds
-    if one.decision.disagrees and format == 'foa'
+    if one.decision.disagrees and format == 'foa' and is_comparable
   ]
-  return found, _note(decision, folder, evidences, format)
+  return found, _note(decision, folder, evidences, format, is_comparable)
+
+
+def _doubt(decision: alignment.Decision, sounds: str, format: str) -> str:
+  """Says that labels and sound do not agree, and what may be the reason."""
+  start = 'labels and sound intensity do not agree'
+  if decision.is_likely:
+    return (
+      f'{start} (mean cosine {decision.fit_as_is:.2f}); probably '
+      f'{explain(decision, format=format)}; or do the labels belong to other '
+      'recordings?'
+    )
+  return (
+    f'{start}, however the channels are read (mean cosine {decision.fit:.2f}): '
+    f'do the labels belong to {sounds}?'
+  )
 
 
 def explain(decision: alignment.Decision, *, format: str) -> str:
@@ -187,12 +199,13 @@ def explain(decision: alignment.Decision, *, format: str) -> str:
     The text of a finding.
   """
   conditions, steps = [], []
-  if decision.angles == 'radians':
-    conditions.append('azimuths and elevations are radians')
-    steps.append('convert them to degrees')
-  elif decision.angles == 'colatitude':
-    conditions.append('elevations are colatitudes, with 0 for up')
-    steps.append('replace each elevation by 90 minus it')
+  if decision.angles != alignment.Decision.angles:
+    conditions.append(alignment.ANGLES[decision.angles])
+    steps.append(
+      'replace each elevation by 90 minus it'
+      if decision.angles == 'colatitude'
+      else 'convert them to degrees'
+    )
   if decision.lag:
     seconds, late = abs(decision.lag) / 10, decision.lag < 0
     conditions.append(
@@ -231,6 +244,8 @@ def _channel_step(reading: str, format: str) -> str:
         f'write the channels {", ".join(map(str, [1, *taken]))} of each sound '
         'file as its channels 1, 2, 3, 4'
       )
+    if len(inverted) == 3:
+      inverted = [1]  # the same intensity, in one step
     if inverted:
       listed = ' and '.join(map(str, inverted))
       where = '' if step else ' of the sound files'
@@ -271,26 +286,30 @@ def _note(
   folder: str,
   evidences: Sequence[alignment.Evidence],
   format: str,
+  is_comparable: bool,
 ) -> str:
   """A sentence on what the set determines and what it does not."""
   number = sum(len(one.frame) for one in evidences)
   start = f'{folder}, {number} frames with a single source'
-  if format == 'mic' and decision.disagrees:
-    return (
-      f'{start}: not determined whether labels and sound agree, because only '
-      'the array of TAU-NIGENS can be tested.'
-    )
+  unknown = f'{start}: not determined whether labels and sound agree, because'
+  if not is_comparable:
+    kind = {'foa': 'FOA', 'mic': 'microphones'}[format]
+    return f'{unknown} the channels are not those of {kind}.'
   if decision.is_likely:
     return (
-      f'{start}: not determined whether labels and sound agree, because there '
-      'is too little evidence; probably '
+      f'{unknown} there is too little evidence; probably '
       f'{explain(decision, format=format)}.'
     )
-  if decision.disagrees or not decision.fit_as_is:
+  if not decision.fit_as_is:
     reason = ' and '.join(decision.unknown) or 'they do not agree'
+    return f'{unknown} {reason}.'
+  if decision.disagrees or decision.fit_as_is < alignment.LEAST_FIT:
+    end = ': do the labels belong to these recordings?'
+    if format == 'mic':
+      end = ', and only the array of TAU-NIGENS can be tested.'
     return (
-      f'{start}: not determined whether labels and sound agree, because '
-      f'{reason}.'
+      f'{unknown} they agree too little (mean cosine '
+      f'{decision.fit_as_is:.2f}){end}'
     )
   text = f'{start}: labels and sound agree (mean cosine {decision.fit:.2f})'
   if decision.unknown:

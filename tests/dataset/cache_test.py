@@ -312,3 +312,30 @@ def test_progress_is_shown_only_when_something_is_computed(
   assert 'features: 2 recordings' in capsys.readouterr().err
   extract(root)
   assert capsys.readouterr().err == ''
+
+
+def test_the_first_four_channels_of_higher_orders_are_used(root):
+  (entry,) = dataset.find_recordings(root)[:1]
+  sound = audio.read(entry.audio)
+  of_four = cache.extract([entry], root / 'features', options=OPTIONS)
+  expected = np.load(of_four[entry.name])
+  audio.write(entry.audio, np.concatenate([sound, 0.5 * sound, sound[:1]]))
+  of_nine = cache.extract([entry], root / 'features', options=OPTIONS)
+  np.testing.assert_array_equal(np.load(of_nine[entry.name]), expected)
+
+
+@pytest.mark.parametrize(
+  ('format', 'number', 'text'),
+  [
+    ('foa', 2, 'has 2 channels, but 4 are needed, W, Y, Z, X .*fewer'),
+    ('foa', 6, r'num_channels=6\)\[\[0, 1, 2, 3\]\]'),
+    ('mic', 9, r'of four microphones: .*num_channels=9\)\[\[0, 1, 2, 3\]\]'),
+    ('mic', 32, r'num_channels=32\)\[\[5, 9, 25, 21\]\]'),
+  ],
+)
+def test_other_numbers_of_channels_are_refused(root, format, number, text):
+  (entry,) = dataset.find_recordings(root, format=format)[:1]
+  audio.write(entry.audio, np.zeros((number, 4800)))
+  options = OPTIONS | {'format': format}
+  with pytest.raises(InputError, match=text):
+    cache.extract([entry], root / 'features', options=options)

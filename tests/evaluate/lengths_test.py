@@ -154,6 +154,10 @@ def test_a_reference_a_little_longer_than_its_sound_file_is_told(
   result = evaluate.evaluate_folders(*folders, **options)
   assert result['num_frames'] == [600, 605]
   assert '1 of 2 references end after their sound files' in caplog.text
+  assert 'by at most 5 frames (mix' in caplog.text
+  caplog.clear()
+  evaluate.evaluate_folders(*write([599, 600], [599, 599]), **options)
+  assert 'by at most 1 frame (mix' in caplog.text
   folders = write([599, 640], [599, 599])
   with pytest.raises(InputError, match=r'mix2: .* frame 640, .* 600 .* belong'):
     evaluate.evaluate_folders(*folders, **options)

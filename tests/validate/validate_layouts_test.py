@@ -1,5 +1,6 @@
 """Datasets in any supported layout have no findings."""
 
+import re
 import shutil
 
 import pytest
@@ -100,6 +101,37 @@ def test_folders_of_other_generators_have_no_findings(root):
   report = validate.validate(root)
   assert report.findings == []
   assert report.readings == {readings.EXPECTED_READING: 4}
+
+
+@pytest.mark.parametrize(
+  ('folder', 'target'),
+  [
+    ('foa_eval', '..'),
+    ('metadata_eval', '..'),
+    ('mic_dev', '..'),
+    ('mic_dev', '/nonexist'),
+    ('foa_dev', '..'),
+  ],
+)
+def test_links_that_lead_nowhere_are_one_error_in_any_folder(
+  root, folder, target
+):
+  shutil.copytree(root / 'foa_dev', root / 'foa_eval')
+  shutil.copytree(root / 'metadata_dev', root / 'metadata_eval')
+  link = root / folder / 'zz'
+  link.symlink_to(target)
+  [finding] = [
+    one for one in validate.validate(root).findings if one.level == 'error'
+  ]
+  assert_matches(re.escape(str(link)), finding.text)
+
+
+def test_a_loop_in_the_only_folder_is_the_only_error(root):
+  shutil.rmtree(root / 'mic_dev')
+  shutil.copytree(root / 'foa_dev', root / 'foa_eval')
+  (root / 'foa_dev' / 'loop').symlink_to('..')
+  [finding] = validate.validate(root).findings
+  assert_matches('loop', finding.text)
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path):

@@ -71,9 +71,13 @@ DEFECTS = {
     lambda root: change_audio(root, lambda s: s[:3]),
     ('audio', 'error', FIRST, 'has 3 channels'),
   ),
+  'six channels': (
+    lambda root: change_audio(root, lambda s: s[[0, 1, 2, 3, 0, 1]]),
+    ('audio', 'error', FIRST, r'has 6 channels.*num_channels=6\)\[\[0, 1, 2'),
+  ),
   'another rate': (
     lambda root: change_audio(root, lambda s: s, rate=32000),
-    ('audio', 'error', FIRST, '32000 Hz'),
+    ('audio', 'error', FIRST, '32000 Hz.*ffmpeg.* -ar 24000'),
   ),
   'truncated': (
     lambda root: (root / FIRST).write_bytes((root / FIRST).read_bytes()[:9999]),
@@ -81,7 +85,7 @@ DEFECTS = {
   ),
   'too short': (
     lambda root: change_audio(root, lambda s: s[:, : 3 * RATE]),
-    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s'),
+    ('duration', 'error', FIRST, '3.0 s, .* in frame 37 at 3.7 s: delete'),
   ),
   'class': (
     lambda root: change_labels(root, lambda t: t + '3,14,0,0,0\n'),
@@ -199,6 +203,41 @@ def test_names_of_rooms_are_compared_but_not_numbers(tmp_path, room):
   found = checks.check_folds(tmp_path / 'scenes.csv')
   # Numbers of rooms begin anew in every fold.
   assert len(found) == (not room.isdecimal())
+
+
+@pytest.mark.parametrize('number', [9, 16])
+def test_the_first_four_channels_of_higher_orders_are_checked(root, number):
+  expected = validate.validate(root)
+  rng = np.random.default_rng(0)
+  for path in (root / 'foa_dev').iterdir():
+    sound = audio.read(path)
+    more = 0.1 * rng.standard_normal((number - 4, sound.shape[-1]))
+    audio.write(path, np.concatenate([sound, more]))
+  assert validate.validate(root) == expected
+  # The channels of microphones have no orders.
+  path = root / 'mic_dev' / f'{NAMES[0]}.wav'
+  audio.write(path, np.concatenate([audio.read(path)] * 4))
+  [finding] = validate.validate(root).findings
+  assert_matches('has 16 channels, but 4 are needed', finding.text)
+
+
+@pytest.mark.parametrize('shorter', [2, 5, 10])
+def test_shorter_label_frames_are_named_with_their_flag(root, shorter):
+  hop = 0.1 / shorter
+  for path in (root / 'metadata_dev').iterdir():
+    lines = []
+    for line in path.read_text().splitlines():
+      frame, rest = line.split(',', 1)
+      for part in range(shorter):
+        lines.append(f'{shorter * int(frame) + part},{rest}\n')
+    path.write_text(''.join(lines))
+  found = [
+    one for one in validate.validate(root).findings if one.check == 'duration'
+  ]
+  assert len(found) == 8
+  for one in found:
+    assert f'--label_hop={hop:g}' in one.text
+  assert validate.validate(root, label_hop=hop).num_errors == 0
 
 
 def test_directions_that_cannot_be_determined_are_no_finding(root):

@@ -62,6 +62,7 @@ SIGNS = {
   'left and right': ([1, -1, 1, 1], 'sign of all azimuths.*invert channel 2'),
   'front and back': ([1, 1, 1, -1], '180 minus it.*invert channel 4'),
   'hanging': ([1, -1, -1, 1], 'azimuths and elev.*invert channels 2 and 3'),
+  'all': ([-1, 1, 1, 1], 'invert channel 1 of the sound'),
   'turned': ([1, -1, 1, -1], 'add 180 degrees.*invert channels 2 and 4'),
 }
 ORDERS = {
@@ -72,6 +73,14 @@ LABELS = {
   'radians': (
     lambda f, a, e: (f, np.deg2rad(a), np.deg2rad(e)),
     'are radians.*convert them to degrees',
+  ),
+  'azimuths in radians': (
+    lambda f, a, e: (f, np.deg2rad(a), e),
+    '(?<!and )azimuths are radians.*convert them to degrees',
+  ),
+  'elevations in radians': (
+    lambda f, a, e: (f, a, np.deg2rad(e)),
+    '(?<!and )elevations are radians.*convert them to degrees',
   ),
   'late by 0.4 s': (
     lambda f, a, e: (f + 4, a, e),
@@ -167,6 +176,35 @@ def test_labels_of_other_recordings_are_found(foa):
   for path, text in zip(paths, texts[1:] + texts[:1], strict=True):
     path.write_text(text)
   assert_only_finding(foa, 'directions', 'warning', 'labels belong to these')
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_labels_and_sound_that_agree_too_little_are_not_said_to_agree(
+  foa, seed
+):
+  """Also if there is too little evidence for a warning."""
+  for index, name in enumerate(NAMES):
+    path = foa / 'metadata_dev' / f'{name}.csv'
+    events = events_of(index)
+    rng = np.random.default_rng([seed, index])
+    xyz = np.repeat(events.xyz[::2][rng.permutation(18)], 2, axis=0)
+    # A part of the directions is right.
+    xyz[:10] = events.xyz[:10]
+    labels.write_csv(path, dataclasses.replace(events, xyz=xyz))
+  report = validate.validate(foa)
+  texts = [one.text for one in report.findings] + list(report.notes)
+  assert any('do the labels belong' in one for one in texts), texts
+  assert not any('labels and sound agree (' in one for one in texts), texts
+
+
+def test_labels_are_not_compared_with_channels_of_another_kind(foa):
+  for index, name in enumerate(NAMES):
+    path = foa / 'foa_dev' / f'{name}.wav'
+    audio.write(path, capsules_of(events_of(index), index))
+  report = validate.validate(foa)
+  assert {one.check for one in report.findings} == {'channels'}
+  [note] = report.notes
+  assert_matches('not determined.*channels are not those of FOA', note)
 
 
 def test_kinds_of_channels_are_told_apart(root):
