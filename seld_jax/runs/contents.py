@@ -31,6 +31,9 @@ _NAME = r'^(validation|test|evaluation)(_[0-9.e+-]+s)?$'
 # Label frames of a recording: about eleven days.
 _MOST_FRAMES = 10**7
 
+# Classes of a run, as in an export. Tables of pairs of classes are in memory.
+_MOST_CLASSES = 5000
+
 # Any integer up to here is a float as well.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Number = float | None
@@ -200,6 +203,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     config_lib.validate(config, num_devices=1, for_training=False)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
+  _check_classes(config, path)
   return config
 
 
@@ -310,14 +314,22 @@ def _read_values(path: pathlib.Path) -> dict[str, Any]:
     config = config_lib.from_dict(values, skip_unknown=True)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
-  if not config.data.classes:
-    raise InputError(f'{path}: data.classes must not be empty.')
+  _check_classes(config, path)
   if config.features.format not in _FORMATS:
     raise InputError(
       f'{path}: features.format must be one of {", ".join(_FORMATS)}, got '
       f'{config.features.format!r}.'
     )
   return values
+
+
+def _check_classes(config: config_lib.Config, path: pathlib.Path) -> None:
+  """Raises InputError for no classes, and for absurdly many."""
+  if not 0 < len(config.data.classes) <= _MOST_CLASSES:
+    raise InputError(
+      f'{path}: data.classes must have 1 to {_MOST_CLASSES} classes, got '
+      f'{len(config.data.classes)}.'
+    )
 
 
 def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:

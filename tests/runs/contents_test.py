@@ -59,7 +59,12 @@ def test_a_run_is_read_as_it_is(workdir):
   [
     ('data.classes', [1, 2], r'data\.classes\[0\] must be a string, got 1'),
     ('data.classes', 'dog', r'data\.classes must be a tuple'),
-    ('data.classes', [], r'data\.classes must not be empty'),
+    ('data.classes', [], r'data\.classes must have 1 to 5000 classes, got 0'),
+    (
+      'data.classes',
+      [f'class {index}' for index in range(5001)],
+      r'data\.classes must have 1 to 5000 classes, got 5001',
+    ),
     ('data.classes', None, r'data\.classes must be a tuple'),
     ('data.root', 5, r'data\.root must be a string, got 5'),
     ('data.root', None, r'data\.root must be a string, got None'),
