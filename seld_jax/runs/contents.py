@@ -5,6 +5,7 @@ trusted: a file that no training can have written is refused in one sentence.
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -36,7 +37,11 @@ _MOST_CLASSES = 5000
 
 # Any integer up to here is a float as well.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-_Number = float | None
+# A score may be far above 1, but a page and a figure must be able to show it.
+_Finite = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+_Number = _Finite | None
+# The limit of finite losses, which are below 1e39 in float32.
+_MOST_VALUE = 1e100
 
 
 class _Group(TypedDict):
@@ -58,7 +63,7 @@ class _Scores(TypedDict):
   LE_CD: _Number
   LR_CD: _Number
   seld_score: _Number
-  intervals: NotRequired[dict[str, tuple[float, float] | None]]
+  intervals: NotRequired[dict[str, tuple[_Finite, _Finite] | None]]
   num_frames: NotRequired[
     Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]
     | Annotated[
@@ -344,5 +349,12 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
       )
     for name, value in record.items():
       if name != 'split':
-        json_files.check(value, _Number, f'{source}, {records.short(name)}')
+        where = f'{source}, {records.short(name)}'
+        number = json_files.check(value, float | None, where)
+        # A loss of a validation may be infinite, and is then not drawn.
+        if number is not None and _MOST_VALUE < abs(number) < math.inf:
+          raise InputError(
+            f'{where}: expected a float from {-_MOST_VALUE:g} to '
+            f'{_MOST_VALUE:g}, got {number:g}.'
+          )
   return found
