@@ -293,7 +293,7 @@ def check_program(
   with ir.Context() as context:
     stablehlo.register_dialect(context)
     # Otherwise MLIR prints its errors, with any text of the file.
-    handler = context.attach_diagnostic_handler(lambda diagnostic: True)
+    handler: Any = context.attach_diagnostic_handler(lambda diagnostic: True)
     try:
       module = deserialize_portable_artifact(exported.mlir_module_serialized)
     finally:
