@@ -1,6 +1,7 @@
 """Learning curves: losses and scores over the steps of a run."""
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ SPLITS = {
   'train_fold': 'train (evaluated)',
 }
 
+# Values are drawn up to here. The range of an axis must itself be finite.
+_LARGEST = 1e100
+
 # Approximate largest number of markers on a line.
 _MOST_MARKERS = 25
 
@@ -53,7 +57,8 @@ def plot_learning_curves(
   Args:
     records: Lines of metrics.jsonl: `step`, `split` (`'train'`,
       `'validation'`, `'test'` or `'train_fold'`) and numbers by name. If a step
-      and split occur several times, the last one is drawn. None is not drawn.
+      and split occur several times, the last one is drawn. None and infinite
+      values are not drawn; values beyond 1e100 are drawn there.
     selected_step: The step whose checkpoint was selected, which is marked.
     dark: Whether the figure is light on dark instead of dark on light.
 
@@ -129,7 +134,7 @@ def plot_learning_curves(
       panel.set_title(_title(name), fontsize=10, color=theme.ink)
       for split, look in looks.items():
         points = sorted(
-          (step, np.nan if record[name] is None else record[name])
+          (step, _drawn(record[name]))
           for step, record in splits[split].items()
           if name in record
         )
@@ -155,6 +160,12 @@ def plot_learning_curves(
     handles.append(lines.Line2D([], [], label=label, **selected))
   style.add_legend(figure, theme, handles)
   return figure
+
+
+def _drawn(value: float | None) -> float:
+  if value is None or math.isinf(value):
+    return np.nan
+  return min(max(value, -_LARGEST), _LARGEST)
 
 
 def _title(name: str) -> str:

@@ -6,6 +6,7 @@ searched for everything that is not arithmetic on arrays.
 
 import dataclasses
 import math
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
@@ -15,7 +16,8 @@ import jax.export
 import msgspec
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import json_files, labels
+from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Spec
 
 # An export may unpack to this many bytes, or to this many times its own size.
@@ -77,7 +79,20 @@ class _Spec(TypedDict):
   offset: Annotated[float, msgspec.Meta(ge=-1, le=1)]
   pool: _Positive
   window: _Positive
-  threshold: Annotated[float, msgspec.Meta(ge=0, lt=1)]
+  threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class _Config(TypedDict, total=False):
+  """The sections of the configuration of a run; other fields may be there."""
+
+  data: dict[str, Any]
+  features: dict[str, Any]
+  model: dict[str, Any]
+  augment: dict[str, Any]
+  loss: dict[str, Any]
+  train: dict[str, Any]
+  eval: dict[str, Any]
+  seed: int
 
 
 class About(TypedDict):
@@ -85,7 +100,7 @@ class About(TypedDict):
 
   jax: Annotated[str, msgspec.Meta(max_length=100)]
   spec: _Spec
-  config: dict[str, Any]
+  config: _Config
   step: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
   platforms: list[Annotated[str, msgspec.Meta(max_length=100)]]
   variables: dict[
@@ -167,6 +182,32 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
       f'spec.hop_length = {spec.hop_length} times spec.pool = {spec.pool} must '
       f'be a label frame of 0.1 s at {spec.sample_rate} Hz'
     )
+  _check_window(spec)
+  return spec
+
+
+def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:
+  """Checks the spec of a run before a network takes memory for it.
+
+  Args:
+    spec: The spec; the ranges of its numbers and its window are checked.
+    source: Where it comes from, for messages.
+
+  Raises:
+    InputError: A field is out of the range that exports have.
+  """
+  values = dataclasses.asdict(spec)
+  # A run may have a threshold of 0, which a flag of a command replaces.
+  values['threshold'] = spec.threshold or 0.5
+  json_files.check(values, _Spec, source)
+  try:
+    _check_window(spec)
+  except ValueError as error:
+    raise InputError(f'{source}: {error}.') from error
+
+
+def _check_window(spec: Spec) -> None:
+  """Raises ValueError if a window cannot be cut, or is absurdly long."""
   seconds = spec.window * spec.hop_length / spec.sample_rate
   if (
     spec.window % spec.pool
@@ -178,7 +219,6 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
       f'{spec.pool} and at most {_LONGEST_WINDOW:g} s or '
       f'{_MOST_WINDOW_SAMPLES:,} samples, got {seconds:g} s'
     )
-  return spec
 
 
 def read_arrays(
@@ -252,7 +292,12 @@ def check_program(
 
   with ir.Context() as context:
     stablehlo.register_dialect(context)
-    module = deserialize_portable_artifact(exported.mlir_module_serialized)
+    # Otherwise MLIR prints its errors, with any text of the file.
+    handler: Any = context.attach_diagnostic_handler(lambda diagnostic: True)
+    try:
+      module = deserialize_portable_artifact(exported.mlir_module_serialized)
+    finally:
+      handler.detach()
     problems: list[str] = []
 
     def visit(operation: Any) -> Any:

@@ -105,7 +105,16 @@ def make(
 
   Returns:
     The export. Its program accepts batches of any size.
+
+  Raises:
+    InputError: The spec is one that `read` refuses.
   """
+  check_spec(spec, 'The network')
+  if not spec.threshold > 0:
+    raise InputError(
+      'The threshold of an export must be above 0; set eval.threshold in the '
+      'config.json of the run.'
+    )
   flat = flatten(variables)
 
   def on_names(named, audio, num_frames):
@@ -126,6 +135,19 @@ def make(
       *arguments
     )
   return Export(spec, config, step, flat, exported)
+
+
+def check_spec(spec: Spec, source: str | os.PathLike[str]) -> None:
+  """Checks the ranges of a spec before memory is taken for its network.
+
+  Args:
+    spec: Inputs and outputs of a network.
+    source: Where they come from, for messages.
+
+  Raises:
+    InputError: A field is out of range, or the window is absurdly long.
+  """
+  export_checks.check_sizes(spec, source)
 
 
 def locate(source: str | os.PathLike[str]) -> pathlib.Path:

@@ -5,6 +5,7 @@ trusted: a file that no training can have written is refused in one sentence.
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -31,9 +32,16 @@ _NAME = r'^(validation|test|evaluation)(_[0-9.e+-]+s)?$'
 # Label frames of a recording: about eleven days.
 _MOST_FRAMES = 10**7
 
+# Classes of a run, as in an export. Tables of pairs of classes are in memory.
+_MOST_CLASSES = 5000
+
 # Any integer up to here is a float as well.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-_Number = float | None
+# A score may be far above 1, but a page and a figure must be able to show it.
+_Finite = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+_Number = _Finite | None
+# The limit of finite losses, which are below 1e39 in float32.
+_MOST_VALUE = 1e100
 
 
 class _Group(TypedDict):
@@ -55,7 +63,7 @@ class _Scores(TypedDict):
   LE_CD: _Number
   LR_CD: _Number
   seld_score: _Number
-  intervals: NotRequired[dict[str, tuple[float, float] | None]]
+  intervals: NotRequired[dict[str, tuple[_Finite, _Finite] | None]]
   num_frames: NotRequired[
     Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]
     | Annotated[
@@ -200,6 +208,7 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     config_lib.validate(config, num_devices=1, for_training=False)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
+  _check_classes(config, path)
   return config
 
 
@@ -310,14 +319,22 @@ def _read_values(path: pathlib.Path) -> dict[str, Any]:
     config = config_lib.from_dict(values, skip_unknown=True)
   except InputError as error:
     raise InputError(f'{path}: {error}') from error
-  if not config.data.classes:
-    raise InputError(f'{path}: data.classes must not be empty.')
+  _check_classes(config, path)
   if config.features.format not in _FORMATS:
     raise InputError(
       f'{path}: features.format must be one of {", ".join(_FORMATS)}, got '
       f'{config.features.format!r}.'
     )
   return values
+
+
+def _check_classes(config: config_lib.Config, path: pathlib.Path) -> None:
+  """Raises InputError for no classes, and for absurdly many."""
+  if not 0 < len(config.data.classes) <= _MOST_CLASSES:
+    raise InputError(
+      f'{path}: data.classes must have 1 to {_MOST_CLASSES} classes, got '
+      f'{len(config.data.classes)}.'
+    )
 
 
 def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
@@ -332,5 +349,12 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
       )
     for name, value in record.items():
       if name != 'split':
-        json_files.check(value, _Number, f'{source}, {records.short(name)}')
+        where = f'{source}, {records.short(name)}'
+        number = json_files.check(value, float | None, where)
+        # A loss of a validation may be infinite, and is then not drawn.
+        if number is not None and _MOST_VALUE < abs(number) < math.inf:
+          raise InputError(
+            f'{where}: expected a float from {-_MOST_VALUE:g} to '
+            f'{_MOST_VALUE:g}, got {number:g}.'
+          )
   return found

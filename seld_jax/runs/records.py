@@ -74,7 +74,8 @@ def read_records(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
   if not path.exists():
     return []
   if not path.is_file():
-    raise InputError(f'{path} must be a file with records, not a folder.')
+    kind = 'a folder' if path.is_dir() else 'a pipe or a device'
+    raise InputError(f'{path} must be a file with records, but is {kind}.')
   if path.stat().st_size > _MOST_BYTES:
     raise InputError(
       f'{path} has {path.stat().st_size / 1e9:.1f} GB, more than the '

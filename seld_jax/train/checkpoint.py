@@ -14,7 +14,7 @@ import pathlib
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
+from seld_jax.train import checkpoint_files
 
 # The metric that ranks checkpoints; the lowest value is the best.
 _METRIC = 'seld_score'
@@ -47,8 +48,10 @@ class Manager(ocp.CheckpointManager):
     """Opens a folder, with the arguments of Orbax.
 
     Raises:
-      InputError: A checkpoint is damaged so that none can be opened.
+      InputError: A checkpoint is damaged so that none can be opened, or holds
+        something that cannot be read to its end.
     """
+    checkpoint_files.refuse_strange(folder)
     try:
       super().__init__(folder, *args, **keywords)
     except Exception as error:  # a damaged folder raises many types
@@ -286,20 +289,22 @@ def read_best(
       f'{folder} contains no checkpoint: train the run first, with '
       'python -m seld_jax.main.'
     )
-  template = jax.tree.map(
-    lambda leaf: np.empty(leaf.shape, leaf.dtype), template
-  )
   with _quiet(), Manager(folder, options=options) as manager:
     step = _best_step(manager)
-    for name, there, wanted in _differences(
-      _stored_shapes(manager, step), _shapes(template)
-    ):
+    stored = _stored_shapes(manager, step)
+    if stored is None:
+      # Without the shapes, a template of any size would take memory.
+      _refuse_damaged(manager, step, ValueError('its shapes cannot be read'))
+    for name, there, wanted in _differences(stored, _shapes(template)):
       raise InputError(
         f'{folder / str(step)} does not fit {made_from}: {name} must have '
         f'the shape {wanted}, got {there}; restore the config.json of this '
         'run from its copy, checkpoints/config.json.'
       )
-    return step, _restore_step(manager, step, template)
+    arrays = jax.tree.map(
+      lambda leaf: np.empty(leaf.shape, leaf.dtype), template
+    )
+    return step, _restore_step(manager, step, arrays)
 
 
 def _name_damaged(folder: pathlib.Path) -> None:
@@ -328,11 +333,15 @@ def _restore_step(manager: Manager, step: int, template: Any) -> Any:
   try:
     return _restore(manager, step, template)
   except Exception as error:  # a damaged folder raises many types
-    raise InputError(
-      f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
-      f'({type(error).__name__}); delete it, and the same command selects '
-      'another one.'
-    ) from error
+    _refuse_damaged(manager, step, error)
+
+
+def _refuse_damaged(manager: Manager, step: int, error: Exception) -> NoReturn:
+  raise InputError(
+    f'The best checkpoint, {manager.directory / str(step)}, cannot be read '
+    f'({type(error).__name__}); delete it, and the same command selects '
+    'another one.'
+  ) from error
 
 
 def _restore(manager: Manager, step: int, template: Any) -> Any:

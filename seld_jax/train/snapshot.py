@@ -60,6 +60,13 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
   """
   workdir = pathlib.Path(workdir)
   config = runs.read_config(workdir)
+  try:
+    source = f'{workdir / "config.json"}, features and eval'
+    export_file.check_spec(spec_of(config), source)
+  except InputError as error:
+    raise InputError(
+      f'{error} Restore the file from its copy, checkpoints/config.json.'
+    ) from error
   template = jax.eval_shape(lambda: train_step.create_state(config))
   folder = workdir / 'checkpoints'
   if not any(folder.glob('[0-9]*')):

@@ -1,5 +1,6 @@
 """Figures of learning curves and of tracks show their data."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,24 @@ def test_repeated_steps_and_missing_values_of_curves():
     drawn.get_xydata(),
     [(100, 3 / 100), (200, 3 / 200), (300, 7.0), (400, np.nan)],
   )
+
+
+@pytest.mark.parametrize(
+  'values',
+  [(1e308, -1e308), (1e308, 0), (-1e308, None), (np.inf, -np.inf), (5e-324, 0)],
+)
+@pytest.mark.parametrize('name', ['loss', 'ER20', 'F20'])
+def test_curves_of_absurd_numbers_are_drawn(name, values):
+  figure = figures.plot_learning_curves(
+    [
+      {'step': step, 'split': 'validation', name: value}
+      for step, value in enumerate(values)
+    ],
+    selected_step=1,
+  )
+  with io.BytesIO() as file:
+    figure.savefig(file, format='svg')
+    assert file.tell() > 1000
 
 
 def test_curves_without_records_are_refused():

@@ -108,6 +108,8 @@ def test_the_export_that_the_others_are_made_from_is_good(path):
     ('sample_rate', 1, r'sample_rate: expected int >= 1000'),
     ('offset', 1e300, r'offset: expected float <= 1'),
     ('offset', float('nan'), r'offset'),
+    ('threshold', 0, r'threshold: expected float > 0'),
+    ('threshold', 0.0, r'threshold: expected float > 0'),
     ('threshold', 1, r'threshold: expected float < 1'),
     ('threshold', None, r'threshold: expected float, got null'),
     ('pad_mode', 'edge', r"pad_mode: invalid enum value 'edge'"),
@@ -137,6 +139,9 @@ def test_every_field_of_the_spec_has_a_type_and_a_range(
     ('step', -1),
     ('step', 'x'),
     ('config', []),
+    ('config', {'model': 5}),
+    ('config', {'data': [], 'seed': 0}),
+    ('config', {'seed': 'x'}),
     ('jax', 5),
     ('variables', {'params/bias': ['float32', [-3]]}),
     ('variables', {'params/bias': ['float32', [1] * 40]}),
@@ -362,3 +367,25 @@ def test_a_program_that_lies_about_its_inputs_is_refused(path, tmp_path):
     program = dataclasses.replace(good, **changes)
     target = with_program(path, tmp_path / 'x.seld', program)
     refused(target, r'x\.seld is refused: its program')
+
+
+@pytest.mark.parametrize('length', [0, 4, 100, -20])
+def test_a_damaged_program_prints_nothing(path, tmp_path, capfd, length):
+  """MLIR prints errors with strings of the file, unless it is told not to."""
+  program = make().program
+  cut = program.mlir_module_serialized[:length]
+  program = dataclasses.replace(program, mlir_module_serialized=cut)
+  refused(with_program(path, tmp_path / 'x.seld', program), r'x\.seld')
+  assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize(
+  ('change', 'words'),
+  [
+    ({'threshold': 0.0}, 'threshold of an export must be above 0'),
+    ({'window': 50_000}, 'window = 50000 must be'),
+  ],
+)
+def test_an_export_that_could_not_be_read_is_not_made(change, words):
+  with pytest.raises(InputError, match=words):
+    make(spec=dataclasses.replace(SPEC, **change))

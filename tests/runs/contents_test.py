@@ -1,6 +1,7 @@
 """Run directories that anyone may have written, read field by field."""
 
 import json
+import math
 import os
 
 import pytest
@@ -59,7 +60,12 @@ def test_a_run_is_read_as_it_is(workdir):
   [
     ('data.classes', [1, 2], r'data\.classes\[0\] must be a string, got 1'),
     ('data.classes', 'dog', r'data\.classes must be a tuple'),
-    ('data.classes', [], r'data\.classes must not be empty'),
+    ('data.classes', [], r'data\.classes must have 1 to 5000 classes, got 0'),
+    (
+      'data.classes',
+      [f'class {index}' for index in range(5001)],
+      r'data\.classes must have 1 to 5000 classes, got 5001',
+    ),
     ('data.classes', None, r'data\.classes must be a tuple'),
     ('data.root', 5, r'data\.root must be a string, got 5'),
     ('data.root', None, r'data\.root must be a string, got None'),
@@ -150,6 +156,12 @@ def replaced(value, place, new):
     ),
     (['results', 0, 'scores', 'ER20'], '0.5', r'ER20: expected float \| null'),
     (['results', 0, 'scores', 'ER20'], 10**400, 'scores'),
+    (['results', 0, 'scores', 'F20'], 1e308, r'F20: expected float <= 1'),
+    (
+      ['results', 0, 'scores', 'intervals'],
+      {'ER20': [-1e308, 1e308]},
+      'intervals.*: expected float >= -1',
+    ),
     (['results', 0, 'scores', 'intervals'], {'ER20': [1]}, 'intervals'),
     (['results', 0, 'scores', 'intervals'], {'ER20': 'ab'}, 'intervals'),
     (['results', 0, 'scores', 'num_frames'], 10**12, 'num_frames'),
@@ -187,6 +199,8 @@ def test_fields_of_the_scores_have_their_types(workdir, place, new, words):
       {'step': 3, 'split': 'train', 'loss': 10**400},
       "'loss': number out of range",
     ),
+    ({'step': 3, 'split': 'validation', 'loss': 1e308}, 'to 1e.100, got 1e.30'),
+    ({'step': 3, 'split': 'test', 'ER20': -1e308}, "'ER20': expected a float"),
     ([], 'an integer step'),
     (None, 'an integer step'),
   ],
@@ -199,6 +213,13 @@ def test_records_have_a_step_a_split_and_numbers(workdir, record, words):
   ) as e:
     runs.read_run(workdir)
   assert len(str(e.value)) < 500
+
+
+def test_a_loss_may_be_infinite_or_undefined(workdir):
+  for loss in math.inf, math.nan, 3e38:
+    record = {'step': 3, 'split': 'validation', 'loss': loss}
+    runs.append_record(workdir / runs.METRICS, record)
+  assert len(runs.read_run(workdir).records) == 4
 
 
 @pytest.mark.parametrize('folder', ['/etc', '../other', 'a/../../b', 'link'])
@@ -219,7 +240,17 @@ def test_predictions_outside_of_the_run_are_refused(workdir, folder):
 def test_special_files_are_not_read(workdir):
   (workdir / runs.METRICS).unlink()
   os.mkfifo(workdir / runs.METRICS)
-  with pytest.raises(InputError, match=r'metrics\.jsonl must be a file'):
+  with pytest.raises(
+    InputError, match=r'metrics\.jsonl must be a file .*a pipe or'
+  ):
+    runs.read_run(workdir)
+  (workdir / runs.METRICS).unlink()
+  (workdir / runs.METRICS).symlink_to('/dev/zero')
+  with pytest.raises(InputError, match='but is a pipe or a device'):
+    runs.read_run(workdir)
+  (workdir / runs.METRICS).unlink()
+  (workdir / runs.METRICS).mkdir()
+  with pytest.raises(InputError, match='but is a folder'):
     runs.read_run(workdir)
   (workdir / 'scores.json').unlink()
   (workdir / 'scores.json').symlink_to('/dev/zero')
