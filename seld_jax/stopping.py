@@ -17,6 +17,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from seld_jax.errors import FULL_MEMORY, lacks_memory, printable
+
 # Environment variable that gives a worker the ID of its parent. It exists only
 # while processes are started.
 PARENT = 'SELD_JAX_PARENT'
@@ -66,8 +68,8 @@ def begin() -> None:
 
   In `python -m seld_jax.NAME`, SIGINT and SIGTERM end the process at once with
   a sentence and the exit status of the signal; there is nothing to clean up
-  yet. A worker begins to watch its parent. Nothing happens in any other
-  program.
+  yet. Too little memory for an import is one sentence, too. A worker begins to
+  watch its parent. Nothing happens in any other program.
 
   Example:
     >>> import signal
@@ -89,6 +91,7 @@ def begin() -> None:
         signal.signal(number, _leave)
     if hasattr(signal, 'pthread_sigmask'):
       signal.pthread_sigmask(signal.SIG_UNBLOCK, list(_NAMES))  # see `held`
+    sys.excepthook = _show
 
 
 @contextlib.contextmanager
@@ -117,6 +120,23 @@ def _is_command() -> bool:
     return False
   module = sys.orig_argv[-len(sys.argv)]
   return module.removeprefix('-m').startswith('seld_jax.')
+
+
+def _show(
+  kind: type[BaseException],
+  error: BaseException,
+  trace: types.TracebackType | None,
+) -> None:
+  """Shows an error that ends a command, as `sys.excepthook`."""
+  cause: BaseException | None = error
+  while cause is not None and not lacks_memory(cause):
+    cause = cause.__cause__ or cause.__context__
+  if cause is None:
+    sys.__excepthook__(kind, error, trace)
+    return
+  reason = printable(' '.join(str(cause).split()) or type(cause).__name__)
+  with contextlib.suppress(OSError):
+    os.write(2, f'error: {FULL_MEMORY.format(reason)}\n'.encode())
 
 
 def _leave(number: int, frame: object = None) -> NoReturn:

@@ -49,6 +49,36 @@ def test_a_signal_during_the_imports_is_one_sentence(command, number, tmp_path):
   assert done.returncode == 128 + number
 
 
+def fail_at_import(command, error, tmp_path):
+  """Runs a command whose first packages raise an error."""
+  for package in 'absl', 'numpy', 'rich', 'matplotlib', 'ml_collections':
+    (tmp_path / f'{package}.py').write_text(
+      f'try:\n  raise {error}\nfinally:\n  raise ImportError("no package")'
+    )
+  path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+  return subprocess.run(
+    [sys.executable, '-m', f'seld_jax.{command}', '--help'],
+    env={**os.environ, 'PYTHONPATH': path},
+    capture_output=True,
+    text=True,
+  )
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_too_little_memory_for_the_imports_is_one_sentence(command, tmp_path):
+  reason = 'libx.so: failed to map segment from shared object'
+  done = fail_at_import(command, f'ImportError({reason!r})', tmp_path)
+  assert done.returncode == 1
+  assert done.stderr.startswith(f'error: The memory is full ({reason}): ')
+  assert len(done.stderr.splitlines()) == 1
+
+
+def test_another_error_of_an_import_is_shown(tmp_path):
+  done = fail_at_import('validate', 'ValueError("own")', tmp_path)
+  assert done.returncode == 1
+  assert 'Traceback' in done.stderr and 'ValueError: own' in done.stderr
+
+
 def test_a_program_that_imports_seld_jax_keeps_its_handlers():
   code = (
     'import signal\n'
