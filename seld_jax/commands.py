@@ -1,7 +1,6 @@
 """Shared parts of all commands: flags, help, messages and exit statuses."""
 
 import contextlib
-import errno
 import functools
 import logging
 import os
@@ -15,7 +14,13 @@ from typing import NoReturn
 from absl import flags
 
 from seld_jax import stopping, streams
-from seld_jax.errors import BAD_PATHS, InputError, printable
+from seld_jax.errors import (
+  BAD_PATHS,
+  FULL_MEMORY,
+  InputError,
+  lacks_memory,
+  printable,
+)
 
 # Paragraphs of help, in 80 columns.
 _HELP = textwrap.TextWrapper(
@@ -24,12 +29,6 @@ _HELP = textwrap.TextWrapper(
   subsequent_indent=' ' * 6,
   break_long_words=False,
   break_on_hyphens=False,
-)
-
-# What libraries say if there is no memory for a thread, a module or an array.
-_FULL_MEMORY = (
-  *("can't start new thread", 'failed to map segment', 'RESOURCE_EXHAUSTED'),
-  *('bad_alloc', os.strerror(errno.ENOMEM)),
 )
 
 
@@ -94,12 +93,8 @@ def run(
     except BrokenPipeError:
       sys.exit(1)
     except Exception as error:
-      if _lacks_memory(error):
-        _fail(
-          f'The memory is full ({_one_line(error) or "MemoryError"}): this '
-          'command needs more memory than the machine has, or than a limit '
-          'such as `ulimit -v` allows.'
-        )
+      if lacks_memory(error):
+        _fail(FULL_MEMORY.format(_one_line(error) or 'MemoryError'))
       if not isinstance(error, OSError) or error.errno not in BAD_PATHS:
         raise
       if not error.filename:
@@ -131,15 +126,6 @@ def _fail(message: str, *, status: int = 1) -> NoReturn:
   sys.stdout.flush()
   print(f'error: {message}', file=sys.stderr)
   sys.exit(status)
-
-
-def _lacks_memory(error: Exception) -> bool:
-  """Whether an error means that memory could not be had."""
-  return (
-    isinstance(error, MemoryError)
-    or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-    or any(words in str(error) for words in _FULL_MEMORY)
-  )
 
 
 def _refuse_loss(out: streams.Stream, status: object = None) -> None:

@@ -1,6 +1,7 @@
-"""The exception for mistakes that a user can fix."""
+"""The exception for mistakes that a user can fix, and what errors mean."""
 
 import errno
+import os
 
 # errno values of paths that cannot be accessed or are not valid paths.
 BAD_PATHS = (
@@ -9,6 +10,18 @@ BAD_PATHS = (
   errno.ENOTDIR,
   errno.ELOOP,
   errno.ENAMETOOLONG,
+)
+
+# The message about too little memory, with the error of a library.
+FULL_MEMORY = (
+  'The memory is full ({}): this command needs more memory than the machine '
+  'has, or than a limit such as `ulimit -v` allows.'
+)
+
+# What libraries say if there is no memory for a thread, a module or an array.
+_FULL_MEMORY_WORDS = (
+  *("can't start new thread", 'failed to map segment', 'RESOURCE_EXHAUSTED'),
+  *('bad_alloc', os.strerror(errno.ENOMEM)),
 )
 
 
@@ -35,6 +48,27 @@ class InputError(ValueError):
 
   def __str__(self) -> str:
     return '\n  '.join(self.args)
+
+
+def lacks_memory(error: BaseException) -> bool:
+  """Returns whether an error means that memory could not be had.
+
+  Args:
+    error: Any exception. That of a library in C++ is recognised by its text.
+
+  Returns:
+    True if there is too little memory.
+
+  Example:
+    >>> from seld_jax import errors
+    >>> errors.lacks_memory(ImportError('x.so: failed to map segment'))
+    True
+  """
+  return (
+    isinstance(error, MemoryError)
+    or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    or any(words in str(error) for words in _FULL_MEMORY_WORDS)
+  )
 
 
 def printable(text: object) -> str:

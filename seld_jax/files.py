@@ -23,9 +23,8 @@ except ImportError:  # Windows
 # errno values of a file system that lacks a function, such as locks.
 _LACKING = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
-# errno values for a full disk or an exceeded quota, and their texts.
+# errno values for a full disk or an exceeded quota.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FULL_WORDS = tuple(map(os.strerror, _FULL))
 
 # errno values for a file that cannot be written until the user fixes something.
 _FIXABLE = (
@@ -34,7 +33,12 @@ _FIXABLE = (
   errno.ENOENT,
   errno.EISDIR,
   errno.EEXIST,
-  errno.EFBIG,  # `ulimit -f`
+)
+
+# What to do about a file that is too large, for messages.
+LARGER = (
+  'raise the limit of the size of files (`ulimit -f`), or choose a file system '
+  'for larger files'
 )
 
 # The start of what is written into a lock file.
@@ -248,6 +252,10 @@ def explained(
         f'{path} could not be written: the disk that holds {path.parent} is '
         f'full; free {needed} and {hint}.'
       ) from error
+    if is_too_large(error):
+      raise InputError(
+        f'{path} could not be written: {os.strerror(errno.EFBIG)}; {LARGER}.'
+      ) from error
     if isinstance(error, OSError) and error.errno in _FIXABLE:
       hint = ''
       if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -273,9 +281,33 @@ def is_full(error: BaseException) -> bool:
     >>> files.is_full(RuntimeError('write failed: No space left on device'))
     True
   """
-  if isinstance(error, OSError) and error.errno in _FULL:
+  return _has_number(error, _FULL)
+
+
+def is_too_large(error: BaseException) -> bool:
+  """Returns whether an error means that a file exceeds a limit of its size.
+
+  The limit is that of the process (`ulimit -f`) or of the file system.
+
+  Args:
+    error: Any exception; see `is_full`.
+
+  Returns:
+    True if the file is too large.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.is_too_large(RuntimeError('write failed: File too large'))
+    True
+  """
+  return _has_number(error, (errno.EFBIG,))
+
+
+def _has_number(error: BaseException, numbers: Collection[int]) -> bool:
+  """Whether an error has one of these values of errno, or its text."""
+  if isinstance(error, OSError) and error.errno in numbers:
     return True
-  return any(words in str(error) for words in _FULL_WORDS)
+  return any(os.strerror(number) in str(error) for number in numbers)
 
 
 @contextlib.contextmanager

@@ -4,14 +4,20 @@ This module is light, because `seld_jax/__init__.py` calls `begin` before any
 other import of a command, which may take seconds.
 """
 
+import _thread
 import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import NoReturn
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from seld_jax.errors import FULL_MEMORY, lacks_memory, printable
 
 # Environment variable that gives a worker the ID of its parent. It exists only
 # while processes are started.
@@ -19,6 +25,17 @@ PARENT = 'SELD_JAX_PARENT'
 
 # Seconds between two looks at the parent, until multiprocessing watches it.
 _POLL = 0.05
+
+# Seconds until a signal is sent again whose exception did not arrive, and how
+# often this is tried.
+_PAUSE = 0.01
+_TRIES = 500
+
+# Methods that C and C++ call where they cannot pass exceptions on: an exception
+# is lost there, or aborts the process. They take microseconds.
+_CALLBACKS = frozenset(
+  f'__{name}__' for name in ('del', 'hash', 'eq', 'ne', 'lt', 'le', 'gt', 'ge')
+)
 
 _NAMES = {signal.SIGINT: 'Ctrl-C', signal.SIGTERM: 'SIGTERM'}
 
@@ -51,8 +68,8 @@ def begin() -> None:
 
   In `python -m seld_jax.NAME`, SIGINT and SIGTERM end the process at once with
   a sentence and the exit status of the signal; there is nothing to clean up
-  yet. A worker begins to watch its parent. Nothing happens in any other
-  program.
+  yet. Too little memory for an import is one sentence, too. A worker begins to
+  watch its parent. Nothing happens in any other program.
 
   Example:
     >>> import signal
@@ -74,6 +91,7 @@ def begin() -> None:
         signal.signal(number, _leave)
     if hasattr(signal, 'pthread_sigmask'):
       signal.pthread_sigmask(signal.SIG_UNBLOCK, list(_NAMES))  # see `held`
+    sys.excepthook = _show
 
 
 @contextlib.contextmanager
@@ -104,6 +122,23 @@ def _is_command() -> bool:
   return module.removeprefix('-m').startswith('seld_jax.')
 
 
+def _show(
+  kind: type[BaseException],
+  error: BaseException,
+  trace: types.TracebackType | None,
+) -> None:
+  """Shows an error that ends a command, as `sys.excepthook`."""
+  cause: BaseException | None = error
+  while cause is not None and not lacks_memory(cause):
+    cause = cause.__cause__ or cause.__context__
+  if cause is None:
+    sys.__excepthook__(kind, error, trace)
+    return
+  reason = printable(' '.join(str(cause).split()) or type(cause).__name__)
+  with contextlib.suppress(OSError):
+    os.write(2, f'error: {FULL_MEMORY.format(reason)}\n'.encode())
+
+
 def _leave(number: int, frame: object = None) -> NoReturn:
   """Ends the process at once, with a sentence."""
   del frame
@@ -113,27 +148,125 @@ def _leave(number: int, frame: object = None) -> NoReturn:
 
 
 class _Interruptions:
-  """Handlers of SIGINT and SIGTERM; see `interruptions`."""
+  """Handlers of SIGINT and SIGTERM; see `interruptions`.
+
+  Python calls a handler between any two steps of the main thread, also in
+  callbacks of the garbage collector and of C++. An exception may get lost
+  there, and libraries may catch one. So it is raised until it arrives at the
+  end of the block of `raised`.
+  """
 
   def __init__(self):
     self._raises = False
+    self._number: int | None = None  # the signal until its exception arrives
+    self._raised: weakref.ref[BaseException] | None = None
+    self._sent_again = False
+    self._tries = 0
+    self._show: Callable[[Any], Any] = sys.unraisablehook
 
   @contextlib.contextmanager
   def raised(self) -> Iterator[None]:
     """The first signal raises KeyboardInterrupt or Terminated in this block."""
-    self._raises = True
     try:
-      yield
-    finally:
-      self._raises = False
+      try:
+        self._raises = True
+        yield
+      finally:
+        self._raises = False
+    except (KeyboardInterrupt, Terminated):
+      self._arrive()
+      raise
+    except BaseException as error:
+      number = self._arrive()
+      if number is not None:  # this error may come from ours
+        raise _exception(number) from error
+      raise
+    number = self._arrive()
+    if number is not None:
+      raise _exception(number)
 
-  def handle(self, number: int, frame: object) -> None:
+  def handle(self, number: int, frame: types.FrameType | None) -> None:
     """The handler of both signals."""
-    if not self._raises:
+    if self._sent_again:
+      self._sent_again = False
+      if self._number is None or not self._raises:
+        return
+    elif not self._raises or self._number is not None:
+      # Another signal ends the process at once, even if something catches the
+      # exception.
       _leave(number, frame)
-    # Another signal ends the process at once, even if something catches this.
-    self._raises = False
-    raise Interrupted if number == signal.SIGINT else Terminated
+    else:
+      self._number = number
+    if _is_in_callback(frame) and self._tries < _TRIES:
+      self._try_again()
+      return
+    error = _exception(self._number)
+    # Called if the exception is deleted before it arrives.
+    self._raised = weakref.ref(error, self._lose)
+    try:
+      raise error
+    finally:
+      del error  # the traceback would keep it alive
+
+  def _arrive(self) -> int | None:
+    """Ends the tries; returns the signal if there was one."""
+    number = self._number
+    self._number = self._raised = None
+    return number
+
+  def _lose(self, raised: 'weakref.ref[BaseException]') -> None:
+    if raised is self._raised and self._number is not None and self._raises:
+      if self._tries >= _TRIES:
+        _leave(self._number)
+      self._try_again()
+
+  def _try_again(self) -> None:
+    """Lets another thread send the signal in a moment."""
+    self._tries += 1
+    try:
+      # `threading` has locks, which the main thread may hold at the moment.
+      _thread.start_new_thread(self._send_again, ())
+    except RuntimeError:  # no memory for a thread
+      assert self._number is not None
+      _leave(self._number)
+
+  def _send_again(self) -> None:
+    time.sleep(_PAUSE)
+    number = self._number
+    if number is None or not self._raises:
+      return
+    self._sent_again = True
+    if hasattr(signal, 'pthread_kill'):
+      main = threading.main_thread().ident
+      assert main is not None
+      signal.pthread_kill(main, number)
+    else:
+      signal.raise_signal(number)
+
+  def show_others(self, event: Any) -> None:
+    """Shows a lost exception, as `sys.unraisablehook`, if it is not ours."""
+    error = event.exc_value
+    while error is not None and not isinstance(error, Interrupted | Terminated):
+      error = error.__cause__ or error.__context__
+    if error is None:
+      self._show(event)
+
+
+def _exception(number: int | None) -> BaseException:
+  return Interrupted() if number == signal.SIGINT else Terminated()
+
+
+def _is_in_callback(frame: types.FrameType | None) -> bool:
+  """Whether an exception that is raised in a frame would be lost."""
+  codes = {getattr(function, '__code__', None) for function in gc.callbacks}
+  codes.add(_Interruptions.show_others.__code__)
+  codes.add(_Interruptions._lose.__code__)
+  while frame is not None:
+    code = frame.f_code
+    if code.co_name in _CALLBACKS or code in codes:
+      return True
+    frame = frame.f_back
+  return False
 
 
 @contextlib.contextmanager
@@ -143,7 +276,9 @@ def interruptions() -> Iterator[_Interruptions]:
   In the block of `raised`, the first signal raises an exception.
   In the rest of this block, where nothing would catch the exception, and after
   the first signal, a signal ends the process at once. So no moment is left in
-  which a signal causes a traceback. Only the main thread can handle signals;
+  which a signal causes a traceback. An exception that gets lost on its way,
+  such as in `__del__`, is raised again; at the latest, the end of the block of
+  `raised` raises it. Only the main thread can handle signals;
   in others this does nothing.
 
   Yields:
@@ -162,6 +297,8 @@ def interruptions() -> Iterator[_Interruptions]:
   """
   handlers = _Interruptions()
   before = {}
+  before_hook, hook = sys.unraisablehook, handlers.show_others
+  sys.unraisablehook = hook
   try:
     for number in _NAMES:
       found = signal.getsignal(number)
@@ -177,6 +314,8 @@ def interruptions() -> Iterator[_Interruptions]:
   finally:
     for number, handler in before.items():
       signal.signal(number, handler)
+    if sys.unraisablehook is hook:  # nobody else has replaced it
+      sys.unraisablehook = before_hook
 
 
 @contextlib.contextmanager

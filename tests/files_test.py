@@ -135,6 +135,25 @@ def test_a_full_disk_is_recognised_by_errno_or_by_text(
   text = os.strerror(number)
   assert files.is_full(OSError(number, 'any text')) == (number in FULL)
   assert files.is_full(kind(f'{before}{text}{after}')) == (number in FULL)
+  is_large = number == errno.EFBIG
+  assert files.is_too_large(OSError(number, 'any text')) == is_large
+  assert files.is_too_large(kind(f'{before}{text}{after}')) == is_large
+
+
+@pytest.mark.parametrize(
+  'error',
+  [
+    OSError(errno.EFBIG, os.strerror(errno.EFBIG)),
+    RuntimeError(f'write failed: {os.strerror(errno.EFBIG)}'),
+  ],
+)
+def test_a_file_that_is_too_large_is_an_input_error(error, tmp_path):
+  path = tmp_path / 'file'
+  with pytest.raises(InputError, match='File too large; .*ulimit') as found:  # noqa: SIM117
+    with files.atomic(path):
+      raise error
+  assert str(path) in str(found.value)
+  assert names(tmp_path) == []
 
 
 def test_concurrent_writers_do_not_disturb_each_other(tmp_path):

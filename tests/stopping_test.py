@@ -49,6 +49,36 @@ def test_a_signal_during_the_imports_is_one_sentence(command, number, tmp_path):
   assert done.returncode == 128 + number
 
 
+def fail_at_import(command, error, tmp_path):
+  """Runs a command whose first packages raise an error."""
+  for package in 'absl', 'numpy', 'rich', 'matplotlib', 'ml_collections':
+    (tmp_path / f'{package}.py').write_text(
+      f'try:\n  raise {error}\nfinally:\n  raise ImportError("no package")'
+    )
+  path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+  return subprocess.run(
+    [sys.executable, '-m', f'seld_jax.{command}', '--help'],
+    env={**os.environ, 'PYTHONPATH': path},
+    capture_output=True,
+    text=True,
+  )
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_too_little_memory_for_the_imports_is_one_sentence(command, tmp_path):
+  reason = 'libx.so: failed to map segment from shared object'
+  done = fail_at_import(command, f'ImportError({reason!r})', tmp_path)
+  assert done.returncode == 1
+  assert done.stderr.startswith(f'error: The memory is full ({reason}): ')
+  assert len(done.stderr.splitlines()) == 1
+
+
+def test_another_error_of_an_import_is_shown(tmp_path):
+  done = fail_at_import('validate', 'ValueError("own")', tmp_path)
+  assert done.returncode == 1
+  assert 'Traceback' in done.stderr and 'ValueError: own' in done.stderr
+
+
 def test_a_program_that_imports_seld_jax_keeps_its_handlers():
   code = (
     'import signal\n'
@@ -108,6 +138,130 @@ def test_no_moment_of_a_command_gives_a_traceback(moment, number):
   assert done.returncode == 128 + number
   assert done.stderr.endswith(': stopped.\n')
   assert len(done.stderr.splitlines()) == 1
+
+
+# Raises the signal where its exception cannot arrive, then waits.
+_LOSE = """
+import gc, signal, sys, time, weakref
+from seld_jax import commands
+
+way, then, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sys.argv[1:] = []
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def send(*_):
+  signal.raise_signal(number)
+  for _ in range(100):  # the handler has run, here
+    pass
+
+class Sender:
+  def __del__(self):
+    send()
+
+class Key:
+  def __hash__(self):
+    send()
+    print('hashed')
+    return 1
+
+def catch(kind):
+  try:
+    send()
+  except BaseException as error:
+    if kind is not None:
+      raise kind('converted') from None
+
+def lose():
+  if way == 'del':
+    Sender()
+  elif way == 'weakref':
+    one = {1}
+    reference = weakref.ref(one, send)
+    del one
+  elif way == 'gc':
+    gc.callbacks.append(send_once)
+    gc.collect()
+  elif way == 'hash':
+    hash(Key())
+  elif way == 'caught':
+    catch(None)
+  elif way == 'converted':
+    catch(RuntimeError)
+
+def send_once(*_):
+  gc.callbacks.remove(send_once)
+  send()
+
+def main(arguments, values):
+  try:
+    lose()
+    if then == 'work':
+      for _ in range(6000):
+        time.sleep(0.01)
+      print('not stopped')
+    elif then == 'exit':
+      sys.exit(0)
+  finally:
+    print('cleaned up')
+
+commands.run(main)
+"""
+
+
+@pytest.mark.parametrize('then', ['work', 'return', 'exit'])
+@pytest.mark.parametrize(
+  'way', ['del', 'weakref', 'gc', 'hash', 'caught', 'converted']
+)
+def test_a_signal_whose_exception_gets_lost_still_stops_the_command(way, then):
+  number = signal.SIGINT if then == 'return' else signal.SIGTERM
+  done = run(_LOSE, way, then, int(number))
+  name = 'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'
+  assert done.stderr == f'{name}: stopped.\n'
+  assert done.returncode == 128 + number
+  assert done.stdout == 'hashed\n' * (way == 'hash') + 'cleaned up\n'
+
+
+def test_an_exception_that_is_caught_in_a_loop_ends_the_process():
+  done = run(
+    """
+    import signal
+    from seld_jax import commands, stopping
+    stopping._TRIES = 5
+
+    def forever(arguments, values):
+      send = signal.raise_signal
+      while True:
+        try:
+          send(signal.SIGTERM)
+          while True:
+            pass
+        except BaseException:
+          send = id
+
+    commands.run(forever)
+    """,
+    timeout=60,
+  )
+  assert done.stderr == 'SIGTERM: stopped.\n'
+  assert done.returncode == 143
+
+
+def test_other_lost_exceptions_are_shown_and_the_hook_comes_back():
+  shown = []
+  before, sys.unraisablehook = sys.unraisablehook, shown.append
+
+  class Broken:
+    def __del__(self):
+      raise ValueError('own')
+
+  try:
+    hook = sys.unraisablehook
+    with stopping.interruptions() as interruptions, interruptions.raised():
+      Broken()
+    assert sys.unraisablehook == hook
+  finally:
+    sys.unraisablehook = before
+  assert [event.exc_type for event in shown] == [ValueError]
 
 
 def test_the_first_signal_raises_and_handlers_come_back():

@@ -94,7 +94,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
     The manager. The end of the block waits until everything is saved.
 
   Raises:
-    InputError: The disk is full.
+    InputError: The disk is full, or a file is too large.
   """
   policy = checkpoint_managers.AnyPreservationPolicy(
     [
@@ -151,7 +151,8 @@ def save(
     seld_score: The validation score that ranks the state, if there is one.
 
   Raises:
-    InputError: The disk is full, or was full during the save before.
+    InputError: The disk is full or a file too large, or they were during the
+      save before.
   """
   metrics = None if seld_score is None else {_METRIC: float(seld_score)}
   with _explained(manager):
@@ -175,7 +176,7 @@ def _refuse_full_disk(manager: Manager, state: Any) -> None:
 
 
 def check(manager: Manager) -> None:
-  """Raises InputError when a save in the background met a full disk."""
+  """Raises InputError when a save in the background could not be written."""
   with _explained(manager):
     manager.check_for_errors()
 
@@ -187,7 +188,7 @@ def wait(manager: Manager) -> None:
     manager: From `open_manager`.
 
   Raises:
-    InputError: The disk is full.
+    InputError: The disk is full, or a file is too large.
   """
   with _explained(manager):
     manager.wait_until_finished()
@@ -435,12 +436,13 @@ def _silence_closed_loops() -> None:
 
 @contextlib.contextmanager
 def _explained(manager: Manager) -> Iterator[None]:
-  """Turns the error of a full disk into an InputError with advice."""
+  """Turns errors of a full disk or a limit into an InputError with advice."""
   folder = pathlib.Path(manager.directory)
   try:
     yield
   except Exception as error:
-    if not files.is_full(error):
+    is_too_large = files.is_too_large(error)
+    if not is_too_large and not files.is_full(error):
       raise
     steps = sorted(int(p.name) for p in folder.glob('*') if p.name.isdecimal())
     left, needed = 'there is no earlier checkpoint', 'some space'
@@ -448,6 +450,11 @@ def _explained(manager: Manager) -> Iterator[None]:
       sizes = [p.stat().st_size for p in (folder / str(steps[-1])).rglob('*')]
       left = f'the run resumes from the checkpoint of step {steps[-1]}'
       needed = f'{sum(sizes) / 1e6:.1f} MB for each of three checkpoints'
+    if is_too_large:
+      raise InputError(
+        f'A checkpoint could not be saved in {folder}: '
+        f'{os.strerror(errno.EFBIG)}; {files.LARGER}, and start again ({left}).'
+      ) from error
     raise InputError(
       f'A checkpoint could not be saved: the disk of {folder} is full; free '
       f'{needed} and start again ({left}).'

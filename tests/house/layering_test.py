@@ -14,7 +14,8 @@ import seld_jax
 # A line may import from the lines before it, but not from itself. The modules
 # within a package are free among themselves. A new room needs a place here.
 ORDER = """
-  errors geometry stopping streams
+  errors
+  geometry stopping streams
   files json_files listing progress shards commands
   audio labels features metrics losses augment
   scenes evaluate devices

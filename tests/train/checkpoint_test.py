@@ -207,6 +207,45 @@ def test_a_full_disk_is_reported_and_the_checkpoint_before_is_kept(
   assert restored(tmp_path, checkpoint.restore_latest)[0] == 1
 
 
+# Saves with a limit of the size of files, then without one.
+_LIMIT = """
+import resource, sys, numpy as np
+from seld_jax.train import checkpoint
+from seld_jax.errors import InputError
+make = lambda step: {'x': np.random.default_rng(step).standard_normal(15000)}
+save = lambda step: checkpoint.save(manager, step, make(step))
+with checkpoint.open_manager(sys.argv[1]) as manager:
+  save(1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))
+try:
+  with checkpoint.open_manager(sys.argv[1]) as manager:
+    save(2)
+except InputError as error:
+  print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+with checkpoint.open_manager(sys.argv[1]) as manager:
+  found, state = checkpoint.restore_latest(manager, make(0))
+  assert found == 1 and (state['x'] == make(1)['x']).all()
+"""
+
+
+@pytest.mark.parametrize(
+  'limit', [20_000, pytest.param(20, marks=pytest.mark.slow)]
+)
+def test_a_checkpoint_file_that_is_too_large_is_one_sentence(limit, tmp_path):
+  """A real limit, for the files that Python writes or that C++ writes."""
+  pytest.importorskip('resource')
+  done = subprocess.run(
+    [sys.executable, '-c', _LIMIT, tmp_path / 'checkpoints', str(limit)],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'File too large; raise the limit' in done.stdout
+  assert 'resumes from the checkpoint of step 1' in done.stdout
+  assert done.stdout.count('\n') == 1 and 'Traceback' not in done.stderr
+
+
 @pytest.mark.parametrize('free', [0, 16_000, 65_000])
 def test_a_save_does_not_begin_without_space_for_it(
   free, tmp_path, monkeypatch
