@@ -1,4 +1,7 @@
-"""The exception for mistakes that a user can fix, and what errors mean."""
+"""The exception for mistakes that a user can fix.
+
+Also what the errors of the system mean, for all who report them.
+"""
 
 import errno
 import os

@@ -147,60 +147,83 @@ def _leave(number: int, frame: object = None) -> NoReturn:
   os._exit(128 + number)
 
 
-class _Interruptions:
-  """Handlers of SIGINT and SIGTERM; see `interruptions`.
+class Delivery:
+  """Raises the exception of a signal until it arrives.
 
   Python calls a handler between any two steps of the main thread, also in
   callbacks of the garbage collector and of C++. An exception may get lost
-  there, and libraries may catch one. So it is raised until it arrives at the
-  end of the block of `raised`.
+  there, and libraries may catch one. It is then raised again: another thread
+  sends the signal again, so that Python calls the handler at another moment.
+
+  Args:
+    make: Function from the number of the signal to the exception.
+
+  Attributes:
+    is_open: Whether something waits for the exception, and will call `arrive`.
+    number: Number of the signal until its exception arrives, or None.
+
+  Example:
+    >>> import signal
+    >>> from seld_jax import stopping
+    >>> delivery = stopping.Delivery(lambda number: stopping.Terminated())
+    >>> delivery.is_open = True
+    >>> try:
+    ...   delivery.start(signal.SIGTERM, None)
+    ... except stopping.Terminated:
+    ...   print(delivery.arrive() == signal.SIGTERM)
+    True
   """
 
-  def __init__(self):
-    self._raises = False
-    self._number: int | None = None  # the signal until its exception arrives
+  def __init__(self, make: Callable[[int], BaseException]):
+    self.is_open = False
+    self.number: int | None = None
+    self._make = make
     self._raised: weakref.ref[BaseException] | None = None
     self._sent_again = False
     self._tries = 0
-    self._show: Callable[[Any], Any] = sys.unraisablehook
 
-  @contextlib.contextmanager
-  def raised(self) -> Iterator[None]:
-    """The first signal raises KeyboardInterrupt or Terminated in this block."""
-    try:
-      try:
-        self._raises = True
-        yield
-      finally:
-        self._raises = False
-    except (KeyboardInterrupt, Terminated):
-      self._arrive()
-      raise
-    except BaseException as error:
-      number = self._arrive()
-      if number is not None:  # this error may come from ours
-        raise _exception(number) from error
-      raise
-    number = self._arrive()
-    if number is not None:
-      raise _exception(number)
+  def start(self, number: int, frame: types.FrameType | None) -> None:
+    """Raises the exception, at once or in a moment.
 
-  def handle(self, number: int, frame: types.FrameType | None) -> None:
-    """The handler of both signals."""
-    if self._sent_again:
-      self._sent_again = False
-      if self._number is None or not self._raises:
-        return
-    elif not self._raises or self._number is not None:
-      # Another signal ends the process at once, even if something catches the
-      # exception.
-      _leave(number, frame)
-    else:
-      self._number = number
+    Args:
+      number: The signal.
+      frame: The frame that the signal interrupted.
+    """
+    self.number = number
+    self._raise(frame)
+
+  def resume(self, frame: types.FrameType | None) -> bool:
+    """Raises the exception again; a handler must call this first.
+
+    Args:
+      frame: The frame that the signal interrupted.
+
+    Returns:
+      False if the signal comes from elsewhere; else there is nothing to do.
+    """
+    if not self._sent_again:
+      return False
+    self._sent_again = False
+    if self.number is not None and self.is_open:
+      self._raise(frame)
+    return True
+
+  def arrive(self) -> int | None:
+    """Ends the tries.
+
+    Returns:
+      The signal; None if there was none.
+    """
+    number = self.number
+    self.number = self._raised = None
+    return number
+
+  def _raise(self, frame: types.FrameType | None) -> None:
+    assert self.number is not None
     if _is_in_callback(frame) and self._tries < _TRIES:
-      self._try_again()
+      self._try_again(self.number)
       return
-    error = _exception(self._number)
+    error = self._make(self.number)
     # Called if the exception is deleted before it arrives.
     self._raised = weakref.ref(error, self._lose)
     try:
@@ -208,32 +231,24 @@ class _Interruptions:
     finally:
       del error  # the traceback would keep it alive
 
-  def _arrive(self) -> int | None:
-    """Ends the tries; returns the signal if there was one."""
-    number = self._number
-    self._number = self._raised = None
-    return number
-
   def _lose(self, raised: 'weakref.ref[BaseException]') -> None:
-    if raised is self._raised and self._number is not None and self._raises:
+    if raised is self._raised and self.number is not None and self.is_open:
       if self._tries >= _TRIES:
-        _leave(self._number)
-      self._try_again()
+        _leave(self.number)
+      self._try_again(self.number)
 
-  def _try_again(self) -> None:
-    """Lets another thread send the signal in a moment."""
+  def _try_again(self, number: int) -> None:
     self._tries += 1
     try:
       # `threading` has locks, which the main thread may hold at the moment.
       _thread.start_new_thread(self._send_again, ())
     except RuntimeError:  # no memory for a thread
-      assert self._number is not None
-      _leave(self._number)
+      _leave(number)
 
   def _send_again(self) -> None:
     time.sleep(_PAUSE)
-    number = self._number
-    if number is None or not self._raises:
+    number = self.number
+    if number is None or not self.is_open:
       return
     self._sent_again = True
     if hasattr(signal, 'pthread_kill'):
@@ -242,6 +257,45 @@ class _Interruptions:
       signal.pthread_kill(main, number)
     else:
       signal.raise_signal(number)
+
+
+class _Interruptions:
+  """Handlers of SIGINT and SIGTERM; see `interruptions`."""
+
+  def __init__(self):
+    self._delivery = Delivery(_exception)
+    self._show: Callable[[Any], Any] = sys.unraisablehook
+
+  @contextlib.contextmanager
+  def raised(self) -> Iterator[None]:
+    """The first signal raises KeyboardInterrupt or Terminated in this block."""
+    try:
+      try:
+        self._delivery.is_open = True
+        yield
+      finally:
+        self._delivery.is_open = False
+    except (KeyboardInterrupt, Terminated):
+      self._delivery.arrive()
+      raise
+    except BaseException as error:
+      number = self._delivery.arrive()
+      if number is not None:  # this error may come from ours
+        raise _exception(number) from error
+      raise
+    number = self._delivery.arrive()
+    if number is not None:
+      raise _exception(number)
+
+  def handle(self, number: int, frame: types.FrameType | None) -> None:
+    """The handler of both signals."""
+    if self._delivery.resume(frame):
+      return
+    if not self._delivery.is_open or self._delivery.number is not None:
+      # Another signal ends the process at once, even if something catches the
+      # exception.
+      _leave(number, frame)
+    self._delivery.start(number, frame)
 
   def show_others(self, event: Any) -> None:
     """Shows a lost exception, as `sys.unraisablehook`, if it is not ours."""
@@ -252,7 +306,7 @@ class _Interruptions:
       self._show(event)
 
 
-def _exception(number: int | None) -> BaseException:
+def _exception(number: int) -> BaseException:
   return Interrupted() if number == signal.SIGINT else Terminated()
 
 
@@ -260,7 +314,7 @@ def _is_in_callback(frame: types.FrameType | None) -> bool:
   """Whether an exception that is raised in a frame would be lost."""
   codes = {getattr(function, '__code__', None) for function in gc.callbacks}
   codes.add(_Interruptions.show_others.__code__)
-  codes.add(_Interruptions._lose.__code__)
+  codes.add(Delivery._lose.__code__)
   while frame is not None:
     code = frame.f_code
     if code.co_name in _CALLBACKS or code in codes:

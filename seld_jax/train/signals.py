@@ -3,10 +3,13 @@
 import contextlib
 import signal
 import sys
+import types
 from collections.abc import Iterator
 
+from seld_jax import stopping
 
-class _Interrupted(BaseException):
+
+class _Interrupted(stopping.Terminated):
   """Leaves a block of work; `except Exception` does not catch it."""
 
 
@@ -25,18 +28,25 @@ class Signals:
     self.received: int | None = None
     self._interrupts = may_interrupt
     self._previous = {}
-    self._may_interrupt = False
+    self._delivery = stopping.Delivery(lambda _: _Interrupted())
 
   @contextlib.contextmanager
   def interrupting(self) -> Iterator[None]:
     """A signal ends the block at once, so its work must be done again."""
-    self._may_interrupt = self._interrupts
     try:
-      yield
+      try:
+        self._delivery.is_open = self._interrupts
+        yield
+      finally:
+        self._delivery.is_open = False
     except _Interrupted:
       pass
+    except Exception:
+      if self._delivery.number is None:
+        raise
+      # Otherwise a library made this error of ours.
     finally:
-      self._may_interrupt = False
+      self._delivery.arrive()
 
   def __enter__(self):
     for number in signal.SIGTERM, signal.SIGINT:
@@ -46,13 +56,14 @@ class Signals:
         break
     return self
 
-  def _note(self, number, frame):
-    del frame
+  def _note(self, number: int, frame: types.FrameType | None) -> None:
+    if self._delivery.resume(frame):
+      return
     if self.received is not None:  # the second signal
       sys.exit(128 + number)
     self.received = number
-    if self._may_interrupt:
-      raise _Interrupted
+    if self._delivery.is_open:
+      self._delivery.start(number, frame)
 
   def __exit__(self, *_):
     for number, handler in self._previous.items():
