@@ -185,12 +185,12 @@ def file_figure(*, recordings: int, rounds: int) -> timing.Figure:
       return evaluate.evaluate_folders(*folders)
 
     def plain() -> dict[str, float]:
-      names = sorted(path.name for path in folders[0].iterdir())
+      reference, predicted = (
+        [plain_metrics.read(path) for path in sorted(folder.iterdir())]
+        for folder in folders
+      )
       return plain_metrics.seld_scores(
-        [
-          tuple(plain_metrics.read(folder / name) for folder in folders)
-          for name in names
-        ]
+        [*zip(reference, predicted, strict=True)]
       )
 
     times = timing.interleave({'ours': ours, 'plain': plain}, rounds=rounds)

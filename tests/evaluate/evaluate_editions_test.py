@@ -119,8 +119,8 @@ def test_files_and_names_of_2019_are_read(folders_of):
   assert list(result['per_overlap']) == ['ov1', 'ov2']
   # A name of another form may begin with a fold, too.
   own = [
-    (name, *rest)
-    for name, (_, *rest) in zip(
+    (name, r, p)
+    for name, (_, r, p) in zip(
       ['split1_kitchen', 'split3_hall'], recordings, strict=True
     )
   ]
