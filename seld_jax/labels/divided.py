@@ -69,15 +69,16 @@ def _repeated(events: Events, *keys: np.ndarray) -> float:
   """The mean number of rows of a group, if most are close to others, or 0."""
   if len(events.frame) < _LIKELY * _FRAMES:
     return 0.0
+  # Nearly all files end here.
+  _, group = group_rows(*keys)
+  groups = int(group[-1]) + 1
+  if groups < _FRAMES or len(group) < _LIKELY * groups:
+    return 0.0
   azimuth = np.arctan2(events.xyz[:, 1], events.xyz[:, 0])
   # Sorted by azimuth within each group: sources in several directions are then
   # runs of close rows.
   order = np.lexsort((azimuth, *keys[::-1]))
-  _, group = group_rows(*(key[order] for key in keys))
-  groups = int(group[-1]) + 1
-  same = np.diff(group) == 0
-  if groups < _FRAMES or len(order) < _LIKELY * groups:
-    return 0.0
+  same = np.diff(group) == 0  # the same sizes in this order
   xyz = events.xyz[order]
   cosine = np.sum(xyz[1:] * xyz[:-1], axis=-1)[same]
   if np.mean(cosine > np.cos(np.deg2rad(_ANGLE))) < _PART:

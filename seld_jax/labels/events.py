@@ -125,6 +125,8 @@ def find_conflicts(events: Events) -> np.ndarray:
     [[5, 6, 0]]
   """
   order, group = group_rows(events.frame, events.class_index, events.track)
+  if not len(group) or group[-1] == len(group) - 1:  # no group has two rows
+    return np.zeros((0, 3), np.int64)
   first = np.searchsorted(group, group)  # place of the first row of the group
   place = events.xyz[order]
   other = np.abs(place - place[first]).max(axis=-1, initial=0) > _SAME
