@@ -13,6 +13,7 @@ import os
 import pathlib
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -24,6 +25,9 @@ from orbax.checkpoint import checkpoint_managers
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.train import checkpoint_files
+
+# Seconds to wait for a thread of Orbax after an error.
+_LONGEST_WAIT = 60
 
 # The metric that ranks checkpoints; the lowest value is the best.
 _METRIC = 'seld_score'
@@ -135,8 +139,15 @@ def _close(manager: Manager) -> None:
   """Waits for all threads of a manager."""
   # `close` does not wait for the thread that deletes incomplete checkpoints. If
   # the process ended before it, it would print a traceback.
-  getattr(manager, '_maybe_await_cleanup_tmp_directory', lambda: None)()
-  manager.close()
+  try:
+    getattr(manager, '_maybe_await_cleanup_tmp_directory', lambda: None)()
+    manager.close()
+  finally:
+    # After an error, `close` leaves threads behind that still write files or
+    # print a traceback.
+    for thread in threading.enumerate():
+      if type(thread).__module__.startswith('orbax.'):
+        threading.Thread.join(thread, _LONGEST_WAIT)
 
 
 def save(
