@@ -148,7 +148,7 @@ def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
       descriptor = os.open(temporary, flags, 0o666)
     except FileExistsError:
       continue
-    _try_lock(descriptor, wait=True)
+    _lock_descriptor(descriptor, wait=True)
     with contextlib.suppress(OSError):
       if os.path.samestat(os.fstat(descriptor), temporary.stat()):
         return temporary, descriptor
@@ -156,14 +156,14 @@ def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
     os.close(descriptor)
 
 
-def _try_lock(descriptor: int, *, wait: bool = False) -> bool:
-  """Locks a file; returns whether it is locked now, by this descriptor."""
+def _lock_descriptor(descriptor: int, *, wait: bool = False) -> bool | None:
+  """Locks a file; returns whether that succeeded, or None without locks."""
   if fcntl is None:
-    return False
+    return None
   try:
     fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-  except OSError:  # locked by another process, or no locks on this file system
-    return False
+  except OSError as error:
+    return None if error.errno in _LACKING else False
   return True
 
 
@@ -201,15 +201,13 @@ def _tidy(folder: pathlib.Path) -> None:
   name = os.path.abspath(folder)
   if name not in _tidied:
     _tidied.add(name)
-    _remove(folder, lambda match, status, alive: _is_leftover(match, alive))
-
-
-def _is_leftover(match: re.Match[str], alive: bool | None) -> bool:
-  """Whether a temporary file was left by a killed process of this host.
-
-  On some network file systems, a lock is seen on its own host only.
-  """
-  return alive is False and match['host'] == _host_digits()
+    # On some network file systems, a lock is seen on its own host only.
+    _remove(
+      folder,
+      lambda match, status, alive: (
+        alive is False and match['host'] == _host_digits()
+      ),
+    )
 
 
 @contextlib.contextmanager
@@ -466,13 +464,8 @@ def _remove(
       status = os.fstat(descriptor)
       if not stat.S_ISREG(status.st_mode):
         continue
-      alive = None
-      if fcntl is not None:
-        try:
-          fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-          alive = False
-        except OSError as error:
-          alive = None if error.errno in _LACKING else True
+      locked = _lock_descriptor(descriptor)
+      alive = None if locked is None else not locked
       if is_unwanted(match, status, alive):
         path.unlink()
 

@@ -35,10 +35,9 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints the scores of a folder of CSV files."""
   commands.refuse_arguments(argv)
-  with commands.log_to_terminal():
-    found = read_folders(
-      values.reference, values.predictions, folder_options(values)
-    )
+  found = read_folders(
+    values.reference, values.predictions, folder_options(values)
+  )
   names = classes.names_of(found.edition, found.num_classes)
   result = score_folders(found, class_names=names)
   if values.json:
