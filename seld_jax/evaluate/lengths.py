@@ -66,6 +66,13 @@ class Recordings:
     a, b = (f'{hop / k:g}' for hop, k in zip(self.hops, factors, strict=True))
     return f'--label_hop={a}' if a == b else f'--label_hop={a},{b}'
 
+  def guess(self, factor: float) -> str:
+    """What to state if this factor divides the frames of both folders."""
+    return (
+      f'if the frames of the files last {self.hops[0] / factor:g} s, state '
+      f'{self.hint((factor, factor))}'
+    )
+
 
 def find_lengths(
   rule: int | str | Mapping[str, int] | None,
@@ -205,9 +212,11 @@ def _audio_lengths(
   return lengths
 
 
-def _most_frames_after(length: int, frame: float) -> int:
-  """Largest number of frames after the end that gives only a warning."""
-  return round(max(1 / frame, 0.01 * length))
+def _most_frames_after(
+  lengths: Sequence[int] | np.ndarray, frame: float
+) -> np.ndarray:
+  """Largest numbers of frames after the ends that give only a warning."""
+  return np.round(np.maximum(1 / frame, 0.01 * np.asarray(lengths)))
 
 
 def _factor(end: float, length: float) -> float | None:
@@ -230,14 +239,11 @@ def _with_reference(
   late = ends - lengths
   worst = int(np.argmax(late))
   end, length = int(ends[worst]), lengths[worst]
-  if late[worst] > _most_frames_after(length, recordings.frame):
+  if late[worst] > _most_frames_after([length], recordings.frame)[0]:
     factor = _factor(end, length)
     guess = 'check that the sound file belongs to it and is complete'
     if factor is not None:
-      guess = (
-        f'if the frames of the files last {recordings.hops[0] / factor:g} s, '
-        f'state {recordings.hint((factor, factor))}'
-      )
+      guess = recordings.guess(factor)
     raise InputError(
       f'{recordings.names[worst]}: the reference has frame {end - 1}, but its '
       f'sound file has {length} frames of {recordings.frame:g} s; {guess}.'
@@ -264,10 +270,7 @@ def _check_reference(recordings: Recordings, lengths: Sequence[int]) -> None:
   factor = _factor(ends[worst], lengths[worst])
   guess = ''
   if factor is not None:
-    guess = (
-      f'if the frames of the files last {recordings.hops[0] / factor:g} s, '
-      f'state {recordings.hint((factor, factor))}; otherwise '
-    )
+    guess = f'{recordings.guess(factor)}; otherwise '
   raise InputError(
     f'{recordings.names[worst]}: The reference has an event with frame '
     f'{ends[worst] - 1}, but frames must be 0 to {lengths[worst] - 1}: {guess}'
@@ -296,9 +299,7 @@ def _check_predictions(
   """
   _, ends = recordings.ends
   late = ends - lengths
-  allowed = np.array(
-    [_most_frames_after(length, recordings.frame) for length in lengths]
-  )
+  allowed = _most_frames_after(lengths, recordings.frame)
   too_late = int(np.sum(late > allowed))
   worst = int(np.argmax(late))
   name, end, length = recordings.names[worst], ends[worst], lengths[worst]
@@ -338,14 +339,14 @@ def _check_after_reference(recordings: Recordings) -> None:
   """
   reference, predicted = recordings.ends
   late = predicted - reference
+  allowed = _most_frames_after(reference, recordings.frame)
   both = (reference > 0) & (predicted > 0)
   if both.any():
     ratio = float(np.median(predicted[both] / reference[both]))
     factor = _factor(ratio, 1)
     most = np.mean(predicted[both] >= (1 - _SILENT_END) * 2 * reference[both])
     one = int(np.argmax(np.where(both, late, -1)))
-    allowed = _most_frames_after(int(reference[one]), recordings.frame)
-    if factor is not None and most > 0.5 and late[one] > allowed:
+    if factor is not None and most > 0.5 and late[one] > allowed[one]:
       raise InputError(
         f'The predictions end about {ratio:.2g} times as late as the reference '
         f'(frame {predicted[one] - 1} against {reference[one] - 1} in '
@@ -354,9 +355,6 @@ def _check_after_reference(recordings: Recordings) -> None:
         f'{recordings.hint((1, factor))}; if the recordings are that long, '
         'state --frames=N or --frames=audio.'
       )
-  allowed = np.array(
-    [_most_frames_after(int(end), recordings.frame) for end in reference]
-  )
   if (late > allowed).any():
     worst = int(np.argmax(late))
     _log.warning(
