@@ -16,8 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from seld_jax import audio, features, files, progress
-from seld_jax.dataset import stored
+from seld_jax import audio, features, files, npy_files, progress
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
@@ -216,7 +215,7 @@ def is_intact(
   """
   try:
     with path.open('rb') as file:
-      shape, is_fortran, dtype = stored.read_header(file)
+      shape, is_fortran, dtype = npy_files.read_header(file)
       if dtype.hasobject or is_fortran:
         return False
       if row is not None and (

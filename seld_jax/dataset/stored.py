@@ -4,10 +4,10 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import BinaryIO
 
 import numpy as np
 
+from seld_jax import npy_files
 from seld_jax.errors import InputError
 
 
@@ -58,7 +58,7 @@ def open_array(path: pathlib.Path) -> StoredArray:
   """
   try:
     with path.open('rb') as file:
-      shape, is_fortran, dtype = read_header(file)
+      shape, is_fortran, dtype = npy_files.read_header(file)
       offset = file.tell()
     size = dtype.itemsize * math.prod(shape)
     if (
@@ -76,32 +76,6 @@ def open_array(path: pathlib.Path) -> StoredArray:
       'computed again.'
     ) from error
   return StoredArray(path, shape, dtype, offset)
-
-
-def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-  """Reads the start of a .npy file, up to the first element.
-
-  Args:
-    file: The file.
-
-  Returns:
-    The shape, whether the array is in Fortran order, and the type.
-
-  Raises:
-    ValueError: The file is no .npy file.
-  """
-  try:
-    version = np.lib.format.read_magic(file)
-    read = {
-      (1, 0): np.lib.format.read_array_header_1_0,
-      (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    return read(file)
-  except (ValueError, OSError):
-    raise
-  except Exception as error:  # NumPy parses the header as Python
-    name = type(error).__name__
-    raise ValueError(f'its header is damaged ({name})') from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ import jax.export
 import msgspec
 import numpy as np
 
-from seld_jax import json_files, labels
+from seld_jax import json_files, labels, npy_files
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Spec
 
@@ -260,8 +260,10 @@ def read_arrays(
         f'{tuple(shape)} in export.json'
       )
     with archive.open(entry) as file:
-      found = _read_header(file)
-      if found != (tuple(shape), dtype):
+      found, is_fortran, found_dtype = npy_files.read_header(file)
+      if is_fortran and len(found) > 1:
+        raise ValueError('arrays must be in C order')
+      if (found, found_dtype) != (tuple(shape), dtype):
         raise ValueError(f'{name} does not match export.json')
       content = file.read()
     if len(content) != length:
@@ -320,19 +322,6 @@ def check_program(
         f'{problems[0]}, which a network of seld_jax does not need'
       )
     _check_signature(module, exported)
-
-
-def _read_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
-  """Shape and type of an array in C order, from the start of a .npy file."""
-  version = np.lib.format.read_magic(file)
-  read = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-  }[version]
-  shape, is_fortran, dtype = read(file, max_header_size=_MOST_HEADER_BYTES)
-  if is_fortran and len(shape) > 1:
-    raise ValueError('arrays must be in C order')
-  return shape, dtype
 
 
 def _check_arguments(

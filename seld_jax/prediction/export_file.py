@@ -19,7 +19,6 @@ import json
 import os
 import pathlib
 import reprlib
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,10 +52,8 @@ _DAMAGED = (
   LookupError,
   OSError,
   RuntimeError,
-  SyntaxError,
   TypeError,
   ValueError,
-  tokenize.TokenError,
 )
 # A fixed date, so that the same network gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)

@@ -16,7 +16,7 @@ import seld_jax
 ORDER = """
   errors
   geometry stopping streams
-  files json_files listing progress shards commands
+  files json_files npy_files listing progress shards commands
   audio labels features metrics losses augment
   scenes evaluate devices
   figures dataset
