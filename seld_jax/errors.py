@@ -4,6 +4,7 @@ Also what the errors of the system mean, for all who report them.
 """
 
 import errno
+import math
 import os
 
 # errno values of paths that cannot be accessed or are not valid paths.
@@ -26,6 +27,9 @@ _FULL_MEMORY_WORDS = (
   *("can't start new thread", 'failed to map segment', 'RESOURCE_EXHAUSTED'),
   *('bad_alloc', os.strerror(errno.ENOMEM)),
 )
+
+# Values in messages are cut to this length.
+_SHOWN = 80
 
 
 class InputError(ValueError):
@@ -95,6 +99,29 @@ def printable(text: object) -> str:
   if text.isprintable():
     return text
   return ''.join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def shown(value: object) -> str:
+  """A value of a file or a field for a message, shortened if it is long.
+
+  Args:
+    value: The value, of any type and size.
+
+  Returns:
+    Its `repr`, of about 80 characters at most.
+
+  Example:
+    >>> from seld_jax import errors
+    >>> errors.shown([0.5, 'piano']), len(errors.shown('x' * 10**6))
+    ("[0.5, 'piano']", 82)
+  """
+  if isinstance(value, int) and value.bit_length() > 200:
+    # Python refuses to write integers of more than 4300 digits.
+    return f'a number of {int(value.bit_length() * math.log10(2)) + 1} digits'
+  if isinstance(value, str) and len(value) > _SHOWN:
+    return repr(value[: _SHOWN - 3] + '...')
+  text = repr(value)
+  return text if len(text) <= _SHOWN else f'{text[: _SHOWN - 3]}...'
 
 
 def _escaped(character: str) -> str:

@@ -3,18 +3,16 @@
 import difflib
 from typing import Any
 
-import ml_collections
-import numpy as np
-
 from seld_jax import features as features_lib
 from seld_jax import labels, losses
 from seld_jax import model as model_lib
 from seld_jax.config import sense
 from seld_jax.config.defaults import default, label_pool
-from seld_jax.config.serialization import shown
+from seld_jax.config.field_types import MOST, check_types
+from seld_jax.config.field_types import check as _check
 from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # Names of loss terms by the value of loss.sed or loss.doa that selects them.
 SED_TERMS, DOA_TERMS = (
@@ -95,84 +93,8 @@ def model_fields(config: Config) -> list[str]:
   return [name for name in config.model if name in arguments and name != 'name']
 
 
-# Largest integer of a field. Steps, sizes and places are int32 in programs.
-_MOST = 2**31 - 1
-# Largest values of fields that may be larger: seeds. JAX uses 32 bits of the
-# seed of a run, so that two larger ones would draw the same parameters.
-_MOST_OF = {'seed': 2**32 - 1, 'data.synthesize_seed': 2**63 - 1}
-
 # Most layers of one kind; with more, tracing would take hours.
 _MOST_LAYERS = 100
-
-# The types of fields in error messages.
-_TYPE_NAMES = {
-  bool: 'True or False',
-  int: 'an integer',
-  float: 'a number',
-  str: 'a string',
-}
-
-
-def check_types(name: str, value: Any, example: Any) -> None:
-  """Checks that a value has the type of the default.
-
-  A ConfigDict checks the types of its fields, but not the entries of a tuple,
-  and not a section that is replaced as a whole.
-  """
-  if isinstance(example, ml_collections.ConfigDict):
-    for field in example:
-      path = f'{name}.{field}' if name else field
-      if field not in value:
-        raise InputError(
-          f'The configuration lacks the field {path}: start from '
-          'seld_jax.config.default() and change its fields.'
-        )
-      check_types(path, value[field], example[field])
-  elif isinstance(example, tuple):
-    # A tuple in a tuple is a pair; others have any length.
-    is_pair = name.endswith(']')
-    if not isinstance(value, tuple | list) or (
-      is_pair and len(value) != len(example)
-    ):
-      kind = f' of {len(example)} numbers' if is_pair else ''
-      raise InputError(f'{name} must be a tuple{kind}, got {shown(value)}.')
-    # The one tuple that is empty by default has strings.
-    entries = example or ('',)
-    for index, entry in enumerate(value):
-      check_types(f'{name}[{index}]', entry, entries[0])
-  else:
-    kinds = (int, float) if isinstance(example, float) else type(example)
-    is_flag = isinstance(value, bool) and not isinstance(example, bool)
-    if is_flag or not isinstance(value, kinds):
-      raise InputError(
-        f'{name} must be {_TYPE_NAMES[type(example)]}, got {shown(value)}.'
-      )
-    _check_size(name, value, example)
-
-
-def _check_size(name: str, value: Any, example: Any) -> None:
-  """Checks that programs can represent a value: int32, float32, file names."""
-  if isinstance(value, str):
-    _check('\0' not in value, f'{name} must not contain a NUL character.')
-  elif isinstance(example, float):
-    # As numbers of Python, which can be compared with integers of any size.
-    limits = np.finfo(np.float32)
-    least, most = float(limits.tiny), float(limits.max)
-    _check(
-      -most <= value <= most,
-      f'{name} must be a finite number, at most {most:.2g}, got '
-      f'{shown(value)}.',
-    )
-    _check(
-      value == 0 or abs(value) >= least,
-      f'{name} = {value} is too small: use 0, or {least:.2g} or more.',
-    )
-  elif isinstance(example, int):
-    most = _MOST_OF.get(name, _MOST)
-    _check(
-      abs(value) <= most,
-      f'{name} must be at most {most}, got {shown(value)}.',
-    )
 
 
 def check_names(config: Config) -> None:
@@ -384,9 +306,9 @@ def check_batches(
   if examples is not None and not train.num_steps:
     steps = train.num_epochs * (examples // train.batch_size)
     _check(
-      steps <= _MOST,
+      steps <= MOST,
       f'train.num_epochs = {train.num_epochs} gives {steps} steps, but a run '
-      f'has at most {_MOST}: set train.num_steps instead.',
+      f'has at most {MOST}: set train.num_steps instead.',
     )
   for name, size in {
     'train.batch_size': train.batch_size,
@@ -449,8 +371,3 @@ def _one_of(name: str, value: Any, known: Any) -> None:
     raise InputError(
       f'{name} must be one of {", ".join(known)}, got {shown(value)}{hint}.'
     )
-
-
-def _check(condition: bool, message: str) -> None:
-  if not condition:
-    raise InputError(message)

@@ -8,9 +8,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from seld_jax.config.serialization import shown
 from seld_jax.config.types import Config
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # Below this threshold, nearly every class is active in every frame.
 _LEAST_THRESHOLD = 0.01
@@ -93,22 +92,19 @@ def _check_features(config: Config) -> None:
     f'features.offset = {feats.offset} must be less than 1, the full scale of '
     'the audio that it is added to.',
   )
-  for count, masks, size, name in (
-    (augment.num_time_masks, 'time', config.train.crop_frames, 'crop_frames'),
-    (augment.num_band_masks, 'band', feats.n_mels, 'n_mels'),
+  for masks, size, field in (
+    ('time', config.train.crop_frames, 'train.crop_frames'),
+    ('band', feats.n_mels, 'features.n_mels'),
   ):
-    section = 'train' if masks == 'time' else 'features'
-    _refuse_if(
-      count > size,
-      f'augment.num_{masks}_masks = {count} must be at most {section}.{name} = '
-      f'{size}: more masks leave nothing of an example.',
-    )
-    width = augment[f'max_{masks}_width']
-    _refuse_if(
-      width > size,
-      f'augment.max_{masks}_width = {width} must be at most {section}.{name} = '
-      f'{size}: a wider mask leaves nothing of an example.',
-    )
+    for name, what in (
+      (f'num_{masks}_masks', 'more masks leave'),
+      (f'max_{masks}_width', 'a wider mask leaves'),
+    ):
+      _refuse_if(
+        augment[name] > size,
+        f'augment.{name} = {augment[name]} must be at most {field} = {size}: '
+        f'{what} nothing of an example.',
+      )
 
 
 def _check_classes(config: Config) -> None:

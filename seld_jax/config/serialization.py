@@ -1,7 +1,6 @@
 """Configurations as dictionaries, which JSON files can hold."""
 
 import difflib
-import math
 import reprlib
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import ml_collections
 
 from seld_jax.config.defaults import default
+from seld_jax.config.field_types import check_types
 from seld_jax.config.types import Config
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -67,9 +67,6 @@ def from_dict(
       return tuple(tuples(entry) for entry in value)
     return value
 
-  # Here, because the rules load JAX and the networks.
-  from seld_jax.config.rules import check_types
-
   config, example = default(), default()
   for section, entry in values.items():
     is_section = isinstance(entry, Mapping)
@@ -97,22 +94,6 @@ def from_dict(
           f'{path} cannot be {shown(value)}: {error}.'
         ) from error
   return config
-
-
-def shown(value: Any) -> str:
-  """A value for a message, shortened if it is long.
-
-  Args:
-    value: The value of a field, of any type and size.
-
-  Returns:
-    At most 80 characters.
-  """
-  if isinstance(value, int) and value.bit_length() > 200:
-    # Python refuses to write integers of more than 4300 digits.
-    return f'a number of {int(value.bit_length() * math.log10(2)) + 1} digits'
-  text = repr(value)
-  return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 def refuse_unknown(path: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from seld_jax import labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # The columns of scenes.csv (written by seld_jax.scenes) that are used here.
 _NEEDED = ('file', 'class', 'track', 'onset', 'duration', 'speed', 'snr_db')
@@ -96,9 +96,8 @@ def _numbers(row: Mapping[str, str]) -> Mapping[str, float] | None:
     whole = name != 'track' or numbers[name] == round(numbers[name], 0)
     if not (low <= numbers[name] <= high and whole):
       kind = 'an integer' if name == 'track' else 'a number'
-      shown = text if len(text) <= 80 else text[:77] + '...'
       raise ValueError(
-        f'{name} must be {kind} from {low} to {high}, got {shown!r}'
+        f'{name} must be {kind} from {low} to {high}, got {shown(text)}'
       )
   return numbers
 

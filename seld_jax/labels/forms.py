@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.labels import headers
 from seld_jax.labels.rows import (
   PREDICTED_RANGES,
@@ -13,7 +13,6 @@ from seld_jax.labels.rows import (
   check_ranges,
   empty_end,
   parse_numbers,
-  shown,
 )
 from seld_jax.labels.vectors import (
   LARGEST_COMPONENT,

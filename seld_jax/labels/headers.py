@@ -6,7 +6,8 @@ headers for the other forms, too, in many spellings and in any order.
 
 import re
 
-from seld_jax.labels.rows import Rows, shown
+from seld_jax.errors import shown
+from seld_jax.labels.rows import Rows
 
 # Spellings of each column, in lower case, without spaces, and without a unit.
 _SPELLINGS = {

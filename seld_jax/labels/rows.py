@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # The range of each column; x, y and z are checked by their norm. The upper
 # bounds of frame, class and distance detect errors such as samples for frames.
@@ -55,8 +55,6 @@ _REMEDIES = {
   'ele': 'in degrees above the horizon',
 }
 
-# Texts from files are cut to this length in messages.
-_SHOWN = 80
 # The characters of numbers, and those between them.
 _PLAIN = b'0123456789+-.eE,; \t\n'
 _BLANKS = ' \t\r\v\f'
@@ -184,11 +182,6 @@ def _first_row(text: str) -> tuple[int, int]:
     return 0, 0
   end = text.find('\n', found.start())
   return text.rfind('\n', 0, found.start()) + 1, end if end >= 0 else len(text)
-
-
-def shown(text: str) -> str:
-  """A text from a file as messages show it: in quotes, and not too long."""
-  return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + '...')
 
 
 def read_rows(path: str | os.PathLike[str]) -> Rows:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seld_jax import geometry
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.labels import hops
 from seld_jax.labels.events import FRAMES_PER_SECOND, Events
 from seld_jax.labels.forms import FORMS
@@ -20,7 +20,6 @@ from seld_jax.labels.rows import (
   check_ranges,
   format_number,
   parse_numbers,
-  shown,
 )
 from seld_jax.labels.vectors import normalise
 

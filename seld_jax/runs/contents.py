@@ -15,7 +15,7 @@ import msgspec
 
 from seld_jax import config as config_lib
 from seld_jax import json_files
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.runs import records
 
 # The splits in metrics.jsonl.
@@ -345,11 +345,11 @@ def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
     if record.get('split') not in SPLITS:
       raise InputError(
         f'{source}: split must be one of {", ".join(SPLITS)}, got '
-        f'{records.short(record.get("split"))}.'
+        f'{shown(record.get("split"))}.'
       )
     for name, value in record.items():
       if name != 'split':
-        where = f'{source}, {records.short(name)}'
+        where = f'{source}, {shown(name)}'
         number = json_files.check(value, float | None, where)
         # A loss of a validation may be infinite, and is then not drawn.
         if number is not None and _MOST_VALUE < abs(number) < math.inf:

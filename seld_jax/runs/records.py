@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seld_jax import files, json_files
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # A run of a million steps with a record for each has about 300 MB.
 _MOST_BYTES = 2_000_000_000
@@ -118,12 +118,6 @@ def rewind_records(
   files.write_text(path, ''.join(json.dumps(record) + '\n' for record in kept))
 
 
-def short(value: Any) -> str:
-  """A value of a file for a message, cut at 80 characters."""
-  text = repr(value)
-  return text if len(text) <= 80 else f'{text[:77]}...'
-
-
 def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
   source = f'{path}, line {number},'
   remedy = 'Delete the line to resume or show the run without this record.'
@@ -139,6 +133,6 @@ def _parse(path: pathlib.Path, number: int, line: bytes) -> dict[str, Any]:
   ):
     raise InputError(
       f'{source} needs a JSON object with an integer step of 0 or more, got '
-      f'{short(record)}. {remedy}'
+      f'{shown(record)}. {remedy}'
     )
   return record
