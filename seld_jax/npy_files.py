@@ -1,11 +1,11 @@
 """The headers of .npy files that anyone may have written."""
 
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 
-def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
   """Reads the start of a .npy file, up to the first element.
 
   Args:
