@@ -1,22 +1,14 @@
 """A set that was cut short anywhere becomes whole when it is resumed."""
 
-import pathlib
 import shutil
 
 import pytest
+from helpers.folder_contents import tree
 
 from seld_jax.scenes import finished, plan, scenes_csv, synthesize
 
 OPTIONS = {'recordings': 2, 'seconds': 5.0, 'folds': (1, 2), 'num_workers': 0}
 NAMES = 'fold1_room1_mix001_ov1', 'fold2_room1_mix001_ov2'
-
-
-def tree(folder):
-  return {
-    str(path.relative_to(folder)): path.read_bytes()
-    for path in sorted(pathlib.Path(folder).rglob('*'))
-    if path.is_file()
-  }
 
 
 @pytest.fixture(scope='module')

@@ -1,12 +1,12 @@
 """Sets of scenes have the published layout, and every run the same bytes."""
 
 import csv
-import pathlib
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from helpers.folder_contents import tree
 
 from seld_jax import labels
 from seld_jax.errors import InputError
@@ -19,14 +19,6 @@ SMALL = {
   'evaluation': True,
   'formats': ('foa', 'mic'),
 }
-
-
-def tree(folder):
-  return {
-    str(path.relative_to(folder)): path.read_bytes()
-    for path in sorted(pathlib.Path(folder).rglob('*'))
-    if path.is_file()
-  }
 
 
 @pytest.fixture(scope='module')

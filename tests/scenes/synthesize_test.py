@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.command_outcomes import outcome
+from helpers.folder_contents import tree
 
 from seld_jax import audio, dataset, figures, files, labels, shards
 from seld_jax import synthesize as synthesize_command
@@ -25,14 +26,6 @@ from seld_jax.scenes import (
 
 RATE = 24000
 TINY = {'recordings': 2, 'seconds': 2.0, 'folds': (1, 2)}
-
-
-def tree(folder, *, without=()):
-  return {
-    str(path.relative_to(folder)): path.read_bytes()
-    for path in sorted(pathlib.Path(folder).rglob('*'))
-    if path.is_file() and path.parent.name not in without
-  }
 
 
 run = functools.partial(outcome, 'seld_jax.synthesize')
