@@ -94,6 +94,31 @@ def angular_distance(a: Array, b: Array) -> Array:
   return xp.rad2deg(xp.arctan2(cross, ax * bx + ay * by + az * bz))
 
 
+def unit_vectors(xyz: Array) -> Array:
+  """Vectors of norm 1 in the directions of vectors of any length.
+
+  Args:
+    xyz: Vectors (x, y, z), with shape `[..., 3]`. Also 1e-300 and 1e300 are
+      allowed: no square underflows or overflows.
+
+  Returns:
+    Unit vectors, with shape `[..., 3]`. The zero vector gives (1, 0, 0).
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.unit_vectors(np.array([[0.0, 1e-9, 0.0], [0, 0, 0]])).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+  """
+  xp = _namespace(xyz)
+  xyz = xp.asarray(xyz)
+  # Divided by the largest component first, so that squares neither underflow
+  # nor overflow.
+  largest = xp.abs(xyz).max(axis=-1, keepdims=True, initial=0)
+  front = xp.asarray([1, 0, 0], dtype=xyz.dtype)
+  xyz = xp.where(largest == 0, front, xyz / xp.where(largest == 0, 1, largest))
+  return xyz / xp.linalg.norm(xyz, axis=-1, keepdims=True)
+
+
 def wrap_degrees(azimuth: Array) -> Array:
   """Wraps azimuths into (-180, 180] degrees.
 

@@ -68,8 +68,8 @@ def make_predict_step(
 
 def make_audio_program(
   model: nn.Module, *, feature_options: Mapping[str, Any]
-) -> Callable[..., tuple[jax.Array, jax.Array]]:
-  """Returns a pure function from audio to activity and directions.
+) -> Callable[..., tuple[jax.Array, ...]]:
+  """Returns a pure function from audio to the outputs of a network.
 
   It computes features and network in one program; compile it with `jax.jit` or
   export it with `jax.export`.
@@ -82,9 +82,10 @@ def make_audio_program(
     `program(variables, audio, num_frames)`, where `variables` has the entries
     `params`, `batch_stats` and `statistics`, `audio` has shape
     `[batch, 4, samples]` and `num_frames` shape `[batch]`, as in
-    `window_features`. It returns activity in [0, 1], with shape
-    `[batch, label_frames, classes]`, and direction vectors, with shape
-    `[batch, label_frames, classes, 3]`.
+    `window_features`. It returns the outputs `model.output.predicted`, with
+    shape `[batch, label_frames, ...]`: in the format `class_wise` activity in
+    [0, 1], with shape `[batch, label_frames, classes]`, and direction vectors,
+    with shape `[batch, label_frames, classes, 3]`.
 
   See Also:
     `make_predict_step`, which starts from features.
@@ -109,6 +110,7 @@ def make_audio_program(
     ((2, 10, 14), (2, 10, 14, 3))
   """
   extract = functools.partial(window_features, **feature_options)
+  predicted = model.output.predicted  # a field of all networks
 
   def program(variables, audio, num_frames):
     features = jax.vmap(extract)(audio, num_frames)
@@ -116,7 +118,7 @@ def make_audio_program(
       {name: variables[name] for name in ('params', 'batch_stats')},
       dataset.standardise(features, variables['statistics']),
     )
-    return outputs['sed'], outputs['doa']
+    return tuple(outputs[name] for name in predicted)
 
   return program
 
@@ -148,17 +150,15 @@ def predict_fold(
     batch_size: Number of windows in one call.
 
   Returns:
-    For each recording a dictionary of float32 arrays: `sed_logits` and `sed`,
-    with shape `[label_frames, classes]`, and `doa`, with shape
-    `[label_frames, classes, 3]`.
+    For each recording the outputs of the model by name, float32 with shape
+    `[label_frames, ...]`.
 
   Example:
     >>> from seld_jax import dataset, inference, labels
     >>> fold = dataset.Fold(  # one recording of 25 label frames
     ...   names=('a',),
     ...   features=np.arange(125, dtype=np.float32).reshape(125, 1, 1),
-    ...   activity=np.zeros((25, 1), np.float32),
-    ...   doa=np.zeros((25, 1, 3), np.float32),
+    ...   targets={'activity': np.zeros((25, 1), np.float32)},
     ...   offsets=np.array([0, 25]),
     ...   num_label_frames=np.array([25]),
     ...   references=(labels.no_events(),),

@@ -1,6 +1,7 @@
 from . import systems
 from .defaults import default, feature_options, label_pool
-from .rules import DOA_TERMS, SED_TERMS, model_fields, validate
+from .formats import output_format, trained_terms
+from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
 from .serialization import from_dict, refuse_unknown, to_dict
 from .types import Config
 
@@ -11,9 +12,12 @@ __all__ = [
   'label_pool',
   'refuse_unknown',
   'to_dict',
+  'DISTANCE_TERMS',
   'DOA_TERMS',
   'SED_TERMS',
   'model_fields',
+  'output_format',
+  'trained_terms',
   'validate',
   'Config',
   'systems',

@@ -119,19 +119,53 @@ def default() -> Config:
   # Whether batch normalisation has its own statistics for each band, as in the
   # published baseline (seld_net only); otherwise for each channel.
   model.normalise_bands = False
+  # Whether activity and directions have a trunk each, which exchange features
+  # through learned weights (seld_crnn only).
+  model.soft_sharing = False
   # Type of the numbers in the network: 'float32' or 'bfloat16'.
   model.dtype = 'float32'
 
+  config.output = output = ml_collections.ConfigDict()
+  # What the network predicts: 'class_wise' (activity and one direction of each
+  # class), 'accdoa', 'multi_accdoa' (three tracks for each class), or 'tracks'
+  # (tracks with one class at most).
+  output.format = 'class_wise'
+  # Number of tracks: 3 for 'multi_accdoa', 2 or 3 for 'tracks'.
+  output.num_tracks = 3
+  # Components of a direction: 3 (x, y, z), or 2 for the horizon (x, y).
+  output.axes = 3
+  # Whether the distance of each event is predicted, in metres.
+  output.distance = False
+  # Activation of directions and distances: 'tanh' (ReLU for distances) or
+  # 'linear'.
+  output.activation = 'tanh'
+  # Angle in degrees below which two tracks of a class are one event
+  # ('multi_accdoa').
+  output.unify = 15.0
+
   config.loss = loss = ml_collections.ConfigDict()
-  # Loss of activity (SED): 'mse' or 'cross_entropy'.
+  # Loss of activity (SED) of the format 'class_wise': 'mse', 'cross_entropy',
+  # 'focal', 'asymmetric_focal' or 'soft_f1'.
   loss.sed = 'mse'
-  # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
-  # 'masked_norm' (the one of the baseline).
+  # Loss of directions (DOA) of the format 'class_wise': 'masked_mse' (active
+  # classes only), 'mse', 'masked_norm' (the one of the baseline), 'cosine' or
+  # 'angular'.
   loss.doa = 'masked_mse'
-  # Weight of the SED loss. 0 or more; not 0 for both losses.
+  # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
+  loss.distance = 'mse'
+  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for all
+  # losses.
   loss.sed_weight = 1.0
-  # Weight of the DOA loss. 0 or more.
+  # Weight of the DOA loss ('class_wise' and 'tracks'). 0 or more.
   loss.doa_weight = 1.0
+  # Weight of the loss of distances ('class_wise' and 'tracks'). 0 or more.
+  loss.distance_weight = 1.0
+  # What multiplies the weighted losses: nothing ('fixed'), learned variances
+  # ('uncertainty'), or how fast each loss decreases ('dynamic').
+  loss.weighting = 'fixed'
+  # Temperature of the dynamic weights; the larger it is, the more equal they
+  # are.
+  loss.temperature = 2.0
 
   config.augment = augment = ml_collections.ConfigDict()
   # Whether training examples are rotated at random: 16 rotations and
@@ -211,6 +245,8 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
+  # DCASE edition of the scores that select the checkpoint and are reported.
+  evaluation.edition = '2020'
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5
   return config.lock()

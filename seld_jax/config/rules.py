@@ -4,24 +4,26 @@ import difflib
 from typing import Any
 
 from seld_jax import features as features_lib
-from seld_jax import labels, losses
+from seld_jax import labels, losses, metrics, outputs
 from seld_jax import model as model_lib
 from seld_jax.config import sense
 from seld_jax.config.defaults import default, label_pool
 from seld_jax.config.field_types import MOST, check_types
 from seld_jax.config.field_types import check as _check
+from seld_jax.config.formats import output_format
 from seld_jax.config.types import Config
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError, shown
 
-# Names of loss terms by the value of loss.sed or loss.doa that selects them.
-SED_TERMS, DOA_TERMS = (
+# Names of loss terms by the value of loss.sed, loss.doa or loss.distance that
+# selects them.
+SED_TERMS, DOA_TERMS, DISTANCE_TERMS = (
   {
     name.removeprefix(f'{task}_'): name
     for name, term in losses.TERMS.items()
     if term.task == task
   }
-  for task in ('sed', 'doa')
+  for task in ('sed', 'doa', 'distance')
 )
 
 
@@ -61,6 +63,7 @@ def validate(
   check_types('', config, default())
   check_names(config)
   check_model(config, default())
+  check_output(config, default())
   check_ranges(config)
   check_features(config)
   check_lengths(config)
@@ -107,6 +110,11 @@ def check_names(config: Config) -> None:
   _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
   _one_of('loss.sed', loss.sed, SED_TERMS)
   _one_of('loss.doa', loss.doa, DOA_TERMS)
+  if DISTANCE_TERMS:
+    _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
+  _one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
+  _one_of('output.format', config.output.format, outputs.FORMATS)
+  _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
   _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
   for index, name in enumerate(config.eval.watch):
@@ -156,6 +164,7 @@ def check_ranges(config: Config) -> None:
     'model.attention_features': model.attention_features,
     'loss.sed_weight': loss.sed_weight,
     'loss.doa_weight': loss.doa_weight,
+    'loss.distance_weight': loss.distance_weight,
     'augment.num_time_masks': augment.num_time_masks,
     'augment.max_time_width': augment.max_time_width,
     'augment.num_band_masks': augment.num_band_masks,
@@ -199,6 +208,62 @@ def check_model(config: Config, example: Config) -> None:
         f'= {config.model.name} has no such field; leave it at its default, '
         f'{example.model[name]}.'
       )
+
+
+# Fields of `config.output` and `config.loss` that only some formats use.
+_USED_BY = {
+  'output.num_tracks': ('multi_accdoa', 'tracks'),
+  'output.unify': ('multi_accdoa',),
+  'loss.sed': ('class_wise',),
+  'loss.doa': ('class_wise',),
+  'loss.distance': ('class_wise',),
+  'loss.sed_weight': ('class_wise', 'tracks'),
+  'loss.doa_weight': ('class_wise', 'tracks'),
+  'loss.distance_weight': ('class_wise', 'tracks'),
+  'loss.weighting': ('class_wise', 'tracks'),
+}
+
+
+def check_output(config: Config, example: Config) -> None:
+  """Checks the output format, and that it uses the fields that are changed."""
+  format = config.output.format
+  for name, formats in _USED_BY.items():
+    section, _, field = name.partition('.')
+    value, default_value = config[section][field], example[section][field]
+    _check(
+      format in formats or value == default_value,
+      f'{name} = {shown(value)} has no effect, because output.format = '
+      f'{format} does not use it; leave it at its default, '
+      f'{shown(default_value)}.',
+    )
+  for field in 'distance', 'distance_weight':
+    value, default_value = config.loss[field], example.loss[field]
+    _check(
+      config.output.distance or value == default_value,
+      f'loss.{field} = {shown(value)} has no effect, because output.distance '
+      f'is False; set --config.output.distance=True or leave it at its '
+      f'default, {shown(default_value)}.',
+    )
+  _check(
+    config.loss.temperature > 0,
+    f'loss.temperature must be above 0, got {config.loss.temperature}.',
+  )
+  _check(
+    not config.train.log_gradient_norms or 'accdoa' not in format,
+    'train.log_gradient_norms compares the losses of activity and directions, '
+    f'but output.format = {format} has one loss for both; set '
+    '--config.train.log_gradient_norms=False.',
+  )
+  _check(
+    not config.train.log_gradient_norms or not config.model.soft_sharing,
+    'train.log_gradient_norms needs a layer that activity and directions '
+    'share, but with model.soft_sharing they share none; set '
+    '--config.train.log_gradient_norms=False.',
+  )
+  try:
+    output_format(config)
+  except InputError as error:
+    raise InputError(f'config.output: {error}') from error
 
 
 def check_features(config: Config) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import labels, outputs
 from seld_jax.dataset import stored
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
@@ -26,25 +26,23 @@ class Fold:
     features: Features that are not standardised, float32 with shape
       `[frames, mels, channels]`: an array, or an object that reads them from
       disk.
-    activity: 0 or 1, float32 with shape `[label_frames, classes]`.
-    doa: Unit vectors, zeros where nothing is active, float32 with shape
-      `[label_frames, classes, 3]`.
+    targets: What the network is trained to predict, by name: float32 with shape
+      `[label_frames, ...]`, from `OutputFormat.targets`.
     offsets: First label frame of each recording, and the end of the last, int64
       with shape `[recordings + 1]`.
     num_label_frames: Label frames without padding, int64 with shape
       `[recordings]`.
     references: The labelled events of each recording.
     pool: Feature frames per label frame.
-    is_labelled: Whether the recordings have labels. Without labels, `activity`
-      is 0 everywhere.
+    is_labelled: Whether the recordings have labels. Without labels, the targets
+      are those of silence.
 
   Example:
     >>> from seld_jax import dataset, labels
     >>> fold = dataset.Fold(
     ...   names=('a', 'b'),
     ...   features=np.zeros((100, 64, 7), np.float32),
-    ...   activity=np.zeros((20, 14), np.float32),
-    ...   doa=np.zeros((20, 14, 3), np.float32),
+    ...   targets={'activity': np.zeros((20, 14), np.float32)},
     ...   offsets=np.array([0, 12, 20]),
     ...   num_label_frames=np.array([12, 8]),
     ...   references=(labels.no_events(),) * 2,
@@ -56,8 +54,7 @@ class Fold:
 
   names: tuple[str, ...]
   features: np.ndarray | stored.Joined
-  activity: np.ndarray
-  doa: np.ndarray
+  targets: Mapping[str, np.ndarray]
   offsets: np.ndarray
   num_label_frames: np.ndarray
   references: tuple[labels.Events, ...]
@@ -69,7 +66,7 @@ def load_fold(
   recordings: Sequence[Recording],
   paths: Mapping[str, pathlib.Path],
   *,
-  num_classes: int,
+  output: outputs.OutputFormat,
   pool: int,
   min_frames: int,
   csv_edition: str | None = None,
@@ -84,7 +81,7 @@ def load_fold(
   Args:
     recordings: The recordings.
     paths: Feature file of each recording by its name, from `cache.extract`.
-    num_classes: Number of classes.
+    output: The output format, which makes the targets.
     pool: Feature frames per label frame.
     min_frames: Least number of feature frames of a recording after padding, so
       that crops and windows fit.
@@ -98,20 +95,23 @@ def load_fold(
 
   Raises:
     InputError: A label is after the end of its recording, a class is not one of
-      the `num_classes`, or only some of the recordings have labels.
+      those of the output format, distances that it needs are missing, or only
+      some of the recordings have labels.
 
   Example:
     >>> import pathlib
-    >>> from seld_jax import dataset
+    >>> from seld_jax import dataset, outputs
     >>> np.save('a.npy', np.zeros((23, 64, 7), np.float32))
     >>> _ = pathlib.Path('a.csv').write_text('2,13,0,90,0')  # frame 2, class 13
     >>> wav, csv = pathlib.Path('a.wav'), pathlib.Path('a.csv')
     >>> fold = dataset.load_fold(
     ...   [dataset.Recording('a', wav, csv, fold=1)],
     ...   {'a': pathlib.Path('a.npy')},
-    ...   num_classes=14, pool=5, min_frames=5,
+    ...   output=outputs.make('class_wise', num_classes=14),
+    ...   pool=5,
+    ...   min_frames=5,
     ... )
-    >>> fold.features.shape, float(fold.activity[2, 13])
+    >>> fold.features.shape, float(fold.targets['activity'][2, 13])
     ((25, 64, 7), 1.0)
   """
   unlabelled = [entry.audio for entry in recordings if entry.labels is None]
@@ -128,12 +128,11 @@ def load_fold(
   features = joined = stored.Joined(arrays, offsets * pool)
   if 4 * np.prod(joined.shape, dtype=np.int64) <= max_bytes:
     features = np.empty(joined.shape, np.float32)
-  activity = np.zeros((total, num_classes), np.float32)
-  doa = np.zeros((total, num_classes, 3), np.float32)
+  targets = output.targets(labels.no_events(), num_frames=total)
   references, _ = labels.read_csv_files(
     [entry.labels for entry in recordings],
     edition=csv_edition,
-    num_classes=num_classes,
+    num_classes=output.num_classes,
     label_hop=label_hop,
   )
   for index, entry in enumerate(recordings):
@@ -150,15 +149,16 @@ def load_fold(
         'config.data.label_hop if their frames do not last 0.1 s, or check the '
         'dataset with python -m seld_jax.validate.'
       )
-    dense = labels.to_dense(
-      events, num_frames=int(end - start), num_classes=num_classes
-    )
-    activity[start:end], doa[start:end] = dense
+    try:
+      own = output.targets(events, num_frames=int(end - start))
+    except InputError as error:
+      raise InputError(f'{entry.labels}: {error}') from error
+    for name, values in own.items():
+      targets[name][start:end] = values
   return Fold(
     names=tuple(entry.name for entry in recordings),
     features=features,
-    activity=activity,
-    doa=doa,
+    targets=targets,
     offsets=offsets,
     num_label_frames=lengths,
     references=tuple(references),
@@ -183,8 +183,7 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     >>> fold = dataset.Fold(
     ...   names=('a', 'b'),
     ...   features=np.zeros((100, 64, 7), np.float32),
-    ...   activity=np.zeros((20, 14), np.float32),
-    ...   doa=np.zeros((20, 14, 3), np.float32),
+    ...   targets={'activity': np.zeros((20, 14), np.float32)},
     ...   offsets=np.array([0, 12, 20]),
     ...   num_label_frames=np.array([12, 8]),
     ...   references=(labels.no_events(),) * 2,
@@ -207,8 +206,7 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     fold,
     names=tuple(fold.names[i] for i in indices),
     features=features,
-    activity=fold.activity[frames],
-    doa=fold.doa[frames],
+    targets={name: values[frames] for name, values in fold.targets.items()},
     offsets=np.concatenate([[0], np.cumsum(sizes)]),
     num_label_frames=fold.num_label_frames[list(indices)],
     references=tuple(fold.references[i] for i in indices),

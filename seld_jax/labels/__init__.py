@@ -14,9 +14,12 @@ from seld_jax.labels.csv_writing import write_csv, write_csv_parts
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
   Events,
+  check_range,
   count_frames,
   find_conflicts,
   from_dense,
+  group_rows,
+  last_rows,
   no_events,
   to_dense,
 )
@@ -36,6 +39,9 @@ __all__ = [
   'count_frames',
   'find_conflicts',
   'from_dense',
+  'check_range',
+  'group_rows',
+  'last_rows',
   'no_events',
   'to_dense',
   'NameParts',

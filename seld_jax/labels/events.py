@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from seld_jax import geometry
 from seld_jax.errors import InputError
 
 FRAMES_PER_SECOND = 10
@@ -84,6 +85,12 @@ def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   Returns:
     The rows sorted by group and, within a group, in their order; and the group
     of each of these sorted rows, from 0. Both have shape `[n]`.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> order, group = labels.group_rows(np.array([7, 3, 7]))
+    >>> order.tolist(), group.tolist()
+    ([1, 0, 2], [0, 1, 1])
   """
   key, size = np.zeros(len(columns[0]), np.int64), 1
   for column in columns:
@@ -186,17 +193,11 @@ def from_dense(
       f'{xyz[wrong[0]].tolist()} for class {class_index[wrong[0]]} in frame '
       f'{frame[wrong[0]]}.'
     )
-  # Divided by the largest component first, so that squares neither underflow
-  # nor overflow.
-  largest = np.abs(xyz).max(axis=-1, initial=0)
-  xyz[largest == 0] = (1, 0, 0)
-  xyz /= np.where(largest == 0, 1, largest)[:, None]
-  xyz /= np.linalg.norm(xyz, axis=-1, keepdims=True)
   return Events(
     frame.astype(np.int64),
     class_index.astype(np.int64),
     np.zeros(len(frame), np.int64),
-    xyz,
+    geometry.unit_vectors(xyz),
   )
 
 
@@ -230,6 +231,66 @@ def to_dense(
     >>> activity.tolist()
     [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
   """
+  last = last_rows(events, num_frames=num_frames, num_classes=num_classes)
+  frame, class_index = events.frame[last], events.class_index[last]
+  activity = np.zeros((num_frames, num_classes), np.float32)
+  doa = np.zeros((num_frames, num_classes, 3), np.float32)
+  activity[frame, class_index] = 1
+  doa[frame, class_index] = events.xyz[last]
+  return activity, doa
+
+
+def last_rows(
+  events: Events, *, num_frames: int, num_classes: int
+) -> np.ndarray:
+  """Finds the last row of each class in each frame.
+
+  Args:
+    events: Events.
+    num_frames: Number of label frames of the recording.
+    num_classes: Number of classes.
+
+  Returns:
+    Indices of these rows, int64 with shape `[rows]`, in the order of frame,
+    then class.
+
+  Raises:
+    InputError: A frame or class is out of range.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[2, 2], [1, 1], [0, 1]])
+    >>> events = labels.Events(frame, class_index, track, np.eye(3)[:2])
+    >>> labels.last_rows(events, num_frames=3, num_classes=2).tolist()
+    [1]
+  """
+  check_range(events, num_frames=num_frames, num_classes=num_classes)
+  # int64, because the product would overflow in a smaller type.
+  frame, class_index = (
+    column.astype(np.int64) for column in (events.frame, events.class_index)
+  )
+  key = frame * num_classes + class_index
+  # Only the last row of each key is assigned: NumPy does not define which of
+  # two assignments to the same index wins.
+  _, from_the_end = np.unique(key[::-1], return_index=True)
+  return len(key) - 1 - from_the_end
+
+
+def check_range(events: Events, *, num_frames: int, num_classes: int) -> None:
+  """Checks that frames and classes are those of a recording.
+
+  Args:
+    events: Events.
+    num_frames: Number of label frames of the recording.
+    num_classes: Number of classes.
+
+  Raises:
+    InputError: A frame or class is out of range.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.check_range(labels.no_events(), num_frames=0, num_classes=14)
+  """
   frame, class_index = events.frame, events.class_index
   for name, plural, values, size in (
     ('frame', 'frames', frame, num_frames),
@@ -242,14 +303,3 @@ def to_dense(
         f'({name} 0 to {size - 1}): increase num_{plural}, or delete these '
         'rows.'
       )
-  # int64, because the product would overflow in a smaller type.
-  key = frame.astype(np.int64) * num_classes + class_index.astype(np.int64)
-  # Only the last row of each key is assigned: NumPy does not define which of
-  # two assignments to the same index wins.
-  _, from_the_end = np.unique(key[::-1], return_index=True)
-  last = len(key) - 1 - from_the_end
-  activity = np.zeros((num_frames, num_classes), np.float32)
-  doa = np.zeros((num_frames, num_classes, 3), np.float32)
-  activity[frame[last], class_index[last]] = 1
-  doa[frame[last], class_index[last]] = events.xyz[last]
-  return activity, doa

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from seld_jax import outputs
 from seld_jax.model.batch_norm import BatchNorm, at_least_float32
 from seld_jax.model.gru import BiGru
 from seld_jax.model.layers import (
@@ -22,15 +23,19 @@ from seld_jax.model.layers import (
   rectified_maxima,
 )
 
+# The format of the paper, with the classes of TAU-NIGENS 2020.
+DEFAULT_OUTPUT = outputs.make('class_wise', num_classes=14)
+
 
 class SeldCrnn(nn.Module):
   """Self-attention CRNN of Phan et al., with one branch for each task.
 
-  Convolutions with pooling, a bidirectional GRU, self-attention, and two
-  fully connected branches: event activity (sigmoid) and direction (tanh).
+  Convolutions with pooling, a bidirectional GRU, self-attention, and a fully
+  connected branch for each head of the output format. In the paper these are
+  event activity (sigmoid) and direction (tanh).
 
   Attributes:
-    num_classes: Number of event classes.
+    output: What the network predicts: one branch for each of its heads.
     filters: Number of filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution; (1, 1) for none.
       The product of the frames is the number of feature frames in one label
@@ -64,7 +69,7 @@ class SeldCrnn(nn.Module):
     3737976
   """
 
-  num_classes: int = 14
+  output: outputs.OutputFormat = DEFAULT_OUTPUT
   filters: Sequence[int] = (64, 64, 128, 128, 256, 256)
   pools: Sequence[tuple[int, int]] = (
     (1, 1),
@@ -89,7 +94,7 @@ class SeldCrnn(nn.Module):
   def __call__(
     self, features: jax.Array, *, train: bool = False
   ) -> dict[str, jax.Array]:
-    """Activity and directions of every class in every label frame.
+    """Predicts the events of every label frame.
 
     Args:
       features: Standardised features, with shape
@@ -100,8 +105,10 @@ class SeldCrnn(nn.Module):
         `mutable=['batch_stats']`).
 
     Returns:
-      `sed_logits` and `sed`, with shape `[batch, label_frames, num_classes]`,
-      and `doa`, with shape `[batch, label_frames, num_classes, 3]`, in float32.
+      The outputs by name, with shape `[batch, label_frames, ...]`, in float32:
+      see the output format. By default `sed_logits` and `sed`, with shape
+      `[batch, label_frames, classes]`, and `doa`, with shape
+      `[batch, label_frames, classes, 3]`.
 
     Raises:
       ValueError: The number of frames is not a multiple of the time pooling.
@@ -135,7 +142,7 @@ class SeldNet(nn.Module):
   before its output.
 
   Attributes:
-    num_classes: Number of event classes.
+    output: What the network predicts: one branch for each of its heads.
     filters: Number of filters of each 3x3 convolution.
     pools: Max pooling (frames, bands) after each convolution.
     gru_features: Units of each GRU in each direction.
@@ -171,7 +178,7 @@ class SeldNet(nn.Module):
     ((2, 10, 14), (2, 10, 14, 3))
   """
 
-  num_classes: int = 14
+  output: outputs.OutputFormat = DEFAULT_OUTPUT
   filters: Sequence[int] = (64, 64, 64)
   pools: Sequence[tuple[int, int]] = ((5, 4), (1, 4), (1, 2))
   gru_features: int = 128
@@ -190,7 +197,7 @@ class SeldNet(nn.Module):
   def __call__(
     self, features: jax.Array, *, train: bool = False
   ) -> dict[str, jax.Array]:
-    """Activity and directions of every class in every label frame.
+    """Predicts the events of every label frame.
 
     Args:
       features: Standardised features, with shape
@@ -199,8 +206,10 @@ class SeldNet(nn.Module):
         and recorded, as for `SeldCrnn`.
 
     Returns:
-      `sed_logits` and `sed`, with shape `[batch, label_frames, num_classes]`,
-      and `doa`, with shape `[batch, label_frames, num_classes, 3]`, in float32.
+      The outputs by name, with shape `[batch, label_frames, ...]`, in float32:
+      see the output format. By default `sed_logits` and `sed`, with shape
+      `[batch, label_frames, classes]`, and `doa`, with shape
+      `[batch, label_frames, classes, 3]`.
 
     Raises:
       ValueError: The number of frames is not a multiple of the time pooling.
@@ -317,28 +326,22 @@ def _branches(
   x: jax.Array,
   hidden: Callable[[jax.Array], jax.Array],
 ) -> dict[str, jax.Array]:
-  """The branches of both tasks, and the outputs of the network.
+  """One branch for each head of the output format, and the outputs.
 
   Args:
     network: The network with the settings, from within its `__call__`.
-    x: The input of both branches, with shape
+    x: The input of all branches, with shape
       `[batch, label_frames, features]`.
     hidden: The activation and dropout after each hidden layer.
 
   Returns:
-    `sed_logits`, `sed` and `doa`, in float32 or wider.
+    The outputs by name, in float32 or wider.
   """
-  dtype = network.dtype
-  wide, classes = at_least_float32(dtype), network.num_classes
-  outputs = {}
-  for name, size in ('sed', classes), ('doa', 3 * classes):
+  dtype, wide = network.dtype, at_least_float32(network.dtype)
+  raw = []
+  for name, size in network.output.heads.items():
     y = x
     for layer, width in enumerate(network.head_features):
       y = hidden(dense(width, dtype, name=f'{name}_hidden_{layer}')(y))
-    outputs[name] = dense(size, dtype, name=name)(y).astype(wide)
-  doa = jnp.tanh(outputs['doa'])
-  return {
-    'sed_logits': outputs['sed'],
-    'sed': nn.sigmoid(outputs['sed']),
-    'doa': doa.reshape(*doa.shape[:-1], classes, 3),
-  }
+    raw.append(dense(size, dtype, name=name)(y).astype(wide))
+  return network.output.activate(jnp.concatenate(raw, axis=-1))

@@ -12,7 +12,8 @@ from seld_jax import config as config_lib
 from seld_jax import dataset
 from seld_jax.dataset import placement, sampling
 
-Batch = dict[str, jax.Array]
+# `features`, and `targets` by name.
+Batch = dict[str, Any]
 
 # Number of batches that are read while a step runs.
 _AHEAD = 2
@@ -41,9 +42,7 @@ def starts_of(
   )
 
 
-def shapes(
-  config: config_lib.Config, fold: dataset.Fold
-) -> dict[str, jax.ShapeDtypeStruct]:
+def shapes(config: config_lib.Config, fold: dataset.Fold) -> dict[str, Any]:
   """Shapes and types of the arrays of a batch.
 
   Args:
@@ -51,16 +50,17 @@ def shapes(
     fold: The training recordings.
 
   Returns:
-    Shape and type by the name of the array: `features`, `activity`, `doa`.
+    The batch, with shapes and types instead of arrays.
   """
   batch = config.train.batch_size
   crop = config.train.crop_frames // fold.pool
-  return {
-    name: jax.ShapeDtypeStruct(
+  return _map(
+    lambda array, scale: jax.ShapeDtypeStruct(
       (batch, crop * scale, *array.shape[1:]), np.float32
-    )
-    for name, (array, scale) in _arrays(fold).items()
-  }
+    ),
+    _arrays(fold),
+    fold.pool,
+  )
 
 
 def place(mesh: jax.sharding.Mesh, fold: dataset.Fold) -> dict[str, Any]:
@@ -73,10 +73,11 @@ def place(mesh: jax.sharding.Mesh, fold: dataset.Fold) -> dict[str, Any]:
   Returns:
     The placed arrays, for `cut`.
   """
-  return {
-    name: placement.place(mesh, array, fold.offsets * scale)
-    for name, (array, scale) in _arrays(fold).items()
-  }
+  return _map(
+    lambda array, scale: placement.place(mesh, array, fold.offsets * scale),
+    _arrays(fold),
+    fold.pool,
+  )
 
 
 def cut(
@@ -96,18 +97,15 @@ def cut(
     pool: Number of feature frames in a label frame.
 
   Returns:
-    `features` with shape `[batch, frames, mels, channels]`, `activity` with
-    shape `[batch, label_frames, classes]` and `doa` with shape
-    `[batch, label_frames, classes, 3]`.
+    `features` with shape `[batch, frames, mels, channels]`, and `targets`: a
+    dictionary of arrays with shape `[batch, label_frames, ...]`.
   """
-  frames = config.train.crop_frames
-  scales = {'features': pool, 'activity': 1, 'doa': 1}
-  return {
-    name: placement.cut(
-      mesh, placed[name], starts * scale, frames * scale // pool
-    )
-    for name, scale in scales.items()
-  }
+  crop = config.train.crop_frames // pool
+  return _map(
+    lambda one, scale: placement.cut(mesh, one, starts * scale, crop * scale),
+    placed,
+    pool,
+  )
 
 
 @contextlib.contextmanager
@@ -124,18 +122,18 @@ def stream(
   Yields:
     A function `batch_of(step)` that returns the same bits as `cut`.
   """
-  take = {
-    name: (placement.streamed(mesh, array), scale)
-    for name, (array, scale) in _arrays(fold).items()
-  }
+  sources = _map(
+    lambda array, _: placement.streamed(mesh, array), _arrays(fold), fold.pool
+  )
   crop = config.train.crop_frames // fold.pool
 
   def read(step: int) -> Batch:
     starts = starts_of(config, fold, step)
-    return {
-      name: source(starts * scale, crop * scale)
-      for name, (source, scale) in take.items()
-    }
+    return _map(
+      lambda source, scale: source(starts * scale, crop * scale),
+      sources,
+      fold.pool,
+    )
 
   with concurrent.futures.ThreadPoolExecutor(1) as pool:
     waiting: dict[int, concurrent.futures.Future[Any]] = {}
@@ -152,10 +150,28 @@ def stream(
       pool.shutdown(cancel_futures=True)
 
 
-def _arrays(fold: dataset.Fold) -> dict[str, tuple[Any, int]]:
-  """The arrays of a fold, each with its number of frames per label frame."""
+def _arrays(fold: dataset.Fold) -> dict[str, Any]:
+  """The arrays of a fold, in the structure of a batch."""
+  return {'features': fold.features, 'targets': dict(fold.targets)}
+
+
+def _map(
+  function: Callable[[Any, int], Any], batch: dict[str, Any], pool: int
+) -> dict[str, Any]:
+  """Applies a function to each entry of a batch.
+
+  Args:
+    function: Its arguments are the entry and the number of its frames in a
+      label frame.
+    batch: The entries: `features`, and `targets` by name.
+    pool: Number of feature frames in a label frame.
+
+  Returns:
+    The results, in the same structure.
+  """
   return {
-    'features': (fold.features, fold.pool),
-    'activity': (fold.activity, 1),
-    'doa': (fold.doa, 1),
+    'features': function(batch['features'], pool),
+    'targets': {
+      name: function(entry, 1) for name, entry in batch['targets'].items()
+    },
   }

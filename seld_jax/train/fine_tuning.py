@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seld_jax import config as config_lib
 from seld_jax import files, json_files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
+from seld_jax.train import weighting
 from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState
 
@@ -21,9 +23,6 @@ _log = logging.getLogger(__name__)
 
 # File in the run directory that names the network that the run started from.
 NOTE = 'init_from.json'
-
-# The layers whose outputs belong to classes.
-HEADS = ('sed', 'doa')
 
 
 class _Note(TypedDict):
@@ -92,15 +91,16 @@ def begin(
 
   theirs, classes = snapshot.load_variables(source)
   ours = {
-    'params': state.params,
+    'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,
     'statistics': state.statistics,
   }
+  heads = config_lib.output_format(run.config).heads
   # Output layers of the same shape are of no use when their classes differ.
   is_same = classes == tuple(run.config.data.classes)
   try:
     merged = merge(
-      export_file.flatten(ours), theirs, keep=() if is_same else HEADS
+      export_file.flatten(ours), theirs, keep=() if is_same else heads
     )
   except InputError as error:
     raise InputError(f'--init_from={source}: {error}') from error
@@ -109,6 +109,9 @@ def begin(
     files.write_text(path, json.dumps(note, indent=2))
   _log.info('starting from %s; %s', source, merged)
   tree = jax.tree.map(jnp.asarray, export_file.unflatten(merged.variables))
+  if weighting.LOG_VARIANCES in state.params:
+    own = state.params[weighting.LOG_VARIANCES]
+    tree['params'][weighting.LOG_VARIANCES] = own
   return state.replace(**tree)
 
 

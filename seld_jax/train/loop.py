@@ -17,11 +17,18 @@ from seld_jax import config as config_lib
 from seld_jax import devices, files, progress, runs
 from seld_jax import model as model_lib
 from seld_jax.devices import processes, traced_steps
-from seld_jax.train import checkpoint, fine_tuning, memory, scoring, stepping
+from seld_jax.train import (
+  checkpoint,
+  fine_tuning,
+  memory,
+  scoring,
+  step_metrics,
+  stepping,
+)
 from seld_jax.train.optimizer import make_schedule
 from seld_jax.train.run import Run, prepare_run
 from seld_jax.train.signals import Signals
-from seld_jax.train.step import TrainState, state_maker, zero_metrics
+from seld_jax.train.step import TrainState, state_maker
 from seld_jax.train.step_metrics import check_finite, mean_metrics
 
 _log = logging.getLogger(__name__)
@@ -169,7 +176,7 @@ class TrainingLoop:
     # Written one interval later, so that the device never waits for Python.
     note = self._write_losses()
     self._pending = self._step, self._state.metrics
-    zero = zero_metrics(self._run.config)
+    zero = step_metrics.zero_metrics(self._run.config)
     self._state = self._state.replace(
       metrics=devices.put_replicated(self._run.mesh, zero)
     )

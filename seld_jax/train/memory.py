@@ -14,6 +14,7 @@ import numpy as np
 
 from seld_jax import config as config_lib
 from seld_jax import features
+from seld_jax import labels as labels_lib
 from seld_jax import model as model_lib
 from seld_jax.devices import memory
 from seld_jax.errors import InputError
@@ -139,8 +140,11 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
   train, evaluation, feats = config.train, config.eval, config.features
   channels = features.NUM_CHANNELS[feats.format]
   frame = 4 * feats.n_mels * channels
-  classes, pool = len(config.data.classes), config_lib.label_pool(config)
-  labels = 4 * 4 * classes  # bytes of activity and direction in a frame
+  pool = config_lib.label_pool(config)
+  targets = config_lib.output_format(config).targets(
+    labels_lib.no_events(), num_frames=1
+  )
+  labels = _bytes(targets)  # bytes of a frame
   network = make_model(config)
 
   def example(batch: int, frames: int) -> tuple[int, ...]:

@@ -126,7 +126,7 @@ def load_data(config: config_lib.Config) -> Data:
     fold = dataset.load_fold(
       entries,
       paths,
-      num_classes=len(config.data.classes),
+      output=config_lib.output_format(config),
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,

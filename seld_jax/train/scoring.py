@@ -1,5 +1,6 @@
 """Scores of a network on the folds, during and after training."""
 
+import functools
 import logging
 import pathlib
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from seld_jax import config as config_lib
 from seld_jax import dataset, devices, evaluate, files, inference, labels, runs
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
+from seld_jax.train import weighting
 from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState, make_model
 from seld_jax.train.step_metrics import loss_sums
@@ -44,6 +46,7 @@ class Evaluator:
     self._mesh = mesh
     # Made at first use: the test folds need no device memory before the end.
     self._source: placement.Source | None = None
+    self._loss_sums = jax.jit(functools.partial(loss_sums, config))
     self._predict_step = inference.make_predict_step(
       make_model(config),
       out_shardings=devices.replicated(mesh),
@@ -72,17 +75,19 @@ class Evaluator:
       )
     outputs = inference.predict_fold(
       self._predict_step,
-      {'params': state.params, 'batch_stats': state.batch_stats},
+      {
+        'params': weighting.of_network(state.params),
+        'batch_stats': state.batch_stats,
+      },
       state.statistics,
       fold,
       source=self._source,
       window=window,
       batch_size=config.eval.batch_size,
     )
+    format = config_lib.output_format(config)
     events = [
-      labels.from_dense(
-        output['sed'], output['doa'], threshold=config.eval.threshold
-      )
+      format.events(output, threshold=config.eval.threshold)
       for output in outputs
     ]
     if not fold.is_labelled:
@@ -107,17 +112,14 @@ class Evaluator:
         )
       ]
     )
-    targets = {'activity': fold.activity[keep], 'doa': fold.doa[keep]}
+    targets = {name: values[keep] for name, values in fold.targets.items()}
     sums = jax.device_get(
-      _jitted_loss_sums(inference.join_outputs(outputs), targets)
+      self._loss_sums(inference.join_outputs(outputs), targets)
     )
     return {
       name: float(value) / max(float(count), 1)
       for name, (value, count) in sums.items()
     }
-
-
-_jitted_loss_sums = jax.jit(loss_sums)
 
 
 def make_evaluators(run: Run) -> dict[str, Evaluator]:

@@ -16,7 +16,7 @@ from seld_jax import config as config_lib
 from seld_jax import inference, runs
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
-from seld_jax.train import checkpoint
+from seld_jax.train import checkpoint, weighting
 from seld_jax.train import step as train_step
 
 
@@ -81,7 +81,7 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
     f'{len(config.data.classes)} classes',
   )
   variables = {
-    'params': state.params,
+    'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,
     'statistics': state.statistics,
   }

@@ -1,5 +1,6 @@
 """The state of a training, and the training step, which updates it."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,10 +15,10 @@ from seld_jax import augment, dataset, features, losses
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
 from seld_jax.devices import compilation
-from seld_jax.train import step_metrics
+from seld_jax.train import step_metrics, weighting
 from seld_jax.train.optimizer import make_optimizer
 
-Batch = Mapping[str, jax.Array]
+Batch = Mapping[str, Any]
 
 
 class TrainState(struct.PyTreeNode):
@@ -25,12 +26,15 @@ class TrainState(struct.PyTreeNode):
 
   Attributes:
     step: Number of steps done, int32 scalar.
-    params: Parameters of the network.
+    params: Parameters of the network, and of the loss if its weights are
+      learned.
     batch_stats: Running statistics of batch normalisation.
     opt_state: State of the optimizer.
     key: PRNG key of the run; every step folds in its number.
     statistics: `mean` and `std` of the features, with shape `[mels, channels]`.
     metrics: Sums of the losses since the last record of metrics.jsonl.
+    loss_history: Mean losses of the last two epochs, for dynamic weights; None
+      otherwise.
 
   Example:
     >>> from seld_jax import config, train
@@ -47,6 +51,7 @@ class TrainState(struct.PyTreeNode):
   key: jax.Array
   statistics: Any
   metrics: Any
+  loss_history: Any = None
 
 
 def create_state(
@@ -106,14 +111,16 @@ def state_maker(
     variables = make_model(config).init(init_key, example)
     if statistics is None:  # made here, so that `eval_shape` takes no memory
       statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
+    params = weighting.with_log_variances(config, variables['params'])
     return TrainState(
       step=jnp.zeros((), jnp.int32),
-      params=variables['params'],
+      params=params,
       batch_stats=variables['batch_stats'],
-      opt_state=make_optimizer(config).init(variables['params']),
+      opt_state=make_optimizer(config).init(params),
       key=run_key,
       statistics=jax.tree.map(jnp.asarray, dict(statistics)),
-      metrics=zero_metrics(config),
+      metrics=step_metrics.zero_metrics(config),
+      loss_history=weighting.zero_history(config),
     )
 
   key = jax.random.PRNGKey(config.seed)
@@ -122,13 +129,6 @@ def state_maker(
   # Compiled as one program; without jit, it would be about thirty.
   options = compilation.compiler_options(runs_once=True)
   return jax.jit(create, compiler_options=options), (key, statistics)
-
-
-def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
-  """`TrainState.metrics` before the first step of an interval."""
-  return step_metrics.zero_metrics(
-    log_gradient_norms=config.train.log_gradient_norms
-  )
 
 
 def make_model(
@@ -147,7 +147,7 @@ def make_model(
   network = model_lib.MODELS[options.pop('name')]
   options['dtype'] = jnp.dtype(options['dtype'])
   return network(
-    num_classes=len(config.data.classes),
+    output=config_lib.output_format(config),
     axis_name=axis_name,
     **{name: options[name] for name in config_lib.model_fields(config)},
   )
@@ -173,10 +173,9 @@ def make_train_step(
 
   Returns:
     `train_step(state, batch) -> state`. The batch has `features` (not
-    standardised) with shape `[batch, frames, mels, channels]`, `activity` with
-    shape `[batch, label_frames, classes]` and `doa` with shape
-    `[batch, label_frames, classes, 3]`. The losses are added to
-    `state.metrics`.
+    standardised) with shape `[batch, frames, mels, channels]`, and `targets`: a
+    dictionary of arrays with shape `[batch, label_frames, ...]`, from
+    `OutputFormat.targets`. The losses are added to `state.metrics`.
 
   Example:
     >>> from seld_jax import config, train
@@ -184,8 +183,10 @@ def make_train_step(
     >>> state = jax.eval_shape(lambda: train.create_state(settings))
     >>> batch = {
     ...   'features': np.zeros((2, 120, 32, 7), np.float32),
-    ...   'activity': np.zeros((2, 60, 14), np.float32),
-    ...   'doa': np.zeros((2, 60, 14, 3), np.float32),
+    ...   'targets': {
+    ...     'activity': np.zeros((2, 60, 14), np.float32),
+    ...     'doa': np.zeros((2, 60, 14, 3), np.float32),
+    ...   },
     ... }
     >>> step = jax.jit(train.make_train_step(settings), donate_argnums=0)
     >>> step.eval_shape(state, batch).metrics['loss'].shape
@@ -193,12 +194,7 @@ def make_train_step(
   """
   network = make_model(config, axis_name=axis_name)
   optimizer = make_optimizer(config, steps_per_epoch=steps_per_epoch)
-  sed_term = config_lib.SED_TERMS[config.loss.sed]
-  doa_term = config_lib.DOA_TERMS[config.loss.doa]
-  weights = {
-    sed_term: config.loss.sed_weight,
-    doa_term: config.loss.doa_weight,
-  }
+  names = tuple(config_lib.trained_terms(config))
 
   def total(value):
     return value if axis_name is None else lax.psum(value, axis_name)
@@ -211,7 +207,10 @@ def make_train_step(
 
     def loss_function(params):
       outputs, updates = network.apply(
-        {'params': params, 'batch_stats': state.batch_stats},
+        {
+          'params': weighting.of_network(params),
+          'batch_stats': state.batch_stats,
+        },
         batch['features'],
         train=True,
         mutable=['batch_stats'],
@@ -221,24 +220,42 @@ def make_train_step(
       terms = {
         name: part / jnp.maximum(lax.stop_gradient(total(count)), 1)
         for name, (part, count) in step_metrics.loss_sums(
-          outputs, batch
+          config, outputs, batch['targets']
         ).items()
       }
-      trained = dict(terms)
-      for name in weights:
-        if batch_share := losses.TERMS[name].batch_share:
-          trained[name] = batch_share(outputs, batch, axis_name)
-      trained = {name: trained[name] for name in weights}
-      loss = losses.multitask(trained, weights)
-      sed_loss = weights[sed_term] * trained[sed_term]
-      return (loss, sed_loss), (terms, updates['batch_stats'])
+      trained = {
+        name: terms[name]
+        if name in terms
+        else losses.TERMS[name].batch_share(
+          outputs, batch['targets'], axis_name
+        )
+        for name in names
+      }
+      weigh = functools.partial(
+        weighting.total_loss,
+        config,
+        params=params,
+        history=state.loss_history,
+        axis_name=axis_name,
+      )
+      # The first term is that of activity if there is one.
+      parts = weigh(trained), weigh({names[0]: trained[names[0]]})
+      return parts, (terms, trained, updates['batch_stats'])
 
-    (loss, _), pull_back, (terms, batch_stats) = jax.vjp(
+    (loss, _), pull_back, (terms, trained, batch_stats) = jax.vjp(
       loss_function, state.params, has_aux=True
     )
     one, zero = jnp.ones_like(loss), jnp.zeros_like(loss)
     (gradients,) = pull_back((one, zero))
     gradients, loss, terms = total((gradients, loss, terms))
+    history = state.loss_history
+    if history is not None:
+      history = weighting.add_to_history(
+        history,
+        total(trained),
+        step=state.step,
+        steps_per_epoch=steps_per_epoch,
+      )
     norms = {'gradient_norm': optax.tree.norm(gradients)}
     if config.train.log_gradient_norms:
       # Only one layer of this second gradient is used; XLA removes the rest.
@@ -259,6 +276,7 @@ def make_train_step(
       metrics=step_metrics.add_metrics(
         state.metrics, {'loss': loss, **terms, **norms}, state.step
       ),
+      loss_history=history,
     )
 
   return train_step
@@ -266,7 +284,11 @@ def make_train_step(
 
 def _augment(key, batch, statistics, config, axis_name):
   """Rotates, standardises and masks; every example has its own draws."""
-  crops, doa, options = batch['features'], batch['doa'], config.augment
+  crops, targets, options = (
+    batch['features'],
+    batch['targets'],
+    config.augment,
+  )
   index = jnp.arange(crops.shape[0])
   if axis_name is not None:
     index += lax.axis_index(axis_name) * crops.shape[0]
@@ -274,7 +296,12 @@ def _augment(key, batch, statistics, config, axis_name):
   rotate_keys, mask_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
   if options.rotate:
     turn = augment.TURNS[config.features.format]
-    crops, doa = jax.vmap(turn)(rotate_keys, crops, doa)
+    # Turned unit vectors x, y and z are the columns of the rotation's matrix.
+    crops, columns = jax.vmap(turn, (0, 0, None))(
+      rotate_keys, crops, jnp.eye(3)
+    )
+    output = config_lib.output_format(config)
+    targets = jax.vmap(output.turn)(targets, jnp.swapaxes(columns, -1, -2))
   crops = dataset.standardise(crops, statistics)
   if options.num_time_masks or options.num_band_masks:
     mask = lambda key, example: augment.spec_augment(
@@ -287,4 +314,4 @@ def _augment(key, batch, statistics, config, axis_name):
       share_channels=options.share_channels,
     )
     crops = jax.vmap(mask)(mask_keys, crops)
-  return {**batch, 'features': crops, 'doa': doa}
+  return {'features': crops, 'targets': targets}

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from seld_jax import config as config_lib
 from seld_jax import losses
 
 # Norms of the gradients of the weighted SED and DOA losses, each at the last
@@ -14,41 +15,63 @@ SHARED_NORMS = ('sed_shared_gradient', 'doa_shared_gradient')
 
 _NO_STEP = 2**31 - 1
 
+# Losses of the paper's systems; all runs with its output format record them.
+_OF_THE_PAPER = ('sed_mse', 'sed_cross_entropy', 'doa_masked_mse', 'doa_mse')
+
 
 def loss_sums(
-  outputs: Mapping[str, jax.Array], batch: Mapping[str, jax.Array]
+  config: config_lib.Config,
+  predictions: Mapping[str, jax.Array],
+  targets: Mapping[str, jax.Array],
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
   """Every recorded loss as (sum, count), whether it is trained on or not.
 
   Args:
-    outputs: Outputs of the network, with shape `[..., classes]` (`sed`,
-      `sed_logits`) and `[..., classes, 3]` (`doa`).
-    batch: Targets `activity` and `doa`, with the same shapes.
+    config: The configuration.
+    predictions: Outputs of the network, from `OutputFormat.activate`.
+    targets: Targets, with the same leading axes.
 
   Returns:
     Sum and count by the name of the loss; their ratio is the loss.
   """
-  return {
-    name: term.sum_and_count(outputs, batch)
+  terms = config_lib.output_format(config).loss_terms(predictions, targets)
+  return {name: terms[name] for name in recorded_losses(config)}
+
+
+def recorded_losses(config: config_lib.Config) -> tuple[str, ...]:
+  """Names of the losses that metrics.jsonl has.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The losses that are trained, as far as they are ratios of sums; for the
+    format `class_wise` also those of the paper, which make runs comparable.
+  """
+  trained = config_lib.trained_terms(config)
+  if config.output.format != 'class_wise':
+    return tuple(trained)
+  return tuple(
+    name
     for name, term in losses.TERMS.items()
-    if term.sum_and_count is not None
-  }
+    if term.sum_and_count and (name in _OF_THE_PAPER or name in trained)
+  )
 
 
-def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
+def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
   """Sums over no steps.
 
   Args:
-    log_gradient_norms: Whether the norms of each task's gradient are kept.
+    config: The configuration.
 
   Returns:
     A sum of 0 for each loss by name, `num_steps` of 0, and no `failed_step`.
   """
   names = (
     'loss',
-    *(name for name, term in losses.TERMS.items() if term.sum_and_count),
+    *recorded_losses(config),
     'gradient_norm',
-    *(SHARED_NORMS if log_gradient_norms else ()),
+    *(SHARED_NORMS if config.train.log_gradient_norms else ()),
   )
   return {
     **{name: jnp.zeros((), jnp.float32) for name in names},

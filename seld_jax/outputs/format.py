@@ -1,0 +1,248 @@
+"""What all output formats have in common."""
+
+import abc
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seld_jax import labels
+from seld_jax.errors import InputError
+
+# NumPy arrays outside of compiled programs, JAX arrays within.
+Array = Any
+Arrays = Mapping[str, Array]
+
+ACTIVATIONS = ('tanh', 'linear')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutputFormat(abc.ABC):
+  """The interface of an output format; `outputs.make` makes one.
+
+  Every method is a pure function, and `activate`, `loss_terms`, `turn`,
+  `activity` and `doa` work under jit, vmap, grad and pmap. Formats can be
+  compared and hashed, so that they can be static arguments of `jit` and fields
+  of Flax modules.
+
+  Attributes:
+    num_classes: Number of classes.
+    axes: Components of a direction vector: 3 for (x, y, z), 2 for (x, y), the
+      horizon.
+    distance: Whether distances in metres are predicted, too.
+    activation: `'tanh'`: components of vectors are in (-1, 1) and distances are
+      rectified (ReLU); `'linear'`: both are the raw numbers.
+    name: The name by which `outputs.make` knows the format.
+
+  Example:
+    >>> from seld_jax import outputs
+    >>> format = outputs.make('accdoa', num_classes=13)
+    >>> isinstance(format, outputs.OutputFormat), format.size
+    (True, 39)
+  """
+
+  name: ClassVar[str] = ''
+
+  num_classes: int
+  axes: int = 3
+  distance: bool = False
+  activation: str = 'tanh'
+
+  def __post_init__(self) -> None:
+    """Checks the options.
+
+    Raises:
+      InputError: An option is out of range.
+    """
+    if self.num_classes < 1:
+      raise InputError(
+        f'An output format needs at least 1 class, got num_classes='
+        f'{self.num_classes}.'
+      )
+    if self.axes not in (2, 3):
+      raise InputError(
+        f'axes must be 3 (x, y, z) or 2 (x, y: the horizon), got {self.axes}.'
+      )
+    if self.activation not in ACTIVATIONS:
+      raise InputError(
+        f"activation must be 'tanh' or 'linear', got {self.activation!r}."
+      )
+
+  @property
+  @abc.abstractmethod
+  def num_tracks(self) -> int:
+    """Number of tracks: of each class, or of all classes together."""
+
+  @property
+  @abc.abstractmethod
+  def heads(self) -> dict[str, int]:
+    """Name and size of each output layer, in the order of the raw numbers."""
+
+  @property
+  @abc.abstractmethod
+  def predicted(self) -> tuple[str, ...]:
+    """Names of the outputs that `events`, `activity` and `doa` need."""
+
+  @abc.abstractmethod
+  def activate(self, raw: jax.Array) -> dict[str, jax.Array]:
+    """Turns the raw numbers of a network into outputs.
+
+    Args:
+      raw: Outputs of the last layers without activation, with shape
+        `[..., size]`.
+
+    Returns:
+      Outputs by name.
+    """
+
+  @abc.abstractmethod
+  def targets(
+    self, events: labels.Events, *, num_frames: int
+  ) -> dict[str, np.ndarray]:
+    """Makes the targets of a recording.
+
+    Args:
+      events: The labelled events.
+      num_frames: Number of label frames of the recording.
+
+    Returns:
+      Targets by name, float32 with shape `[num_frames, ...]`.
+
+    Raises:
+      InputError: A frame or class is out of range, or distances are missing.
+    """
+
+  @abc.abstractmethod
+  def loss_terms(
+    self, outputs: Arrays, targets: Arrays
+  ) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """Computes all loss terms of the format.
+
+    Args:
+      outputs: From `activate`.
+      targets: From `targets`, with the same leading axes.
+
+    Returns:
+      Sum and count over all leading axes by the name of the term; their ratio
+      is the loss. What is trained is a weighted sum of terms.
+    """
+
+  @abc.abstractmethod
+  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
+    """Rotates or mirrors every direction of the targets.
+
+    Args:
+      targets: From `targets`.
+      matrix: Orthogonal matrix of shape `[3, 3]`, which maps old directions to
+        new ones. With `axes=2` it must map the horizon to itself: only its
+        upper left 2 x 2 block is used.
+
+    Returns:
+      The targets of the turned scene. Norms, distances and padding are the
+      same.
+    """
+
+  @abc.abstractmethod
+  def events(
+    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+  ) -> labels.Events:
+    """Finds the events of a recording.
+
+    Args:
+      outputs: The outputs of `predicted`, with shape `[frames, ...]`.
+      threshold: A class or track is active where its activity is above this.
+
+    Returns:
+      Events in the order of frame, then class. Several events of a class in a
+      frame have the tracks 0, 1, ... Distances below 0 count as 0.
+
+    Raises:
+      InputError: An active direction or distance is not finite.
+    """
+
+  @abc.abstractmethod
+  def activity(self, outputs: Arrays) -> Array:
+    """Activity of each class.
+
+    Args:
+      outputs: The outputs of `predicted`, with shape `[..., ...]`.
+
+    Returns:
+      Activity in [0, 1], with shape `[..., classes]`: that of the most active
+      track of each class.
+    """
+
+  @abc.abstractmethod
+  def doa(self, outputs: Arrays) -> Array:
+    """Direction of each class.
+
+    Args:
+      outputs: The outputs of `predicted`, with shape `[..., ...]`.
+
+    Returns:
+      Vectors (x, y, z) of any length, with shape `[..., classes, 3]`: that of
+      the most active track of each class.
+    """
+
+  def match(self, outputs: Arrays, reference: Arrays) -> Arrays:
+    """Exchanges tracks so that they are those of other outputs.
+
+    Networks may give the same two sources to other tracks in the next window.
+
+    Args:
+      outputs: The outputs of `predicted`, NumPy arrays with shape
+        `[frames, ...]`.
+      reference: Other outputs for the same frames.
+
+    Returns:
+      The outputs, with the tracks of each frame in the order of the least
+      squared distance to those of the reference.
+    """
+    del reference  # formats without exchangeable tracks
+    return outputs
+
+  @property
+  def size(self) -> int:
+    """Numbers per label frame that the output layers have to give."""
+    return sum(self.heads.values())
+
+  @property
+  def vector_size(self) -> int:
+    """Components of a direction vector, with the distance behind them."""
+    return self.axes + self.distance
+
+  def split(self, raw: jax.Array) -> list[jax.Array]:
+    """Divides raw numbers `[..., size]` into those of each head."""
+    if raw.shape[-1] != self.size:
+      raise ValueError(
+        f'{self.name} needs {self.size} numbers per label frame, got shape '
+        f'{tuple(raw.shape)}.'
+      )
+    ends = np.cumsum(list(self.heads.values()))[:-1].tolist()
+    return jnp.split(raw, ends, axis=-1)
+
+  def activate_vectors(self, raw: jax.Array) -> jax.Array:
+    """Activates direction vectors."""
+    return jnp.tanh(raw) if self.activation == 'tanh' else raw
+
+  def activate_distances(self, raw: jax.Array) -> jax.Array:
+    """Activates distances."""
+    return jax.nn.relu(raw) if self.activation == 'tanh' else raw
+
+  def turn_vectors(self, vectors: Array, matrix: Array) -> jax.Array:
+    """Turns vectors of shape `[..., axes]`."""
+    matrix = jnp.asarray(matrix)[: self.axes, : self.axes]
+    return jnp.matmul(
+      vectors,
+      matrix.T.astype(vectors.dtype),
+      precision=jax.lax.Precision.HIGHEST,
+    )
+
+
+def mean_term(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Sum and count of a loss with one value per frame."""
+  return jnp.sum(values), jnp.float32(math.prod(values.shape))

@@ -1,0 +1,115 @@
+"""Events in the slots of tracks, and tracks that are the same event."""
+
+import functools
+import itertools
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from seld_jax import geometry, labels
+from seld_jax.outputs import vectors
+
+_log = logging.getLogger(__name__)
+
+
+def first_rows(
+  events: labels.Events,
+  columns: Sequence[np.ndarray],
+  *,
+  limit: int,
+  what: str,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Gives events to slots, in the order of their rows.
+
+  Rows that say the same as an earlier row are left out.
+
+  Args:
+    events: Events.
+    columns: Integers with shape `[rows]`; rows that are equal in all of them
+      share the slots.
+    limit: Number of slots. If there are more events, a warning says so once,
+      and the first ones are used.
+    what: What there are too many of, for the warning.
+
+  Returns:
+    Indices of the rows that have a slot, and their slots from 0, both int64
+    with shape `[n]`.
+  """
+  rows = np.sort(_distinct(events))
+  rank = vectors.rank_of(*(column[rows] for column in columns))
+  is_kept = rank < limit
+  if not is_kept.all():
+    _warn_once(limit, what)
+  return rows[is_kept], rank[is_kept]
+
+
+def events_of_tracks(
+  directions: np.ndarray, is_active: np.ndarray, *, unify: float
+) -> np.ndarray:
+  """Decides which of three tracks are the same event.
+
+  Args:
+    directions: Vectors of any length, with shape `[rows, 3, 3]`: three tracks.
+    is_active: Whether a track is active, with shape `[rows, 3]`.
+    unify: Active tracks closer than this angle in degrees are one event.
+
+  Returns:
+    Number of the event of each track, with shape `[rows, 3]`; tracks of one
+    event have that of the first of them. Tracks that are not active have a
+    number, too.
+  """
+  number = np.tile(np.arange(3), (len(directions), 1))
+  pairs = list(itertools.combinations(range(3), 2))
+  is_close = np.stack(
+    [
+      is_active[:, i]
+      & is_active[:, j]
+      & (geometry.angular_distance(directions[:, i], directions[:, j]) < unify)
+      for i, j in pairs
+    ],
+    axis=-1,
+  )
+  for place, (i, j) in enumerate(pairs):
+    number[is_close[:, place], j] = i
+  number[is_close.sum(axis=-1) > 1] = 0
+  return number
+
+
+def best_order(cost: np.ndarray) -> np.ndarray:
+  """Orders of tracks with the least cost.
+
+  Args:
+    cost: Cost of a track at the place of another one, with shape
+      `[frames, tracks, places, ...]`.
+
+  Returns:
+    The track for each place, int64 with shape `[frames, tracks, ...]`.
+  """
+  orders = np.array(list(itertools.permutations(range(cost.shape[1]))))
+  places = np.arange(cost.shape[2])
+  # [orders, frames, ...]
+  totals = np.stack([cost[:, order, places].sum(axis=1) for order in orders])
+  return np.moveaxis(orders[totals.argmin(axis=0)], -1, 1)
+
+
+def _distinct(events: labels.Events) -> np.ndarray:
+  """The rows that do not repeat an earlier row."""
+  columns = events.frame, events.class_index, events.track
+  order, group = labels.group_rows(*columns)
+  if not len(group) or group[-1] == len(group) - 1:  # no group has two rows
+    return order
+  places = np.round(events.xyz * 1e6).astype(np.int64)
+  order, group = labels.group_rows(*columns, *places.T)
+  return order[np.diff(group, prepend=-1) > 0]
+
+
+@functools.cache
+def _warn_once(limit: int, what: str) -> None:
+  _log.warning(
+    'The labels have more than %d %s; the output format has places for %d, so '
+    'that the first rows are used.',
+    limit,
+    what,
+    limit,
+  )
