@@ -228,6 +228,10 @@ def make_train_step(
       for name in weights:
         if batch_share := losses.TERMS[name].batch_share:
           trained[name] = batch_share(outputs, batch, axis_name)
+        elif (ratio := losses.TERMS[name].sum_and_count) and name not in terms:
+          part, count = ratio(outputs, batch)
+          count = jnp.maximum(lax.stop_gradient(total(count)), 1)
+          trained[name] = part / count
       trained = {name: trained[name] for name in weights}
       loss = losses.multitask(trained, weights)
       sed_loss = weights[sed_term] * trained[sed_term]

@@ -31,7 +31,7 @@ def loss_sums(
   return {
     name: term.sum_and_count(outputs, batch)
     for name, term in losses.TERMS.items()
-    if term.sum_and_count is not None
+    if term.sum_and_count is not None and term.is_recorded
   }
 
 
@@ -46,7 +46,7 @@ def zero_metrics(*, log_gradient_norms: bool = False) -> dict[str, jax.Array]:
   """
   names = (
     'loss',
-    *(name for name, term in losses.TERMS.items() if term.sum_and_count),
+    *(n for n, t in losses.TERMS.items() if t.sum_and_count and t.is_recorded),
     'gradient_norm',
     *(SHARED_NORMS if log_gradient_norms else ()),
   )
