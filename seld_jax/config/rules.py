@@ -110,8 +110,7 @@ def check_names(config: Config) -> None:
   _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
   _one_of('loss.sed', loss.sed, SED_TERMS)
   _one_of('loss.doa', loss.doa, DOA_TERMS)
-  if DISTANCE_TERMS:
-    _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
+  _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
   _one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
   _one_of('output.format', config.output.format, outputs.FORMATS)
   _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)

@@ -223,14 +223,14 @@ def make_train_step(
           config, outputs, batch['targets']
         ).items()
       }
-      trained = {
-        name: terms[name]
-        if name in terms
-        else losses.TERMS[name].batch_share(
-          outputs, batch['targets'], axis_name
+      trained = {}
+      for name in names:
+        term = losses.TERMS.get(name)
+        trained[name] = (
+          term.batch_share(outputs, batch['targets'], axis_name)
+          if term and term.batch_share
+          else terms[name]
         )
-        for name in names
-      }
       weigh = functools.partial(
         weighting.total_loss,
         config,

@@ -15,9 +15,6 @@ SHARED_NORMS = ('sed_shared_gradient', 'doa_shared_gradient')
 
 _NO_STEP = 2**31 - 1
 
-# Losses of the paper's systems; all runs with its output format record them.
-_OF_THE_PAPER = ('sed_mse', 'sed_cross_entropy', 'doa_masked_mse', 'doa_mse')
-
 
 def loss_sums(
   config: config_lib.Config,
@@ -54,7 +51,7 @@ def recorded_losses(config: config_lib.Config) -> tuple[str, ...]:
   return tuple(
     name
     for name, term in losses.TERMS.items()
-    if term.sum_and_count and (name in _OF_THE_PAPER or name in trained)
+    if term.sum_and_count and (term.is_recorded or name in trained)
   )
 
 

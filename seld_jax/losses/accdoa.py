@@ -1,0 +1,178 @@
+"""Losses of vectors that hold activity and direction together.
+
+ACCDOA (activity-coupled Cartesian direction of arrival) is the product of the
+activity and a unit vector; the distance may follow as one more component.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+_NUM_TRACKS = 3
+
+
+def _assignments(count: int) -> list[tuple[int, ...]]:
+  """Sources by track, for every way to place each source at least once."""
+  every = itertools.product(range(count), repeat=_NUM_TRACKS)
+  return [sources for sources in every if len(set(sources)) == count]
+
+
+# 6 for two sources and 6 for three. One source, or none, is on all tracks.
+_ASSIGNMENTS = {count: _assignments(count) for count in (2, 3)}
+
+
+def accdoa_mse(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+  """Squared error of activity-coupled direction vectors.
+
+  One vector a class holds both activity, as its length, and direction. So there
+  is one loss, and no weights of detection and localization.
+
+  Args:
+    predictions: Vectors, with shape `[..., classes, vector]`. A vector has the
+      components x, y, z, or x, y alone, and may end with the distance.
+    targets: Activity times unit vector, with the same shape: zeros for inactive
+      classes.
+
+  Returns:
+    Mean squared error over classes and components, with shape `[...]`.
+
+  References:
+    Shimada et al., `ACCDOA: Activity-Coupled Cartesian Direction of Arrival
+    Representation for Sound Event Localization and Detection
+    <https://arxiv.org/abs/2010.15306>`_, 2021
+
+  See Also:
+    `adpit_mse`, for several sources of the same class at a time.
+
+  Example:
+    >>> from seld_jax import losses
+    >>> predictions = jnp.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    >>> targets = jnp.array([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    >>> float(losses.accdoa_mse(predictions, targets))  # (2 + 0.25) / 6
+    0.375
+  """
+  return jnp.mean(optax.squared_error(predictions, targets), axis=(-2, -1))
+
+
+def adpit_mse(
+  predictions: jax.Array, sources: jax.Array, count: jax.Array
+) -> jax.Array:
+  """Squared error of three tracks a class, for the best placement of sources.
+
+  Auxiliary duplicating permutation invariant training (ADPIT) of multi-ACCDOA.
+  For each frame and class, the target is the one with the smallest error among
+  those that place every source of the class on at least one track. Where there
+  are fewer sources than tracks, sources are on more than one track, so that no
+  track has to be silent while its class is active.
+
+  The cost is that of 13 candidates: 1 target for none or one source, 6 for two
+  and 6 for three, and not of all 27 mappings of tracks to sources. Distances of
+  each track to each source are computed once, and the error of a candidate is
+  the sum of three of them. Only the chosen candidate has a gradient; of
+  candidates with equal errors it is the first.
+
+  Args:
+    predictions: Vectors of the tracks, with shape
+      `[..., 3, classes, vector]`. A vector has the components x, y, z, or x, y
+      alone, and may end with the distance.
+    sources: Vectors of the sources of each class, with the same shape: unit
+      vectors, with the distance behind them. Slots from `count` on are taken as
+      zeros, whatever they hold, also NaN.
+    count: Number of sources of each class, 0 to 3, with shape
+      `[..., classes]`.
+
+  Returns:
+    The smallest mean squared error over tracks and components, averaged over
+    the classes, with shape `[...]`.
+
+  Raises:
+    ValueError: There are not three tracks and three slots for sources.
+
+  References:
+    Shimada et al., `Multi-ACCDOA: Localizing and Detecting Overlapping Sounds
+    from the Same Class with Auxiliary Duplicating Permutation Invariant
+    Training <https://arxiv.org/abs/2110.07124>`_, 2022
+
+  See Also:
+    `accdoa_mse`, for one source of each class; `tracks_pit`, for tracks that
+    all classes share.
+
+  Example:
+    >>> from seld_jax import losses
+    >>> front, left, none = jnp.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 0]])
+    >>> sources = jnp.stack([front, left, none])[:, None]  # [3, 1 class, 3]
+    >>> predictions = jnp.stack([left, front, front])[:, None]
+    >>> count = jnp.array([2])
+    >>> float(losses.adpit_mse(predictions, sources, count))
+    0.0
+    >>> predictions = jnp.stack([left, left, left])[:, None]
+    >>> round(float(losses.adpit_mse(predictions, sources, count)), 3)  # 2 / 9
+    0.222
+  """
+  for name, array in ('predictions', predictions), ('sources', sources):
+    if array.ndim < 3 or array.shape[-3] != _NUM_TRACKS:
+      raise ValueError(
+        f'adpit_mse needs {name} with the shape [..., 3, classes, vector], got '
+        f'{list(array.shape)}.'
+      )
+  slots = jnp.arange(_NUM_TRACKS)[:, None]
+  is_source = slots < count[..., None, :]
+  sources = jnp.where(is_source[..., None], sources, 0)
+  nearest = _best_sources(lax.stop_gradient((predictions, sources)), count)
+  first, second, third = (
+    sources[..., slot : slot + 1, :, :] for slot in range(_NUM_TRACKS)
+  )
+  others = jnp.where(nearest == 1, second, third)
+  targets = jnp.where(nearest == 0, first, others)
+  errors = optax.squared_error(predictions, targets)
+  return jnp.mean(errors, axis=(-3, -2, -1))
+
+
+def _best_sources(
+  vectors: tuple[jax.Array, jax.Array], count: jax.Array
+) -> jax.Array:
+  """The source of each track with which the sum of errors is smallest.
+
+  Args:
+    vectors: Predictions and sources, with shape `[..., 3, classes, vector]`.
+    count: Number of sources, with shape `[..., classes]`.
+
+  Returns:
+    Index of a source, with shape `[..., 3, classes, 1]`.
+  """
+  wide = jnp.promote_types(jnp.float32, vectors[0].dtype)
+  predictions, sources = (array.astype(wide) for array in vectors)
+  errors = [
+    [
+      _squared_distance(predictions[..., track, :, :], sources[..., slot, :, :])
+      for slot in range(_NUM_TRACKS)
+    ]
+    for track in range(_NUM_TRACKS)
+  ]
+  placed = jnp.zeros((_NUM_TRACKS, *count.shape), jnp.int32)
+  for sources_here, assignments in _ASSIGNMENTS.items():
+    best, chosen = None, []
+    for assignment in assignments:
+      total = sum(errors[t][s] for t, s in enumerate(assignment))
+      if best is None:
+        best, chosen = total, [jnp.int32(s) for s in assignment]
+        continue
+      is_better = total < best
+      best = jnp.where(is_better, total, best)
+      chosen = [
+        jnp.where(is_better, s, old)
+        for s, old in zip(assignment, chosen, strict=True)
+      ]
+    is_here = count == sources_here if sources_here == 2 else count > 2
+    placed = jnp.where(is_here, jnp.stack(chosen), placed)
+  return jnp.moveaxis(placed, 0, -2)[..., None]
+
+
+def _squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
+  """Sum of squared differences over the last axis, which is short."""
+  difference = a - b
+  parts = [difference[..., i] for i in range(difference.shape[-1])]
+  return sum((part * part for part in parts[1:]), parts[0] * parts[0])
