@@ -138,6 +138,7 @@ def _recordings(
         prediction,
         num_frames=max(length, int(last) + 1),
         num_classes=found.num_classes,
+        edition=found.edition,
         audio=sounds.get(name),
       )
     )

@@ -27,6 +27,9 @@ def read_recordings(
   folder = runs.predictions_folder(run.workdir, result)
   data = run.config['data']
   num_classes = len(data['classes'])
+  # Without a form, six columns may also be vectors.
+  has_distances = run.config.get('output', {}).get('distance', False)
+  form = 'polar_distance' if has_distances else None
   listed = _listed_files(run)
   found = []
   for path in listing.list_files(folder, suffixes=('.csv',), recursive=False):
@@ -51,9 +54,10 @@ def read_recordings(
       choice.make_recording(
         name,
         reference,
-        labels.read_csv(path, num_classes=num_classes),
+        labels.read_csv(path, form=form, num_classes=num_classes),
         num_frames=_num_frames(result, audio_path, reference),
         num_classes=num_classes,
+        edition=runs.edition_of(run.scores),
         audio=audio_path,
       )
     )
