@@ -34,9 +34,9 @@ _MEANINGS = {
   '2019': 'ER (lower is better) and F (higher is better): error rate and '
   'F-score of the classes by the second. DOA_error: sum of the angles of '
   'paired directions, divided by the number of predicted directions, in '
-  'degrees (lower is better). frame_recall: share of the frames with the right number of '
-  'directions (higher is better). seld_score: mean of ER, 1 - F, DOA_error / '
-  '180 and 1 - frame_recall (lower is better).',
+  'degrees (lower is better). frame_recall: share of the frames with the right '
+  'number of directions (higher is better). seld_score: mean of ER, 1 - F, '
+  'DOA_error / 180 and 1 - frame_recall (lower is better).',
   '2020': f'{_WITHIN_20}LR_CD: F-score of the classes at any angle, as '
   f'published for the 2020 edition (higher is better).{_MEAN}',
   '2021': f'{_WITHIN_20}{_RECALL}{_MEAN}',
