@@ -1,7 +1,7 @@
 """What a run says about its predictions: edition, classes, and their columns.
 
-A run has its predictions in `RUN/predictions/NAME`, and its configuration in
-`RUN/config.json`.
+A finished run has its predictions in `RUN/predictions/NAME`, beside
+`RUN/config.json` and `RUN/scores.json`.
 """
 
 import dataclasses
@@ -49,21 +49,27 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
     >>> from seld_jax import evaluate, files
     >>> text = '{"data": {"classes": ["dog"]}, "eval": {"edition": "2022"}}'
     >>> files.write_text('run/config.json', text)
+    >>> files.write_text('run/scores.json', '{}')
     >>> evaluate.settings_of_run('run/predictions/test')
     RunSettings(edition='2022', class_names=('dog',), form=None)
     >>> evaluate.settings_of_run('elsewhere')
   """
   parent = pathlib.Path(os.path.realpath(predictions)).parent
-  path = parent.parent / 'config.json'
-  if parent.name != 'predictions' or not path.is_file():
+  workdir = parent.parent
+  if parent.name != 'predictions' or not all(
+    (workdir / name).is_file() for name in ('config.json', 'scores.json')
+  ):
     return None
+  path = workdir / 'config.json'
   config = json_files.read(path)
   classes = _field(config, 'data', 'classes')
-  if not isinstance(classes, list):
-    return None  # the config.json of another program
   edition = _field(config, 'eval', 'edition') or '2020'
-  if edition not in metrics.EDITIONS or not all(
-    isinstance(name, str) for name in classes
+  if (
+    # A list, because only strings can be looked up in a dictionary.
+    edition not in list(metrics.EDITIONS)
+    or not isinstance(classes, list)
+    or not classes
+    or not all(isinstance(name, str) for name in classes)
   ):
     raise InputError(
       f'{path}: eval.edition must be one of {", ".join(metrics.EDITIONS)}, and '

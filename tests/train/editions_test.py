@@ -127,6 +127,15 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   with caplog.at_level(logging.INFO, 'seld_jax'):
     score = scoring.record_scores(run, state_of(2), evaluators)
   results = scoring.final_results(run, state_of(2), evaluators)
+  content = {
+    'selected_step': 2,
+    'num_steps': 2,
+    'selection': scoring.describe_selection(run.config),
+    'edition': edition,
+    'results': results,
+  }
+  (run.workdir / 'scores.json').write_text(json.dumps(content))
+  assert runs.read_scores(run.workdir) == content
   evaluated = {}
   for result, fold in zip(results, (2, 1), strict=True):
     done = outcome(
@@ -151,14 +160,7 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   for name in names:
     digits = 1 if name in ('LE_CD', 'DOA_error', 'DOAE') else 3
     assert f'{name} {record[name]:.{digits}f}' in caplog.text
-  main.print_scores(
-    {
-      'selected_step': 2,
-      'selection': scoring.describe_selection(run.config),
-      'edition': edition,
-      'results': results,
-    }
-  )
+  main.print_scores(content)
   printed = capsys.readouterr().out
   assert f'DCASE {edition} scores of step 2' in printed
   assert all(name in printed for name in names)
