@@ -16,6 +16,10 @@ SPEEDS = (10.0, 20.0, 40.0)
 ARC_STEP = 3.0
 _MIN_SECONDS = 0.5
 _MAX_DISTANCE = 5.0
+MAX_OVERLAP = 3
+# Probability that an event which begins during others takes the class of one of
+# them, in sets with overlap of the same class.
+SAME_CLASS_SHARE = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Event:
     class_name: The class.
     sound: The dry sound.
     onset: Seconds from the start of the recording.
-    track: 0 or 1; simultaneous events have different tracks.
+    track: 0, 1 or 2; simultaneous events have different tracks.
     azimuth: Azimuth at the onset, in degrees.
     elevation: Constant elevation, in degrees.
     distance: Constant distance, in metres.
@@ -89,7 +93,10 @@ class Style:
     pause: Range of the mean pause between two events of a track, in seconds.
     snr_db: Range of the ratio of events to ambience, in dB.
     rt60: Range of the reverberation times of the rooms, in seconds.
-    same_class: Whether simultaneous events may have the same class.
+    max_overlap: Largest number of simultaneous events in a recording, 1 to 3.
+      A set has as many recordings with each number up to this one.
+    same_class_overlap: Whether some simultaneous events have the same class:
+      about a third of the events that overlap others. If False, none do.
     variation: How much every event is varied.
 
   Example:
@@ -103,7 +110,8 @@ class Style:
   pause: tuple[float, float] = (0.2, 0.9)
   snr_db: tuple[float, float] = (6.0, 30.0)
   rt60: tuple[float, float] = (0.2, 1.2)
-  same_class: bool = False
+  max_overlap: int = 2
+  same_class_overlap: bool = False
   variation: sounds.Variation = sounds.Variation()
 
   def __post_init__(self) -> None:
@@ -112,6 +120,16 @@ class Style:
       raise InputError(
         '--moving is a fraction of the events from 0 to 1, got '
         f'{self.moving:g}.'
+      )
+    if self.max_overlap not in range(1, MAX_OVERLAP + 1):
+      raise InputError(
+        '--max_overlap is a number of simultaneous events from 1 to '
+        f'{MAX_OVERLAP}, got {self.max_overlap}.'
+      )
+    if self.same_class_overlap and self.max_overlap == 1:
+      raise InputError(
+        '--same_class_overlap needs simultaneous events, but --max_overlap is '
+        '1: give --max_overlap=2 or 3.'
       )
     for name, (low, high), least, most in (
       ('rt60', self.rt60, 0.1, 5.0),
@@ -142,7 +160,7 @@ def draw_scene(
     library: The library of dry sounds.
     fold: The fold of the sounds.
     room: The room.
-    overlap: Largest number of simultaneous events, 1 or 2.
+    overlap: Largest number of simultaneous events, 1 to 3.
     seconds: Length of the recording.
     style: Properties of the scene.
 
@@ -154,8 +172,8 @@ def draw_scene(
   """
   style = style or Style()
   receiver = rooms.place_array(rng, room)
-  # With two tracks, the pauses of each are longer.
-  pause = rng.uniform(*style.pause) * overlap
+  # With several tracks, the pauses of each are longer.
+  pause = rng.uniform(*style.pause) * min(overlap, 2)
   placed: list[Event] = []
   for track in range(overlap):
     time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
@@ -200,13 +218,14 @@ def active_frames(event: Event) -> np.ndarray:
 def label_events(scene: Scene) -> labels.Events:
   """Returns the labels of a scene.
 
-  Directions are those at the middle of every frame, in integer degrees.
+  Directions and distances are those at the middle of every frame, in integer
+  degrees and whole centimetres.
 
   Args:
     scene: The scene.
 
   Returns:
-    Events sorted by frame and track.
+    Events sorted by frame and track, with distances in metres.
   """
   num_frames = int(np.ceil(scene.seconds * labels.FRAMES_PER_SECOND - 1e-6))
   rows = []
@@ -214,10 +233,13 @@ def label_events(scene: Scene) -> labels.Events:
     frames = active_frames(event)
     frames = frames[frames < num_frames]
     azimuth, elevation = frame_directions(event, frames)
+    distance = frame_distances(event, frames)
     index = labels.TAU2020_CLASSES.index(event.class_name)
     constant = np.tile([index, event.track], (frames.size, 1))
-    rows.append(np.column_stack([frames, constant, azimuth, elevation]))
-  table = np.concatenate(rows) if rows else np.zeros((0, 5))
+    rows.append(
+      np.column_stack([frames, constant, azimuth, elevation, distance])
+    )
+  table = np.concatenate(rows) if rows else np.zeros((0, 6))
   table = table[np.lexsort((table[:, 2], table[:, 0]))]
   # A track has one event per frame. When a short event ends and another one
   # starts in the same frame, the later event gets it.
@@ -228,7 +250,7 @@ def label_events(scene: Scene) -> labels.Events:
     class_index=table[:, 1].astype(np.int64),
     track=table[:, 2].astype(np.int64),
     xyz=geometry.to_cartesian(table[:, 3], table[:, 4]),
-    distance=None,
+    distance=table[:, 5],
   )
 
 
@@ -236,11 +258,21 @@ def frame_directions(
   event: Event, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns azimuth in (-180, 180] and elevation of frames, as integers."""
-  time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
-  time = np.clip(time, 0.0, event.duration)
-  azimuth = np.rint(event.azimuth + event.speed * time)
+  azimuth = np.rint(event.azimuth + event.speed * _times(event, frames))
   azimuth = geometry.wrap_degrees(azimuth).astype(np.int64)
   return azimuth, np.full(frames.shape, round(event.elevation), np.int64)
+
+
+def frame_distances(event: Event, frames: np.ndarray) -> np.ndarray:
+  """Returns the distances of frames in metres, as whole centimetres."""
+  position = event.position(_times(event, frames))
+  return np.rint(100 * np.linalg.norm(position, axis=-1)) / 100
+
+
+def _times(event: Event, frames: np.ndarray) -> np.ndarray:
+  """The middle of frames within the event, in seconds after its onset."""
+  time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
+  return np.clip(time, 0.0, event.duration)
 
 
 def _draw_class(
@@ -251,18 +283,29 @@ def _draw_class(
   time: float,
   style: Style,
 ) -> str | None:
-  """Draws a class that is not active while the next event can be."""
+  """Draws a class that is not active while the next event can be.
+
+  If overlap of the same class is requested, an event that begins during others
+  may take the class of one of them; and so does any event if the library has
+  too few classes.
+  """
   end = time + sounds.MAX_SECONDS
   sounding = {
     event.class_name
     for event in placed
     if event.onset < end and event.onset + event.duration > time
   }
-  names = [
-    name
-    for name in library.classes(fold)
-    if style.same_class or name not in sounding
-  ]
+  classes = library.classes(fold)
+  names = [name for name in classes if name not in sounding]
+  if style.same_class_overlap:
+    begun = [
+      event.class_name
+      for event in placed
+      if event.onset <= time < event.onset + event.duration
+    ]
+    if begun and rng.random() < SAME_CLASS_SHARE:
+      return begun[rng.integers(len(begun))]
+    names = names or list(classes)
   return names[rng.integers(len(names))] if names else None
 
 

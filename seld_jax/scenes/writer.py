@@ -29,6 +29,10 @@ from seld_jax.scenes.arrays import ARRAYS
 
 # Must be increased when the same settings give other files than before.
 _VERSION = 3
+# Factor from metres to the unit of the distances of each edition whose label
+# files can be written; STARSS23, the dataset of 2023 and 2024, has centimetres.
+# The editions before have no distances.
+CSV_EDITIONS = {'2020': 1, '2021': 1, '2022': 1, '2023': 100, '2024': 100}
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
 
@@ -45,6 +49,7 @@ def synthesize(
   evaluation: bool | None = None,
   folds: Sequence[int] | None = None,
   style: composer.Style | None = None,
+  csv_edition: str = '2020',
   shard: shards.Shard | None = None,
 ) -> None:
   """Renders a set of scenes, or the missing rest of it.
@@ -73,6 +78,9 @@ def synthesize(
       the folder, and False for a new set.
     folds: The folds to use; None for all that have sounds.
     style: Properties of the scenes.
+    csv_edition: Edition of the challenge whose form the label files have: from
+      2020 to 2022 without distances, 2023 and 2024 with distances in whole
+      centimetres.
     shard: The shard to render; None for all. The rows of a shard go to
       its own table, and a call without `shard` joins the tables when all shards
       are rendered. Shards can be rendered at the same time on several machines
@@ -101,6 +109,11 @@ def synthesize(
       raise InputError(
         f'The format must be one of {", ".join(ARRAYS)}, got {name}.'
       )
+  if csv_edition not in CSV_EDITIONS:
+    raise InputError(
+      '--csv_edition of scenes must be one of '
+      f'{", ".join(CSV_EDITIONS)}, got {csv_edition!r}.'
+    )
   library = library_lib.open_library(events)
   members = library.folds
   if folds is not None:
@@ -108,7 +121,11 @@ def synthesize(
   if evaluation is None:
     evaluation = bool(settings_lib.read(out).get('evaluation', False))
   plan = plan_lib.plan_recordings(
-    members, recordings, evaluation=evaluation, seed=seed
+    members,
+    recordings,
+    evaluation=evaluation,
+    seed=seed,
+    max_overlap=style.max_overlap,
   )
   settings = {
     'version': _VERSION,
@@ -119,6 +136,7 @@ def synthesize(
     'evaluation': evaluation,
     'folds': None if folds is None else sorted(folds),
     'style': dataclasses.asdict(style),
+    'csv_edition': csv_edition,
   }
   if not plan:
     raise InputError(
@@ -136,7 +154,9 @@ def synthesize(
   todo = [
     recording
     for recording in share
-    if not finished.is_finished(out, recording, formats, rows, seconds=seconds)
+    if not finished.is_finished(
+      out, recording, formats, rows, seconds=seconds, csv_edition=csv_edition
+    )
   ]
   _remove_fragments(out, share, formats)
   files.remove_fragments(out, of=(table.name,))
@@ -148,6 +168,7 @@ def synthesize(
     seed=seed,
     seconds=seconds,
     style=style,
+    csv_edition=csv_edition,
   )
   if todo:
     # The README exists only in complete sets.
@@ -190,6 +211,7 @@ def synthesize(
     source=library.name,
     seed=seed,
     style=style,
+    csv_edition=csv_edition,
   )
   files.write_text(out / 'README.md', text)
 
@@ -203,6 +225,7 @@ def write_recording(
   seed: int,
   seconds: float,
   style: composer.Style,
+  csv_edition: str,
 ) -> tuple[str, list[dict[str, str]]]:
   """Draws, renders and writes one recording.
 
@@ -217,6 +240,7 @@ def write_recording(
     seed: Seed of the set.
     seconds: Length of the recording.
     style: Properties of the scene.
+    csv_edition: Edition whose form the label file has, of `CSV_EDITIONS`.
 
   Returns:
     The name of the recording and its rows of scenes.csv.
@@ -243,7 +267,12 @@ def write_recording(
   sound = renderer.render(scene, missing)
   new = [path for path in (table, *paths.values()) if not path.is_file()]
   try:
-    labels.write_csv(table, composer.label_events(scene), edition='2020')
+    labels.write_csv(
+      table,
+      composer.label_events(scene),
+      edition=csv_edition,
+      distance_scale=CSV_EDITIONS[csv_edition],
+    )
     for name in missing:
       audio.write(paths[name], sound[name])
   except BaseException:

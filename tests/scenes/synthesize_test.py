@@ -231,7 +231,7 @@ def test_simultaneous_events_share_a_class_only_if_allowed(allowed):
       rooms.draw_room(rng),
       overlap=2,
       seconds=25.0,
-      style=composer.Style(same_class=allowed, pause=(0.01, 0.02)),
+      style=composer.Style(same_class_overlap=allowed, pause=(0.01, 0.02)),
     )
     rows = composer.label_events(scene)
     keys = rows.frame * 14 + rows.class_index
