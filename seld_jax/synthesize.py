@@ -94,7 +94,7 @@ def define_flags(values: flags.FlagValues) -> None:
   define.enum(
     'csv_edition',
     '2020',
-    list(scenes.CSV_EDITIONS),
+    scenes.CSV_EDITIONS,
     'Edition of the challenge whose form the label files have: until 2022 '
     'without distances, from 2023 on with distances in centimetres.',
   )

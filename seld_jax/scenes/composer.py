@@ -20,6 +20,8 @@ MAX_OVERLAP = 3
 # Probability that an event which begins during others takes the class of one of
 # them, in sets with overlap of the same class.
 SAME_CLASS_SHARE = 0.4
+# Clips that are drawn for an event at most, until none of the others plays it.
+_MOST_DRAWS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,11 +180,12 @@ def draw_scene(
   for track in range(overlap):
     time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
     while time < seconds - _MIN_SECONDS:
-      name = _draw_class(rng, library, fold, placed, time, style)
+      others = _sounding(placed, time)
+      name = _draw_class(rng, library, fold, others, time, style)
       if name is None:
         time += 0.5
         continue
-      sound = sounds.draw(rng, library, fold, name, variation=style.variation)
+      sound = _draw_sound(rng, library, fold, name, others, style)
       sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
@@ -275,11 +278,21 @@ def _times(event: Event, frames: np.ndarray) -> np.ndarray:
   return np.clip(time, 0.0, event.duration)
 
 
+def _sounding(placed: list[Event], time: float) -> list[Event]:
+  """The events that may overlap one that begins at a time."""
+  end = time + sounds.MAX_SECONDS
+  return [
+    event
+    for event in placed
+    if event.onset < end and event.onset + event.duration > time
+  ]
+
+
 def _draw_class(
   rng: np.random.Generator,
   library: library_lib.Library,
   fold: int,
-  placed: list[Event],
+  others: list[Event],
   time: float,
   style: Style,
 ) -> str | None:
@@ -289,24 +302,35 @@ def _draw_class(
   may take the class of one of them; and so does any event if the library has
   too few classes.
   """
-  end = time + sounds.MAX_SECONDS
-  sounding = {
-    event.class_name
-    for event in placed
-    if event.onset < end and event.onset + event.duration > time
-  }
+  sounding = {event.class_name for event in others}
   classes = library.classes(fold)
   names = [name for name in classes if name not in sounding]
   if style.same_class_overlap:
-    begun = [
-      event.class_name
-      for event in placed
-      if event.onset <= time < event.onset + event.duration
-    ]
+    begun = [event.class_name for event in others if event.onset <= time]
     if begun and rng.random() < SAME_CLASS_SHARE:
       return begun[rng.integers(len(begun))]
     names = names or list(classes)
   return names[rng.integers(len(names))] if names else None
+
+
+def _draw_sound(
+  rng: np.random.Generator,
+  library: library_lib.Library,
+  fold: int,
+  name: str,
+  others: list[Event],
+  style: Style,
+) -> sounds.Sound:
+  """Draws a sound of a class, another clip than those that sound already."""
+  used = set()
+  if style.same_class_overlap:
+    used = {other.sound.origin for other in others}
+  # A class may have few clips.
+  for _ in range(_MOST_DRAWS - 1):
+    sound = sounds.draw(rng, library, fold, name, variation=style.variation)
+    if sound.origin not in used:
+      return sound
+  return sounds.draw(rng, library, fold, name, variation=style.variation)
 
 
 def _place(

@@ -29,10 +29,9 @@ from seld_jax.scenes.arrays import ARRAYS
 
 # Must be increased when the same settings give other files than before.
 _VERSION = 3
-# Factor from metres to the unit of the distances of each edition whose label
-# files can be written; STARSS23, the dataset of 2023 and 2024, has centimetres.
-# The editions before have no distances.
-CSV_EDITIONS = {'2020': 1, '2021': 1, '2022': 1, '2023': 100, '2024': 100}
+# Editions whose label files can be written. That of 2019 has other classes, and
+# that of 2025 is for stereo.
+CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024')
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
 
@@ -111,8 +110,8 @@ def synthesize(
       )
   if csv_edition not in CSV_EDITIONS:
     raise InputError(
-      '--csv_edition of scenes must be one of '
-      f'{", ".join(CSV_EDITIONS)}, got {csv_edition!r}.'
+      'The label files of scenes (--csv_edition, config.data.csv_edition) have '
+      f'the form of {", ".join(CSV_EDITIONS)}, got {csv_edition!r}.'
     )
   library = library_lib.open_library(events)
   members = library.folds
@@ -267,12 +266,7 @@ def write_recording(
   sound = renderer.render(scene, missing)
   new = [path for path in (table, *paths.values()) if not path.is_file()]
   try:
-    labels.write_csv(
-      table,
-      composer.label_events(scene),
-      edition=csv_edition,
-      distance_scale=CSV_EDITIONS[csv_edition],
-    )
+    write_labels(table, scene, csv_edition=csv_edition)
     for name in missing:
       audio.write(paths[name], sound[name])
   except BaseException:
@@ -280,6 +274,25 @@ def write_recording(
       path.unlink(missing_ok=True)
     raise
   return recording.name, scenes_csv.describe(recording, scene)
+
+
+def write_labels(
+  path: pathlib.Path, scene: composer.Scene, *, csv_edition: str
+) -> None:
+  """Writes the label file of a scene, in the unit of distance of the edition.
+
+  Args:
+    path: The file.
+    scene: The scene.
+    csv_edition: One of `CSV_EDITIONS`.
+  """
+  unit = labels.DISTANCE_UNITS.get(labels.EDITIONS[csv_edition][0], 1.0)
+  labels.write_csv(
+    path,
+    composer.label_events(scene),
+    edition=csv_edition,
+    distance_scale=1 / unit,
+  )
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:
