@@ -223,6 +223,7 @@ def _render_missing(
   _check_space(config)
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
+  asked |= {'csv_edition': config.data.csv_edition or '2020'}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
