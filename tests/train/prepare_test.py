@@ -73,7 +73,7 @@ def test_rendered_scenes_have_the_label_files_of_the_config(
   tiny_config.data.csv_edition = '2023'
   found, _ = prepare.extract_features(tiny_config)
   events = [
-    labels.read_csv(entry.labels, edition='2023')
+    labels.read_csv(entry.labels or '', edition='2023')
     for some in found.values()
     for entry in some
   ]
