@@ -8,6 +8,7 @@ the set.
 
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
+  python -m seld_jax.synthesize --out=data/three --max_overlap=3
 """
 
 import contextlib

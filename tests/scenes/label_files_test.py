@@ -1,6 +1,7 @@
 """Label files of scenes have the form of an edition, and true distances."""
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from seld_jax.scenes import (
 
 RATE = 24000
 DISTANT = ('2023', '2024')
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
   'recordings': 3,
   'seconds': 6.0,
   'folds': (1, 2, 3),
@@ -105,6 +106,7 @@ def test_label_files_are_read_back_as_the_events_of_the_scene(
   if edition not in DISTANT:
     assert found.distance is None
     return
+  assert found.distance is not None and truth.distance is not None
   np.testing.assert_allclose(found.distance, truth.distance, rtol=1e-9)
   for event in events:
     frames = composer.active_frames(event)
@@ -190,12 +192,12 @@ def test_a_set_with_distances_is_completed_but_not_in_another_form(
   synthesize(out, **OPTIONS)
   assert tree(out) == tree(made)
   with pytest.raises(InputError, match='with csv_edition 2023, but csv_ed'):
-    synthesize(out, **(OPTIONS | {'csv_edition': '2020'}))
+    synthesize(out, **dict(OPTIONS, csv_edition='2020'))
   assert is_complete(out)
 
 
 def test_sound_does_not_depend_on_the_form_of_the_labels(made, tmp_path):
-  synthesize(tmp_path, **(OPTIONS | {'csv_edition': '2020'}))
+  synthesize(tmp_path, **dict(OPTIONS, csv_edition='2020'))
   without = ('metadata_dev', tmp_path.name, made.name)
   assert tree(tmp_path, without=without) == tree(made, without=without)
   for path in (made / 'metadata_dev').iterdir():

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import itertools
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,12 @@ EARLIER = {
     ('footsteps', 9.741, 141.1),
   ],
 }
-TINY = {'recordings': 2, 'seconds': 2.0, 'folds': (1, 2), 'num_workers': 0}
+TINY: dict[str, Any] = {
+  'recordings': 2,
+  'seconds': 2.0,
+  'folds': (1, 2),
+  'num_workers': 0,
+}
 
 
 def quick_sound(rng, source, fold, name, **options):
@@ -154,7 +160,7 @@ def test_recordings_are_divided_over_the_overlaps(largest):
 
 
 def test_scenes_by_default_are_those_of_earlier_versions(tmp_path):
-  synthesize(tmp_path, **(TINY | {'seconds': 12.0}))
+  synthesize(tmp_path, **dict(TINY, seconds=12.0))
   rows = scenes_csv.read(tmp_path / 'scenes.csv')
   found = {
     name: [

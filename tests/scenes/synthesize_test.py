@@ -91,7 +91,7 @@ def test_every_recording_gets_one_picture(made):
     (lambda: composer.Style(max_overlap=4), 'max_overlap .* 1 to 3, got 4'),
     (
       lambda: composer.Style(max_overlap=1, same_class_overlap=True),
-      'same_class_overlap needs .* max_overlap=2',
+      'same_class_overlap needs .*max_overlap=2',
     ),
     (lambda: composer.Style(moving=-1.0), 'moving is a fraction .* got -1'),
     (lambda: sounds.Variation(stretch=2.0), 'stretch is an amount .* got 2'),
