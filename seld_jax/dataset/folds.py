@@ -133,6 +133,7 @@ def load_fold(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
+    distance_scale=None,  # networks predict metres
     label_hop=label_hop,
   )
   for index, entry in enumerate(recordings):

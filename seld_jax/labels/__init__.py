@@ -19,11 +19,13 @@ from seld_jax.labels.events import (
   find_conflicts,
   from_dense,
   group_rows,
+  join_events,
   last_rows,
   no_events,
   to_dense,
 )
 from seld_jax.labels.forms import (
+  DISTANCE_UNITS,
   EDITIONS,
   FORMS,
 )
@@ -41,12 +43,14 @@ __all__ = [
   'from_dense',
   'check_range',
   'group_rows',
+  'join_events',
   'last_rows',
   'no_events',
   'to_dense',
   'NameParts',
   'parse_name',
   'fold_of',
+  'DISTANCE_UNITS',
   'EDITIONS',
   'FORMS',
   'ROLES',

@@ -241,7 +241,10 @@ def final_results(
         files.remove_fragments(run.workdir / folder)
         for recording, prediction in zip(fold.names, events, strict=True):
           labels.write_csv(
-            run.workdir / folder / f'{recording}.csv', prediction
+            run.workdir / folder / f'{recording}.csv',
+            prediction,
+            edition=None,
+            distance_scale=None,
           )
       results.append(
         {
