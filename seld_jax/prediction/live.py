@@ -299,7 +299,7 @@ def _pieces(frames: Frames) -> Iterator[Frames]:
 def _active(
   frames: Frames, spec: Spec, threshold: float
 ) -> list[tuple[str, float, *tuple[str, ...]]]:
-  """Class, activity, arrow, azimuth, elevation (and distance) of each source."""
+  """Class, activity, arrow, azimuth, elevation, distance of each source."""
   mean = _mean_frame(frames.outputs, spec)
   activity = np.clip(spec.output.activity(mean)[0], 0, 1)
   events = spec.output.events(mean, threshold=threshold)
@@ -331,13 +331,12 @@ def _mean_frame(
   if format.num_tracks > 1:
     outputs = _in_order(outputs, spec)
   if 'accdoa' in outputs:  # the norm of a vector is its activity
-    vectors = outputs['accdoa'][..., : format.axes]
+    coupled = outputs['accdoa']
+    vectors = coupled[..., : format.axes]
     parts = [vectors.mean(axis=0, keepdims=True)]
     if format.distance:
       weight = np.linalg.norm(vectors, axis=-1, keepdims=True)
-      parts.append(
-        _weighted_mean(outputs['accdoa'][..., format.axes :], weight)
-      )
+      parts.append(_weighted_mean(coupled[..., format.axes :], weight))
     return {'accdoa': np.concatenate(parts, axis=-1)}
   sed, doa = outputs['sed'], outputs['doa']
   weight = sed if sed.shape == doa.shape[:-1] else sed.max(axis=-1)
@@ -364,13 +363,10 @@ def _in_order(
   """
   ordered = {name: array.copy() for name, array in outputs.items()}
   for frame in range(1, len(next(iter(ordered.values())))):
-    matched = spec.output.match(
-      {name: array[frame : frame + 1] for name, array in ordered.items()},
-      {
-        name: array[:frame].mean(axis=0)[None]
-        for name, array in ordered.items()
-      },
-    )
-    for name, array in matched.items():
+    ours, before = {}, {}
+    for name, array in ordered.items():
+      ours[name] = array[frame : frame + 1]
+      before[name] = array[:frame].mean(axis=0, keepdims=True)
+    for name, array in spec.output.match(ours, before).items():
       ordered[name][frame] = array[0]
   return ordered

@@ -109,9 +109,10 @@ class Stream:
   overlap, their outputs are averaged; networks whose tracks can exchange places
   may give a source to another track in the next window, so the tracks of each
   label frame are first put into the order that is closest to the mean of the
-  windows before. If the windows do not reach the end of the recording, the last frames come from an extra window
-  that ends with the recording. The result does not depend on the sizes of the
-  blocks. The required memory does not depend on the length of the recording.
+  windows before. If the windows do not reach the end of the recording, the last
+  frames come from an extra window that ends with the recording. The result does
+  not depend on the sizes of the blocks. The required memory does not depend on
+  the length of the recording.
 
   Attributes:
     latency: Largest delay in seconds between a sound and its label frame, if

@@ -97,7 +97,7 @@ def begin(
   }
   output = config_lib.output_format(run.config)
   # Output layers of the same shape are of no use when their classes differ, or
-  # when the numbers of a vector are not the same: (x, y, z) or (x, y, distance).
+  # when the numbers of a vector do: (x, y, z) and (x, y, distance).
   is_same = (spec.classes, spec.output.axes) == (
     tuple(run.config.data.classes),
     output.axes,
