@@ -228,8 +228,6 @@ def final_results(
     `scores` are None when the recordings have no labels.
   """
   config = run.config
-  # The form of 2023 has distances; without them it is that of 2020.
-  csv_edition = '2023' if config.output.distance else '2020'
   results = []
   tests = tuple(config.eval.test_windows)
   for purpose, folds, windows in (
@@ -254,7 +252,8 @@ def final_results(
           labels.write_csv(
             run.workdir / folder / f'{recording}.csv',
             prediction,
-            edition=csv_edition,
+            edition=None,
+            distance_scale=None,
           )
       results.append(
         {

@@ -20,6 +20,7 @@ from seld_jax import (
   runs,
   train,
 )
+from seld_jax.report import run_contents
 from seld_jax.train import checkpoint, scoring
 from seld_jax.train.run import prepare_run
 
@@ -36,7 +37,12 @@ def far_root(tiny_root, tmp_path_factory):
     far = labels.Events(
       one.frame, one.class_index, one.track, one.xyz, 1 + one.frame / 10
     )
-    labels.write_csv(root / 'metadata_dev' / path.name, far, edition='2023')
+    labels.write_csv(
+      root / 'metadata_dev' / path.name,
+      far,
+      edition='2023',
+      distance_scale=100.0,  # centimetres
+    )
   return root
 
 
@@ -136,6 +142,14 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   }
   (run.workdir / 'scores.json').write_text(json.dumps(content))
   assert runs.read_scores(run.workdir) == content
+  for one in run_contents.read_recordings(
+    runs.read_run(run.workdir), results[1]
+  ):
+    for events in one.reference, one.prediction:
+      distance = events.distance
+      assert (distance is not None) == (edition == '2024')
+      if distance is not None:  # metres
+        assert 1 <= distance.min() <= distance.max() <= 4
   evaluated = {}
   for result, fold in zip(results, (2, 1), strict=True):
     done = outcome(
