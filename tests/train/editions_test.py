@@ -3,6 +3,7 @@
 import json
 import logging
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def networks(monkeypatch):
   return predicted
 
 
-def state_of(step):
+def state_of(step) -> Any:
   return types.SimpleNamespace(
     step=step, params={}, batch_stats={}, statistics={'step': step}
   )
