@@ -171,7 +171,7 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   assert set(record) & set(expected) == set(names), 'no other scores'
   assert_equal({name: expected[name] for name in names}, record)
   assert score == record['seld_score']
-  assert score > 0
+  assert score is not None and score > 0
   for name in names:
     digits = 1 if name in ('LE_CD', 'DOA_error', 'DOAE') else 3
     assert f'{name} {record[name]:.{digits}f}' in caplog.text
