@@ -123,10 +123,12 @@ def default() -> Config:
   model.dtype = 'float32'
 
   config.loss = loss = ml_collections.ConfigDict()
-  # Loss of activity (SED): 'mse' or 'cross_entropy'.
+  # Loss of activity (SED): 'mse', 'cross_entropy', 'focal', 'asymmetric_focal'
+  # or 'soft_f1'.
   loss.sed = 'mse'
   # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
-  # 'masked_norm' (the one of the baseline).
+  # 'masked_norm' (the one of the baseline); 'cosine' or 'angular' (both of
+  # active classes only, without the length of the vectors).
   loss.doa = 'masked_mse'
   # Weight of the SED loss. 0 or more; not 0 for both losses.
   loss.sed_weight = 1.0
