@@ -209,8 +209,7 @@ def test_accdoa_equals_numpy(size):
 
 
 def test_accdoa_is_zero_at_the_target_and_nowhere_else():
-  target = np.zeros((4, 3), np.float32)
-  target[1] = 0, 0.6, 0.8
+  target = jnp.zeros((4, 3)).at[1].set(jnp.array([0, 0.6, 0.8]))
   assert losses.accdoa_mse(target, target) == 0
   # A vector that is too short is an error, in the right direction, too.
   np.testing.assert_allclose(
