@@ -152,7 +152,7 @@ def default() -> Config:
   loss.sed = 'mse'
   # Loss of directions (DOA) of the format 'class_wise': 'masked_mse' (active
   # classes only), 'mse', 'masked_norm' (the one of the baseline), 'cosine' or
-  # 'angular'.
+  # 'angular' (both of active classes only, without the length of the vectors).
   loss.doa = 'masked_mse'
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
   loss.distance = 'mse'
