@@ -259,6 +259,12 @@ def check_output(config: Config, example: Config) -> None:
     'share, but with model.soft_sharing they share none; set '
     '--config.train.log_gradient_norms=False.',
   )
+  _check(
+    not config.model.soft_sharing or 'accdoa' not in format,
+    'model.soft_sharing gives activity and directions a trunk each, but '
+    f'output.format = {format} has one head for both; set '
+    '--config.model.soft_sharing=False, or --config.output.format=tracks.',
+  )
   try:
     output_format(config)
   except InputError as error:
