@@ -1,6 +1,7 @@
 """Cross-stitch units against their formula and its derivatives."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,14 +40,15 @@ def test_values_and_gradients_are_those_of_the_matrix_product(shape):
 
 def test_every_trunk_mostly_keeps_its_own_features_at_first():
   one, two = np.ones((1, 4)), np.full((1, 4), 11)
-  (first, second), variables = cross_stitch.CrossStitch().init_with_output(
+  unit: Any = cross_stitch.CrossStitch()
+  (first, second), variables = unit.init_with_output(
     jax.random.key(0), one, two
   )
   assert variables['params']['weights'].shape == (2, 2, 4)
   np.testing.assert_allclose(first, 0.9 * one + 0.1 * two, rtol=1e-6)
   np.testing.assert_allclose(second, 0.1 * one + 0.9 * two, rtol=1e-6)
   # Equal features pass unchanged: their scale is kept.
-  same, also = cross_stitch.CrossStitch().apply(variables, one, one)
+  same, also = unit.apply(variables, one, one)
   np.testing.assert_allclose([same, also], [one, one], rtol=1e-6)
 
 

@@ -66,7 +66,7 @@ def test_the_scores_of_the_attention_grow_with_the_square_of_the_length():
 
 
 def test_a_second_trunk_takes_about_as_much_as_the_first():
-  options = {'head_features': ()}  # the branches exist once
+  options: dict[str, Any] = {'head_features': ()}  # the branches exist once
   one = model.needed_memory(small(**options), SHAPE)
   two = model.needed_memory(small(**options, soft_sharing=True), SHAPE)
   assert 1.9 < two.training / one.training < 2.3

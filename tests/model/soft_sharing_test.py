@@ -21,7 +21,11 @@ OPTIONS: dict[str, Any] = {
   'head_features': (7,),
   'soft_sharing': True,
 }
-WITHOUT_DROPOUT = {'conv_dropout': 0.0, 'gru_dropout': 0.0, 'head_dropout': 0.0}
+WITHOUT_DROPOUT: dict[str, Any] = {
+  'conv_dropout': 0.0,
+  'gru_dropout': 0.0,
+  'head_dropout': 0.0,
+}
 TRACKS = outputs.make('tracks', num_classes=3, num_tracks=2)
 CLASS_WISE = outputs.make('class_wise', num_classes=3, distance=True)
 # Trunk of each output.
@@ -104,7 +108,7 @@ def test_a_task_reaches_the_other_trunk_through_stitches_only():
   variables = initialized(network, features)
 
   def loss(params):
-    found = network.apply({**variables, 'params': params}, features)
+    found: Any = network.apply({**variables, 'params': params}, features)
     return jnp.sum(jnp.sin(found['doa']))
 
   gradient = jit(jax.grad(loss))
