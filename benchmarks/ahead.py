@@ -240,20 +240,17 @@ def _recordings(config: config_lib.Config, mesh: jax.sharding.Mesh) -> Any:
   whole, parts = devices.replicated(mesh), devices.divided(mesh)
   bounds = jax.ShapeDtypeStruct((mesh.size + 1,), jnp.int32, sharding=whole)
   minutes = -(-_RECORDINGS // mesh.size)
+  placed = lambda array: (
+    jax.ShapeDtypeStruct(
+      (mesh.size, minutes * array.shape[0], *array.shape[1:]),
+      jnp.float32,
+      sharding=parts,
+    ),
+    bounds,
+  )
   return {
-    name: (
-      jax.ShapeDtypeStruct(
-        (mesh.size, minutes * array.shape[0], *array.shape[1:]),
-        jnp.float32,
-        sharding=parts,
-      ),
-      bounds,
-    )
-    for name, array in (
-      ('features', fold.features),
-      ('activity', fold.activity),
-      ('doa', fold.doa),
-    )
+    'features': placed(fold.features),
+    'targets': {name: placed(array) for name, array in fold.targets.items()},
   }
 
 

@@ -70,6 +70,7 @@ def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
   activity = (rng.random(shape) < 0.1).astype(np.float32)
   doa = rng.standard_normal((*shape, 3)).astype(np.float32)
   doa *= activity[..., None] / np.linalg.norm(doa, axis=-1, keepdims=True)
+  events = labels.from_dense(activity, doa, threshold=0.5)
   offsets = np.arange(count + 1) * _MINUTE
   parts = [slice(a, b) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
   return dataset.Fold(
@@ -77,8 +78,9 @@ def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
     features=rng.standard_normal(
       (shape[0] * pool, bands, channels), dtype=np.float32
     ),
-    activity=activity,
-    doa=doa,
+    targets=config_lib.output_format(config).targets(
+      events, num_frames=len(activity)
+    ),
     offsets=offsets,
     num_label_frames=np.full(count, _MINUTE),
     references=tuple(

@@ -59,30 +59,30 @@ def network_flops(
     Name of a stage -> FLOP.
   """
   model = config.model
+  trunks = 2 if model.soft_sharing else 1
   bands = config.features.n_mels
   channels = features.NUM_CHANNELS[config.features.format]
   passes = 3 if train else 1
   stages = {}
   layers = zip(model.filters, model.pools, strict=True)
   for number, (filters, pool) in enumerate(layers, start=1):
-    forward = 2 * 9 * channels * filters * frames * bands * batch
+    forward = trunks * 2 * 9 * channels * filters * frames * bands * batch
     unneeded = 1 if train and number == 1 else 0
     stages[f'convolution {number}'] = (passes - unneeded) * forward
     frames, bands, channels = frames // pool[0], bands // pool[1], filters
   size, width = bands * channels, 2 * model.gru_features
   rows = batch * frames
   gates = 3 * model.gru_features
-  gru = 2 * rows * 2 * gates * (size + model.gru_features)
+  gru = trunks * 2 * rows * 2 * gates * (size + model.gru_features)
   stages['GRU'] = passes * gru
   if model.attention_features:
     keys = model.attention_features
     projections = 2 * rows * width * (2 * keys + width)
-    stages['attention'] = passes * (
-      projections + 2 * rows * frames * (keys + width)
-    )
+    products = 2 * rows * frames * (keys + width)
+    stages['attention'] = passes * trunks * (projections + products)
   heads = 0
-  for outputs in (1, 3):
-    sizes = width, *model.head_features, outputs * len(config.data.classes)
+  for outputs in config_lib.output_format(config).heads.values():
+    sizes = width, *model.head_features, outputs
     heads += sum(2 * rows * a * b for a, b in itertools.pairwise(sizes))
   stages['heads and losses'] = passes * heads
   return stages

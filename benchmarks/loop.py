@@ -45,8 +45,10 @@ def compare_loop(config: config_lib.Config, workdir: pathlib.Path) -> None:
   batch = jax.device_put(
     {
       'features': repeat(np.asarray(fold.features)[:crop]),
-      'activity': repeat(fold.activity[: crop // fold.pool]),
-      'doa': repeat(fold.doa[: crop // fold.pool]),
+      'targets': {
+        name: repeat(values[: crop // fold.pool])
+        for name, values in fold.targets.items()
+      },
     }
   )
   step = jax.jit(

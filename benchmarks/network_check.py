@@ -73,7 +73,7 @@ def _loss_and_gradients(config, variables, batch):
       train=True,
       mutable=['batch_stats'],
     )
-    sums = step_metrics.loss_sums(given[0], batch)
+    sums = step_metrics.loss_sums(config, given[0], batch['targets'])
     terms = [sums[name] for name in ('sed_mse', 'doa_masked_mse')]
     return jnp.asarray(sum(part / count for part, count in terms))
 
@@ -83,9 +83,11 @@ def _loss_and_gradients(config, variables, batch):
 
 def _compare(network, batch, loss, gradients):
   """Differences to the loss and the gradients of PyTorch."""
-  tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
+  tensors = jax.tree.map(torch.from_numpy, batch)
   their_loss = torch_seld.losses(
-    network.train()(tensors['features']), tensors['activity'], tensors['doa']
+    network.train()(tensors['features']),
+    tensors['targets']['activity'],
+    tensors['targets']['doa'],
   )
   their_loss.backward()
   pairs: list[tuple[Any, tuple[int, ...], Any]] = [

@@ -1,6 +1,7 @@
 """Times training and inference of the network in seld_jax and in PyTorch."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +19,17 @@ _TOLERANCE = 1e-4  # largest difference of the activity
 
 def random_batch(
   config: config_lib.Config, *, batch: int, frames: int
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
   """Makes a batch of random features and targets for a training step.
 
   Args:
-    config: The configuration, which determines the shapes.
+    config: The configuration, which determines the shapes; its output format
+      is `class_wise`.
     batch: Number of examples.
     frames: Number of feature frames in each example.
 
   Returns:
-    `features`, `activity` and `doa` in float32.
+    `features`, and `targets` with `activity` and `doa`, in float32.
   """
   rng = np.random.default_rng(0)
   options = config.features
@@ -39,13 +41,15 @@ def random_batch(
   doa *= activity[..., None] / np.linalg.norm(doa, axis=-1, keepdims=True)
   return {
     'features': rng.standard_normal(shape, dtype=np.float32),
-    'activity': activity.astype(np.float32),
-    'doa': doa.astype(np.float32),
+    'targets': {
+      'activity': activity.astype(np.float32),
+      'doa': doa.astype(np.float32),
+    },
   }
 
 
 def jax_step(
-  config: config_lib.Config, batch: Mapping[str, np.ndarray]
+  config: config_lib.Config, batch: Mapping[str, Any]
 ) -> Callable[[], float]:
   """Makes a training step of seld_jax, compiled as in a training."""
   step = jax.jit(
@@ -66,7 +70,7 @@ def jax_step(
 
 def torch_step(
   config: config_lib.Config,
-  batch: Mapping[str, np.ndarray],
+  batch: Mapping[str, Any],
   *,
   memory_format: str,
 ) -> Callable[[], float]:
@@ -79,7 +83,8 @@ def torch_step(
   optimizer = torch.optim.Adam(
     network.parameters(), config.train.learning_rate, fused=True
   )
-  tensors = {name: torch.from_numpy(value) for name, value in batch.items()}
+  arrays = {'features': batch['features'], **batch['targets']}
+  tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
   shape = batch['features'].shape[2:]
   statistics = {'mean': torch.zeros(shape), 'std': torch.ones(shape)}
   names = 'time_masks', 'band_masks'
@@ -98,7 +103,7 @@ def torch_network(config: config_lib.Config, memory_format: str):
   options = {
     name: config.model[name] for name in config_lib.model_fields(config)
   }
-  for name in 'gru_reset_first', 'dtype':
+  for name in 'gru_reset_first', 'soft_sharing', 'dtype':
     options.pop(name, None)
   return torch_seld.TorchSeld(
     num_channels=features.NUM_CHANNELS[config.features.format],

@@ -56,25 +56,23 @@ class Recurrence(nn.Module):
 
 
 class Heads(nn.Module):
-  """Both branches with the losses."""
+  """The branches with the losses."""
 
-  hidden: Sequence[int]
-  classes: int
-  rate: float
+  config: types.Config
 
   @nn.compact
   def __call__(self, x: jax.Array, targets: Any) -> jax.Array:
     """Maps `[batch, frames, inputs]` to the loss."""
-    outputs = []
-    for size in self.classes, 3 * self.classes:
+    model, output = self.config.model, config_lib.output_format(self.config)
+    raw = []
+    for size in output.heads.values():
       y = x
-      for width in self.hidden:
+      for width in model.head_features:
         y = nn.relu(layers.dense(width, jnp.float32)(y))
-        y = layers.Dropout(self.rate, deterministic=False)(y)
-      outputs.append(layers.dense(size, jnp.float32)(y))
-    doa = jnp.tanh(outputs[1]).reshape(targets['doa'].shape)
-    given = {'sed_logits': outputs[0], 'sed': nn.sigmoid(outputs[0])}
-    sums = step_metrics.loss_sums({**given, 'doa': doa}, targets)
+        y = layers.Dropout(model.head_dropout, deterministic=False)(y)
+      raw.append(layers.dense(size, jnp.float32)(y))
+    given = output.activate(jnp.concatenate(raw, axis=-1))
+    sums = step_metrics.loss_sums(self.config, given, targets)
     return sum(
       (total / count for total, count in sums.values()), jnp.float32(0)
     )
@@ -111,11 +109,8 @@ def measure(
   if model.attention_features:
     stage = layers.SelfAttention(model.attention_features)
     calls['attention'], x = _both_ways(stage, x)
-  stage = Heads(
-    tuple(model.head_features), len(config.data.classes), model.head_dropout
-  )
-  targets = {name: jnp.asarray(given[name]) for name in ('activity', 'doa')}
-  calls['heads and losses'], _ = _both_ways(stage, x, targets)
+  targets = jax.tree.map(jnp.asarray, given['targets'])
+  calls['heads and losses'], _ = _both_ways(Heads(config), x, targets)
   calls['optimiser'] = _optimiser(config)
   calls['step'] = network_speed.jax_step(config, given)
   return timing.interleave(calls, rounds=rounds)

@@ -63,9 +63,9 @@ def validate(
   check_types('', config, default())
   check_names(config)
   check_model(config, default())
-  check_output(config, default())
   check_ranges(config)
   check_features(config)
+  check_output(config, default())
   check_lengths(config)
   check_batches(
     config,
@@ -113,6 +113,7 @@ def check_names(config: Config) -> None:
   _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
   _one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
   _one_of('output.format', config.output.format, outputs.FORMATS)
+  _one_of('output.activation', config.output.activation, ('tanh', 'linear'))
   _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
   _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
@@ -266,6 +267,12 @@ def check_output(config: Config, example: Config) -> None:
     'train.log_gradient_norms needs a layer that activity and directions '
     'share, but with model.soft_sharing they share none; set '
     '--config.train.log_gradient_norms=False.',
+  )
+  _check(
+    not config.model.soft_sharing or 'accdoa' not in format,
+    'model.soft_sharing gives activity and directions a trunk each, but '
+    f'output.format = {format} has one head for both; set '
+    '--config.model.soft_sharing=False, or --config.output.format=tracks.',
   )
   try:
     output_format(config)

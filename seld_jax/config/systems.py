@@ -1,4 +1,4 @@
-"""The systems that the paper compares, and smaller versions of them.
+"""The systems that the paper compares, later ones, and smaller versions.
 
 Except for `make`, every function changes a configuration in place and returns
 it. The files in `configs/` apply them to the defaults, which are the proposed
@@ -103,6 +103,94 @@ def submission2(config: Config) -> Config:
   return config
 
 
+def accdoa(config: Config) -> Config:
+  """One vector for each class, whose length is the activity (ACCDOA).
+
+  A class is active where its vector is longer than 0.5, as in Shimada et al.,
+  2021 (https://arxiv.org/abs/2010.15306).
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The same object.
+  """
+  config.output.format = 'accdoa'
+  config.eval.threshold = 0.5
+  return config
+
+
+def multi_accdoa(config: Config) -> Config:
+  """Three vectors for each class, which may have three events at once.
+
+  The threshold of 0.5 and the angle of 15 degrees, below which vectors of a
+  class are one event, are those of Shimada et al., 2022
+  (https://arxiv.org/abs/2110.07124).
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The same object.
+  """
+  config.output.format = 'multi_accdoa'
+  config.output.num_tracks = 3
+  config.output.unify = 15.0
+  config.eval.threshold = 0.5
+  return config
+
+
+def tracks(config: Config) -> Config:
+  """Two tracks, each with one event of any class at most.
+
+  Cao et al., 2021 (https://arxiv.org/abs/2010.13092), also have as many tracks
+  as TAU-NIGENS 2020 has events at once, equal weights, and a threshold of 0.5.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The same object.
+  """
+  config.output.format = 'tracks'
+  config.output.num_tracks = 2
+  config.loss.sed_weight = config.loss.doa_weight = 1.0
+  config.eval.threshold = 0.5
+  return config
+
+
+def einv2(config: Config) -> Config:
+  """Tracks, and a trunk for each task with soft parameter sharing.
+
+  This is the principle of EINV2 (Cao et al., 2021), with the layers of the
+  paper's network in each trunk.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The same object.
+  """
+  config.model.soft_sharing = True
+  return tracks(config)
+
+
+def uncertainty(config: Config) -> Config:
+  """Cross-entropy and squared error, whose weights are learned.
+
+  The log-variances of the losses are parameters of the run, as in Kendall et
+  al., 2018 (https://arxiv.org/abs/1705.07115).
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The same object.
+  """
+  config.loss.weighting = 'uncertainty'
+  return ce_mse(config, doa_weight=1.0)
+
+
 # The systems of Table 1 of the paper by their name in `configs/`.
 SYSTEMS: Mapping[str, Callable[[Config], Config]] = {
   'baseline': baseline,
@@ -114,13 +202,24 @@ SYSTEMS: Mapping[str, Callable[[Config], Config]] = {
 }
 
 
+# Later systems by their name in `configs/`: other output formats, and learned
+# weights.
+LATER_SYSTEMS: Mapping[str, Callable[[Config], Config]] = {
+  'accdoa': accdoa,
+  'multi_accdoa': multi_accdoa,
+  'tracks': tracks,
+  'einv2': einv2,
+  'uncertainty': uncertainty,
+}
+
+
 def make(
   name: str, *, format: str, scale: str = 'paper', layout: str = 'aligned'
 ) -> Config:
   """Makes the configuration of a system.
 
   Args:
-    name: A name in `SYSTEMS`.
+    name: A name in `SYSTEMS` or `LATER_SYSTEMS`.
     format: `'foa'` or `'mic'`.
     scale: A name in `SCALES`.
     layout: Layout of the features: `'aligned'`, or `'published'` for the
@@ -137,7 +236,7 @@ def make(
   config = default()
   config.features.format = format
   config.features.layout = layout
-  return SCALES[scale](SYSTEMS[name](config))
+  return SCALES[scale]({**SYSTEMS, **LATER_SYSTEMS}[name](config))
 
 
 def narrow(config: Config) -> Config:

@@ -13,7 +13,9 @@ class BiGru(nn.Module):
   """Bidirectional GRU with the gates of `flax.linen.GRUCell`.
 
   The products with the input are computed before the loop, and both directions
-  share one loop with one batched product.
+  share one loop with one batched product. Several GRUs, each with its own input
+  and parameters, can share it, too: their loop takes as many steps as that of
+  one.
 
   Attributes:
     features: Units in each direction.
@@ -29,39 +31,56 @@ class BiGru(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps `[batch, frames, inputs]` to `[batch, frames, 2 * features]`."""
+    """Runs one GRU, or several that have their own inputs.
+
+    Args:
+      x: Inputs, with shape `[batch, frames, inputs]`, or
+        `[grus, batch, frames, inputs]` for several GRUs.
+
+    Returns:
+      States, with shape `[..., batch, frames, 2 * features]`.
+    """
     size = self.features
-    # The leading axis is the direction: forwards, backwards. The gates are in
-    # the order r, z, n.
+    join = jnp.stack if x.ndim == 3 else jnp.concatenate
+    both = join([x, jnp.flip(x, axis=-2)]).astype(self.dtype)
+    # The leading axis is the direction (forwards, backwards), or for several
+    # GRUs (direction, GRU). The gates are in the order r, z, n.
+    count = both.shape[0]
     input_kernel = self.param(
-      'input_kernel', _per_gate_glorot, (2, x.shape[-1], 3, size), jnp.float32
+      'input_kernel',
+      _per_gate_glorot,
+      (count, x.shape[-1], 3, size),
+      jnp.float32,
     )
     input_bias = self.param(
       'input_bias',
       _open_gates if self.reset_first else nn.initializers.zeros,
-      (2, 3, size),
+      (count, 3, size),
       jnp.float32,
     )
     hidden_kernel = self.param(
-      'hidden_kernel', _per_gate_orthogonal, (2, size, 3, size), jnp.float32
+      'hidden_kernel',
+      _per_gate_orthogonal,
+      (count, size, 3, size),
+      jnp.float32,
     )
-    hidden_bias = jnp.zeros((2, size))  # not used if reset_first
+    hidden_bias = jnp.zeros((count, size))  # not used if reset_first
     if not self.reset_first:
       hidden_bias = self.param(
-        'hidden_bias', nn.initializers.zeros, (2, size), jnp.float32
+        'hidden_bias', nn.initializers.zeros, (count, size), jnp.float32
       )
     input_kernel, input_bias, hidden_kernel, hidden_bias = (
       array.astype(self.dtype)
       for array in (input_kernel, input_bias, hidden_kernel, hidden_bias)
     )
-    both = jnp.stack([x, jnp.flip(x, axis=1)]).astype(self.dtype)
     gates = jnp.einsum(
-      'dbti,dio->tdbo', both, input_kernel.reshape(2, -1, 3 * size)
-    ) + input_bias.reshape(2, 1, 3 * size)
-    kernel = hidden_kernel.reshape(2, size, 3 * size)
+      'dbti,dio->tdbo', both, input_kernel.reshape(count, -1, 3 * size)
+    ) + input_bias.reshape(count, 1, 3 * size)
+    kernel = hidden_kernel.reshape(count, size, 3 * size)
     states = gru(gates, kernel, hidden_bias, self.reset_first)
-    forwards, backwards = jnp.einsum('tdbh->dbth', states)
-    return jnp.concatenate([forwards, jnp.flip(backwards, axis=1)], axis=-1)
+    states = jnp.einsum('tdbh->dbth', states)
+    forwards, backwards = states.reshape(2, *x.shape[:-1], size)
+    return jnp.concatenate([forwards, jnp.flip(backwards, axis=-2)], axis=-1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -186,12 +205,12 @@ def _open_gates(key, shape, dtype):
 
 
 def _per_gate_glorot(key, shape, dtype):
-  """Glorot-uniform for each gate and direction of [2, inputs, 3, size]."""
+  """Glorot-uniform for each gate and direction of [grus, inputs, 3, size]."""
   return _per_gate(nn.initializers.glorot_uniform(), key, shape, dtype)
 
 
 def _per_gate_orthogonal(key, shape, dtype):
-  """Orthogonal for each gate and direction of [2, size, 3, size]."""
+  """Orthogonal for each gate and direction of [grus, size, 3, size]."""
   return _per_gate(nn.initializers.orthogonal(), key, shape, dtype)
 
 

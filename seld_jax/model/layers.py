@@ -198,13 +198,16 @@ class SelfAttention(nn.Module):
     return jnp.einsum('bqk,bkd->bqd', weights, value)
 
 
-def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
+def conv3x3(
+  filters: int, dtype: Any, *, use_bias: bool, name: str | None = None
+) -> nn.Conv:
   """A 3x3 convolution (`winograd.conv3x3`), initialised Glorot-uniform.
 
   Args:
     filters: Number of filters.
     dtype: Type of the computation.
     use_bias: Whether each filter has a bias.
+    name: Name of its parameters; None for a number.
 
   Returns:
     A layer from `[batch, frames, bands, channels]` to
@@ -219,6 +222,7 @@ def conv3x3(filters: int, dtype: Any, *, use_bias: bool) -> nn.Conv:
     dtype=dtype,
     kernel_init=nn.initializers.glorot_uniform(),
     conv_general_dilated=convolve,
+    name=name,
   )
 
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from seld_jax import outputs
 from seld_jax.model.batch_norm import BatchNorm, at_least_float32
+from seld_jax.model.cross_stitch import CrossStitch
 from seld_jax.model.gru import BiGru
 from seld_jax.model.layers import (
   Dropout,
@@ -26,6 +27,10 @@ from seld_jax.model.layers import (
 # The format of the paper, with the classes of TAU-NIGENS 2020.
 DEFAULT_OUTPUT = outputs.make('class_wise', num_classes=14)
 
+# The trunks of a network with soft parameter sharing: that of activity, and
+# that of directions and distances.
+_TRUNKS = ('sed', 'doa')
+
 
 class SeldCrnn(nn.Module):
   """Self-attention CRNN of Phan et al., with one branch for each task.
@@ -33,6 +38,15 @@ class SeldCrnn(nn.Module):
   Convolutions with pooling, a bidirectional GRU, self-attention, and a fully
   connected branch for each head of the output format. In the paper these are
   event activity (sigmoid) and direction (tanh).
+
+  With `soft_sharing`, it has two trunks (all layers before the branches) for
+  the same features, as in EINV2 of Cao et al.: the branches of activity (heads
+  `sed` and `sed_*`) stand on the first one, those of directions and distances
+  on the second. After each pooling, and before the branches, the trunks
+  exchange features through a learned 2 x 2 matrix for each channel
+  (`CrossStitch`). Twice the trunk takes twice the time. The parameters of the
+  layers have the prefix `sed_` or `doa_`, but both GRUs run in one loop and are
+  one layer, whose leading axis is (direction, trunk).
 
   Attributes:
     output: What the network predicts: one branch for each of its heads.
@@ -48,13 +62,17 @@ class SeldCrnn(nn.Module):
     gru_dropout: Dropout rate of the output of the GRU.
     head_dropout: Dropout rate after each hidden layer of the branches.
     bn_momentum: Momentum of the running statistics of batch normalisation.
+    soft_sharing: Whether activity has a trunk of its own. The output format
+      must have heads of activity and others: `class_wise` or `tracks`.
     dtype: Type of the computation; parameters and statistics are float32.
     axis_name: Name of the `pmap` axis over which batch statistics are averaged
       and examples are counted; None under `jit`, where the batch is global.
 
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
-    Localization <https://arxiv.org/abs/2009.05527>`_, 2020, figure 1
+    Localization <https://arxiv.org/abs/2009.05527>`_, 2020, figure 1; Cao et
+    al., `An improved event-independent network for polyphonic sound event
+    localization and detection <https://arxiv.org/abs/2010.13092>`_, 2021
 
   Example:
     >>> from seld_jax import model
@@ -87,6 +105,7 @@ class SeldCrnn(nn.Module):
   gru_dropout: float = 0.1
   head_dropout: float = 0.25
   bn_momentum: float = 0.999
+  soft_sharing: bool = False
   dtype: Any = jnp.float32
   axis_name: str | None = None
 
@@ -111,27 +130,56 @@ class SeldCrnn(nn.Module):
       `[batch, label_frames, classes, 3]`.
 
     Raises:
-      ValueError: The number of frames is not a multiple of the time pooling.
+      ValueError: The number of frames is not a multiple of the time pooling, or
+        the output format has no separate heads for the trunks of
+        `soft_sharing`.
     """
     _check_frames('SeldCrnn', features, self.pools)
+    if self.soft_sharing:
+      _check_trunks(self.output)
     drop = functools.partial(
       Dropout, axis_name=self.axis_name, deterministic=not train
     )
-    x = features.astype(self.dtype)
-    for filters, pool in zip(self.filters, self.pools, strict=True):
-      # No bias: the normalisation that follows would subtract it again, and
-      # Adam would amplify the rounding errors of its zero gradient.
-      x = conv3x3(filters, self.dtype, use_bias=False)(x)
-      x = _normalised_maxima(self, x, pool, train=train)
+    trunks = _TRUNKS if self.soft_sharing else ('',)
+    # Flax itself numbers the layers of a single trunk.
+    named = lambda trunk, layer: f'{trunk}_{layer}' if trunk else None
+    mixed = lambda maps: CrossStitch()(*maps) if self.soft_sharing else maps
+    maps = [features.astype(self.dtype)] * len(trunks)
+    layers = zip(self.filters, self.pools, strict=True)
+    for number, (filters, pool) in enumerate(layers):
+      for index, trunk in enumerate(trunks):
+        # No bias: the normalisation that follows would subtract it again, and
+        # Adam would amplify the rounding errors of its zero gradient.
+        conv = conv3x3(
+          filters,
+          self.dtype,
+          use_bias=False,
+          name=named(trunk, f'Conv_{number}'),
+        )
+        maps[index] = _normalised_maxima(
+          self,
+          conv(maps[index]),
+          pool,
+          train=train,
+          name=named(trunk, f'BatchNorm_{number}'),
+        )
       if tuple(pool) != (1, 1):
-        x = drop(self.conv_dropout)(x)
-    x = x.reshape(*x.shape[:2], -1)
-    x = BiGru(self.gru_features, self.gru_reset_first, self.dtype)(x)
-    x = drop(self.gru_dropout)(x)
+        maps = [drop(self.conv_dropout)(x) for x in mixed(maps)]
+    maps = [x.reshape(*x.shape[:2], -1) for x in maps]
+    gru = BiGru(self.gru_features, self.gru_reset_first, self.dtype)
+    maps = list(gru(jnp.stack(maps))) if self.soft_sharing else [gru(maps[0])]
+    maps = [drop(self.gru_dropout)(x) for x in maps]
     if self.attention_features:
-      x = SelfAttention(self.attention_features, dtype=self.dtype)(x)
+      maps = [
+        SelfAttention(
+          self.attention_features,
+          dtype=self.dtype,
+          name=named(trunk, 'SelfAttention_0'),
+        )(x)
+        for trunk, x in zip(trunks, maps, strict=True)
+      ]
     hidden = lambda y: drop(self.head_dropout)(nn.relu(y))
-    return _branches(self, x, hidden)
+    return _branches(self, mixed(maps), hidden)
 
 
 class SeldNet(nn.Module):
@@ -231,7 +279,7 @@ class SeldNet(nn.Module):
       forwards, backwards = jnp.split(both, 2, axis=-1)
       x = drop(self.gru_dropout)(forwards * backwards)
     # The lambda makes a new dropout layer, with its own key, for each call.
-    return _branches(self, x, lambda y: drop(self.head_dropout)(y))
+    return _branches(self, [x], lambda y: drop(self.head_dropout)(y))
 
 
 # The networks by their name in a config.
@@ -248,6 +296,10 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     The attention, or the last GRU if the network has no attention: a key of
     `params`.
 
+  Raises:
+    ValueError: The network has a trunk for each task (`soft_sharing`), so that
+      the branches share no layer.
+
   Example:
     >>> from seld_jax import model
     >>> features = jnp.zeros((1, 50, 64, 7))
@@ -257,6 +309,11 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     >>> model.last_shared_layer(shapes['params'])
     'BiGru_1'
   """
+  if 'CrossStitch_0' in params:
+    raise ValueError(
+      'With soft_sharing, the branches stand on different trunks and share no '
+      'layer.'
+    )
   if 'SelfAttention_0' in params:
     return 'SelfAttention_0'
   return max(name for name in params if name.startswith('BiGru_'))
@@ -291,6 +348,20 @@ def _check_frames(
     )
 
 
+def _check_trunks(output: outputs.OutputFormat) -> None:
+  trunks = {_trunk_of(head) for head in output.heads}
+  if len(trunks) != len(_TRUNKS):
+    raise ValueError(
+      'soft_sharing needs heads of activity and heads of directions, but the '
+      f'output format {output.name} has {", ".join(output.heads)} only.'
+    )
+
+
+def _trunk_of(head: str) -> int:
+  """Index of the trunk on which a head stands, if there are two."""
+  return int(head.partition('_')[0] != 'sed')
+
+
 def _normalised_maxima(
   network: SeldCrnn | SeldNet,
   x: jax.Array,
@@ -298,6 +369,7 @@ def _normalised_maxima(
   *,
   train: bool,
   axis: int = -1,
+  name: str | None = None,
 ) -> jax.Array:
   """The layers after a convolution: batch normalisation, ReLU, max pooling.
 
@@ -307,12 +379,13 @@ def _normalised_maxima(
     pool: Size of the blocks, (frames, bands).
     train: Whether the statistics of the batch are used and recorded.
     axis: The axis that is normalised: -1, channels, or -2, bands.
+    name: Name of the normalisation; None for a number.
 
   Returns:
     Maxima, with shape `[batch, frames // p, bands // q, channels]`.
   """
   norm = functools.partial(
-    BatchNorm, network.bn_momentum, axis, network.axis_name
+    BatchNorm, network.bn_momentum, axis, network.axis_name, name=name
   )
   maxima = functools.partial(rectified_maxima, pool=tuple(pool))
   if axis == -1:
@@ -323,15 +396,15 @@ def _normalised_maxima(
 
 def _branches(
   network: SeldCrnn | SeldNet,
-  x: jax.Array,
+  trunks: Sequence[jax.Array],
   hidden: Callable[[jax.Array], jax.Array],
 ) -> dict[str, jax.Array]:
   """One branch for each head of the output format, and the outputs.
 
   Args:
     network: The network with the settings, from within its `__call__`.
-    x: The input of all branches, with shape
-      `[batch, label_frames, features]`.
+    trunks: The input of all branches, with shape
+      `[batch, label_frames, features]`, or the outputs of both trunks.
     hidden: The activation and dropout after each hidden layer.
 
   Returns:
@@ -340,7 +413,7 @@ def _branches(
   dtype, wide = network.dtype, at_least_float32(network.dtype)
   raw = []
   for name, size in network.output.heads.items():
-    y = x
+    y = trunks[_trunk_of(name) if len(trunks) > 1 else 0]
     for layer, width in enumerate(network.head_features):
       y = hidden(dense(width, dtype, name=f'{name}_hidden_{layer}')(y))
     raw.append(dense(size, dtype, name=name)(y).astype(wide))

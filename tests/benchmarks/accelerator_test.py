@@ -52,10 +52,10 @@ def test_the_step_for_a_gpu_equals_that_for_a_cpu(tiny_config, monkeypatch):
   fold = device_speed.make_fold(tiny_config, 2)
   state = train_step.create_state(tiny_config)
   rng = np.random.default_rng(0)
-  batch = {
-    name: rng.random(like.shape, np.float32)
-    for name, like in batches.shapes(tiny_config, fold).items()
-  }
+  batch = jax.tree.map(
+    lambda like: rng.random(like.shape, np.float32),
+    batches.shapes(tiny_config, fold),
+  )
   found, convolutions = [], []
   options = compilation.compiler_options(runs_once=True)
   for backend in 'gpu', 'cpu':

@@ -25,13 +25,17 @@ TINY = {
 }
 
 
-@pytest.fixture(scope='module')
-def tiny():
-  """The paper's system with a very small network."""
-  config = systems.make('mse', format='foa')
+def make_tiny(system):
+  """A system with a very small network."""
+  config = systems.make(system, format='foa')
   with config.unlocked():
     config.model.update(TINY)
   return config
+
+
+@pytest.fixture(scope='module')
+def tiny():
+  return make_tiny('mse')
 
 
 def test_plain_scores_equal_ours():
@@ -102,9 +106,11 @@ def test_pytorch_computes_the_same_multi_accdoa_loss():
 
 
 @pytest.mark.parametrize('train', [False, True])
+@pytest.mark.parametrize('system', ['mse', 'einv2'])
 def test_counted_operations_equal_those_of_the_program(
-  monkeypatch, tiny, train
+  monkeypatch, system, train
 ):
+  tiny = make_tiny(system)
   # Plain convolutions are counted; Winograd convolutions take fewer operations.
   monkeypatch.setattr(winograd, 'conv3x3', xla_convolution)
   batch, frames = 3, 40

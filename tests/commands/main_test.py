@@ -11,17 +11,34 @@ import time
 import numpy as np
 import pytest
 from helpers.config_files import load
-from helpers.tiny import make_tiny
+from helpers.quick_jit import jit
+from helpers.tiny import make_one_convolution, make_tiny
 
-from seld_jax import report, runs, scenes, train
+from seld_jax import config as config_lib
+from seld_jax import labels, report, runs, scenes, train
+from seld_jax.config import systems
+from seld_jax.train import step_metrics
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 
 
+LATER = [
+  CONFIGS / f'{name}_{format}.py'
+  for name in systems.LATER_SYSTEMS
+  for format in ('foa', 'mic')
+]
+
+
 def smoke_tests():
-  """Every config file; two of them have everything that is in the others."""
+  """Config files; two of them have everything that is in the others.
+
+  Those of later systems on the microphone array differ from those on FOA in the
+  features only; they are trained for two steps below.
+  """
   tests = []
   for path in sorted(CONFIGS.glob('*.py')):
+    if path in LATER and path.stem.endswith('_mic'):
+      continue
     is_slow = path.stem not in ('mse_mic', 'baseline_foa')
     marks = [pytest.mark.slow] if is_slow else []
     tests.append(pytest.param(path, id=path.stem, marks=marks))
@@ -31,6 +48,8 @@ def smoke_tests():
 @pytest.mark.parametrize('path', smoke_tests())
 def test_every_config_trains_in_the_tiny_shape(path, tiny_root, tmp_path):
   config = make_tiny(load(path), tiny_root)
+  if path in LATER:
+    make_one_convolution(config)
   config.train.num_steps = 200
   config.train.log_every = 50
   config.train.evaluate_every = 100
@@ -51,6 +70,43 @@ def test_every_config_trains_in_the_tiny_shape(path, tiny_root, tmp_path):
 
 
 _TEXTS = ('train', 'validation')
+
+
+@pytest.mark.parametrize(
+  'path',
+  [
+    pytest.param(
+      path,
+      id=path.stem,
+      marks=[] if path.stem == 'einv2_mic' else [pytest.mark.slow],
+    )
+    for path in LATER
+    if path.stem.endswith('_mic')
+  ],
+)
+def test_later_systems_train_on_the_microphone_array(path):
+  config = make_one_convolution(make_tiny(load(path), 'data'))
+  config_lib.validate(config, num_devices=1)
+  rng = np.random.default_rng(0)
+  events = labels.from_dense(
+    rng.random((20, 14)) < 0.1, rng.standard_normal((20, 14, 3)), threshold=0.5
+  )
+  targets = config_lib.output_format(config).targets(events, num_frames=20)
+  batch = {
+    'features': rng.standard_normal((2, 50, 16, 10)).astype(np.float32),
+    'targets': {
+      name: values.reshape(2, 10, *values.shape[1:])
+      for name, values in targets.items()
+    },
+  }
+  step = jit(train.make_train_step(config))
+  state = train.create_state(config)
+  for _ in range(2):
+    state = step(state, batch)
+  means = step_metrics.mean_metrics(state.metrics)
+  assert int(state.step) == 2
+  assert means['loss'] > 0 and means['gradient_norm'] > 0
+
 
 # A small version of configs/quick.py: it learns something, and takes long
 # enough to be killed.

@@ -234,6 +234,26 @@ def test_a_value_of_another_type_is_refused():
       {'model__normalise_bands': True},
       ['model.normalise_bands', 'seld_crnn has no such field'],
     ),
+    (
+      {'model__soft_sharing': True, 'output__format': 'accdoa'},
+      ['model.soft_sharing', 'accdoa has one head', 'output.format=tracks'],
+    ),
+    (
+      {'model__soft_sharing': True, 'output__format': 'multi_accdoa'},
+      ['model.soft_sharing', 'multi_accdoa has one head'],
+    ),
+    (
+      {
+        'model__soft_sharing': True,
+        'model__name': 'seld_net',
+        'model__attention_features': 64,
+      },
+      ['model.soft_sharing', 'seld_net has no such field'],
+    ),
+    (
+      {'model__soft_sharing': True, 'train__log_gradient_norms': True},
+      ['train.log_gradient_norms', 'model.soft_sharing'],
+    ),
     ({'model__name': 'seld_net', 'model__attention_features': 8}, ['seld_net']),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else '',

@@ -1,4 +1,4 @@
-"""The systems of the paper, and small versions of them."""
+"""The systems of the paper, later ones, and small versions of them."""
 
 import pathlib
 
@@ -11,7 +11,7 @@ from seld_jax.config import systems
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 everywhere = [
   pytest.param(name, format, id=f'{name}_{format}')
-  for name in systems.SYSTEMS
+  for name in (*systems.SYSTEMS, *systems.LATER_SYSTEMS)
   for format in ('foa', 'mic')
 ]
 
@@ -29,7 +29,7 @@ def differences(config, other):
 
 
 @pytest.mark.parametrize(('name', 'format'), everywhere)
-def test_every_config_file_is_a_system_of_the_paper(name, format):
+def test_every_config_file_is_a_system(name, format):
   path = CONFIGS / f'{name}_{format}.py'
   assert load(path) == systems.make(name, format=format)
   assert 5 <= len(path.read_text().splitlines()) <= 20
@@ -92,3 +92,31 @@ def test_submissions_have_the_papers_folds():
   assert (two.train_folds, two.validation_folds) == ((1, 2, 3, 4, 5, 6), ())
   assert one.test_folds == two.test_folds == ()
   assert one.evaluation and two.evaluation
+
+
+@pytest.mark.parametrize('scale', systems.SCALES)
+def test_later_systems_differ_in_output_and_losses_only(scale):
+  """So that a comparison with the paper's system shows nothing else."""
+  mse = systems.make('mse', format='foa', scale=scale)
+  changed = {
+    name: differences(systems.make(name, format='foa', scale=scale), mse)
+    for name in systems.LATER_SYSTEMS
+  }
+  assert changed == {
+    'accdoa': {'output.format': 'accdoa'},
+    'multi_accdoa': {'output.format': 'multi_accdoa'},
+    'tracks': {'output.format': 'tracks', 'output.num_tracks': 2},
+    'einv2': {
+      'output.format': 'tracks',
+      'output.num_tracks': 2,
+      'model.soft_sharing': True,
+    },
+    'uncertainty': {
+      'loss.sed': 'cross_entropy',
+      'loss.weighting': 'uncertainty',
+    },
+  }
+
+
+def test_later_systems_are_not_in_the_table_of_the_paper():
+  assert not set(systems.SYSTEMS) & set(systems.LATER_SYSTEMS)

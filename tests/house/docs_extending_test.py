@@ -23,8 +23,10 @@ config.loss.sed, config.loss.sed_weight = 'smoothed', 2.0
 config_lib.validate(config, num_devices=1)
 batch = {
   'features': jax.random.normal(jax.random.key(0), (2, 50, 16, 7)),
-  'activity': jnp.zeros((2, 10, 14)).at[:, 3:, 0].set(1),
-  'doa': jnp.zeros((2, 10, 14, 3)).at[:, 3:, 0, 0].set(1),
+  'targets': {
+    'activity': jnp.zeros((2, 10, 14)).at[:, 3:, 0].set(1),
+    'doa': jnp.zeros((2, 10, 14, 3)).at[:, 3:, 0, 0].set(1),
+  },
 }
 step = jax.jit(train.make_train_step(config))
 state = step(train.create_state(config), batch)

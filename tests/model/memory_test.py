@@ -24,9 +24,12 @@ def small(name='seld_crnn', **options):
   )
 
 
-@pytest.mark.parametrize('name', list(model.MODELS))
-def test_the_variables_are_those_of_the_network(name):
-  network = small(name)
+@pytest.mark.parametrize(
+  ('name', 'options'),
+  [('seld_crnn', {}), ('seld_crnn', {'soft_sharing': True}), ('seld_net', {})],
+)
+def test_the_variables_are_those_of_the_network(name, options):
+  network = small(name, **options)
   found = model.needed_memory(network, SHAPE).variables
   expected = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros(SHAPE))
   assert found == expected
@@ -62,6 +65,13 @@ def test_the_scores_of_the_attention_grow_with_the_square_of_the_length():
   assert with_it.inference > 2 * scores
 
 
+def test_a_second_trunk_takes_about_as_much_as_the_first():
+  options: dict[str, Any] = {'head_features': ()}  # the branches exist once
+  one = model.needed_memory(small(**options), SHAPE)
+  two = model.needed_memory(small(**options, soft_sharing=True), SHAPE)
+  assert 1.9 < two.training / one.training < 2.3
+
+
 def test_sizes_without_bounds_are_estimated_in_python_integers():
   huge = 2**31 - 1
   needed = model.needed_memory(
@@ -77,6 +87,7 @@ def test_sizes_without_bounds_are_estimated_in_python_integers():
   [
     ('seld_crnn', {}),
     ('seld_crnn', {'gru_features': 512}),
+    ('seld_crnn', {'soft_sharing': True}),
     ('seld_net', {'normalise_bands': True}),
   ],
 )

@@ -11,11 +11,12 @@ import pytest
 from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
 
-from seld_jax import model
+from seld_jax import model, outputs
 from seld_jax.model import networks
 
+OUTPUT = outputs.make('class_wise', num_classes=3)
 SMALL: dict[str, Any] = {
-  'num_classes': 3,
+  'output': OUTPUT,
   'filters': (4, 6),
   'pools': ((5, 2), (1, 2)),
   'gru_features': 5,
@@ -75,7 +76,7 @@ def test_the_baseline_has_the_size_that_its_layers_add_up_to():
 
 
 SMALL_BASELINE = {
-  'num_classes': 3,
+  'output': OUTPUT,
   'filters': (4, 6),
   'pools': ((5, 2), (1, 2)),
   'gru_features': 5,
@@ -180,7 +181,7 @@ def test_examples_are_independent_outside_of_training():
 
 def loss_and_gradient(network, variables, features, **options):
   """A loss that depends on every output, and its gradient."""
-  weights = numbers(SMALL['num_classes'], 3, seed=5)
+  weights = numbers(3, 3, seed=5)
 
   def loss(params):
     outputs = network.apply(

@@ -1,0 +1,10 @@
+"""Two tracks and two trunks, as in EINV2, on first-order Ambisonics."""
+
+from seld_jax import config as config_lib
+from seld_jax.config import systems
+
+
+def get_config():
+  """Two tracks; activity and directions have a trunk each."""
+  config = config_lib.default()
+  return systems.einv2(config)

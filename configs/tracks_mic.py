@@ -1,0 +1,11 @@
+"""Two tracks on the microphone array."""
+
+from seld_jax import config as config_lib
+from seld_jax.config import systems
+
+
+def get_config():
+  """Two tracks with one event at most; one trunk for all branches."""
+  config = config_lib.default()
+  config.features.format = 'mic'
+  return systems.tracks(config)
