@@ -63,9 +63,9 @@ def validate(
   check_types('', config, default())
   check_names(config)
   check_model(config, default())
-  check_output(config, default())
   check_ranges(config)
   check_features(config)
+  check_output(config, default())
   check_lengths(config)
   check_batches(
     config,

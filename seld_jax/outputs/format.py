@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # NumPy arrays outside of compiled programs, JAX arrays within.
 Array = Any
@@ -69,7 +69,8 @@ class OutputFormat(abc.ABC):
       )
     if self.activation not in ACTIVATIONS:
       raise InputError(
-        f"activation must be 'tanh' or 'linear', got {self.activation!r}."
+        "activation must be 'tanh' or 'linear', got "
+        f'{shown(self.activation)}.'
       )
 
   @property

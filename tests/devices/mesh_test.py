@@ -30,11 +30,13 @@ config.augment.rotate = True
 rng = np.random.default_rng(0)
 batch = {
   'features': rng.standard_normal((16, 30, 16, 7)),
-  'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
-  'doa': rng.standard_normal((16, 6, 14, 3)),
+  'targets': {
+    'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
+    'doa': rng.standard_normal((16, 6, 14, 3)),
+  },
 }
 # The devices have different numbers of events: a mean of means would be wrong.
-batch['activity'][:9] = 0
+batch['targets']['activity'][:9] = 0
 state = train.create_state(config)
 widen = lambda x: x.astype(DTYPE) if x.dtype.kind == 'f' else x
 state = jax.tree.map(widen, state)
