@@ -24,6 +24,7 @@ from seld_jax.labels.events import (
   to_dense,
 )
 from seld_jax.labels.forms import (
+  DISTANCE_UNITS,
   EDITIONS,
   FORMS,
 )
@@ -47,6 +48,7 @@ __all__ = [
   'NameParts',
   'parse_name',
   'fold_of',
+  'DISTANCE_UNITS',
   'EDITIONS',
   'FORMS',
   'ROLES',

@@ -77,6 +77,18 @@ EDITIONS = {
   '2025': ('stereo',),
 }
 
+# Metres in a unit of distance of the label files of a form: TAU-NIGENS 2019 and
+# L3DAS have metres, STARSS23 (2023 and 2024) and the set of 2025 centimetres.
+# Systems write their predictions in either unit.
+DISTANCE_UNITS = {
+  'seconds': 1.0,
+  'l3das': 1.0,
+  'polar_distance': 0.01,
+  'cartesian_distance': 0.01,
+  'submission_distance': 0.01,
+  'stereo': 0.01,
+}
+
 # Networks with linear outputs predict vectors with a norm of about 1. A
 # component above this number may be an angle.
 _LARGEST_OUTPUT = 3.0
