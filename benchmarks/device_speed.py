@@ -77,8 +77,7 @@ def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
     features=rng.standard_normal(
       (shape[0] * pool, bands, channels), dtype=np.float32
     ),
-    activity=activity,
-    doa=doa,
+    targets={'activity': activity, 'doa': doa},
     offsets=offsets,
     num_label_frames=np.full(count, _MINUTE),
     references=tuple(
