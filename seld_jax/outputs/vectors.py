@@ -81,7 +81,7 @@ def events_of(
   xyz = padded(vectors.astype(np.float64), axes=vectors.shape[-1])
   numbers = xyz
   if distance is not None:
-    distance = np.maximum(np.asarray(distance, np.float64), 0)
+    distance = np.asarray(distance, np.float64)
     numbers = np.concatenate([xyz, distance[:, None]], axis=-1)
   check_finite(frame, class_index, numbers)
   return labels.Events(
@@ -89,7 +89,7 @@ def events_of(
     class_index,
     rank_of(frame, class_index),
     geometry.unit_vectors(xyz),
-    distance,
+    None if distance is None else np.maximum(distance, 0),
   )
 
 

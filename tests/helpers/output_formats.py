@@ -109,13 +109,25 @@ def perfect(format, targets):
 
 
 def random_outputs(format, *shape, seed=0, scale=1.0):
-  """Outputs of random numbers, as NumPy arrays in float32."""
+  """Activated random numbers, as NumPy arrays in float32."""
   rng = np.random.default_rng(seed)
-  raw = scale * rng.standard_normal((*shape, format.size))
-  return {
-    name: np.asarray(values)
-    for name, values in format.activate(raw.astype(np.float32)).items()
+  draw = lambda *more: scale * rng.standard_normal((*shape, *more))
+  tracks, axes = format.num_tracks, format.axes
+  if 'accdoa' in format.name:
+    accdoa = draw(tracks, CLASSES, format.vector_size)
+    accdoa[..., :axes] = np.tanh(accdoa[..., :axes])
+    accdoa[..., axes:] = np.maximum(accdoa[..., axes:], 0)
+    return {'accdoa': accdoa.astype(np.float32)}
+  places = (tracks,) if format.name == 'tracks' else (CLASSES,)
+  logits = draw(*places, *([CLASSES] if format.name == 'tracks' else []))
+  outputs = {
+    'sed_logits': logits,
+    'sed': 1 / (1 + np.exp(-logits)),
+    'doa': np.tanh(draw(*places, axes)),
   }
+  if format.distance:
+    outputs['distance'] = np.maximum(draw(*places), 0)
+  return {name: values.astype(np.float32) for name, values in outputs.items()}
 
 
 def assert_same_events(found, expected, *, axes=3, has_distance=True):
