@@ -58,9 +58,7 @@ def test_a_layer_is_copied_as_a_whole_or_not_at_all():
 
 
 def test_layers_to_keep_are_not_copied():
-  merged = fine_tuning.merge(
-    network(fill=1), network(fill=2), keep=HEADS
-  )
+  merged = fine_tuning.merge(network(fill=1), network(fill=2), keep=HEADS)
   assert merged.anew == ('sed', 'doa')
 
 
