@@ -1,10 +1,12 @@
 """Predicts which sounds occur in recordings, when, and from which direction.
 
 Each recording, from a tenth of a second to a day long, gives a DCASE CSV file
-with the columns frame, class, track, azimuth and elevation; there are 10 label
-frames per second. The sound files need the four channels that the network was
-trained on: FOA (W, Y, Z, X; SN3D) or the capsules of a tetrahedral microphone
-array. --channels, --norm and --array convert other conventions.
+with the columns frame, class, track, azimuth and elevation, and the distance in
+centimetres if the network predicts distances; there are 10 label frames per
+second. --csv_edition writes the columns of another edition of DCASE. The sound
+files need the four channels that the network was trained on: FOA (W, Y, Z, X;
+SN3D) or the capsules of a tetrahedral microphone array. --channels, --norm and
+--array convert other conventions.
 
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
@@ -13,7 +15,7 @@ Examples:
 
 from absl import flags
 
-from seld_jax import commands, predictor
+from seld_jax import commands, labels, predictor
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import (
@@ -32,6 +34,17 @@ def define_flags(values: flags.FlagValues) -> None:
   define = commands.Define(values)
   define.string('workdir', None, 'Run directory; another name for --model.')
   define.string('out', None, 'Folder for the CSV files.')
+  define.enum(
+    'csv_edition',
+    None,
+    [one for one, forms in labels.EDITIONS.items() if 'stereo' not in forms],
+    'Edition of the challenge whose columns the CSV files have. 2020 to 2022: '
+    'frame, class, track, azimuth, elevation; distances are left out. 2023 and '
+    '2024: also the distance in centimetres, if the network predicts '
+    'distances. 2019: name, start and end of each event, elevation, azimuth, '
+    'and the distance in metres, 0 if the network predicts none. Default: '
+    '2023 if the network predicts distances, else 2020.',
+  )
   define.bool(
     'plot',
     False,
@@ -65,6 +78,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       overlap=values.overlap or 0.0,
       threshold=values.threshold,
     ),
+    csv_edition=values.csv_edition,
     plot=values.plot,
   )
   if outcome.written:

@@ -119,7 +119,8 @@ def load_variables(
   """
   from seld_jax.train import snapshot
 
-  return snapshot.load_variables(source)
+  variables, spec = snapshot.load_variables(source)
+  return variables, spec.classes
 
 
 def _of_run(

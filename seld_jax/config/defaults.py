@@ -248,7 +248,8 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
-  # DCASE edition of the scores that select the checkpoint and are reported.
+  # DCASE edition of the scores that select the checkpoint and are reported:
+  # '2019' to '2024'. That of 2024 needs output.distance.
   evaluation.edition = '2020'
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5

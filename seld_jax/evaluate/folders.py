@@ -58,6 +58,8 @@ class Folders:
     length_rule: Where the lengths come from: `'audio'`, `'last_reference'` or
       `'as_published'`; None if they were given or are the default.
     as_published: Whether scores follow the published code of the edition.
+    distance_unit: Metres in a unit of the distances. If the units were not
+      stated, that of the form of the references.
 
   Example:
     >>> from seld_jax import evaluate, labels
@@ -77,6 +79,7 @@ class Folders:
   num_frames: int | Mapping[str, int] | None
   length_rule: str | None
   as_published: bool = False
+  distance_unit: float = 1.0
 
 
 def evaluate_folders(
@@ -264,6 +267,10 @@ def read_folders(
     audio=options.audio,
     as_published=options.as_published,
   )
+  unit = 1.0
+  if options.units is None:
+    forms = [form for form in reference_forms if form]
+    unit = labels.DISTANCE_UNITS.get(forms[0], 1.0) if forms else 1.0
   return Folders(
     options.edition,
     names,
@@ -273,6 +280,7 @@ def read_folders(
     num_frames,
     rule,
     options.as_published,
+    unit,
   )
 
 

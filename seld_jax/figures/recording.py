@@ -12,6 +12,7 @@ def write_recording(
   *,
   folder: str | os.PathLike[str],
   sample_rate: int = 24000,
+  csv_edition: str | None = None,
 ) -> pathlib.Path:
   """Draws the labels of a recording below its spectrogram, into a file.
 
@@ -19,6 +20,8 @@ def write_recording(
     recording: The sound file, and the CSV file with its labels.
     folder: The folder for the figure, which is named after the sound file.
     sample_rate: Sample rate in Hz that the sound file must have.
+    csv_edition: Edition whose form the CSV file has; None for any form that can
+      be recognised. Distances have the unit that its label files have.
 
   Returns:
     The path of the figure, a PNG file.
@@ -43,7 +46,7 @@ def write_recording(
   sound = audio.read(sound_file, sample_rate=sample_rate)
   step = sample_rate // labels.FRAMES_PER_SECOND
   figure = tracks.plot_tracks(
-    labels.read_csv(table, edition='2020'),
+    labels.read_csv(table, edition=csv_edition, distance_scale=None),
     None,
     classes=labels.TAU2020_CLASSES,
     num_frames=-(-sound.shape[-1] // step),

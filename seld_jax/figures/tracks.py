@@ -1,4 +1,4 @@
-"""Activity and directions of a reference and a prediction over time."""
+"""Activity and places of a reference and a prediction over time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,13 +32,14 @@ def plot_tracks(
   """Draws activity and directions of a reference and a prediction over time.
 
   The panels from the top are: the spectrogram of the first channel, if there is
-  audio; activity, with a row for each class that occurs; azimuth; elevation.
-  The reference is grey; the prediction has a colour and a marker for each
-  class. Lines are interrupted when a class is inactive, and when the azimuth
-  wraps from 180 to -180 degrees.
+  audio; activity, with a row for each class that occurs; azimuth; elevation;
+  distance, if there are distances. The reference is grey; the prediction has a
+  colour and a marker for each class. Every track of a class has its own line.
+  Lines are interrupted when a track is inactive, and when the azimuth wraps
+  from 180 to -180 degrees.
 
   Args:
-    reference: Events of the reference.
+    reference: Events of the reference. Distances are in metres.
     prediction: Events of the system; None to draw only the reference, in
       colours.
     classes: Name of each class.
@@ -87,6 +88,10 @@ def plot_tracks(
     )
   theme = style.DARK if dark else style.LIGHT
   heights = [0.3 + 0.27 * max(len(shown), 1), 2.5, 1.7]
+  farthest = _farthest(reference, prediction)
+  if farthest is not None:
+    heights.append(1.4)
+  places = len(heights) - 1
   if audio is not None:
     heights.insert(0, 1.8)
   figure = style.new_figure(theme, 11, sum(heights) + 1.1)
@@ -94,25 +99,28 @@ def plot_tracks(
   for panel in panels:
     style.style_axes(panel, theme)
 
-  activity, azimuth, elevation = panels[-3:]
+  activity, azimuth, elevation, *distance = panels[-1 - places :]
   if audio is not None:
     spectrogram.draw_spectrogram(panels[0], audio)
   _draw_activity(activity, reference, prediction, shown, classes, theme)
   every = max(1, num_frames // 60)
   for index in shown:
-    time, *angles, _ = _track_lines(reference, index, every)
-    for panel, angle in zip(panels[-2:], angles, strict=True):
+    time, lines_of, _ = _track_lines(reference, index, every)
+    for panel, values in zip(panels[-places:], lines_of, strict=False):
       look = _reference_look(theme)
-      panel.plot(time, angle, gid=f'reference {index}', **look)
+      panel.plot(time, values, gid=f'reference {index}', **look)
   for index in shown:
-    time, *angles, marked = _track_lines(prediction, index, every)
-    for panel, angle in zip(panels[-2:], angles, strict=True):
+    time, lines_of, marked = _track_lines(prediction, index, every)
+    for panel, values in zip(panels[-places:], lines_of, strict=False):
       look = _class_look(index, theme) | {'markevery': marked}
-      panel.plot(time, angle, gid=f'prediction {index}', **look)
+      panel.plot(time, values, gid=f'prediction {index}', **look)
 
   _label_directions(azimuth, elevation, _highest(reference, prediction))
-  elevation.set_xlim(0, num_frames / labels.FRAMES_PER_SECOND)
-  elevation.set_xlabel('time (s)')
+  for panel in distance:
+    panel.set_ylim(0, 1.1 * max(farthest or 0, 0.1))
+    panel.set_ylabel('distance (m)')
+  panels[-1].set_xlim(0, num_frames / labels.FRAMES_PER_SECOND)
+  panels[-1].set_xlabel('time (s)')
   figure.align_ylabels(panels)
   if compared:
     of_reference = lines.Line2D([], [], **_reference_look(theme))
@@ -180,8 +188,11 @@ def _class_look(index: int, theme: style.Theme) -> dict[str, Any]:
 
 def _track_lines(
   events: labels.Events, index: int, every: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
-  """Returns the lines of a class: time, azimuth, elevation, marked points.
+) -> tuple[np.ndarray, list[np.ndarray], list[int]]:
+  """Returns the lines of a class, and their marked points.
+
+  The lines are time, and a list of azimuth, elevation, and distance if there
+  is one.
 
   NaN separates the pieces of a line. A piece extends to the end of its last
   frame, so that a piece of a single frame is visible.
@@ -190,23 +201,29 @@ def _track_lines(
   rows = rows[np.lexsort((events.frame[rows], events.track[rows]))]
   frame, xyz = events.frame[rows], events.xyz[rows]
   azimuth, elevation = geometry.to_polar(xyz)
+  columns = [frame, azimuth, elevation]
+  if events.distance is not None:
+    columns.append(events.distance[rows])
+  table = np.stack(columns, axis=-1)
+  end = np.zeros((1, len(columns)))
+  end[0, 0] = 1
   breaks = (
     (np.diff(events.track[rows]) != 0)
     | (np.diff(frame) != 1)
     | (np.abs(np.diff(azimuth)) > 180)
     | (geometry.angular_distance(xyz[1:], xyz[:-1]) > _JUMP)
   )
-  points, marked = [np.empty((0, 3))], []
+  points, marked = [np.empty((0, len(columns)))], []
   position = 0
   for piece in np.split(np.arange(len(rows)), np.flatnonzero(breaks) + 1):
     if not piece.size:
       continue
-    line = np.stack([frame[piece], azimuth[piece], elevation[piece]], axis=-1)
+    line = table[piece]
     marked += range(position, position + len(line), every)
-    points += [line, line[-1:] + (1, 0, 0), np.full((1, 3), np.nan)]
+    points += [line, line[-1:] + end, np.full_like(end, np.nan)]
     position += len(line) + 2
-  time, azimuth, elevation = np.concatenate(points).T
-  return time / labels.FRAMES_PER_SECOND, azimuth, elevation, marked
+  time, *values = np.concatenate(points).T
+  return time / labels.FRAMES_PER_SECOND, values, marked
 
 
 def _draw_activity(
@@ -269,6 +286,13 @@ def _bars(frames: np.ndarray) -> list[tuple[float, float]]:
 def _highest(*events: labels.Events) -> int:
   elevations = [np.abs(geometry.to_polar(one.xyz)[1]) for one in events]
   return 60 if np.max(np.concatenate(elevations), initial=0) <= 55 else 95
+
+
+def _farthest(*events: labels.Events) -> float | None:
+  """The largest distance; None if there are no distances."""
+  distances = [one.distance for one in events if one.distance is not None]
+  joined = np.concatenate([*distances, np.zeros(0)])
+  return float(joined.max()) if joined.size else None
 
 
 def _minus(number: int) -> str:

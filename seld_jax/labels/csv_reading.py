@@ -19,7 +19,7 @@ from seld_jax.labels.events import (
   group_rows,
   no_events,
 )
-from seld_jax.labels.forms import FORMS
+from seld_jax.labels.forms import DISTANCE_UNITS, FORMS
 from seld_jax.labels.notes import Notes
 from seld_jax.labels.rows import (
   PREDICTED_RANGES,
@@ -42,7 +42,7 @@ class _Options:
   form: str | None
   num_classes: int | None
   class_names: Sequence[str] | None
-  distance_scale: float
+  distance_scale: float | None
   predicted: bool
   label_hop: float | None
   frames_per_second: int
@@ -56,7 +56,7 @@ def read_csv(
   role: str = 'reference',
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
-  distance_scale: float = 1.0,
+  distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
 ) -> Events:
@@ -87,7 +87,8 @@ def read_csv(
     class_names: Class names by index, for files that hold names. None means
       those of 2019, or of L3DAS22, by the form.
     distance_scale: Factor for distances. 1 keeps the unit of the file; 0.01
-      converts the centimetres of label files to metres.
+      converts the centimetres of label files to metres. None converts the unit
+      that label files of the form have to metres, see `DISTANCE_UNITS`.
     label_hop: Seconds from one frame of the file to the next; None means 0.1,
       and 0.02 must be stated for submissions of 2019. Frames of another length
       are merged: a source is active in each frame of 0.1 s that one of its rows
@@ -144,7 +145,7 @@ def read_csv_files(
   role: str = 'reference',
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
-  distance_scale: float = 1.0,
+  distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
 ) -> tuple[list[Events], list[str | None]]:
@@ -285,7 +286,7 @@ def _read(
       form=found.form,
       class_names=names,
       num_classes=options.num_classes,
-      distance_scale=options.distance_scale,
+      distance_scale=_distance_scale(options, found.form),
       frames_per_second=options.frames_per_second,
     )
     return events, found
@@ -363,13 +364,14 @@ def _to_events(
   if track is None:
     track = hops.number_sources(frame, class_index)
   distance = None
+  scale = _distance_scale(options, found.form)
   if 'distance' in columns:
-    distance = table[:, columns.index('distance')] * options.distance_scale
+    distance = table[:, columns.index('distance')] * scale
   if 'x' in columns:
     start = columns.index('x')
     vectors = table[:, start : start + 3]
     if found.form == 'submission_cartesian':  # metres
-      distance = np.linalg.norm(vectors, axis=-1) * options.distance_scale
+      distance = np.linalg.norm(vectors, axis=-1) * scale
     if (
       found.form == 'cartesian_distance'
       and options.form is None
@@ -394,6 +396,13 @@ def _to_events(
       elevation = table[:, columns.index('elevation')]
     xyz = geometry.to_cartesian(azimuth, elevation)
   return Events(frame, class_index, track, xyz, distance)
+
+
+def _distance_scale(options: _Options, form: str) -> float:
+  """The factor for the distances of a file."""
+  if options.distance_scale is None:
+    return DISTANCE_UNITS.get(form, 1.0)
+  return options.distance_scale
 
 
 def _on_label_frames(

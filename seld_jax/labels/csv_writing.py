@@ -1,5 +1,6 @@
 """Writes events as CSV files of DCASE, in the form of any edition but 2025."""
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 
@@ -9,8 +10,8 @@ from seld_jax import files, geometry
 from seld_jax.errors import InputError
 from seld_jax.labels import forms
 from seld_jax.labels.classes import TAU2019_CLASSES
-from seld_jax.labels.events import Events
-from seld_jax.labels.forms import EDITIONS, FORMS
+from seld_jax.labels.events import Events, join_events, no_events
+from seld_jax.labels.forms import DISTANCE_UNITS, EDITIONS, FORMS
 from seld_jax.labels.rows import format_number
 from seld_jax.labels.seconds import format_seconds
 
@@ -19,10 +20,10 @@ def write_csv(
   path: str | os.PathLike[str],
   events: Events,
   *,
-  edition: str = '2020',
+  edition: str | None = '2020',
   form: str | None = None,
   class_names: Sequence[str] = TAU2019_CLASSES,
-  distance_scale: float = 1.0,
+  distance_scale: float | None = 1.0,
 ) -> None:
   """Writes events in a form of an edition, atomically.
 
@@ -35,11 +36,13 @@ def write_csv(
       frames with the same class, track, direction and distance become one
       event.
     edition: Year of the challenge whose form to write: one of `EDITIONS`, but
-      not 2025, whose files say what is on screen.
+      not 2025, whose files say what is on screen. The forms of 2020 to 2022
+      have no distances. None: 2023 if the events have distances, else 2020.
     form: One of the forms of the edition. None: its first, or `'polar'` if
       the first needs distances and the events have none.
     class_names: Class names by index, to write in the form of 2019.
-    distance_scale: Factor for distances.
+    distance_scale: Factor for distances. None: from metres to the unit that
+      label files of the form have, see `DISTANCE_UNITS`.
 
   Raises:
     InputError: The edition does not have the form, a number is negative or not
@@ -69,15 +72,26 @@ def write_csv(
 
 
 def write_csv_parts(
-  path: str | os.PathLike[str], parts: Iterable[Events]
+  path: str | os.PathLike[str],
+  parts: Iterable[Events],
+  *,
+  edition: str | None = '2020',
+  form: str | None = None,
+  class_names: Sequence[str] = TAU2019_CLASSES,
+  distance_scale: float | None = 1.0,
 ) -> None:
-  """Writes events that arrive in parts, in the form of 2020, atomically.
+  """Writes events that arrive in parts, atomically.
 
-  The file is the same as if `write_csv` wrote all parts together.
+  The file is the same as if `write_csv` wrote all parts together. Only the form
+  of 2019 needs the memory for all of them.
 
   Args:
     path: The file to write; it appears when the last part has been written.
-    parts: Events in the order of time.
+    parts: Events in the order of time; all have distances, or none has.
+    edition: As for `write_csv`, like all arguments below.
+    form: One of the forms of the edition.
+    class_names: Class names by index, to write in the form of 2019.
+    distance_scale: Factor for distances.
 
   Raises:
     InputError: As for `write_csv`.
@@ -96,18 +110,36 @@ def write_csv_parts(
     files.atomic(path) as temporary,
     open(temporary, 'w', encoding='utf-8') as file,
   ):
+    chosen, kept = '', []
+    write = functools.partial(
+      _format, path, class_names=class_names, distance_scale=distance_scale
+    )
     for events in parts:
-      file.write(_format(path, events, 'polar'))
+      chosen = chosen or _form_to_write(
+        path, events, edition=edition, form=form
+      )
+      # Events of 2019 have a row for all of their frames.
+      if chosen == 'seconds':
+        kept.append(events)
+      else:
+        file.write(write(events, chosen))
+    chosen = chosen or _form_to_write(
+      path, no_events(), edition=edition, form=form
+    )
+    if chosen == 'seconds':
+      file.write(write(join_events(kept), chosen))
 
 
 def _form_to_write(
   path: str | os.PathLike[str],
   events: Events,
   *,
-  edition: str,
+  edition: str | None,
   form: str | None,
 ) -> str:
   """The form in which `write_csv` writes."""
+  if edition is None:
+    edition = '2020' if events.distance is None else '2023'
   forms.check_edition(edition)
   chosen = form or EDITIONS[edition][0]
   if not form and chosen == 'polar_distance' and events.distance is None:
@@ -126,8 +158,8 @@ def _format(
   events: Events,
   form: str,
   *,
-  class_names: Sequence[str] = (),
-  distance_scale: float = 1.0,
+  class_names: Sequence[str],
+  distance_scale: float | None,
 ) -> str:
   """Checks events and formats them as the text of a file of this form."""
   for name, values in (('frame', events.frame), ('class', events.class_index)):
@@ -137,6 +169,8 @@ def _format(
       )
   if not np.isfinite(events.xyz).all():
     raise InputError(f'{path} needs finite directions, got NaN or infinity.')
+  if distance_scale is None:
+    distance_scale = 1 / DISTANCE_UNITS.get(form, 1.0)
   distance = np.zeros(len(events.frame))
   if events.distance is not None:
     distance = np.asarray(events.distance, np.float64) * distance_scale

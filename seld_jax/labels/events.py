@@ -1,6 +1,7 @@
 """Events: which classes are active and where, as rows or as dense arrays."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -73,6 +74,36 @@ def no_events() -> Events:
   """
   empty = np.zeros(0, np.int64)
   return Events(empty, empty.copy(), empty.copy(), np.zeros((0, 3)))
+
+
+def join_events(parts: Iterable[Events]) -> Events:
+  """Joins events that follow each other.
+
+  Args:
+    parts: Events, whose frames count from the same start.
+
+  Returns:
+    The rows of all parts, in their order. They have distances if those of all
+    parts that have rows do.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[2], [1], [0]])
+    >>> dog = labels.Events(frame, class_index, track, np.eye(3)[:1])
+    >>> joined = labels.join_events([labels.no_events(), dog, dog])
+    >>> joined.frame.tolist(), joined.distance
+    ([2, 2], None)
+  """
+  given = list(parts)
+  parts = [one for one in given if len(one.frame)] or given[:1] or [no_events()]
+  distances = [one.distance for one in parts if one.distance is not None]
+  return Events(
+    *(
+      np.concatenate([getattr(one, column) for one in parts])
+      for column in ('frame', 'class_index', 'track', 'xyz')
+    ),
+    np.concatenate(distances) if len(distances) == len(parts) else None,
+  )
 
 
 def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

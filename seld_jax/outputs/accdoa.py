@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import labels, losses
+from seld_jax import labels
 from seld_jax.errors import InputError
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
@@ -125,6 +125,8 @@ class Accdoa(_Coupled):
     self, outputs: Arrays, targets: Arrays
   ) -> dict[str, tuple[jax.Array, jax.Array]]:
     """See `OutputFormat.loss_terms`."""
+    from seld_jax import losses  # only training needs Optax
+
     values = losses.accdoa_mse(
       outputs['accdoa'][..., 0, :, :], targets['accdoa'][..., 0, :, :]
     )
@@ -235,6 +237,8 @@ class MultiAccdoa(_Coupled):
     self, outputs: Arrays, targets: Arrays
   ) -> dict[str, tuple[jax.Array, jax.Array]]:
     """See `OutputFormat.loss_terms`."""
+    from seld_jax import losses  # only training needs Optax
+
     values = losses.adpit_mse(
       outputs['accdoa'], targets['sources'], targets['count']
     )

@@ -7,7 +7,7 @@ from typing import ClassVar
 import jax
 import numpy as np
 
-from seld_jax import labels, losses
+from seld_jax import labels
 from seld_jax.outputs import vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat
 
@@ -95,6 +95,8 @@ class ClassWise(OutputFormat):
     self, outputs: Arrays, targets: Arrays
   ) -> dict[str, tuple[jax.Array, jax.Array]]:
     """See `OutputFormat.loss_terms`."""
+    from seld_jax import losses  # only training needs Optax
+
     return {
       name: term.sum_and_count(outputs, targets)
       for name, term in losses.TERMS.items()

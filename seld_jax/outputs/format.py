@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -210,6 +211,13 @@ class OutputFormat(abc.ABC):
   def size(self) -> int:
     """Numbers per label frame that the output layers have to give."""
     return sum(self.heads.values())
+
+  @functools.cached_property
+  def shapes(self) -> dict[str, tuple[int, ...]]:
+    """Shape of each output of `predicted` in one label frame."""
+    raw = jax.ShapeDtypeStruct((self.size,), np.float32)
+    made = jax.eval_shape(self.activate, raw)
+    return {name: made[name].shape for name in self.predicted}
 
   @property
   def vector_size(self) -> int:

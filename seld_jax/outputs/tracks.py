@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import labels, losses
+from seld_jax import labels
 from seld_jax.errors import InputError
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
@@ -130,6 +130,8 @@ class Tracks(OutputFormat):
     self, outputs: Arrays, targets: Arrays
   ) -> dict[str, tuple[jax.Array, jax.Array]]:
     """See `OutputFormat.loss_terms`."""
+    from seld_jax import losses  # only training needs Optax
+
     names = ['tracks_sed', 'tracks_doa', 'tracks_distance']
     names = names[: 2 + self.distance]
     more = {}

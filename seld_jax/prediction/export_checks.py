@@ -9,14 +9,14 @@ import math
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import jax
 import jax.export
 import msgspec
 import numpy as np
 
-from seld_jax import json_files, labels, npy_files
+from seld_jax import json_files, labels, npy_files, outputs
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Spec
 
@@ -61,7 +61,29 @@ _COMMUNICATION = frozenset(
   )
 )
 
+# Outputs in messages.
+_IN_WORDS = {'sed': 'activity', 'doa': 'directions', 'distance': 'distances'}
+
 _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**20)]
+
+
+# Loss weights may have any size, but no infinity.
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
+
+
+class _Output(TypedDict):
+  """`outputs.options` of any format, with their ranges."""
+
+  name: Literal['class_wise', 'accdoa', 'multi_accdoa', 'tracks']
+  num_classes: Annotated[int, msgspec.Meta(ge=1, le=5000)]
+  axes: Literal[2, 3]
+  distance: bool
+  activation: Literal['tanh', 'linear']
+  num_tracks: NotRequired[Literal[2, 3]]
+  unify: NotRequired[Annotated[float, msgspec.Meta(ge=0, le=180)]]
+  weights: NotRequired[
+    Annotated[list[_Weight], msgspec.Meta(min_length=3, max_length=3)]
+  ]
 
 
 class _Spec(TypedDict):
@@ -80,6 +102,7 @@ class _Spec(TypedDict):
   pool: _Positive
   window: _Positive
   threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+  output: NotRequired[_Output]  # exports of version 1 have none
 
 
 class _Config(TypedDict, total=False):
@@ -88,6 +111,7 @@ class _Config(TypedDict, total=False):
   data: dict[str, Any]
   features: dict[str, Any]
   model: dict[str, Any]
+  output: dict[str, Any]
   augment: dict[str, Any]
   loss: dict[str, Any]
   train: dict[str, Any]
@@ -161,7 +185,8 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
   """Makes a spec, and checks that its fields fit together.
 
   Args:
-    values: Fields of an `About`.
+    values: The field `spec` of an `About`. Without `output`, it is that of an
+      export of version 1, which is class-wise.
 
   Returns:
     The spec.
@@ -174,7 +199,9 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
     raise ValueError(
       f'spec has the unknown fields {", ".join(sorted(unknown))}'
     )
-  spec = Spec(**{**values, 'classes': tuple(values['classes'])})
+  classes = tuple(values['classes'])
+  output = _make_output(values.get('output'), num_classes=len(classes))
+  spec = Spec(**{**values, 'classes': classes, 'output': output})
   if len(set(spec.classes)) < len(spec.classes):
     raise ValueError('spec.classes has a class twice')
   if spec.label_samples * labels.FRAMES_PER_SECOND != spec.sample_rate:
@@ -184,6 +211,45 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
     )
   _check_window(spec)
   return spec
+
+
+def _make_output(
+  options: Mapping[str, Any] | None, *, num_classes: int
+) -> outputs.OutputFormat:
+  """Makes an output format from the options in a file."""
+  if options is None:
+    return outputs.make('class_wise', num_classes=num_classes)
+  known = _Output.__annotations__.keys()
+  used = {name: options[name] for name in known if name in options}
+  format = outputs.make(**used)
+  if outputs.options(format) != options:
+    raise ValueError(
+      f'spec.output has other fields than the format {format.name}'
+    )
+  if format.num_classes != num_classes:
+    raise ValueError(
+      f'spec.output.num_classes = {format.num_classes}, but spec.classes has '
+      f'{num_classes} names'
+    )
+  return format
+
+
+def spec_values(spec: Spec) -> dict[str, Any]:
+  """The fields of a spec as JSON holds them, from which `make_spec` makes it.
+
+  Args:
+    spec: The spec.
+
+  Returns:
+    Values by the names of the fields.
+  """
+  values = {
+    field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)
+  }
+  return values | {
+    'classes': list(spec.classes),
+    'output': outputs.options(spec.output),
+  }
 
 
 def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:
@@ -196,7 +262,7 @@ def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:
   Raises:
     InputError: A field is out of the range that exports have.
   """
-  values = dataclasses.asdict(spec)
+  values = spec_values(spec)
   # A run may have a threshold of 0, which a flag of a command replaces.
   values['threshold'] = spec.threshold or 0.5
   json_files.check(values, _Spec, source)
@@ -330,11 +396,10 @@ def _check_arguments(
   variables: Mapping[str, np.ndarray],
 ) -> None:
   """Compares the inputs and outputs that a program declares with a spec."""
-  tree = jax.tree.structure(((dict(variables), 0, 0), {}))
-  if (exported.in_tree, exported.out_tree) != (
-    tree,
-    jax.tree.structure((0, 0)),
-  ):
+  shapes = spec.output.shapes
+  inputs = jax.tree.structure(((dict(variables), 0, 0), {}))
+  results = jax.tree.structure((0,) * len(shapes))
+  if (exported.in_tree, exported.out_tree) != (inputs, results):
     raise ValueError('its program has other variables than export.json')
   *named, audio, num_frames = exported.in_avals
   for (name, value), aval in zip(sorted(variables.items()), named, strict=True):
@@ -346,12 +411,16 @@ def _check_arguments(
   batch = num_frames.shape[0] if len(num_frames.shape) == 1 else 0
   if not jax.export.is_symbolic_dim(batch):
     raise ValueError('its program must accept batches of any size')
-  span, count = spec.window // spec.pool, len(spec.classes)
+  span = spec.window // spec.pool
   wanted = (
     ('audio', audio, (batch, 4, spec.window_samples(spec.window)), np.float32),
     ('numbers of frames', num_frames, (batch,), np.int32),
-    ('activity', exported.out_avals[0], (batch, span, count), np.float32),
-    ('directions', exported.out_avals[1], (batch, span, count, 3), np.float32),
+    *(
+      (_IN_WORDS.get(name, name), aval, (batch, span, *shape), np.float32)
+      for (name, shape), aval in zip(
+        shapes.items(), exported.out_avals, strict=True
+      )
+    ),
   )
   for what, aval, shape, kind in wanted:
     if aval.shape != shape or aval.dtype != kind:

@@ -3,7 +3,8 @@
 An export is a zip archive with three members:
 
 - `export.json`: inputs and outputs of the network, the config of its run, and
-  the names, shapes and types of its variables;
+  the names, shapes and types of its variables; from version 2 on with the
+  options of the output format (`spec.output`), version 1 is class-wise;
 - `program.bin`: features and network as a program of `jax.export` (StableHLO),
   which takes the variables as an argument;
 - `variables.npz`: the variables.
@@ -34,7 +35,8 @@ from seld_jax.prediction import export_checks
 from seld_jax.prediction.stream import Spec
 
 # Version of the file format; increase it when the format changes.
-VERSION = 1
+VERSION = 2
+_READ = (1, VERSION)
 KIND = 'seld_jax export'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
@@ -184,7 +186,7 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
     'kind': KIND,
     'version': VERSION,
     'jax': jax.__version__,
-    'spec': dataclasses.asdict(export.spec),
+    'spec': export_checks.spec_values(export.spec),
     'config': export.config,
     'step': export.step,
     'platforms': list(export.program.platforms),
@@ -240,14 +242,20 @@ def read(path: str | os.PathLike[str]) -> Export:
       f'{path} is not an export of seld_jax; python -m seld_jax.export makes '
       'one.'
     )
-  if values.get('version') != VERSION:
+  version = values.get('version')
+  if isinstance(version, bool) or version not in _READ:
     raise InputError(
-      f'{path} is an export of version {reprlib.repr(values.get("version"))}, '
-      f'but this seld_jax reads version {VERSION}; export the run again, or '
-      'install the version of seld_jax that wrote the file.'
+      f'{path} is an export of version {reprlib.repr(version)}, but this '
+      f'seld_jax reads the versions {", ".join(map(str, _READ))}; export the '
+      'run again, or install the version of seld_jax that wrote the file.'
     )
   try:
     json_files.check(values, export_checks.About, 'export.json')
+    if (version > 1) != ('output' in values['spec']):
+      raise ValueError(
+        f'spec.output must be there from version 2 on, and this is version '
+        f'{version}'
+      )
     spec = export_checks.make_spec(values['spec'])
     with zipfile.ZipFile(io.BytesIO(arrays)) as archive:
       variables = export_checks.read_arrays(archive, values['variables'])

@@ -5,7 +5,7 @@ import importlib
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from seld_jax.prediction.predictor import (
   PredictionOptions,
   Predictor,
 )
-from seld_jax.prediction.stream import Frames
+from seld_jax.prediction.stream import Frames, Spec
 
 # Length of a block in seconds.
 _BLOCK = 0.1
@@ -47,7 +47,7 @@ def watch(
   options: PredictionOptions = DEFAULT_OPTIONS,
   console: rich.console.Console | None = None,
 ) -> int:
-  """Shows the active classes while audio arrives.
+  """Shows the active sources while audio arrives.
 
   A terminal shows a table, other outputs get lines. The label frames that
   remain after the last block arrive together and are always shown in lines.
@@ -74,7 +74,6 @@ def watch(
   stream = predictor.stream(
     sample_rate, window=options.window, overlap=options.overlap
   )
-  classes = predictor.spec.classes
   console.print(
     f'{predictor.source}: sounds are shown up to {stream.latency:.1f} s after '
     'they occur',
@@ -84,7 +83,7 @@ def watch(
 
   def show_lines(frames: Frames) -> None:
     for piece in _pieces(frames):
-      text = line(piece, classes, threshold=threshold)
+      text = line(piece, predictor.spec, threshold=threshold)
       console.print(text, highlight=False, soft_wrap=True)
 
   count = 0
@@ -94,7 +93,7 @@ def watch(
       frames = stream.push(block)
       count += len(frames)
       if len(frames) and console.is_terminal:
-        shown = table(frames, classes, threshold=threshold)
+        shown = table(frames, predictor.spec, threshold=threshold)
         display.update(shown, refresh=True)
       elif len(frames):
         show_lines(frames)
@@ -103,51 +102,46 @@ def watch(
   return count + len(frames)
 
 
-def table(
-  frames: Frames, classes: Sequence[str], *, threshold: float
-) -> rich.table.Table:
-  """Makes a table with a row for each active class.
+def table(frames: Frames, spec: Spec, *, threshold: float) -> rich.table.Table:
+  """Makes a table with a row for each active source.
 
   Args:
     frames: Consecutive label frames.
-    classes: Name of each class.
-    threshold: Mean activity in [0, 1] above which a class is active.
+    spec: The classes and the output format of the network.
+    threshold: Mean activity in [0, 1] above which a source is active.
 
   Returns:
-    A table with activity, azimuth and elevation in degrees, and an arrow that
-    shows the azimuth from above, with the front at the top.
+    A table with class, activity of the class, azimuth and elevation in degrees,
+    an arrow that shows the azimuth from above, with the front at the top, and
+    the distance in metres if the network predicts it.
   """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   result = rich.table.Table(title=f'at {end:.1f} s', min_width=60)
-  for name in 'class', 'activity', '', 'azimuth', 'elevation':
+  names = ['class', 'activity', '', 'azimuth', 'elevation']
+  for name in names + ['distance'] * spec.output.distance:
     result.add_column(name)
-  for name, activity, azimuth, elevation in _active(frames, classes, threshold):
-    result.add_row(
-      name,
-      '█' * round(activity * _BAR) + '░' * (_BAR - round(activity * _BAR)),
-      _ARROWS[round(azimuth / 45) % 8],
-      f'{azimuth:.0f}°',
-      f'{elevation:.0f}°',
-    )
+  for name, activity, arrow, *place in _active(frames, spec, threshold):
+    filled = round(activity * _BAR)
+    result.add_row(name, '█' * filled + '░' * (_BAR - filled), arrow, *place)
   return result
 
 
-def line(frames: Frames, classes: Sequence[str], *, threshold: float) -> str:
-  """Makes a line of text with the classes that `table` shows.
+def line(frames: Frames, spec: Spec, *, threshold: float) -> str:
+  """Makes a line of text with the sources that `table` shows.
 
   Args:
     frames: Consecutive label frames.
-    classes: Name of each class.
-    threshold: Mean activity in [0, 1] above which a class is active.
+    spec: The classes and the output format of the network.
+    threshold: Mean activity in [0, 1] above which a source is active.
 
   Returns:
     The end of the frames in seconds, then name, arrow, azimuth and elevation in
-    degrees of each active class.
+    degrees, and the distance in metres if there is one, of each active source.
   """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   parts = [
-    f'{name} {_ARROWS[round(azimuth / 45) % 8]} {azimuth:.0f}° {elevation:.0f}°'
-    for name, _, azimuth, elevation in _active(frames, classes, threshold)
+    ' '.join([name, *place])
+    for name, _, *place in _active(frames, spec, threshold)
   ]
   return f'{end:7.1f} s  {", ".join(parts) or "-"}'
 
@@ -294,19 +288,85 @@ def _pieces(frames: Frames) -> Iterator[Frames]:
   """Divides label frames into those of one line each."""
   for start in range(0, len(frames), _FRAMES_PER_LINE):
     part = slice(start, start + _FRAMES_PER_LINE)
-    yield Frames(frames.first + start, frames.activity[part], frames.doa[part])
+    yield Frames(
+      frames.first + start,
+      frames.activity[part],
+      frames.doa[part],
+      {name: array[part] for name, array in frames.outputs.items()},
+    )
 
 
 def _active(
-  frames: Frames, classes: Sequence[str], threshold: float
-) -> list[tuple[str, float, float, float]]:
-  """Name, mean activity, azimuth and elevation of each active class."""
-  activity = frames.activity.mean(axis=0)
-  found = []
-  for index in map(int, np.flatnonzero(activity > threshold)):
-    weighted = frames.activity[:, index, None] * frames.doa[:, index]
-    azimuth, elevation = geometry.to_polar(weighted.sum(axis=0))
-    found.append(
-      (classes[index], float(activity[index]), float(azimuth), float(elevation))
-    )
-  return found
+  frames: Frames, spec: Spec, threshold: float
+) -> list[tuple[str, float, *tuple[str, ...]]]:
+  """Class, activity, arrow, azimuth, elevation, distance of each source."""
+  mean = _mean_frame(frames.outputs, spec)
+  activity = np.clip(spec.output.activity(mean)[0], 0, 1)
+  events = spec.output.events(mean, threshold=threshold)
+  azimuth, elevation = geometry.to_polar(events.xyz)
+  places = [
+    (_ARROWS[round(a / 45) % 8], f'{a:.0f}°', f'{e:.0f}°')
+    for a, e in zip(azimuth, elevation, strict=True)
+  ]
+  if events.distance is not None:
+    places = [
+      (*place, f'{distance:.1f} m')
+      for place, distance in zip(places, events.distance, strict=True)
+    ]
+  return [
+    (spec.classes[index], float(activity[index]), *place)
+    for index, place in zip(map(int, events.class_index), places, strict=True)
+  ]
+
+
+def _mean_frame(
+  outputs: Mapping[str, np.ndarray], spec: Spec
+) -> dict[str, np.ndarray]:
+  """The mean of some label frames, as outputs with one label frame.
+
+  Directions and distances are weighted by activity, because those of silence
+  mean nothing. Tracks are first put into the order of the frames before.
+  """
+  format = spec.output
+  if format.num_tracks > 1:
+    outputs = _in_order(outputs, spec)
+  if 'accdoa' in outputs:  # the norm of a vector is its activity
+    coupled = outputs['accdoa']
+    vectors = coupled[..., : format.axes]
+    parts = [vectors.mean(axis=0, keepdims=True)]
+    if format.distance:
+      weight = np.linalg.norm(vectors, axis=-1, keepdims=True)
+      parts.append(_weighted_mean(coupled[..., format.axes :], weight))
+    return {'accdoa': np.concatenate(parts, axis=-1)}
+  sed, doa = outputs['sed'], outputs['doa']
+  weight = sed if sed.shape == doa.shape[:-1] else sed.max(axis=-1)
+  mean = {
+    'sed': sed.mean(axis=0, keepdims=True),
+    'doa': _weighted_mean(doa, weight[..., None]),
+  }
+  if format.distance:
+    mean['distance'] = _weighted_mean(outputs['distance'], weight)
+  return mean
+
+
+def _weighted_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+  total = np.maximum(weight.sum(axis=0, keepdims=True), 1e-30)
+  return (values * weight).sum(axis=0, keepdims=True) / total
+
+
+def _in_order(
+  outputs: Mapping[str, np.ndarray], spec: Spec
+) -> dict[str, np.ndarray]:
+  """Puts the tracks of each frame into the order of the mean of those before.
+
+  Networks may give a source to another track in the next frame.
+  """
+  ordered = {name: array.copy() for name, array in outputs.items()}
+  for frame in range(1, len(next(iter(ordered.values())))):
+    ours, before = {}, {}
+    for name, array in ordered.items():
+      ours[name] = array[frame : frame + 1]
+      before[name] = array[:frame].mean(axis=0, keepdims=True)
+    for name, array in spec.output.match(ours, before).items():
+      ordered[name][frame] = array[0]
+  return ordered

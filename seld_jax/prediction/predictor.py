@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -31,8 +31,8 @@ class PredictionOptions:
   Attributes:
     window: Length of the windows of the network in seconds; None for the length
       that the network was validated with.
-    overlap: Overlap of consecutive windows in seconds. Activity and directions
-      are averaged there.
+    overlap: Overlap of consecutive windows in seconds. Outputs are averaged
+      there.
     threshold: Activity in [0, 1] above which a class is active; None for
       the threshold of the config.
 
@@ -55,17 +55,24 @@ class Prediction:
   """Activity, directions and events of a recording.
 
   Attributes:
-    activity: Probability that a class is active, in [0, 1], float32 with shape
-      `[label_frames, classes]`; 10 label frames per second.
-    doa: Directions, vectors of any length, float32 with shape
-      `[label_frames, classes, 3]`.
-    events: The active classes of each label frame, with unit vectors.
+    activity: Activity of each class in [0, 1], float32 with shape
+      `[label_frames, classes]`; 10 label frames per second. If a class has
+      tracks, that of the most active one.
+    doa: Direction of each class, that of its most active track: vectors of any
+      length, float32 with shape `[label_frames, classes, 3]`.
+    events: The active sources of each label frame, with unit vectors, and
+      distances in metres if the network predicts them. A class can have several
+      in a frame, with tracks 0, 1, ..., if the output format has tracks.
+    outputs: The outputs of the network by name, float32 with shape
+      `[label_frames, ...]`: those that `spec.output.predicted` names.
 
   Example:
     >>> import seld_jax
     >>> prediction = seld_jax.load('demo')(np.full((4, 24000), 1e-4), 24000)
     >>> prediction.activity.shape, prediction.doa.shape
     ((10, 14), (10, 14, 3))
+    >>> list(prediction.outputs)
+    ['sed', 'doa']
     >>> len(prediction.events.frame)  # nothing is active in silence
     0
   """
@@ -73,6 +80,7 @@ class Prediction:
   activity: np.ndarray
   doa: np.ndarray
   events: labels.Events
+  outputs: Mapping[str, np.ndarray]
 
 
 class Predictor:
@@ -81,7 +89,8 @@ class Predictor:
   `seld_jax.load` returns it.
 
   Attributes:
-    spec: Inputs and outputs of the network: classes, format, sample rate, ...
+    spec: Inputs and outputs of the network: classes, format, sample rate,
+      output format, ...
     program: Features and network as a pure function of variables, windows of
       audio and their numbers of frames; see `inference.make_audio_program`.
     source: The file or folder that was loaded, for messages.
@@ -152,7 +161,7 @@ class Predictor:
       batch_size: Number of windows that are computed together.
 
     Returns:
-      Activity, directions and events.
+      Activity, directions, events and all outputs.
 
     Raises:
       InputError: The audio or an option is invalid.
@@ -168,10 +177,17 @@ class Predictor:
         batch_size=batch_size,
       )
     )
-    activity = np.concatenate([part.activity for part in parts])
-    doa = np.concatenate([part.doa for part in parts])
-    events = self.events(Frames(0, activity, doa), threshold=threshold)
-    return Prediction(activity, doa, events)
+    whole = Frames(
+      0,
+      np.concatenate([part.activity for part in parts]),
+      np.concatenate([part.doa for part in parts]),
+      {
+        name: np.concatenate([part.outputs[name] for part in parts])
+        for name in parts[0].outputs
+      },
+    )
+    events = self.events(whole, threshold=threshold)
+    return Prediction(whole.activity, whole.doa, events, whole.outputs)
 
   def frames(
     self,
@@ -250,7 +266,7 @@ class Predictor:
   def events(
     self, frames: Frames, *, threshold: float | None = None
   ) -> labels.Events:
-    """Finds the active classes of label frames.
+    """Finds the active sources of label frames.
 
     Args:
       frames: Label frames of a recording.
@@ -258,13 +274,14 @@ class Predictor:
         the threshold of the config.
 
     Returns:
-      The events. Their frames count from the start of the recording.
+      The events, as the output format of the network finds them. Their frames
+      count from the start of the recording.
 
     Raises:
       InputError: The threshold is not between 0 and 1.
     """
     threshold = self._threshold(threshold)
-    found = labels.from_dense(frames.activity, frames.doa, threshold=threshold)
+    found = self.spec.output.events(frames.outputs, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
 
   def _log_resampling(self, sample_rate: int | None) -> None:

@@ -59,6 +59,7 @@ def predict_files(
   *,
   selection: channels.Selection = channels.STANDARD,
   options: PredictionOptions = DEFAULT_OPTIONS,
+  csv_edition: str | None = None,
   plot: bool = False,
 ) -> Outcome:
   """Predicts recordings and writes a DCASE CSV file for each.
@@ -74,6 +75,8 @@ def predict_files(
       and the same subfolder that the sound file has in the searched folder.
     selection: The channels of the sound files to use.
     options: Window, overlap and threshold.
+    csv_edition: Edition of the challenge whose form the CSV files have, as for
+      `predict_file`.
     plot: Whether to draw each recording, or its first ten minutes, beside its
       CSV file.
 
@@ -110,6 +113,7 @@ def predict_files(
           keep=LONGEST_PLOT if plot else 0.0,
           selection=selection,
           options=options,
+          csv_edition=csv_edition,
           advance=advance,
         )
         if doubt:
@@ -139,6 +143,7 @@ def predict_file(
   *,
   selection: channels.Selection = channels.STANDARD,
   options: PredictionOptions = DEFAULT_OPTIONS,
+  csv_edition: str | None = None,
   keep: float = 0.0,
   advance: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[labels.Events, str | None]:
@@ -150,6 +155,10 @@ def predict_file(
     target: The CSV file to write.
     selection: The channels of the sound file to use.
     options: Window, overlap and threshold.
+    csv_edition: Edition of the challenge whose form the CSV file has, as for
+      `labels.write_csv`. None: 2023, with distances in centimetres, if the
+      network predicts distances, else 2020. The forms of 2020 to 2022 have no
+      distances.
     keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
 
@@ -165,7 +174,7 @@ def predict_file(
   selection = _check_header(path, header, selection, predictor.spec.format)
   rate = header.sample_rate
   sums = np.zeros((3, 4, 4))
-  kept = [labels.no_events()]
+  kept: list[labels.Events] = []
 
   def blocks() -> Iterator[np.ndarray]:
     for block in audio.blocks(path, header=header, raw=True):
@@ -183,11 +192,14 @@ def predict_file(
         kept.append(events)
       yield events
 
-  labels.write_csv_parts(target, parts())
-  columns = ('frame', 'class_index', 'track', 'xyz')
-  events = labels.Events(
-    *(np.concatenate([getattr(part, of) for part in kept]) for of in columns)
+  labels.write_csv_parts(
+    target,
+    parts(),
+    edition=csv_edition,
+    class_names=predictor.spec.classes,
+    distance_scale=None,
   )
+  events = labels.join_events(kept)
   return events, channels.find_mismatch(sums, format=predictor.spec.format)
 
 
@@ -289,12 +301,14 @@ def _write_plot(
       break
   num_frames = max(1, labels.count_frames(shown, rate))
   visible = events.frame < num_frames
+  distance = events.distance
   figure = figures.plot_tracks(
     labels.Events(
       events.frame[visible],
       events.class_index[visible],
       events.track[visible],
       events.xyz[visible],
+      None if distance is None else distance[visible],
     ),
     None,
     classes=predictor.spec.classes,

@@ -1,17 +1,23 @@
 """Label frames of audio that arrives in blocks."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seld_jax.audio import Resampler, as_float
 from seld_jax.errors import InputError
 
+if TYPE_CHECKING:  # formats need JAX, but this module does not
+  from seld_jax import outputs
+
 # Features and network, compiled. Arguments: audio `[batch, 4, samples]` and the
-# number of feature frames `[batch]`. Results: activity
-# `[batch, label_frames, classes]` and DOA `[batch, label_frames, classes, 3]`.
-Program = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# number of feature frames `[batch]`. Results: the outputs that
+# `spec.output.predicted` names, with shape `[batch, label_frames, ...]`; in the
+# format `class_wise` activity `[batch, label_frames, classes]` and directions
+# `[batch, label_frames, classes, 3]`.
+Program = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +36,15 @@ class Spec:
     pool: Feature frames per label frame.
     window: Default length of a window, in feature frames.
     threshold: Default threshold of activity: a class is active above it.
+    output: The output format of the network, from `seld_jax.outputs`.
 
   Example:
     >>> import seld_jax
     >>> spec = seld_jax.load('demo').spec
     >>> spec.format, spec.sample_rate, len(spec.classes)
     ('foa', 24000, 14)
+    >>> spec.output.name
+    'class_wise'
   """
 
   classes: tuple[str, ...]
@@ -48,6 +57,7 @@ class Spec:
   pool: int
   window: int
   threshold: float
+  output: 'outputs.OutputFormat'
 
   @property
   def label_samples(self) -> int:
@@ -65,21 +75,28 @@ class Frames:
 
   Attributes:
     first: Index of the first label frame in the recording, from 0.
-    activity: Probability that a class is active, in [0, 1], float32 with shape
-      `[label_frames, classes]`.
-    doa: Directions, vectors of any length, float32 with shape
-      `[label_frames, classes, 3]`.
+    activity: Activity of each class in [0, 1], float32 with shape
+      `[label_frames, classes]`; if a class has tracks, that of the most active
+      one.
+    doa: Direction of each class, that of its most active track: vectors of any
+      length, float32 with shape `[label_frames, classes, 3]`.
+    outputs: The outputs of the network by name, float32 with shape
+      `[label_frames, ...]`: those that `spec.output.predicted` names, with all
+      tracks, and distances if the network predicts them.
 
   Example:
-    >>> from seld_jax.prediction import Frames
-    >>> frames = Frames(20, np.zeros((5, 14)), np.zeros((5, 14, 3)))
-    >>> len(frames)
-    5
+    >>> import seld_jax
+    >>> stream = seld_jax.load('demo').stream()
+    >>> _ = stream.push(np.full((4, 24000), 1e-4))
+    >>> frames = stream.flush()
+    >>> len(frames), frames.activity.shape, list(frames.outputs)
+    (10, (10, 14), ['sed', 'doa'])
   """
 
   first: int
   activity: np.ndarray
   doa: np.ndarray
+  outputs: Mapping[str, np.ndarray]
 
   def __len__(self) -> int:
     return len(self.activity)
@@ -89,10 +106,13 @@ class Stream:
   """Predicts the label frames of a recording that arrives block by block.
 
   A new window starts every `window - overlap` label frames. Where windows
-  overlap, their activity and direction vectors are averaged. If the windows do
-  not reach the end of the recording, the last frames come from an extra window
-  that ends with the recording. The result does not depend on the sizes of the
-  blocks. The required memory does not depend on the length of the recording.
+  overlap, their outputs are averaged; networks whose tracks can exchange places
+  may give a source to another track in the next window, so the tracks of each
+  label frame are first put into the order that is closest to the mean of the
+  windows before. If the windows do not reach the end of the recording, the last
+  frames come from an extra window that ends with the recording. The result does
+  not depend on the sizes of the blocks. The required memory does not depend on
+  the length of the recording.
 
   Attributes:
     latency: Largest delay in seconds between a sound and its label frame, if
@@ -160,8 +180,10 @@ class Stream:
     self._covered = 0  # end of the last window, in label frames
     self._waiting: list[tuple[int, int, np.ndarray, int]] = []
     self._emitted = 0
-    num_classes = len(spec.classes)
-    self._sums = np.zeros((0, num_classes, 4), np.float32)
+    self._sums = {
+      name: np.zeros((0, *shape), np.float32)
+      for name, shape in spec.output.shapes.items()
+    }
     self._counts = np.zeros(0, np.float32)
 
   def push(self, block: np.ndarray) -> Frames:
@@ -267,36 +289,71 @@ class Stream:
       size = 1 << (len(batch) - 1).bit_length()
       size = min(size, self._batch_size)
       filled = [*batch, *[batch[-1]] * (size - len(batch))]
-      activity, doa = self._program(
+      arrays = self._program(
         np.stack([audio for _, _, audio, _ in filled]),
         np.array([frames for _, _, _, frames in filled], np.int32),
       )
-      outputs = np.concatenate(
-        [np.asarray(activity)[..., None], np.asarray(doa)], axis=-1
-      )
-      if not np.isfinite(outputs).all():
+      outputs = {
+        name: np.asarray(array)
+        for name, array in zip(self._sums, arrays, strict=True)
+      }
+      if not all(np.isfinite(array).all() for array in outputs.values()):
         raise InputError(
           'The outputs of the network are NaN or infinite for this audio; '
           'samples must be in [-1, 1] and the parameters must be finite.'
         )
-      for (start, skip, _, _), output in zip(batch, outputs, strict=False):
-        self._add(start + skip, output[skip:])
+      for index, (start, skip, _, _) in enumerate(batch):
+        window = {name: array[index, skip:] for name, array in outputs.items()}
+        self._add(start + skip, window)
 
-  def _add(self, start: int, output: np.ndarray) -> None:
+  def _add(self, start: int, window: Mapping[str, np.ndarray]) -> None:
+    """Adds the outputs of a window from a label frame on to the sums."""
     first = start - self._emitted
-    missing = first + len(output) - len(self._counts)
-    if missing > 0:
-      self._sums = np.pad(self._sums, ((0, missing), (0, 0), (0, 0)))
-      self._counts = np.pad(self._counts, (0, missing))
-    self._sums[first : first + len(output)] += output
-    self._counts[first : first + len(output)] += 1
+    length = len(next(iter(window.values())))
+    known = len(self._counts) - first
+    if known > 0 and self._spec.output.num_tracks > 1:
+      window = self._in_order(window, slice(first, first + min(known, length)))
+    if length > known:
+      added = length - known
+      self._counts = np.pad(self._counts, (0, added))
+      for name, sums in self._sums.items():
+        zeros = np.zeros((added, *sums.shape[1:]), np.float32)
+        self._sums[name] = np.concatenate([sums, zeros])
+    for name, array in window.items():
+      self._sums[name][first : first + length] += array
+    self._counts[first : first + length] += 1
+
+  def _in_order(
+    self, window: Mapping[str, np.ndarray], known: slice
+  ) -> dict[str, np.ndarray]:
+    """Puts the tracks of a window into the order of earlier windows."""
+    count = known.stop - known.start
+    ordered = self._spec.output.match(
+      {name: array[:count] for name, array in window.items()},
+      self._means(known),
+    )
+    return {
+      name: np.concatenate([ordered[name], array[count:]])
+      for name, array in window.items()
+    }
+
+  def _means(self, part: slice) -> dict[str, np.ndarray]:
+    """Mean outputs of some of the label frames that are summed."""
+    counts = self._counts[part]
+    return {
+      name: sums[part] / counts.reshape(-1, *[1] * (sums.ndim - 1))
+      for name, sums in self._sums.items()
+    }
 
   def _emit(self, until: int) -> Frames:
     """Returns the frames before `until`; no later window changes them."""
     count = max(0, until - self._emitted)
-    means = self._sums[:count] / self._counts[:count, None, None]
-    frames = Frames(self._emitted, means[..., 0], means[..., 1:])
-    self._sums, self._counts = self._sums[count:], self._counts[count:]
+    means, output = self._means(slice(count)), self._spec.output
+    frames = Frames(
+      self._emitted, output.activity(means), output.doa(means), means
+    )
+    self._sums = {name: sums[count:] for name, sums in self._sums.items()}
+    self._counts = self._counts[count:]
     self._emitted += count
     return frames
 

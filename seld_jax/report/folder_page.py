@@ -1,11 +1,12 @@
 """The page about the results of any system: two folders of CSV files."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from seld_jax import evaluate, files, metrics
+from seld_jax import evaluate, files, labels, metrics
 from seld_jax.evaluate import tables
 from seld_jax.labels import classes
 from seld_jax.report import choice, page, players, score_tables
@@ -134,14 +135,22 @@ def _recordings(
     made.append(
       choice.make_recording(
         name,
-        reference,
-        prediction,
+        _in_metres(reference, found.distance_unit),
+        _in_metres(prediction, found.distance_unit),
         num_frames=max(length, int(last) + 1),
         num_classes=found.num_classes,
+        edition=found.edition,
         audio=sounds.get(name),
       )
     )
   return made
+
+
+def _in_metres(events: labels.Events, unit: float) -> labels.Events:
+  """Events with distances in metres, for the players."""
+  if events.distance is None:
+    return events
+  return dataclasses.replace(events, distance=events.distance * unit)
 
 
 def _legend(result: dict[str, Any]) -> str:

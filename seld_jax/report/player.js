@@ -22,6 +22,17 @@ function degrees(value) {
   return `${Math.round(value)}°`.replace('-', '−');
 }
 
+// Up to five places of an axis of distances, by their labels.
+function metres(farthest) {
+  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50].find(
+    (one) => farthest <= 4 * one) || farthest;
+  const places = {'0 m distance': 0};
+  for (let i = 1; i * step <= farthest; i++) {
+    places[`${Number((i * step).toPrecision(3))} m`] = i * step;
+  }
+  return places;
+}
+
 // Sets a canvas to a size in CSS pixels and clears it.
 function sized(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -112,7 +123,8 @@ function angle(one, other) {
   return Math.asin(Math.min(1, chord / 2)) * 360 / Math.PI;
 }
 
-// Rows are [frame, class, track, azimuth, elevation], by class and track.
+// Rows are [frame, class, track, azimuth, elevation], by class and track. Those
+// of a source with distances end with the distance in metres.
 class Player {
   constructor(section) {
     this.section = section;
@@ -246,7 +258,8 @@ class Player {
     this.show(this.time);
   }
 
-  // Draws spectrogram, activity, azimuth and elevation on one time axis.
+  // Draws spectrogram, activity, azimuth, elevation and distance on one time
+  // axis.
   drawTracks(total) {
     const {data, look} = this;
     const narrow = total < 600;
@@ -264,11 +277,14 @@ class Player {
       ['elevation', 90, high > 60
         ? {'−60°': -60, '0° elevation': 0, '60°': 60}
         : {'−40°': -40, '0° elevation': 0, '40°': 40}, -high, high],
+      ['distance', data.farthest ? 80 : 0, metres(data.farthest), 0,
+        1.1 * data.farthest],
     ].filter(([, height]) => height);
     const height = panels.reduce((sum, panel) => sum + panel[1] + 10, 34);
     const pen = sized(this.canvas, total, height);
     let top = 6;
     const later = [];
+    const lowest = panels[panels.length - 1][0];
     for (const [name, size, ticks, low, highest] of panels) {
       const bottom = top + size;
       const up = (y) => bottom - (y - low) / (highest - low) * size;
@@ -280,7 +296,7 @@ class Player {
       for (let t = 0; t <= data.seconds; t += every) {
         const x = at(t * data.rate);
         stroke(pen, [[x, top], [x, bottom]], look.faint, 0.6);
-        if (name === 'elevation') {
+        if (name === lowest) {
           const last = t + every > data.seconds;
           const align = !t ? 'left' : last ? 'right' : 'center';
           const text = last ? `${t} s` : `${t}`;
@@ -301,7 +317,8 @@ class Player {
       } else if (name === 'activity') {
         this.drawActivity(pen, top, size, at, narrow);
       } else if (name !== 'spectrogram') {
-        this.drawDirections(pen, name === 'azimuth' ? 3 : 4, at, up);
+        const column = {azimuth: 3, elevation: 4, distance: 5}[name];
+        this.drawPlaces(pen, column, at, up);
       }
       top = bottom + 10;
     }
@@ -339,12 +356,15 @@ class Player {
     }
   }
 
-  drawDirections(pen, column, at, up) {
+  // Draws the azimuth, elevation or distance of all that have one.
+  drawPlaces(pen, column, at, up) {
     const {look} = this;
-    for (const piece of this.sources[0].pieces) {
+    const [reference, prediction] = this.sources.map((source) =>
+      source.pieces.filter((piece) => piece[0].length > column));
+    for (const piece of reference) {
       stroke(pen, this.line(piece, column, at, up), look.reference, 5);
     }
-    for (const piece of this.sources[1].pieces) {
+    for (const piece of prediction) {
       const one = this.data.classes[piece[0][1]];
       const line = this.line(piece, column, at, up);
       stroke(pen, line, this.color(one), 1.4);
@@ -482,7 +502,9 @@ class Player {
   writeTable(frame, pairs) {
     const {data} = this;
     const text = (row) => row
-      ? `${degrees(row[3])}, ${degrees(row[4])}` : 'none';
+      ? [degrees(row[3]), degrees(row[4]),
+        ...row.slice(5).map((distance) => `${distance.toFixed(1)} m`)].join(', ')
+      : 'none';
     const rows = pairs.map(([a, b, apart]) => {
       const one = data.classes[(a || b)[1]];
       const verdict = !b ? 'missed' : !a ? 'false alarm' : degrees(apart);
@@ -495,7 +517,8 @@ class Player {
     this.readout.replaceChildren();
     const table = make('table', this.readout);
     make('caption', table).textContent =
-      `At ${seconds} s: azimuth, elevation` + (rows.length ? '' : ': silence');
+      `At ${seconds} s: azimuth, elevation` +
+      (data.farthest ? ', distance' : '') + (rows.length ? '' : ': silence');
     const head = make('tr', make('thead', table));
     for (const title of ['class', 'reference', 'prediction', 'apart']) {
       make('th', head, '', {scope: 'col'}).textContent = title;

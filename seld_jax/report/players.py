@@ -19,10 +19,11 @@ _MAX_SECONDS = 120
 _MAX_SOUND_BYTES = 2_700_000
 
 _NOTE = (
-  'From the top: spectrogram, activity, azimuth and elevation on one time '
-  'axis. The reference is wide and grey; the prediction has a colour and a '
-  'marker for each class. Click into the tracks to move the cursor; the arrow '
-  'keys move it by a second (with Shift by 0.1 s), and the space bar plays. '
+  'From the top: spectrogram, activity, azimuth, elevation, and distance if '
+  'there are distances, on one time axis. The reference is wide and grey; the '
+  'prediction has a colour and a marker for each class. Click into the tracks '
+  'to move the cursor; the arrow keys move it by a second (with Shift by 0.1 '
+  's), and the space bar plays. '
   'The map below shows all directions at the time of the cursor, as seen from '
   'the array: the front is in the middle, left is on the left. Rings are the '
   'reference and markers the prediction; solid lines show their paths within '
@@ -259,6 +260,8 @@ def _describe(
   }
   for name, one in zip(('reference', 'prediction'), events, strict=True):
     described[name] = _rows(one, shown, seconds)
+  distances = [one.distance for one in events if one.distance is not None]
+  described['farthest'] = max((d.max(initial=0) for d in distances), default=0)
   if channel is not None:
     png = figures.spectrogram_png(channel, sample_rate)
     described['spectrogram'] = page.address(png, 'image/png')
@@ -269,18 +272,23 @@ def _describe(
 def _rows(
   events: labels.Events, shown: np.ndarray, seconds: float
 ) -> list[list[float]]:
-  """Frame, index of the class in `shown`, track, azimuth and elevation."""
+  """Frame, index of the class in `shown`, track, azimuth, elevation, distance.
+
+  Rows of events without distances end with the elevation.
+  """
   order = np.lexsort((events.frame, events.track, events.class_index))
   order = order[events.frame[order] < seconds * labels.FRAMES_PER_SECOND]
   azimuth, elevation = geometry.to_polar(events.xyz[order])
-  columns = (
+  columns = [
     events.frame[order],
     np.searchsorted(shown, events.class_index[order]),
     events.track[order],
     # Tenths of a degree keep slow motion smooth.
     np.round(azimuth, 1) + 0.0,
     np.round(elevation, 1) + 0.0,
-  )
+  ]
+  if events.distance is not None:
+    columns.append(np.round(events.distance[order], 2) + 0.0)
   return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import audio, dataset, labels, listing, runs
+from seld_jax import audio, dataset, evaluate, labels, listing, runs
 from seld_jax.errors import InputError
 from seld_jax.report import choice
 
@@ -27,6 +27,9 @@ def read_recordings(
   folder = runs.predictions_folder(run.workdir, result)
   data = run.config['data']
   num_classes = len(data['classes'])
+  # Training writes distances, if there are any, in the form of 2023.
+  has_distance = run.config.get('output', {}).get('distance', False)
+  form = labels.EDITIONS['2023'][0] if has_distance else None
   listed = _listed_files(run)
   found = []
   for path in listing.list_files(folder, suffixes=('.csv',), recursive=False):
@@ -44,6 +47,7 @@ def read_recordings(
       edition=data.get('csv_edition') or None,
       label_hop=data.get('label_hop'),
       num_classes=num_classes,
+      distance_scale=evaluate.UNITS.get(data.get('distance_unit', '')),
     )
     if not reference.frame.size:
       continue
@@ -51,9 +55,12 @@ def read_recordings(
       choice.make_recording(
         name,
         reference,
-        labels.read_csv(path, num_classes=num_classes),
+        labels.read_csv(
+          path, form=form, num_classes=num_classes, distance_scale=None
+        ),
         num_frames=_num_frames(result, audio_path, reference),
         num_classes=num_classes,
+        edition=runs.edition_of(run.scores),
         audio=audio_path,
       )
     )

@@ -89,18 +89,22 @@ def begin(
   from seld_jax.prediction import export_file
   from seld_jax.train import snapshot
 
-  theirs, classes = snapshot.load_variables(source)
+  theirs, spec = snapshot.load_variables(source)
   ours = {
     'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,
     'statistics': state.statistics,
   }
-  heads = config_lib.output_format(run.config).heads
-  # Output layers of the same shape are of no use when their classes differ.
-  is_same = classes == tuple(run.config.data.classes)
+  output = config_lib.output_format(run.config)
+  # Output layers of the same shape are of no use when their classes differ, or
+  # when the numbers of a vector do: (x, y, z) and (x, y, distance).
+  is_same = (spec.classes, spec.output.axes) == (
+    tuple(run.config.data.classes),
+    output.axes,
+  )
   try:
     merged = merge(
-      export_file.flatten(ours), theirs, keep=() if is_same else heads
+      export_file.flatten(ours), theirs, keep=() if is_same else output.heads
     )
   except InputError as error:
     raise InputError(f'--init_from={source}: {error}') from error

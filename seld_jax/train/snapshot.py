@@ -90,15 +90,15 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
 
 def load_variables(
   source: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+) -> tuple[dict[str, np.ndarray], Spec]:
   """Reads the variables of a trained network, for fine-tuning.
 
   Args:
     source: Run directory, export, or `'demo'`.
 
   Returns:
-    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the names
-    of the classes.
+    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the inputs
+    and outputs of the network.
 
   Raises:
     InputError: The source is missing, damaged, or of another version.
@@ -106,13 +106,17 @@ def load_variables(
   path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)
-    return export.variables, export.spec.classes
+    return export.variables, export.spec
   run = read(path)
-  return export_file.flatten(run.variables), tuple(run.config.data.classes)
+  return export_file.flatten(run.variables), spec_of(run.config)
 
 
 def spec_of(config: config_lib.Config) -> Spec:
-  """Describes inputs and outputs of the network of a config."""
+  """Describes inputs and outputs of the network of a config.
+
+  Raises:
+    InputError: A field of `config.output` is out of range.
+  """
   features = config.features
   return Spec(
     classes=tuple(config.data.classes),
@@ -125,6 +129,7 @@ def spec_of(config: config_lib.Config) -> Spec:
     pool=config_lib.label_pool(config),
     window=config.eval.window,
     threshold=config.eval.threshold,
+    output=config_lib.output_format(config),
   )
 
 

@@ -17,6 +17,7 @@ from jax.extend.mlir import ir
 from jax.extend.mlir.dialects import stablehlo
 
 import seld_jax
+from seld_jax import outputs
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 
@@ -31,6 +32,7 @@ SPEC = Spec(
   pool=5,
   window=50,
   threshold=0.5,
+  output=outputs.make('class_wise', num_classes=3),
 )
 VARIABLES = {'params': {'bias': np.zeros(3, np.float32)}}
 
@@ -118,7 +120,7 @@ def test_the_export_that_the_others_are_made_from_is_good(path):
     ('classes', [], r'classes: expected array of length >= 1'),
     ('classes', ['a', 1, 'c'], r'classes\[1\]: expected str, got int'),
     ('classes', ['a', 'a', 'c'], r'a class twice'),
-    ('classes', list('abcdefghijklmn'), r'activity of shape .* 14\)'),
+    ('classes', list('abcdefghijklmn'), r'num_classes = 3, but .* 14 names'),
     ('surprise', 'x' * 10**5, 'unknown fields surprise'),
   ],
 )
@@ -325,7 +327,11 @@ def test_a_program_that_waits_for_other_data_is_refused(path, tmp_path):
     (
       lambda: make(
         lambda *a: network(*a, classes=14),
-        spec=dataclasses.replace(SPEC, classes=tuple('abcdefghijklmn')),
+        spec=dataclasses.replace(
+          SPEC,
+          classes=tuple('abcdefghijklmn'),
+          output=outputs.make('class_wise', num_classes=14),
+        ),
       ),
       r'activity of shape \(batch, 10, 14\) .* needs \(batch, 10, 3\)',
     ),

@@ -14,12 +14,17 @@ import rich.console
 import soundfile
 
 import seld_jax
-from seld_jax import audio
+from seld_jax import audio, outputs
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
 from seld_jax.prediction import Frames, PredictionOptions, live
 
 CLASSES = ('alarm', 'dog', 'piano')
+SPEC: Any = types.SimpleNamespace(
+  classes=CLASSES,
+  threshold=0.5,
+  output=outputs.make('class_wise', num_classes=3),
+)
 
 
 @pytest.fixture(scope='module')
@@ -40,22 +45,22 @@ def frames():
   doa = np.zeros((3, 3, 3), np.float32)
   doa[:, 1] = (-0.5, 0.5, np.sqrt(0.5))
   doa[:, 2] = (0.2, -0.2, 0)
-  return Frames(7, activity, doa)
+  return Frames(7, activity, doa, {'sed': activity, 'doa': doa})
 
 
 def test_active_classes_are_shown_with_their_directions():
-  text = live.line(frames(), CLASSES, threshold=0.5)
+  text = live.line(frames(), SPEC, threshold=0.5)
   expected = '1.0 s dog ↙ 135° 45°, piano ↗ -45° 0°'
   assert text.split() == expected.split()
   out = io.StringIO()
   console = rich.console.Console(file=out, width=80)
-  console.print(live.table(frames(), CLASSES, threshold=0.5))
+  console.print(live.table(frames(), SPEC, threshold=0.5))
   shown = out.getvalue()
   assert 'at 1.0 s' in shown
   assert 'alarm' not in shown
   assert '135°' in shown
   assert '█' * 18 + '░' * 2 in shown
-  assert live.line(frames(), CLASSES, threshold=0.95).endswith('-')
+  assert live.line(frames(), SPEC, threshold=0.95).endswith('-')
 
 
 @pytest.mark.parametrize('speed', [1.0, 4.0])
@@ -99,15 +104,16 @@ def test_short_sounds_at_the_end_are_shown(is_terminal):
   activity = np.zeros((23, 3), np.float32)
   activity[5:10, 0] = activity[20:, 2] = 1
   doa = np.tile(np.array([1, 0, 0], np.float32), (23, 3, 1))
-  empty = Frames(0, activity[:0], doa[:0])
+  made = {'sed': activity, 'doa': doa}
+  empty = Frames(0, activity[:0], doa[:0], made)
   stream = types.SimpleNamespace(
     latency=6.0,
     push=lambda block: empty,
-    flush=lambda: Frames(0, activity, doa),
+    flush=lambda: Frames(0, activity, doa, made),
   )
   network: Any = types.SimpleNamespace(
     source='x',
-    spec=types.SimpleNamespace(threshold=0.5, classes=CLASSES),
+    spec=SPEC,
     check=lambda options: None,
     stream=lambda rate, **options: stream,
   )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seld_jax import outputs
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, Stream
 
@@ -21,6 +22,7 @@ SPEC = Spec(
   pool=2,
   window=12,
   threshold=0.5,
+  output=outputs.make('class_wise', num_classes=2),
 )
 
 
