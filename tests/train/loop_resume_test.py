@@ -61,19 +61,12 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
 @pytest.mark.parametrize(
   'fields',
   [
-    {'loss.weighting': 'dynamic', 'train.sampler': 'segments'},
-    pytest.param(
-      {'loss.weighting': 'uncertainty'},
-      marks=pytest.mark.slow,
-    ),
-    pytest.param(
-      {'output.format': 'multi_accdoa'},
-      marks=pytest.mark.slow,
-    ),
-    pytest.param(
-      {'output.format': 'tracks', 'loss.weighting': 'dynamic'},
-      marks=pytest.mark.slow,
-    ),
+    {
+      'output.format': 'tracks',
+      'loss.weighting': 'dynamic',
+      'train.sampler': 'segments',
+    },
+    pytest.param({'loss.weighting': 'uncertainty'}, marks=pytest.mark.slow),
   ],
   ids=lambda fields: '-'.join(fields.values()),
 )
@@ -85,8 +78,8 @@ def test_runs_with_weights_or_formats_of_their_own_resume_to_the_same_bits(
   for path, value in fields.items():
     section, name = path.split('.')
     tiny_config[section][name] = value
-  tiny_config.train.num_steps = 7
-  tiny_config.train.evaluate_every = 5
+  tiny_config.train.num_steps = 13
+  tiny_config.train.evaluate_every = 9
   whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
   train.train_and_evaluate(tiny_config, whole)
   save = checkpoint.save
