@@ -180,7 +180,9 @@ def test_crops_of_features_and_labels_are_at_the_same_time(make):
 def test_distances_are_learned_in_metres(tmp_path, text, scale, metres):
   fold = _fold_with_label(tmp_path, text, distance_scale=scale)
   assert fold.targets['distance'][0, 3] == pytest.approx(metres)
-  assert fold.references[0].distance.tolist() == pytest.approx([metres])
+  distance = fold.references[0].distance
+  assert distance is not None
+  assert distance.tolist() == pytest.approx([metres])
 
 
 @pytest.mark.parametrize(

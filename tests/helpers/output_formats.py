@@ -1,6 +1,7 @@
 """Output formats, scenes for them, and outputs that equal the targets."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from seld_jax import geometry, labels, outputs
 
 CLASSES = 3
-KINDS = (
+KINDS: tuple[dict[str, Any], ...] = (
   {'name': 'class_wise'},
   {'name': 'accdoa'},
   {'name': 'multi_accdoa'},
@@ -49,6 +50,12 @@ def take(events, rows):
     events.xyz[rows],
     distance,
   )
+
+
+def distances_of(events):
+  """Distances of events that have some."""
+  assert events.distance is not None
+  return events.distance
 
 
 @st.composite

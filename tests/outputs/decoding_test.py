@@ -24,6 +24,11 @@ def angle(a, b):
   return math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
 
 
+def unit(vector):
+  """The vector with norm 1, as numbers."""
+  return np.asarray(vector / np.linalg.norm(vector)).tolist()
+
+
 def decode_class(vectors, distances, *, threshold, unify):
   """Events of a class in a frame, from its three tracks.
 
@@ -63,7 +68,7 @@ def decode_class(vectors, distances, *, threshold, unify):
 def assert_decodes(format, accdoa, *, threshold=0.5):
   """Compares the events of all frames and classes with `decode_class`."""
   found = format.events({'accdoa': accdoa}, threshold=threshold)
-  accdoa = np.float64(accdoa)
+  accdoa = np.asarray(accdoa, np.float64)
   number = 0
   for frame in range(len(accdoa)):
     for class_index in range(format.num_classes):
@@ -78,7 +83,7 @@ def assert_decodes(format, accdoa, *, threshold=0.5):
       rows = range(number, number + len(expected))
       number += len(expected)
       left = [
-        (*vector / np.linalg.norm(vector), *[0] * (3 - format.axes), distance)
+        (*unit(vector), *[0] * (3 - format.axes), distance)
         for vector, distance in expected
       ]
       for track, row in enumerate(rows):
@@ -222,7 +227,9 @@ def test_the_other_formats_are_decoded_as_defined(format):
   threshold = 0.6
   rows = []
   for frame in range(20):
-    at = {name: np.float64(v[frame]) for name, v in predictions.items()}
+    at = {
+      name: np.asarray(v[frame], np.float64) for name, v in predictions.items()
+    }
     if format.name == 'accdoa':
       for c, vector in enumerate(at['accdoa'][0]):
         if np.linalg.norm(vector[: format.axes]) > threshold:

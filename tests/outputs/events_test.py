@@ -1,5 +1,6 @@
 """Targets as outputs give the labelled events back."""
 
+import dataclasses
 import itertools
 import logging
 
@@ -10,6 +11,7 @@ from helpers.output_formats import (
   EACH,
   FORMATS,
   assert_same_events,
+  distances_of,
   make_events,
   name_of,
   perfect,
@@ -55,7 +57,7 @@ def test_perfect_outputs_give_the_events_back(format, events):
   of the rows of the label file.
   """
   if format.name == 'multi_accdoa':
-    format = outputs.make(**outputs.options(format) | {'unify': 0.0})
+    format = dataclasses.replace(format, unify=0.0)
   targets = format.targets(events, num_frames=FRAMES)
   found = format.events(perfect(format, targets))
   assert_same_events(
@@ -94,7 +96,7 @@ def test_tracks_with_the_same_source_are_one_event(events, random):
       (found.frame == events.frame[row])
       & (found.class_index == events.class_index[row])
       & (abs(found.xyz - events.xyz[row]).max(axis=-1) < 1e-6)
-      & np.isclose(found.distance, events.distance[row])
+      & np.isclose(distances_of(found), distances_of(events)[row])
     )
     assert same.sum() == 1
 
@@ -132,8 +134,8 @@ def test_targets_are_unit_vectors_and_zeros_elsewhere(format):
     )
   else:
     is_used = counts > 0
-  vectors = perfect(format, targets)
-  vectors = vectors.get('accdoa', vectors.get('doa'))
+  predictions = perfect(format, targets)
+  vectors = predictions['doa' if 'doa' in predictions else 'accdoa']
   if format.name == 'accdoa':
     vectors = vectors[:, 0]
   norms = np.linalg.norm(vectors[..., : format.axes], axis=-1)
@@ -141,7 +143,7 @@ def test_targets_are_unit_vectors_and_zeros_elsewhere(format):
   distances = targets.get('distance', vectors[..., format.axes :])
   assert not distances[~is_used].any()
   if format.distance:
-    total = events.distance[rows].sum()
+    total = distances_of(events)[rows].sum()
     np.testing.assert_allclose(distances.sum(dtype=np.float64), total)
 
 
