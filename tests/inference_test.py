@@ -46,8 +46,10 @@ def make_fold(lengths, *, min_frames):
   return dataset.Fold(
     names=tuple(f'mix{i}' for i in range(len(lengths))),
     features=rng.standard_normal((total * POOL, MELS, 2)).astype(np.float32),
-    activity=np.zeros((total, CLASSES), np.float32),
-    doa=np.zeros((total, CLASSES, 3), np.float32),
+    targets={
+      'activity': np.zeros((total, CLASSES), np.float32),
+      'doa': np.zeros((total, CLASSES, 3), np.float32),
+    },
     offsets=offsets,
     num_label_frames=np.array(lengths),
     references=(labels.no_events(),) * len(lengths),

@@ -64,7 +64,8 @@ def _mean_of(
 
   def sum_and_count(outputs: Arrays, targets: Arrays):
     values = function(outputs[output], targets[target])
-    return jnp.sum(values), jnp.float32(values.size)
+    wide = jnp.promote_types(jnp.float32, values.dtype)
+    return jnp.sum(values, dtype=wide), jnp.float32(values.size)
 
   return sum_and_count
 

@@ -136,7 +136,7 @@ class Accdoa(_Coupled):
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
-    coupled = np.asarray(outputs['accdoa'])[:, 0]
+    coupled = np.asarray(outputs['accdoa'], np.float64)[:, 0]
     directions = coupled[..., : self.axes]
     frame, class_index = np.nonzero(vectors.norm(directions) > threshold)
     found = coupled[frame, class_index]
@@ -164,7 +164,8 @@ class MultiAccdoa(_Coupled):
   tracks that are closer than `unify` degrees to each other are one event. If
   one pair of tracks is that close, its raw vectors and distances are averaged,
   and the third track, if active, is an event of its own. If two or three pairs
-  are, all three tracks are averaged.
+  are, all three tracks are averaged. A distance below 0 counts as 0, in an
+  average, too.
 
   Attributes:
     unify: Angle in degrees below which two tracks are one event, 0 to 180.
@@ -249,15 +250,19 @@ class MultiAccdoa(_Coupled):
     """See `OutputFormat.events`."""
     coupled = np.asarray(outputs['accdoa'], np.float64)
     directions = vectors.padded(coupled[..., : self.axes], axes=self.axes)
-    is_active = (
-      vectors.norm(directions) > threshold
-    )  # [frames, tracks, classes]
+    # [frames, tracks, classes]
+    is_active = vectors.norm(directions) > threshold
     frame, class_index = np.nonzero(is_active.any(axis=1))
     # From here on only classes that are active: [rows, tracks, ...].
     coupled, directions, is_active = (
       values[frame, :, class_index]
       for values in (coupled, directions, is_active)
     )
+    row, track = np.nonzero(is_active)
+    vectors.check_finite(frame[row], class_index[row], coupled[row, track])
+    coupled[~is_active] = 0  # they may be NaN
+    if self.distance:
+      coupled[..., -1] = np.maximum(coupled[..., -1], 0)
     event = slots.events_of_tracks(directions, is_active, unify=self.unify)
     found = []
     for number in range(self.num_tracks):

@@ -1,6 +1,7 @@
 """The class-wise format: activity and one direction for each class."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -108,7 +109,7 @@ class ClassWise(OutputFormat):
     return {**targets, 'doa': self.turn_vectors(targets['doa'], matrix)}
 
   def events(
-    self, outputs: dict[str, np.ndarray], threshold: float = 0.5
+    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # NumPy arrays outside of compiled programs, JAX arrays within.
 Array = Any
@@ -62,15 +62,16 @@ class OutputFormat(abc.ABC):
     if self.num_classes < 1:
       raise InputError(
         f'An output format needs at least 1 class, got num_classes='
-        f'{self.num_classes}.'
+        f'{shown(self.num_classes)}.'
       )
     if self.axes not in (2, 3):
       raise InputError(
-        f'axes must be 3 (x, y, z) or 2 (x, y: the horizon), got {self.axes}.'
+        f'axes must be 3 (x, y, z) or 2 (x, y: the horizon), got '
+        f'{shown(self.axes)}.'
       )
     if self.activation not in ACTIVATIONS:
       raise InputError(
-        f"activation must be 'tanh' or 'linear', got {self.activation!r}."
+        f"activation must be 'tanh' or 'linear', got {shown(self.activation)}."
       )
 
   @property
@@ -252,5 +253,6 @@ class OutputFormat(abc.ABC):
 
 
 def mean_term(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """Sum and count of a loss with one value per frame."""
-  return jnp.sum(values), jnp.float32(math.prod(values.shape))
+  """Sum, float32 or wider, and count of a loss with one value per frame."""
+  wide = jnp.promote_types(jnp.float32, values.dtype)
+  return jnp.sum(values, dtype=wide), jnp.float32(math.prod(values.shape))

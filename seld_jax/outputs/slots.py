@@ -99,8 +99,11 @@ def _distinct(events: labels.Events) -> np.ndarray:
   order, group = labels.group_rows(*columns)
   if not len(group) or group[-1] == len(group) - 1:  # no group has two rows
     return order
-  places = np.round(events.xyz * 1e6).astype(np.int64)
-  order, group = labels.group_rows(*columns, *places.T)
+  places = [*events.xyz.T]
+  if events.distance is not None:
+    places.append(events.distance)
+  rounded = (np.round(1e6 * values).astype(np.int64) for values in places)
+  order, group = labels.group_rows(*columns, *rounded)
   return order[np.diff(group, prepend=-1) > 0]
 
 

@@ -61,6 +61,11 @@ class Tracks(OutputFormat):
         f'The format tracks has 2 or 3 tracks, got num_tracks='
         f'{self.num_tracks}.'
       )
+    if len(self.weights) != 3 or not all(w >= 0 for w in self.weights):
+      raise InputError(
+        'The format tracks needs three weights of 0 or more (activity, '
+        f'direction, distance), got weights={self.weights}.'
+      )
 
   @property
   def heads(self) -> dict[str, int]:

@@ -48,8 +48,11 @@ def padded(vectors: Array, *, axes: int) -> Array:
 
 
 def norm(vectors: Array) -> Array:
-  """Norms of vectors of shape `[..., axes]`."""
-  return namespace(vectors).linalg.norm(vectors, axis=-1)
+  """Norms of vectors of shape `[..., axes]`, with gradient 0 at zero."""
+  xp = namespace(vectors)
+  square = (vectors * vectors).sum(axis=-1)
+  is_zero = square == 0
+  return xp.where(is_zero, 0, xp.sqrt(xp.where(is_zero, 1, square)))
 
 
 def events_of(
@@ -78,8 +81,26 @@ def events_of(
   xyz = padded(vectors.astype(np.float64), axes=vectors.shape[-1])
   numbers = xyz
   if distance is not None:
-    distance = np.maximum(np.asarray(distance, np.float64), 0)
+    distance = np.asarray(distance, np.float64)
     numbers = np.concatenate([xyz, distance[:, None]], axis=-1)
+  check_finite(frame, class_index, numbers)
+  return labels.Events(
+    frame,
+    class_index,
+    rank_of(frame, class_index),
+    geometry.unit_vectors(xyz),
+    None if distance is None else np.maximum(distance, 0),
+  )
+
+
+def check_finite(
+  frame: np.ndarray, class_index: np.ndarray, numbers: np.ndarray
+) -> None:
+  """Checks directions and distances of events, with shape `[rows, ...]`.
+
+  Raises:
+    InputError: A number is not finite.
+  """
   wrong = np.flatnonzero(~np.isfinite(numbers).all(axis=-1))
   if wrong.size:
     raise InputError(
@@ -87,13 +108,6 @@ def events_of(
       f'{numbers[wrong[0]].tolist()} for class {class_index[wrong[0]]} in '
       f'frame {frame[wrong[0]]}.'
     )
-  return labels.Events(
-    frame,
-    class_index,
-    rank_of(frame, class_index),
-    geometry.unit_vectors(xyz),
-    distance,
-  )
 
 
 def rank_of(*columns: np.ndarray) -> np.ndarray:

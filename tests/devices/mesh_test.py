@@ -15,26 +15,47 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec
 jax.config.update('jax_enable_x64', True)
-from seld_jax import config as config_lib, devices, train
+from seld_jax import config as config_lib, devices, labels, train
 
 config = config_lib.default()
 config.features.n_mels = 16
 config.model.filters, config.model.pools = (4,), ((5, 8),)
 config.model.gru_features = 4
-config.model.name, config.loss.doa = NETWORK, LOSS
+config.model.name = NETWORK
+for path, value in FIELDS.items():
+  section, name = path.split('.')
+  config[section][name] = value
 if NETWORK == 'seld_crnn':
   config.model.attention_features = 4
 config.model.head_features = (8,)
 config.model.dtype = DTYPE
 config.augment.rotate = True
 rng = np.random.default_rng(0)
-batch = {
-  'features': rng.standard_normal((16, 30, 16, 7)),
-  'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
-  'doa': rng.standard_normal((16, 6, 14, 3)),
-}
-# The devices have different numbers of events: a mean of means would be wrong.
-batch['activity'][:9] = 0
+batch = {'features': rng.standard_normal((16, 30, 16, 7))}
+if config.output.format == 'class_wise':
+  batch['targets'] = targets = {
+    'activity': (rng.random((16, 6, 14)) < 0.1) * 1.0,
+    'doa': rng.standard_normal((16, 6, 14, 3)),
+    'distance': rng.uniform(1, 5, (16, 6, 14)),
+  }
+  # The devices have different numbers of events: a mean of means would be
+  # wrong.
+  targets['activity'][:9] = 0
+else:
+  frame, class_index = np.nonzero(rng.random((96, 14)) < 0.2)
+  keep = frame >= 9 * 6
+  frame, class_index = (np.tile(x[keep], 2) for x in (frame, class_index))
+  xyz = rng.standard_normal((len(frame), 3))
+  xyz /= np.linalg.norm(xyz, axis=-1, keepdims=True)
+  events = labels.Events(
+    frame, class_index, np.arange(len(frame)), xyz,
+    rng.uniform(1, 5, len(frame)),
+  )
+  targets = config_lib.output_format(config).targets(events, num_frames=96)
+  batch['targets'] = {
+    name: np.float64(values).reshape(16, 6, *values.shape[1:])
+    for name, values in targets.items()
+  }
 state = train.create_state(config)
 widen = lambda x: x.astype(DTYPE) if x.dtype.kind == 'f' else x
 state = jax.tree.map(widen, state)
@@ -64,6 +85,8 @@ def worst(a, b):
     lambda x, y: np.abs(np.float64(x) - np.float64(y)).max() / scale(x), a, b)
   return max(jax.tree.leaves(errors))
 
+HEADS = config_lib.output_format(config).heads
+
 # Compares the first moment of Adam, a tenth of the gradient. The parameters
 # cannot be compared: Adam makes a full step of the noise of a zero gradient.
 def moments(state):
@@ -80,7 +103,10 @@ def moments(state):
     layers.append(gradients['SelfAttention_0']['key'])
   for layer in layers:
     noise = np.abs(layer.pop('bias')).max()
-    assert noise < 1e-5 * np.abs(gradients['doa']['kernel']).max()
+    heads = [head for head in gradients if head in HEADS]
+    assert noise < 1e-5 * max(
+      np.abs(gradients[head]['kernel']).max() for head in heads
+    )
   return gradients
 
 result = {}
@@ -89,6 +115,9 @@ for name, other in {'jit': many, 'pmap': mapped}.items():
     'gradients': worst(moments(one), moments(other)),
     'batch_stats': worst(one.batch_stats, other.batch_stats),
     'metrics': worst(one.metrics, other.metrics),
+    'history': worst(
+      one.loss_history or {'none': 0.0}, other.loss_history or {'none': 0.0}
+    ),
   }
 print(json.dumps(result))
 """
@@ -143,8 +172,29 @@ _CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
   ],
 )
 def test_eight_devices_equal_one(network, loss, dtype, bound):
+  assert_equal(network, {'loss.doa': loss}, dtype=dtype, bound=bound)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  'fields',
+  [
+    {'output.distance': True, 'loss.weighting': 'uncertainty'},
+    {'output.format': 'accdoa', 'output.distance': True},
+    {'output.format': 'multi_accdoa', 'output.distance': True},
+    {'output.format': 'tracks', 'loss.weighting': 'dynamic'},
+  ],
+  ids=lambda fields: '-'.join(map(str, fields.values())),
+)
+def test_eight_devices_equal_one_in_each_output_format(fields):
+  assert_equal('seld_crnn', fields, dtype='float64', bound=1e-10)
+
+
+def assert_equal(network, fields, *, dtype, bound):
+  """Compares a training step on eight devices with one on one."""
   script = _SCRIPT
-  for name, value in ('DTYPE', dtype), ('NETWORK', network), ('LOSS', loss):
+  values = {'DTYPE': dtype, 'NETWORK': network, 'FIELDS': fields}
+  for name, value in values.items():
     script = script.replace(name, repr(value))
   for kind, errors in json.loads(start(script).splitlines()[-1]).items():
     for name, error in errors.items():

@@ -15,6 +15,8 @@ from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import fine_tuning, step
 
+HEADS = ('sed', 'doa')
+
 
 def network(classes=3, filters=2, fill=1.0):
   shapes = {
@@ -56,9 +58,7 @@ def test_a_layer_is_copied_as_a_whole_or_not_at_all():
 
 
 def test_layers_to_keep_are_not_copied():
-  merged = fine_tuning.merge(
-    network(fill=1), network(fill=2), keep=fine_tuning.HEADS
-  )
+  merged = fine_tuning.merge(network(fill=1), network(fill=2), keep=HEADS)
   assert merged.anew == ('sed', 'doa')
 
 
@@ -98,7 +98,7 @@ def test_a_run_starts_from_another_network_and_resumes_exactly(
   for name, value in ours.items():
     if name.startswith('batch_stats'):
       continue  # updated with the new data
-    is_head = fine_tuning.layer_of(name) in fine_tuning.HEADS
+    is_head = fine_tuning.layer_of(name) in HEADS
     expected = (fresh if is_head else theirs)[name]
     np.testing.assert_allclose(value, expected, atol=1e-9)
 

@@ -6,12 +6,14 @@ import logging
 import shutil
 import signal
 
+import jax
 import pytest
-from helpers.training import assert_same_run
+from helpers.tiny import make_one_convolution
+from helpers.training import assert_same_run, final_state
 
-from seld_jax import runs, train
+from seld_jax import losses, runs, train
 from seld_jax.errors import InputError
-from seld_jax.train import checkpoint, scoring, stepping
+from seld_jax.train import checkpoint, scoring, stepping, weighting
 
 
 @pytest.fixture
@@ -54,6 +56,54 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
   train.train_and_evaluate(tiny_config, tmp_path)
   assert f'resuming after step {stop_at}' in caplog.messages
   assert_same_run(tiny_config, plain_run, tmp_path)
+
+
+@pytest.mark.parametrize(
+  'fields',
+  [
+    {
+      'output.format': 'tracks',
+      'loss.weighting': 'dynamic',
+      'train.sampler': 'segments',
+    },
+    pytest.param({'loss.weighting': 'uncertainty'}, marks=pytest.mark.slow),
+  ],
+  ids=lambda fields: '-'.join(fields.values()),
+)
+def test_runs_with_weights_or_formats_of_their_own_resume_to_the_same_bits(
+  fields, tiny_config, tmp_path, monkeypatch
+):
+  """The run is killed after its first checkpoint, in the middle of an epoch."""
+  make_one_convolution(tiny_config)
+  for path, value in fields.items():
+    section, name = path.split('.')
+    tiny_config[section][name] = value
+  tiny_config.train.num_steps = 13
+  tiny_config.train.evaluate_every = 9
+  whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
+  train.train_and_evaluate(tiny_config, whole)
+  save = checkpoint.save
+
+  def die(manager, step, state, **keywords):
+    save(manager, step, state, **keywords)
+    manager.wait_until_finished()
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(checkpoint, 'save', die)
+    with pytest.raises(KeyboardInterrupt):
+      train.train_and_evaluate(tiny_config, stopped)
+  train.train_and_evaluate(tiny_config, stopped)
+  assert_same_run(tiny_config, whole, stopped)
+  state = final_state(tiny_config, whole)
+  if tiny_config.loss.weighting == 'dynamic':
+    assert state.loss_history['num_epochs'] > 1
+    weights = losses.dynamic_weights(
+      state.loss_history['previous'], state.loss_history['before']
+    )
+    assert len({float(weight) for weight in weights.values()}) > 1
+  if tiny_config.loss.weighting == 'uncertainty':
+    assert all(jax.tree.leaves(state.params[weighting.LOG_VARIANCES]))
 
 
 @pytest.mark.parametrize('calls', [pytest.param(1, marks=pytest.mark.slow), 6])

@@ -8,6 +8,7 @@ import pytest
 from helpers.tiny import make_one_convolution
 
 from seld_jax.train import step as train_step
+from seld_jax.train import step_metrics
 
 FRAMES, POOL = 50, 5
 
@@ -28,7 +29,8 @@ def batch():
     doa[example, 2:8, example // 4, 1] = side
     features[example, 2 * POOL : 8 * POOL, band, :4] += 3
     features[example, 2 * POOL : 8 * POOL, band, 5] += 2 * side
-  return {'features': features, 'activity': activity, 'doa': doa}
+  targets = {'activity': activity, 'doa': doa}
+  return {'features': features, 'targets': targets}
 
 
 def gradients(state):
@@ -87,7 +89,7 @@ def test_a_small_training_learns_as_much(tiny_config, batch):
   fallen = {}
   for dtype in 'float32', 'bfloat16':
     step, state = make(tiny_config, dtype)
-    zero = train_step.zero_metrics(tiny_config)
+    zero = step_metrics.zero_metrics(tiny_config)
     losses = []
     for _ in range(100):
       state = step(state.replace(metrics=zero), batch)

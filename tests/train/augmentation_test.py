@@ -1,0 +1,76 @@
+"""The training step turns features and targets of every format together."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers.output_formats import EACH, name_of, random_scene
+from helpers.quick_jit import jit
+from helpers.random_arrays import distinct_features
+
+from seld_jax import augment, labels, outputs
+from seld_jax import config as config_lib
+from seld_jax.train import step
+
+FRAMES = 3
+EXAMPLES = 24
+TURNS = {
+  'foa': (7, augment.apply_symmetry, augment.NUM_SYMMETRIES),
+  'mic': (10, augment.apply_mic_symmetry, augment.NUM_MIC_SYMMETRIES),
+}
+
+
+@pytest.mark.parametrize('sound', TURNS)
+@pytest.mark.parametrize('format', EACH, ids=name_of)
+def test_targets_turn_with_the_features(format, sound):
+  """Each example has a symmetry of its own.
+
+  It is recognised by its features; the targets must be those of the events that
+  the same symmetry turns.
+  """
+  config = config_lib.default()
+  config.data.classes = config.data.classes[: format.num_classes]
+  options = outputs.options(format)
+  config.output.format = options['name']
+  config.output.num_tracks = options.get('num_tracks', 3)
+  config.output.distance = True
+  assert config_lib.output_format(config) == format
+  config.features.format = sound
+  config.augment.rotate = True
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  channels, apply, count = TURNS[sound]
+  features = distinct_features((2, 6, channels))
+  events = random_scene(3, num_frames=FRAMES)
+  targets = format.targets(events, num_frames=FRAMES)
+  batch = {'features': features, 'targets': targets}
+  statistics = {'mean': np.zeros((6, channels)), 'std': np.ones((6, channels))}
+  turned = jit(
+    lambda key, batch: step._augment(key, batch, statistics, config, None)
+  )(
+    jax.random.key(0),
+    jax.tree.map(lambda leaf: np.stack([leaf] * EXAMPLES), batch),
+  )
+  axes = jnp.eye(3)[None]
+  every, columns = jit(jax.vmap(apply, (None, None, 0)))(
+    features, axes, jnp.arange(count)
+  )
+  drawn = set()
+  for example in range(EXAMPLES):
+    same = (np.asarray(turned['features'][example]) == every).all(
+      axis=(1, 2, 3)
+    )
+    (index,) = np.flatnonzero(same)
+    drawn.add(int(index))
+    expected = format.targets(
+      labels.Events(
+        events.frame,
+        events.class_index,
+        events.track,
+        events.xyz @ np.asarray(columns[index, 0], np.float64),
+        events.distance,
+      ),
+      num_frames=FRAMES,
+    )
+    for name, values in expected.items():
+      np.testing.assert_array_equal(turned['targets'][name][example], values)
+  assert len(drawn) > 4
