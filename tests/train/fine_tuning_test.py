@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import types
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,6 +16,9 @@ from seld_jax import predictor, train
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import fine_tuning, step
+
+
+HEADS = ('sed', 'doa')
 
 
 def network(classes=3, filters=2, fill=1.0):
@@ -57,7 +62,7 @@ def test_a_layer_is_copied_as_a_whole_or_not_at_all():
 
 def test_layers_to_keep_are_not_copied():
   merged = fine_tuning.merge(
-    network(fill=1), network(fill=2), keep=fine_tuning.HEADS
+    network(fill=1), network(fill=2), keep=HEADS
   )
   assert merged.anew == ('sed', 'doa')
 
@@ -65,6 +70,52 @@ def test_layers_to_keep_are_not_copied():
 def test_networks_without_a_common_layer_are_refused():
   with pytest.raises(InputError, match='no layer of the same name and shape'):
     fine_tuning.merge(network(), {'statistics/mean': np.zeros((16, 7))})
+
+
+def test_a_run_of_another_format_takes_all_but_the_output_layers(
+  tiny_run, tiny_root, tmp_path
+):
+  """The source is class-wise; its export gives the same layers."""
+  theirs, _ = predictor.load_variables(tiny_run)
+  path = tmp_path / 'x.seld'
+  export = predictor.export_run(tiny_run, platforms=['cpu'])
+  export_file.write(path, export)
+  config = make_tiny(config_lib.default(), tiny_root)
+  for format, anew in (
+    ('multi_accdoa', {'accdoa_hidden_0', 'accdoa'}),
+    ('class_wise', {'distance_hidden_0', 'distance'}),
+  ):
+    config.output.format = format
+    config.output.distance = format == 'class_wise'
+    for number, source in enumerate((tiny_run, path)):
+      run: Any = types.SimpleNamespace(
+        config=config, workdir=tmp_path / f'{format}_{number}'
+      )
+      state = step.create_state(config)
+      started = fine_tuning.begin(run, state, str(source), is_resumed=False)
+      note = json.loads((run.workdir / fine_tuning.NOTE).read_text())
+      assert set(note['anew']) == anew
+      fresh, ours = (
+        export_file.flatten({'params': jax.device_get(one.params)})
+        for one in (state, started)
+      )
+      for name, value in ours.items():
+        is_new = fine_tuning.layer_of(name) in anew
+        expected = (fresh if is_new else theirs)[name]
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_output_layers_of_other_vectors_are_not_copied(tiny_root, tmp_path):
+  """(x, y, distance) has as many numbers as (x, y, z)."""
+  config = make_tiny(config_lib.default(), tiny_root)
+  config.output.format = 'accdoa'
+  make_run(tmp_path / 'source', config)
+  config.output.axes, config.output.distance = 2, True
+  run: Any = types.SimpleNamespace(config=config, workdir=tmp_path / 'run')
+  state, source = step.create_state(config), str(tmp_path / 'source')
+  fine_tuning.begin(run, state, source, is_resumed=False)
+  note = json.loads((run.workdir / fine_tuning.NOTE).read_text())
+  assert note['anew'] == ['accdoa']
 
 
 @pytest.fixture(scope='module')
@@ -98,7 +149,7 @@ def test_a_run_starts_from_another_network_and_resumes_exactly(
   for name, value in ours.items():
     if name.startswith('batch_stats'):
       continue  # updated with the new data
-    is_head = fine_tuning.layer_of(name) in fine_tuning.HEADS
+    is_head = fine_tuning.layer_of(name) in HEADS
     expected = (fresh if is_head else theirs)[name]
     np.testing.assert_allclose(value, expected, atol=1e-9)
 
