@@ -208,7 +208,9 @@ def test_a_program_of_another_format_is_refused(path, tmp_path, format):
   """The first format has the outputs of most formats, but not their shapes."""
   other = make(network_of(format), spec=with_output(format)).program
   target = with_program(path, tmp_path / 'x.seld', other)
-  refused(target, r'x\.seld is refused: its program has (activity|directions|other)')
+  refused(
+    target, r'x\.seld is refused: its program has (activity|directions|other)'
+  )
   good = tmp_path / 'good.seld'
   export_file.write(good, make(network_of(format), spec=with_output(format)))
   target = with_program(good, tmp_path / 'y.seld', make().program)
