@@ -8,6 +8,7 @@ the set.
 
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
+  python -m seld_jax.synthesize --out=data/three --max_overlap=3
 """
 
 import contextlib
@@ -79,10 +80,24 @@ def define_flags(values: flags.FlagValues) -> None:
     'Draw a picture of each recording into OUT/plots: spectrogram, activity, '
     'azimuth and elevation.',
   )
+  define.integer(
+    'max_overlap',
+    _STYLE.max_overlap,
+    'Largest number of simultaneous events, 1 to 3. A set has as many '
+    'recordings with each number up to this one, named ..._ov1, _ov2, _ov3.',
+  )
   define.bool(
-    'same_class',
-    _STYLE.same_class,
-    'Allow two events of the same class at the same time.',
+    'same_class_overlap',
+    _STYLE.same_class_overlap,
+    'Give about a third of the overlapping events the class of an event that '
+    'they overlap. Otherwise, none have it.',
+  )
+  define.enum(
+    'csv_edition',
+    '2020',
+    scenes.CSV_EDITIONS,
+    'Edition of the challenge whose form the label files have: until 2022 '
+    'without distances, from 2023 on with distances in centimetres.',
   )
   define.float(
     'moving', _STYLE.moving, 'Fraction of the events that move, 0 to 1.'
@@ -129,7 +144,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     moving=values.moving,
     snr_db=_range('snr_db', values.snr_db),
     rt60=_range('rt60', values.rt60),
-    same_class=values.same_class,
+    max_overlap=values.max_overlap,
+    same_class_overlap=values.same_class_overlap,
     variation=scenes.Variation(
       gain_db=values.gain_db,
       equalizer_db=values.equalizer_db,
@@ -149,6 +165,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     num_workers=values.workers,
     evaluation=evaluation,
     style=style,
+    csv_edition=values.csv_edition,
     shard=shard,
   )
   if shard is not None:

@@ -40,6 +40,9 @@ def default() -> Config:
   # Seconds from one frame of the CSV files to the next; frames of another
   # length become frames of 0.1 s.
   data.label_hop = 0.1
+  # Unit of the distances in the CSV files: 'm', 'cm', or '': that of their form
+  # (centimetres in label files of 2023 and later).
+  data.distance_unit = ''
   # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
   # Folds that select the checkpoint to test; (): the last checkpoint is tested.

@@ -3,8 +3,8 @@
 import difflib
 from typing import Any
 
+from seld_jax import evaluate, labels, losses, metrics, outputs
 from seld_jax import features as features_lib
-from seld_jax import labels, losses, metrics, outputs
 from seld_jax import model as model_lib
 from seld_jax.config import sense
 from seld_jax.config.defaults import default, label_pool
@@ -118,6 +118,8 @@ def check_names(config: Config) -> None:
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
   for index, name in enumerate(config.eval.watch):
     _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
+  if config.data.distance_unit:
+    _one_of('data.distance_unit', config.data.distance_unit, evaluate.UNITS)
   if config.data.csv_edition:
     _one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
 

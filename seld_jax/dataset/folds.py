@@ -11,6 +11,9 @@ from seld_jax.dataset import stored
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
+# Medians of the distances in a dataset, in metres, that are still possible.
+_CLOSEST, _FARTHEST = 0.1, 50.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
@@ -71,6 +74,7 @@ def load_fold(
   min_frames: int,
   csv_edition: str | None = None,
   label_hop: float | None = None,
+  distance_scale: float | None = None,
   max_bytes: float = float('inf'),
 ) -> Fold:
   """Reads the features and the labels of recordings of any length.
@@ -88,6 +92,8 @@ def load_fold(
     csv_edition: Year whose forms the label files have; None: any form that can
       be recognised.
     label_hop: Seconds from one frame of the label files to the next; None: 0.1.
+    distance_scale: Metres in a unit of the distances in the label files; None:
+      by the form of each file, see `labels.DISTANCE_UNITS`.
     max_bytes: If the features are larger than this in total, they stay on disk.
 
   Returns:
@@ -95,8 +101,8 @@ def load_fold(
 
   Raises:
     InputError: A label is after the end of its recording, a class is not one of
-      those of the output format, distances that it needs are missing, or only
-      some of the recordings have labels.
+      those of the output format, distances that it needs are missing or must
+      have another unit, or only some of the recordings have labels.
 
   Example:
     >>> import pathlib
@@ -129,13 +135,16 @@ def load_fold(
   if 4 * np.prod(joined.shape, dtype=np.int64) <= max_bytes:
     features = np.empty(joined.shape, np.float32)
   targets = output.targets(labels.no_events(), num_frames=total)
-  references, _ = labels.read_csv_files(
+  references, forms = labels.read_csv_files(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
     distance_scale=None,  # networks predict metres
     label_hop=label_hop,
   )
+  references = _in_metres(references, forms, distance_scale)
+  if output.distance:
+    _check_distances(recordings, references)
   for index, entry in enumerate(recordings):
     start, end = offsets[index], offsets[index + 1]
     if isinstance(features, np.ndarray):
@@ -166,6 +175,39 @@ def load_fold(
     pool=pool,
     is_labelled=not unlabelled,
   )
+
+
+def _in_metres(
+  references: Sequence[labels.Events],
+  forms: Sequence[str | None],
+  scale: float | None,
+) -> list[labels.Events]:
+  """Converts the distances of label files to metres."""
+  converted = []
+  for events, form in zip(references, forms, strict=True):
+    if events.distance is not None:
+      unit = labels.DISTANCE_UNITS.get(form or '', 1.0)
+      factor = unit if scale is None else scale
+      events = dataclasses.replace(events, distance=events.distance * factor)
+    converted.append(events)
+  return converted
+
+
+def _check_distances(
+  recordings: Sequence[Recording], references: Sequence[labels.Events]
+) -> None:
+  """Refuses distances that must have another unit: networks learn metres."""
+  found = [one.distance for one in references if one.distance is not None]
+  if not sum(map(len, found)):
+    return
+  middle = float(np.median(np.concatenate(found)))
+  if not _CLOSEST < middle < _FARTHEST:
+    unit = 'm' if middle < _CLOSEST else 'cm'
+    raise InputError(
+      f'Half of the distances in labels such as {recordings[0].labels} are '
+      f'{"below" if unit == "m" else "above"} {middle:.3g} m, which cannot be; '
+      f'state their unit, such as --config.data.distance_unit={unit}.'
+    )
 
 
 def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:

@@ -67,9 +67,9 @@ def choose_recordings(
 ) -> list[tuple[Recording, str]]:
   """Chooses the median, the worst and the best recording by seld_score.
 
-  The choice is among the recordings with overlapping events (`ov2` in their
-  names) if there are any, and among all recordings otherwise. Of two medians
-  it takes the better one.
+  The choice is among the recordings with overlapping events (`ov2` or `ov3` in
+  their names) if there are any, and among all recordings otherwise. Of two
+  medians it takes the better one.
 
   Args:
     candidates: At least one recording.
@@ -137,4 +137,5 @@ def named_recordings(
 
 def _has_overlap(name: str) -> bool:
   parts = labels.parse_name(name)
-  return name.endswith('_ov2') or (parts is not None and parts.overlap == 'ov2')
+  overlap = parts.overlap if parts else name.rpartition('_')[-1]
+  return overlap in ('ov2', 'ov3')

@@ -16,6 +16,12 @@ SPEEDS = (10.0, 20.0, 40.0)
 ARC_STEP = 3.0
 _MIN_SECONDS = 0.5
 _MAX_DISTANCE = 5.0
+MAX_OVERLAP = 3
+# Probability that an event which begins during others takes the class of one of
+# them, in sets with overlap of the same class.
+SAME_CLASS_SHARE = 0.4
+# Clips that are drawn for an event at most, until none of the others plays it.
+_MOST_DRAWS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Event:
     class_name: The class.
     sound: The dry sound.
     onset: Seconds from the start of the recording.
-    track: 0 or 1; simultaneous events have different tracks.
+    track: 0, 1 or 2; simultaneous events have different tracks.
     azimuth: Azimuth at the onset, in degrees.
     elevation: Constant elevation, in degrees.
     distance: Constant distance, in metres.
@@ -89,7 +95,10 @@ class Style:
     pause: Range of the mean pause between two events of a track, in seconds.
     snr_db: Range of the ratio of events to ambience, in dB.
     rt60: Range of the reverberation times of the rooms, in seconds.
-    same_class: Whether simultaneous events may have the same class.
+    max_overlap: Largest number of simultaneous events in a recording, 1 to 3.
+      A set has as many recordings with each number up to this one.
+    same_class_overlap: Whether some simultaneous events have the same class:
+      about a third of the events that overlap others. If False, none do.
     variation: How much every event is varied.
 
   Example:
@@ -103,7 +112,8 @@ class Style:
   pause: tuple[float, float] = (0.2, 0.9)
   snr_db: tuple[float, float] = (6.0, 30.0)
   rt60: tuple[float, float] = (0.2, 1.2)
-  same_class: bool = False
+  max_overlap: int = 2
+  same_class_overlap: bool = False
   variation: sounds.Variation = sounds.Variation()
 
   def __post_init__(self) -> None:
@@ -112,6 +122,16 @@ class Style:
       raise InputError(
         '--moving is a fraction of the events from 0 to 1, got '
         f'{self.moving:g}.'
+      )
+    if self.max_overlap not in range(1, MAX_OVERLAP + 1):
+      raise InputError(
+        '--max_overlap is a number of simultaneous events from 1 to '
+        f'{MAX_OVERLAP}, got {self.max_overlap}.'
+      )
+    if self.same_class_overlap and self.max_overlap == 1:
+      raise InputError(
+        '--same_class_overlap needs simultaneous events, but --max_overlap is '
+        '1: give --max_overlap=2 or 3.'
       )
     for name, (low, high), least, most in (
       ('rt60', self.rt60, 0.1, 5.0),
@@ -142,7 +162,7 @@ def draw_scene(
     library: The library of dry sounds.
     fold: The fold of the sounds.
     room: The room.
-    overlap: Largest number of simultaneous events, 1 or 2.
+    overlap: Largest number of simultaneous events, 1 to 3.
     seconds: Length of the recording.
     style: Properties of the scene.
 
@@ -154,17 +174,18 @@ def draw_scene(
   """
   style = style or Style()
   receiver = rooms.place_array(rng, room)
-  # With two tracks, the pauses of each are longer.
-  pause = rng.uniform(*style.pause) * overlap
+  # With several tracks, the pauses of each are longer.
+  pause = rng.uniform(*style.pause) * min(overlap, 2)
   placed: list[Event] = []
   for track in range(overlap):
     time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
     while time < seconds - _MIN_SECONDS:
-      name = _draw_class(rng, library, fold, placed, time, style)
+      others = _sounding(placed, time)
+      name = _draw_class(rng, library, fold, others, time, style)
       if name is None:
         time += 0.5
         continue
-      sound = sounds.draw(rng, library, fold, name, variation=style.variation)
+      sound = _draw_sound(rng, library, fold, name, others, style)
       sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
@@ -200,13 +221,14 @@ def active_frames(event: Event) -> np.ndarray:
 def label_events(scene: Scene) -> labels.Events:
   """Returns the labels of a scene.
 
-  Directions are those at the middle of every frame, in integer degrees.
+  Directions and distances are those at the middle of every frame, in integer
+  degrees and whole centimetres.
 
   Args:
     scene: The scene.
 
   Returns:
-    Events sorted by frame and track.
+    Events sorted by frame and track, with distances in metres.
   """
   num_frames = int(np.ceil(scene.seconds * labels.FRAMES_PER_SECOND - 1e-6))
   rows = []
@@ -214,10 +236,13 @@ def label_events(scene: Scene) -> labels.Events:
     frames = active_frames(event)
     frames = frames[frames < num_frames]
     azimuth, elevation = frame_directions(event, frames)
+    distance = frame_distances(event, frames)
     index = labels.TAU2020_CLASSES.index(event.class_name)
     constant = np.tile([index, event.track], (frames.size, 1))
-    rows.append(np.column_stack([frames, constant, azimuth, elevation]))
-  table = np.concatenate(rows) if rows else np.zeros((0, 5))
+    rows.append(
+      np.column_stack([frames, constant, azimuth, elevation, distance])
+    )
+  table = np.concatenate(rows) if rows else np.zeros((0, 6))
   table = table[np.lexsort((table[:, 2], table[:, 0]))]
   # A track has one event per frame. When a short event ends and another one
   # starts in the same frame, the later event gets it.
@@ -228,7 +253,7 @@ def label_events(scene: Scene) -> labels.Events:
     class_index=table[:, 1].astype(np.int64),
     track=table[:, 2].astype(np.int64),
     xyz=geometry.to_cartesian(table[:, 3], table[:, 4]),
-    distance=None,
+    distance=table[:, 5],
   )
 
 
@@ -236,34 +261,76 @@ def frame_directions(
   event: Event, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns azimuth in (-180, 180] and elevation of frames, as integers."""
-  time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
-  time = np.clip(time, 0.0, event.duration)
-  azimuth = np.rint(event.azimuth + event.speed * time)
+  azimuth = np.rint(event.azimuth + event.speed * _times(event, frames))
   azimuth = geometry.wrap_degrees(azimuth).astype(np.int64)
   return azimuth, np.full(frames.shape, round(event.elevation), np.int64)
+
+
+def frame_distances(event: Event, frames: np.ndarray) -> np.ndarray:
+  """Returns the distances of frames in metres, as whole centimetres."""
+  position = event.position(_times(event, frames))
+  return np.rint(100 * np.linalg.norm(position, axis=-1)) / 100
+
+
+def _times(event: Event, frames: np.ndarray) -> np.ndarray:
+  """The middle of frames within the event, in seconds after its onset."""
+  time = (frames + 0.5) / labels.FRAMES_PER_SECOND - event.onset
+  return np.clip(time, 0.0, event.duration)
+
+
+def _sounding(placed: list[Event], time: float) -> list[Event]:
+  """The events that may overlap one that begins at a time."""
+  end = time + sounds.MAX_SECONDS
+  return [
+    event
+    for event in placed
+    if event.onset < end and event.onset + event.duration > time
+  ]
 
 
 def _draw_class(
   rng: np.random.Generator,
   library: library_lib.Library,
   fold: int,
-  placed: list[Event],
+  others: list[Event],
   time: float,
   style: Style,
 ) -> str | None:
-  """Draws a class that is not active while the next event can be."""
-  end = time + sounds.MAX_SECONDS
-  sounding = {
-    event.class_name
-    for event in placed
-    if event.onset < end and event.onset + event.duration > time
-  }
-  names = [
-    name
-    for name in library.classes(fold)
-    if style.same_class or name not in sounding
-  ]
+  """Draws a class that is not active while the next event can be.
+
+  If overlap of the same class is requested, an event that begins during others
+  may take the class of one of them; and so does any event if the library has
+  too few classes.
+  """
+  sounding = {event.class_name for event in others}
+  classes = library.classes(fold)
+  names = [name for name in classes if name not in sounding]
+  if style.same_class_overlap:
+    begun = [event.class_name for event in others if event.onset <= time]
+    if begun and rng.random() < SAME_CLASS_SHARE:
+      return begun[rng.integers(len(begun))]
+    names = names or list(classes)
   return names[rng.integers(len(names))] if names else None
+
+
+def _draw_sound(
+  rng: np.random.Generator,
+  library: library_lib.Library,
+  fold: int,
+  name: str,
+  others: list[Event],
+  style: Style,
+) -> sounds.Sound:
+  """Draws a sound of a class, another clip than those that sound already."""
+  used = set()
+  if style.same_class_overlap:
+    used = {other.sound.origin for other in others}
+  # A class may have few clips.
+  for _ in range(_MOST_DRAWS - 1):
+    sound = sounds.draw(rng, library, fold, name, variation=style.variation)
+    if sound.origin not in used:
+      return sound
+  return sounds.draw(rng, library, fold, name, variation=style.variation)
 
 
 def _place(

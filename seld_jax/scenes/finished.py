@@ -29,6 +29,7 @@ def is_finished(
   rows: Mapping[str, Sequence[Mapping[str, str]]],
   *,
   seconds: float,
+  csv_edition: str = '2020',
 ) -> bool:
   """Whether all files of a recording are there and belong together.
 
@@ -38,6 +39,7 @@ def is_finished(
     formats: The formats of the set.
     rows: The rows of scenes.csv by recording.
     seconds: Length of the recording.
+    csv_edition: Edition whose form the label files have.
 
   Returns:
     True if the sound files have their length, and labels and rows name the same
@@ -47,7 +49,10 @@ def is_finished(
     has_sound(plan.wav_path(out, recording, name), seconds=seconds)
     for name in formats
   ) and _has_rows(
-    plan.csv_path(out, recording), rows.get(recording.name, ()), seconds=seconds
+    plan.csv_path(out, recording),
+    rows.get(recording.name, ()),
+    seconds=seconds,
+    csv_edition=csv_edition,
   )
 
 
@@ -72,13 +77,17 @@ def has_sound(path: pathlib.Path, *, seconds: float) -> bool:
 
 
 def _has_rows(
-  table: pathlib.Path, rows: Sequence[Mapping[str, str]], *, seconds: float
+  table: pathlib.Path,
+  rows: Sequence[Mapping[str, str]],
+  *,
+  seconds: float,
+  csv_edition: str,
 ) -> bool:
   """Whether a label file and the rows of scenes.csv name the same events."""
   try:
     if table.stat().st_size and not table.read_bytes().endswith(b'\n'):
       return False
-    events = labels.read_csv(table, edition='2020')
+    events = labels.read_csv(table, edition=csv_edition)
     spans = [_span(row, seconds) for row in rows]
   except (OSError, InputError, ValueError):
     return False

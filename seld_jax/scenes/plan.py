@@ -24,7 +24,7 @@ class Recording:
     fold: Fold, from 1.
     room: Room in the fold, from 1.
     mix: Number in the fold, from 1. The name has the number in the room.
-    overlap: Largest number of simultaneous events, 1 or 2.
+    overlap: Largest number of simultaneous events, 1 to 3.
   """
 
   name: str
@@ -36,12 +36,17 @@ class Recording:
 
 
 def plan_recordings(
-  folds: Sequence[int], recordings: int, *, evaluation: bool, seed: int
+  folds: Sequence[int],
+  recordings: int,
+  *,
+  evaluation: bool,
+  seed: int,
+  max_overlap: int = 2,
 ) -> list[Recording]:
   """Lists the recordings of a set.
 
-  Recordings are distributed evenly over the folds and their rooms, half of them
-  with overlap 1 and half with overlap 2. A fold has one room for every five
+  Recordings are distributed evenly over the folds and their rooms, and over the
+  overlaps from 1 to `max_overlap`. A fold has one room for every five
   recordings, but at least two. As in the published set, numbers start at 1 in
   every room, with the recordings of overlap 1 first.
 
@@ -51,6 +56,7 @@ def plan_recordings(
     evaluation: Whether to add a third as many evaluation recordings.
     seed: Determines the order of the evaluation recordings. Their names should
       not reveal fold, room or overlap.
+    max_overlap: Largest number of simultaneous events in any recording.
 
   Returns:
     The recordings.
@@ -69,7 +75,7 @@ def plan_recordings(
       num_rooms = max(_MIN_ROOMS, -(-count // _RECORDINGS_A_ROOM))
       num_rooms = min(num_rooms, max(count, 1))
       mixes = [
-        (mix * num_rooms // count + 1, 1 + (mix + place) % 2, mix + 1)
+        (mix * num_rooms // count + 1, 1 + (mix + place) % max_overlap, mix + 1)
         for mix in range(count)
       ]
       for room, ours in itertools.groupby(sorted(mixes), lambda one: one[0]):

@@ -18,9 +18,9 @@ _TEXT = """# Synthetic sound scenes
 - {folders}: WAV, 24 kHz, 16 bit, 4 channels.
 {formats}
 - {tables}: a CSV for every recording, without header:
-  `frame,class,track,azimuth,elevation`. Frames are 100 ms long and count from
+  `{columns}`. Frames are 100 ms long and count from
   0, directions are those in the middle of the frame. Simultaneous events have
-  different tracks (0 and 1).
+  different tracks ({tracks}).{distance}
 - scenes.csv: a row for every event: the recording (`file`), its fold and room,
   the class, the sound that was used, onset and duration in seconds, track,
   azimuth at start and end, elevation, distance in metres, speed in degrees of
@@ -33,7 +33,7 @@ _TEXT = """# Synthetic sound scenes
 Development recordings are named `fold_room_mix_overlap`. Rooms are numbered
 from 1 in every fold, so that a room is identified by fold and room, and
 recordings are numbered from 1 in every room. Folds share neither rooms nor
-sounds. `ov1` and `ov2`: at most one or two simultaneous events.
+sounds. {overlap}
 {evaluation}
 ## Conventions
 
@@ -51,10 +51,10 @@ tail is not labelled.
 The rooms are shoeboxes with an RT60 of {rt60[0]:g} to {rt60[1]:g} s: image
 sources up to 40 ms, then diffuse noise with the decay of each octave, down to
 -60 dB. {moving:.0%} of the events move on an arc at 10, 20 or 40 degrees per
-second, the others are static. Simultaneous events {same_class} have the same
-class. Every event is varied: its level by up to {gain_db:g} dB, each octave by
-up to {equalizer_db:g} dB, pitch and tempo together by up to {stretch:g} %.
-Sounds are high-passed at 40 Hz.
+second, the others are static. {same_class}
+Every event is varied: its level by up to {gain_db:g} dB, each octave by up to
+{equalizer_db:g} dB, pitch and tempo together by up to {stretch:g} %. Sounds are
+high-passed at 40 Hz.
 
 The ambience is spherically isotropic noise that falls by 2 to 4 dB per octave.
 The SNR is {snr_db[0]:g} to {snr_db[1]:g} dB per recording. It is the ratio of
@@ -69,6 +69,18 @@ _FORMATS = {
   at (azimuth, elevation) {capsules}. The response of a capsule to a plane wave
   is the Legendre series of the rigid sphere.""",
 }
+_TRACKS = {1: 'always 0', 2: '0 and 1', 3: '0, 1 and 2'}
+_DISTANCE = ' Distances from the array are whole centimetres.'
+_OVERLAP = {
+  1: '`ov1`: events are never simultaneous.',
+  2: '`ov1` and `ov2`: at most one or two simultaneous events.',
+  3: '`ov1`, `ov2` and `ov3`: at most one, two or three simultaneous events.',
+}
+_OTHER_CLASS = 'Simultaneous events never have the same class.'
+_SAME_CLASS = (
+  'About a third of the overlapping events have the class of an event that '
+  'they overlap.'
+)
 _EVALUATION = """
 Evaluation recordings are from the folds 7 and 8 and are named `mix001` and so
 on. Their names do not reveal fold, room and overlap; see scenes.csv.
@@ -83,6 +95,7 @@ def text(
   source: str,
   seed: int,
   style: composer.Style,
+  csv_edition: str,
 ) -> str:
   """Returns the README of a set.
 
@@ -93,6 +106,7 @@ def text(
     source: Name of the library of dry sounds.
     seed: The seed.
     style: Properties of the scenes.
+    csv_edition: Edition whose form the label files have.
 
   Returns:
     Markdown.
@@ -106,6 +120,7 @@ def text(
   if counts['eval']:
     numbers += f' and {counts["eval"]} evaluation recordings'
   folders = [f'{name}_{split}' for split in splits for name in formats]
+  columns = labels.FORMS[labels.EDITIONS[csv_edition][0]]
   capsules = ', '.join(f'({a}, {e})' for a, e in arrays.CAPSULES)
   return _wrap(
     _TEXT.format(
@@ -125,7 +140,11 @@ def text(
       ),
       rt60=style.rt60,
       moving=style.moving,
-      same_class='may' if style.same_class else 'never',
+      columns=','.join(columns),
+      tracks=_TRACKS[style.max_overlap],
+      distance=_DISTANCE if 'distance' in columns else '',
+      overlap=_OVERLAP[style.max_overlap],
+      same_class=_SAME_CLASS if style.same_class_overlap else _OTHER_CLASS,
       gain_db=style.variation.gain_db,
       equalizer_db=style.variation.equalizer_db,
       stretch=100 * style.variation.stretch,

@@ -12,6 +12,8 @@ from seld_jax.errors import InputError
 from seld_jax.scenes import library
 from seld_jax.scenes.arrays import ARRAYS
 
+_EARLIER = 'by the rules of an earlier version'
+
 
 def is_complete(
   out: str | os.PathLike[str], *, formats: Sequence[str] = ()
@@ -107,14 +109,26 @@ def claim(
 
 
 def read(out: pathlib.Path) -> dict:
-  """Reads the settings of the set in a folder; empty if they are unknown."""
+  """Reads the settings of the set in a folder; empty if they are unknown.
+
+  Settings that did not exist when the set was made have their defaults.
+  """
   try:
-    return json_files.read(out / 'synthesis.json')
+    found = json_files.read(out / 'synthesis.json')
   except InputError:
     # A damaged file must not stop a command that only asks whether scenes are
     # there. Before anything is rendered, `claim` refuses the folder, because no
     # settings are equal to unknown ones.
     return {}
+  if not found:
+    return {}
+  style = found.get('style')
+  if isinstance(style, dict):
+    # The former setting same_class gave other scenes than same_class_overlap.
+    same_class = _EARLIER if style.pop('same_class', False) else False
+    style.setdefault('max_overlap', 2)
+    style.setdefault('same_class_overlap', same_class)
+  return {'csv_edition': '2020'} | found
 
 
 def _compare(out: pathlib.Path, found: dict, wanted: dict) -> None:

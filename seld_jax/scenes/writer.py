@@ -29,6 +29,9 @@ from seld_jax.scenes.arrays import ARRAYS
 
 # Must be increased when the same settings give other files than before.
 _VERSION = 3
+# Editions whose label files can be written. That of 2019 has other classes, and
+# that of 2025 is for stereo.
+CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024')
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
 
@@ -45,6 +48,7 @@ def synthesize(
   evaluation: bool | None = None,
   folds: Sequence[int] | None = None,
   style: composer.Style | None = None,
+  csv_edition: str = '2020',
   shard: shards.Shard | None = None,
 ) -> None:
   """Renders a set of scenes, or the missing rest of it.
@@ -73,6 +77,9 @@ def synthesize(
       the folder, and False for a new set.
     folds: The folds to use; None for all that have sounds.
     style: Properties of the scenes.
+    csv_edition: Edition of the challenge whose form the label files have: from
+      2020 to 2022 without distances, 2023 and 2024 with distances in whole
+      centimetres.
     shard: The shard to render; None for all. The rows of a shard go to
       its own table, and a call without `shard` joins the tables when all shards
       are rendered. Shards can be rendered at the same time on several machines
@@ -101,6 +108,11 @@ def synthesize(
       raise InputError(
         f'The format must be one of {", ".join(ARRAYS)}, got {name}.'
       )
+  if csv_edition not in CSV_EDITIONS:
+    raise InputError(
+      'The label files of scenes (--csv_edition, config.data.csv_edition) have '
+      f'the form of {", ".join(CSV_EDITIONS)}, got {csv_edition!r}.'
+    )
   library = library_lib.open_library(events)
   members = library.folds
   if folds is not None:
@@ -108,7 +120,11 @@ def synthesize(
   if evaluation is None:
     evaluation = bool(settings_lib.read(out).get('evaluation', False))
   plan = plan_lib.plan_recordings(
-    members, recordings, evaluation=evaluation, seed=seed
+    members,
+    recordings,
+    evaluation=evaluation,
+    seed=seed,
+    max_overlap=style.max_overlap,
   )
   settings = {
     'version': _VERSION,
@@ -119,6 +135,7 @@ def synthesize(
     'evaluation': evaluation,
     'folds': None if folds is None else sorted(folds),
     'style': dataclasses.asdict(style),
+    'csv_edition': csv_edition,
   }
   if not plan:
     raise InputError(
@@ -136,7 +153,9 @@ def synthesize(
   todo = [
     recording
     for recording in share
-    if not finished.is_finished(out, recording, formats, rows, seconds=seconds)
+    if not finished.is_finished(
+      out, recording, formats, rows, seconds=seconds, csv_edition=csv_edition
+    )
   ]
   _remove_fragments(out, share, formats)
   files.remove_fragments(out, of=(table.name,))
@@ -148,6 +167,7 @@ def synthesize(
     seed=seed,
     seconds=seconds,
     style=style,
+    csv_edition=csv_edition,
   )
   if todo:
     # The README exists only in complete sets.
@@ -190,6 +210,7 @@ def synthesize(
     source=library.name,
     seed=seed,
     style=style,
+    csv_edition=csv_edition,
   )
   files.write_text(out / 'README.md', text)
 
@@ -203,6 +224,7 @@ def write_recording(
   seed: int,
   seconds: float,
   style: composer.Style,
+  csv_edition: str,
 ) -> tuple[str, list[dict[str, str]]]:
   """Draws, renders and writes one recording.
 
@@ -217,6 +239,7 @@ def write_recording(
     seed: Seed of the set.
     seconds: Length of the recording.
     style: Properties of the scene.
+    csv_edition: Edition whose form the label file has, of `CSV_EDITIONS`.
 
   Returns:
     The name of the recording and its rows of scenes.csv.
@@ -243,7 +266,7 @@ def write_recording(
   sound = renderer.render(scene, missing)
   new = [path for path in (table, *paths.values()) if not path.is_file()]
   try:
-    labels.write_csv(table, composer.label_events(scene), edition='2020')
+    write_labels(table, scene, csv_edition=csv_edition)
     for name in missing:
       audio.write(paths[name], sound[name])
   except BaseException:
@@ -251,6 +274,25 @@ def write_recording(
       path.unlink(missing_ok=True)
     raise
   return recording.name, scenes_csv.describe(recording, scene)
+
+
+def write_labels(
+  path: pathlib.Path, scene: composer.Scene, *, csv_edition: str
+) -> None:
+  """Writes the label file of a scene, in the unit of distance of the edition.
+
+  Args:
+    path: The file.
+    scene: The scene.
+    csv_edition: One of `CSV_EDITIONS`.
+  """
+  unit = labels.DISTANCE_UNITS.get(labels.EDITIONS[csv_edition][0], 1.0)
+  labels.write_csv(
+    path,
+    composer.label_events(scene),
+    edition=csv_edition,
+    distance_scale=1 / unit,
+  )
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:

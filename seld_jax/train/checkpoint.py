@@ -5,6 +5,7 @@ kept. No other module uses Orbax.
 """
 
 import contextlib
+import dataclasses
 import errno
 import functools
 import logging
@@ -171,7 +172,10 @@ def save(
     if step in manager.all_steps():
       manager.delete(step)
     manager.save(
-      step, args=ocp.args.StandardSave(state), metrics=metrics, force=True
+      step,
+      args=ocp.args.StandardSave(_stored(state)),
+      metrics=metrics,
+      force=True,
     )
 
 
@@ -357,7 +361,24 @@ def _refuse_damaged(manager: Manager, step: int, error: Exception) -> NoReturn:
 
 
 def _restore(manager: Manager, step: int, template: Any) -> Any:
-  return manager.restore(step, args=ocp.args.StandardRestore(template))
+  restored = manager.restore(
+    step, args=ocp.args.StandardRestore(_stored(template))
+  )
+  if dataclasses.is_dataclass(template):
+    return dataclasses.replace(template, **restored)
+  return restored
+
+
+def _stored(state: Any) -> Any:
+  """What is stored of a state: its fields, without those that are None.
+
+  Orbax would refuse checkpoints of versions that did not have such a field.
+  """
+  if not dataclasses.is_dataclass(state):
+    return state
+  return {
+    name: value for name, value in vars(state).items() if value is not None
+  }
 
 
 def _refuse_other(manager: Manager, step: int, template: Any) -> None:

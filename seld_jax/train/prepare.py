@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import dataset, shards
+from seld_jax import dataset, evaluate, shards
 from seld_jax.dataset import cache, placement
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
@@ -131,6 +131,7 @@ def load_data(config: config_lib.Config) -> Data:
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
       label_hop=config.data.label_hop,
+      distance_scale=evaluate.UNITS.get(config.data.distance_unit),
       max_bytes=left,
     )
     if isinstance(fold.features, np.ndarray):
@@ -223,6 +224,7 @@ def _render_missing(
   _check_space(config)
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
+  asked |= {'csv_edition': config.data.csv_edition or '2020'}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))

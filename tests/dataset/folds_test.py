@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seld_jax import dataset, geometry, labels
+from seld_jax import dataset, geometry, labels, outputs
 from seld_jax.dataset import sampling
 from seld_jax.errors import InputError
 
@@ -167,3 +167,49 @@ def test_crops_of_features_and_labels_are_at_the_same_time(make):
     np.testing.assert_array_equal(
       np.asarray(features)[:, ::POOL, 0, 0], np.asarray(activity)[..., 0]
     )
+
+
+@pytest.mark.parametrize(
+  ('text', 'scale', 'metres'),
+  [
+    ('0,3,0,90,0,250', None, 2.5),  # the form of 2023 has centimetres
+    ('0,3,0,90,0,2.5', 1.0, 2.5),
+    ('0,3,0,90,0,250', 0.01, 2.5),
+  ],
+)
+def test_distances_are_learned_in_metres(tmp_path, text, scale, metres):
+  fold = _fold_with_label(tmp_path, text, distance_scale=scale)
+  assert fold.targets['distance'][0, 3] == pytest.approx(metres)
+  assert fold.references[0].distance.tolist() == pytest.approx([metres])
+
+
+@pytest.mark.parametrize(
+  ('text', 'scale', 'unit'),
+  [('0,3,0,90,0,2.5', None, 'm'), ('0,3,0,90,0,250', 1.0, 'cm')],
+)
+def test_distances_in_an_impossible_unit_are_refused(
+  tmp_path, text, scale, unit
+):
+  with pytest.raises(InputError, match=f'distance_unit={unit}'):
+    _fold_with_label(tmp_path, text, distance_scale=scale)
+
+
+def test_labels_without_distances_are_refused_if_they_are_to_be_learned(
+  tmp_path,
+):
+  with pytest.raises(InputError, match=r'a\.csv: The labels have no distances'):
+    _fold_with_label(tmp_path, '0,3,0,90,0')
+
+
+def _fold_with_label(folder, text, **options):
+  (folder / 'a.csv').write_text(text)
+  np.save(folder / 'a.npy', np.zeros((10, 4, 7), np.float32))
+  return dataset.load_fold(
+    [dataset.Recording('a', folder / 'a.wav', folder / 'a.csv', fold=1)],
+    {'a': folder / 'a.npy'},
+    output=outputs.make('class_wise', num_classes=14, distance=True),
+    csv_edition='2023' if text.count(',') == 5 else None,
+    pool=5,
+    min_frames=5,
+    **options,
+  )

@@ -61,6 +61,17 @@ def test_overlap_is_found_in_names_of_2019():
   assert set(chosen) == {'split1_ir0_ov2_1', 'split1_ir0_ov2_3'}
 
 
+def test_three_simultaneous_events_are_overlap_too():
+  made = [
+    dataclasses.replace(one, name=f'fold1_room1_mix{number}_ov{overlap}')
+    for number, (one, overlap) in enumerate(
+      zip(make_recordings(3), (1, 2, 3), strict=True)
+    )
+  ]
+  chosen = {one.name[-3:] for one, _ in choice.choose_recordings(made)}
+  assert chosen == {'ov2', 'ov3'}
+
+
 @pytest.mark.parametrize('count', [1, 2, 3, 4, 9])
 def test_without_overlap_median_worst_and_best_of_all_are_chosen(count):
   made = [

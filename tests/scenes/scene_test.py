@@ -49,7 +49,7 @@ def draw_some(*, overlap, seed=0, seconds=30.0):
   )
 
 
-@pytest.mark.parametrize('overlap', [1, 2])
+@pytest.mark.parametrize('overlap', [1, 2, 3])
 def test_drawn_scenes_follow_the_rules(overlap):
   active = []
   for seed in range(3):
@@ -64,7 +64,7 @@ def test_drawn_scenes_follow_the_rules(overlap):
       assert event.onset + event.duration <= scene.seconds + 1e-6
     for a, b in itertools.combinations(scene.events, 2):
       if a.onset + a.duration > b.onset and b.onset + b.duration > a.onset:
-        assert overlap == 2
+        assert overlap > 1
         assert a.track != b.track
         assert a.class_name != b.class_name
     frames = composer.label_events(scene).frame

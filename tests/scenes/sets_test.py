@@ -111,6 +111,7 @@ def test_a_folder_of_another_set_is_refused(small_set, tmp_path):
     ({'seconds': 0.5}, 'at least 1 second'),
     ({'formats': ('stereo',)}, 'one of foa, mic, got stereo'),
     ({'events': 'nowhere'}, 'nowhere does not exist'),
+    ({'csv_edition': '2025'}, '2020, .*2024, got .2025'),
     ({'folds': (9,)}, 'leaves nothing to render'),
   ],
 )

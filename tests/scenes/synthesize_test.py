@@ -88,6 +88,11 @@ def test_every_recording_gets_one_picture(made):
       'rt60 is a range .* got 1 to 0.2',
     ),
     (lambda: composer.Style(snr_db=(0.0, 300.0)), 'snr_db .* got 0 to 300'),
+    (lambda: composer.Style(max_overlap=4), 'max_overlap .* 1 to 3, got 4'),
+    (
+      lambda: composer.Style(max_overlap=1, same_class_overlap=True),
+      'same_class_overlap needs .*max_overlap=2',
+    ),
     (lambda: composer.Style(moving=-1.0), 'moving is a fraction .* got -1'),
     (lambda: sounds.Variation(stretch=2.0), 'stretch is an amount .* got 2'),
     (lambda: sounds.Variation(gain_db=float('nan')), 'gain_db .* got nan'),
@@ -231,7 +236,7 @@ def test_simultaneous_events_share_a_class_only_if_allowed(allowed):
       rooms.draw_room(rng),
       overlap=2,
       seconds=25.0,
-      style=composer.Style(same_class=allowed, pause=(0.01, 0.02)),
+      style=composer.Style(same_class_overlap=allowed, pause=(0.01, 0.02)),
     )
     rows = composer.label_events(scene)
     keys = rows.frame * 14 + rows.class_index

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from seld_jax import scenes, shards
+from seld_jax import labels, scenes, shards
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 from seld_jax.train import prepare
@@ -60,6 +60,29 @@ def test_scenes_are_rendered_on_first_use_also_those_of_evaluation(
   assert all(map(cache.is_intact, paths.values()))
   again, _ = prepare.extract_features(tiny_config)
   assert again == found
+
+
+def test_rendered_scenes_have_the_label_files_of_the_config(
+  tiny_config, tmp_path, monkeypatch
+):
+  short = functools.partial(scenes.synthesize, seconds=5.0)
+  monkeypatch.setattr(scenes, 'synthesize', short)
+  tiny_config.data.root = str(tmp_path / 'set')
+  tiny_config.data.cache = ''
+  tiny_config.data.synthesize = 3
+  tiny_config.data.csv_edition = '2023'
+  found, _ = prepare.extract_features(tiny_config)
+  events = [
+    labels.read_csv(entry.labels or '', edition='2023')
+    for some in found.values()
+    for entry in some
+  ]
+  assert any(len(one.frame) for one in events)
+  assert all(one.distance is not None for one in events if len(one.frame))
+  tiny_config.data.root = str(tmp_path / 'other')
+  tiny_config.data.csv_edition = '2025'
+  with pytest.raises(InputError, match='config.data.csv_edition'):
+    prepare.extract_features(tiny_config)
 
 
 def test_features_that_cannot_be_written_name_the_field_that_moves_them(

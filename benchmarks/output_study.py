@@ -1,0 +1,240 @@
+"""Compares the output formats: trains each, and scores it by two editions.
+
+    python -m benchmarks.output_study --data=data/bank --workdir=runs/outputs \\
+      --scale=quick --steps=1200 --jobs=2
+
+All systems have the same trunk, the same steps and the same batches; they
+differ in the output layers and in the loss. The scores on the test fold are
+those of 2020, which count a class once per second, and those of 2023, which
+count every event. The command writes outputs.md (means and deviations over the
+seeds) and outputs.csv (every run) into the workdir. The same command resumes.
+"""
+
+import csv
+import io
+import math
+import pathlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from benchmarks import shared_flags
+from seld_jax import commands, evaluate, files, reproduce, runs
+from seld_jax.config import Config
+from seld_jax.errors import InputError
+from seld_jax.train import many
+
+EDITIONS = ('2020', '2023')
+# The columns of the tables: name, factor, decimals and unit.
+METRICS = (
+  ('seld_score', 1, 3, ''),
+  ('ER20', 1, 3, ''),
+  ('F20', 100, 1, ''),
+  ('LE_CD', 1, 1, '°'),
+  ('LR_CD', 100, 1, ''),
+)
+
+
+def _cross_entropy(config: Config) -> None:
+  config.loss.sed = 'cross_entropy'
+  config.loss.doa_weight = 30.0
+
+
+def _format(name: str) -> Callable[[Config], None]:
+  def change(config: Config) -> None:
+    config.output.format = name
+
+  return change
+
+
+def _uncertainty(config: Config) -> None:
+  config.loss.weighting = 'uncertainty'
+
+
+# Name of a system -> what it is, and its change of the proposed system.
+SYSTEMS: Mapping[str, tuple[str, Callable[[Config], None]]] = {
+  'mse': ('class-wise, MSE + MSE (1, 1)', lambda config: None),
+  'ce_mse_1_30': ('class-wise, CE + MSE (1, 30)', _cross_entropy),
+  'uncertainty': ('class-wise, MSE + MSE, uncertainty', _uncertainty),
+  'accdoa': ('ACCDOA', _format('accdoa')),
+  'multi_accdoa': ('multi-ACCDOA, ADPIT', _format('multi_accdoa')),
+  'tracks': ('tracks, PIT', _format('tracks')),
+}
+
+
+def plan(
+  data: str, *, scale: str, format: str, seeds: int, steps: int
+) -> dict[str, Config]:
+  """Makes the configuration of each run.
+
+  Args:
+    data: Folder of the scenes.
+    scale: A name in `systems.SCALES`.
+    format: `'foa'` or `'mic'`.
+    seeds: Number of seeds.
+    steps: Number of steps; 0 for that of the scale.
+
+  Returns:
+    Configurations by the name of the run. All runs of the first seed come
+    first.
+  """
+  configs = {}
+  for seed in range(seeds):
+    for name, (_, change) in SYSTEMS.items():
+      (config,) = reproduce.plan(
+        data, names=['mse'], formats=[format], seeds=[seed], scale=scale
+      ).values()
+      change(config)
+      if steps:
+        config.train.num_steps = steps
+        config.train.evaluate_every = max(
+          config.train.log_every,
+          steps // 4 // config.train.log_every * config.train.log_every,
+        )
+      # Formats with one loss have no gradients to compare.
+      config.train.log_gradient_norms = False
+      configs[reproduce.run_name(name, format, seed)] = config
+  return configs
+
+
+def score(workdir: pathlib.Path, config: Config) -> dict[str, Any]:
+  """Scores the predictions of a finished run by each edition.
+
+  Args:
+    workdir: The run directory.
+    config: Its configuration.
+
+  Returns:
+    Scores by edition and name.
+  """
+  root, folder = pathlib.Path(config.data.root), 'predictions/test'
+  return {
+    edition: evaluate.evaluate_folders(
+      root / 'metadata_dev',
+      workdir / folder,
+      edition=edition,
+      num_frames='audio',
+      audio=root / f'{config.features.format}_dev',
+      num_classes=len(config.data.classes),
+      folds=tuple(config.data.test_folds),
+    )
+    for edition in EDITIONS
+  }
+
+
+def write(
+  workdir: pathlib.Path, scores: Mapping[str, Sequence[dict[str, Any]]]
+) -> list[pathlib.Path]:
+  """Writes the table of means and the values of each run.
+
+  Args:
+    workdir: The folder to write to.
+    scores: For each system the scores of its runs, by edition and name.
+
+  Returns:
+    The files.
+  """
+  heads = ['output and loss', 'seeds']
+  heads += [f'{name} {edition}' for edition in EDITIONS for name, *_ in METRICS]
+  lines = [
+    [
+      SYSTEMS[system][0],
+      str(len(of_runs)),
+      *(
+        _cell([one[edition][name] for one in of_runs], factor, decimals, unit)
+        for edition in EDITIONS
+        for name, factor, decimals, unit in METRICS
+      ),
+    ]
+    for system, of_runs in scores.items()
+  ]
+  table = [heads, ['---'] * len(heads), *lines]
+  text = ''.join(f'| {" | ".join(row)} |\n' for row in table)
+  output = io.StringIO()
+  writer = csv.writer(output, lineterminator='\n')
+  writer.writerow(['system', 'seed', 'edition', *(n for n, *_ in METRICS)])
+  for system, of_runs in scores.items():
+    for seed, one in enumerate(of_runs):
+      for edition in EDITIONS:
+        values = [one[edition][name] for name, *_ in METRICS]
+        writer.writerow(
+          [system, seed, edition, *(f'{_number(v):.6g}' for v in values)]
+        )
+  paths = [workdir / 'outputs.md', workdir / 'outputs.csv']
+  for path, content in zip(paths, (text, output.getvalue()), strict=True):
+    files.write_text(path, content)
+  return paths
+
+
+def _cell(
+  values: Sequence[float | None], factor: float, decimals: int, unit: str
+) -> str:
+  """Mean and sample standard deviation over the seeds."""
+  numbers = [factor * _number(value) for value in values]
+  text = f'{statistics.fmean(numbers):.{decimals}f}'
+  if len(numbers) > 1:
+    text += f' ± {statistics.stdev(numbers):.{decimals}f}'
+  return text + unit
+
+
+def _number(value: float | None) -> float:
+  return math.nan if value is None else value
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  define = commands.Define(values)
+  define.string('data', None, 'Folder of the scenes.')
+  define.string('workdir', None, 'Folder of the runs and of the tables.')
+  shared_flags.define_scale(values, default='quick')
+  shared_flags.define_format(values)
+  define.integer(
+    'steps',
+    0,
+    'Number of steps of each run; 0: as many as the scale has.',
+    lower_bound=0,
+  )
+  define.integer('seeds', 2, 'Number of seeds.', lower_bound=1)
+  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+  """Trains what is not yet trained, and writes the tables."""
+  commands.refuse_arguments(arguments)
+  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
+    raise InputError(f'{values.data} has no {values.format}_dev.')
+  configs = plan(
+    values.data,
+    scale=values.scale,
+    format=values.format,
+    seeds=values.seeds,
+    steps=values.steps,
+  )
+  failed = many.train_many(configs, values.workdir, jobs=values.jobs)
+  workdir = pathlib.Path(values.workdir)
+  scores: dict[str, list[dict[str, Any]]] = {}
+  for system in SYSTEMS:
+    names = [
+      reproduce.run_name(system, values.format, seed)
+      for seed in range(values.seeds)
+    ]
+    finished = [name for name in names if runs.is_complete(workdir / name)]
+    if finished:
+      scores[system] = [score(workdir / n, configs[n]) for n in finished]
+  for path in write(workdir, scores):
+    print(path)
+  if failed:
+    raise InputError(
+      '; '.join(f'{name} failed: {why}' for name, why in failed.items())
+    )
+
+
+if __name__ == '__main__':
+  commands.run(
+    main,
+    define_flags=define_flags,
+    required=('data', 'workdir'),
+    resumes=True,
+  )
