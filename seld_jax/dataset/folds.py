@@ -135,14 +135,13 @@ def load_fold(
   if 4 * np.prod(joined.shape, dtype=np.int64) <= max_bytes:
     features = np.empty(joined.shape, np.float32)
   targets = output.targets(labels.no_events(), num_frames=total)
-  references, forms = labels.read_csv_files(
+  references, _ = labels.read_csv_files(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
-    distance_scale=None,  # networks predict metres
+    distance_scale=distance_scale,
     label_hop=label_hop,
   )
-  references = _in_metres(references, forms, distance_scale)
   if output.distance:
     _check_distances(recordings, references)
   for index, entry in enumerate(recordings):
@@ -175,22 +174,6 @@ def load_fold(
     pool=pool,
     is_labelled=not unlabelled,
   )
-
-
-def _in_metres(
-  references: Sequence[labels.Events],
-  forms: Sequence[str | None],
-  scale: float | None,
-) -> list[labels.Events]:
-  """Converts the distances of label files to metres."""
-  converted = []
-  for events, form in zip(references, forms, strict=True):
-    if events.distance is not None:
-      unit = labels.DISTANCE_UNITS.get(form or '', 1.0)
-      factor = unit if scale is None else scale
-      events = dataclasses.replace(events, distance=events.distance * factor)
-    converted.append(events)
-  return converted
 
 
 def _check_distances(

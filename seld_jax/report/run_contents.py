@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from seld_jax import audio, dataset, labels, listing, runs
+from seld_jax import audio, dataset, evaluate, labels, listing, runs
 from seld_jax.errors import InputError
 from seld_jax.report import choice
 
@@ -47,7 +47,7 @@ def read_recordings(
       edition=data.get('csv_edition') or None,
       label_hop=data.get('label_hop'),
       num_classes=num_classes,
-      distance_scale=None,
+      distance_scale=evaluate.UNITS.get(data.get('distance_unit')),
     )
     if not reference.frame.size:
       continue
