@@ -212,7 +212,9 @@ def test_label_files_of_any_edition_are_drawn(edition, tmp_path, monkeypatch):
   if edition == '2020':
     assert shown == [None]
   else:
-    np.testing.assert_allclose(shown[0], two_dogs(True).distance)
+    expected = two_dogs(True).distance
+    assert expected is not None
+    np.testing.assert_allclose(shown[0], expected)
 
 
 @pytest.mark.parametrize('frequency', [200.0, 1000.0, 5000.0])

@@ -138,8 +138,10 @@ def test_metres_have_the_unit_of_the_form_in_a_file(
   options: Any = {'edition': edition or '2023', 'form': form}
   for scale, expected in (None, metres), (1.0, metres / unit):
     found = labels.read_csv(path, distance_scale=scale, **options)
+    assert found.distance is not None
     np.testing.assert_allclose(found.distance, expected)
   (found,), _ = labels.read_csv_files([path], distance_scale=None, **options)
+  assert found.distance is not None
   np.testing.assert_allclose(found.distance, metres)
 
 

@@ -65,9 +65,9 @@ def test_active_classes_are_shown_with_their_directions():
 
 
 def two_dogs(format, *, swapped):
-  """A dog in front, 1.25 m away, one on the left, 3 m; another order each frame.
+  """A dog in front, 1.25 m away, and one on the left, 3 m.
 
-  They bark in two of three frames. The other outputs are those of silence.
+  They bark in two of three frames, in another order of tracks if swapped.
   """
   events = labels.Events(
     frame=np.array([0, 0, 2, 2]),

@@ -353,6 +353,7 @@ def test_sources_and_distances_reach_the_csv_file(
   if edition == '2020':
     assert found.distance is None
   else:
+    assert found.distance is not None
     np.testing.assert_allclose(found.distance, [1.25, 3.0] * 20)
 
 

@@ -19,7 +19,6 @@ from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import fine_tuning, step
 
-
 OLD = pathlib.Path(__file__).parents[1] / 'data' / 'version_0_1'
 HEADS = ('sed', 'doa')
 
@@ -64,9 +63,7 @@ def test_a_layer_is_copied_as_a_whole_or_not_at_all():
 
 
 def test_layers_to_keep_are_not_copied():
-  merged = fine_tuning.merge(
-    network(fill=1), network(fill=2), keep=HEADS
-  )
+  merged = fine_tuning.merge(network(fill=1), network(fill=2), keep=HEADS)
   assert merged.anew == ('sed', 'doa')
 
 
@@ -110,8 +107,8 @@ def test_output_layers_of_other_vectors_are_not_copied(
   """(x, y, distance) has as many numbers as (x, y, z)."""
   from seld_jax.train import snapshot
 
-  run, state, _ = started
-  run = types.SimpleNamespace(config=run.config, workdir=tmp_path)
+  source, state, _ = started
+  run: Any = types.SimpleNamespace(config=source.config, workdir=tmp_path)
   tree = {name: getattr(state, name) for name in ('params', 'batch_stats')}
   variables = export_file.flatten({**tree, 'statistics': state.statistics})
   for axes, distance, anew in ((3, False, ['accdoa']), (2, True, [])):
