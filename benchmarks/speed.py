@@ -23,7 +23,13 @@ from seld_jax import commands, files
 from seld_jax.config import systems
 from seld_jax.errors import InputError
 
-FIGURES = ('train', 'stages', 'inference', 'features', 'metrics', 'memory')
+FIGURES = (
+  *('train', 'stages', 'inference', 'losses', 'features', 'metrics'),
+  'memory',
+)
+
+# The batch size of the DCASE 2024 baseline.
+_PUBLISHED_BATCH = 128
 
 
 def compare(
@@ -64,6 +70,13 @@ def compare(
     figures.append(
       network_speed.minute(config, seconds=values.seconds, rounds=rounds)
     )
+  if 'losses' in only:
+    from benchmarks import loss_speed
+
+    figures += [
+      loss_speed.adpit_figure(batch=batch, rounds=rounds)
+      for batch in sorted({values.batch, _PUBLISHED_BATCH})
+    ]
   if 'features' in only:
     for format in 'foa', 'mic':
       figures += host_speed.feature_figures(

@@ -23,7 +23,7 @@ import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import commands, shards, train
+from seld_jax import commands, evaluate, metrics, runs, shards, train
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
@@ -200,27 +200,22 @@ def print_scores(scores: dict) -> None:
   Args:
     scores: The content of scores.json.
   """
+  edition = runs.edition_of(scores)
+  names = metrics.main_scores(edition)
   table = rich.table.Table(
-    title=f'DCASE 2020 scores of step {scores["selected_step"]} '
+    title=f'DCASE {edition} scores of step {scores["selected_step"]} '
     f'({scores["selection"]})'
   )
   table.add_column('result')
-  for name in 'ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score':
+  for name in names:
     table.add_column(name, justify='right')
   for result in scores['results']:
     values = result['scores']
     about = f'{result["name"]}, window {result["window_seconds"]:g} s'
     if values is None:  # recordings without labels
-      table.add_row(about, *'-----')
-      continue
-    table.add_row(
-      about,
-      f'{values["ER20"]:.3f}',
-      f'{values["F20"]:.3f}',
-      f'{values["LE_CD"]:.1f}°',
-      f'{values["LR_CD"]:.3f}',
-      f'{values["seld_score"]:.3f}',
-    )
+      values = dict.fromkeys(names)
+    numbers = [evaluate.tables.number(name, values[name]) for name in names]
+    table.add_row(about, *numbers)
   rich.console.Console(width=100).print(table)
 
 

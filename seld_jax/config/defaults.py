@@ -147,12 +147,21 @@ def default() -> Config:
   output.unify = 15.0
 
   config.loss = loss = ml_collections.ConfigDict()
+<<<<<<< HEAD
   # Loss of activity (SED) of the format 'class_wise': 'mse', 'cross_entropy',
   # 'focal', 'asymmetric_focal' or 'soft_f1'.
   loss.sed = 'mse'
   # Loss of directions (DOA) of the format 'class_wise': 'masked_mse' (active
   # classes only), 'mse', 'masked_norm' (the one of the baseline), 'cosine' or
   # 'angular'.
+=======
+  # Loss of activity (SED): 'mse', 'cross_entropy', 'focal', 'asymmetric_focal'
+  # or 'soft_f1'.
+  loss.sed = 'mse'
+  # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
+  # 'masked_norm' (the one of the baseline); 'cosine' or 'angular' (both of
+  # active classes only, without the length of the vectors).
+>>>>>>> losses
   loss.doa = 'masked_mse'
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
   loss.distance = 'mse'
@@ -248,7 +257,8 @@ def default() -> Config:
   evaluation.watch_recordings = 60
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
-  # DCASE edition of the scores that select the checkpoint and are reported.
+  # DCASE edition of the scores that select the checkpoint and are reported:
+  # '2019' to '2024'. That of 2024 needs output.distance.
   evaluation.edition = '2020'
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5

@@ -246,6 +246,12 @@ def check_output(config: Config, example: Config) -> None:
       f'default, {shown(default_value)}.',
     )
   _check(
+    config.eval.edition != '2024' or config.output.distance,
+    'eval.edition = 2024 scores distances, but output.distance is False: set '
+    '--config.output.distance=True, or another --config.eval.edition, such as '
+    '2023.',
+  )
+  _check(
     config.loss.temperature > 0,
     f'loss.temperature must be above 0, got {config.loss.temperature}.',
   )

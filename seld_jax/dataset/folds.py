@@ -139,7 +139,7 @@ def load_fold(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
-    distance_scale=distance_scale,
+    distance_scale=distance_scale,  # to metres, which networks learn
     label_hop=label_hop,
   )
   if output.distance:

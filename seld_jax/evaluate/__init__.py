@@ -21,6 +21,7 @@ from seld_jax.evaluate.folders import (
 )
 from seld_jax.evaluate.pairs import audio_files
 from seld_jax.evaluate.predictions import BREAKDOWNS, evaluate_predictions
+from seld_jax.evaluate.run_settings import RunSettings, settings_of_run
 
 __all__ = [
   'evaluate_folders',
@@ -34,6 +35,8 @@ __all__ = [
   'audio_files',
   'define_folder_flags',
   'folder_options',
+  'RunSettings',
+  'settings_of_run',
   'tables',
   'confusion_matrix',
   'direction_errors',

@@ -10,7 +10,7 @@ import rich.console
 from absl import flags
 
 from seld_jax import commands
-from seld_jax.evaluate import tables
+from seld_jax.evaluate import run_settings, tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import read_folders, score_folders
 from seld_jax.evaluate.predictions import BREAKDOWNS
@@ -39,6 +39,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     values.reference, values.predictions, folder_options(values)
   )
   names = classes.names_of(found.edition, found.num_classes)
+  run = run_settings.settings_of_run(values.predictions)
+  if run and len(run.class_names) == found.num_classes:
+    names = run.class_names
   result = score_folders(found, class_names=names)
   if values.json:
     unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}

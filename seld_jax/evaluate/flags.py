@@ -10,7 +10,7 @@ from absl import flags
 
 from seld_jax import commands, labels, metrics
 from seld_jax.errors import InputError
-from seld_jax.evaluate import pairs
+from seld_jax.evaluate import pairs, run_settings
 from seld_jax.evaluate.folders import UNITS, FolderOptions
 
 # Digits of --frames; Python converts only a limited number.
@@ -37,9 +37,10 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   text('predictions', None, 'Folder of the CSV files that a system predicted.')
   choice(
     'edition',
-    '2020',
+    None,
     list(metrics.EDITIONS),
-    'Edition of the challenge whose scores are computed.',
+    'Edition of the challenge whose scores are computed. Default: that of the '
+    'run if --predictions is in a run directory, otherwise 2020.',
   )
   text(
     'frames',
@@ -78,8 +79,9 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   define.integer(
     'classes',
     None,
-    'Number of classes. Default: that of the edition, or the 14 of 2020 if '
-    'the reference has a higher class number.',
+    'Number of classes. Default: that of the run if --predictions is in a run '
+    'directory, otherwise that of the edition, or the 14 of 2020 if the '
+    'reference has a higher class number.',
     lower_bound=1,
     upper_bound=10_000,
   )
@@ -136,6 +138,13 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
       '--reference_unit and --predictions_unit belong together: state both of '
       'them, or neither.'
     )
+  run = None
+  if values.predictions is not None:
+    run = run_settings.settings_of_run(values.predictions)
+  edition = values.edition or (run.edition if run else '2020')
+  form = values.predictions_form
+  if run and form is None and values.csv_edition is None:
+    form = run.form
   frames = values.frames
   if frames is None and values.audio is not None:
     frames = 'audio'
@@ -150,24 +159,24 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
   as_published = 'as_published' in values and values.as_published
   if (
     frames is None
-    and values.edition not in metrics.DEFAULT_NUM_FRAMES
+    and edition not in metrics.DEFAULT_NUM_FRAMES
     and not as_published
   ):
     raise InputError(
-      f'The scores of {values.edition} need the length of recordings: '
+      f'The scores of {edition} need the length of recordings: '
       '--frames=N, --frames=audio with --audio=DIR, or --frames=last_reference.'
     )
   return FolderOptions(
-    edition=values.edition,
+    edition=edition,
     num_frames=frames,
     audio=values.audio,
     csv_edition=values.csv_edition,
-    num_classes=values.classes,
+    num_classes=values.classes or (len(run.class_names) if run else None),
     missing=values.missing,
     units=units,
     folds=_fold_numbers(values.folds),
     label_hop=_label_hops(values.label_hop),
-    predictions_form=values.predictions_form,
+    predictions_form=form,
     as_published=as_published,
   )
 

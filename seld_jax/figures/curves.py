@@ -12,14 +12,21 @@ from matplotlib.figure import Figure
 from seld_jax.errors import InputError
 from seld_jax.figures import style
 
-# The scores of a validation and whether higher is better.
+# The scores of a validation, of all editions, and whether higher is better.
 SCORES = {
   'ER20': False,
   'F20': True,
+  'ER': False,
+  'F': True,
   'LE_CD': False,
   'LR_CD': True,
+  'DOA_error': False,
+  'frame_recall': True,
+  'DOAE': False,
+  'RDE': False,
   'seld_score': False,
 }
+_ANGLES = ('LE_CD', 'DOA_error', 'DOAE')
 
 # The splits in the records, and their names in the legend.
 SPLITS = {
@@ -171,5 +178,5 @@ def _drawn(value: float | None) -> float:
 def _title(name: str) -> str:
   if name not in SCORES:
     return name
-  unit = ' (°)' if name == 'LE_CD' else ''
+  unit = ' (°)' if name in _ANGLES else ''
   return f'{name}{unit}: {"higher" if SCORES[name] else "lower"} is better'

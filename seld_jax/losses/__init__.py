@@ -18,8 +18,8 @@ All work under jit, vmap, grad and pmap, in float32 and bfloat16, and have
 finite gradients when no event is active.
 
 Networks with one activity and one direction for each class train with a `sed_`
-and a `doa_` loss, such as `sed_mse` and `doa_masked_mse`, the proposal of the
-paper. `accdoa_mse`, `adpit_mse` and `tracks_pit` belong to other output formats.
+and a `doa_` loss; the paper proposes `sed_mse` and `doa_masked_mse`.
+`accdoa_mse`, `adpit_mse` and `tracks_pit` belong to other output formats.
 `TERMS` lists all terms that a config can select.
 """
 

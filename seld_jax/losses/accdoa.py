@@ -11,17 +11,20 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from seld_jax.losses import matching
+from seld_jax.losses.masks import wide
+
 _NUM_TRACKS = 3
 
 
-def _assignments(count: int) -> list[tuple[int, ...]]:
-  """Sources by track, for every way to place each source at least once."""
+def _candidates(count: int) -> tuple[matching.Assignment, ...]:
+  """Every way to place so many sources on the tracks, each at least once."""
   every = itertools.product(range(count), repeat=_NUM_TRACKS)
-  return [sources for sources in every if len(set(sources)) == count]
+  return tuple(sources for sources in every if len(set(sources)) == count)
 
 
-# 6 for two sources and 6 for three. One source, or none, is on all tracks.
-_ASSIGNMENTS = {count: _assignments(count) for count in (2, 3)}
+# 1, 6 and 6 candidates. Without a source, the first slot is zeros.
+_ONE, _TWO, _THREE = (_candidates(count) for count in (1, 2, 3))
 
 
 def accdoa_mse(predictions: jax.Array, targets: jax.Array) -> jax.Array:
@@ -121,12 +124,12 @@ def adpit_mse(
   slots = jnp.arange(_NUM_TRACKS)[:, None]
   is_source = slots < count[..., None, :]
   sources = jnp.where(is_source[..., None], sources, 0)
-  nearest = _best_sources(lax.stop_gradient((predictions, sources)), count)
+  placed = _best_sources(lax.stop_gradient((predictions, sources)), count)
   first, second, third = (
     sources[..., slot : slot + 1, :, :] for slot in range(_NUM_TRACKS)
   )
-  others = jnp.where(nearest == 1, second, third)
-  targets = jnp.where(nearest == 0, first, others)
+  others = jnp.where(placed == 1, second, third)
+  targets = jnp.where(placed == 0, first, others)
   errors = optax.squared_error(predictions, targets)
   return jnp.mean(errors, axis=(-3, -2, -1))
 
@@ -134,7 +137,7 @@ def adpit_mse(
 def _best_sources(
   vectors: tuple[jax.Array, jax.Array], count: jax.Array
 ) -> jax.Array:
-  """The source of each track with which the sum of errors is smallest.
+  """The source on each track of the candidate with the smallest error.
 
   Args:
     vectors: Predictions and sources, with shape `[..., 3, classes, vector]`.
@@ -143,36 +146,27 @@ def _best_sources(
   Returns:
     Index of a source, with shape `[..., 3, classes, 1]`.
   """
-  wide = jnp.promote_types(jnp.float32, vectors[0].dtype)
-  predictions, sources = (array.astype(wide) for array in vectors)
+  predictions, sources = (wide(array, vectors[0]) for array in vectors)
+  tracks = range(_NUM_TRACKS)
   errors = [
     [
       _squared_distance(predictions[..., track, :, :], sources[..., slot, :, :])
-      for slot in range(_NUM_TRACKS)
+      for slot in tracks
     ]
-    for track in range(_NUM_TRACKS)
+    for track in tracks
   ]
-  placed = jnp.zeros((_NUM_TRACKS, *count.shape), jnp.int32)
-  for sources_here, assignments in _ASSIGNMENTS.items():
-    best, chosen = None, []
-    for assignment in assignments:
-      total = sum(errors[t][s] for t, s in enumerate(assignment))
-      if best is None:
-        best, chosen = total, [jnp.int32(s) for s in assignment]
-        continue
-      is_better = total < best
-      best = jnp.where(is_better, total, best)
-      chosen = [
-        jnp.where(is_better, s, old)
-        for s, old in zip(assignment, chosen, strict=True)
-      ]
-    is_here = count == sources_here if sources_here == 2 else count > 2
-    placed = jnp.where(is_here, jnp.stack(chosen), placed)
-  return jnp.moveaxis(placed, 0, -2)[..., None]
+  several = jnp.where(
+    count > 2,
+    len(_ONE + _TWO) + matching.smallest(errors, _THREE),
+    len(_ONE) + matching.smallest(errors, _TWO),
+  )
+  candidate = jnp.where(count > 1, several, 0)
+  table = jnp.array(_ONE + _TWO + _THREE)
+  return jnp.moveaxis(table[candidate], -1, -2)[..., None]
 
 
 def _squared_distance(a: jax.Array, b: jax.Array) -> jax.Array:
-  """Sum of squared differences over the last axis, which is short."""
-  difference = a - b
-  parts = [difference[..., i] for i in range(difference.shape[-1])]
-  return sum((part * part for part in parts[1:]), parts[0] * parts[0])
+  """Sum of squares over the last axis, written out because it is short."""
+  differences = [a[..., i] - b[..., i] for i in range(a.shape[-1])]
+  first, *others = [one * one for one in differences]
+  return sum(others, first)

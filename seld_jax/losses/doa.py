@@ -248,9 +248,9 @@ def doa_angular(
     (90.0, 1.0)
   """
   mask, predictions, targets = _active_units(predictions, targets, activity)
-  angle = 2 * jnp.arctan2(
-    _norm(predictions - targets), _norm(predictions + targets)
-  )
+  far, near = _norm(predictions - targets), _norm(predictions + targets)
+  # The arc tangent has no derivative where both are 0: for inactive classes.
+  angle = 2 * jnp.arctan2(far, jnp.where(far + near > 0, near, 1))
   return jnp.sum(angle * mask), jnp.sum(mask)
 
 

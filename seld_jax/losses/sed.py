@@ -233,11 +233,12 @@ def sed_soft_f1(
   total, all_missed = lax.stop_gradient((size, missed))
   if axis_name is not None:
     total, all_missed = lax.psum((total, all_missed), axis_name)
-  total = jnp.where(total > 0, total, 1)
+  divisor = jnp.where(total > 0, total, 1)
   # The loss is the quotient missed / size of the whole batch. Its derivative is
   # (d missed - loss * d size) / size, to which each device adds its part.
   change = size - lax.stop_gradient(size)
-  return (missed - all_missed / total * change) / total
+  share = (missed - all_missed / divisor * change) / divisor
+  return jnp.where(total > 0, share, 0)
 
 
 def _focal(

@@ -1,12 +1,15 @@
 """Loss of tracks with one event each, for the best order of the targets."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+
+from seld_jax.losses import matching
+from seld_jax.losses.masks import wide
 
 
 def tracks_pit(
@@ -85,12 +88,15 @@ def tracks_pit(
       'tracks_pit needs distance and distance_targets, or none of them.'
     )
   _check_numbers(predictions, targets, weights)
-  weights = [lax.stop_gradient(jnp.asarray(weight)) for weight in weights]
-  fixed = [lax.stop_gradient(array) for array in predictions]
-  total = _pairwise(functions, fixed, targets, weights)
-  order = _best_order(total)
+  # The choice has no gradient.
+  factors = [jnp.asarray(weight) for weight in weights]
+  fixed = lax.stop_gradient((predictions, targets, factors))
+  errors = _pairwise(functions, *fixed)
+  permutations = list(itertools.permutations(range(len(errors))))
+  chosen = matching.smallest(errors, permutations)
+  order = jnp.array(permutations)[chosen][..., None]
   return tuple(
-    jnp.mean(function(one, _ordered(target, order)), axis=-1)
+    jnp.mean(function(one, jnp.take_along_axis(target, order, -2)), axis=-1)
     for function, one, target in zip(
       functions, predictions, targets, strict=True
     )
@@ -127,7 +133,7 @@ def _squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def _distance_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-  """Squared error: `[..., tracks, 1]` and `[..., tracks, 2]` to `[..., tracks]`.
+  """Squared error of each track: `[..., tracks, 1 or 2]` to `[..., tracks]`.
 
   Args:
     predictions: Distances.
@@ -138,44 +144,25 @@ def _distance_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
   return optax.squared_error(predicted, targets[..., 0])
 
 
-def _pairwise(functions, predictions, targets, weights) -> list:
+def _pairwise(
+  functions: Sequence[Callable[[jax.Array, jax.Array], jax.Array]],
+  predictions: Sequence[jax.Array],
+  targets: Sequence[jax.Array],
+  weights: Sequence[jax.Array],
+) -> list[list[jax.Array]]:
   """Weighted error of each track (first index) with each target."""
-  tracks = range(predictions[0].shape[-2])
-  wide = jnp.promote_types(jnp.float32, predictions[0].dtype)
 
   def error(track: int, target: int) -> jax.Array:
-    parts = [
+    first, *others = [
       weight
       * function(
-        one[..., track, :].astype(wide), reference[..., target, :].astype(wide)
+        wide(one[..., track, :], one), wide(reference[..., target, :], one)
       )
       for function, one, reference, weight in zip(
         functions, predictions, targets, weights, strict=True
       )
     ]
-    return sum(parts[1:], parts[0])
+    return sum(others, first)
 
+  tracks = range(predictions[0].shape[-2])
   return [[error(track, target) for target in tracks] for track in tracks]
-
-
-def _best_order(errors: list[list[jax.Array]]) -> jax.Array:
-  """Index of the target of each track, with shape `[..., tracks]`."""
-  best, chosen = None, []
-  for order in itertools.permutations(range(len(errors))):
-    first, *others = [errors[t][s] for t, s in enumerate(order)]
-    total = sum(others, first)
-    if best is None:
-      best = total
-      chosen = [jnp.full(total.shape, s, jnp.int32) for s in order]
-      continue
-    is_better = total < best
-    best = jnp.where(is_better, total, best)
-    chosen = [
-      jnp.where(is_better, s, old) for s, old in zip(order, chosen, strict=True)
-    ]
-  return jnp.stack(chosen, axis=-1)
-
-
-def _ordered(targets: jax.Array, order: jax.Array) -> jax.Array:
-  """Targets `[..., tracks, size]` in the order of the tracks."""
-  return jnp.take_along_axis(targets, order[..., None], axis=-2)

@@ -8,7 +8,7 @@ from jax import lax
 
 
 def multitask(
-  terms: Mapping[str, jax.Array], weights: Mapping[str, float]
+  terms: Mapping[str, jax.Array], weights: Mapping[str, float | jax.Array]
 ) -> jax.Array:
   """Weighted sum of loss terms.
 

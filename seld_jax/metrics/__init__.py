@@ -26,7 +26,7 @@ from seld_jax.metrics.counting import (
   scores,
 )
 from seld_jax.metrics.dcase2020 import Counts, Scores
-from seld_jax.metrics.editions import EDITIONS
+from seld_jax.metrics.editions import EDITIONS, main_scores
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
 from seld_jax.metrics.published import published_num_frames, published_rules
 
@@ -36,6 +36,7 @@ __all__ = [
   'merge',
   'of_class',
   'scores',
+  'main_scores',
   'jackknife',
   'jackknife_estimates',
   'published_rules',

@@ -23,25 +23,32 @@ class Edition:
     score: Maps counts to scores.
     totals_alone: Maps the counts of a single class to the fields that are sums
       over all classes, as if there were no other class.
+    scores: The dataclass of the scores.
   """
 
   count: Callable[[batches.Batch], list[Any]]
   score: Callable[[Any], Any]
   totals_alone: Callable[[Any], dict[str, Any]]
+  scores: type
 
 
-def _tracks(score: Callable[[Any], Any]) -> Edition:
+def _tracks(score: Callable[[Any], Any], scores: type) -> Edition:
   """An edition that counts tracks in segments, as all do from 2021 to 2023."""
-  return Edition(dcase2021.count, score, dcase2021.totals_alone)
+  return Edition(dcase2021.count, score, dcase2021.totals_alone, scores)
+
+
+def _own(module: Any) -> Edition:
+  """An edition whose functions are all in one module."""
+  return Edition(module.count, module.score, module.totals_alone, module.Scores)
 
 
 EDITIONS = {
-  '2019': Edition(dcase2019.count, dcase2019.score, dcase2019.totals_alone),
-  '2020': Edition(dcase2020.count, dcase2020.score, dcase2020.totals_alone),
-  '2021': _tracks(dcase2021.score_2021),
-  '2022': _tracks(dcase2021.score_2022),
-  '2023': _tracks(dcase2021.score_2022),
-  '2024': Edition(dcase2024.count, dcase2024.score, dcase2024.totals_alone),
+  '2019': _own(dcase2019),
+  '2020': _own(dcase2020),
+  '2021': _tracks(dcase2021.score_2021, dcase2021.Scores2021),
+  '2022': _tracks(dcase2021.score_2022, dcase2021.Scores2022),
+  '2023': _tracks(dcase2021.score_2022, dcase2021.Scores2022),
+  '2024': _own(dcase2024),
 }
 
 
@@ -63,3 +70,37 @@ def edition_of(name: str) -> Edition:
       f'{", ".join(EDITIONS)}.'
     )
   return EDITIONS[name]
+
+
+def main_scores(edition: str) -> tuple[str, ...]:
+  """Names of the scores by which systems are compared.
+
+  Left out are averages over all classes together where an edition has means
+  over classes (`_micro`), and the recall that 2020 has beside its `LR_CD`.
+
+  Args:
+    edition: A key of `EDITIONS`.
+
+  Returns:
+    The names in the order of the challenge; the last one is `seld_score`.
+
+  Raises:
+    InputError: The edition is unknown.
+
+  Example:
+    >>> from seld_jax import metrics
+    >>> metrics.main_scores('2024')
+    ('F20', 'DOAE', 'RDE', 'seld_score')
+  """
+  names = [
+    field.name for field in dataclasses.fields(edition_of(edition).scores)
+  ]
+  left_out = 'seld_score', 'LR_CD_recall'
+  return (
+    *(
+      name
+      for name in names
+      if name not in left_out and not name.endswith('_micro')
+    ),
+    'seld_score',
+  )

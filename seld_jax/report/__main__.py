@@ -4,14 +4,18 @@ python -m seld_jax.report --workdir=DIR
 python -m seld_jax.report --reference=DIR --predictions=DIR --out=FILE.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
 
 from seld_jax import commands
 from seld_jax.errors import InputError
-from seld_jax.evaluate import define_folder_flags, folder_options
+from seld_jax.evaluate import (
+  define_folder_flags,
+  folder_options,
+  settings_of_run,
+)
 from seld_jax.report.folder_page import write_folder_report
 from seld_jax.report.run_page import write_report
 
@@ -42,7 +46,8 @@ def define_flags(values: flags.FlagValues) -> None:
     'class_names',
     None,
     'Names of the classes in the order of their numbers, such as '
-    'speech,door,keys. Default: those of the edition.',
+    'speech,door,keys. Default: those of the run if --predictions is in a '
+    'run directory, otherwise those of the edition.',
   )
 
 
@@ -55,6 +60,12 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       raise InputError(
         f'--{given[0]} cannot be used with --workdir: a run directory already '
         f'says where its data and its predictions are; leave out --{given[0]}.'
+      )
+    if values.edition:
+      raise InputError(
+        '--edition cannot be used with --workdir: the page shows the scores '
+        'that the run was trained with (eval.edition); for another edition, '
+        'give --reference, --predictions and --out.'
       )
     print(write_report(values.workdir))
     return
@@ -70,21 +81,25 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **_with_class_names(values.class_names, vars(folder_options(values))),
+      **_with_class_names(values, vars(folder_options(values))),
     )
   )
 
 
 def _with_class_names(
-  names: Sequence[str] | None, options: Mapping[str, Any]
+  values: flags.FlagValues, options: Mapping[str, Any]
 ) -> dict[str, Any]:
   """Adds the class names to the options, and their number as `num_classes`."""
+  names = values.class_names
+  run = settings_of_run(values.predictions)
+  if run and not names and values.classes in (None, len(run.class_names)):
+    names = run.class_names
   if not names:
     return dict(options)
-  if options['num_classes'] not in (None, len(names)):
+  if values.classes not in (None, len(names)):
     raise InputError(
       f'--class_names has {len(names)} names, but --classes is '
-      f'{options["num_classes"]}: leave out --classes.'
+      f'{values.classes}: leave out --classes.'
     )
   return {**options, 'num_classes': len(names), 'class_names': tuple(names)}
 

@@ -18,7 +18,7 @@ class Recording:
     reference: Events of the reference.
     prediction: Events that the system predicted.
     num_frames: Its length in label frames.
-    score: Its own seld_score of the 2020 edition; lower is better.
+    score: Its own seld_score; lower is better.
     audio: Path of its sound file, which need not exist; None when unknown.
   """
 
@@ -37,6 +37,7 @@ def make_recording(
   *,
   num_frames: int,
   num_classes: int,
+  edition: str = '2020',
   audio: pathlib.Path | None = None,
 ) -> Recording:
   """Makes a recording and computes its score.
@@ -47,16 +48,22 @@ def make_recording(
     prediction: Events that the system predicted.
     num_frames: Its length in label frames.
     num_classes: Number of classes.
+    edition: The edition of the challenge whose seld_score is computed.
     audio: Path of its sound file, if known.
 
   Returns:
     The recording.
 
   Raises:
-    InputError: A frame or a class of an event is out of range.
+    InputError: A frame or a class of an event is out of range, or distances
+      that the edition needs are missing.
   """
   counts = metrics.counts(
-    reference, prediction, num_frames=num_frames, num_classes=num_classes
+    reference,
+    prediction,
+    edition=edition,
+    num_frames=num_frames,
+    num_classes=num_classes,
   )
   score = metrics.scores(counts).seld_score
   return Recording(name, reference, prediction, num_frames, score, audio)

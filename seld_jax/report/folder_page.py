@@ -139,6 +139,7 @@ def _recordings(
         _in_metres(prediction, found.distance_unit),
         num_frames=max(length, int(last) + 1),
         num_classes=found.num_classes,
+        edition=found.edition,
         audio=sounds.get(name),
       )
     )

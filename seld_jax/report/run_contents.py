@@ -47,7 +47,7 @@ def read_recordings(
       edition=data.get('csv_edition') or None,
       label_hop=data.get('label_hop'),
       num_classes=num_classes,
-      distance_scale=evaluate.UNITS.get(data.get('distance_unit')),
+      distance_scale=evaluate.UNITS.get(data.get('distance_unit', '')),
     )
     if not reference.frame.size:
       continue
@@ -60,6 +60,7 @@ def read_recordings(
         ),
         num_frames=_num_frames(result, audio_path, reference),
         num_classes=num_classes,
+        edition=runs.edition_of(run.scores),
         audio=audio_path,
       )
     )

@@ -16,16 +16,6 @@ from seld_jax.report import (
   score_tables,
 )
 
-_LEGEND = (
-  'ER20 (lower is better) and F20 (higher is better): error rate and F-score '
-  'of detections within 20 degrees. LE_CD: mean angle between reference and '
-  'detection of the same class, in degrees (lower is better). LR_CD: F-score '
-  'of the classes at any angle, as published for the 2020 edition (higher is '
-  'better). seld_score: mean of ER20, 1 - F20, LE_CD / 180 and 1 - LR_CD '
-  '(lower is better). Below each score is its 95% confidence interval '
-  '(jackknife over the recordings).'
-)
-
 
 def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
   """Writes the page about a run, and its figures.
@@ -95,6 +85,7 @@ def _summary(run: runs.Run) -> str:
       'features': settings,
       'classes': f'{len(classes)}: {", ".join(classes)}',
       'parameters': 'unknown' if parameters is None else f'{parameters:,}',
+      'scores': f'DCASE {runs.edition_of(scores)}',
       'steps': f'{scores["num_steps"]:,}',
       'selected step': f'{scores["selected_step"]:,}',
       'selected by': scores['selection'],
@@ -107,25 +98,30 @@ def _scores(run: runs.Run) -> str:
   results = run.scores['results']
   if not results:
     return page.paragraph('This run has no scores: nothing was evaluated.')
+  edition = runs.edition_of(run.scores)
   shown = score_tables.results_table(
-    [(one['name'], _describe(one), one['scores']) for one in results]
+    [(one['name'], _describe(one), one['scores']) for one in results],
+    edition=edition,
   )
-  return f'{shown}\n{page.paragraph(_LEGEND, note=True)}'
+  legend = score_tables.legend(edition)
+  return f'{shown}\n{page.paragraph(legend, note=True)}'
 
 
 def _breakdowns(run: runs.Run) -> str:
   """Tables of each result by class, overlap, room and fold."""
   results = run.scores['results']
+  edition = runs.edition_of(run.scores)
   parts = []
   for result in results:
-    if tables := score_tables.breakdown_tables(result['scores'] or {}):
+    scores = {'edition': edition} | (result['scores'] or {})
+    if tables := score_tables.breakdown_tables(scores):
       heading = f'{result["name"]}: {_describe(result)}'
       parts.append(
         page.fold(heading, tables, opened=result is _main_result(results))
       )
   if not parts:
     return page.paragraph('There are no scores to break down.')
-  note = 'seconds: the number of seconds with the class in the reference.'
+  note = score_tables.breakdown_legend(edition)
   return '\n'.join([*parts, page.paragraph(note, note=True)])
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seld_jax import runs
+from seld_jax.errors import InputError
 from seld_jax.reproduce.plan import run_name
 
 # The columns of the paper's Table 1, in its order.
@@ -67,7 +68,8 @@ def read_result(
     The result, or None if the run is not finished.
 
   Raises:
-    InputError: A file of the run is damaged.
+    InputError: A file of the run is damaged, or its scores are not those of
+      2020, which the paper has.
 
   See Also:
     `read_results`, for all runs of a comparison.
@@ -79,6 +81,13 @@ def read_result(
   if not runs.is_complete(workdir):
     return None
   run = runs.read_run(workdir)
+  # Most names of scores are the same in other editions, but not their meaning.
+  if (edition := runs.edition_of(run.scores)) != '2020':
+    raise InputError(
+      f'{workdir} has the scores of edition {edition}, but the tables compare '
+      'those of 2020: train it with --config.eval.edition=2020 in another '
+      '--workdir.'
+    )
   results = [
     result for result in run.scores['results'] if result['scores'] is not None
   ]

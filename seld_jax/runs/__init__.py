@@ -2,6 +2,7 @@
 
 from seld_jax.runs.contents import (
   Run,
+  edition_of,
   is_inside,
   predictions_folder,
   read_config,
@@ -35,6 +36,7 @@ __all__ = [
   'read_run',
   'read_config',
   'read_scores',
+  'edition_of',
   'predictions_folder',
   'is_inside',
   'METRICS',

@@ -5,6 +5,7 @@ trusted: a file that no training can have written is refused in one sentence.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import pathlib
@@ -14,7 +15,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 import msgspec
 
 from seld_jax import config as config_lib
-from seld_jax import json_files
+from seld_jax import evaluate, json_files, metrics
 from seld_jax.errors import InputError, shown
 from seld_jax.runs import records
 
@@ -44,37 +45,32 @@ _Number = _Finite | None
 _MOST_VALUE = 1e100
 
 
-class _Group(TypedDict):
-  """The scores of a class, an overlap, a room or a fold."""
-
-  reference_segments: _Count
-  ER20: NotRequired[_Number]
-  F20: NotRequired[_Number]
-  LE_CD: NotRequired[_Number]
-  LR_CD: NotRequired[_Number]
-  seld_score: NotRequired[_Number]
+_Frames = Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]
 
 
-class _Scores(TypedDict):
+@functools.cache
+def _scores_type(edition: str) -> type:
   """The fields of `evaluate.evaluate_predictions` that are read again."""
-
-  ER20: _Number
-  F20: _Number
-  LE_CD: _Number
-  LR_CD: _Number
-  seld_score: _Number
-  intervals: NotRequired[dict[str, tuple[_Finite, _Finite] | None]]
-  num_frames: NotRequired[
-    Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]
-    | Annotated[
-      list[Annotated[int, msgspec.Meta(ge=0, le=_MOST_FRAMES)]],
-      msgspec.Meta(min_length=1),
-    ]
-  ]
-  per_class: NotRequired[dict[str, _Group]]
-  per_overlap: NotRequired[dict[str, _Group]]
-  per_room: NotRequired[dict[str, _Group]]
-  per_fold: NotRequired[dict[str, _Group]]
+  names = metrics.main_scores(edition)
+  group = msgspec.defstruct(
+    'Group',
+    [
+      ('reference_segments', _Count),
+      *((name, _Number, None) for name in names),
+    ],
+  )
+  intervals = dict[str, tuple[_Finite, _Finite] | None]
+  num_frames = _Frames | Annotated[list[_Frames], msgspec.Meta(min_length=1)]
+  # A field with a default may be missing, but not be null.
+  return msgspec.defstruct(
+    'Scores',
+    [
+      *((name, _Number) for name in names),
+      ('intervals', intervals, None),
+      ('num_frames', num_frames, None),
+      *((key, dict[str, group], None) for key in evaluate.BREAKDOWNS.values()),
+    ],
+  )
 
 
 class _Result(TypedDict):
@@ -85,7 +81,7 @@ class _Result(TypedDict):
   window_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)]
   num_recordings: _Count
   predictions: Annotated[str, msgspec.Meta(min_length=1)]
-  scores: _Scores | None
+  scores: dict[str, Any] | None
 
 
 class _ScoresFile(TypedDict):
@@ -95,6 +91,7 @@ class _ScoresFile(TypedDict):
   num_steps: _Count
   num_parameters: NotRequired[_Count | None]
   selection: str
+  edition: NotRequired[str]
   results: list[_Result]
 
 
@@ -236,12 +233,30 @@ def read_scores(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   try:
     values = json_files.read(path)
     json_files.check(values, _ScoresFile, path)
+    _check_results(values, path)
   except InputError as error:
     raise InputError(
       f'{error} Delete the file, and start the training command again: it '
       'repeats the test.'
     ) from error
   return values
+
+
+def edition_of(scores: Mapping[str, Any]) -> str:
+  """The edition of the challenge whose scores a run has.
+
+  Args:
+    scores: The content of scores.json.
+
+  Returns:
+    The year; 2020 for a run of a version that knew no other.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.edition_of({'edition': '2022'}), runs.edition_of({})
+    ('2022', '2020')
+  """
+  return scores.get('edition', '2020')
 
 
 def predictions_folder(
@@ -301,6 +316,27 @@ def is_inside(
   # Unlike pathlib.Path.resolve, this does not raise on a loop of links.
   inner, outer = os.path.realpath(path), os.path.realpath(folder)
   return pathlib.Path(inner).is_relative_to(outer)
+
+
+def _check_results(values: Mapping[str, Any], path: pathlib.Path) -> None:
+  """Checks that the scores of all results are those of the run's edition."""
+  edition = edition_of(values)
+  if edition not in metrics.EDITIONS:
+    raise InputError(
+      f'{path}: edition must be one of {", ".join(metrics.EDITIONS)}, got '
+      f'{shown(edition)}.'
+    )
+  for number, result in enumerate(values['results']):
+    scores = result['scores']
+    if scores is None:
+      continue
+    where = f'{path}: results[{number}].scores'
+    if (own := scores.get('edition', edition)) != edition:
+      raise InputError(
+        f'{where} are of edition {shown(own)}, but the run has edition '
+        f'{edition}.'
+      )
+    json_files.check(scores, _scores_type(edition), where)
 
 
 def _read_values(path: pathlib.Path) -> dict[str, Any]:

@@ -348,6 +348,7 @@ def _test(
     'num_steps': run.num_steps,
     'num_parameters': model_lib.count_parameters(state.params),
     'selection': scoring.describe_selection(run.config),
+    'edition': run.config.eval.edition,
     'results': scoring.final_results(run, state, evaluators),
   }
   # Written last: a run that has scores.json is complete.

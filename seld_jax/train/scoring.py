@@ -10,7 +10,16 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import dataset, devices, evaluate, files, inference, labels, runs
+from seld_jax import (
+  dataset,
+  devices,
+  evaluate,
+  files,
+  inference,
+  labels,
+  metrics,
+  runs,
+)
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
 from seld_jax.train import weighting
@@ -94,6 +103,7 @@ class Evaluator:
       return None, {}, events
     scores = evaluate.evaluate_predictions(
       zip(fold.names, fold.references, events, strict=True),
+      edition=config.eval.edition,
       num_frames=dict(
         zip(fold.names, map(int, fold.num_label_frames), strict=True)
       ),
@@ -169,11 +179,12 @@ def record_scores(
     evaluators: From `make_evaluators`.
 
   Returns:
-    The validation `seld_score`, which ranks checkpoints; None without
-    validation folds.
+    The validation `seld_score` of `eval.edition`, which ranks checkpoints; None
+    without validation folds.
   """
   config = run.config
   step, seld_score = int(state.step), None
+  names = metrics.main_scores(config.eval.edition)
   watched = {'train': 'train_fold', 'test': 'test'}
   for split in ('validation', *(watched[name] for name in config.eval.watch)):
     if split not in evaluators:
@@ -181,7 +192,7 @@ def record_scores(
     scores, losses, _ = evaluators[split](state, config.eval.window)
     if scores is None:
       continue
-    curves = {name: scores[name] for name in _CURVES}
+    curves = {name: scores[name] for name in names}
     if processes.is_first():
       runs.append_record(
         run.workdir / runs.METRICS,
@@ -190,16 +201,14 @@ def record_scores(
     if split == 'validation':
       seld_score = scores['seld_score']
       _log.info(
-        'step %d: validation seld_score %.3f, ER20 %.3f, F20 %.3f, LE_CD %.1f, '
-        'LR_CD %.3f',
+        'step %d: validation %s',
         step,
-        *(scores[n] for n in ('seld_score', 'ER20', 'F20', 'LE_CD', 'LR_CD')),
+        ', '.join(
+          f'{name} {evaluate.tables.number(name, scores[name]).rstrip("°")}'
+          for name in (names[-1], *names[:-1])
+        ),
       )
   return seld_score
-
-
-# The scores that are written to metrics.jsonl.
-_CURVES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 
 
 def final_results(

@@ -79,6 +79,28 @@ def test_pytorch_computes_the_same_network(tiny):
   assert set(network_check.check(tiny)) == {'outputs', 'loss', 'gradients'}
 
 
+def test_pytorch_computes_the_same_multi_accdoa_loss():
+  torch = pytest.importorskip('torch', reason='the other side of the benchmark')
+  from benchmarks import loss_speed, torch_adpit
+
+  assert {n: len(c) for n, c in torch_adpit.CANDIDATES.items()} == {
+    1: 1,
+    2: 6,
+    3: 6,
+  }
+  given = loss_speed.random_sources(batch=8)
+  assert set(np.unique(given['count'])) == {0, 1, 2, 3}
+  slots = torch_adpit.slots(given['sources'], given['count'])
+  raw = torch.from_numpy(given['raw']).requires_grad_()
+  expected = torch_adpit.adpit_loss(raw, torch.from_numpy(slots))
+  expected.backward()
+  found, slope = jax.value_and_grad(loss_speed.our_loss)(
+    *map(jnp.asarray, given.values())
+  )
+  assert float(found) == pytest.approx(expected.item(), rel=1e-5)
+  np.testing.assert_allclose(slope, raw.grad.numpy(), rtol=1e-3, atol=1e-9)
+
+
 @pytest.mark.parametrize('train', [False, True])
 def test_counted_operations_equal_those_of_the_program(
   monkeypatch, tiny, train

@@ -228,6 +228,8 @@ def test_a_value_of_another_type_is_refused():
     ({'eval__watch': ('validation',)}, ['eval.watch[0]', 'train, test']),
     ({'eval__watch': ('test',), 'data__test_folds': ()}, ['data.test_folds']),
     ({'eval__watch_recordings': 0}, ['eval.watch_recordings', 'positive']),
+    ({'eval__edition': '2018'}, ['eval.edition', '2019, 2020', "'2018'"]),
+    ({'eval__edition': '2024'}, ['eval.edition', 'output.distance=True']),
     (
       {'model__normalise_bands': True},
       ['model.normalise_bands', 'seld_crnn has no such field'],

@@ -215,7 +215,7 @@ def test_a_trace_is_not_reused_with_another_seld_jax(
   """All of its files count, imported or not."""
   paths = set(traced_steps._sources())
   package = traced_steps._PACKAGE
-  assert {package / 'losses' / 'terms.py', package / 'scenes' / 'rooms.py'} <= paths
+  assert {package / 'files.py', package / 'losses' / 'terms.py'} <= paths
   assert not [path for path in paths if 'site-packages' in path.parts]
   monkeypatch.setattr(traced_steps, '_PACKAGE', tmp_path)
   (tmp_path / 'losses.py').write_text('GAMMA = 1')

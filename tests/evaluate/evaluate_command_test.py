@@ -113,3 +113,32 @@ def test_folds_select_files_of_both_folders(folders):
     )
     assert done.returncode == 1
     assert '--folds needs numbers' in done.stderr
+
+
+def test_the_edition_and_the_classes_of_a_run_are_followed(folders, tmp_path):
+  reference, predictions = folders
+  inside = tmp_path / 'run' / 'predictions' / 'test'
+  inside.parent.mkdir(parents=True)
+  predictions.rename(inside)
+  names = [f'kind {index}' for index in range(20)]
+  config = {'data': {'classes': names}, 'eval': {'edition': '2022'}}
+  path = tmp_path / 'run' / 'config.json'
+  path.write_text(json.dumps(config))
+  scores = tmp_path / 'run' / 'scores.json'
+  scores.write_text('{}')
+  words = [f'--reference={reference}', f'--predictions={inside}', '--json']
+  words += ['--per=class', '--frames=600']
+  found = json.loads(run(*words).stdout)
+  assert (found['edition'], list(found['per_class'])) == ('2022', names)
+  stated = json.loads(run(*words, '--edition=2021', '--classes=14').stdout)
+  assert (stated['edition'], stated['num_classes']) == ('2021', 14)
+  for wrong in {'data': 5}, config | {'eval': {'edition': ['x']}}:
+    path.write_text(json.dumps(wrong))
+    done = run(*words)
+    assert done.returncode == 1
+    assert 'config.json: eval.edition must be one of 2019, ' in done.stderr
+  path.write_text('[]')
+  assert 'config.json must hold a JSON object' in run(*words).stderr
+  # Without scores.json, it is the config.json of another program.
+  scores.unlink()
+  assert json.loads(run(*words).stdout)['edition'] == '2020'

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from seld_jax import audio, evaluate, geometry, labels, report
+from seld_jax import audio, evaluate, geometry, labels, metrics
 
 # Class names that would break a page or a figure if they were not escaped.
 HOSTILE = ('<script>alert(1)</script>', 'a&b"\'', '$x_{$ \\frac', 'dog' * 40)
@@ -34,8 +34,12 @@ def make_events(rng: np.random.Generator, *, noise: float = 0) -> labels.Events:
   )
 
 
-def make_run(folder: pathlib.Path) -> pathlib.Path:
+def make_run(
+  folder: pathlib.Path, *, edition: str | None = None
+) -> pathlib.Path:
   """Writes a finished run with two results, and its dataset.
+
+  Without an edition, it is the run of a version that knew only that of 2020.
 
   Returns the run directory, `runs/tiny` in the folder. The dataset is in its
   subfolder `data`.
@@ -62,6 +66,7 @@ def make_run(folder: pathlib.Path) -> pathlib.Path:
       'predictions': f'predictions/{name}',
       'scores': evaluate.evaluate_predictions(
         some,
+        edition=edition or '2020',
         num_frames=NUM_FRAMES,
         num_classes=len(HOSTILE),
         class_names=HOSTILE,
@@ -85,16 +90,19 @@ def make_run(folder: pathlib.Path) -> pathlib.Path:
         'num_parameters': 543210,
         'selection': 'lowest seld_score on fold 2',
         'results': results,
+        **({'edition': edition} if edition else {}),
       }
     )
   )
   (workdir / 'metrics.jsonl').write_text(
-    ''.join(json.dumps(record) + '\n' for record in make_records())
+    ''.join(
+      json.dumps(record) + '\n' for record in make_records(edition or '2020')
+    )
   )
   return workdir
 
 
-def make_records() -> list[dict]:
+def make_records(edition: str = '2020') -> list[dict]:
   """Makes the records of metrics.jsonl: losses and scores at three steps."""
   records = []
   for step in (100, 200, 300):
@@ -103,7 +111,9 @@ def make_records() -> list[dict]:
       {'step': step, 'split': 'train', 'loss': 3 / step, **losses}
       | {'learning_rate': 1e-3, 'gradient_norm': 1.0}
     )
-    scores = dict.fromkeys(report.COLUMNS, step / 400) | {'LE_CD': 20.0}
+    names = metrics.main_scores(edition)
+    scores = dict.fromkeys(names, step / 400)
+    scores |= {'LE_CD': 20.0} if 'LE_CD' in names else {}
     records.append({'step': step, 'split': 'validation', **losses, **scores})
   return records
 

@@ -19,7 +19,7 @@ from helpers.tiny import make_tiny
 from seld_jax import config as config_lib, train
 from seld_jax.train import step_metrics
 config = make_tiny(config_lib.default(), 'data')
-config.loss.sed, config.loss.sed_weight = 'focal', 2.0
+config.loss.sed, config.loss.sed_weight = 'smoothed', 2.0
 config_lib.validate(config, num_devices=1)
 batch = {
   'features': jax.random.normal(jax.random.key(0), (2, 50, 16, 7)),
@@ -29,8 +29,8 @@ batch = {
 step = jax.jit(train.make_train_step(config))
 state = step(train.create_state(config), batch)
 means = step_metrics.mean_metrics(state.metrics)
-total = 2 * means['sed_focal'] + means['doa_masked_mse']
-assert abs(means['loss'] - total) < 1e-5 and means['sed_focal'] > 0, means
+total = 2 * means['sed_smoothed'] + means['doa_masked_mse']
+assert abs(means['loss'] - total) < 1e-5 and means['sed_smoothed'] > 0, means
 """
 
 

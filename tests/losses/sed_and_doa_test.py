@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import test_util
 
-from seld_jax import config, losses
+from seld_jax import losses
 
 # Each term: its function, the names of its two arrays, and the same in NumPy.
 
@@ -209,94 +209,3 @@ def test_jit_vmap_and_batch_agree(term):
   np.testing.assert_allclose(jax.jit(function)(*pair), whole, rtol=1e-6)
   mapped = jax.vmap(jax.vmap(function))(*pair)
   np.testing.assert_allclose(mapped, whole, rtol=1e-6)
-
-
-# The table of terms.
-
-
-def test_terms_have_the_prefix_of_their_task_and_one_function():
-  for name, term in losses.TERMS.items():
-    assert term.task in ('sed', 'doa')
-    assert name.startswith(f'{term.task}_')
-    assert hasattr(losses, name)
-    assert (term.sum_and_count is None) != (term.batch_share is None)
-
-
-def test_a_config_selects_the_terms_of_each_task_by_their_short_names():
-  assert config.SED_TERMS == {
-    'mse': 'sed_mse',
-    'cross_entropy': 'sed_cross_entropy',
-  }
-  assert config.DOA_TERMS == {
-    'masked_mse': 'doa_masked_mse',
-    'mse': 'doa_mse',
-    'masked_norm': 'doa_masked_norm',
-  }
-
-
-def test_entries_of_the_table_give_the_losses_of_a_batch():
-  data = {k: jnp.asarray(v, jnp.float32) for k, v in batch().items()}
-  outputs = {
-    'sed_logits': data['logits'],
-    'sed': data['sed'],
-    'doa': data['doa'],
-  }
-  targets = {'activity': data['activity'], 'doa': data['xyz']}
-  masked = data['doa'], data['xyz'], data['activity']
-  expected = {
-    name: function(*(data[k] for k in names)).mean()
-    for name, (function, names, _) in TERMS.items()
-  }
-  expected['doa_masked_mse'] = masked_mse(*masked)
-  expected['doa_masked_norm'] = losses.doa_masked_norm(*masked)
-  assert expected.keys() == losses.TERMS.keys()
-  for name, term in losses.TERMS.items():
-    if term.sum_and_count is not None:
-      total, count = term.sum_and_count(outputs, targets)
-      actual = total / count
-    else:
-      assert term.batch_share is not None
-      actual = term.batch_share(outputs, targets, None)
-    np.testing.assert_allclose(actual, expected[name], rtol=1e-6)
-
-
-# The weighted sum of both tasks.
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-  st.dictionaries(
-    st.text(max_size=5),
-    st.tuples(st.floats(-100, 100), st.floats(-1000, 1000)),
-    min_size=1,
-    max_size=4,
-  )
-)
-def test_multitask_is_the_weighted_sum(pairs):
-  terms = {name: jnp.float32(term) for name, (term, _) in pairs.items()}
-  weights = {name: weight for name, (_, weight) in reversed(pairs.items())}
-  expected = sum(np.float64(np.float32(t)) * w for t, w in pairs.values())
-  actual = losses.multitask(terms, weights)
-  assert actual.shape == ()
-  assert actual.dtype == jnp.float32
-  np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=0.1)
-  gradient = jax.grad(losses.multitask)(terms, weights)
-  np.testing.assert_allclose(
-    [gradient[k] for k in weights], [*weights.values()], rtol=1e-6, atol=1e-30
-  )
-
-
-@pytest.mark.parametrize(
-  ('terms', 'weights'),
-  [
-    ({'sed': 1.0}, {'sed': 1.0, 'doa': 1.0}),
-    ({'sed': 1.0, 'doa': 1.0}, {'sed': 1.0}),
-    ({'sed': 1.0}, {'doa': 1.0}),
-    ({}, {}),
-  ],
-)
-def test_multitask_needs_one_weight_for_each_term(terms, weights):
-  with pytest.raises(ValueError) as error:
-    losses.multitask(terms, weights)
-  assert str(sorted(terms)) in str(error.value)
-  assert str(sorted(weights)) in str(error.value)

@@ -40,6 +40,25 @@ def test_scores_rise_with_the_error():
   assert scores == sorted(scores)
 
 
+def test_the_score_of_a_recording_is_that_of_the_edition():
+  frame = np.arange(40)
+  zeros = np.zeros(40, np.int64)
+  one, other = (
+    labels.Events(
+      frame, zeros, zeros, geometry.to_cartesian(azimuth, np.zeros(40))
+    )
+    for azimuth in (np.zeros(40), np.full(40, 30.0))
+  )
+  options = {'num_frames': 40, 'num_classes': 1}
+  found = {
+    edition: choice.make_recording('a', one, other, edition=edition, **options)
+    for edition in ('2019', '2020')
+  }
+  # The angle is a fourth of the score; in 2020 the class counts as missed, too.
+  assert found['2019'].score == pytest.approx(30 / 180 / 4)
+  assert found['2020'].score == pytest.approx((1 + 1 + 30 / 180) / 4)
+
+
 def test_first_choice_is_the_median_of_overlapping_recordings():
   made = make_recordings(6)
   (chosen, reason), *_ = choice.choose_recordings(made)

@@ -212,6 +212,10 @@ def test_command_writes_the_page_or_names_the_wrong_flag(folder, tmp_path):
       '--class_names=a,b',
       '--classes=3',
     ],
+    '--edition cannot be used with --workdir': [
+      f'--workdir={tmp_path}',
+      '--edition=2022',
+    ],
     '--out cannot be used with --workdir': [
       f'--workdir={tmp_path}',
       '--out=x.html',

@@ -9,11 +9,25 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.finished_run import HOSTILE, NAMES, NUM_FRAMES, SECONDS
+from helpers.finished_run import (
+  HOSTILE,
+  NAMES,
+  NUM_FRAMES,
+  SECONDS,
+  make_run,
+)
 from helpers.pages import Page, pixels
 
-from seld_jax import geometry, json_files, report, runs
-from seld_jax.report import choice, run_contents, score_tables
+from seld_jax import (
+  evaluate,
+  figures,
+  geometry,
+  json_files,
+  metrics,
+  report,
+  runs,
+)
+from seld_jax.report import choice, run_contents, run_page, score_tables
 
 
 @pytest.fixture(scope='module')
@@ -157,3 +171,39 @@ def test_recordings_have_their_length_and_sound_file(reported):
   text = Page(reported / 'report.html').text
   for _, reason in choice.choose_recordings(found):
     assert reason in text
+
+
+@pytest.mark.parametrize('edition', ['2019', '2022'])
+def test_a_run_of_another_edition_has_its_scores(edition, tmp_path):
+  run = runs.read_run(make_run(tmp_path, edition=edition))
+  sections = {
+    name: run_page.SECTIONS[f'{name}'](run)
+    for name in ('Scores', 'Scores by class, overlap and room')
+  }
+  names = metrics.main_scores(edition)
+  for text in sections.values():
+    (tmp_path / 'section.html').write_text(text)
+    page = Page(tmp_path / 'section.html')
+    heads = [cell.strip() for cell in page.rows[0]]
+    assert [head for head in heads if head in names] == list(names)
+    assert not set(heads) & (set(metrics.main_scores('2020')) - set(names))
+  unit = {'2019': 'seconds', '2022': 'tracks'}[edition]
+  assert f'{unit}: the number of' in text
+  legend = {'2019': 'frame_recall: share', '2022': 'LR_CD are means over'}
+  assert legend[edition] in sections['Scores']
+  titles = {
+    axes.get_title().split()[0].strip(':')
+    for axes in figures.plot_learning_curves(run.records).axes
+  }
+  assert set(names) <= titles
+  recordings = run_contents.read_recordings(run, run.scores['results'][1])
+  scores = {
+    one.name: evaluate.evaluate_predictions(
+      [(one.name, one.reference, one.prediction)],
+      edition=edition,
+      num_frames=NUM_FRAMES,
+      num_classes=len(HOSTILE),
+    )['seld_score']
+    for one in recordings
+  }
+  assert {one.name: one.score for one in recordings} == scores

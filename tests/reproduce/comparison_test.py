@@ -197,6 +197,10 @@ def test_a_run_is_read_if_it_is_finished(tmp_path):
   assert found.root == 'there'
   assert found.records == records(0)
   assert found.seed == 4
+  scores_json['edition'] = '2021'  # whose scores have the same names
+  (tmp_path / 'scores.json').write_text(json.dumps(scores_json))
+  with pytest.raises(InputError, match='edition 2021, but the tables compare'):
+    reproduce.read_result(tmp_path, **options)
   (tmp_path / 'config.json').write_text('{')
   with pytest.raises(InputError, match=r'config\.json cannot be read as JSON'):
     reproduce.read_result(tmp_path, **options)

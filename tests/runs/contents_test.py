@@ -7,7 +7,7 @@ import os
 import pytest
 
 from seld_jax import config as config_lib
-from seld_jax import runs
+from seld_jax import metrics, runs
 from seld_jax.errors import InputError
 
 SCORES = {
@@ -132,6 +132,14 @@ def replaced(value, place, new):
     (['num_steps'], 10**400, 'num_steps'),
     (['num_parameters'], 'x', r'num_parameters: expected int \| null'),
     (['selection'], 3, 'selection: expected str, got int'),
+    (['edition'], 2022, 'edition: expected str, got int'),
+    (['edition'], '2030', "edition must be one of 2019, .*, got '2030'"),
+    (['edition'], '2024', r'results\[0\].scores: .*field DOAE'),
+    (
+      ['results', 0, 'scores', 'edition'],
+      '2021',
+      "scores are of .* '2021', but",
+    ),
     (['results'], {}, 'results: expected array, got object'),
     (['results', 0], 5, r'results\[0\]: expected object, got int'),
     (['results', 0, 'name'], '', r'results\[0\]\.name: expected str matching'),
@@ -181,6 +189,26 @@ def test_fields_of_the_scores_have_their_types(workdir, place, new, words):
   with pytest.raises(InputError, match=rf'scores\.json.*{words}.* Delete') as e:
     runs.read_run(workdir)
   assert len(str(e.value)) < 500
+
+
+@pytest.mark.parametrize('edition', metrics.EDITIONS)
+def test_scores_are_those_of_the_edition(workdir, edition):
+  """Other names are refused, and so are those of 2020 that are not its own."""
+  names = metrics.main_scores(edition)
+  numbers = dict.fromkeys(names, 0.5)
+  scores = numbers | {
+    'edition': edition,
+    'intervals': dict.fromkeys(names),
+    'per_class': {'dog': numbers | {'reference_segments': 3}},
+  }
+  content = CONTENT | {'edition': edition}
+  content |= {'results': [RESULT | {'scores': scores}]}
+  (workdir / 'scores.json').write_text(json.dumps(content))
+  assert runs.edition_of(runs.read_scores(workdir)) == edition
+  del scores[names[0]]
+  (workdir / 'scores.json').write_text(json.dumps(content))
+  with pytest.raises(InputError, match=f'missing required field {names[0]}'):
+    runs.read_scores(workdir)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ def test_a_run_writes_all_its_files(plain_run, tiny_config):
   assert [r['step'] for r in records_of(plain_run, 'train')] == [1, 2, 3, 4]
   validations = records_of(plain_run, 'validation')
   assert [r['step'] for r in validations] == [2, 4]
+  names = ['ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score']
+  assert all(list(record)[-5:] == names for record in validations)
+  assert scores['edition'] == '2020'
   best = min(validations, key=lambda record: record['seld_score'])
   selected = {r['step']: r for r in validations}[scores['selected_step']]
   assert selected['seld_score'] == best['seld_score']

@@ -145,12 +145,15 @@ def test_the_schedule_paper_has_the_learning_rates_of_the_paper():
         ('mse', 'masked_norm'),
         ('cross_entropy', 'masked_mse'),
         ('cross_entropy', 'mse'),
+        ('focal', 'cosine'),
+        ('asymmetric_focal', 'masked_mse'),
+        ('soft_f1', 'angular'),
       )
     ),
   ],
 )
 def test_training_with_any_loss_overfits_one_batch(sed, doa, tiny_root):
-  """In 200 steps on the same two crops, the loss falls to less than 10 %."""
+  """In 200 steps on the same two crops, the loss falls to a small part."""
   config = make_tiny(config_lib.default(), tiny_root)
   config.loss.sed, config.loss.doa = sed, doa
   config.train.schedule = 'paper'
@@ -176,4 +179,6 @@ def test_training_with_any_loss_overfits_one_batch(sed, doa, tiny_root):
   for _ in range(200):
     state = step(state.replace(metrics=train_step.zero_metrics(config)), batch)
     losses.append(float(state.metrics['loss']))
-  assert np.mean(losses[-5:]) < 0.1 * losses[0]
+  # An angle falls like the root of a squared error.
+  most = 0.2 if doa == 'angular' else 0.1
+  assert np.mean(losses[-5:]) < most * losses[0]
