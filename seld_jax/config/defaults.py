@@ -147,21 +147,13 @@ def default() -> Config:
   output.unify = 15.0
 
   config.loss = loss = ml_collections.ConfigDict()
-<<<<<<< HEAD
   # Loss of activity (SED) of the format 'class_wise': 'mse', 'cross_entropy',
   # 'focal', 'asymmetric_focal' or 'soft_f1'.
   loss.sed = 'mse'
   # Loss of directions (DOA) of the format 'class_wise': 'masked_mse' (active
-  # classes only), 'mse', 'masked_norm' (the one of the baseline), 'cosine' or
-  # 'angular'.
-=======
-  # Loss of activity (SED): 'mse', 'cross_entropy', 'focal', 'asymmetric_focal'
-  # or 'soft_f1'.
-  loss.sed = 'mse'
-  # Loss of directions (DOA): 'masked_mse' (active classes only), 'mse', or
-  # 'masked_norm' (the one of the baseline); 'cosine' or 'angular' (both of
-  # active classes only, without the length of the vectors).
->>>>>>> losses
+  # classes only), 'mse', or 'masked_norm' (the one of the baseline); 'cosine'
+  # or 'angular' (both of active classes only, without the length of the
+  # vectors).
   loss.doa = 'masked_mse'
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
   loss.distance = 'mse'
