@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # NumPy arrays outside of compiled programs, JAX arrays within.
 Array = Any
@@ -70,7 +70,7 @@ class OutputFormat(abc.ABC):
       )
     if self.activation not in ACTIVATIONS:
       raise InputError(
-        f"activation must be 'tanh' or 'linear', got {self.activation!r}."
+        f"activation must be 'tanh' or 'linear', got {shown(self.activation)}."
       )
 
   @property
