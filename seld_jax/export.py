@@ -1,7 +1,8 @@
 """Exports a trained network to one file that runs without the model code.
 
-The file contains features and network as one program from audio to activity and
-directions, the parameters, the config, the classes and the audio format.
+The file contains features and network as one program from audio to the outputs
+of the network, the parameters, the config, the classes, the audio format and
+the output format.
 `seld_jax.load(FILE)` and every command with --model accept it.
 
 Example:

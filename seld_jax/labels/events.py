@@ -96,14 +96,14 @@ def join_events(parts: Iterable[Events]) -> Events:
   """
   given = list(parts)
   parts = [one for one in given if len(one.frame)] or given[:1] or [no_events()]
-  distances = [one.distance for one in parts if one.distance is not None]
-  return Events(
-    *(
-      np.concatenate([getattr(one, column) for one in parts])
-      for column in ('frame', 'class_index', 'track', 'xyz')
-    ),
-    np.concatenate(distances) if len(distances) == len(parts) else None,
+  frame, class_index, track, xyz = (
+    np.concatenate([getattr(one, column) for one in parts])
+    for column in ('frame', 'class_index', 'track', 'xyz')
   )
+  distances = [one.distance for one in parts if one.distance is not None]
+  if len(distances) < len(parts):
+    return Events(frame, class_index, track, xyz)
+  return Events(frame, class_index, track, xyz, np.concatenate(distances))
 
 
 def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

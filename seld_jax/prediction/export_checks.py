@@ -181,12 +181,12 @@ def read_members(
   return contents
 
 
-def make_spec(values: Mapping[str, Any]) -> Spec:
+def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
   """Makes a spec, and checks that its fields fit together.
 
   Args:
-    values: The field `spec` of an `About`. Without `output`, it is that of an
-      export of version 1, which is class-wise.
+    values: The field `spec` of an `About`.
+    version: Version of the export. Version 1 has no `output` and is class-wise.
 
   Returns:
     The spec.
@@ -198,6 +198,11 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
   if unknown:
     raise ValueError(
       f'spec has the unknown fields {", ".join(sorted(unknown))}'
+    )
+  if (version > 1) != ('output' in values):
+    raise ValueError(
+      'spec.output must be there from version 2 on, and this is version '
+      f'{version}'
     )
   classes = tuple(values['classes'])
   output = _make_output(values.get('output'), num_classes=len(classes))

@@ -251,12 +251,7 @@ def read(path: str | os.PathLike[str]) -> Export:
     )
   try:
     json_files.check(values, export_checks.About, 'export.json')
-    if (version > 1) != ('output' in values['spec']):
-      raise ValueError(
-        f'spec.output must be there from version 2 on, and this is version '
-        f'{version}'
-      )
-    spec = export_checks.make_spec(values['spec'])
+    spec = export_checks.make_spec(values['spec'], version=version)
     with zipfile.ZipFile(io.BytesIO(arrays)) as archive:
       variables = export_checks.read_arrays(archive, values['variables'])
   except _DAMAGED as error:

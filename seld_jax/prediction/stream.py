@@ -10,7 +10,7 @@ from seld_jax.audio import Resampler, as_float
 from seld_jax.errors import InputError
 
 if TYPE_CHECKING:  # formats need JAX, but this module does not
-  from seld_jax import outputs
+  from seld_jax.outputs import OutputFormat
 
 # Features and network, compiled. Arguments: audio `[batch, 4, samples]` and the
 # number of feature frames `[batch]`. Results: the outputs that
@@ -57,7 +57,7 @@ class Spec:
   pool: int
   window: int
   threshold: float
-  output: 'outputs.OutputFormat'
+  output: 'OutputFormat'
 
   @property
   def label_samples(self) -> int:

@@ -14,8 +14,9 @@ from helpers.finished_run import (
 )
 from helpers.pages import pixels
 
-from seld_jax import figures, geometry, labels, report
+from seld_jax import audio, figures, geometry, labels, report
 from seld_jax.errors import InputError
+from seld_jax.figures import recording
 
 
 def line(axes, gid: str) -> Any:
@@ -130,6 +131,90 @@ def test_all_panels_have_the_same_time_axis():
     left.append(axes.get_position().x0)
     right.append(axes.get_position().x1)
   assert np.ptp(left) < 1e-9 and np.ptp(right) < 1e-9
+
+
+def two_dogs(distance):
+  """Two dogs at the same time; the second is farther away and moves."""
+  frame = np.tile(np.arange(20), 2)
+  track = np.repeat([0, 1], 20)
+  azimuth = np.where(track == 1, 90.0 + frame, 0.0)
+  metres = np.where(track == 1, 3 + frame / 10, 1.25)
+  return labels.Events(
+    frame,
+    np.ones(40, np.int64),
+    track,
+    geometry.to_cartesian(azimuth, np.zeros(40)),
+    metres if distance else None,
+  )
+
+
+@pytest.mark.parametrize('of_reference', [True, False])
+@pytest.mark.parametrize('of_prediction', [True, False])
+def test_distances_have_a_panel_if_there_are_any(of_reference, of_prediction):
+  figure = figures.plot_tracks(
+    two_dogs(of_reference),
+    two_dogs(of_prediction),
+    classes=HOSTILE,
+    num_frames=25,
+  )
+  assert pixels(figures.to_png(figure)).std() > 0.05
+  names = [panel.get_ylabel() for panel in figure.axes]
+  assert names[:3] == ['activity', 'azimuth', 'elevation']
+  assert figure.axes[-1].get_xlabel() == 'time (s)'
+  if not of_reference and not of_prediction:
+    assert len(names) == 3
+    return
+  *_, azimuth, elevation, distance = figure.axes
+  assert names[3:] == ['distance (m)']
+  assert distance.get_ylim()[1] > 4.9
+  for source, has in (
+    ('reference', of_reference),
+    ('prediction', of_prediction),
+  ):
+    drawn = [one.get_gid() for one in distance.get_lines()]
+    assert (f'{source} 1' in drawn) == has
+    if not has:
+      continue
+    # One piece for each dog; each ends with the end of its last frame.
+    time, metres = line(distance, f'{source} 1').get_xydata().T
+    ends = np.flatnonzero(np.isnan(time))
+    first, second = slice(0, ends[0]), slice(ends[0] + 1, ends[1])
+    np.testing.assert_allclose(metres[first], 1.25)
+    np.testing.assert_allclose(metres[second][:-1], 3 + np.arange(20) / 10)
+    angle = line(azimuth, f'{source} 1').get_ydata()
+    np.testing.assert_allclose(angle[first], 0, atol=1e-9)
+    np.testing.assert_allclose(angle[second][:-1], 90 + np.arange(20))
+    assert len(line(elevation, f'{source} 1').get_ydata()) == len(time)
+
+
+def test_distances_of_nothing_have_no_panel():
+  none = labels.no_events()
+  none = labels.Events(
+    none.frame, none.class_index, none.track, none.xyz, np.zeros(0)
+  )
+  figure = figures.plot_tracks(none, None, classes=HOSTILE, num_frames=5)
+  assert len(figure.axes) == 3
+
+
+@pytest.mark.parametrize('edition', ['2020', '2023'])
+def test_label_files_of_any_edition_are_drawn(edition, tmp_path, monkeypatch):
+  shown = []
+
+  def plot(events, *_, **options):
+    shown.append(events.distance)
+    return figures.plot_tracks(events, *_, **options)
+
+  monkeypatch.setattr(recording.tracks, 'plot_tracks', plot)
+  table, sound = tmp_path / 'x.csv', tmp_path / 'x.wav'
+  labels.write_csv(table, two_dogs(True), edition=edition, distance_scale=None)
+  audio.write(sound, np.zeros((4, 60000), np.float32))
+  figures.write_recording((sound, table), folder=tmp_path)
+  if edition == '2020':
+    assert shown == [None]
+  else:
+    expected = two_dogs(True).distance
+    assert expected is not None
+    np.testing.assert_allclose(shown[0], expected)
 
 
 @pytest.mark.parametrize('frequency', [200.0, 1000.0, 5000.0])

@@ -1,7 +1,9 @@
 """Label files are read as written; errors name the line and the value."""
 
+import dataclasses
 import re
 import string
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +81,93 @@ def test_parts_make_the_same_file_as_the_whole(tmp_path, rows, cuts):
   )
   whole, parts = (tmp_path / f'{n}.csv' for n in ('whole', 'parts'))
   assert parts.read_bytes() == whole.read_bytes()
+
+
+@relaxed
+@given(
+  rows,
+  st.lists(st.integers(0, 30), max_size=4).map(sorted),
+  st.sampled_from([None, '2019', '2020', '2023']),
+  st.booleans(),
+)
+def test_parts_with_distances_make_the_same_file_as_the_whole(
+  tmp_path, rows, cuts, edition, scaled
+):
+  def distant(some):
+    events = make(some)
+    return dataclasses.replace(events, distance=1.0 + events.frame % 7)
+
+  options: Any = {
+    'edition': edition,
+    'distance_scale': None if scaled else 1.0,
+    'class_names': labels.TAU2020_CLASSES,
+  }
+  whole, parts = (tmp_path / f'{n}.csv' for n in ('whole', 'parts'))
+  labels.write_csv(whole, distant(rows), **options)
+  bounds = zip([0, *cuts], [*cuts, len(rows)], strict=True)
+  labels.write_csv_parts(
+    parts, (distant(rows[a:b]) for a, b in bounds), **options
+  )
+  assert parts.read_bytes() == whole.read_bytes()
+  labels.write_csv_parts(parts, [], **options)
+  labels.write_csv(whole, labels.no_events(), **options)
+  assert parts.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+  ('edition', 'form', 'unit'),
+  [
+    ('2019', 'seconds', 1.0),
+    ('2023', 'polar_distance', 0.01),
+    ('2024', 'cartesian_distance', 0.01),
+    ('2023', 'submission_distance', 0.01),
+    (None, None, 0.01),
+  ],
+)
+def test_metres_have_the_unit_of_the_form_in_a_file(
+  tmp_path, edition, form, unit
+):
+  frame = np.arange(3)
+  metres = np.array([0.5, 1.25, 20.0])
+  xyz = np.tile([0.0, 1.0, 0.0], (3, 1))
+  events = labels.Events(frame, 0 * frame, 0 * frame, xyz, metres)
+  path = tmp_path / 'x.csv'
+  labels.write_csv(
+    path, events, edition=edition, form=form, distance_scale=None
+  )
+  options: Any = {'edition': edition or '2023', 'form': form}
+  for scale, expected in (None, metres), (1.0, metres / unit):
+    found = labels.read_csv(path, distance_scale=scale, **options)
+    assert found.distance is not None
+    np.testing.assert_allclose(found.distance, expected)
+  (found,), _ = labels.read_csv_files([path], distance_scale=None, **options)
+  assert found.distance is not None
+  np.testing.assert_allclose(found.distance, metres)
+
+
+def test_without_an_edition_events_decide_whether_there_are_distances(tmp_path):
+  events = make([(0, 1, 0, 30, 10)])
+  labels.write_csv(tmp_path / 'x.csv', events, edition=None)
+  assert (tmp_path / 'x.csv').read_text() == '0,1,0,30,10\n'
+  events = dataclasses.replace(events, distance=np.array([2.5]))
+  labels.write_csv(tmp_path / 'x.csv', events, edition=None)
+  assert (tmp_path / 'x.csv').read_text() == '0,1,0,30,10,2.5\n'
+
+
+@relaxed
+@given(rows, st.lists(st.integers(0, 30), max_size=4).map(sorted))
+def test_parts_are_joined_in_their_order(tmp_path, rows, cuts):
+  bounds = zip([0, *cuts], [*cuts, len(rows)], strict=True)
+  parts = [make(rows[a:b]) for a, b in bounds]
+  distant = [dataclasses.replace(one, distance=one.frame / 8) for one in parts]
+  for some in parts, [labels.no_events(), *distant, labels.no_events()]:
+    joined = labels.join_events(some)
+    for column in 'frame', 'class_index', 'track', 'xyz':
+      expected = getattr(make(rows), column)
+      np.testing.assert_array_equal(getattr(joined, column), expected)
+    assert (joined.distance is None) == (some is parts or not rows)
+    if joined.distance is not None:
+      np.testing.assert_array_equal(joined.distance, joined.frame / 8)
 
 
 def test_error_in_a_part_leaves_no_file(tmp_path):

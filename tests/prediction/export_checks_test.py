@@ -19,7 +19,7 @@ from jax.extend.mlir.dialects import stablehlo
 import seld_jax
 from seld_jax import outputs
 from seld_jax.errors import InputError
-from seld_jax.prediction import Spec, export_file
+from seld_jax.prediction import Predictor, Spec, export_file
 
 SPEC = Spec(
   classes=('dog', 'cat', 'door'),
@@ -160,6 +160,127 @@ def test_other_fields_have_types_as_well(path, tmp_path, field, value):
     return json.dumps(json.loads(text) | {field: value})
 
   refused(rewritten(path, tmp_path / 'x.seld', export=change), r'x\.seld')
+
+
+def with_output(format):
+  return dataclasses.replace(SPEC, output=format)
+
+
+def network_of(format):
+  """A program with the outputs of a format, which depend on the audio."""
+  weights = np.linspace(20, -20, format.size, dtype=np.float32)
+
+  def program(variables, audio, num_frames):
+    del num_frames
+    level = jnp.mean(audio, axis=(1, 2))[:, None, None]
+    raw = jnp.tile(level * weights, (1, 10, 1))
+    outputs = format.activate(raw + variables['params']['bias'][0])
+    return tuple(outputs[name] for name in format.predicted)
+
+  return program
+
+
+FORMATS = [
+  outputs.make(name, num_classes=3, distance=distance, axes=axes)
+  for name in outputs.FORMATS
+  for distance, axes in ((False, 3), (True, 2))
+]
+
+
+@pytest.mark.parametrize('format', FORMATS, ids=str)
+def test_exports_of_every_format_are_read_as_they_were_made(format, tmp_path):
+  program, path = network_of(format), tmp_path / 'x.seld'
+  export_file.write(path, make(program, spec=with_output(format)))
+  loaded = seld_jax.load(path)
+  assert loaded.spec == with_output(format)
+  audio = np.full((4, 48000), 0.1, np.float32)
+  direct = Predictor(program, VARIABLES, loaded.spec, source='run')
+  ours, theirs = (one(audio, 24000) for one in (direct, loaded))
+  assert list(theirs.outputs) == list(format.predicted)
+  for name, array in ours.outputs.items():
+    assert array.shape == (20, *format.shapes[name])
+    np.testing.assert_allclose(theirs.outputs[name], array, atol=1e-6)
+  assert len(theirs.events.frame) == len(ours.events.frame) > 0
+
+
+@pytest.mark.parametrize('format', FORMATS[1:], ids=str)
+def test_a_program_of_another_format_is_refused(path, tmp_path, format):
+  """The first format has the outputs of most formats, but not their shapes."""
+  other = make(network_of(format), spec=with_output(format)).program
+  target = with_program(path, tmp_path / 'x.seld', other)
+  refused(
+    target, r'x\.seld is refused: its program has (activity|directions|other)'
+  )
+  good = tmp_path / 'good.seld'
+  export_file.write(good, make(network_of(format), spec=with_output(format)))
+  target = with_program(good, tmp_path / 'y.seld', make().program)
+  refused(target, r'y\.seld is refused: its program has')
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'words'),
+  [
+    ('name', 'seddoa', r"name: invalid enum value 'seddoa'"),
+    ('name', 5, r'name: expected'),
+    ('name', 'class_wise', r'other fields than the format class_wise'),
+    ('name', 'multi_accdoa', r'multi_accdoa has 3 tracks .* num_tracks=2'),
+    ('num_classes', 4, r'num_classes = 4, but spec\.classes has 3 names'),
+    ('num_classes', 2**40, r'num_classes: expected int <= 5000'),
+    ('num_classes', 0, r'num_classes: expected int >= 1'),
+    ('axes', 4, r'axes: invalid enum value 4'),
+    ('axes', 2, r'directions of shape .* needs \(batch, 10, 2, 2\)'),
+    ('distance', 1, r'distance: expected bool, got int'),
+    ('distance', True, r'its program has other'),
+    ('activation', 'relu', r"activation: invalid enum value 'relu'"),
+    ('num_tracks', 3, r'activity of shape .* needs \(batch, 10, 3, 3\)'),
+    ('num_tracks', 10**9, r'num_tracks: invalid enum value'),
+    ('weights', [1, 1], r'weights: expected array of length >= 3'),
+    ('weights', [1, -1, 1], r'weights\[1\]: expected float >= 0'),
+    ('weights', [1, 1, float('inf')], r'weights'),
+    ('weights', [1, 1, 'x'], r'weights\[2\]: expected float, got str'),
+    ('unify', 15.0, r'other fields than the format tracks'),
+    ('unify', 1e9, r'unify: expected float <= 180'),
+    ('surprise', 'x' * 10**5, r'other fields than the format tracks'),
+  ],
+)
+def test_every_option_of_the_output_format_is_checked(
+  tmp_path, field, value, words
+):
+  format = outputs.make('tracks', num_classes=3, num_tracks=2)
+  path = tmp_path / 'good.seld'
+  export_file.write(path, make(network_of(format), spec=with_output(format)))
+
+  def change(text):
+    about = json.loads(text)
+    about['spec']['output'][field] = value
+    return json.dumps(about)
+
+  refused(rewritten(path, tmp_path / 'x.seld', export=change), words)
+
+
+def test_exports_of_version_1_are_class_wise(path, tmp_path):
+  def change(text):
+    about = json.loads(text) | {'version': 1}
+    del about['spec']['output']
+    return json.dumps(about)
+
+  old = seld_jax.load(rewritten(path, tmp_path / 'x.seld', export=change))
+  assert old.spec == SPEC
+  audio = np.full((4, 24000), 0.1)
+  new = seld_jax.load(path)
+  np.testing.assert_array_equal(
+    old(audio, 24000).activity, new(audio, 24000).activity
+  )
+
+
+@pytest.mark.parametrize('output', [None, 5, [], {}, {'name': 'accdoa'}])
+def test_an_output_format_is_an_object_with_all_fields(path, tmp_path, output):
+  def change(text):
+    about = json.loads(text)
+    about['spec']['output'] = output
+    return json.dumps(about)
+
+  refused(rewritten(path, tmp_path / 'x.seld', export=change), r'output')
 
 
 def npz(**members):

@@ -11,8 +11,10 @@ import jax
 import jax.export
 import numpy as np
 import pytest
+from helpers.tiny import make_one_convolution, make_run, make_tiny
 
 import seld_jax
+from seld_jax import config as config_lib
 from seld_jax import labels, outputs, predictor
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
@@ -53,6 +55,39 @@ def test_an_export_predicts_like_its_run(run, exported, sound):
   first, second = (one(sound, 24000, **options) for one in (run, exported))
   np.testing.assert_allclose(second.activity, first.activity, atol=1e-5)
   np.testing.assert_allclose(second.doa, first.doa, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('name', 'distance'),
+  [
+    ('multi_accdoa', True),
+    pytest.param('class_wise', True, marks=pytest.mark.slow),
+    pytest.param('accdoa', False, marks=pytest.mark.slow),
+    pytest.param('tracks', True, marks=pytest.mark.slow),
+  ],
+)
+def test_exports_of_other_formats_predict_like_their_runs(
+  name, distance, tiny_root, sound, tmp_path
+):
+  config = make_one_convolution(make_tiny(config_lib.default(), tiny_root))
+  config.output.format, config.output.distance = name, distance
+  make_run(tmp_path / 'run', config)
+  made = predictor.export_run(tmp_path / 'run', platforms=['cpu'])
+  export_file.write(tmp_path / 'x.seld', made)
+  run, exported = map(seld_jax.load, (tmp_path / 'run', tmp_path / 'x.seld'))
+  assert exported.spec == run.spec
+  assert exported.spec.output == config_lib.output_format(config)
+  options = {'overlap': 0.5, 'batch_size': 4, 'threshold': 0.01}
+  first, second = (
+    one(sound[:, :48000], 24000, **options) for one in (run, exported)
+  )
+  assert set(first.outputs) == set(run.spec.output.predicted)
+  for output, array in first.outputs.items():
+    np.testing.assert_allclose(second.outputs[output], array, atol=1e-5)
+  found = second.events
+  np.testing.assert_array_equal(found.class_index, first.events.class_index)
+  assert len(found.frame)
+  assert (found.distance is not None) == distance
 
 
 def test_an_export_has_streams_and_other_sample_rates(exported, sound):

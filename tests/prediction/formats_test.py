@@ -182,6 +182,7 @@ def test_predictors_return_all_outputs():
   np.testing.assert_array_equal(found.events.class_index, 1)
   np.testing.assert_array_equal(found.events.track, [0, 1] * 10)
   np.testing.assert_allclose(found.events.xyz, [[1, 0, 0], [0, 1, 0]] * 10)
+  assert found.events.distance is not None
   np.testing.assert_allclose(found.events.distance, 1.5)
   strict = predictor(np.zeros((4, 95)), 100, overlap=0.2, threshold=0.85)
   assert len(strict.events.frame) == 10

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import rich.console
 import soundfile
+from helpers import perfect_outputs
 
 import seld_jax
-from seld_jax import audio, outputs
+from seld_jax import audio, labels, outputs
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
 from seld_jax.prediction import Frames, PredictionOptions, live
@@ -61,6 +62,47 @@ def test_active_classes_are_shown_with_their_directions():
   assert '135°' in shown
   assert '█' * 18 + '░' * 2 in shown
   assert live.line(frames(), SPEC, threshold=0.95).endswith('-')
+
+
+def two_dogs(format, *, swapped):
+  """A dog in front, 1.25 m away, and one on the left, 3 m.
+
+  They bark in two of three frames, in another order of tracks if swapped.
+  """
+  events = labels.Events(
+    frame=np.array([0, 0, 2, 2]),
+    class_index=np.ones(4, np.int64),
+    track=np.array([0, 1, 0, 1]),
+    xyz=np.eye(3)[[0, 1, 0, 1]],
+    distance=np.array([1.25, 3.0, 1.25, 3.0]),
+  )
+  made = perfect_outputs.perfect_outputs(format, events, num_frames=3)
+  if swapped:
+    made = {
+      name: np.stack([array[0], array[1, ::-1], array[2, ::-1]])
+      for name, array in made.items()
+    }
+  made = {name: array.astype(np.float32) for name, array in made.items()}
+  return Frames(7, format.activity(made), format.doa(made), made)
+
+
+@pytest.mark.parametrize('swapped', [False, True])
+@pytest.mark.parametrize('name', ['multi_accdoa', 'tracks'])
+def test_several_sources_of_a_class_are_shown_with_distances(name, swapped):
+  format = outputs.make(name, num_classes=3, distance=True)
+  spec: Any = types.SimpleNamespace(classes=CLASSES, output=format)
+  both = two_dogs(format, swapped=swapped)
+  text = live.line(both, spec, threshold=0.5)
+  shown = sorted(text.strip().removeprefix('1.0 s  ').split(', '))
+  assert shown == ['dog ← 90° 0° 3.0 m', 'dog ↑ 0° 0° 1.2 m']
+  out = io.StringIO()
+  console = rich.console.Console(file=out, width=80)
+  console.print(live.table(both, spec, threshold=0.5))
+  table = out.getvalue()
+  assert 'distance' in table and '1.2 m' in table and '3.0 m' in table
+  assert table.count('dog') == 2
+  assert '█' * 13 + '░' * 7 in table  # active in two of three frames
+  assert live.line(both, spec, threshold=0.7).endswith('-')
 
 
 @pytest.mark.parametrize('speed', [1.0, 4.0])

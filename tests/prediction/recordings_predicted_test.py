@@ -7,13 +7,19 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from helpers import perfect_outputs
 from helpers.amb_files import write_amb
 
 import seld_jax
-from seld_jax import audio, labels
+from seld_jax import audio, labels, outputs
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction import PredictionOptions, recordings
+from seld_jax.prediction import (
+  PredictionOptions,
+  Predictor,
+  Spec,
+  recordings,
+)
 
 
 @pytest.fixture(scope='module')
@@ -285,6 +291,91 @@ def test_a_wrong_order_of_channels_gives_a_warning(
   assert record.name.startswith('seld_jax')
   assert 'wrong.wav' in record.getMessage()
   assert 'channel 2 is louder than the first' in record.getMessage()
+
+
+@pytest.fixture(scope='module')
+def near_and_far():
+  """A network that always hears two dogs: in front, 1.25 m, and left, 3 m."""
+  import jax.numpy as jnp
+
+  format = outputs.make('multi_accdoa', num_classes=2, distance=True)
+  front_left = np.zeros((3, 2, 4), np.float32)
+  front_left[0, 1], front_left[2, 1] = (1, 0, 0, 1.25), (0, 0.9, 0, 3)
+
+  def program(variables, audio, num_frames):
+    del num_frames
+    return (jnp.tile(variables, (audio.shape[0], 10, 1, 1, 1)),)
+
+  fields = perfect_outputs.spec_fields(
+    classes=('cat', 'dog'),
+    sample_rate=24000,
+    hop_length=480,
+    n_fft=1024,
+    pool=5,
+    window=50,
+  )
+  spec = Spec(**fields, output=format)
+  return Predictor(program, front_left, spec, source='x')
+
+
+@pytest.mark.parametrize(
+  ('edition', 'lines'),
+  [
+    (None, ['0,1,0,0,0,125', '0,1,1,90,0,300', '1,1,0,0,0,125']),
+    ('2023', ['0,1,0,0,0,125', '0,1,1,90,0,300', '1,1,0,0,0,125']),
+    ('2024', ['0,1,0,0,0,125', '0,1,1,90,0,300', '1,1,0,0,0,125']),
+    ('2020', ['0,1,0,0,0', '0,1,1,90,0', '1,1,0,0,0']),
+    ('2019', ['dog,0,2,0,0,1.25', 'dog,0,2,0,90,3']),
+  ],
+)
+def test_sources_and_distances_reach_the_csv_file(
+  near_and_far, foa, tmp_path, edition, lines
+):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  options = PredictionOptions(overlap=0.3)
+  outcome = predict(
+    near_and_far,
+    [tmp_path / 'x.wav'],
+    tmp_path,
+    options=options,
+    csv_edition=edition,
+    plot=True,
+  )
+  assert not outcome.failures
+  rows = (tmp_path / 'x.csv').read_text().splitlines()
+  if edition == '2019':
+    assert rows.pop(0).startswith('sound_event_recording,')
+    assert rows == lines
+    return
+  assert rows[:3] == lines and len(rows) == 40
+  found = labels.read_csv(tmp_path / 'x.csv', distance_scale=None)
+  np.testing.assert_array_equal(found.track, [0, 1] * 20)
+  if edition == '2020':
+    assert found.distance is None
+  else:
+    assert found.distance is not None
+    np.testing.assert_allclose(found.distance, [1.25, 3.0] * 20)
+
+
+def test_an_edition_that_is_not_written_is_reported(
+  near_and_far, foa, tmp_path
+):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  outcome = predict(
+    near_and_far, [tmp_path / 'x.wav'], tmp_path, csv_edition='2025'
+  )
+  assert 'cannot be written in the form' in outcome.failures[0]
+  assert not (tmp_path / 'x.csv').exists()
+
+
+def test_events_are_returned_with_their_distances(near_and_far, foa, tmp_path):
+  soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
+  events, _ = recordings.predict_file(
+    near_and_far, tmp_path / 'x.wav', tmp_path / 'x.csv', keep=1.0
+  )
+  assert events.distance is not None
+  np.testing.assert_allclose(events.distance[:2], [1.25, 3.0])
+  assert len(events.distance) == len(events.frame)
 
 
 def test_plot_writes_a_picture(predictor, foa, tmp_path):

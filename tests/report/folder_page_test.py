@@ -50,6 +50,31 @@ def write(folder: pathlib.Path, out: pathlib.Path, **options) -> str:
   return out.read_text(encoding='utf-8')
 
 
+@pytest.mark.parametrize(
+  ('scales', 'units'),
+  [((None, None), None), ((1.0, None), ('m', 'cm')), ((100, 1), ('cm', 'm'))],
+)
+def test_players_show_metres(tmp_path, scales, units):
+  """Label files of 2023 have centimetres, unless the units are stated."""
+  frame = np.arange(20)
+  events = labels.Events(
+    frame,
+    frame % 2,
+    0 * frame,
+    np.tile([0.0, 1.0, 0.0], (20, 1)),
+    2.5 + frame % 2,
+  )
+  for kind, scale in zip(('metadata_dev', 'system'), scales, strict=True):
+    path = tmp_path / kind / 'mix001.csv'
+    labels.write_csv(path, events, edition='2023', distance_scale=scale)
+  out = tmp_path / 'page.html'
+  options = {'edition': '2022', 'num_frames': FRAMES, 'csv_edition': '2023'}
+  text = write(tmp_path, out, units=units, **options)
+  (data,) = re.findall(r'<script type="application/json">(.*?)</script>', text)
+  for kind in 'reference', 'prediction':
+    assert {row[5] for row in json.loads(data)[kind]} == {2.5, 3.5}
+
+
 @pytest.mark.parametrize('edition', ['2019', '2020', '2021', '2022'])
 def test_every_score_of_an_edition_is_in_the_table(folder, edition):
   result = evaluate.evaluate_folders(

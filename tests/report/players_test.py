@@ -1,5 +1,6 @@
 """Players in a page: the embedded data, and the limits of its size."""
 
+import dataclasses
 import json
 import re
 
@@ -53,6 +54,26 @@ def test_a_long_recording_is_cut_and_the_page_says_so(tmp_path):
     order = np.lexsort((rows[:, 0], rows[:, 2], rows[:, 1]))
     np.testing.assert_array_equal(order, np.arange(len(rows)))
   assert [one['name'] for one in data['classes']] == ['b']
+
+
+@pytest.mark.parametrize('which', [(), ('prediction',), ('reference', 'x')])
+def test_distances_are_in_the_data_if_there_are_any(tmp_path, which):
+  """Two sources of a class, 1.25 m and 3.5 m away."""
+  one = moving_classes(tmp_path, 'one', 2)
+  metres = np.where(one.reference.track == 1, 3.504, 1.25)
+  changed = {
+    kind: dataclasses.replace(getattr(one, kind), distance=metres)
+    for kind in ('reference', 'prediction')
+    if kind in which
+  }
+  chosen = [(dataclasses.replace(one, **changed), 'why')]
+  (data,) = embedded(players.players(chosen, classes=['a', 'b']))
+  assert data['farthest'] == (3.504 if which else 0)
+  for kind in 'reference', 'prediction':
+    rows = np.array(data[kind])
+    assert rows.shape == (40, 6 if kind in which else 5)
+    if kind in which:
+      np.testing.assert_array_equal(rows[:, 5], 1.25 + 2.25 * rows[:, 2])
 
 
 def test_sound_is_left_out_if_the_page_would_be_too_large(

@@ -1,10 +1,13 @@
 """Reading a finished run: missing parts are named, damaged files refused."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 from helpers.finished_run import NAMES, change, make_run
 from helpers.pages import Page
 
-from seld_jax import json_files, report, runs
+from seld_jax import json_files, labels, report, runs
 from seld_jax.errors import InputError
 from seld_jax.report import run_contents
 
@@ -37,6 +40,40 @@ def test_missing_curves_and_results_are_reported(workdir):
   for sentence in ('no curves', 'no scores', 'no predictions'):
     assert sentence in page.text
   assert not page.addresses
+
+
+def test_distances_of_a_run_are_read_in_metres(tmp_path):
+  """As training writes them, even if few rows do not tell their form."""
+  workdir = make_run(tmp_path)
+  config = json_files.read(workdir / 'config.json')
+  data = config['data'] | {'csv_edition': '2023'}
+  change(workdir / 'config.json', data=data, output={'distance': True})
+  events = labels.Events(
+    frame=np.array([0]),
+    class_index=np.array([0]),
+    track=np.array([0]),
+    xyz=np.array([[1.0, 0.0, 0.0]]),
+    distance=np.array([0.01]),
+  )
+  for name, metres in zip(NAMES, (0.01, 2.5, 3.0, 4.0), strict=True):
+    events = dataclasses.replace(events, distance=np.array([metres]))
+    labels.write_csv(
+      tmp_path / 'data' / 'metadata_dev' / f'{name}.csv',
+      events,
+      edition='2023',
+      distance_scale=None,
+    )
+    labels.write_csv(
+      workdir / 'predictions' / 'test' / f'{name}.csv',
+      events,
+      edition=None,
+      distance_scale=None,
+    )
+  run = runs.read_run(workdir)
+  found = run_contents.read_recordings(run, run.scores['results'][-1])
+  for kind in 'reference', 'prediction':
+    distances = [getattr(one, kind).distance.tolist() for one in found]
+    assert distances == [[0.01], [2.5], [3.0], [4.0]]
 
 
 @pytest.mark.parametrize('name', ['config.json', 'scores.json'])

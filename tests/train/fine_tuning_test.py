@@ -1,8 +1,12 @@
 """Which layers are copied from another network, and how such a run starts."""
 
+import copy
 import json
 import logging
+import pathlib
 import shutil
+import types
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,11 +14,12 @@ import pytest
 from helpers.tiny import make_run, make_tiny
 
 from seld_jax import config as config_lib
-from seld_jax import predictor, train
+from seld_jax import predictor, runs, train
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import fine_tuning, step
 
+OLD = pathlib.Path(__file__).parents[1] / 'data' / 'version_0_1'
 HEADS = ('sed', 'doa')
 
 
@@ -65,6 +70,58 @@ def test_layers_to_keep_are_not_copied():
 def test_networks_without_a_common_layer_are_refused():
   with pytest.raises(InputError, match='no layer of the same name and shape'):
     fine_tuning.merge(network(), {'statistics/mean': np.zeros((16, 7))})
+
+
+@pytest.fixture(scope='module')
+def started(tmp_path_factory):
+  """The start of a run of another format from an export of version 0.1."""
+  config = runs.read_config(OLD / 'run')
+  config.output.format, config.output.axes = 'accdoa', 2
+  config.output.distance = True
+  workdir = tmp_path_factory.mktemp('started')
+  run: Any = types.SimpleNamespace(config=config, workdir=workdir)
+  state = step.create_state(config)
+  source = str(OLD / 'run.seld')
+  return run, state, fine_tuning.begin(run, state, source, is_resumed=False)
+
+
+def test_a_run_of_another_format_takes_all_but_the_output_layers(started):
+  run, fresh, state = started
+  note = json.loads((run.workdir / fine_tuning.NOTE).read_text())
+  anew = {'accdoa_hidden_0', 'accdoa'}
+  assert set(note['anew']) == anew
+  theirs, _ = predictor.load_variables(OLD / 'run.seld')
+  before, ours = (
+    export_file.flatten({'params': jax.device_get(one.params)})
+    for one in (fresh, state)
+  )
+  for name, value in ours.items():
+    is_new = fine_tuning.layer_of(name) in anew
+    expected = (before if is_new else theirs)[name]
+    np.testing.assert_array_equal(value, expected)
+
+
+def test_output_layers_of_other_vectors_are_not_copied(
+  started, tmp_path, monkeypatch
+):
+  """(x, y, distance) has as many numbers as (x, y, z)."""
+  from seld_jax.train import snapshot
+
+  source, state, _ = started
+  run: Any = types.SimpleNamespace(config=source.config, workdir=tmp_path)
+  tree = {name: getattr(state, name) for name in ('params', 'batch_stats')}
+  variables = export_file.flatten({**tree, 'statistics': state.statistics})
+  for axes, distance, anew in ((3, False, ['accdoa']), (2, True, [])):
+    config = copy.deepcopy(run.config)
+    config.output.axes, config.output.distance = axes, distance
+    spec = snapshot.spec_of(config)
+    monkeypatch.setattr(
+      snapshot, 'load_variables', lambda _, spec=spec: (variables, spec)
+    )
+    (tmp_path / fine_tuning.NOTE).unlink(missing_ok=True)
+    fine_tuning.begin(run, state, 'source', is_resumed=False)
+    note = json.loads((tmp_path / fine_tuning.NOTE).read_text())
+    assert note['anew'] == anew
 
 
 @pytest.fixture(scope='module')
