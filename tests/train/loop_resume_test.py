@@ -58,6 +58,7 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
   assert_same_run(tiny_config, plain_run, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'fields',
   [
@@ -66,7 +67,7 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
       'loss.weighting': 'dynamic',
       'train.sampler': 'segments',
     },
-    pytest.param({'loss.weighting': 'uncertainty'}, marks=pytest.mark.slow),
+    {'loss.weighting': 'uncertainty'},
   ],
   ids=lambda fields: '-'.join(fields.values()),
 )
