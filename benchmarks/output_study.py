@@ -22,7 +22,7 @@ from absl import flags
 
 from benchmarks import shared_flags
 from seld_jax import commands, evaluate, files, reproduce, runs
-from seld_jax.config import Config
+from seld_jax.config import Config, systems
 from seld_jax.errors import InputError
 from seld_jax.train import many
 
@@ -37,30 +37,30 @@ METRICS = (
 )
 
 
-def _cross_entropy(config: Config) -> None:
-  config.loss.sed = 'cross_entropy'
-  config.loss.doa_weight = 30.0
-
-
-def _format(name: str) -> Callable[[Config], None]:
-  def change(config: Config) -> None:
-    config.output.format = name
-
-  return change
-
-
-def _uncertainty(config: Config) -> None:
-  config.loss.weighting = 'uncertainty'
+def _tracks(config: Config) -> Config:
+  """Three tracks, since the scenes have up to three events at once."""
+  systems.tracks(config)
+  config.output.num_tracks = 3
+  return config
 
 
 # Name of a system -> what it is, and its change of the proposed system.
-SYSTEMS: Mapping[str, tuple[str, Callable[[Config], None]]] = {
+SYSTEMS: Mapping[str, tuple[str, Callable[[Config], object]]] = {
   'mse': ('class-wise, MSE + MSE (1, 1)', lambda config: None),
-  'ce_mse_1_30': ('class-wise, CE + MSE (1, 30)', _cross_entropy),
-  'uncertainty': ('class-wise, MSE + MSE, uncertainty', _uncertainty),
-  'accdoa': ('ACCDOA', _format('accdoa')),
-  'multi_accdoa': ('multi-ACCDOA, ADPIT', _format('multi_accdoa')),
-  'tracks': ('tracks, PIT', _format('tracks')),
+  'ce_mse_1_30': (
+    'class-wise, CE + MSE (1, 30)',
+    lambda config: systems.ce_mse(config, doa_weight=30.0),
+  ),
+  'uncertainty': (
+    'class-wise, CE + MSE, learned weights',
+    systems.LATER_SYSTEMS['uncertainty'],
+  ),
+  'accdoa': ('ACCDOA', systems.LATER_SYSTEMS['accdoa']),
+  'multi_accdoa': (
+    'multi-ACCDOA, ADPIT',
+    systems.LATER_SYSTEMS['multi_accdoa'],
+  ),
+  'tracks': ('three tracks, PIT', _tracks),
 }
 
 
