@@ -46,8 +46,8 @@ FIELDS = {
   'whole section': ('--config.augment=3', 'config.augment=3: .*`3` is not a'),
   'value': (
     '--config.loss.sed=msee',
-    r"loss\.sed must be one of mse, cross_entropy, got 'msee' \(did you mean "
-    r"'mse'\?\)\.",
+    r'loss\.sed must be one of mse, cross_entropy, focal, asymmetric_focal, '
+    r"soft_f1, got 'msee' \(did you mean 'mse'\?\)\.",
   ),
   'word': ('foo', "takes flags only, got 'foo'"),
 }
