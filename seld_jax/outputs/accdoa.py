@@ -249,20 +249,19 @@ class MultiAccdoa(_Coupled):
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     coupled = np.asarray(outputs['accdoa'], np.float64)
-    directions = vectors.padded(coupled[..., : self.axes], axes=self.axes)
     # [frames, tracks, classes]
-    is_active = vectors.norm(directions) > threshold
+    is_active = vectors.norm(coupled[..., : self.axes]) > threshold
     frame, class_index = np.nonzero(is_active.any(axis=1))
     # From here on only classes that are active: [rows, tracks, ...].
-    coupled, directions, is_active = (
-      values[frame, :, class_index]
-      for values in (coupled, directions, is_active)
+    coupled, is_active = (
+      values[frame, :, class_index] for values in (coupled, is_active)
     )
     row, track = np.nonzero(is_active)
     vectors.check_finite(frame[row], class_index[row], coupled[row, track])
     coupled[~is_active] = 0  # they may be NaN
     if self.distance:
       coupled[..., -1] = np.maximum(coupled[..., -1], 0)
+    directions = vectors.padded(coupled[..., : self.axes], axes=self.axes)
     event = slots.events_of_tracks(directions, is_active, unify=self.unify)
     found = []
     for number in range(self.num_tracks):

@@ -169,7 +169,8 @@ def make_train_step(
   Args:
     config: The configuration.
     axis_name: Name of the axis under `pmap`; None under `jit`.
-    steps_per_epoch: Number of steps in an epoch, for the learning rate.
+    steps_per_epoch: Number of steps in an epoch, for the learning rate and for
+      dynamic weights of the losses.
 
   Returns:
     `train_step(state, batch) -> state`. The batch has `features` (not
