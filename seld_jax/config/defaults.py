@@ -156,8 +156,8 @@ def default() -> Config:
   loss.doa = 'masked_mse'
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
   loss.distance = 'mse'
-  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for both
-  # SED and DOA.
+  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for SED
+  # and DOA both.
   loss.sed_weight = 1.0
   # Weight of the DOA loss ('class_wise' and 'tracks'). 0 or more.
   loss.doa_weight = 1.0
@@ -167,8 +167,8 @@ def default() -> Config:
   # ('uncertainty'), or how fast each loss decreases ('dynamic'). The order of
   # the tracks ('tracks') is always chosen with the weights above.
   loss.weighting = 'fixed'
-  # Temperature of the dynamic weights, above 0; the larger it is, the more equal
-  # they are.
+  # Temperature of the dynamic weights, above 0; the larger it is, the more
+  # equal they are.
   loss.temperature = 2.0
 
   config.augment = augment = ml_collections.ConfigDict()
