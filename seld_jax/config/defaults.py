@@ -219,7 +219,7 @@ def default() -> Config:
   # Largest global norm of the gradient; 0: no clipping.
   train.clip_gradient = 0.0
   # Whether metrics.jsonl also has the gradient norms of the SED loss and of the
-  # DOA loss, at the last layer that both tasks share.
+  # DOA loss (with that of distances), at the last layer that the tasks share.
   train.log_gradient_norms = False
   # Number of steps in one program, for accelerators that would wait for Python
   # otherwise; needs the recordings in device memory. On a CPU, 1 is fastest.
