@@ -29,7 +29,7 @@ def to_cartesian(azimuth: Array, elevation: Array) -> Array:
     >>> (np.round(xyz) + 0.0).tolist()
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
   """
-  xp = _namespace(azimuth, elevation)
+  xp = namespace(azimuth, elevation)
   azimuth, elevation = xp.broadcast_arrays(
     xp.deg2rad(xp.asarray(azimuth)), xp.deg2rad(xp.asarray(elevation))
   )
@@ -59,7 +59,7 @@ def to_polar(xyz: Array) -> tuple[Array, Array]:
     >>> float(azimuth), float(elevation)  # right
     (-90.0, 0.0)
   """
-  xp = _namespace(xyz)
+  xp = namespace(xyz)
   x, y, z = xyz[..., 0], xyz[..., 1], xyz[..., 2]
   azimuth = xp.rad2deg(xp.arctan2(y, x))
   elevation = xp.rad2deg(xp.arctan2(z, xp.hypot(x, y)))
@@ -84,7 +84,7 @@ def angular_distance(a: Array, b: Array) -> Array:
     >>> float(geometry.angular_distance(front, left))
     90.0
   """
-  xp = _namespace(a, b)
+  xp = namespace(a, b)
   a, b = xp.asarray(a), xp.asarray(b)
   ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
   bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
@@ -92,6 +92,29 @@ def angular_distance(a: Array, b: Array) -> Array:
   crossed = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
   cross = xp.sqrt(sum(part * part for part in crossed))
   return xp.rad2deg(xp.arctan2(cross, ax * bx + ay * by + az * bz))
+
+
+def norm(vectors: Array) -> Array:
+  """Norms of vectors; the gradient is finite at the zero vector, too.
+
+  Args:
+    vectors: Vectors with shape `[..., axes]`, whose squares neither underflow
+      nor overflow.
+
+  Returns:
+    The norms, with shape `[...]`. The gradient at the zero vector is 0.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.norm(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [5.0, 0.0]
+    >>> jax.grad(geometry.norm)(jnp.zeros(3)).tolist()
+    [0.0, 0.0, 0.0]
+  """
+  xp = namespace(vectors)
+  squares = (vectors * vectors).sum(axis=-1)
+  is_zero = squares == 0
+  return xp.where(is_zero, 0, xp.sqrt(xp.where(is_zero, 1, squares)))
 
 
 def unit_vectors(xyz: Array) -> Array:
@@ -109,7 +132,7 @@ def unit_vectors(xyz: Array) -> Array:
     >>> geometry.unit_vectors(np.array([[0.0, 1e-9, 0.0], [0, 0, 0]])).tolist()
     [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
   """
-  xp = _namespace(xyz)
+  xp = namespace(xyz)
   xyz = xp.asarray(xyz)
   # Divided by the largest component first, so that squares neither underflow
   # nor overflow.
@@ -133,14 +156,26 @@ def wrap_degrees(azimuth: Array) -> Array:
     >>> geometry.wrap_degrees(np.array([190.0, -180.0])).tolist()
     [-170.0, 180.0]
   """
-  xp = _namespace(azimuth)
+  xp = namespace(azimuth)
   return 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
 
 
-def _namespace(*arrays: Array) -> Any:
-  """`jax.numpy` when an argument is a JAX array or tracer, else NumPy."""
+def namespace(*arrays: Array) -> Any:
+  """The array functions for some arguments.
+
+  Args:
+    *arrays: Numbers or arrays of any shape, of NumPy or JAX.
+
+  Returns:
+    `jax.numpy` when an argument is a JAX array or tracer, else `numpy`.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.namespace(1.0, np.zeros(3)) is np
+    True
+  """
   for array in arrays:
-    namespace = getattr(array, '__array_namespace__', None)
-    if namespace is not None and not isinstance(array, np.ndarray | np.generic):
-      return namespace()
+    own = getattr(array, '__array_namespace__', None)
+    if own is not None and not isinstance(array, np.ndarray | np.generic):
+      return own()
   return np

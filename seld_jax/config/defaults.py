@@ -156,18 +156,19 @@ def default() -> Config:
   loss.doa = 'masked_mse'
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
   loss.distance = 'mse'
-  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for all
-  # losses.
+  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for SED
+  # and DOA both.
   loss.sed_weight = 1.0
   # Weight of the DOA loss ('class_wise' and 'tracks'). 0 or more.
   loss.doa_weight = 1.0
   # Weight of the loss of distances ('class_wise' and 'tracks'). 0 or more.
   loss.distance_weight = 1.0
   # What multiplies the weighted losses: nothing ('fixed'), learned variances
-  # ('uncertainty'), or how fast each loss decreases ('dynamic').
+  # ('uncertainty'), or how fast each loss decreases ('dynamic'). The order of
+  # the tracks ('tracks') is always chosen with the weights above.
   loss.weighting = 'fixed'
-  # Temperature of the dynamic weights; the larger it is, the more equal they
-  # are.
+  # Temperature of the dynamic weights, above 0; the larger it is, the more
+  # equal they are.
   loss.temperature = 2.0
 
   config.augment = augment = ml_collections.ConfigDict()
@@ -218,7 +219,7 @@ def default() -> Config:
   # Largest global norm of the gradient; 0: no clipping.
   train.clip_gradient = 0.0
   # Whether metrics.jsonl also has the gradient norms of the SED loss and of the
-  # DOA loss, at the last layer that both tasks share.
+  # DOA loss (with that of distances), at the last layer that the tasks share.
   train.log_gradient_norms = False
   # Number of steps in one program, for accelerators that would wait for Python
   # otherwise; needs the recordings in device memory. On a CPU, 1 is fastest.

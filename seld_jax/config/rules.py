@@ -253,6 +253,14 @@ def check_output(config: Config, example: Config) -> None:
     '2023.',
   )
   _check(
+    config.loss.weighting == 'dynamic'
+    or config.loss.temperature == example.loss.temperature,
+    f'loss.temperature = {shown(config.loss.temperature)} has no effect, '
+    f'because loss.weighting is {config.loss.weighting}; set '
+    '--config.loss.weighting=dynamic or leave it at its default, '
+    f'{shown(example.loss.temperature)}.',
+  )
+  _check(
     config.loss.temperature > 0,
     f'loss.temperature must be above 0, got {config.loss.temperature}.',
   )

@@ -142,9 +142,16 @@ def _check_training(config: Config) -> None:
     )
   _refuse_if(
     loss.sed_weight == 0 and loss.doa_weight == 0,
-    'loss.sed_weight and loss.doa_weight are both 0, so that nothing would be '
-    'learned: set at least one of them above 0.',
+    'loss.sed_weight and loss.doa_weight are both 0, so that neither activity '
+    'nor directions would be learned: set at least one of them above 0.',
   )
+  for task in ('sed', 'doa', *(['distance'] if config.output.distance else [])):
+    _refuse_if(
+      loss.weighting != 'fixed' and loss[f'{task}_weight'] == 0,
+      f'loss.{task}_weight is 0, but loss.weighting = {loss.weighting} weighs '
+      f'this loss against the others: set loss.{task}_weight above 0, or '
+      'loss.weighting to fixed.',
+    )
   _refuse_if(
     train.warmup_factor == 0
     and train.num_steps == 0

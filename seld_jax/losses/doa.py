@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from seld_jax import geometry
 from seld_jax.losses.masks import kept, masked_mean, wide
 
 # Shorter predictions are not scaled to unit length: the gradient of such a
@@ -248,7 +249,8 @@ def doa_angular(
     (90.0, 1.0)
   """
   mask, predictions, targets = _active_units(predictions, targets, activity)
-  far, near = _norm(predictions - targets), _norm(predictions + targets)
+  far = geometry.norm(predictions - targets)
+  near = geometry.norm(predictions + targets)
   # The arc tangent has no derivative where both are 0: for inactive classes.
   angle = 2 * jnp.arctan2(far, jnp.where(far + near > 0, near, 1))
   return jnp.sum(angle * mask), jnp.sum(mask)
@@ -268,10 +270,3 @@ def _unit(vectors: jax.Array) -> jax.Array:
   """Scales to unit length all vectors that are not very short."""
   squares = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
   return vectors / jnp.sqrt(jnp.maximum(squares, _SHORTEST**2))
-
-
-def _norm(vectors: jax.Array) -> jax.Array:
-  """Length of vectors; that of a zero vector has a zero gradient."""
-  squares = jnp.sum(vectors * vectors, axis=-1)
-  positive = squares > 0
-  return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)

@@ -233,12 +233,13 @@ def sed_soft_f1(
   total, all_missed = lax.stop_gradient((size, missed))
   if axis_name is not None:
     total, all_missed = lax.psum((total, all_missed), axis_name)
-  divisor = jnp.where(total > 0, total, 1)
+  is_silent = total == 0  # not where it is NaN
+  divisor = jnp.where(is_silent, 1, total)
   # The loss is the quotient missed / size of the whole batch. Its derivative is
   # (d missed - loss * d size) / size, to which each device adds its part.
   change = size - lax.stop_gradient(size)
   share = (missed - all_missed / divisor * change) / divisor
-  return jnp.where(total > 0, share, 0)
+  return jnp.where(is_silent, 0, share)
 
 
 def _focal(

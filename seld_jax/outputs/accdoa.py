@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
@@ -51,14 +51,14 @@ class _Coupled(OutputFormat):
 
   def activity(self, outputs: Arrays) -> Array:
     """See `OutputFormat.activity`."""
-    norms = vectors.norm(outputs['accdoa'][..., : self.axes])
+    norms = geometry.norm(outputs['accdoa'][..., : self.axes])
     return norms.max(axis=-2).clip(0, 1)
 
   def doa(self, outputs: Arrays) -> Array:
     """See `OutputFormat.doa`."""
     directions = outputs['accdoa'][..., : self.axes]
-    xp = vectors.namespace(directions)
-    strongest = vectors.norm(directions).argmax(axis=-2)[..., None, :, None]
+    xp = geometry.namespace(directions)
+    strongest = geometry.norm(directions).argmax(axis=-2)[..., None, :, None]
     chosen = xp.take_along_axis(directions, strongest, axis=-3)[..., 0, :, :]
     return vectors.padded(chosen, axes=self.axes)
 
@@ -138,7 +138,7 @@ class Accdoa(_Coupled):
     """See `OutputFormat.events`."""
     coupled = np.asarray(outputs['accdoa'], np.float64)[:, 0]
     directions = coupled[..., : self.axes]
-    frame, class_index = np.nonzero(vectors.norm(directions) > threshold)
+    frame, class_index = np.nonzero(geometry.norm(directions) > threshold)
     found = coupled[frame, class_index]
     return vectors.events_of(
       frame,
@@ -249,20 +249,19 @@ class MultiAccdoa(_Coupled):
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     coupled = np.asarray(outputs['accdoa'], np.float64)
-    directions = vectors.padded(coupled[..., : self.axes], axes=self.axes)
     # [frames, tracks, classes]
-    is_active = vectors.norm(directions) > threshold
+    is_active = geometry.norm(coupled[..., : self.axes]) > threshold
     frame, class_index = np.nonzero(is_active.any(axis=1))
     # From here on only classes that are active: [rows, tracks, ...].
-    coupled, directions, is_active = (
-      values[frame, :, class_index]
-      for values in (coupled, directions, is_active)
+    coupled, is_active = (
+      values[frame, :, class_index] for values in (coupled, is_active)
     )
     row, track = np.nonzero(is_active)
     vectors.check_finite(frame[row], class_index[row], coupled[row, track])
     coupled[~is_active] = 0  # they may be NaN
     if self.distance:
       coupled[..., -1] = np.maximum(coupled[..., -1], 0)
+    directions = vectors.padded(coupled[..., : self.axes], axes=self.axes)
     event = slots.events_of_tracks(directions, is_active, unify=self.unify)
     found = []
     for number in range(self.num_tracks):

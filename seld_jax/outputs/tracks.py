@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
@@ -178,7 +178,7 @@ class Tracks(OutputFormat):
 
   def doa(self, outputs: Arrays) -> Array:
     """See `OutputFormat.doa`."""
-    xp = vectors.namespace(outputs['doa'])
+    xp = geometry.namespace(outputs['doa'])
     strongest = outputs['sed'].argmax(axis=-2)[..., None]
     chosen = xp.take_along_axis(outputs['doa'], strongest, axis=-2)
     return vectors.padded(chosen, axes=self.axes)

@@ -43,16 +43,8 @@ def padded(vectors: Array, *, axes: int) -> Array:
   """Vectors of shape `[..., axes]` as (x, y, z); z is 0 on the horizon."""
   if axes == 3:
     return vectors
-  xp = namespace(vectors)
+  xp = geometry.namespace(vectors)
   return xp.pad(vectors, [(0, 0)] * (vectors.ndim - 1) + [(0, 1)])
-
-
-def norm(vectors: Array) -> Array:
-  """Norms of vectors of shape `[..., axes]`, with gradient 0 at zero."""
-  xp = namespace(vectors)
-  square = (vectors * vectors).sum(axis=-1)
-  is_zero = square == 0
-  return xp.where(is_zero, 0, xp.sqrt(xp.where(is_zero, 1, square)))
 
 
 def events_of(
@@ -123,8 +115,3 @@ def rank_of(*columns: np.ndarray) -> np.ndarray:
   rank = np.empty(len(order), np.int64)
   rank[order] = np.arange(len(order)) - np.searchsorted(group, group)
   return rank
-
-
-def namespace(array: Array) -> Any:
-  """NumPy for its own arrays, `jax.numpy` for those of JAX."""
-  return np if isinstance(array, np.ndarray) else array.__array_namespace__()

@@ -169,7 +169,8 @@ def make_train_step(
   Args:
     config: The configuration.
     axis_name: Name of the axis under `pmap`; None under `jit`.
-    steps_per_epoch: Number of steps in an epoch, for the learning rate.
+    steps_per_epoch: Number of steps in an epoch, for the learning rate and for
+      dynamic weights of the losses.
 
   Returns:
     `train_step(state, batch) -> state`. The batch has `features` (not
@@ -259,7 +260,7 @@ def make_train_step(
     norms = {'gradient_norm': optax.tree.norm(gradients)}
     if config.train.log_gradient_norms:
       # Only one layer of this second gradient is used; XLA removes the rest.
-      # Gradients add up, so the gradient of the DOA loss is the difference.
+      # Gradients add up, so that of the DOA loss (and distances) is the rest.
       layer = model_lib.last_shared_layer(state.params)
       sed = total(pull_back((zero, one))[0][layer])
       doa = jax.tree.map(jnp.subtract, gradients[layer], sed)

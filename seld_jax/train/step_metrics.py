@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from seld_jax import config as config_lib
 from seld_jax import losses
 
-# Norms of the gradients of the weighted SED and DOA losses, each at the last
-# layer that both branches share.
+# Norms of the gradients of the weighted SED loss and of the other losses (DOA,
+# and distances if they are predicted), at the last layer that all branches
+# share.
 SHARED_NORMS = ('sed_shared_gradient', 'doa_shared_gradient')
 
 _NO_STEP = 2**31 - 1

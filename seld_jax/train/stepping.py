@@ -44,7 +44,8 @@ def stepper(
     resident: Whether the recordings are kept on the devices; otherwise crops
       are read from memory or disk while the steps before run.
     num_steps: Number of steps of the whole run.
-    steps_per_epoch: Number of steps in an epoch, for the learning rate.
+    steps_per_epoch: Number of steps in an epoch, for the learning rate and for
+      dynamic weights of the losses.
 
   Yields:
     `advance(state, step)`, which returns before the devices have finished. The

@@ -230,6 +230,11 @@ def test_a_value_of_another_type_is_refused():
     ({'eval__watch_recordings': 0}, ['eval.watch_recordings', 'positive']),
     ({'eval__edition': '2018'}, ['eval.edition', '2019, 2020', "'2018'"]),
     ({'eval__edition': '2024'}, ['eval.edition', 'output.distance=True']),
+    ({'loss__temperature': 1.0}, ['loss.temperature', 'weighting=dynamic']),
+    (
+      {'loss__temperature': 0.0, 'loss__weighting': 'dynamic'},
+      ['loss.temperature', 'above 0'],
+    ),
     (
       {'model__normalise_bands': True},
       ['model.normalise_bands', 'seld_crnn has no such field'],

@@ -35,7 +35,19 @@ NONSENSE = [
   ({'eval.watch': ('test', 'test')}, ['eval.watch', "'test' twice"]),
   (
     {'loss.sed_weight': 0.0, 'loss.doa_weight': 0.0},
-    ['loss.sed_weight', 'loss.doa_weight', 'nothing would be learned'],
+    ['loss.sed_weight', 'loss.doa_weight', 'nor directions'],
+  ),
+  (
+    {'loss.weighting': 'uncertainty', 'loss.sed_weight': 0.0},
+    ['loss.sed_weight is 0', 'loss.weighting = uncertainty', 'fixed'],
+  ),
+  (
+    {
+      'loss.weighting': 'dynamic',
+      'output.distance': True,
+      'loss.distance_weight': 0.0,
+    },
+    ['loss.distance_weight is 0', 'loss.weighting = dynamic'],
   ),
   ({'train.decay_epochs': (3, 2)}, ['train.decay_epochs', 'set it to (2, 3)']),
   ({'train.decay_epochs': (2, 2)}, ['train.decay_epochs', 'set it to (2,)']),
@@ -80,6 +92,8 @@ def test_a_network_that_was_trained_with_them_can_still_be_used(fields):
     {'features.top_db': 0.0},
     {'loss.sed_weight': 0.0},
     {'loss.doa_weight': 0.0},
+    {'loss.weighting': 'uncertainty', 'loss.doa_weight': 0.5},
+    {'output.distance': True, 'loss.distance_weight': 0.0},
     {'train.decay_epochs': ()},
     {'train.warmup_factor': 0.0},
     {'data.classes': ('female speech, woman speaking', 'Tür')},

@@ -146,6 +146,17 @@ def test_what_is_ignored_may_be_nan(name):
 
 
 @parametrize_losses
+def test_a_network_that_gives_nan_has_no_finite_loss(name):
+  """Otherwise, a run that diverged would go on with a loss of 0."""
+  spoilt = arrays()
+  for other, example in EXAMPLES.items():
+    predicted = spoilt[other][: example.num_predicted]
+    nan = [jnp.full_like(array, jnp.nan) for array in predicted]
+    spoilt[other] = (*nan, *spoilt[other][len(nan) :])
+  assert jnp.isnan(compiled(spoilt)[name][0])
+
+
+@parametrize_losses
 @pytest.mark.parametrize('dtype', [np.float32, jnp.bfloat16])
 def test_gradients_are_finite_when_nothing_is_active(name, dtype):
   value, gradients = results(dtype, share=0)[name]

@@ -288,7 +288,7 @@ def test_a_track_that_is_not_active_may_hold_anything():
   format = outputs.make('multi_accdoa', num_classes=1, distance=True)
   accdoa = np.zeros((1, 3, 1, 4))
   accdoa[0, 0, 0] = 0, 1, 0, 2
-  accdoa[0, 1, 0] = np.nan
+  accdoa[0, 1, 0] = np.nan, np.inf, -np.inf, 0  # the norm is NaN, too
   accdoa[0, 2, 0] = 0, 0, 0, np.inf
   found = format.events({'accdoa': accdoa})
   assert found.xyz.tolist() == [[0.0, 1.0, 0.0]]
