@@ -7,6 +7,8 @@ import shutil
 import pytest
 from helpers.eight_devices import start
 
+from seld_jax.config import systems
+
 # The number of devices is fixed when JAX starts, so this is a process of its
 # own.
 _SCRIPT = """
@@ -212,5 +214,10 @@ def test_every_config_trains_on_eight_devices(tiny_root, tmp_path):
       shutil.copy(path, root / path.parent.name / name)
   for folder in 'foa_eval', 'mic_eval', 'metadata_eval':
     shutil.copytree(tiny_root / folder, root / folder)
-  paths = sorted(map(str, _CONFIGS.glob('*.py')))
+  # The systems of the paper cover both formats of audio.
+  paths = sorted(
+    str(path)
+    for path in _CONFIGS.glob('*.py')
+    if path.stem.removesuffix('_mic') not in systems.LATER_SYSTEMS
+  )
   start(_RUN_ALL, str(root), str(tmp_path / 'runs'), *paths)

@@ -75,10 +75,12 @@ def test_the_training_step_of_a_trace_is_the_same_to_the_bit(
   template = create.eval_shape(*arguments)
   shapes = batches.shapes(tiny_config, fold)
   draw = np.random.default_rng(0).random
-  batch = {
-    name: jax.device_put(draw(one.shape, np.float32), devices.divided(mesh))
-    for name, one in shapes.items()
-  }
+  batch = jax.tree.map(
+    lambda one: jax.device_put(
+      draw(one.shape, np.float32), devices.divided(mesh)
+    ),
+    shapes,
+  )
   lower = functools.partial(
     traced_steps.lower,
     step,
