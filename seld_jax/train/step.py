@@ -249,6 +249,13 @@ def make_train_step(
     one, zero = jnp.ones_like(loss), jnp.zeros_like(loss)
     (gradients,) = pull_back((one, zero))
     gradients, loss, terms = total((gradients, loss, terms))
+    weights = weighting.weights_of(
+      config, params=state.params, history=state.loss_history
+    )
+    recorded = {
+      record: weights[name]
+      for name, record in step_metrics.recorded_weights(config).items()
+    }
     history = state.loss_history
     if history is not None:
       history = weighting.add_to_history(
@@ -275,7 +282,7 @@ def make_train_step(
       batch_stats=batch_stats,
       opt_state=opt_state,
       metrics=step_metrics.add_metrics(
-        state.metrics, {'loss': loss, **terms, **norms}, state.step
+        state.metrics, {'loss': loss, **terms, **norms, **recorded}, state.step
       ),
       loss_history=history,
     )

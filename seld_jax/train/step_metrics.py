@@ -56,6 +56,20 @@ def recorded_losses(config: config_lib.Config) -> tuple[str, ...]:
   )
 
 
+def recorded_weights(config: config_lib.Config) -> dict[str, str]:
+  """Names of the weights of losses that metrics.jsonl has.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    For each trained loss the name of its weight; none if weights are fixed.
+  """
+  if config.loss.weighting == 'fixed':
+    return {}
+  return {name: f'{name}_weight' for name in config_lib.trained_terms(config)}
+
+
 def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
   """Sums over no steps.
 
@@ -70,6 +84,7 @@ def zero_metrics(config: config_lib.Config) -> dict[str, jax.Array]:
     *recorded_losses(config),
     'gradient_norm',
     *(SHARED_NORMS if config.train.log_gradient_norms else ()),
+    *recorded_weights(config).values(),
   )
   return {
     **{name: jnp.zeros((), jnp.float32) for name in names},

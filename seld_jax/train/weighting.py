@@ -74,17 +74,40 @@ def total_loss(
   Returns:
     A scalar. The scalars of all devices add up to the loss.
   """
+  if config.loss.weighting != 'uncertainty':
+    weights = weights_of(config, params=params, history=history)
+    return losses.multitask(terms, {name: weights[name] for name in terms})
   fixed = config_lib.trained_terms(config)
-  weights: dict[str, Any] = {name: fixed[name] for name in terms}
+  log_variances = {name: params[LOG_VARIANCES][name] for name in terms}
+  weighted = {name: fixed[name] * term for name, term in terms.items()}
+  loss = losses.uncertainty_loss(weighted, log_variances)
+  if axis_name is None:
+    return loss
+  # Every device adds the log-variances, which count only once.
+  share = 1 - 1 / lax.axis_size(axis_name)
+  return loss - share * sum(log_variances.values()) / 2
+
+
+def weights_of(
+  config: config_lib.Config, *, params: Mapping[str, Any], history: Any
+) -> dict[str, Any]:
+  """The factor of each trained loss in the loss that is minimised.
+
+  Args:
+    config: The configuration.
+    params: Parameters of the run.
+    history: `TrainState.loss_history`.
+
+  Returns:
+    Factors by the name of the loss, scalars.
+  """
+  weights: dict[str, Any] = dict(config_lib.trained_terms(config))
   if config.loss.weighting == 'uncertainty':
-    log_variances = {name: params[LOG_VARIANCES][name] for name in terms}
-    weighted = {name: weights[name] * term for name, term in terms.items()}
-    loss = losses.uncertainty_loss(weighted, log_variances)
-    if axis_name is None:
-      return loss
-    # Every device adds the log-variances, which count only once.
-    share = 1 - 1 / lax.axis_size(axis_name)
-    return loss - share * sum(log_variances.values()) / 2
+    learned = params[LOG_VARIANCES]
+    return {
+      name: weight * jnp.exp(-learned[name]) / 2
+      for name, weight in weights.items()
+    }
   if config.loss.weighting == 'dynamic':
     dynamic = losses.dynamic_weights(
       history['previous'],
@@ -93,11 +116,11 @@ def total_loss(
     )
     # The rates of change are known after two epochs.
     is_known = history['num_epochs'] > 1
-    weights = {
-      name: weights[name] * jnp.where(is_known, dynamic[name], 1.0)
-      for name in terms
+    return {
+      name: weight * jnp.where(is_known, dynamic[name], 1.0)
+      for name, weight in weights.items()
     }
-  return losses.multitask(terms, weights)
+  return weights
 
 
 def add_to_history(

@@ -25,7 +25,7 @@ def make_config(kind):
 def after(config, losses, steps_per_epoch):
   """The history after steps with these losses, of shape `[steps, 2]`."""
   history = weighting.zero_history(config)
-  for step, values in enumerate(np.float32(losses)):
+  for step, values in enumerate(np.asarray(losses, np.float32)):
     history = weighting.add_to_history(
       history,
       dict(zip(WEIGHTS, values, strict=True)),
