@@ -364,7 +364,7 @@ def _restore(manager: Manager, step: int, template: Any) -> Any:
   restored = manager.restore(
     step, args=ocp.args.StandardRestore(_stored(template))
   )
-  if dataclasses.is_dataclass(template):
+  if dataclasses.is_dataclass(template) and not isinstance(template, type):
     return dataclasses.replace(template, **restored)
   return restored
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seld_jax import config as config_lib
-from seld_jax.train import weighting
+from seld_jax.train import step_metrics, weighting
 
 DEVICES = 4
 WEIGHTS = {'sed_mse': 3.0, 'doa_masked_mse': 0.5}
@@ -93,3 +93,27 @@ def test_shares_of_devices_add_up_to_the_loss_and_its_gradient(kind):
     whole,
     mapped,
   )
+
+
+@pytest.mark.parametrize('kind', ['fixed', 'uncertainty', 'dynamic'])
+def test_the_recorded_weights_are_the_derivatives_of_the_loss(kind):
+  config = make_config(kind)
+  history = None
+  if kind == 'dynamic':
+    history = after(config, [[1.0, 1.0], [0.5, 0.9]], 1)
+  options = {
+    'params': {weighting.LOG_VARIANCES: LOG_VARIANCES},
+    'history': history,
+  }
+  gradient = jax.grad(
+    lambda terms: weighting.total_loss(config, terms, axis_name=None, **options)
+  )({name: jnp.float32(0.4) for name in WEIGHTS})
+  weights = weighting.weights_of(config, **options)
+  assert weights.keys() == gradient.keys()
+  for name, weight in weights.items():
+    np.testing.assert_allclose(weight, gradient[name], rtol=1e-6)
+  records = step_metrics.recorded_weights(config)
+  assert set(records) == (set() if kind == 'fixed' else set(WEIGHTS))
+  zero = step_metrics.zero_metrics(config)
+  assert set(records.values()) <= set(zero)
+  assert not [name for name in zero if 'weight' in name and kind == 'fixed']
