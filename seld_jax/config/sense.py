@@ -145,6 +145,26 @@ def _check_training(config: Config) -> None:
     'loss.sed_weight and loss.doa_weight are both 0, so that nothing would be '
     'learned: set at least one of them above 0.',
   )
+  untrained = [
+    f'loss.{task}_weight'
+    for task in (
+      'sed',
+      'doa',
+      *(['distance'] if config.output.distance else []),
+    )
+    if loss[f'{task}_weight'] == 0
+  ]
+  _refuse_if(
+    loss.weighting == 'uncertainty' and bool(untrained),
+    f'{" and ".join(untrained)} = 0 leaves a term without a loss, so that '
+    'loss.weighting = uncertainty would decrease its log-variance for ever: '
+    'set it above 0.',
+  )
+  _refuse_if(
+    loss.distance_weight == 0,
+    'loss.distance_weight = 0 would leave the predicted distances untrained: '
+    'set it above 0, or set output.distance to False.',
+  )
   _refuse_if(
     train.warmup_factor == 0
     and train.num_steps == 0
