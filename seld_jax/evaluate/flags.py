@@ -146,7 +146,7 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
   form = values.predictions_form
   if run and form is None and values.csv_edition is None:
     form = run.form
-  # The predictions of a run have the unit of their form, however small they are.
+  # Predictions of a run have the unit of their form, however small they are.
   if run and run.form and units is None and form == run.form:
     units = (run.label_unit, None)
   frames = values.frames

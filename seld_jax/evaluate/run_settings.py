@@ -54,8 +54,9 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
     >>> text = '{"data": {"classes": ["dog"]}, "eval": {"edition": "2022"}}'
     >>> files.write_text('run/config.json', text)
     >>> files.write_text('run/scores.json', '{}')
-    >>> evaluate.settings_of_run('run/predictions/test')
-    RunSettings(edition='2022', class_names=('dog',), form=None, label_unit=None)
+    >>> settings = evaluate.settings_of_run('run/predictions/test')
+    >>> settings.edition, settings.class_names
+    ('2022', ('dog',))
     >>> evaluate.settings_of_run('elsewhere')
   """
   parent = pathlib.Path(os.path.realpath(predictions)).parent
