@@ -284,6 +284,14 @@ def explain(error: BaseException) -> str:
   return _one_line(error)
 
 
+# Messages of Python and absl about a value, and what the value must be.
+_OF_PYTHON = {
+  r': \(\'Non-boolean argument to boolean flag\', .*\)$': 'true or false',
+  r': invalid literal for int\(\) with base 10: .*$': 'an integer',
+  r': could not convert string to float: .*$': 'a number',
+}
+
+
 def _one_line(error: BaseException) -> str:
   """The message of an error in one line, without a list of all fields."""
   # str(KeyError) quotes its message, also if other errors wrap the KeyError.
@@ -294,6 +302,8 @@ def _one_line(error: BaseException) -> str:
   else:
     text = str(error)
   text = re.sub(r' Other fields present: ".*"$', '', text, flags=re.MULTILINE)
+  for pattern, expected in _OF_PYTHON.items():
+    text = re.sub(pattern, f': must be {expected}', text)
   return ' '.join(text.split())
 
 

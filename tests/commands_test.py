@@ -26,6 +26,7 @@ def call(monkeypatch, capsys):
     define.integer('count', 3, 'How many.', lower_bound=1)
     define.enum('format', 'foa', ['foa', 'mic'], 'Which kind.')
     define.bool('fast', False, 'Hurry.')
+    define.float('share', 0.5, 'Which part.')
     define.bool('neat', True, 'Tidy.')
     define.list('parts', ['a', 'b'], 'Parts. ' + 20 * 'More words. ')
     given['flags'] = own
@@ -181,7 +182,9 @@ def test_the_status_of_a_system_exit_is_kept(call):
   ('words', 'expected'),
   [
     (['--cuont=3'], ["'cuont'", 'count']),
-    (['--count=many'], ['--count=many']),
+    (['--count=many'], ['--count=many: must be an integer']),
+    (['--fast=yes'], ['--fast=yes: must be true or false']),
+    (['--share=x'], ['--share=x: must be a number']),
     (['--count=0'], ['--count=0', 'positive']),
     (['--format=fao'], ['--format=fao', 'foa|mic']),
     (['--out'], ['out']),

@@ -153,6 +153,11 @@ def _check_training(config: Config) -> None:
       'loss.weighting to fixed.',
     )
   _refuse_if(
+    loss.distance_weight == 0,
+    'loss.distance_weight = 0 would leave the predicted distances untrained: '
+    'set it above 0, or set output.distance to False.',
+  )
+  _refuse_if(
     train.warmup_factor == 0
     and train.num_steps == 0
     and 0 < train.num_epochs <= train.warmup_epochs

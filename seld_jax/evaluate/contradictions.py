@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 # are much smaller.
 _OTHER_UNIT = 20
 
+# Medians of the distances in a reference, in metres, that are still possible.
+_CLOSEST, _FARTHEST = 0.1, 50.0
+
 # Submissions of 2019 have four columns, although its labels have seconds.
 _ALSO = {('2019', 'submission')}
 
@@ -29,17 +32,40 @@ def check_units(
   Raises:
     InputError: The medians of the distances differ by a factor of more than 20.
   """
-  middle = []
-  for part in references, predictions:
-    distances = [one.distance for one in part if one.distance is not None]
-    joined = np.concatenate([*distances, np.zeros(0)])
-    middle.append(float(np.median(joined)) if joined.size else 0.0)
+  middle = [_median(references), _median(predictions)]
   if min(middle) > 0 and max(middle) > _OTHER_UNIT * min(middle):
     raise InputError(
       f'The reference has distances around {middle[0]:.3g} and the predictions '
       f'around {middle[1]:.3g}, which looks like centimetres and metres; state '
       'the units with --reference_unit and --predictions_unit.'
     )
+
+
+def check_metres(references: Sequence[labels.Events]) -> None:
+  """Refuses references whose unit cannot be that of their form.
+
+  Args:
+    references: The references, with distances in metres if their files have the
+      unit of their form.
+
+  Raises:
+    InputError: Half of the distances are below 0.1 m or above 50 m.
+  """
+  middle = _median(references)
+  if middle > 0 and not _CLOSEST < middle < _FARTHEST:
+    raise InputError(
+      f'Half of the distances in the reference are '
+      f'{"below" if middle < _CLOSEST else "above"} {middle:.3g} m, which '
+      'cannot be; state the units with --reference_unit and '
+      '--predictions_unit (cm if a run wrote the predictions).'
+    )
+
+
+def _median(parts: Sequence[labels.Events]) -> float:
+  """The median of all distances; 0 if there are none."""
+  found = [one.distance for one in parts if one.distance is not None]
+  joined = np.concatenate([*found, np.zeros(0)])
+  return float(np.median(joined)) if joined.size else 0.0
 
 
 def tell_other_edition(

@@ -103,7 +103,8 @@ def define_folder_flags(values: flags.FlagValues) -> None:
       f'{name}_unit',
       None,
       list(UNITS),
-      f'Unit of the distances in --{name}; state both units, or neither.',
+      f'Unit of the distances in --{name}; state both units, or neither. Those '
+      'of a run directory are known.',
     )
 
 
@@ -145,6 +146,9 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
   form = values.predictions_form
   if run and form is None and values.csv_edition is None:
     form = run.form
+  # Predictions of a run have the unit of their form, however small they are.
+  if run and run.form and units is None and form == run.form:
+    units = (run.label_unit, None)
   frames = values.frames
   if frames is None and values.audio is not None:
     frames = 'audio'

@@ -36,7 +36,7 @@ class FolderOptions:
   csv_edition: str | None = None
   num_classes: int | None = None
   missing: str = 'error'
-  units: tuple[str, str] | None = None
+  units: tuple[str | None, str | None] | None = None
   folds: Collection[int] | None = None
   label_hop: float | tuple[float, float] | None = None
   predictions_form: str | None = None
@@ -93,7 +93,7 @@ def evaluate_folders(
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
   missing: str = 'error',
-  units: tuple[str, str] | None = None,
+  units: tuple[str | None, str | None] | None = None,
   folds: Collection[int] | None = None,
   label_hop: float | tuple[float, float] | None = None,
   predictions_form: str | None = None,
@@ -118,7 +118,8 @@ def evaluate_folders(
     missing: What to do about a reference without a file of predictions:
       `'error'` raises InputError, `'empty'` scores it as an empty prediction.
     units: Units of the distances in the reference and in the predictions, keys
-      of `UNITS`; None if both have the same unit.
+      of `UNITS`, or None for the unit that label files of the form have
+      (`labels.DISTANCE_UNITS`). None instead of both: they have the same unit.
     folds: Numbers of the folds to compare, which are part of the file names;
       None for all files.
     label_hop: Seconds from one frame of the files to the next, as for
@@ -198,14 +199,16 @@ def read_folders(
   files = pairs.pair(
     reference, predictions, missing=options.missing, folds=options.folds
   )
-  scales = (1.0, 1.0)
+  scales: tuple[float | None, float | None] = (1.0, 1.0)
   if options.units is not None:
     for unit in options.units:
-      if unit not in UNITS:
+      if unit is not None and unit not in UNITS:
         raise InputError(
           f'A unit of distance must be one of {", ".join(UNITS)}, got {unit!r}.'
         )
-    scales = tuple(UNITS[unit] for unit in options.units)
+    # None converts by the form of each file.
+    first, second = options.units
+    scales = UNITS.get(first or ''), UNITS.get(second or '')
 
   # The published code of 2019 has frames of 20 ms.
   frames_per_second, hops = labels.FRAMES_PER_SECOND, options.label_hop
@@ -237,6 +240,8 @@ def read_folders(
   )
   if options.edition == '2024' and options.units is None:
     contradictions.check_units(references, predicted)
+  if options.edition == '2024' and scales[0] is None:
+    contradictions.check_metres(references)
   if frames_per_second != labels.FRAMES_PER_SECOND:
     references = [
       _with_late_ends(one) if form == 'seconds' else one

@@ -21,6 +21,9 @@ class RunSettings:
     edition: The edition of the challenge whose scores the run has.
     class_names: The names of its classes.
     form: Form of its predictions if they have distances, otherwise None.
+    label_unit: Unit of the distances in its labels, a key of `UNITS`; None if
+      it is that of the form of the files. Its predictions have the unit of
+      their form.
 
   Example:
     >>> from seld_jax import evaluate
@@ -31,6 +34,7 @@ class RunSettings:
   edition: str
   class_names: tuple[str, ...]
   form: str | None
+  label_unit: str | None = None
 
 
 def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
@@ -50,8 +54,9 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
     >>> text = '{"data": {"classes": ["dog"]}, "eval": {"edition": "2022"}}'
     >>> files.write_text('run/config.json', text)
     >>> files.write_text('run/scores.json', '{}')
-    >>> evaluate.settings_of_run('run/predictions/test')
-    RunSettings(edition='2022', class_names=('dog',), form=None)
+    >>> settings = evaluate.settings_of_run('run/predictions/test')
+    >>> settings.edition, settings.class_names
+    ('2022', ('dog',))
     >>> evaluate.settings_of_run('elsewhere')
   """
   parent = pathlib.Path(os.path.realpath(predictions)).parent
@@ -77,8 +82,12 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
       f'{shown(classes)}; restore the file from checkpoints/config.json.'
     )
   has_distances = _field(config, 'output', 'distance') is True
+  unit = _field(config, 'data', 'distance_unit')
   return RunSettings(
-    edition, tuple(classes), 'polar_distance' if has_distances else None
+    edition,
+    tuple(classes),
+    'polar_distance' if has_distances else None,
+    unit if isinstance(unit, str) and unit else None,
   )
 
 

@@ -136,6 +136,7 @@ class Accdoa(_Coupled):
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
+    self.check_recording(outputs)
     coupled = np.asarray(outputs['accdoa'], np.float64)[:, 0]
     directions = coupled[..., : self.axes]
     frame, class_index = np.nonzero(geometry.norm(directions) > threshold)
@@ -248,6 +249,7 @@ class MultiAccdoa(_Coupled):
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
+    self.check_recording(outputs)
     coupled = np.asarray(outputs['accdoa'], np.float64)
     # [frames, tracks, classes]
     is_active = geometry.norm(coupled[..., : self.axes]) > threshold

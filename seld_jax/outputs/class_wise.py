@@ -112,6 +112,7 @@ class ClassWise(OutputFormat):
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
+    self.check_recording(outputs)
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
     frame, class_index = np.nonzero(sed > threshold)
     distance = None

@@ -164,6 +164,7 @@ class OutputFormat(abc.ABC):
 
     Raises:
       InputError: An active direction or distance is not finite.
+      ValueError: An output is missing, or has another shape.
     """
 
   @abc.abstractmethod
@@ -218,6 +219,22 @@ class OutputFormat(abc.ABC):
     raw = jax.ShapeDtypeStruct((self.size,), np.float32)
     made = jax.eval_shape(self.activate, raw)
     return {name: made[name].shape for name in self.predicted}
+
+  def check_recording(self, outputs: Mapping[str, np.ndarray]) -> None:
+    """Refuses a batch, and outputs of another format.
+
+    Without this, the z of a network without distances would be a distance.
+    """
+    for name, shape in self.shapes.items():
+      if name not in outputs or np.shape(outputs[name])[1:] != shape:
+        expected = ', '.join(['frames', *map(str, shape)])
+        got = 'no such output'
+        if name in outputs:
+          got = f'shape {list(np.shape(outputs[name]))}'
+        raise ValueError(
+          f'The events of a recording with the format {self.name} need '
+          f'{name!r} with shape [{expected}], got {got}.'
+        )
 
   @property
   def vector_size(self) -> int:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import geometry, labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
 
@@ -59,7 +59,7 @@ class Tracks(OutputFormat):
     if self.num_tracks not in (2, 3):
       raise InputError(
         f'The format tracks has 2 or 3 tracks, got num_tracks='
-        f'{self.num_tracks}.'
+        f'{shown(self.num_tracks)}.'
       )
     if len(self.weights) != 3 or not all(w >= 0 for w in self.weights):
       raise InputError(
@@ -160,6 +160,7 @@ class Tracks(OutputFormat):
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
   ) -> labels.Events:
     """See `OutputFormat.events`."""
+    self.check_recording(outputs)
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
     strongest = sed.argmax(axis=-1)
     frame, track = np.nonzero(sed.max(axis=-1) > threshold)

@@ -99,6 +99,16 @@ def predict_files(
     else:
       todo.append((path, pathlib.Path(out) / target, header))
   _check_writable(pathlib.Path(out))
+  if (
+    csv_edition in labels.EDITIONS
+    and predictor.spec.output.distance
+    and labels.EDITIONS[csv_edition][0] == 'polar'  # has no distances
+  ):
+    _log.warning(
+      'The network predicts distances, but label files of edition %s have no '
+      'column for them: they are left out; --csv_edition=2023 has them.',
+      csv_edition,
+    )
   lengths = [header.num_samples / header.sample_rate for *_, header in todo]
   started = time.monotonic()
   with progress.bar(

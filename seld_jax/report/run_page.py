@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax import figures, files, runs
+from seld_jax import figures, files, outputs, runs
 from seld_jax.errors import InputError
 from seld_jax.report import (
   choice,
@@ -83,6 +83,7 @@ def _summary(run: runs.Run) -> str:
     {
       'run': _name(run),
       'features': settings,
+      'output': _output(run.config, num_classes=len(classes)),
       'classes': f'{len(classes)}: {", ".join(classes)}',
       'parameters': 'unknown' if parameters is None else f'{parameters:,}',
       'scores': f'DCASE {runs.edition_of(scores)}',
@@ -92,6 +93,17 @@ def _summary(run: runs.Run) -> str:
       'data': run.config['data']['root'],
     }
   )
+
+
+def _output(config: Mapping[str, Any], *, num_classes: int) -> str:
+  """The output format of a run and those of its options that it uses."""
+  # Runs of the first version are class-wise and have no such fields.
+  fields = {'format': 'class_wise', **config.get('output', {})}
+  format = outputs.make(fields.pop('format'), num_classes=num_classes, **fields)
+  values = outputs.options(format)
+  hidden = ('name', 'num_classes', 'weights')
+  options = (f'{key} {one}' for key, one in values.items() if key not in hidden)
+  return ', '.join([format.name, *options])
 
 
 def _scores(run: runs.Run) -> str:

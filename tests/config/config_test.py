@@ -259,6 +259,14 @@ def test_a_value_of_another_type_is_refused():
       {'model__soft_sharing': True, 'train__log_gradient_norms': True},
       ['train.log_gradient_norms', 'model.soft_sharing'],
     ),
+    (
+      {'loss__temperature': 5.0},
+      ['loss.temperature = 5.0 has no effect', 'loss.weighting=dynamic'],
+    ),
+    (
+      {'loss__temperature': 5.0, 'loss__weighting': 'uncertainty'},
+      ['loss.temperature = 5.0 has no effect'],
+    ),
     ({'model__name': 'seld_net', 'model__attention_features': 8}, ['seld_net']),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else '',

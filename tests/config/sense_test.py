@@ -49,6 +49,10 @@ NONSENSE = [
     },
     ['loss.distance_weight is 0', 'loss.weighting = dynamic'],
   ),
+  (
+    {'output.distance': True, 'loss.distance_weight': 0.0},
+    ['loss.distance_weight = 0', 'untrained', 'output.distance to False'],
+  ),
   ({'train.decay_epochs': (3, 2)}, ['train.decay_epochs', 'set it to (2, 3)']),
   ({'train.decay_epochs': (2, 2)}, ['train.decay_epochs', 'set it to (2,)']),
   (
@@ -88,12 +92,13 @@ def test_a_network_that_was_trained_with_them_can_still_be_used(fields):
   'fields',
   [
     {'eval.threshold': 0.01},
+    {'loss.weighting': 'dynamic', 'loss.temperature': 5.0},
+    {'loss.weighting': 'uncertainty', 'loss.sed_weight': 0.1},
     {'features.win_length': 120},
     {'features.top_db': 0.0},
     {'loss.sed_weight': 0.0},
     {'loss.doa_weight': 0.0},
     {'loss.weighting': 'uncertainty', 'loss.doa_weight': 0.5},
-    {'output.distance': True, 'loss.distance_weight': 0.0},
     {'train.decay_epochs': ()},
     {'train.warmup_factor': 0.0},
     {'data.classes': ('female speech, woman speaking', 'Tür')},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.recordings_to_evaluate import run
 
-from seld_jax import evaluate
+from seld_jax import evaluate, labels
 
 REFERENCE = ''.join(f'{frame},8,0,0,0,200\n' for frame in range(10, 20))
 
@@ -114,3 +114,48 @@ def test_divided_frames_are_not_scored(write, edition, hop):
   done = run(*flags, f'--edition={edition}', *hop)
   assert done.returncode == 1
   assert 'as if its frame numbers had been divided' in done.stderr
+
+
+@pytest.mark.parametrize(
+  ('reference', 'unit'),
+  [
+    (REFERENCE, ''),  # centimetres, as the form has them
+    (REFERENCE.replace(',200', ',2'), 'm'),
+  ],
+)
+def test_small_distances_of_a_run_need_no_units(
+  write, tmp_path, reference, unit
+):
+  near = REFERENCE.replace(',200', ',7')  # a network that has hardly learned
+  flags = write(reference, near)
+  flags[1] = f'--predictions={into_run(tmp_path, unit)}'
+  result, _ = scores(*flags)
+  assert result['RDE'] == pytest.approx((2 - 0.07) / 2)
+
+
+def test_impossible_distances_of_the_reference_of_a_run_are_refused(
+  write, tmp_path
+):
+  flags = write(REFERENCE.replace(',200', ',2'), REFERENCE)
+  flags[1] = f'--predictions={into_run(tmp_path, "")}'
+  flags += ['--edition=2024', '--frames=last_reference', '--json']
+  done = run(*flags)
+  assert done.returncode == 1
+  assert 'are below 0.02 m, which cannot be; state the units' in done.stderr
+  done = run(*flags, '--reference_unit=m', '--predictions_unit=cm')
+  assert json.loads(done.stdout)['RDE'] == 0
+
+
+def into_run(tmp_path, unit):
+  """Moves the predictions into a run directory; returns their new folder."""
+  folder = tmp_path / 'run' / 'predictions' / 'test'
+  folder.parent.mkdir(parents=True)
+  (tmp_path / 'predictions').rename(folder)
+  config = {
+    'data': {'classes': list(labels.TAU2020_CLASSES), 'distance_unit': unit},
+    'eval': {'edition': '2024'},
+    'output': {'distance': True},
+  }
+  (tmp_path / 'run' / 'config.json').write_text(json.dumps(config))
+  (tmp_path / 'run' / 'scores.json').write_text('{}')
+  return folder

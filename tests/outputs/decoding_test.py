@@ -2,6 +2,8 @@
 
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.output_formats import (
@@ -302,3 +304,19 @@ def test_a_direction_that_is_not_finite_is_refused_without_a_warning():
   accdoa[2, :, 1, 0] = 1, 1, np.inf
   with pytest.raises(InputError, match='class 1 in frame 2'):
     format.events({'accdoa': accdoa})
+
+
+@pytest.mark.parametrize('name', list(outputs.FORMATS))
+def test_a_batch_and_outputs_of_another_format_are_not_decoded(name):
+  near = outputs.make(name, num_classes=2, distance=True)
+  plain = outputs.make(name, num_classes=2)
+  made = {
+    format: jax.device_get(format.activate(jnp.ones((4, 5, format.size))))
+    for format in (near, plain)
+  }
+  with pytest.raises(ValueError, match=r'a recording .* shape \[frames, '):
+    plain.events(made[plain])
+  # The third number of a direction must not be taken for a distance.
+  with pytest.raises(ValueError, match=f'with the format {name} need'):
+    near.events({key: value[0] for key, value in made[plain].items()})
+  assert len(near.events({k: v[0] for k, v in made[near].items()}).frame)

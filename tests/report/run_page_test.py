@@ -1,6 +1,7 @@
 """The page about a run shows all its contents, and loads nothing."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -101,6 +102,25 @@ def test_page_describes_the_run(reported):
   text = Page(reported / 'report.html').text
   for fact in ('tiny', '543,210', 'lowest seld_score on fold 2', 'format foa'):
     assert fact in text
+
+
+@pytest.mark.parametrize(
+  ('fields', 'shown'),
+  [
+    (None, 'class_wise, axes 3, distance False'),  # of an earlier version
+    (
+      {'format': 'tracks', 'num_tracks': 2, 'distance': True, 'unify': 15.0},
+      'tracks, axes 3, distance True, activation tanh, num_tracks 2',
+    ),
+  ],
+)
+def test_summary_names_the_output_format(reported, fields, shown):
+  run = runs.read_run(reported)
+  config = (
+    {**run.config} if fields is None else {**run.config, 'output': fields}
+  )
+  text = run_page._summary(dataclasses.replace(run, config=config))
+  assert shown in text and 'unify' not in text
 
 
 def test_class_names_are_escaped(reported):
