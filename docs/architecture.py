@@ -6,6 +6,7 @@ test fails when either of them is out of date.
 """
 
 import ast
+import math
 import pathlib
 
 DOCS = pathlib.Path(__file__).parent
@@ -99,7 +100,8 @@ def place(used: dict[str, set[str]]) -> list[list[str]]:
     for rooms in floors:
       rooms.sort(
         key=lambda room: (
-          sum(places[one] for one in used[room] | users[room])
+          # Exact: a sum would depend on the order of a set.
+          math.fsum(places[one] for one in used[room] | users[room])
           / max(1, len(used[room] | users[room])),
           room,
         )
