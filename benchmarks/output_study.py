@@ -7,7 +7,8 @@ All systems have the same trunk, the same steps and the same batches; they
 differ in the output layers and in the loss. The scores on the test fold are
 those of 2020, which count a class once per second, and those of 2023, which
 count every event. The command writes outputs.md (means and deviations over the
-seeds) and outputs.csv (every run) into the workdir. The same command resumes.
+seeds) and outputs.csv (every run) into the workdir. If it is interrupted, the
+same command continues it.
 """
 
 import csv

@@ -40,8 +40,8 @@ def default() -> Config:
   # Seconds from one frame of the CSV files to the next; frames of another
   # length become frames of 0.1 s.
   data.label_hop = 0.1
-  # Unit of the distances in the CSV files: 'm', 'cm', or '': that of their form
-  # (centimetres in label files of 2023 and later).
+  # Unit of the distances in the CSV files: 'm' or 'cm'; '': the usual unit of
+  # this form of CSV file (centimetres for label files of 2023 and later).
   data.distance_unit = ''
   # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
@@ -122,16 +122,18 @@ def default() -> Config:
   # Whether batch normalisation has its own statistics for each band, as in the
   # published baseline (seld_net only); otherwise for each channel.
   model.normalise_bands = False
-  # Whether activity and directions have a trunk each, which exchange features
-  # through learned weights (seld_crnn only).
+  # Whether activity and directions each have their own trunk (convolutions, GRU
+  # and attention). The two trunks exchange features through learned weights
+  # (seld_crnn only).
   model.soft_sharing = False
   # Type of the numbers in the network: 'float32' or 'bfloat16'.
   model.dtype = 'float32'
 
   config.output = output = ml_collections.ConfigDict()
   # What the network predicts: 'class_wise' (activity and one direction of each
-  # class), 'accdoa', 'multi_accdoa' (three tracks for each class), or 'tracks'
-  # (tracks with one class at most).
+  # class), 'accdoa' (one vector for each class, whose length is the activity),
+  # 'multi_accdoa' (three such vectors for each class), or 'tracks' (tracks for
+  # all classes together, each with one event at most).
   output.format = 'class_wise'
   # Number of tracks: 3 for 'multi_accdoa', 2 or 3 for 'tracks'.
   output.num_tracks = 3
@@ -152,20 +154,22 @@ def default() -> Config:
   loss.sed = 'mse'
   # Loss of directions (DOA) of the format 'class_wise': 'masked_mse' (active
   # classes only), 'mse', 'masked_norm' (the one of the baseline), 'cosine' or
-  # 'angular' (both of active classes only, without the length of the vectors).
+  # 'angular' (both use active classes only, and ignore the length of vectors).
   loss.doa = 'masked_mse'
-  # Loss of distances of the format 'class_wise': 'mse', 'mspe' or 'mape'.
+  # Loss of distances of the format 'class_wise': 'mse', 'mspe' (squared
+  # relative error) or 'mape' (absolute relative error).
   loss.distance = 'mse'
-  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; not 0 for SED
-  # and DOA both.
+  # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; the weights
+  # of SED and DOA must not both be 0.
   loss.sed_weight = 1.0
   # Weight of the DOA loss ('class_wise' and 'tracks'). 0 or more.
   loss.doa_weight = 1.0
   # Weight of the loss of distances ('class_wise' and 'tracks'). 0 or more.
   loss.distance_weight = 1.0
-  # What multiplies the weighted losses: nothing ('fixed'), learned variances
-  # ('uncertainty'), or how fast each loss decreases ('dynamic'). The order of
-  # the tracks ('tracks') is always chosen with the weights above.
+  # Whether the losses have further factors besides these weights: 'fixed'
+  # (none), 'uncertainty' (learned factors) or 'dynamic' (factors that depend on
+  # how fast each loss decreases). The format 'tracks' always chooses the order
+  # of its tracks with the weights above alone.
   loss.weighting = 'fixed'
   # Temperature of the dynamic weights, above 0; the larger it is, the more
   # equal they are.
@@ -250,7 +254,7 @@ def default() -> Config:
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
   # DCASE edition of the scores that select the checkpoint and are reported:
-  # '2019' to '2024'. That of 2024 needs output.distance.
+  # '2019' to '2024'. '2024' needs output.distance = True.
   evaluation.edition = '2020'
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5

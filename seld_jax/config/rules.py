@@ -227,7 +227,7 @@ _USED_BY = {
 
 
 def check_output(config: Config, example: Config) -> None:
-  """Checks the output format, and that it uses the fields that are changed."""
+  """Checks the output format, and that every changed field has an effect."""
   format = config.output.format
   for name, formats in _USED_BY.items():
     section, _, field = name.partition('.')
@@ -243,8 +243,8 @@ def check_output(config: Config, example: Config) -> None:
     _check(
       config.output.distance or value == default_value,
       f'loss.{field} = {shown(value)} has no effect, because output.distance '
-      f'is False; set --config.output.distance=True or leave it at its '
-      f'default, {shown(default_value)}.',
+      f'is False; set --config.output.distance=True, or leave loss.{field} at '
+      f'its default, {shown(default_value)}.',
     )
   _check(
     config.eval.edition != '2024' or config.output.distance,
@@ -266,8 +266,8 @@ def check_output(config: Config, example: Config) -> None:
     or config.loss.temperature == example.loss.temperature,
     f'loss.temperature = {shown(config.loss.temperature)} has no effect, '
     f'because loss.weighting is {config.loss.weighting}; set '
-    '--config.loss.weighting=dynamic or leave it at its default, '
-    f'{shown(example.loss.temperature)}.',
+    '--config.loss.weighting=dynamic, or leave loss.temperature at its '
+    f'default, {shown(example.loss.temperature)}.',
   )
   _check(
     config.loss.temperature > 0,

@@ -78,7 +78,7 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
   ):
     raise InputError(
       f'{path}: eval.edition must be one of {", ".join(metrics.EDITIONS)}, and '
-      f'data.classes must be names, got {shown(edition)} and '
+      f'data.classes must be a list of names, got {shown(edition)} and '
       f'{shown(classes)}; restore the file from checkpoints/config.json.'
     )
   has_distances = _field(config, 'output', 'distance') is True

@@ -63,19 +63,20 @@ def accdoa_mse(predictions: jax.Array, targets: jax.Array) -> jax.Array:
 def adpit_mse(
   predictions: jax.Array, sources: jax.Array, count: jax.Array
 ) -> jax.Array:
-  """Squared error of three tracks a class, for the best placement of sources.
+  """Squared error of three tracks per class, for the best placement of sources.
 
-  Auxiliary duplicating permutation invariant training (ADPIT) of multi-ACCDOA.
-  For each frame and class, the target is the one with the smallest error among
-  those that place every source of the class on at least one track. Where there
-  are fewer sources than tracks, sources are on more than one track, so that no
-  track has to be silent while its class is active.
+  This is auxiliary duplicating permutation invariant training (ADPIT), the loss
+  of multi-ACCDOA. A candidate target places every source of the class on at
+  least one track. For each frame and class, the loss takes the candidate with
+  the smallest error. Where there are fewer sources than tracks, a source is on
+  more than one track, so that no track has to be silent while its class is
+  active.
 
-  The cost is that of 13 candidates: 1 target for none or one source, 6 for two
-  and 6 for three, and not of all 27 mappings of tracks to sources. Distances of
-  each track to each source are computed once, and the error of a candidate is
-  the sum of three of them. Only the chosen candidate has a gradient; of
-  candidates with equal errors it is the first.
+  There are 13 candidates: 1 for no source or one source, 6 for two and 6 for
+  three sources. The nine squared differences between tracks and sources are
+  computed once, and the error of a candidate is the sum of three of them. Only
+  the chosen candidate has a gradient. If several candidates have the smallest
+  error, the first one is chosen.
 
   Args:
     predictions: Vectors of the tracks, with shape

@@ -108,7 +108,7 @@ def distance_mape(
     Estimation <https://arxiv.org/abs/2403.11827>`_, 2024
 
   See Also:
-    `distance_mspe`, whose gradient decreases with the error.
+    `distance_mspe`, whose gradient becomes small for small errors.
 
   Example:
     >>> from seld_jax import losses

@@ -237,7 +237,7 @@ def doa_angular(
     <https://people.eecs.berkeley.edu/~wkahan/Mindless.pdf>`_, 2006
 
   See Also:
-    `doa_cosine`, whose gradient decreases with the error.
+    `doa_cosine`, whose gradient becomes small near the target.
 
   Example:
     >>> from seld_jax import losses

@@ -108,8 +108,9 @@ def sed_focal(
   """Focal loss of event activity, summed over classes.
 
   The cross-entropy of each class is multiplied by `(1 - p) ** gamma`, where p
-  is the probability of what is true. So the many frames in which a class is
-  silent, and easily seen to be so, have less weight.
+  is the predicted probability of the reference: that the class is active, or
+  that it is not. So the many frames in which a class is clearly silent have
+  less weight.
 
   Args:
     logits: Activity before the sigmoid, with shape `[..., classes]`.
@@ -195,12 +196,13 @@ def sed_soft_f1(
   *,
   axis_name: str | None = None,
 ) -> jax.Array:
-  """One minus the F1 score of a batch, with probabilities in place of counts.
+  """One minus the soft F1 score, with probabilities in place of decisions.
 
-  The score of detection itself, made differentiable: with the activities p and
-  the targets t, summed over the batch and all classes, it is `2 sum(p t) /
-  (sum(p) + sum(t))`. It is also called the Dice coefficient. A batch without
-  any active class has no gradient; take batches of more than a few frames.
+  The soft F1 score is a differentiable form of the F1 score of detection. With
+  the activities p and the targets t, summed over the batch and all classes, it
+  is `2 sum(p t) / (sum(p) + sum(t))`, also called the Dice coefficient. In a
+  batch without any active class the gradient is zero, so a batch should have
+  more than a few frames.
 
   Args:
     probabilities: Activity after the sigmoid, in [0, 1], with shape

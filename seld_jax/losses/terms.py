@@ -28,8 +28,8 @@ class LossTerm:
     batch_share: For a loss that is not such a ratio: maps outputs, targets and
       the name of the `pmap` axis (or None) to a scalar. The scalars of all
       devices add up to the loss, which is not recorded.
-    is_recorded: Whether every run records the loss (if it is a ratio),
-      whichever it trains on.
+    is_recorded: Whether every run with class-wise outputs records the loss,
+      even if it trains on another one. Only ratios can be recorded.
 
   Example:
     >>> from seld_jax import losses

@@ -47,11 +47,11 @@ def tracks_pit(
       NaN.
 
   Returns:
-    Two terms, or three with distance, each with shape `[...]`: the
-    cross-entropy in nats, averaged over tracks and classes; the squared error
-    of directions, averaged over tracks and axes, of tracks without an event,
-    too; and the squared error of distances of tracks with an event, summed and
-    divided by the number of all tracks.
+    Two terms, or three with distance, each with shape `[...]`. The first one is
+    the cross-entropy in nats, averaged over tracks and classes. The second one
+    is the squared error of directions, averaged over axes and all tracks, even
+    those without an event. The third one is the squared error of distances: the
+    sum over tracks with an event, divided by the number of all tracks.
 
   Raises:
     ValueError: There are too few or too many weights, the numbers of tracks

@@ -39,14 +39,15 @@ class SeldCrnn(nn.Module):
   connected branch for each head of the output format. In the paper these are
   event activity (sigmoid) and direction (tanh).
 
-  With `soft_sharing`, it has two trunks (all layers before the branches) for
-  the same features, as in EINV2 of Cao et al.: the branches of activity (heads
-  `sed` and `sed_*`) stand on the first one, those of directions and distances
-  on the second. After each pooling, and before the branches, the trunks
-  exchange features through a learned 2 x 2 matrix for each channel
-  (`CrossStitch`). Twice the trunk takes twice the time. The parameters of the
-  layers have the prefix `sed_` or `doa_`, but both GRUs run in one loop and are
-  one layer, whose leading axis is (direction, trunk).
+  A trunk is all layers before the branches. With `soft_sharing`, the network
+  has two trunks for the same features, as in EINV2 of Cao et al. The first one
+  is the input of the branches of activity (heads `sed` and `sed_*`), the second
+  one that of directions and distances. After each pooling, and before the
+  branches, the trunks exchange features through a learned 2 x 2 matrix for each
+  channel (`CrossStitch`). Two trunks take about twice the time of one. The
+  names of their layers start with `sed_` or `doa_`. Only the GRU has no prefix:
+  both GRUs run in one loop and are one layer, whose leading axis is (direction,
+  trunk).
 
   Attributes:
     output: What the network predicts: one branch for each of its heads.

@@ -153,13 +153,14 @@ class Accdoa(_Coupled):
 class MultiAccdoa(_Coupled):
   """Three vectors for each class, for up to three events of the same class.
 
-  The output is `accdoa` with shape `[..., 3, classes, vector]`. The targets are
-  `sources` with the same shape, the vectors of the events of each class (zeros
-  behind them), and `count` with shape `[..., classes]`, their number. If a
-  class has more than three events in a frame, the first three rows are used;
-  a warning says so once. The raw numbers have the order
-  `[tracks, vector, classes]`, as those of published networks. The loss term is
-  `adpit_mse`: auxiliary duplicating permutation invariant training.
+  The output is `accdoa` with shape `[..., 3, classes, vector]`. There are two
+  targets. `sources` has the same shape: the vectors of the events of each
+  class, then zeros for unused tracks. `count` with shape `[..., classes]` is
+  the number of events. If a class has more than three events in a frame, the
+  first three rows are used, and a warning says so once. The raw numbers have
+  the order `[tracks, vector, classes]`, like those of published networks. The
+  loss term is `adpit_mse`: auxiliary duplicating permutation invariant
+  training.
 
   Tracks of a class are active where their norm exceeds the threshold. Active
   tracks that are closer than `unify` degrees to each other are one event. If

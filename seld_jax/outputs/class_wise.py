@@ -14,7 +14,7 @@ from seld_jax.outputs.format import Array, Arrays, OutputFormat
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassWise(OutputFormat):
-  """The activity of each class, and where it is.
+  """The activity and one direction of each class.
 
   The outputs are `sed_logits` and `sed` with shape `[..., classes]`, `doa` with
   shape `[..., classes, axes]`, and with distances `distance` with shape
@@ -22,8 +22,8 @@ class ClassWise(OutputFormat):
   same shapes; directions and distances of inactive classes are 0. If a class
   has several events in a frame, the last row is the target.
 
-  The loss terms are the entries of `losses.TERMS` that are ratios; those of
-  distances are there if the format predicts them.
+  The loss terms are the entries of `losses.TERMS` that have `sum_and_count`.
+  Those of distances are included if the format predicts distances.
 
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and

@@ -192,9 +192,10 @@ class OutputFormat(abc.ABC):
     """
 
   def match(self, outputs: Arrays, reference: Arrays) -> Arrays:
-    """Exchanges tracks so that they are those of other outputs.
+    """Puts the tracks of each frame into the order of other outputs.
 
-    Networks may give the same two sources to other tracks in the next window.
+    Where two windows overlap, a network may place the same source on one track
+    in the first window, and on another track in the second one.
 
     Args:
       outputs: The outputs of `predicted`, NumPy arrays with shape
@@ -202,8 +203,8 @@ class OutputFormat(abc.ABC):
       reference: Other outputs for the same frames.
 
     Returns:
-      The outputs, with the tracks of each frame in the order of the least
-      squared distance to those of the reference.
+      The outputs. The tracks of each frame have the order with the smallest
+      squared error relative to those of the reference.
     """
     del reference  # formats without exchangeable tracks
     return outputs
@@ -221,9 +222,13 @@ class OutputFormat(abc.ABC):
     return {name: made[name].shape for name in self.predicted}
 
   def check_recording(self, outputs: Mapping[str, np.ndarray]) -> None:
-    """Refuses a batch, and outputs of another format.
+    """Checks the names and shapes of the outputs of one recording.
 
-    Without this, the z of a network without distances would be a distance.
+    Without this check, the component z of a network without distances could be
+    read as a distance.
+
+    Raises:
+      ValueError: An output is missing, or has another shape, as in a batch.
     """
     for name, shape in self.shapes.items():
       if name not in outputs or np.shape(outputs[name])[1:] != shape:

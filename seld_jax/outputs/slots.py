@@ -110,8 +110,8 @@ def _distinct(events: labels.Events) -> np.ndarray:
 @functools.cache
 def _warn_once(limit: int, what: str) -> None:
   _log.warning(
-    'The labels have more than %d %s; the output format has places for %d, so '
-    'that the first rows are used.',
+    'The labels have more than %d %s. The output format has room for only %d, '
+    'so only the first rows are used.',
     limit,
     what,
     limit,

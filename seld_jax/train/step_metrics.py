@@ -43,8 +43,8 @@ def recorded_losses(config: config_lib.Config) -> tuple[str, ...]:
     config: The configuration.
 
   Returns:
-    The losses that are trained, as far as they are ratios of sums; for the
-    format `class_wise` also those of the paper, which make runs comparable.
+    The trained losses that are ratios of sums. For the format `class_wise` also
+    the losses of the paper, so that runs can be compared.
   """
   trained = config_lib.trained_terms(config)
   if config.output.format != 'class_wise':

@@ -1,4 +1,4 @@
-"""How the losses of a training step are weighted: fixed, or by what they are.
+"""The weights of the losses in a training step: fixed, learned or adapted.
 
 The log-variances of `loss.weighting = 'uncertainty'` are among the parameters
 of a run, under the name `LOG_VARIANCES`. The mean losses of the last two
