@@ -252,15 +252,6 @@ def check_output(config: Config, example: Config) -> None:
     '--config.output.distance=True, or another --config.eval.edition, such as '
     '2023.',
   )
-  example_temperature = example.loss.temperature
-  _check(
-    config.loss.weighting == 'dynamic'
-    or config.loss.temperature == example_temperature,
-    f'loss.temperature = {config.loss.temperature} has no effect, because '
-    f'loss.weighting is {config.loss.weighting}; set '
-    '--config.loss.weighting=dynamic or leave it at its default, '
-    f'{example_temperature}.',
-  )
   _check(
     config.loss.weighting == 'dynamic'
     or config.loss.temperature == example.loss.temperature,

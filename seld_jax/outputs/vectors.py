@@ -32,8 +32,8 @@ def distances_of(events: labels.Events) -> np.ndarray:
     if len(events.frame):
       raise InputError(
         'The labels have no distances, but the output format predicts them: '
-        'set config.output.distance to False, or use labels with distances '
-        '(those of 2023 and later).'
+        'set config.output.distance to False, or use labels with distances, '
+        'such as those of 2023 and later.'
       )
     return np.zeros(0)
   return np.asarray(events.distance, np.float64)

@@ -49,9 +49,10 @@ def test_the_score_of_a_recording_is_that_of_the_edition():
     )
     for azimuth in (np.zeros(40), np.full(40, 30.0))
   )
-  options = {'num_frames': 40, 'num_classes': 1}
   found = {
-    edition: choice.make_recording('a', one, other, edition=edition, **options)
+    edition: choice.make_recording(
+      'a', one, other, edition=edition, num_frames=40, num_classes=1
+    )
     for edition in ('2019', '2020')
   }
   # The angle is a fourth of the score; in 2020 the class counts as missed, too.
