@@ -36,9 +36,18 @@ FIELDS = {
     'There is no field config.augment.rotat; did you mean '
     'config.augment.rotate?',
   ),
-  'number': ('--config.train.batch_size=abc', "train.batch_size=abc: .*'abc'"),
-  'whole': ('--config.train.batch_size=3.5', "train.batch_size=3.5: .*'3.5'"),
-  'truth': ('--config.augment.rotate=maybe', "augment.rotate=maybe: .*'maybe'"),
+  'number': (
+    '--config.train.batch_size=abc',
+    'flag --config.train.batch_size=abc: must be an integer',
+  ),
+  'whole': (
+    '--config.train.batch_size=3.5',
+    'flag --config.train.batch_size=3.5: must be an integer',
+  ),
+  'truth': (
+    '--config.augment.rotate=maybe',
+    'flag --config.augment.rotate=maybe: must be true or false',
+  ),
   'tuple': (
     '--config.train.decay_epochs=abc',
     r"train\.decay_epochs\[0\] must be an integer, got 'abc'\.",
