@@ -113,7 +113,7 @@ def check_names(config: Config) -> None:
   _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
   _one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
   _one_of('output.format', config.output.format, outputs.FORMATS)
-  _one_of('output.activation', config.output.activation, ('tanh', 'linear'))
+  _one_of('output.activation', config.output.activation, outputs.ACTIVATIONS)
   _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
   _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)

@@ -15,7 +15,7 @@ any of them can predict distances, too.
 
 from seld_jax.outputs.accdoa import Accdoa, MultiAccdoa
 from seld_jax.outputs.class_wise import ClassWise
-from seld_jax.outputs.format import OutputFormat
+from seld_jax.outputs.format import ACTIVATIONS, OutputFormat
 from seld_jax.outputs.making import FORMATS, make, options
 from seld_jax.outputs.tracks import Tracks
 
@@ -23,6 +23,7 @@ __all__ = [
   'make',
   'options',
   'FORMATS',
+  'ACTIVATIONS',
   'OutputFormat',
   'ClassWise',
   'Accdoa',

@@ -9,11 +9,11 @@ import numpy as np
 
 from seld_jax import labels
 from seld_jax.outputs import vectors
-from seld_jax.outputs.format import Array, Arrays, OutputFormat
+from seld_jax.outputs.format import Array, Arrays, SeparateFormat
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassWise(OutputFormat):
+class ClassWise(SeparateFormat):
   """The activity and one direction of each class.
 
   The outputs are `sed_logits` and `sed` with shape `[..., classes]`, `doa` with
@@ -52,11 +52,6 @@ class ClassWise(OutputFormat):
     """One output layer for each task."""
     sizes = {'sed': self.num_classes, 'doa': self.axes * self.num_classes}
     return sizes | ({'distance': self.num_classes} if self.distance else {})
-
-  @property
-  def predicted(self) -> tuple[str, ...]:
-    """Activity, directions and distances."""
-    return ('sed', 'doa', *(['distance'] if self.distance else []))
 
   def activate(self, raw: jax.Array) -> dict[str, jax.Array]:
     """See `OutputFormat.activate`."""
@@ -103,10 +98,6 @@ class ClassWise(OutputFormat):
       if term.sum_and_count is not None
       and (term.task != 'distance' or self.distance)
     }
-
-  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
-    """See `OutputFormat.turn`."""
-    return {**targets, 'doa': self.turn_vectors(targets['doa'], matrix)}
 
   def events(
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5

@@ -278,3 +278,19 @@ def mean_term(values: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Sum, float32 or wider, and count of a loss with one value per frame."""
   wide = jnp.promote_types(jnp.float32, values.dtype)
   return jnp.sum(values, dtype=wide), jnp.float32(math.prod(values.shape))
+
+
+class SeparateFormat(OutputFormat):
+  """Formats whose activity, directions and distances are outputs of their own.
+
+  The targets have directions under the same name, `doa`.
+  """
+
+  @property
+  def predicted(self) -> tuple[str, ...]:
+    """Activity, directions and distances."""
+    return ('sed', 'doa', *(['distance'] if self.distance else []))
+
+  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
+    """See `OutputFormat.turn`."""
+    return {**targets, 'doa': self.turn_vectors(targets['doa'], matrix)}

@@ -11,11 +11,11 @@ import numpy as np
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError, shown
 from seld_jax.outputs import slots, vectors
-from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
+from seld_jax.outputs.format import Array, Arrays, SeparateFormat, mean_term
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tracks(OutputFormat):
+class Tracks(SeparateFormat):
   """Two or three tracks, each of which has one event at most.
 
   The outputs are `sed_logits` and `sed` with shape `[..., tracks, classes]`,
@@ -78,11 +78,6 @@ class Tracks(OutputFormat):
       for track in range(self.num_tracks)
       for task, size in sizes.items()
     }
-
-  @property
-  def predicted(self) -> tuple[str, ...]:
-    """Activity, directions and distances."""
-    return ('sed', 'doa', *(['distance'] if self.distance else []))
 
   def activate(self, raw: jax.Array) -> dict[str, jax.Array]:
     """See `OutputFormat.activate`."""
@@ -151,10 +146,6 @@ class Tracks(OutputFormat):
     return {
       name: mean_term(values) for name, values in zip(names, terms, strict=True)
     }
-
-  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
-    """See `OutputFormat.turn`."""
-    return {**targets, 'doa': self.turn_vectors(targets['doa'], matrix)}
 
   def events(
     self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
