@@ -11,9 +11,6 @@ from seld_jax.dataset import stored
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
 
-# Medians of the distances in a dataset, in metres, that are still possible.
-_CLOSEST, _FARTHEST = 0.1, 50.0
-
 
 @dataclasses.dataclass(frozen=True)
 class Fold:
@@ -180,12 +177,10 @@ def _check_distances(
   recordings: Sequence[Recording], references: Sequence[labels.Events]
 ) -> None:
   """Refuses distances that must have another unit: networks learn metres."""
-  found = [one.distance for one in references if one.distance is not None]
-  if not sum(map(len, found)):
-    return
-  middle = float(np.median(np.concatenate(found)))
-  if not _CLOSEST < middle < _FARTHEST:
-    unit = 'm' if middle < _CLOSEST else 'cm'
+  middle = labels.median_distance(references)
+  closest, farthest = labels.POSSIBLE_METRES
+  if middle is not None and not closest < middle < farthest:
+    unit = 'm' if middle < closest else 'cm'
     raise InputError(
       f'Half of the distances in labels such as {recordings[0].labels} are '
       f'{"below" if unit == "m" else "above"} {middle:.3g} m, which cannot be; '

@@ -21,7 +21,11 @@ from seld_jax.evaluate.folders import (
 )
 from seld_jax.evaluate.pairs import audio_files
 from seld_jax.evaluate.predictions import BREAKDOWNS, evaluate_predictions
-from seld_jax.evaluate.run_settings import RunSettings, settings_of_run
+from seld_jax.evaluate.run_settings import (
+  RunSettings,
+  form_of_predictions,
+  settings_of_run,
+)
 
 __all__ = [
   'evaluate_folders',
@@ -37,6 +41,7 @@ __all__ = [
   'folder_options',
   'RunSettings',
   'settings_of_run',
+  'form_of_predictions',
   'tables',
   'confusion_matrix',
   'direction_errors',

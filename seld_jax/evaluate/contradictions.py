@@ -5,8 +5,6 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 
@@ -16,9 +14,6 @@ _log = logging.getLogger(__name__)
 # different units: centimetres and metres differ by 100, and errors of systems
 # are much smaller.
 _OTHER_UNIT = 20
-
-# Medians of the distances in a reference, in metres, that are still possible.
-_CLOSEST, _FARTHEST = 0.1, 50.0
 
 # Submissions of 2019 have four columns, although its labels have seconds.
 _ALSO = {('2019', 'submission')}
@@ -32,7 +27,9 @@ def check_units(
   Raises:
     InputError: The medians of the distances differ by a factor of more than 20.
   """
-  middle = [_median(references), _median(predictions)]
+  middle = [
+    labels.median_distance(part) or 0.0 for part in (references, predictions)
+  ]
   if min(middle) > 0 and max(middle) > _OTHER_UNIT * min(middle):
     raise InputError(
       f'The reference has distances around {middle[0]:.3g} and the predictions '
@@ -51,21 +48,15 @@ def check_metres(references: Sequence[labels.Events]) -> None:
   Raises:
     InputError: Half of the distances are below 0.1 m or above 50 m.
   """
-  middle = _median(references)
-  if middle > 0 and not _CLOSEST < middle < _FARTHEST:
+  middle = labels.median_distance(references)
+  closest, farthest = labels.POSSIBLE_METRES
+  if middle and not closest < middle < farthest:
     raise InputError(
       f'Half of the distances in the reference are '
-      f'{"below" if middle < _CLOSEST else "above"} {middle:.3g} m, which '
+      f'{"below" if middle < closest else "above"} {middle:.3g} m, which '
       'cannot be; state the units with --reference_unit and '
       '--predictions_unit (cm if a run wrote the predictions).'
     )
-
-
-def _median(parts: Sequence[labels.Events]) -> float:
-  """The median of all distances; 0 if there are none."""
-  found = [one.distance for one in parts if one.distance is not None]
-  joined = np.concatenate([*found, np.zeros(0)])
-  return float(np.median(joined)) if joined.size else 0.0
 
 
 def tell_other_edition(

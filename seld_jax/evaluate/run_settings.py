@@ -9,7 +9,7 @@ import os
 import pathlib
 from typing import Any
 
-from seld_jax import json_files, metrics
+from seld_jax import json_files, labels, metrics
 from seld_jax.errors import InputError, shown
 
 
@@ -81,14 +81,31 @@ def settings_of_run(predictions: str | os.PathLike[str]) -> RunSettings | None:
       f'data.classes must be a list of names, got {shown(edition)} and '
       f'{shown(classes)}; restore the file from checkpoints/config.json.'
     )
-  has_distances = _field(config, 'output', 'distance') is True
   unit = _field(config, 'data', 'distance_unit')
   return RunSettings(
     edition,
     tuple(classes),
-    'polar_distance' if has_distances else None,
+    form_of_predictions(config),
     unit if isinstance(unit, str) and unit else None,
   )
+
+
+def form_of_predictions(config: Any) -> str | None:
+  """The form of the predictions of a run.
+
+  Args:
+    config: The content of its config.json.
+
+  Returns:
+    That of 2023 if the run predicts distances; otherwise None.
+
+  Example:
+    >>> from seld_jax import evaluate
+    >>> evaluate.form_of_predictions({'output': {'distance': True}})
+    'polar_distance'
+  """
+  has_distances = _field(config, 'output', 'distance') is True
+  return labels.EDITIONS['2023'][0] if has_distances else None
 
 
 def _field(config: Any, section: str, name: str) -> Any:

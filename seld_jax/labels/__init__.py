@@ -13,6 +13,7 @@ from seld_jax.labels.csv_reading import ROLES, read_csv, read_csv_files
 from seld_jax.labels.csv_writing import write_csv, write_csv_parts
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
+  POSSIBLE_METRES,
   Events,
   check_range,
   count_frames,
@@ -21,6 +22,7 @@ from seld_jax.labels.events import (
   group_rows,
   join_events,
   last_rows,
+  median_distance,
   no_events,
   to_dense,
 )
@@ -38,6 +40,7 @@ __all__ = [
   'write_csv_parts',
   'Events',
   'FRAMES_PER_SECOND',
+  'POSSIBLE_METRES',
   'count_frames',
   'find_conflicts',
   'from_dense',
@@ -45,6 +48,7 @@ __all__ = [
   'group_rows',
   'join_events',
   'last_rows',
+  'median_distance',
   'no_events',
   'to_dense',
   'NameParts',

@@ -106,6 +106,28 @@ def join_events(parts: Iterable[Events]) -> Events:
   return Events(frame, class_index, track, xyz, np.concatenate(distances))
 
 
+# Medians of the distances in a dataset, in metres, that are possible.
+POSSIBLE_METRES = (0.1, 50.0)
+
+
+def median_distance(parts: Iterable[Events]) -> float | None:
+  """The median of all distances, which tells their unit.
+
+  Args:
+    parts: Events of recordings.
+
+  Returns:
+    The median in the unit of the distances; None if there are none.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> labels.median_distance([labels.no_events()])
+  """
+  found = [one.distance for one in parts if one.distance is not None]
+  joined = np.concatenate([*found, np.zeros(0)])
+  return float(np.median(joined)) if joined.size else None
+
+
 def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Groups the rows that are equal in all columns.
 

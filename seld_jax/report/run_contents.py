@@ -27,9 +27,7 @@ def read_recordings(
   folder = runs.predictions_folder(run.workdir, result)
   data = run.config['data']
   num_classes = len(data['classes'])
-  # Training writes distances, if there are any, in the form of 2023.
-  has_distance = run.config.get('output', {}).get('distance', False)
-  form = labels.EDITIONS['2023'][0] if has_distance else None
+  form = evaluate.form_of_predictions(run.config)
   listed = _listed_files(run)
   found = []
   for path in listing.list_files(folder, suffixes=('.csv',), recursive=False):
