@@ -19,13 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
-from benchmarks import shared_flags
+from benchmarks import studies
 from seld_jax import commands, figures, files, reproduce
 from seld_jax.config import Config
-from seld_jax.errors import InputError
 from seld_jax.report import page
 from seld_jax.reproduce import tables
-from seld_jax.train import many
 
 CE_WEIGHTS = (1, 10, 30, 100, 1000)
 MSE_WEIGHTS = (0.1, 1, 10)
@@ -192,19 +190,13 @@ def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define = commands.Define(values)
   define.enum('study', None, ['weights', 'ablation'], 'The study.')
-  define.string('data', None, 'Folder of the scenes.')
-  define.string('workdir', None, 'Folder of the runs and of the tables.')
-  shared_flags.define_scale(values, default='quick')
-  shared_flags.define_format(values)
+  studies.define_flags(values)
   define.integer('seed', 0, 'Seed of all runs.', lower_bound=0)
-  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Trains what is not yet trained, and writes the tables of the study."""
   commands.refuse_arguments(arguments)
-  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
-    raise InputError(f'{values.data} has no {values.format}_dev.')
   changes = {
     'weights': {name: run[2] for name, run in weight_runs().items()},
     'ablation': ABLATIONS,
@@ -216,7 +208,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     format=values.format,
     seed=values.seed,
   )
-  failed = many.train_many(configs, values.workdir, jobs=values.jobs)
+  failed = studies.train(configs, values)
   workdir = pathlib.Path(values.workdir)
   results = [
     result
@@ -231,10 +223,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   write = {'weights': write_weights, 'ablation': write_ablation}[values.study]
   for path in write(workdir, results):
     print(path)
-  if failed:
-    raise InputError(
-      '; '.join(f'{name} failed: {why}' for name, why in failed.items())
-    )
+  studies.report_failed(failed)
 
 
 if __name__ == '__main__':

@@ -21,11 +21,9 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks import shared_flags
+from benchmarks import studies
 from seld_jax import commands, evaluate, files, reproduce, runs
 from seld_jax.config import Config, systems
-from seld_jax.errors import InputError
-from seld_jax.train import many
 
 EDITIONS = ('2020', '2023')
 # The columns of the tables: name, factor, decimals and unit.
@@ -187,10 +185,7 @@ def _number(value: float | None) -> float:
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define = commands.Define(values)
-  define.string('data', None, 'Folder of the scenes.')
-  define.string('workdir', None, 'Folder of the runs and of the tables.')
-  shared_flags.define_scale(values, default='quick')
-  shared_flags.define_format(values)
+  studies.define_flags(values)
   define.integer(
     'steps',
     0,
@@ -198,14 +193,11 @@ def define_flags(values: flags.FlagValues) -> None:
     lower_bound=0,
   )
   define.integer('seeds', 2, 'Number of seeds.', lower_bound=1)
-  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Trains what is not yet trained, and writes the tables."""
   commands.refuse_arguments(arguments)
-  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
-    raise InputError(f'{values.data} has no {values.format}_dev.')
   configs = plan(
     values.data,
     scale=values.scale,
@@ -213,7 +205,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     seeds=values.seeds,
     steps=values.steps,
   )
-  failed = many.train_many(configs, values.workdir, jobs=values.jobs)
+  failed = studies.train(configs, values)
   workdir = pathlib.Path(values.workdir)
   scores: dict[str, list[dict[str, Any]]] = {}
   for system in SYSTEMS:
@@ -226,10 +218,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       scores[system] = [score(workdir / n, configs[n]) for n in finished]
   for path in write(workdir, scores):
     print(path)
-  if failed:
-    raise InputError(
-      '; '.join(f'{name} failed: {why}' for name, why in failed.items())
-    )
+  studies.report_failed(failed)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,57 @@
+"""What the studies have in common: flags, and the training of their runs."""
+
+import pathlib
+from collections.abc import Mapping
+
+from absl import flags
+
+from benchmarks import shared_flags
+from seld_jax import commands
+from seld_jax.config import Config
+from seld_jax.errors import InputError
+from seld_jax.train import many
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines --data, --workdir, --scale, --format and --jobs."""
+  define = commands.Define(values)
+  define.string('data', None, 'Folder of the scenes.')
+  define.string('workdir', None, 'Folder of the runs and of the tables.')
+  shared_flags.define_scale(values, default='quick')
+  shared_flags.define_format(values)
+  define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
+
+
+def train(
+  configs: Mapping[str, Config], values: flags.FlagValues
+) -> dict[str, str]:
+  """Trains what is not yet trained.
+
+  Args:
+    configs: The configurations by the name of their run.
+    values: The flags of `define_flags`.
+
+  Returns:
+    The error message of each run that failed, by name.
+
+  Raises:
+    InputError: The scenes are missing.
+  """
+  if not pathlib.Path(values.data, f'{values.format}_dev').is_dir():
+    raise InputError(f'{values.data} has no {values.format}_dev.')
+  return many.train_many(configs, values.workdir, jobs=values.jobs)
+
+
+def report_failed(failed: Mapping[str, str]) -> None:
+  """Ends a study whose tables are written.
+
+  Args:
+    failed: From `train`.
+
+  Raises:
+    InputError: A run failed.
+  """
+  if failed:
+    raise InputError(
+      '; '.join(f'{name} failed: {why}' for name, why in failed.items())
+    )
