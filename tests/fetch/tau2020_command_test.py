@@ -139,7 +139,7 @@ def test_the_command_fetches_and_then_has_nothing_to_do(server, tmp_path):
   code = (
     'import sys\n'
     'from seld_jax import commands\n'
-    'from seld_jax.tau2020 import __main__ as command, published\n'
+    'from seld_jax.fetch import __main__ as command, published\n'
     f'published.CHECKSUMS = {checksums!r}\n'
     'published._ROOMS, published._RECORDINGS_OF_FOLD = (1,), 2\n'
     'commands.run(command.main, define_flags=command.define_flags,\n'

@@ -68,11 +68,48 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
   return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
 
 
+def read(
+  url: str, *, most: int, retries: int = 5, pause: float = 2.0
+) -> bytes:
+  """Downloads a small file to memory.
+
+  Args:
+    url: Address of the file.
+    most: Largest size in bytes.
+    retries: See `download`.
+    pause: See `download`.
+
+  Returns:
+    The bytes of the file.
+
+  Raises:
+    InputError: The server cannot be reached, does not have the file, or sends
+      more bytes.
+  """
+
+  def ask() -> bytes:
+    received = bytearray()
+    with _answer('GET', url, _HEADERS) as response:
+      response.raise_for_status()
+      for block in response.iter_content(BLOCK):
+        received += block
+        if len(received) > most:
+          raise InputError(
+            f'{url} cannot be fetched: the server sends more than {most} bytes.'
+          )
+      if len(received) < (_length(response) or 0):
+        raise requests.ConnectionError('the connection ended early')
+    return bytes(received)
+
+  return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
+
+
 def download(
   url: str,
   path: str | os.PathLike[str],
   *,
-  checksum: str,
+  checksum: str = '',
+  size: int | None = None,
   most: int | None = None,
   retries: int = 5,
   pause: float = 2.0,
@@ -86,7 +123,9 @@ def download(
   Args:
     url: Address of the file, with HTTP or HTTPS.
     path: The file to write.
-    checksum: Algorithm and hexadecimal digest, e.g. `'md5:6aad48e7...'`.
+    checksum: Algorithm and hexadecimal digest, e.g. `'md5:6aad48e7...'`. If it
+      is empty, the file is only checked by its size.
+    size: Exact size of the file in bytes, if known.
     most: Largest size of the file in bytes, if known. A server that sends more
       is refused before more is written.
     retries: How often a broken download is retried in a row without receiving
@@ -96,14 +135,16 @@ def download(
 
   Raises:
     InputError: The server cannot be reached or does not have the file, the
-      file has another checksum or is larger than `most` (it is deleted then),
-      or it cannot be written, for instance because the disk is full.
+      file has another checksum or size or is larger than `most` (it is deleted
+      then), or it cannot be written, for instance because the disk is full.
   """
   path = pathlib.Path(path)
   part = path.with_name(path.name + '.part')
+  if size is not None:
+    most = size if most is None else min(size, most)
   with files.explained(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and _checksum(path, like=checksum) == checksum.lower():
+    if path.is_file() and not _difference(path, checksum, size):
       part.unlink(missing_ok=True)
       return
   _persist(
@@ -114,14 +155,25 @@ def download(
     pause=pause,
   )
   with files.explained(path):
-    found = _checksum(part, like=checksum)
-    if found != checksum.lower():
+    if difference := _difference(part, checksum, size):
       part.unlink()
       raise InputError(
-        f'{url} should have the checksum {checksum}, but the received file has '
-        f'{found}; it was deleted: start again to download it again.'
+        f'{url} should have {difference}; it was deleted: start again to '
+        'download it again.'
       )
     os.replace(part, path)
+
+
+def _difference(path: pathlib.Path, checksum: str, size: int | None) -> str:
+  """What a file should have, and what it has instead; empty if it is right."""
+  have = path.stat().st_size
+  if size is not None and have != size:
+    return f'{size} bytes, but the received file has {have}'
+  if checksum:
+    found = _checksum(path, like=checksum)
+    if found != checksum.lower():
+      return f'the checksum {checksum}, but the received file has {found}'
+  return ''
 
 
 def _checksum(path: pathlib.Path, *, like: str) -> str:

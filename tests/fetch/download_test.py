@@ -8,7 +8,7 @@ import pytest
 from helpers.archive_server import fill_disk, md5, serving
 
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import download
+from seld_jax.fetch import download
 
 DATA = random.Random(0).randbytes(5 * download.BLOCK)
 CHECKSUM = f'md5:{md5(DATA)}'

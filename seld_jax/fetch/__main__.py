@@ -9,7 +9,7 @@ are there, the command does nothing.
 from absl import flags
 
 from seld_jax import commands
-from seld_jax.tau2020 import fetch
+from seld_jax.fetch import fetch
 from seld_jax.tau2020.published import FORMATS, SPLITS, URL, select
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import download, unpack
+from seld_jax.fetch import download, unpack
 
 # Folder for the archives until they are unpacked.
 ARCHIVES_FOLDER = 'archives'
@@ -25,22 +25,37 @@ class Archive:
 
   Attributes:
     folder: The folder for its files. The archive has the same name.
-    checksums: The MD5 of each part by file name, in order.
-    names: The files that the folder must contain afterwards.
-    file_bytes: Approximate size of each of these files, in bytes.
+    checksums: The MD5 of each part by file name, in order. Empty texts stand
+      for checksums that only the publisher's record knows.
+    names: Files that the folder must contain afterwards, if they are known.
+    num_files: Number of recordings or label files according to the publisher;
+      0 if it is unknown.
+    unpacked_bytes: Approximate size of all its files in bytes; 0 if unknown.
+    sizes: The sizes of the parts in bytes, as far as they are known.
+    record: Number of the publisher's record.
+
+  Example:
+    >>> from seld_jax import fetch
+    >>> fetch.Archive('foa_dev', {'foa_dev.zip': ''}, num_files=168).folder
+    'foa_dev'
   """
 
   folder: str
   checksums: Mapping[str, str]
-  names: tuple[str, ...]
-  file_bytes: int = 0
+  names: tuple[str, ...] = ()
+  num_files: int = 0
+  unpacked_bytes: int = 0
+  sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  record: int = 0
 
 
 def fetch(
   out: str | os.PathLike[str],
   archives: Sequence[Archive],
   *,
+  dataset: str,
   url: str,
+  record_url: str = '',
   keep_archives: bool = False,
   retries: int = 5,
   pause: float = 2.0,
@@ -51,8 +66,12 @@ def fetch(
     out: Folder to unpack to. It may contain other files, but the folders of
       the archives must be empty, missing, or written by this function.
     archives: The archives to fetch.
+    dataset: Name of the dataset. Only one can be in a folder.
     url: Address of the parts. `{name}` stands for the file name of a part; if
-      it does not occur, the name is appended after a slash.
+      it does not occur, the name is appended after a slash. `{record}` stands
+      for the number of the record.
+    record_url: Address of the list of the files of a record in JSON, which is
+      read for unknown checksums. `{record}` stands for its number.
     keep_archives: Whether to keep the archives in `OUT/archives` after they
       are unpacked.
     retries: See `download.download`.
@@ -82,50 +101,88 @@ def fetch(
   ):
     manifest = _read_manifest(out)
     files.remove_fragments(out, of=(MANIFEST,))
+    _refuse_other_dataset(out, manifest, dataset)
     todo = [a for a in archives if not _is_complete(out, manifest, a)]
     _refuse_foreign_files(out, manifest, todo)
+    # With few retries: without a network, the user should learn it soon.
+    asking = {'retries': min(retries, 2), 'pause': pause}
+    todo = _with_checksums(out, todo, record_url, asking)
     sizes: dict[str, int | None] = {}
-    for name in [name for archive in todo for name in archive.checksums]:
-      path = out / ARCHIVES_FOLDER / name
-      if path.is_file():
-        sizes[name] = path.stat().st_size
-      else:
-        # With few retries: without a network, the user should learn it soon.
-        sizes[name] = download.file_size(
-          _address(url, name), retries=min(retries, 2), pause=pause
-        )
+    for archive in todo:
+      for name in archive.checksums:
+        path = out / ARCHIVES_FOLDER / name
+        if path.is_file():
+          sizes[name] = path.stat().st_size
+        elif name in archive.sizes:
+          sizes[name] = archive.sizes[name]
+        else:
+          address = _address(url, archive, name)
+          sizes[name] = download.file_size(address, **asking)
     if todo:
+      _warn_of_unchecked(todo)
       _announce(out, todo, sizes, keep_archives)
+      _begin(out, manifest, todo, dataset, keep_archives)
+    for archive in todo:
+      for name, checksum in archive.checksums.items():
+        size = sizes.get(name)
+        download.download(
+          _address(url, archive, name),
+          out / ARCHIVES_FOLDER / name,
+          checksum=f'md5:{checksum}' if checksum else '',
+          size=archive.sizes.get(name, None if checksum else size),
+          most=_most_bytes(archive, size),
+          retries=retries,
+          pause=pause,
+        )
+      _unpack(out, manifest, archive, keep_archives)
+      if not keep_archives:
+        _remove(out, archive)
     for archive in archives:
-      if archive in todo:
-        for name, checksum in archive.checksums.items():
-          download.download(
-            _address(url, name),
-            out / ARCHIVES_FOLDER / name,
-            checksum=f'md5:{checksum}',
-            most=_most_bytes(archive, sizes.get(name)),
-            retries=retries,
-            pause=pause,
-          )
-        _unpack(out, manifest, archive, keep_archives)
       if not manifest[archive.folder]['kept']:
         _remove(out, archive)
   return [archive.folder for archive in todo]
 
 
-def _most_bytes(archive: Archive, reported: int | None) -> int | None:
-  """Largest size of a part of an archive; None if nothing is known."""
-  known = [] if reported is None else [reported]
-  if archive.file_bytes:
-    # Compression can only make it smaller; sizes of files are approximate.
-    known.append(2 * len(archive.names) * archive.file_bytes + 10**6)
-  return min(known, default=None)
+def num_files(out: str | os.PathLike[str], folder: str) -> int:
+  """Counts the files that were unpacked to a folder, whatever is there now.
+
+  Args:
+    out: See `fetch`.
+    folder: The folder of an archive.
+
+  Returns:
+    Their number, with those in folders within it; 0 if there are none.
+  """
+  entry = _read_manifest(pathlib.Path(out)).get(folder, {'files': {}})
+  return sum(name.startswith(f'{folder}/') for name in entry['files'])
 
 
-def _address(url: str, name: str) -> str:
-  if '{name}' in url:
-    return url.replace('{name}', name)
-  return f'{url.rstrip("/")}/{name}'
+def _with_checksums(
+  out: pathlib.Path,
+  archives: Sequence[Archive],
+  record_url: str,
+  asking: Mapping[str, Any],
+) -> list[Archive]:
+  """Asks the records of archives for the checksums that are unknown.
+
+  If a record cannot be read, the checksums stay unknown.
+  """
+  completed = []
+  listed: dict[int, dict[str, record.File]] = {}
+  for archive in archives:
+    number = archive.record
+    if '' in archive.checksums.values() and record_url:
+      address = record_url.replace('{record}', str(number))
+      if number not in listed:
+        try:
+          listed[number] = record.read(address, **asking)
+        except InputError as error:
+          listed[number] = {}
+          _log.info('%s', error)
+      if found := listed[number]:
+        archive = record.complete(archive, found, address)
+    completed.append(archive)
+  return completed
 
 
 def _read_manifest(out: pathlib.Path) -> dict[str, Any]:

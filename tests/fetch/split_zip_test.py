@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import split_zip
+from seld_jax.fetch import split_zip
 
 NAMES = st.lists(
   st.text('abcäß', min_size=1, max_size=3), min_size=1, max_size=3

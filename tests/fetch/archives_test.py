@@ -18,8 +18,8 @@ from helpers.archive_server import (
 from seld_jax import files
 from seld_jax.dataset import recordings
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import fetch as fetching
-from seld_jax.tau2020 import split_zip
+from seld_jax.fetch import fetch as fetching
+from seld_jax.fetch import split_zip
 
 NAMES = ['fold1_room1_mix001_ov1', 'fold1_room1_mix002_ov2']
 SOUNDS = {

@@ -8,7 +8,7 @@ import pytest
 from helpers.archive_server import DEFLATED, STORED, fill_disk, write_split_zip
 
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import split_zip, unpack
+from seld_jax.fetch import split_zip, unpack
 
 FILES = {
   'foa_dev/one.wav': random.Random(1).randbytes(3000),

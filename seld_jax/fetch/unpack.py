@@ -1,5 +1,6 @@
 """Unpacks an archive into a folder; skips files that exist already."""
 
+import logging
 import os
 import pathlib
 import shutil
@@ -8,7 +9,9 @@ from collections.abc import Mapping
 
 from seld_jax import files, progress
 from seld_jax.errors import InputError
-from seld_jax.tau2020 import split_zip
+from seld_jax.fetch import split_zip
+
+_log = logging.getLogger(__name__)
 
 # Folder that macOS adds to archives.
 _MACOS_FOLDER = '__MACOSX'
@@ -31,12 +34,13 @@ def unpack(
     out: Folder to unpack to.
     folder: Folder in `out` for the files. If the archive has a folder of this
       name, the files in that folder go there, and all others go to `out`. If
-      not, all files go there, without the folders of the archive.
+      not, all files go there, without the folders that hold all of them.
     noted: The result of an earlier call: these files may be replaced when
       they have changed since.
 
   Returns:
     Size in bytes and CRC-32 of each file of the archive, by its path in `out`.
+    Files beside `folder` are left out if others of their names are there.
 
   Raises:
     InputError: The archive is damaged or is not a zip archive, a file is there
@@ -53,6 +57,7 @@ def unpack(
   )
   check_space(out, missing)
   total = sum(member.size for member in members.values())
+  left_out: set[str] = set()
   with progress.bar(
     f'{archive.path.name}, unpacking', total / 1e6, unit='MB'
   ) as advance:
@@ -60,6 +65,17 @@ def unpack(
       target = out / name
       if not _is_there(target, member, noted.get(name)):
         if target.exists() and name not in noted:
+          if '/' not in name:
+            # No recording, but a note beside the folder, which the archives
+            # of a dataset can have in different versions.
+            _log.warning(
+              '%s of %s is not unpacked: %s is there already, and differs',
+              member.name,
+              archive.path.name,
+              target,
+            )
+            left_out.add(name)
+            continue
           raise InputError(
             f'{target} is there already and differs from the file in '
             f'{archive.path.name}: move it away and start again.'
@@ -67,7 +83,11 @@ def unpack(
         _extract(archive, member, target, missing)
         missing -= member.size
       advance(member.size / 1e6)
-  return {name: (member.size, member.crc) for name, member in members.items()}
+  return {
+    name: (member.size, member.crc)
+    for name, member in members.items()
+    if name not in left_out
+  }
 
 
 def place(
@@ -87,11 +107,12 @@ def place(
     InputError: Two files would get the same path.
   """
   placed: dict[str, split_zip.Member] = {}
-  paths = {member.name: member.name.split('/') for member in members}
+  paths = {member.name: _steps(member.name) for member in members}
+  paths = {name: path for name, path in paths.items() if not _is_hidden(path)}
   has_folder = any(folder in path[:-1] for path in paths.values())
+  above = len(os.path.commonprefix([path[:-1] for path in paths.values()]))
   for member in members:
-    path = paths[member.name]
-    if _MACOS_FOLDER in path or path[-1].startswith('.'):
+    if (path := paths.get(member.name)) is None:
       continue
     if folder in path[:-1]:
       # The folder can be inside others, such as the publisher's own.
@@ -99,7 +120,7 @@ def place(
     elif has_folder:
       name = path[-1]
     else:
-      name = f'{folder}/{path[-1]}'
+      name = '/'.join([folder, *path[above:]])
     if name in placed:
       raise InputError(
         f'{placed[name].name} and {member.name} of the same archive would both '
@@ -107,6 +128,15 @@ def place(
       )
     placed[name] = member
   return placed
+
+
+def _steps(name: str) -> list[str]:
+  """The folders and the file of a path, without empty ones and `.`."""
+  return [step for step in name.split('/') if step not in ('', '.')]
+
+
+def _is_hidden(path: list[str]) -> bool:
+  return any(step == _MACOS_FOLDER or step.startswith('.') for step in path)
 
 
 def check_space(
