@@ -12,8 +12,8 @@ import pytest
 from seld_jax import stopping
 
 COMMANDS = (
-  *('evaluate', 'export', 'listen', 'main', 'predict', 'report', 'reproduce'),
-  *('synthesize', 'tau2020', 'validate'),
+  *('evaluate', 'export', 'fetch', 'listen', 'main', 'predict', 'report'),
+  *('reproduce', 'synthesize', 'tau2020', 'validate'),
 )
 
 # In the place of the packages that commands import first.

@@ -1,19 +1,14 @@
-"""Downloads and unpacks TAU-NIGENS Spatial Sound Events 2020."""
+"""Downloads and unpacks published datasets of the DCASE challenges."""
 
-from seld_jax.tau2020.published import (
-  CHECKSUMS,
-  FORMATS,
-  SPLITS,
-  URL,
-  recording_names,
-  select,
-)
+from seld_jax.fetch import command
+from seld_jax.fetch.archives import Archive
+from seld_jax.fetch.published import DATASETS, Dataset, recording_names, select
 
 __all__ = [
-  'CHECKSUMS',
-  'FORMATS',
-  'SPLITS',
-  'URL',
+  'DATASETS',
+  'Archive',
+  'Dataset',
+  'command',
   'recording_names',
   'select',
 ]

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import json
+import logging
+import math
 import os
 import pathlib
 import sys
@@ -11,10 +13,15 @@ from typing import Any
 
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
-from seld_jax.fetch import download, unpack
+from seld_jax.fetch import download, record, unpack
 
 # Folder for the archives until they are unpacked.
 ARCHIVES_FOLDER = 'archives'
+# Approximate size of unpacked audio, relative to its archive.
+_EXPANSION = 1.7
+# The dataset of notes that do not name one.
+_FIRST_DATASET = 'tau2020'
+_log = logging.getLogger(__name__)
 # Lists the unpacked files, with their sizes and checksums.
 MANIFEST = '.fetched.json'
 
@@ -106,38 +113,34 @@ def fetch(
     _refuse_foreign_files(out, manifest, todo)
     # With few retries: without a network, the user should learn it soon.
     asking = {'retries': min(retries, 2), 'pause': pause}
-    todo = _with_checksums(out, todo, record_url, asking)
-    sizes: dict[str, int | None] = {}
-    for archive in todo:
-      for name in archive.checksums:
-        path = out / ARCHIVES_FOLDER / name
-        if path.is_file():
-          sizes[name] = path.stat().st_size
-        elif name in archive.sizes:
-          sizes[name] = archive.sizes[name]
-        else:
-          address = _address(url, archive, name)
-          sizes[name] = download.file_size(address, **asking)
+    todo, unread = _with_checksums(todo, record_url, asking)
+    sizes = _part_sizes(out, todo, url, asking)
     if todo:
-      _warn_of_unchecked(todo)
+      for reason in unread:
+        _log.warning(
+          'the checksums of some archives are unknown (%s); these archives are '
+          'checked by their sizes, and each file in them by its CRC-32',
+          reason.rstrip('.'),
+        )
       _announce(out, todo, sizes, keep_archives)
       _begin(out, manifest, todo, dataset, keep_archives)
-    for archive in todo:
-      for name, checksum in archive.checksums.items():
-        size = sizes.get(name)
-        download.download(
-          _address(url, archive, name),
-          out / ARCHIVES_FOLDER / name,
-          checksum=f'md5:{checksum}' if checksum else '',
-          size=archive.sizes.get(name, None if checksum else size),
-          most=_most_bytes(archive, size),
-          retries=retries,
-          pause=pause,
-        )
-      _unpack(out, manifest, archive, keep_archives)
-      if not keep_archives:
-        _remove(out, archive)
+    pending = {archive.folder: archive for archive in todo}
     for archive in archives:
+      if archive.folder in pending:
+        archive = pending[archive.folder]
+        for name, checksum in archive.checksums.items():
+          # Only the checksum tells that a file that is there is another one.
+          size = archive.sizes.get(name, None if checksum else sizes[name])
+          download.download(
+            _address(url, archive, name),
+            out / ARCHIVES_FOLDER / name,
+            checksum=f'md5:{checksum}' if checksum else '',
+            size=size,
+            most=_most_bytes(archive, sizes[name]),
+            retries=retries,
+            pause=pause,
+          )
+        _unpack(out, manifest, archive, dataset, keep_archives)
       if not manifest[archive.folder]['kept']:
         _remove(out, archive)
   return [archive.folder for archive in todo]
@@ -158,35 +161,92 @@ def num_files(out: str | os.PathLike[str], folder: str) -> int:
 
 
 def _with_checksums(
-  out: pathlib.Path,
-  archives: Sequence[Archive],
-  record_url: str,
-  asking: Mapping[str, Any],
-) -> list[Archive]:
+  archives: Sequence[Archive], record_url: str, asking: Mapping[str, Any]
+) -> tuple[list[Archive], list[str]]:
   """Asks the records of archives for the checksums that are unknown.
 
-  If a record cannot be read, the checksums stay unknown.
+  Args:
+    archives: The archives.
+    record_url: See `fetch`.
+    asking: Options of the requests.
+
+  Returns:
+    The archives with their checksums, and why some of them are still unknown.
   """
-  completed = []
-  listed: dict[int, dict[str, record.File]] = {}
+  completed: list[Archive] = []
+  listed: dict[str, dict[str, record.File]] = {}
+  unread: list[str] = []
   for archive in archives:
-    number = archive.record
-    if '' in archive.checksums.values() and record_url:
-      address = record_url.replace('{record}', str(number))
-      if number not in listed:
+    if '' in archive.checksums.values():
+      address = record_url.replace('{record}', str(archive.record))
+      if address not in listed:
         try:
-          listed[number] = record.read(address, **asking)
+          listed[address] = record.read(address, **asking)
         except InputError as error:
-          listed[number] = {}
-          _log.info('%s', error)
-      if found := listed[number]:
-        archive = record.complete(archive, found, address)
+          # A mirror may have the archives, but not the record.
+          listed[address] = {}
+          unread.append(str(error))
+      if listed[address]:
+        known = record.missing(archive.checksums, listed[address], address)
+        archive = dataclasses.replace(
+          archive,
+          checksums={
+            name: known[name].md5 if name in known else checksum
+            for name, checksum in archive.checksums.items()
+          },
+          sizes={
+            **archive.sizes,
+            **{name: file.size for name, file in known.items()},
+          },
+        )
     completed.append(archive)
-  return completed
+  return completed, unread
+
+
+def _part_sizes(
+  out: pathlib.Path,
+  archives: Sequence[Archive],
+  url: str,
+  asking: Mapping[str, Any],
+) -> dict[str, int | None]:
+  """The sizes of all parts; None for those that the server does not report."""
+  sizes: dict[str, int | None] = {}
+  for archive in archives:
+    for name in archive.checksums:
+      path = out / ARCHIVES_FOLDER / name
+      if name in archive.sizes:
+        sizes[name] = archive.sizes[name]
+      elif path.is_file():
+        sizes[name] = path.stat().st_size
+      else:
+        address = _address(url, archive, name)
+        sizes[name] = download.file_size(address, **asking)
+  return sizes
+
+
+def _most_bytes(archive: Archive, reported: int | None) -> int | None:
+  """Largest size of a part of an archive; None if nothing is known."""
+  known = [] if reported is None else [reported]
+  if archive.unpacked_bytes:
+    # Compression can only make it smaller; sizes of files are approximate.
+    known.append(2 * archive.unpacked_bytes + 10**6)
+  return min(known, default=None)
+
+
+def _address(url: str, archive: Archive, name: str) -> str:
+  url = url.replace('{record}', str(archive.record))
+  if '{name}' in url:
+    return url.replace('{name}', name)
+  return f'{url.rstrip("/")}/{name}'
 
 
 def _read_manifest(out: pathlib.Path) -> dict[str, Any]:
-  """Returns the manifest: `done`, `kept` and `files` for each folder."""
+  """Returns the manifest, with an entry for each folder.
+
+  Its keys are `done`, `kept`, `files`, `dataset` and `unpacking`: whether files
+  may be there already. Version 0.1 knew one dataset, and wrote no entry before
+  it unpacked.
+  """
   path = out / MANIFEST
   if not path.exists():
     return {}
@@ -196,6 +256,8 @@ def _read_manifest(out: pathlib.Path) -> dict[str, Any]:
         'done': entry['done'],
         'kept': entry['kept'],
         'files': {k: (size, crc) for k, (size, crc) in entry['files'].items()},
+        'dataset': str(entry.get('dataset', _FIRST_DATASET)),
+        'unpacking': bool(entry.get('unpacking', True)),
       }
       for folder, entry in json_files.read(path).items()
     }
@@ -219,6 +281,31 @@ def _is_complete(
   return True
 
 
+def _refuse_other_dataset(
+  out: pathlib.Path, manifest: dict[str, Any], dataset: str
+) -> None:
+  """Raises InputError when the folder has files of another dataset.
+
+  The archives of all datasets have the same names. A dataset of which nothing
+  was received yet is forgotten.
+  """
+  for folder, entry in list(manifest.items()):
+    other = entry['dataset']
+    if other == dataset:
+      continue
+    if entry['unpacking']:
+      raise InputError(
+        f'{out} holds {other}, which would mix with {dataset}: choose another '
+        '--out.'
+      )
+    if any((out / ARCHIVES_FOLDER).glob(f'{folder}.*')):
+      raise InputError(
+        f'{out / ARCHIVES_FOLDER} holds archives of {other}: delete them, or '
+        f'choose another --out for {dataset}.'
+      )
+    del manifest[folder]
+
+
 def _refuse_foreign_files(
   out: pathlib.Path, manifest: Mapping[str, Any], todo: Sequence[Archive]
 ) -> None:
@@ -228,7 +315,9 @@ def _refuse_foreign_files(
   """
   for archive in todo:
     folder = out / archive.folder
-    if archive.folder not in manifest and any(folder.glob('*')):
+    entry = manifest.get(archive.folder)
+    known = entry is not None and entry['unpacking']
+    if not known and any(folder.glob('*')):
       raise InputError(
         f'{folder} contains files that this command did not write: move them '
         'away, or choose another --out.'
@@ -254,11 +343,17 @@ def _announce(
       missing = max(0, (sizes[name] or 0) - there)
       download_bytes += missing
       used += missing
-    there = sum(one.stat().st_size for one in (out / archive.folder).glob('*'))
-    used += max(0, len(archive.names) * archive.file_bytes - there)
+    packed = sum(sizes[name] or 0 for name in archive.checksums)
+    unpacked = archive.unpacked_bytes or math.ceil(packed * _EXPANSION)
+    there = sum(
+      one.stat().st_size
+      for one in (out / archive.folder).rglob('*')
+      if one.is_file()
+    )
+    used += max(0, unpacked - there)
     peak = max(peak, used)
     if not keep_archives:
-      used -= sum(sizes[name] or 0 for name in archive.checksums)
+      used -= packed
   # On standard error like the progress bars: it is not the command's result.
   print(
     f'{unpack.gigabytes(download_bytes)} to download; including the unpacked '
@@ -268,18 +363,36 @@ def _announce(
   unpack.check_space(out, peak, advice=', or fetch less')
 
 
+def _begin(
+  out: pathlib.Path,
+  manifest: dict[str, Any],
+  archives: Sequence[Archive],
+  dataset: str,
+  keep_archives: bool,
+) -> None:
+  """Notes of which dataset the archives are that will be downloaded."""
+  for archive in archives:
+    entry = {'done': False, 'kept': keep_archives, 'files': {}}
+    entry.update(dataset=dataset, unpacking=False)
+    manifest.setdefault(archive.folder, entry)
+  _write_manifest(out, manifest)
+
+
 def _unpack(
   out: pathlib.Path,
   manifest: dict[str, Any],
   archive: Archive,
+  dataset: str,
   keep_archives: bool,
 ) -> None:
   """Unpacks an archive and checks that none of its files is missing."""
   noted = manifest.get(archive.folder, {}).get('files', {})
   entry = {'done': False, 'kept': keep_archives, 'files': noted}
+  entry.update(dataset=dataset, unpacking=True)
   manifest[archive.folder] = entry
   _write_manifest(out, manifest)
-  files.remove_fragments(out / archive.folder)
+  for folder, _, _ in os.walk(out / archive.folder):
+    files.remove_fragments(folder)
   path = out / ARCHIVES_FOLDER / list(archive.checksums)[-1]
   found = unpack.unpack(path, out, folder=archive.folder, noted=noted)
   lost = [n for n in archive.names if f'{archive.folder}/{n}' not in found]
@@ -287,6 +400,16 @@ def _unpack(
     raise InputError(
       f'{path} lacks {len(lost)} of {len(archive.names)} files; the first one '
       f'is {lost[0]}.'
+    )
+  count = sum(name.startswith(f'{archive.folder}/') for name in found)
+  if not count:
+    raise InputError(f'{path} has no files.')
+  if archive.num_files not in (0, count):
+    _log.warning(
+      '%s has %d files, but its publisher speaks of %d',
+      out / archive.folder,
+      count,
+      archive.num_files,
     )
   entry.update(done=True, files=found)
   _write_manifest(out, manifest)

@@ -68,9 +68,7 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
   return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
 
 
-def read(
-  url: str, *, most: int, retries: int = 5, pause: float = 2.0
-) -> bytes:
+def read(url: str, *, most: int, retries: int = 5, pause: float = 2.0) -> bytes:
   """Downloads a small file to memory.
 
   Args:

@@ -265,7 +265,7 @@ _TAU2021 = Dataset(
 # have a record of their own, whose checksums are known.
 _STARSS22 = Dataset(
   name='starss22',
-  title='STARSS22: Sony-TAu Realistic Spatial Soundscapes 2022 (1.1.0)',
+  title='STARSS22: Sony-TAu Realistic Spatial Soundscapes 2022',
   record=6600531,
   licence=_MIT,
   citation=(
@@ -345,5 +345,6 @@ _DCASE2025 = Dataset(
 
 # All datasets by their short names.
 DATASETS = {
-  one.name: one for one in (_TAU2020, _TAU2021, _STARSS22, _STARSS23, _DCASE2025)
+  dataset.name: dataset
+  for dataset in (_TAU2020, _TAU2021, _STARSS22, _STARSS23, _DCASE2025)
 }

@@ -93,6 +93,10 @@ FILES = {
 HELP = {
   'evaluate': ['--reference=...', '--missing=error|empty', '--[no]json'],
   'export': ['--workdir=... (required)', '--out=... (required)'],
+  'fetch': [
+    *('--out=... (required)', '--formats=foa|mic|both|stereo'),
+    *('  starss23: STARSS23: Sony-TAu', '      stereo; licence MIT'),
+  ],
   'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
   'main': ['--config=... (required)', '--config.train.batch_size='],
   'predict': ['--out=... (required)', '--channels=acn|fuma|aformat|em32'],

@@ -18,7 +18,7 @@ from helpers.archive_server import (
 from seld_jax import files
 from seld_jax.dataset import recordings
 from seld_jax.errors import InputError
-from seld_jax.fetch import fetch as fetching
+from seld_jax.fetch import archives as fetching
 from seld_jax.fetch import split_zip
 
 NAMES = ['fold1_room1_mix001_ov1', 'fold1_room1_mix002_ov2']
@@ -55,7 +55,9 @@ def record(server, tmp_path):
       checksums[path.name] = md5(data)
       path.unlink()
     names = [n.partition('/')[2] for n in contents if '/' in n]
-    found.append(fetching.Archive(folder, checksums, tuple(names), 9000))
+    found.append(
+      fetching.Archive(folder, checksums, tuple(names), unpacked_bytes=18000)
+    )
   assert len(server.files) == 4
   return found
 
@@ -66,9 +68,8 @@ def out(tmp_path):
 
 
 def fetch(server, out, record, *, retries=0, **options):
-  return fetching.fetch(
-    out, record, url=server.url, retries=retries, pause=0, **options
-  )
+  options = {'dataset': 'tau2020', 'url': server.url, **options}
+  return fetching.fetch(out, record, retries=retries, pause=0, **options)
 
 
 def refused(server, out, record, **options):
@@ -306,5 +307,5 @@ def test_a_target_that_is_not_a_folder_is_refused(
 
 def test_addresses_may_contain_the_file_name(server, out, record):
   url = server.url + '/deep/{name}'
-  fetching.fetch(out, record, url=url, retries=0)
+  fetch(server, out, record, url=url)
   assert found(out) == EVERYTHING

@@ -123,8 +123,9 @@ def test_the_command_fetches_and_then_has_nothing_to_do(server, tmp_path):
     for folder, suffix in (('foa_dev', 'wav'), ('metadata_dev', 'csv'))
     for name in ('fold1_room1_mix001_ov1', 'fold1_room1_mix002_ov2')
   }
-  checksums = {}
-  for folder, method in ('foa_dev', STORED), ('metadata_dev', DEFLATED):
+  archives = []
+  for folder, method in ('metadata_dev', DEFLATED), ('foa_dev', STORED):
+    checksums = {}
     for path in write_split_zip(
       tmp_path / f'{folder}.zip',
       [
@@ -136,13 +137,16 @@ def test_the_command_fetches_and_then_has_nothing_to_do(server, tmp_path):
     ):
       server.files[path.name] = path.read_bytes()
       checksums[path.name] = md5(path.read_bytes())
+    names = [name.partition('/')[2] for name in contents if folder in name]
+    archives.append((folder, checksums, tuple(names)))
   code = (
     'import sys\n'
     'from seld_jax import commands\n'
-    'from seld_jax.fetch import __main__ as command, published\n'
-    f'published.CHECKSUMS = {checksums!r}\n'
-    'published._ROOMS, published._RECORDINGS_OF_FOLD = (1,), 2\n'
-    'commands.run(command.main, define_flags=command.define_flags,\n'
+    'from seld_jax import fetch, tau2020\n'
+    f'archives = {archives!r}\n'
+    'archives = [fetch.Archive(*one) for one in archives]\n'
+    'tau2020.select = lambda formats, splits: archives\n'
+    'commands.run(tau2020.main, define_flags=tau2020.define_flags,\n'
     '             required=("out",))\n'
   )
   out = tmp_path / 'tau'
@@ -181,7 +185,8 @@ def test_archives_that_differ_from_the_published_ones_are_refused(
     f'md5:{md5(b"something else")}; it was deleted: start again to download it '
     'again.'
   )
-  assert [path.name for path in tmp_path.iterdir()] == ['archives']
+  visible = [p.name for p in tmp_path.iterdir() if not p.name.startswith('.')]
+  assert visible == ['archives']
   assert not any((tmp_path / 'archives').iterdir())
 
 

@@ -76,6 +76,19 @@ def test_folders_above_it_are_dropped():
   }
 
 
+def test_folders_within_it_are_kept():
+  """STARSS and the dataset of 2025 have a folder for each site and split."""
+  names = ['foa_dev/dev-train-sony/a.wav', './x/foa_dev/dev-test-tau/b.wav']
+  assert place(*names) == {
+    names[0]: 'foa_dev/dev-train-sony/a.wav',
+    names[1]: 'foa_dev/dev-test-tau/b.wav',
+  }
+  assert place('all/dev-train-sony/a.wav', 'all/dev-test-tau/a.wav') == {
+    'all/dev-train-sony/a.wav': 'foa_dev/dev-train-sony/a.wav',
+    'all/dev-test-tau/a.wav': 'foa_dev/dev-test-tau/a.wav',
+  }
+
+
 @pytest.mark.parametrize('above', ['', 'other/', 'proj/foa/'])
 def test_without_such_a_folder_all_files_go_into_it(above):
   name = f'{above}a.wav'
@@ -86,12 +99,14 @@ def test_without_such_a_folder_all_files_go_into_it(above):
 
 def test_hidden_files_and_those_of_macos_are_left_out():
   names = ['__MACOSX/foa_dev/._a.wav', 'foa_dev/.DS_Store', '.hidden']
+  names += ['foa_dev/.ipynb_checkpoints/a.wav']
   assert place('foa_dev/a.wav', *names) == {'foa_dev/a.wav': 'foa_dev/a.wav'}
 
 
 def test_two_files_cannot_have_the_same_path():
-  with pytest.raises(InputError, match=r'x/a\.wav and y/a\.wav of the same ar'):
-    place('x/a.wav', 'y/a.wav')
+  text = r'foa_dev/a\.wav and y/foa_dev/a\.wav of the same archive'
+  with pytest.raises(InputError, match=text):
+    place('foa_dev/a.wav', 'y/foa_dev/a.wav')
 
 
 def test_files_that_are_there_are_not_written_again(path, out):
@@ -114,6 +129,20 @@ def test_files_of_another_origin_are_not_replaced(path, out):
     with pytest.raises(InputError, match=r'two\.wav is there already and diff'):
       unpack.unpack(path, out, folder='foa_dev')
     assert other.read_bytes() == data
+
+
+def test_a_note_beside_the_folder_is_not_replaced(tmp_path, out, caplog):
+  """Several archives of a dataset can have a note of the same name."""
+  write_split_zip(
+    tmp_path / 'foa_dev.zip',
+    [('foa_dev/a.wav', b'sound', STORED), ('README.md', b'new', STORED)],
+  )
+  out.mkdir()
+  (out / 'README.md').write_bytes(b'mine')
+  noted = unpack.unpack(tmp_path / 'foa_dev.zip', out, folder='foa_dev')
+  assert list(noted) == ['foa_dev/a.wav']
+  assert found(out) == {'foa_dev/a.wav': b'sound', 'README.md': b'mine'}
+  assert 'README.md of foa_dev.zip is not unpacked: ' in caplog.text
 
 
 def test_truncated_files_of_an_earlier_call_are_replaced(path, out):

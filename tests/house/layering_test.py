@@ -28,7 +28,8 @@ ORDER = """
   train
   predictor report
   reproduce
-  main predict synthesize export listen tau2020
+  main predict synthesize export listen fetch
+  tau2020
 """
 LEVELS = {
   name: level
