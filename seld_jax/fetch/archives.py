@@ -298,7 +298,8 @@ def _refuse_other_dataset(
         f'{out} holds {other}, which would mix with {dataset}: choose another '
         '--out.'
       )
-    if any((out / ARCHIVES_FOLDER).glob(f'{folder}.*')):
+    parts = (out / ARCHIVES_FOLDER).glob(f'{folder}.*')
+    if any(part.stat().st_size for part in parts):
       raise InputError(
         f'{out / ARCHIVES_FOLDER} holds archives of {other}: delete them, or '
         f'choose another --out for {dataset}.'

@@ -37,6 +37,22 @@ def read(url: str, *, retries: int = 5, pause: float = 2.0) -> dict[str, File]:
     InputError: The record cannot be read, or has another form.
   """
   text = download.read(url, most=_MOST_BYTES, retries=retries, pause=pause)
+  return parse(text, url)
+
+
+def parse(text: bytes, url: str) -> dict[str, File]:
+  """Reads the list of the files of a record.
+
+  Args:
+    text: The list in JSON, see `read`.
+    url: Where it comes from, for messages.
+
+  Returns:
+    The files by name.
+
+  Raises:
+    InputError: The list has another form.
+  """
   found = json_files.parse(text, url)
   entries: Any = None
   if isinstance(found, dict):

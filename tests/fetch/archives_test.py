@@ -1,5 +1,6 @@
 """Archives on a server become a dataset in a folder."""
 
+import dataclasses
 import json
 import random
 import shutil
@@ -11,8 +12,9 @@ from helpers.archive_server import (
   STORED,
   fill_disk,
   md5,
+  put_archive,
+  put_record,
   serving,
-  write_split_zip,
 )
 
 from seld_jax import files
@@ -44,16 +46,9 @@ def record(server, tmp_path):
     ('metadata_dev', LABELS | BESIDE, DEFLATED, ()),
     ('foa_dev', SOUNDS, STORED, (8000, 7000)),
   ):
-    paths = write_split_zip(
-      tmp_path / f'{folder}.zip',
-      [(name, data, method) for name, data in contents.items()],
-      room=room,
+    checksums = put_archive(
+      server, tmp_path / f'{folder}.zip', contents, room=room, method=method
     )
-    checksums = {}
-    for path in paths:
-      data = server.files[path.name] = path.read_bytes()
-      checksums[path.name] = md5(data)
-      path.unlink()
     names = [n.partition('/')[2] for n in contents if '/' in n]
     found.append(
       fetching.Archive(folder, checksums, tuple(names), unpacked_bytes=18000)
@@ -309,3 +304,194 @@ def test_addresses_may_contain_the_file_name(server, out, record):
   url = server.url + '/deep/{name}'
   fetch(server, out, record, url=url)
   assert found(out) == EVERYTHING
+
+
+# Several datasets, whose archives have the same names.
+
+
+def manifest_of(out):
+  return json.loads((out / fetching.MANIFEST).read_text())
+
+
+def test_notes_without_a_dataset_are_those_of_tau2020(server, out, record):
+  """Version 0.1 fetched nothing else."""
+  fetch(server, out, record)
+  old = {
+    folder: {key: entry[key] for key in ('done', 'kept', 'files')}
+    for folder, entry in manifest_of(out).items()
+  }
+  files.write_text(out / fetching.MANIFEST, json.dumps(old))
+  server.log.clear()
+  assert fetch(server, out, record) == []
+  text = refused(server, out, record, dataset='starss23')
+  assert text == (
+    f'{out} holds tau2020, which would mix with starss23: choose another --out.'
+  )
+  assert server.log == []
+  assert found(out) == EVERYTHING
+
+
+def test_another_dataset_is_not_mixed_in(server, out, record):
+  fetch(server, out, record[:1], dataset='starss22')
+  text = refused(server, out, record, dataset='starss23')
+  assert text.startswith(f'{out} holds starss22, which would mix with starss23')
+  assert found(out) == LABELS | BESIDE
+
+
+def test_received_parts_of_another_dataset_are_not_continued(
+  server, out, record
+):
+  server.cuts = [None, 0]
+  refused(server, out, record[1:], dataset='starss22')
+  text = refused(server, out, record, dataset='starss23')
+  assert text == (
+    f'{out}/archives holds archives of starss22: delete them, or choose '
+    'another --out for starss23.'
+  )
+  part = out / fetching.ARCHIVES_FOLDER / 'foa_dev.z01'
+  assert part.read_bytes() == server.files['foa_dev.z01']
+  shutil.rmtree(out / fetching.ARCHIVES_FOLDER)
+  fetch(server, out, record, dataset='starss23')
+  assert found(out) == EVERYTHING
+
+
+def test_a_dataset_of_which_nothing_came_is_forgotten(server, out, record):
+  """A wrong name on the command line does not occupy the folder."""
+  server.cuts = [0]
+  text = refused(server, out, record, dataset='starss22')
+  assert 'metadata_dev.zip cannot be fetched' in text
+  fetch(server, out, record, dataset='starss23')
+  assert {entry['dataset'] for entry in manifest_of(out).values()} == {
+    'starss23'
+  }
+
+
+def test_files_placed_after_a_failed_download_are_refused(server, out, record):
+  del server.files['foa_dev.z01']
+  refused(server, out, record)
+  mine = out / 'foa_dev' / f'{NAMES[0]}.wav'
+  files.write_text(mine, 'mine')
+  text = refused(server, out, record)
+  assert text.startswith(f'{out}/foa_dev contains files that this command did')
+  assert mine.read_text() == 'mine'
+
+
+# Checksums that only the record knows.
+
+
+@pytest.fixture
+def unknown(record):
+  """The archives without the checksums of the second one."""
+  blank = dict.fromkeys(record[1].checksums, '')
+  return [
+    record[0],
+    dataclasses.replace(record[1], checksums=blank, record=123),
+  ]
+
+
+def test_the_record_is_asked_for_unknown_checksums(server, out, unknown):
+  names = list(unknown[1].checksums)
+  put_record(server, 123, [*names, 'metadata_dev.zip'])
+  address = f'{server.url}/api/{{record}}'
+  assert len(fetch(server, out, unknown, record_url=address)) == 2
+  assert found(out) == EVERYTHING
+  assert [name for name, _ in server.gets()].count('123') == 1
+  asked = [name for method, name, _ in server.log if method == 'HEAD']
+  assert asked == ['metadata_dev.zip'], 'the record tells the other sizes'
+  server.log.clear()
+  assert fetch(server, out, unknown, record_url=address) == []
+  assert server.log == []
+
+
+def test_an_archive_that_differs_from_its_record_is_refused(
+  server, out, unknown
+):
+  put_record(server, 123, unknown[1].checksums)
+  data = server.files['foa_dev.z02']
+  server.files['foa_dev.z02'] = data[:-1] + bytes([data[-1] ^ 1])
+  text = refused(server, out, unknown, record_url=f'{server.url}/{{record}}')
+  assert f'foa_dev.z02 should have the checksum md5:{md5(data)}, but' in text
+  assert not (out / 'foa_dev').exists()
+
+
+def test_a_file_that_the_record_lacks_is_named(server, out, unknown):
+  put_record(server, 123, ['foa_dev.zip', 'metadata_dev.zip'])
+  text = refused(server, out, unknown, record_url=f'{server.url}/{{record}}')
+  assert text.startswith(
+    f'{server.url}/123 has no file foa_dev.z01, but foa_dev.zip, metadata_dev.'
+  )
+
+
+@pytest.mark.parametrize('listed', [None, b'<html>', b'{"files": []}'])
+def test_without_a_record_archives_are_checked_by_size_and_crc(
+  listed, server, out, unknown, caplog
+):
+  if listed is not None:
+    server.files['123'] = listed
+  server.cuts = [None, None, None, 3000]
+  fetch(server, out, unknown, record_url=f'{server.url}/{{record}}', retries=1)
+  assert found(out) == EVERYTHING
+  (warning,) = [one for one in caplog.messages if 'checksums' in one]
+  assert f'{server.url}/123' in warning
+  assert 'checked by their sizes, and each file in them by its CRC' in warning
+
+
+def test_without_a_record_damage_is_found_by_the_crc(server, out, unknown):
+  data = bytearray(server.files['foa_dev.z02'])
+  data[500] ^= 1
+  server.files['foa_dev.z02'] = bytes(data)
+  text = refused(server, out, unknown, record_url=f'{server.url}/{{record}}')
+  assert 'is damaged: ' in text and 'CRC-32' in text
+  assert all(name not in text for name in found(out) if name in SOUNDS)
+  assert found(out).items() <= (
+    EVERYTHING.items()
+    | {(f'archives/{name}', data) for name, data in server.files.items()}
+  )
+
+
+def test_sizes_that_are_known_are_not_asked_for(server, out, record):
+  known = [
+    dataclasses.replace(
+      archive,
+      sizes={name: len(server.files[name]) for name in archive.checksums},
+    )
+    for archive in record
+  ]
+  fetch(server, out, known)
+  assert found(out) == EVERYTHING
+  assert {method for method, *_ in server.log} == {'GET'}
+
+
+def test_a_file_of_another_size_is_refused(server, out, record):
+  wrong = dataclasses.replace(
+    record[0], sizes={'metadata_dev.zip': len(server.files['foa_dev.z01'])}
+  )
+  size = len(server.files['metadata_dev.zip'])
+  text = refused(server, out, [wrong])
+  assert f'but the received file has {size}; it was deleted' in text
+  assert found(out) == {}
+
+
+def test_a_number_of_files_that_surprises_is_told(server, out, record, caplog):
+  record = [dataclasses.replace(one, num_files=2) for one in record]
+  record[1] = dataclasses.replace(record[1], num_files=168)
+  fetch(server, out, record)
+  assert caplog.messages == [
+    f'{out}/foa_dev has 2 files, but its publisher speaks of 168'
+  ]
+  assert [fetching.num_files(out, one.folder) for one in record] == [2, 2]
+  assert fetching.num_files(out, 'mic_dev') == 0
+
+
+def test_fragments_within_folders_are_removed(server, out, tmp_path):
+  contents = {
+    f'foa_dev/dev-test-tau/{name}.wav': name.encode() * 99 for name in NAMES
+  }
+  checksums = put_archive(server, tmp_path / 'foa_dev.zip', contents)
+  archive = fetching.Archive('foa_dev', checksums)
+  fetch(server, out, [archive])
+  lost = out / f'foa_dev/dev-test-tau/{NAMES[1]}.wav'
+  left = lost.with_name(f'.{NAMES[1]}-0123abcd.half.wav')
+  lost.rename(left)
+  fetch(server, out, [archive])
+  assert found(out, hidden=True).keys() == {*contents, fetching.MANIFEST}

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import http.server
 import io
+import json
 import pathlib
 import struct
 import threading
@@ -120,6 +121,42 @@ def write_split_zip(
 
 def md5(data):
   return hashlib.md5(data).hexdigest()
+
+
+def put_archive(server, path, contents, *, room=(), method=STORED):
+  """Puts an archive on a server, in parts if there is room for each.
+
+  Args:
+    server: From `serving`.
+    path: Where the archive is written, `*.zip`; it is deleted again.
+    contents: The bytes of each file, by name.
+    room: See `write_split_zip`.
+    method: How the files are compressed.
+
+  Returns:
+    The MD5 of each part, by file name.
+  """
+  members = [(name, data, method) for name, data in contents.items()]
+  checksums = {}
+  for part in write_split_zip(path, members, room=room):
+    data = server.files[part.name] = part.read_bytes()
+    checksums[part.name] = md5(data)
+    part.unlink()
+  return checksums
+
+
+def put_record(server, number, names):
+  """Puts the list of some files of a server on it, as a record has it."""
+  listed = [
+    {
+      'key': name,
+      'size': len(server.files[name]),
+      'checksum': f'md5:{md5(server.files[name])}',
+    }
+    for name in names
+  ]
+  text = json.dumps({'id': number, 'files': listed})
+  server.files[str(number)] = text.encode()
 
 
 class Server(http.server.ThreadingHTTPServer):
