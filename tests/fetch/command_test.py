@@ -152,15 +152,14 @@ def test_each_dataset_is_fetched_and_found_as_it_lies(
       ] == [f'{place}.wav' for place in places]
       labelled = split == 'dev' or 'eval labels' in LAYOUTS[name]
       assert all((one.labels is not None) == labelled for one in found)
+      contents = {
+        path: data
+        for kind in (format, 'metadata')
+        for path, data in contents_of(name, f'{kind}_{split}').items()
+      }
       for one in found:
-        expected = contents_of(name, f'{format}_{split}')
-        assert (
-          one.audio.read_bytes() == expected[str(one.audio.relative_to(out))]
-        )
-        if labelled:
-          table = one.labels.relative_to(out)
-          expected = contents_of(name, f'metadata_{split}')
-          assert one.labels.read_bytes() == expected[str(table)]
+        for path in filter(None, (one.audio, one.labels)):
+          assert path.read_bytes() == contents[str(path.relative_to(out))]
   assert not (out / 'archives').exists()
   server.log.clear()
   status, printed, err = run(name, f'--out={out}')
@@ -183,9 +182,8 @@ def test_folds_are_those_of_the_names(name, publish, run, tmp_path):
 def test_one_format_and_one_split_can_be_fetched(publish, run, tmp_path):
   publish('starss23')
   out = tmp_path / 'data'
-  status, printed, _ = run(
-    'starss23', '--formats=mic', '--splits=dev', '--out', out
-  )
+  words = ['starss23', '--splits=dev', f'--out={out}']
+  status, printed, _ = run(*words, '--formats=mic')
   assert status == 0
   folders = sorted(path.name for path in out.iterdir() if path.is_dir())
   assert folders == ['metadata_dev', 'mic_dev']
