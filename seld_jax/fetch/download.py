@@ -145,13 +145,14 @@ def download(
     if path.is_file() and not _difference(path, checksum, size):
       part.unlink(missing_ok=True)
       return
-  _persist(
-    lambda: _resume(url, part, most),
-    url,
-    lambda: _size(part),
-    retries=retries,
-    pause=pause,
-  )
+  if size is None or _size(part) != size:
+    _persist(
+      lambda: _resume(url, part, most),
+      url,
+      lambda: _size(part),
+      retries=retries,
+      pause=pause,
+    )
   with files.explained(path):
     if difference := _difference(part, checksum, size):
       part.unlink()

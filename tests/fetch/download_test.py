@@ -283,6 +283,43 @@ def test_the_size_is_none_if_the_server_does_not_report_it(server):
   assert server.gets() == []
 
 
+def test_without_a_checksum_the_size_decides(server, path):
+  url = f'{server.url}/a.zip'
+  with pytest.raises(InputError, match=f'has {len(DATA)} bytes, but the file'):
+    download.download(url, path, size=len(DATA) - 1, pause=0)
+  assert names_if_any(path) == []
+  text = f'should have {len(DATA) + 1} bytes, but the received file has'
+  with pytest.raises(InputError, match=text):
+    download.download(url, path, size=len(DATA) + 1, pause=0)
+  assert names(path) == []
+  download.download(url, path, size=len(DATA), pause=0)
+  assert path.read_bytes() == DATA
+  server.log.clear()
+  download.download(url, path, size=len(DATA), pause=0)
+  assert server.log == []
+
+
+def test_a_file_that_came_whole_before_is_not_requested_again(server, path):
+  """A process can be killed between the last byte and the check."""
+  path.parent.mkdir()
+  path.with_name('a.zip.part').write_bytes(DATA)
+  download.download(
+    f'{server.url}/a.zip', path, checksum=CHECKSUM, size=len(DATA)
+  )
+  assert (names(path), server.log) == (['a.zip'], [])
+  assert path.read_bytes() == DATA
+
+
+def test_a_small_file_is_read_to_memory(server):
+  url = f'{server.url}/a.zip'
+  server.cuts = [HALF]
+  assert download.read(url, most=len(DATA), pause=0) == DATA
+  with pytest.raises(InputError, match=f'sends more than {len(DATA) - 1} byt'):
+    download.read(url, most=len(DATA) - 1)
+  with pytest.raises(InputError, match='the server answers 404 Not Found'):
+    download.read(f'{server.url}/b.zip', most=9)
+
+
 def names_if_any(path):
   return names(path) if path.parent.exists() else []
 
