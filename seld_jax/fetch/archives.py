@@ -128,18 +128,8 @@ def fetch(
     for archive in archives:
       if archive.folder in pending:
         archive = pending[archive.folder]
-        for name, checksum in archive.checksums.items():
-          # Only the checksum tells that a file that is there is another one.
-          size = archive.sizes.get(name, None if checksum else sizes[name])
-          download.download(
-            _address(url, archive, name),
-            out / ARCHIVES_FOLDER / name,
-            checksum=f'md5:{checksum}' if checksum else '',
-            size=size,
-            most=_most_bytes(archive, sizes[name]),
-            retries=retries,
-            pause=pause,
-          )
+        for name in archive.checksums:
+          _download(out, archive, name, sizes[name], url, retries, pause)
         _unpack(out, manifest, archive, dataset, keep_archives)
       if not manifest[archive.folder]['kept']:
         _remove(out, archive)
@@ -224,13 +214,32 @@ def _part_sizes(
   return sizes
 
 
-def _most_bytes(archive: Archive, reported: int | None) -> int | None:
-  """Largest size of a part of an archive; None if nothing is known."""
+def _download(
+  out: pathlib.Path,
+  archive: Archive,
+  name: str,
+  reported: int | None,
+  url: str,
+  retries: int,
+  pause: float,
+) -> None:
+  """Downloads a part of an archive; `reported` is its size by the server."""
+  checksum, size = archive.checksums[name], archive.sizes.get(name)
+  if not checksum and size is None:
+    size = reported
   known = [] if reported is None else [reported]
   if archive.unpacked_bytes:
     # Compression can only make it smaller; sizes of files are approximate.
     known.append(2 * archive.unpacked_bytes + 10**6)
-  return min(known, default=None)
+  download.download(
+    _address(url, archive, name),
+    out / ARCHIVES_FOLDER / name,
+    checksum=f'md5:{checksum}' if checksum else '',
+    size=size,
+    most=min(known, default=None),
+    retries=retries,
+    pause=pause,
+  )
 
 
 def _address(url: str, archive: Archive, name: str) -> str:

@@ -123,7 +123,8 @@ def download(
     path: The file to write.
     checksum: Algorithm and hexadecimal digest, e.g. `'md5:6aad48e7...'`. If it
       is empty, the file is only checked by its size.
-    size: Exact size of the file in bytes, if known.
+    size: Exact size of the file in bytes, if known. It takes the place of
+      `most`.
     most: Largest size of the file in bytes, if known. A server that sends more
       is refused before more is written.
     retries: How often a broken download is retried in a row without receiving
@@ -139,7 +140,7 @@ def download(
   path = pathlib.Path(path)
   part = path.with_name(path.name + '.part')
   if size is not None:
-    most = size if most is None else min(size, most)
+    most = size
   with files.explained(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and not _difference(path, checksum, size):
