@@ -19,6 +19,8 @@ from seld_jax.fetch import download, record, unpack
 ARCHIVES_FOLDER = 'archives'
 # Approximate size of unpacked audio, relative to its archive.
 _EXPANSION = 1.7
+# Suffixes of the recordings and label files of all published datasets.
+_SUFFIXES = ('.wav', '.csv')
 # The dataset of notes that do not name one.
 _FIRST_DATASET = 'tau2020'
 _log = logging.getLogger(__name__)
@@ -411,14 +413,18 @@ def _unpack(
       f'{path} lacks {len(lost)} of {len(archive.names)} files; the first one '
       f'is {lost[0]}.'
     )
-  count = sum(name.startswith(f'{archive.folder}/') for name in found)
-  if not count:
-    raise InputError(f'{path} has no files.')
+  count = sum(
+    name.startswith(f'{archive.folder}/') and name.lower().endswith(_SUFFIXES)
+    for name in found
+  )
+  if not count and not archive.names:
+    raise InputError(f'{path} has no recordings or label files.')
   if archive.num_files not in (0, count):
     _log.warning(
-      '%s has %d files, but its publisher speaks of %d',
+      '%s has %d files (%s), but its publisher speaks of %d',
       out / archive.folder,
       count,
+      ', '.join(_SUFFIXES),
       archive.num_files,
     )
   entry.update(done=True, files=found)

@@ -477,10 +477,24 @@ def test_a_number_of_files_that_surprises_is_told(server, out, record, caplog):
   record[1] = dataclasses.replace(record[1], num_files=168)
   fetch(server, out, record)
   assert caplog.messages == [
-    f'{out}/foa_dev has 2 files, but its publisher speaks of 168'
+    f'{out}/foa_dev has 2 files (.wav, .csv), but its publisher speaks of 168'
   ]
   assert [fetching.num_files(out, one.folder) for one in record] == [2, 2]
   assert fetching.num_files(out, 'mic_dev') == 0
+
+
+def test_notes_in_a_folder_are_no_recordings(server, out, tmp_path, caplog):
+  contents = SOUNDS | {'foa_dev/README.md': b'about'}
+  checksums = put_archive(server, tmp_path / 'foa_dev.zip', contents)
+  fetch(server, out, [fetching.Archive('foa_dev', checksums, num_files=2)])
+  assert found(out) == contents
+  assert caplog.messages == []
+
+
+def test_an_archive_without_recordings_is_refused(server, out, tmp_path):
+  checksums = put_archive(server, tmp_path / 'foa_dev.zip', {'foa_dev/a': b''})
+  text = refused(server, out, [fetching.Archive('foa_dev', checksums)])
+  assert text.endswith('foa_dev.zip has no recordings or label files.')
 
 
 def test_fragments_within_folders_are_removed(server, out, tmp_path):
