@@ -160,6 +160,30 @@ def wrap_degrees(azimuth: Array) -> Array:
   return 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
 
 
+def fold_to_front(azimuth: Array) -> Array:
+  """Mirrors azimuths behind the listener to the front.
+
+  Stereo cannot tell front from back: a sound at 120 degrees has the same
+  differences between left and right as one at 60 degrees.
+
+  Args:
+    azimuth: Azimuth in degrees, with shape `[...]`.
+
+  Returns:
+    Azimuths in [-90, 90] degrees with the same sine, with shape `[...]`;
+    whole degrees stay whole.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.fold_to_front(np.array([30.0, 120.0, -120.0, 180.0])).tolist()
+    [30.0, 60.0, -60.0, 0.0]
+  """
+  xp = namespace(azimuth)
+  wrapped = wrap_degrees(azimuth)
+  folded = xp.where(wrapped > 90, 180.0 - wrapped, wrapped)
+  return xp.where(wrapped < -90, -180.0 - wrapped, folded)
+
+
 def namespace(*arrays: Array) -> Any:
   """The array functions for some arguments.
 

@@ -311,15 +311,8 @@ def _write_plot(
       break
   num_frames = max(1, labels.count_frames(shown, rate))
   visible = events.frame < num_frames
-  distance = events.distance
   figure = figures.plot_tracks(
-    labels.Events(
-      events.frame[visible],
-      events.class_index[visible],
-      events.track[visible],
-      events.xyz[visible],
-      None if distance is None else distance[visible],
-    ),
+    labels.choose_rows(events, visible),
     None,
     classes=predictor.spec.classes,
     num_frames=num_frames,
