@@ -60,9 +60,9 @@ def evaluate_predictions(
     - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
       scores and `reference_segments`. This is the number of segments with a
       class in the reference, summed over classes (tracks in segments from 2021
-      to 2023, rows in 2024 and 2025). If it is 0, the scores are None. Recordings whose
-      name lacks the part belong to the group `other`; if all names lack it,
-      there are no groups.
+      to 2023, rows in 2024 and 2025). If it is 0, the scores are None.
+      Recordings whose name lacks the part belong to the group `other`; if all
+      names lack it, there are no groups.
 
   Raises:
     InputError: There are no recordings, one has no length, or its events are

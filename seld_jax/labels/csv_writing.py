@@ -224,6 +224,10 @@ def _format_rows(events: Events, distance: np.ndarray, form: str) -> str:
   rows = zip(*(values[column] for column in columns), strict=True)
   lines = [','.join(row) for row in rows]
   # The reader would take this first row for column names that pandas invents.
-  if lines and form != 'stereo' and lines[0] == ','.join(map(str, range(len(columns)))):
+  if (
+    lines
+    and form != 'stereo'
+    and lines[0] == ','.join(map(str, range(len(columns))))
+  ):
     lines[0] += '.0'
   return ''.join(line + '\n' for line in lines)

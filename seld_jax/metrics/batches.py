@@ -249,7 +249,8 @@ def _join(
     rows = rows.chosen(~late)
   if not rules.as_published:
     if rules.edition == '2025':
-      rows = dataclasses.replace(rows, places=_in_front(rows.places))
+      directions = geometry.stereo_directions(rows.places)
+      rows = dataclasses.replace(rows, places=directions)
     return rows
   key = rows.frame * rules.num_classes + rows.class_index
   if rules.edition == '2025':
@@ -262,12 +263,3 @@ def _join(
     rows, places=places, distance=rows.distance.round(published.DECIMALS)
   )
   return rows if kept is None else rows.chosen(kept)
-
-
-def _in_front(xyz: np.ndarray) -> np.ndarray:
-  """Directions whose azimuths are folded to the front, on the horizon.
-
-  Stereo can tell neither front from back nor up from down.
-  """
-  x, y, z = xyz.T
-  return geometry.unit_vectors(np.stack([np.abs(x), y, 0 * z], axis=-1))

@@ -89,7 +89,7 @@ def count(batch: batches.Batch) -> list[Counts]:
   """Counts rows frame by frame; see `metrics.counts`.
 
   Rows are paired and compared as in 2024, but by azimuths alone, folded to the
-  front: `batches` has done that. Neither distances nor what is on screen
+  front, which `batches` did. Neither distances nor what is on screen
   influence the pairing.
   """
   pairs = dcase2024.pair(batch)
