@@ -280,9 +280,7 @@ def defined_2025(drawn, num_classes):
         key=lambda way: (
           round(
             sum(
-              abs(a[i][0] - b[j][0])
-              for i, j in enumerate(way)
-              if j < len(b)
+              abs(a[i][0] - b[j][0]) for i, j in enumerate(way) if j < len(b)
             ),
             6,
           ),
