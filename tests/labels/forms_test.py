@@ -163,15 +163,12 @@ def test_files_of_2025_have_a_header_and_no_elevation(tmp_path):
     assert events.distance is not None
     np.testing.assert_allclose(events.distance, [2, 1.5])
     np.testing.assert_allclose(events.xyz[0], (0, 1, 0), atol=1e-12)
+    np.testing.assert_array_equal(events.onscreen, [True, False])
   with pytest.raises(InputError, match='line 1: .* not of edition 2024'):
     read_text(tmp_path, text, edition='2024')
-    assert events.onscreen is not None
-    np.testing.assert_array_equal(events.onscreen, [True, False])
   with pytest.raises(InputError, match="'polar' of edition 2025; .*: stereo"):
     labels.write_csv(tmp_path / 'a.csv', events, edition='2025', form='polar')
-  bare = labels.Events(
-    events.frame, events.class_index, events.track, events.xyz
-  )
+  bare = dataclasses.replace(events, distance=None)
   with pytest.raises(InputError, match='needs a distance .* edition 2020'):
     labels.write_csv(tmp_path / 'a.csv', bare, edition='2025')
 
@@ -190,10 +187,8 @@ def test_files_of_2025_are_written_folded_and_read_back(tmp_path, rows, bits):
     assert_same(back, dataclasses.replace(events, xyz=folded))
     if rows:
       np.testing.assert_array_equal(back.onscreen, flags)
-  azimuths = [
-    float(line.split(',')[3]) for line in path.read_text().split()[1:]
-  ]
-  assert all(-90 <= azimuth <= 90 for azimuth in azimuths)
+  _, *lines = path.read_text().split()
+  assert all(-90 <= float(line.split(',')[3]) <= 90 for line in lines)
   # The file is the same in parts, and 0 where nobody says what is on screen.
   other = tmp_path / 'b.csv'
   halves = [labels.choose_rows(events, part) for part in (flags, ~flags)]
@@ -219,7 +214,7 @@ def test_probabilities_of_predictions_are_read_as_flags(tmp_path, caplog):
   np.testing.assert_array_equal(events.onscreen, [0, 0, 1, 1, 1])
   assert 'line 3: the probability 0.2 of being on screen' in caplog.text
   assert 'and 2 more like this' in caplog.text
-  cut = read_text(tmp_path, text, role='prediction', onscreen_threshold=1.0)
+  cut = read_text(tmp_path, text, role='prediction', mend=False)
   np.testing.assert_array_equal(cut.onscreen, [0, 0, 0, 0, 1])
   with pytest.raises(InputError, match="onscreen .* a number .*, got '1.5'"):
     read_text(tmp_path, STEREO + '0,1,0,9,200,1.5\n', role='prediction')

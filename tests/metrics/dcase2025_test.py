@@ -43,7 +43,7 @@ def test_four_frames_by_hand():
     (3, 2, 0, 0, 1, 1),  # a class that is not there
   )
   scores = score_2025(reference, predictions, num_frames=4)
-  # Class 0: 1 hit, 1 too far, 1 miss: 1 / (1 + 1 + 1/2). Class 1: 1. Class 2: 0.
+  # Class 0: 1 hit, 1 too far, 1 miss: 1 / (1 + 1 + 1/2). Classes 1, 2: 1, 0.
   assert pytest.approx((0.4 + 1 + 0) / 3) == scores.F20
   assert scores.seld_score == pytest.approx(1 - 1.4 / 3)
   # Class 0: (5 + 30) / 2 and (1 + 0) / 2; class 1: 0 and 0.
