@@ -91,7 +91,11 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
-  'evaluate': ['--reference=...', '--missing=error|empty', '--[no]json'],
+  'evaluate': [
+    '--reference=...',
+    '--missing=error|empty|leave_out',
+    '--[no]json',
+  ],
   'export': ['--workdir=... (required)', '--out=... (required)'],
   'fetch': [
     *('--out=... (required)', '--formats=foa|mic|both|stereo'),
