@@ -189,7 +189,7 @@ def predict_file(
   def blocks() -> Iterator[np.ndarray]:
     for block in audio.blocks(path, header=header, raw=True):
       four = channels.select(block, selection)
-      sums[:] += channels.moments(four, sample_rate=rate)
+      sums[:] += channel_checks.moments(four, sample_rate=rate)
       yield four
       advance(block.shape[-1] / rate)
 
@@ -210,7 +210,7 @@ def predict_file(
     distance_scale=None,
   )
   events = labels.join_events(kept)
-  return events, channels.find_mismatch(sums, format=predictor.spec.format)
+  return events, channel_checks.find_mismatch(sums, format=predictor.spec.format)
 
 
 def find_files(
