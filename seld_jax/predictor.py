@@ -135,5 +135,6 @@ def _of_run(
     run.variables,
     snapshot.spec_of(run.config),
     source=str(source),
+    extract=snapshot.make_extractor(run.config),
   )
   return predictor, run

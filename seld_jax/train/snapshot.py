@@ -4,6 +4,7 @@ This needs the run directory, but not the dataset of the run.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
+from seld_jax import features as features_lib
 from seld_jax import inference, runs
+from seld_jax.audio import channels
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import checkpoint, weighting
@@ -130,13 +133,31 @@ def spec_of(config: config_lib.Config) -> Spec:
     window=config.eval.window,
     threshold=config.eval.threshold,
     output=config_lib.output_format(config),
+    num_channels=channels.count(
+      features.format, num_channels=features.num_channels
+    ),
+    kind=features.kind,
   )
 
 
 def make_program(config: config_lib.Config) -> Callable[..., Any]:
-  """Features and network of a config; see `inference.make_audio_program`."""
+  """Features and network of a config; see `inference.make_audio_program`.
+
+  If the features need the whole recording, it is the network alone: see
+  `inference.make_feature_program` and `make_extractor`.
+  """
+  network = train_step.make_model(config)
+  if not spec_of(config).is_framewise:
+    return inference.make_feature_program(network)
   options = config_lib.feature_options(config)
   del options['pad_mode']  # the caller pads the audio
-  return inference.make_audio_program(
-    train_step.make_model(config), feature_options=options
+  return inference.make_audio_program(network, feature_options=options)
+
+
+def make_extractor(config: config_lib.Config) -> Callable[..., Any] | None:
+  """The features of whole recordings; None if those of windows are equal."""
+  if spec_of(config).is_framewise:
+    return None
+  return functools.partial(
+    features_lib.compute, **config_lib.feature_options(config)
   )
