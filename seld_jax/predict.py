@@ -45,7 +45,8 @@ def define_flags(values: flags.FlagValues) -> None:
     'and the distance in metres, 0 if the network predicts none. 2025: frame, '
     'class, source, azimuth folded to the front, distance in centimetres, and '
     'onscreen, which is 0 in all rows, because no network here predicts it; '
-    'elevations are left out. Default: 2023 if the network predicts distances, else 2020.',
+    'elevations are left out. Default: 2023 if the network predicts '
+    'distances, else 2020.',
   )
   define.bool(
     'plot',

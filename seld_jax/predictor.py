@@ -119,7 +119,7 @@ def load_variables(
   """
   from seld_jax.train import snapshot
 
-  variables, spec = snapshot.load_variables(source)
+  variables, spec, _ = snapshot.load_variables(source)
   return variables, spec.classes
 
 

@@ -180,7 +180,8 @@ def _recordings(run: runs.Run) -> str:
     folder=run.workdir / 'figures',
     scenes=pathlib.Path(run.config['data']['root'], 'scenes.csv'),
     first_channel=first.get(features['format'], 'first microphone'),
-    frontal=features['format'] == 'stereo' and axes == 2,
+    frontal=runs.edition_of(run.scores) == '2025'
+    or (features['format'] == 'stereo' and axes == 2),
   )
 
 

@@ -93,15 +93,15 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
 
 def load_variables(
   source: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], Spec]:
+) -> tuple[dict[str, np.ndarray], Spec, dict[str, Any]]:
   """Reads the variables of a trained network, for fine-tuning.
 
   Args:
     source: Run directory, export, or `'demo'`.
 
   Returns:
-    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the inputs
-    and outputs of the network.
+    Arrays of any shape by name, such as `params/Conv_0/kernel`, the inputs and
+    outputs of the network, and the fields of its `config.features`.
 
   Raises:
     InputError: The source is missing, damaged, or of another version.
@@ -109,9 +109,11 @@ def load_variables(
   path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)
-    return export.variables, export.spec
+    features = export.config.get('features', {})
+    return export.variables, export.spec, features
   run = read(path)
-  return export_file.flatten(run.variables), spec_of(run.config)
+  features = run.config_values['features']
+  return export_file.flatten(run.variables), spec_of(run.config), features
 
 
 def spec_of(config: config_lib.Config) -> Spec:

@@ -7,8 +7,8 @@ from scipy import stats
 
 from seld_jax.validate.alignment import SET_LEVEL, Evidence
 
-# Pieces of a source count if it is at least this far to one side, as the sine of
-# its azimuth.
+# Pieces of a source count if it is at least this far to one side, as the sine
+# of its azimuth.
 _ASIDE = 0.3
 # Nothing is decided with fewer pieces on each side.
 _MIN_PIECES = 4
