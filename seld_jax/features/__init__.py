@@ -20,7 +20,7 @@ from seld_jax.features.formats import (
 from seld_jax.features.mic import gcc_phat, mic_features
 from seld_jax.features.options import FeatureOptions
 from seld_jax.features.salsa import salsa_features
-from seld_jax.features.salsa_lite import salsa_lite_features
+from seld_jax.features.salsa_lite import path_periods, salsa_lite_features
 from seld_jax.features.spectrum import log_mel, mel_filter_bank, stft
 from seld_jax.features.stacking import stack
 from seld_jax.features.stereo import STEREO_CHANNELS, stereo_features
@@ -43,6 +43,7 @@ __all__ = [
   'window_features',
   'framewise_features',
   'is_framewise',
+  'path_periods',
   'stack',
   'intensity_vector',
   'gcc_phat',

@@ -1,6 +1,7 @@
 """SALSA-Lite: log powers of bins and phases between microphones."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -144,6 +145,33 @@ def phase_stop(options: FeatureOptions) -> int:
   first, stop = bins(options)
   exact = frequency * options.n_fft / options.sample_rate
   return min(max(first, math.ceil(exact)), stop)
+
+
+def path_periods(*, format: str, **options: Any) -> np.ndarray:
+  """The wavelengths of SALSA-Lite: differences of its phases are modulo these.
+
+  Args:
+    format: Audio format; only `'mic'` has SALSA-Lite.
+    **options: Fields of `FeatureOptions`; the others have their defaults.
+
+  Returns:
+    The wavelength in metres at the frequency of each band, with shape
+    `[bands]`.
+
+  Raises:
+    ValueError: There is no SALSA-Lite with this format and these options.
+
+  Example:
+    >>> from seld_jax import features
+    >>> lengths = features.path_periods(format='mic', n_fft=512)
+    >>> print(f'{lengths[0]:.2f} m, {lengths[41]:.3f} m')  # 47 and 1969 Hz
+    7.32 m, 0.174 m
+  """
+  if format != 'mic':
+    raise ValueError(f"Only the format 'mic' has SALSA-Lite, got {format!r}.")
+  chosen = FeatureOptions(**options)
+  index = np.arange(*bins(chosen))
+  return SPEED_OF_SOUND * chosen.n_fft / chosen.sample_rate / index
 
 
 def path_differences(

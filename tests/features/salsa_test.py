@@ -1,9 +1,6 @@
 """SALSA equals the published algorithm, one bin of one frame at a time."""
 
-import functools
-
 import jax
-import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
@@ -14,13 +11,10 @@ from helpers.array_sounds import (
   noise,
   plane_wave,
   reverberate,
-  scene,
 )
 from helpers.quick_jit import jit
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from seld_jax import features, geometry
+from seld_jax import features
 
 OPTIONS = ('format', 'sample_rate', 'n_fft', 'hop_length', 'win_length')
 salsa_features = jit(
@@ -93,7 +87,7 @@ def reference_directions(spectrum, format, first_left_out):
 
 def sound(format, channels=4):
   """Bursts in a room, one source after another, with soft noise."""
-  samples = 12000
+  samples = 6000
   if format == 'foa':
     direct = plane_wave(bursts(1, samples), 50, 20)
     direct = direct + plane_wave(bursts(2, samples), -110, -35)
@@ -127,14 +121,14 @@ def reference(audio, format):
 
 
 @pytest.mark.parametrize(
-  ('format', 'channels'), [('foa', 4), ('mic', 4), ('mic', 2), ('mic', 5)]
+  ('format', 'channels'), [('foa', 4), ('mic', 5), ('mic', 2)]
 )
 def test_salsa_equals_the_published_algorithm(format, channels):
   audio = sound(format, channels)
   decibels, directions, is_close = reference(audio, format)
   expected = np.concatenate([decibels, directions], axis=-1)
   actual = np.asarray(salsa_features(audio, format=format))
-  assert actual.shape == expected.shape == (40, 200, 2 * channels - 1)
+  assert actual.shape == expected.shape == (20, 200, 2 * channels - 1)
   np.testing.assert_allclose(
     actual[..., :channels], decibels, atol=1e-3 if channels else 0
   )
@@ -147,8 +141,6 @@ def test_salsa_equals_the_published_algorithm(format, channels):
   assert np.mean(~same) < 1e-3
   np.testing.assert_allclose(ours[same], theirs[same], atol=1e-4)
   with jax.enable_x64(True):
-    exact = np.asarray(
-      features.salsa_features(audio.astype(np.float64), format=format)
-    )
+    exact = np.asarray(salsa_features(audio.astype(np.float64), format=format))
   is_sure = ~is_close
   np.testing.assert_allclose(exact[is_sure], expected[is_sure], atol=1e-7)
