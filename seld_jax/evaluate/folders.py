@@ -245,9 +245,8 @@ def read_folders(
     distance_scale=scales[1],
     label_hop=hops[1],
     frames_per_second=frames_per_second,
-    onscreen_threshold=metrics.ONSCREEN_THRESHOLD.get(options.edition, 0.5)
-    if options.as_published
-    else 0.5,
+    # The grid of 2019 has elevations up to 40 degrees in any case.
+    mend=not options.as_published or options.edition == '2019',
   )
   if options.edition in metrics.WITH_DISTANCES:
     if options.units is None:

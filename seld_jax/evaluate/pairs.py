@@ -93,11 +93,6 @@ def pair(
       f'{predictions} has {extra[0]}.csv{_others(extra)}, but {reference} has '
       'no such file: remove it, or select folds with --folds.'
     )
-  if not expected:
-    raise InputError(
-      f'{predictions} has no file with the name of a file in {reference}: no '
-      'recording is left to score.'
-    )
   return [(name, expected[name], found.get(name)) for name in expected]
 
 

@@ -48,7 +48,7 @@ class _Options:
   predicted: bool
   label_hop: float | None
   frames_per_second: int
-  onscreen_threshold: float
+  mend: bool
 
 
 def read_csv(
@@ -62,7 +62,7 @@ def read_csv(
   distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
-  onscreen_threshold: float = 0.5,
+  mend: bool = True,
 ) -> Events:
   """Reads a label or submission file of any form in `FORMS`.
 
@@ -100,9 +100,9 @@ def read_csv(
       overlaps, in their mean direction.
     frames_per_second: Frames per second of the result. Only the published rules
       of 2019 need another number: 50.
-    onscreen_threshold: Lowest probability in the column `onscreen` of
-      predictions that means on screen. The published code of 2025 cuts
-      probabilities off to integers, which is a threshold of 1.
+    mend: Whether predictions are corrected as `role` says. False leaves their
+      distances and elevations as they are, and cuts probabilities in the column
+      `onscreen` off to integers, as the published code does.
 
   Returns:
     The rows in the order of the file, or sorted if frames were merged. If the
@@ -138,7 +138,7 @@ def read_csv(
     distance_scale=distance_scale,
     label_hop=label_hop,
     frames_per_second=frames_per_second,
-    onscreen_threshold=onscreen_threshold,
+    mend=mend,
   )
   notes = Notes()
   events, _ = _read(pathlib.Path(path), options, notes)
@@ -157,7 +157,7 @@ def read_csv_files(
   distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
-  onscreen_threshold: float = 0.5,
+  mend: bool = True,
 ) -> tuple[list[Events], list[str | None]]:
   """Reads files of one dataset or of one system, with one warning of each kind.
 
@@ -175,7 +175,7 @@ def read_csv_files(
     distance_scale: Factor for distances.
     label_hop: Seconds from one frame of the files to the next.
     frames_per_second: Frames per second of the result.
-    onscreen_threshold: Lowest probability that means on screen.
+    mend: Whether predictions are corrected.
 
   Returns:
     The events of each file, and its form, one of `FORMS`; None for a file
@@ -201,7 +201,7 @@ def read_csv_files(
     distance_scale=distance_scale,
     label_hop=label_hop,
     frames_per_second=frames_per_second,
-    onscreen_threshold=onscreen_threshold,
+    mend=mend,
   )
   listed = [None if path is None else pathlib.Path(path) for path in paths]
   read = [
@@ -338,18 +338,18 @@ def _mended(
 
   if 'distance' in columns:
     values = table[:, columns.index('distance')]
-    if (negative := values < 0).any():
+    if options.mend and (negative := values < 0).any():
       note('distance', negative, 'the distance {value} is read as 0')
       values[negative] = 0
   if 'elevation' in columns:
     values = table[:, columns.index('elevation')]
-    if (beyond := np.abs(values) > 90).any():
+    if options.mend and (beyond := np.abs(values) > 90).any():
       text = 'the elevation {value} is limited to 90 degrees'
       note('elevation', beyond, text)
       np.clip(values, -90, 90, out=values)
   if 'onscreen' in columns:
     values = table[:, columns.index('onscreen')]
-    flags = (values >= options.onscreen_threshold).astype(np.float64)
+    flags = (values >= (0.5 if options.mend else 1)).astype(np.float64)
     if (between := (values > 0) & (values < 1)).any():
       flag = f'{flags[between][0]:g}'
       text = f'the probability {{value}} of being on screen is read as {flag}'

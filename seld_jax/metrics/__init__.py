@@ -30,7 +30,6 @@ from seld_jax.metrics.dcase2020 import Counts, Scores
 from seld_jax.metrics.editions import EDITIONS, WITH_DISTANCES, main_scores
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
 from seld_jax.metrics.published import (
-  ONSCREEN_THRESHOLD,
   published_missing,
   published_num_frames,
   published_rules,
@@ -50,7 +49,6 @@ __all__ = [
   'published_missing',
   'EDITIONS',
   'WITH_DISTANCES',
-  'ONSCREEN_THRESHOLD',
   'DEFAULT_NUM_FRAMES',
   'Counts',
   'Scores',

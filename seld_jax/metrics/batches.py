@@ -248,10 +248,7 @@ def _join(
   if late.any():
     rows = rows.chosen(~late)
   if not rules.as_published:
-    if rules.edition == '2025':
-      directions = geometry.stereo_directions(rows.places)
-      rows = dataclasses.replace(rows, places=directions)
-    return rows
+    return _from_right_to_left(rows, rules) if rules.edition == '2025' else rows
   key = rows.frame * rules.num_classes + rows.class_index
   if rules.edition == '2025':
     tracks = [getattr(one, 'track', 0 * one.frame) for one in events]
@@ -263,3 +260,23 @@ def _join(
     rows, places=places, distance=rows.distance.round(published.DECIMALS)
   )
   return rows if kept is None else rows.chosen(kept)
+
+
+def _from_right_to_left(rows: Rows, rules: Rules) -> Rows:
+  """Rows of 2025, in an order that does not depend on that of the files.
+
+  Azimuths are on a line, so that two ways to pair two sources often have the
+  same sum of angles: 0 and 10 with 20 and 30 in either way. The order of rows
+  decides. In the order of azimuths, the first source gets the first partner.
+  """
+  directions = geometry.stereo_directions(rows.places)
+  azimuth, _ = geometry.to_polar(directions)
+  order = np.lexsort(
+    (
+      rows.onscreen,
+      rows.distance,
+      np.round(azimuth / matching.ANGLE_TOLERANCE),
+      rows.frame * rules.num_classes + rows.class_index,
+    )
+  )
+  return dataclasses.replace(rows, places=directions).chosen(order)

@@ -188,16 +188,19 @@ def means(counts: Any) -> tuple[float, float, float, float]:
   return float(seld.mean()), float(f20.mean()), *errors
 
 
-def check_distances(what: str, events: Any, edition: str) -> None:
+def check_distances(
+  what: str, events: Any, edition: str, *, lowest: float = 0.0
+) -> None:
   """Raises InputError for events whose distances are unusable.
 
   Args:
     what: What the message calls the events, such as `'reference'`.
     events: Events.
     edition: The edition whose scores are computed, for the message.
+    lowest: The lowest distance that is usable.
 
   Raises:
-    InputError: Distances are missing, negative or not finite.
+    InputError: Distances are missing, too low or not finite.
   """
   distance = getattr(events, 'distance', None)
   if distance is None:
@@ -205,7 +208,7 @@ def check_distances(what: str, events: Any, edition: str) -> None:
       raise InputError(
         f'The {what} has no distances, but the scores of {edition} need them.'
       )
-  elif not np.isfinite(distance).all() or np.any(distance < 0):
+  elif not np.isfinite(distance).all() or np.any(distance < lowest):
     raise InputError(
       f'The {what} has a distance that is negative, NaN or infinite.'
     )

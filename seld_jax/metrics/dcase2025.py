@@ -88,9 +88,10 @@ class Scores:
 def count(batch: batches.Batch) -> list[Counts]:
   """Counts rows frame by frame; see `metrics.counts`.
 
-  Rows are paired and compared as in 2024, but by azimuths alone, folded to the
-  front, which `batches` did. Neither distances nor what is on screen
-  influence the pairing.
+  Rows are paired and compared as in 2024, but by azimuths alone, which
+  `batches` folded to the front. It also sorted the rows, so that their order in
+  the files decides nothing. Neither distances nor what is on screen influence
+  the pairing, unless azimuths are equal.
   """
   pairs = dcase2024.pair(batch)
   # NaN, where nobody says what is on screen, equals nothing.

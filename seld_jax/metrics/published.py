@@ -21,9 +21,16 @@ NUM_FRAMES = {'2019': 3000, '2020': 600, '2021': 600}
 # Label frames per second, where they are not 10.
 SEGMENT_FRAMES = {'2019': 50}
 
-# The published code of 2025 cuts the predicted probability that a source is on
-# screen off to an integer: it is on screen from 1 on.
-ONSCREEN_THRESHOLD = {'2025': 1.0}
+# What is mended in files of predictions if nothing follows the published code.
+_ELEVATIONS = 'elevations beyond 90 degrees'
+_AS_WRITTEN = {
+  '2020': _ELEVATIONS,
+  '2021': _ELEVATIONS,
+  '2022': _ELEVATIONS,
+  '2023': _ELEVATIONS,
+  '2024': f'negative distances and {_ELEVATIONS}',
+  '2025': 'negative distances',
+}
 # Sources of a class that a frame has at most in the published code of 2025.
 _MOST_TRACKS = 10
 
@@ -74,7 +81,9 @@ def published_rules(
   rules = [] if own_length else [length]
   if files and not own_missing and published_missing(edition) == 'leave_out':
     rules.append('recordings without a file of predictions are left out')
-  if files and edition in ONSCREEN_THRESHOLD:
+  if files and edition in _AS_WRITTEN:
+    rules.append(f'{_AS_WRITTEN[edition]} of predictions stay as written')
+  if files and edition == '2025':
     rules.append(
       'probabilities of being on screen are cut off to integers: only 1 is on '
       'screen'
