@@ -1,4 +1,4 @@
-"""Tiny datasets and configurations of every audio format and kind of features."""
+"""Tiny datasets and configurations of each audio format and kind of features."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ SECONDS = 2
 # Label frames in which the only source of a recording is active.
 ACTIVE = range(5, 15)
 # Microphones of a robot's head, in metres: x, y, z.
-ROBOT = np.array(
-  [[6, 0, 0], [0, 8, 0], [-6, 0, 2], [0, -8, 0], [0, 0, 10]]
-) / 100.0
+ROBOT = (
+  np.array([[6, 0, 0], [0, 8, 0], [-6, 0, 2], [0, -8, 0], [0, 0, 10]]) / 100.0
+)
 
 # Fields of `config.features`, and of `config.output`.
 CASES = {
@@ -22,8 +22,14 @@ CASES = {
     {'format': 'accdoa', 'axes': 2},
   ),
   'five microphones': ({'format': 'mic', 'num_channels': 5}, {}),
-  'salsa_lite': (
-    {'format': 'mic', 'kind': 'salsa_lite', 'n_fft': 512, 'win_length': 480},
+  'salsa_lite of five': (
+    {
+      'format': 'mic',
+      'num_channels': 5,
+      'kind': 'salsa_lite',
+      'n_fft': 512,
+      'win_length': 480,
+    },
     {},
   ),
   'salsa': (
@@ -37,7 +43,7 @@ def make_sound(format, azimuth, *, num_channels=4, seed=0):
   """A noise burst from an azimuth, in soft noise: `[channels, samples]`."""
   rng = np.random.default_rng(seed)
   size = SECONDS * RATE
-  burst = 0.2 * rng.standard_normal(size)
+  burst = 0.1 * rng.standard_normal(size)
   hop = RATE // labels.FRAMES_PER_SECOND
   burst[: ACTIVE.start * hop] = burst[ACTIVE.stop * hop :] = 0
   direction = geometry.to_cartesian(azimuth, 0.0)
@@ -69,7 +75,7 @@ def write_recording(root, name, azimuth, *, format, **options):
 
 
 def make_set(root, *, format, num_channels=4):
-  """Writes three folds of two recordings: a source on the left, on the right."""
+  """Writes three folds of two recordings: a source on the left, or right."""
   for fold in 1, 2, 3:
     for mix, azimuth in enumerate((60, -40), 1):
       write_recording(
@@ -87,6 +93,8 @@ def make_config(case, root):
   """The configuration of a case, as small as can be."""
   config = make_one_convolution(make_tiny(config_lib.default(), root))
   features, output = CASES[case]
+  if 'kind' in features:  # no other kind has mel bands
+    config.features.n_mels = config_lib.default().features.n_mels
   config.features.update(features)
   config.output.update(output)
   return config

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import audio_sets
+from helpers.quick_jit import jit
 from helpers.tiny import make_run
 
 import seld_jax
@@ -15,10 +16,16 @@ from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file, live, recordings
 
-FRAMEWISE = [name for name in audio_sets.CASES if name != 'salsa']
+
+# A quick test trains a network on stereo and predicts with it.
+CASES = [
+  'salsa_lite of five',
+  'salsa',
+  pytest.param('stereo', marks=pytest.mark.slow),
+]
 
 
-@pytest.fixture(scope='module', params=audio_sets.CASES)
+@pytest.fixture(scope='module', params=CASES)
 def case(request, tmp_path_factory):
   """A random network, and a recording: config, run, network, sound, path."""
   folder = tmp_path_factory.mktemp('case')
@@ -38,8 +45,6 @@ def case(request, tmp_path_factory):
 
 def test_predictions_are_those_of_the_features_of_the_dataset(case):
   """The features of training, from the cache, and one window for all frames."""
-  import jax
-
   from seld_jax.train import snapshot, step
 
   config, run, network, sound, path = case
@@ -53,7 +58,7 @@ def test_predictions_are_those_of_the_features_of_the_dataset(case):
   variables = snapshot.read(run).variables
   model = step.make_model(config)
   windows = frames.reshape(2, 50, *frames.shape[1:])
-  expected = jax.jit(model.apply)(
+  expected = jit(model.apply)(
     {name: variables[name] for name in ('params', 'batch_stats')},
     dataset.standardise(windows, variables['statistics']),
   )
@@ -72,10 +77,8 @@ def test_blocks_of_a_stream_give_the_same_as_the_whole(case):
       network.stream()
     with pytest.raises(InputError, match='predict live'):
       live.watch(network, iter([sound]), 24000)
-  whole = network(sound, 24000, overlap=0.3).outputs
-  parts = list(
-    network.frames(np.array_split(sound, 7, axis=-1), 24000, overlap=0.3)
-  )
+  whole = network(sound, 24000).outputs
+  parts = list(network.frames(np.array_split(sound, 7, axis=-1), 24000))
   for name, array in whole.items():
     joined = np.concatenate([part.outputs[name] for part in parts])
     np.testing.assert_allclose(joined, array, atol=1e-5)
