@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def join_events(parts: Iterable[Events]) -> Events:
   """
   given = list(parts)
   parts = [one for one in given if len(one.frame)] or given[:1] or [no_events()]
-  columns = {}
+  columns: dict[str, Any] = {}
   for field in dataclasses.fields(Events):
     found = [getattr(one, field.name) for one in parts]
     known = all(values is not None for values in found)
@@ -124,12 +125,11 @@ def choose_rows(events: Events, rows: np.ndarray) -> Events:
     >>> labels.choose_rows(events, events.frame < 3).frame.tolist()
     [2]
   """
-  return Events(
-    **{
-      name: None if values is None else values[rows]
-      for name, values in vars(events).items()
-    }
-  )
+  chosen: dict[str, Any] = {
+    name: None if values is None else values[rows]
+    for name, values in vars(events).items()
+  }
+  return Events(**chosen)
 
 
 # Medians of the distances in a dataset, in metres, that are possible.

@@ -5,6 +5,7 @@ Their files have azimuth, distance and whether a source is on screen.
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_predictions_behind_or_above_score_like_those_in_front(folders):
 
 def test_unknown_and_constant_flags_are_told(folders, caplog):
   reference, predictions = folders
-  options = {'edition': '2025'}
+  options: Any = {'edition': '2025'}
   evaluate.evaluate_folders(reference, predictions, **options)
   assert not caplog.records
   for path in predictions.iterdir():
@@ -163,7 +164,7 @@ def test_every_repair_of_2025_is_switched_off_as_published(tmp_path, caplog):
     },
   )
   folders = tmp_path / 'r', tmp_path / 'p'
-  options = {'edition': '2025', 'num_classes': 3}
+  options: Any = {'edition': '2025', 'num_classes': 3}
   with pytest.raises(InputError, match=r'lacks b\.csv'):
     evaluate.evaluate_folders(*folders, **options)
   repaired = evaluate.evaluate_folders(*folders, missing='empty', **options)
@@ -225,7 +226,7 @@ def test_recordings_without_predictions_are_left_out_as_published(
         text = 'sound_event_recording,start_time,end_time,ele,azi,dist\n'
         text += 'cough,1,2,0,10,1\n'
       (tmp_path / which / f'{name}.csv').write_text(text)
-  options = {'edition': edition, 'as_published': True}
+  options: Any = {'edition': edition, 'as_published': True}
   if edition == '2023' or edition == '2024':
     options['csv_edition'] = edition
   folders = tmp_path / 'r', tmp_path / 'p'

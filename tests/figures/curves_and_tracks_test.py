@@ -77,6 +77,20 @@ def test_curves_of_absurd_numbers_are_drawn(name, values):
     assert file.tell() > 1000
 
 
+def test_a_score_that_is_never_defined_has_no_panel():
+  records: list[dict[str, Any]] = [
+    {'step': step, 'split': 'validation', 'DOAE': doae, 'F20_onscreen': None}
+    for step, doae in enumerate([None, 20.0])
+  ]
+  figure = figures.plot_learning_curves(records)
+  (title,) = [axes.get_title() for axes in figure.axes]
+  assert title == 'DOAE (°): lower is better'
+  records[0]['F20_onscreen'] = 0.5
+  figure = figures.plot_learning_curves(records)
+  titles = [axes.get_title() for axes in figure.axes]
+  assert titles == [title, 'F20_onscreen: higher is better']
+
+
 def test_curves_without_records_are_refused():
   with pytest.raises(InputError, match='no losses'):
     figures.plot_learning_curves([])

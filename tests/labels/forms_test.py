@@ -220,6 +220,21 @@ def test_probabilities_of_predictions_are_read_as_flags(tmp_path, caplog):
     read_text(tmp_path, STEREO + '0,1,0,9,200,1.5\n', role='prediction')
 
 
+def test_predictions_stay_as_written_if_nothing_is_mended(tmp_path, caplog):
+  text = '0,1,0,30,90.5,-2\n1,1,0,30,20,150\n'
+  options = {'edition': '2024', 'role': 'prediction'}
+  mended = read_text(tmp_path, text, **options)
+  np.testing.assert_allclose(mended.xyz[0], (0, 0, 1), atol=1e-12)
+  np.testing.assert_array_equal(mended.distance, [0, 150])
+  assert len(caplog.records) == 2
+  caplog.clear()
+  events = read_text(tmp_path, text, mend=False, **options)
+  beyond = geometry.to_cartesian(210, 89.5)
+  np.testing.assert_allclose(events.xyz[0], beyond, atol=1e-12)
+  np.testing.assert_array_equal(events.distance, [-2, 150])
+  assert not caplog.records
+
+
 def test_what_is_on_screen_stays_when_events_are_copied(tmp_path):
   text = STEREO + '3,1,0,90,200,1\n4,1,2,-30,150,0\n'
   events = read_text(tmp_path, text)

@@ -1,6 +1,7 @@
 """Scores of 2025: by hand, as published, and what must not change them."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def score_2025(reference, predictions, **options):
   return score(reference, predictions, '2025', **options)
 
 
-def moved(one, azimuth, elevation=0.0):
+def moved(one, azimuth, elevation: Any = 0.0):
   """The events in other directions, given in degrees."""
   return dataclasses.replace(one, xyz=geometry.to_cartesian(azimuth, elevation))
 
