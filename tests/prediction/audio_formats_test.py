@@ -14,8 +14,13 @@ from seld_jax import audio, dataset, features, labels, predictor
 from seld_jax import config as config_lib
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
-from seld_jax.prediction import Spec, export_file, live, recordings
-
+from seld_jax.prediction import (
+  PredictionOptions,
+  Spec,
+  export_file,
+  live,
+  recordings,
+)
 
 # A quick test trains a network on stereo and predicts with it.
 CASES = [
@@ -129,7 +134,7 @@ def test_files_with_other_channels_are_refused(case, tmp_path):
 
 def test_files_are_predicted_with_a_picture(case, tmp_path):
   _, _, network, sound, path = case
-  options = seld_jax.prediction.PredictionOptions(threshold=0.02)
+  options = PredictionOptions(threshold=0.02)
   outcome = recordings.predict_files(
     network, [path], tmp_path, options=options, plot=True
   )

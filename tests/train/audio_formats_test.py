@@ -1,6 +1,8 @@
 """Training on stereo, on any array and on any features, from end to end."""
 
 import json
+import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,8 +95,6 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
   tmp_path, caplog, monkeypatch
 ):
   """FOA of 2020 and of 2021 have the same shapes, but not the same numbers."""
-  import types
-
   from seld_jax import config as config_lib
   from seld_jax.prediction import export_file
   from seld_jax.train import fine_tuning, snapshot, step
@@ -113,7 +113,7 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
   for name in 'norm', 'energy':
     config.features.intensity = name
     (tmp_path / name).mkdir()
-    run = types.SimpleNamespace(config=config, workdir=tmp_path / name)
+    run: Any = types.SimpleNamespace(config=config, workdir=tmp_path / name)
     started = fine_tuning.begin(run, state, 'other', is_resumed=False)
     is_same = name == 'norm'
     kept = round(float(started.statistics['mean'].mean()), 3)
