@@ -138,7 +138,7 @@ def salsa_features(
     >>> sound = np.random.default_rng(0).standard_normal(24000)
     >>> sound[:6000] *= 1e-3
     >>> audio = jnp.stack([sound, sound, 0 * sound, 0 * sound])  # W, Y, Z, X
-    >>> x = features.salsa_features(audio)
+    >>> x = jax.jit(features.salsa_features)(audio)
     >>> x.shape
     (80, 200, 7)
     >>> print(x[40, 100, 4:])  # Y, Z, X
