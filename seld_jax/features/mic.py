@@ -1,4 +1,4 @@
-"""Features of a four-microphone array: log-mel and GCC-PHAT."""
+"""Features of a microphone array: log-mel and GCC-PHAT."""
 
 import functools
 import itertools
@@ -9,11 +9,11 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
-from seld_jax.features.spectrum import power
+from seld_jax.features.spectrum import power, unit_scale
 
-# Spectral magnitudes below this are rounding errors without a phase: one step
-# of 16-bit audio is 3e-5. They contribute nothing to phase features.
-_TINY = 1e-12
+# More pairs of channels are computed all at once, because a program with a
+# statement for each would take minutes to compile.
+_MOST_SINGLE_PAIRS = 15
 
 
 def mic_features(
@@ -29,13 +29,13 @@ def mic_features(
   pad_mode: str = DEFAULTS.pad_mode,
   layout: str = DEFAULTS.layout,
 ) -> jax.Array:
-  """Log-mel spectrograms and GCC-PHAT of a four-microphone array.
+  """Log-mel spectrograms and GCC-PHAT of a microphone array.
 
   Works under jit, vmap and grad. The defaults are those of `FeatureOptions`.
 
   Args:
-    audio: The four microphones, with shape `[..., 4, samples]` and values in
-      [-1, 1], float32 or float64.
+    audio: The microphones, two or more, with shape `[..., channels, samples]`
+      and values in [-1, 1], float32 or float64.
     sample_rate: Sample rate of the audio in Hz.
     n_fft: Length of the Fourier transform in samples.
     hop_length: Distance between two frames in samples.
@@ -49,13 +49,14 @@ def mic_features(
       2020 code, which mixes bands and channels (see `stack`).
 
   Returns:
-    Features with shape `[..., frames, n_mels, 10]` and the type of `audio`,
-    where frames is `ceil(samples / hop_length)`: four log-mel channels in dB,
-    then the cross-correlations of the six pairs of microphones, one lag per
-    mel index, with values in [-1, 1] (see `gcc_phat`).
+    Features with shape `[..., frames, n_mels, channels + pairs]` and the type
+    of `audio`, where frames is `ceil(samples / hop_length)`: a log-mel channel
+    of each microphone in dB, then the cross-correlations of all pairs of
+    microphones, one lag per mel index, with values in [-1, 1] (see
+    `gcc_phat`). Four microphones have 4 + 6 = 10 channels.
 
   Raises:
-    ValueError: The audio does not have 4 channels or is not of a float type,
+    ValueError: The audio has fewer than 2 channels or is not of a float type,
       or an option has an unknown value.
 
   References:
@@ -72,7 +73,7 @@ def mic_features(
     >>> features.mic_features(audio).shape
     (50, 64, 10)
   """
-  stacking.check_channels('mic_features', audio, axis=-2)
+  stacking.check_channels('mic_features', audio, axis=-2, count=None)
   options = FeatureOptions(
     sample_rate=sample_rate,
     n_fft=n_fft,
@@ -84,12 +85,16 @@ def mic_features(
     pad_mode=pad_mode,
     layout=layout,
   )
-  return stacking.features_of(audio, spatial, options)
+  return stacking.features_of(audio, channels, options)
 
 
-def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
-  """The cross-correlations, with shape `[..., 6, frames, n_mels]`."""
-  return gcc_phat(spectrum, n_lags=options.n_mels, n_fft=options.n_fft)
+def channels(
+  spectrum: jax.Array, options: FeatureOptions
+) -> tuple[jax.Array, jax.Array]:
+  """A log-mel channel a microphone, and a correlation a pair."""
+  return stacking.log_mels(spectrum, options), gcc_phat(
+    spectrum, n_lags=options.n_mels, n_fft=options.n_fft
+  )
 
 
 def gcc_phat(
@@ -134,22 +139,26 @@ def gcc_phat(
     [3 5 7 2 4 2]
   """
   real, imaginary = spectrum.real, spectrum.imag
-  square = power(spectrum)
-  has_phase = square > _TINY**2
-  scale = jnp.where(
-    has_phase, jax.lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0
-  )
+  scale = unit_scale(power(spectrum))
   real, imaginary = (
     jnp.moveaxis(part * scale, -3, 0) for part in (real, imaginary)
   )
-  # Pair by pair: gathering all first and all second channels takes longer.
   pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
-  in_phase = [real[i] * real[j] + imaginary[i] * imaginary[j] for i, j in pairs]
-  across = [real[i] * imaginary[j] - imaginary[i] * real[j] for i, j in pairs]
+  cross = lambda i, j: (
+    real[i] * real[j] + imaginary[i] * imaginary[j],
+    real[i] * imaginary[j] - imaginary[i] * real[j],
+  )
+  if len(pairs) <= _MOST_SINGLE_PAIRS:
+    # Gathering all first and all second channels takes longer.
+    parts = zip(*(cross(i, j) for i, j in pairs), strict=True)
+    in_phase, across = (jnp.stack(part, axis=-3) for part in parts)
+  else:
+    parts = cross(*np.array(pairs).T)
+    in_phase, across = (jnp.moveaxis(part, 0, -3) for part in parts)
   n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
   cosines, sines = _lag_tables(n_fft, n_lags // 2)
-  multiply = lambda parts, table: jnp.matmul(
-    jnp.stack(parts, axis=-3),
+  multiply = lambda products, table: jnp.matmul(
+    products,
     jnp.asarray(table, scale.dtype),
     precision=jax.lax.Precision.HIGHEST,
   )

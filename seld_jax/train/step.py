@@ -99,10 +99,7 @@ def state_maker(
   See Also:
     `create_state`, which returns the state itself.
   """
-  shape = (
-    config.features.n_mels,
-    features.NUM_CHANNELS[config.features.format],
-  )
+  shape = features.shape(**config_lib.feature_options(config))
   pool = config_lib.label_pool(config)
 
   def create(key, statistics):
@@ -303,7 +300,10 @@ def _augment(key, batch, statistics, config, axis_name):
   keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
   rotate_keys, mask_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
   if options.rotate:
-    turn = augment.TURNS[config.features.format]
+    turn = augment.make_turns(
+      microphones=config_lib.microphone_positions(config),
+      **config_lib.feature_options(config),
+    ).draw
     # Turned unit vectors x, y and z are the columns of the rotation's matrix.
     crops, columns = jax.vmap(turn, (0, 0, None))(
       rotate_keys, crops, jnp.eye(3)

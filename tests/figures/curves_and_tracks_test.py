@@ -1,5 +1,6 @@
 """Figures of learning curves and of tracks show their data."""
 
+import dataclasses
 import io
 from typing import Any
 
@@ -310,3 +311,36 @@ def test_spectrogram_does_not_depend_on_blocks(num_samples, size):
   )
   np.testing.assert_allclose(found.level, whole.level)
   assert found.seconds == num_samples / 24000
+
+
+def test_directions_in_front_have_the_front_half_alone():
+  """Those of stereo: the azimuth, left at the top, and no elevation."""
+  frame = np.arange(20)
+  azimuth = np.linspace(80, -70, 20)
+  events = labels.Events(
+    frame, 0 * frame, 0 * frame, geometry.to_cartesian(azimuth, 0 * azimuth)
+  )
+  with_distances = dataclasses.replace(events, distance=np.full(20, 2.0))
+  for one, names in (
+    (events, ['activity', 'azimuth']),
+    (with_distances, ['activity', 'azimuth', 'distance (m)']),
+  ):
+    figure = figures.plot_tracks(
+      one, one, classes=['dog'], num_frames=20, frontal=True
+    )
+    assert [panel.get_ylabel() for panel in figure.axes] == names
+    panel = figure.axes[1]
+    assert panel.get_ylim() == (-95, 95)
+    texts = {
+      tick: text.get_text()
+      for tick, text in zip(
+        panel.get_yticks(), panel.get_yticklabels(), strict=True
+      )
+    }
+    assert texts[90] == '90° left' and texts[-90] == '−90° right'
+    for kind in 'reference', 'prediction':
+      drawn = line(panel, f'{kind} 0').get_ydata()
+      np.testing.assert_allclose(drawn[:20], azimuth)
+    if len(names) == 3:
+      drawn = line(figure.axes[2], 'prediction 0').get_ydata()
+      np.testing.assert_allclose(drawn[:20], 2)
