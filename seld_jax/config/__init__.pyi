@@ -1,5 +1,6 @@
 from . import systems
 from .defaults import default, feature_options, label_pool
+from .editions import resolve
 from .formats import output_format, trained_terms
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
 from .serialization import from_dict, refuse_unknown, to_dict
@@ -11,6 +12,7 @@ __all__ = [
   'from_dict',
   'label_pool',
   'refuse_unknown',
+  'resolve',
   'to_dict',
   'DISTANCE_TERMS',
   'DOA_TERMS',

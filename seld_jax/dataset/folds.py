@@ -69,6 +69,7 @@ def load_fold(
   output: outputs.OutputFormat,
   pool: int,
   min_frames: int,
+  class_names: Sequence[str] | None = None,
   csv_edition: str | None = None,
   label_hop: float | None = None,
   distance_scale: float | None = None,
@@ -86,6 +87,8 @@ def load_fold(
     pool: Feature frames per label frame.
     min_frames: Least number of feature frames of a recording after padding, so
       that crops and windows fit.
+    class_names: Class names by index, for label files that hold names; None:
+      those of the form, see `labels.read_csv`.
     csv_edition: Year whose forms the label files have; None: any form that can
       be recognised.
     label_hop: Seconds from one frame of the label files to the next; None: 0.1.
@@ -136,6 +139,7 @@ def load_fold(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
+    class_names=class_names,
     distance_scale=distance_scale,  # to metres, which networks learn
     label_hop=label_hop,
   )

@@ -127,6 +127,7 @@ def load_data(config: config_lib.Config) -> Data:
       entries,
       paths,
       output=config_lib.output_format(config),
+      class_names=tuple(config.data.classes),
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
@@ -253,12 +254,20 @@ def _find_recordings(
   config: config_lib.Config,
 ) -> dict[str, list[dataset.Recording]]:
   """The recordings of a config by purpose."""
-  root, format = config.data.root, config.features.format
+  data, format = config.data, config.features.format
+  root = data.root
   found = {
     purpose: dataset.find_recordings(root, format=format, folds=folds)
     for purpose in ('train', 'validation', 'test')
-    if (folds := tuple(config.data[f'{purpose}_folds']))
+    if (folds := tuple(data[f'{purpose}_folds']))
   }
+  if data.validation_rooms or data.validation_share:
+    found['train'], found['validation'] = dataset.split_rooms(
+      found['train'],
+      rooms=data.validation_rooms,
+      share=data.validation_share,
+      seed=config.seed,
+    )
   if config.data.evaluation:
     found['evaluation'] = _evaluation_recordings(root, format)
   return found
