@@ -104,6 +104,8 @@ def check_names(config: Config) -> None:
   """Checks the fields that have a fixed set of values."""
   feats, model, loss = config.features, config.model, config.loss
   _one_of('features.format', feats.format, features_lib.FORMATS)
+  _one_of('features.kind', feats.kind, features_lib.KINDS)
+  _one_of('features.intensity', feats.intensity, ('norm', 'energy'))
   _one_of('features.layout', feats.layout, ('aligned', 'published'))
   _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
   _one_of('model.name', model.name, model_lib.MODELS)
@@ -249,10 +251,10 @@ def check_output(config: Config, example: Config) -> None:
       f'its default, {shown(default_value)}.',
     )
   _check(
-    config.eval.edition != '2024' or config.output.distance,
-    'eval.edition = 2024 scores distances, but output.distance is False: set '
-    '--config.output.distance=True, or another --config.eval.edition, such as '
-    '2023.',
+    config.eval.edition not in metrics.WITH_DISTANCES or config.output.distance,
+    f'eval.edition = {config.eval.edition} scores distances, but '
+    'output.distance is False: set --config.output.distance=True, or another '
+    '--config.eval.edition, such as 2023.',
   )
   _check(
     config.loss.weighting == 'dynamic'

@@ -164,7 +164,7 @@ def with_check(
   sums, left = np.zeros((3, 4, 4)), round(_CHECKED * sample_rate)
 
   def check() -> None:
-    if doubt := channels.find_mismatch(sums, format=format):
+    if doubt := channel_checks.find_mismatch(sums, format=format):
       _log.warning(
         'The input may not have the channels that the network expects: %s',
         doubt,
@@ -172,7 +172,7 @@ def with_check(
 
   for block in blocks:
     if left > 0:
-      sums += channels.moments(block, sample_rate=sample_rate)
+      sums += channel_checks.moments(block, sample_rate=sample_rate)
       left -= block.shape[-1]
       if left <= 0:
         check()

@@ -37,7 +37,7 @@ class Measured:
     peaks: Largest absolute sample of each channel, with shape `[4]`.
     clipped: Number of samples of each channel that are clipped, with shape
       `[4]`.
-    moments: The sum of `audio.channels.moments` over the file.
+    moments: The sum of `audio.channel_checks.moments` over the file.
     intensity: For each whole label frame, the sound intensity along Y, Z and X,
       float32 with shape `[frames, 3]`. Its norm is 1 for a single plane wave
       and near 0 for a diffuse field.
@@ -87,7 +87,7 @@ def measure(
     for channel, samples in enumerate(block):
       more, runs[channel] = count_clipped(samples, int(runs[channel]))
       clipped[channel] += more
-    moments += audio.channels.moments(block, sample_rate=sample_rate)
+    moments += audio.channel_checks.moments(block, sample_rate=sample_rate)
     parts.append(_directions(block, hop, sample_rate, format))
   return Measured(
     num_samples,

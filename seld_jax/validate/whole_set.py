@@ -50,7 +50,7 @@ class Sound:
   Attributes:
     path: The file.
     format: `'foa'` or `'mic'`.
-    moments: Sum of its `audio.channels.moments`; None if it cannot be read or
+    moments: Sum of its `audio.channel_checks.moments`; None if it cannot be read or
       has a silent channel.
     evidence: Its frames with a single source, or None without labels.
     decision: What its own evidence says.
@@ -84,7 +84,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
   faults = {
     path: text
     for path, sums in moments.items()
-    if (text := channels.find_mismatch(sums, format=format))
+    if (text := channel_checks.find_mismatch(sums, format=format))
   }
   if not faults:
     return []
@@ -93,7 +93,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
     (sums / np.trace(sums[0]) for sums in moments.values()),
     start=np.zeros((3, 4, 4)),
   )
-  text = channels.find_mismatch(pooled, format=format)
+  text = channel_checks.find_mismatch(pooled, format=format)
   if text is None or 2 * len(faults) < len(moments):
     return [
       Finding('channels', 'warning', str(path), text + _STEPS)
@@ -326,20 +326,20 @@ def _is_clear(sums: np.ndarray) -> bool:
   Resonances of a room can change the levels of one recording.
   """
   return all(
-    channels.find_mismatch(sums * np.outer(gains, gains), format='foa')
+    channel_checks.find_mismatch(sums * np.outer(gains, gains), format='foa')
     for gains in (np.array([1, *[factor**0.5] * 3]) for factor in (0.75, 1.33))
   )
 
 
 def _is_other_scale(sums: np.ndarray) -> bool:
   """Whether another normalisation of FOA is all that is wrong."""
-  if channels.find_mismatch(sums, format='mic') is None:
+  if channel_checks.find_mismatch(sums, format='mic') is None:
     return False
   for norm in channels.NORMS[1:]:
     gains = np.array(channels.by_name(format='foa', norm=norm).gains)
     for factors in gains, 1 / gains:
       scaled = sums * np.outer(factors, factors)
-      if channels.find_mismatch(scaled, format='foa') is None:
+      if channel_checks.find_mismatch(scaled, format='foa') is None:
         return True
   return False
 
