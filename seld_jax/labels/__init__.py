@@ -15,6 +15,7 @@ from seld_jax.labels.csv_writing import write_csv, write_csv_parts
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
   POSSIBLE_METRES,
+  SURPLUS_FRAMES,
   Events,
   check_range,
   choose_rows,
@@ -43,6 +44,7 @@ __all__ = [
   'Events',
   'FRAMES_PER_SECOND',
   'POSSIBLE_METRES',
+  'SURPLUS_FRAMES',
   'count_frames',
   'find_conflicts',
   'from_dense',

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from seld_jax import dataset, labels, progress
 from seld_jax.errors import InputError
-from seld_jax.validate import alignment, checks, measurement, whole_set
+from seld_jax.validate import alignment, checks, measurement, sides, whole_set
 
-FORMATS = ('foa', 'mic')
+FORMATS = ('foa', 'mic', 'stereo')
+_EXPECTED = 'expected foa_dev/*.wav, mic_dev/*.wav or stereo_dev/*.wav'
 SPLITS = ('dev', 'eval')
 # For each name of a recording and its label file (None without labels), the
 # sound files and their formats.
@@ -57,7 +58,9 @@ def validate(
   root: str | os.PathLike[str],
   *,
   sample_rate: int = 24000,
+  num_channels: int = 0,
   num_classes: int = 14,
+  class_names: Sequence[str] | None = None,
   csv_edition: str | None = None,
   label_hop: float | None = None,
   num_workers: int | None = None,
@@ -67,7 +70,11 @@ def validate(
   Args:
     root: Folder of the dataset.
     sample_rate: Sample rate that the audio must have, in Hz.
+    num_channels: Number of microphones of the recordings in `mic_dev`; 0 for
+      four.
     num_classes: Number of classes; class indices must be smaller.
+    class_names: Class names by index, for label files that hold names; None for
+      those of the form, see `labels.read_csv`.
     csv_edition: Edition that defines the columns of the label files, as for
       `labels.read_csv`; None to recognise it from each file.
     label_hop: Seconds from one frame of the label files to the next; None for
@@ -102,9 +109,7 @@ def validate(
   if not num_files:
     if findings:
       return Report(0, 0, {}, findings)
-    raise InputError(
-      f'{root} holds no audio: expected foa_dev/*.wav or mic_dev/*.wav in it.'
-    )
+    raise InputError(f'{root} holds no audio: {_EXPECTED} in it.')
   folds_of_formats = []
   for format in formats:
     more, folds = _check_trainable(root, format, findings)
@@ -112,15 +117,17 @@ def validate(
     folds_of_formats.append(folds)
   if not formats and not any(one.check == 'recordings' for one in findings):
     text = (
-      'there is nothing to train on: expected foa_dev/*.wav or mic_dev/*.wav, '
-      'with labels in metadata_dev/*.csv'
+      f'there is nothing to train on: {_EXPECTED}, with labels in '
+      'metadata_dev/*.csv'
     )
     findings.append(checks.Finding('recordings', 'error', str(root), text))
 
   check = functools.partial(
     _check_recording,
     sample_rate=sample_rate,
+    num_channels=num_channels,
     num_classes=num_classes,
+    class_names=class_names,
     csv_edition=csv_edition,
     label_hop=label_hop,
   )
@@ -151,11 +158,14 @@ def validate(
   for format in FORMATS:
     some = [one for one in sounds if one.format == format]
     wrong = whole_set.check_channels(some, format=format)
-    found, text = whole_set.check_agreement(
-      some,
-      format=format,
-      is_comparable=all(one.level != 'error' for one in wrong),
-    )
+    if format == 'stereo':
+      found, text = sides.check_sides(some)
+    else:
+      found, text = whole_set.check_agreement(
+        some,
+        format=format,
+        is_comparable=all(one.level != 'error' for one in wrong),
+      )
     findings += wrong + found
     notes += [text] if text else []
   scenes = root / 'scenes.csv'
@@ -179,7 +189,9 @@ def _check_recording(
   sounds: dict[pathlib.Path, str],
   *,
   sample_rate: int,
+  num_channels: int,
   num_classes: int,
+  class_names: Sequence[str] | None,
   csv_edition: str | None,
   label_hop: float | None,
 ) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
@@ -193,6 +205,7 @@ def _check_recording(
     events, findings = checks.check_labels(
       path,
       num_classes=num_classes,
+      class_names=class_names,
       edition=csv_edition,
       label_hop=label_hop,
     )
@@ -203,6 +216,7 @@ def _check_recording(
       events,
       format=format,
       sample_rate=sample_rate,
+      num_channels=num_channels if format == 'mic' else 0,
       label_hop=label_hop,
     )
     findings = findings + found
@@ -217,11 +231,13 @@ def _sound(
   events: labels.Events | None,
 ) -> whole_set.Sound:
   """Keeps only what the checks of the whole set need."""
-  if measured is None or events is None:
+  if measured is None or events is None or not len(measured.intensity):
     return whole_set.Sound(
       file, format, None if measured is None else measured.moments
     )
   evidence = alignment.collect(events, measured.intensity, measured.power)
+  if format == 'stereo':
+    return whole_set.Sound(file, format, measured.moments, evidence)
   decision = alignment.decide([evidence], is_set=False)
   return whole_set.Sound(file, format, measured.moments, evidence, decision)
 
@@ -287,7 +303,7 @@ def _check_trainable(
 
   Args:
     root: Folder of the dataset.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     findings: The problems that are known so far.
 
   Returns:

@@ -20,8 +20,8 @@ _BLOCK_FRAMES = 50
 # no direction. At high frequencies, real Ambisonics deviate from the ideal, and
 # the phases of capsules that are some centimetres apart become ambiguous.
 _LOWEST = 200.0
-_HIGHEST = {'foa': 5000.0, 'mic': 2000.0}
-_NUM_BANDS = {'foa': 14, 'mic': 10}
+_HIGHEST = {'foa': 5000.0, 'mic': 2000.0, 'stereo': 5000.0}
+_NUM_BANDS = {'foa': 14, 'mic': 10, 'stereo': 14}
 # W, Y, Z and X from the four capsules of the tetrahedral array.
 _TETRAHEDRON = np.array(
   [[1, 1, 1, 1], [1, -1, 1, -1], [1, -1, -1, 1], [1, 1, -1, -1]], np.float32
@@ -34,15 +34,17 @@ class Measured:
 
   Attributes:
     num_samples: Number of samples in each channel.
-    peaks: Largest absolute sample of each channel, with shape `[4]`.
+    peaks: Largest absolute sample of each channel, with shape `[channels]`.
     clipped: Number of samples of each channel that are clipped, with shape
-      `[4]`.
+      `[channels]`.
     moments: The sum of `audio.channel_checks.moments` over the file.
     intensity: For each whole label frame, the sound intensity along Y, Z and X,
       float32 with shape `[frames, 3]`. Its norm is 1 for a single plane wave
-      and near 0 for a diffuse field.
-    power: Power of W between 200 Hz and a few kHz in each of these frames,
-      float32 with shape `[frames]`.
+      and near 0 for a diffuse field. Of stereo, only Y is known: the difference
+      of the powers of left and right, relative to their sum; Z and X are 0. It
+      has no frames for arrays with other than four microphones.
+    power: Power of W (of stereo, of both channels) between 200 Hz and a few kHz
+      in each of these frames, float32 with shape `[frames]`.
   """
 
   num_samples: int
@@ -54,14 +56,19 @@ class Measured:
 
 
 def measure(
-  path: pathlib.Path, *, format: str, sample_rate: int = 24000
+  path: pathlib.Path,
+  *,
+  format: str,
+  sample_rate: int = 24000,
+  num_channels: int = 0,
 ) -> Measured:
-  """Measures the four channels of a sound file.
+  """Measures the channels of a sound file.
 
   Args:
     path: The file.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: The sample rate that it must have, in Hz.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The measurements.
@@ -71,16 +78,18 @@ def measure(
   """
   hop = max(sample_rate // labels.FRAMES_PER_SECOND, 4)
   num_samples = 0
-  peaks, clipped = np.zeros(4), np.zeros(4, np.int64)
+  size = audio.channels.count(format, num_channels=num_channels)
+  peaks, clipped = np.zeros(size), np.zeros(size, np.int64)
   # The length of the run of samples at full scale that ends the last block.
-  runs = np.zeros(4, np.int64)
-  moments = np.zeros((3, 4, 4))
-  parts = []
+  runs = np.zeros(size, np.int64)
+  moments = np.zeros((3, size, size))
+  parts = [(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))]
   for block in audio.dataset_blocks(
     path,
     format=format,
     sample_rate=sample_rate,
     num_samples=_BLOCK_FRAMES * hop,
+    num_channels=num_channels,
   ):
     num_samples += block.shape[-1]
     peaks = np.maximum(peaks, np.abs(block).max(axis=-1))
@@ -88,7 +97,8 @@ def measure(
       more, runs[channel] = count_clipped(samples, int(runs[channel]))
       clipped[channel] += more
     moments += audio.channel_checks.moments(block, sample_rate=sample_rate)
-    parts.append(_directions(block, hop, sample_rate, format))
+    if format != 'mic' or size == len(_TETRAHEDRON):
+      parts.append(_directions(block, hop, sample_rate, format))
   return Measured(
     num_samples,
     peaks,
@@ -133,9 +143,9 @@ def _directions(
   block: np.ndarray, hop: int, sample_rate: int, format: str
 ) -> tuple[np.ndarray, np.ndarray]:
   """Intensity `[frames, 3]` and power `[frames]` of the frames of a block."""
-  foa = block if format == 'foa' else _TETRAHEDRON @ block
-  num_frames = foa.shape[-1] // hop
-  frames = foa[:, : num_frames * hop].reshape(4, num_frames, hop)
+  sound = _TETRAHEDRON @ block if format == 'mic' else block
+  num_frames = sound.shape[-1] // hop
+  frames = sound[:, : num_frames * hop].reshape(len(sound), num_frames, hop)
   # Three windows in a frame, which overlap by half.
   step = hop // 4
   windows = np.stack(
@@ -143,10 +153,6 @@ def _directions(
   )
   windows = windows * np.hanning(2 * step).astype(np.float32)
   spectrum = np.fft.rfft(windows).astype(np.complex64)
-  cross = np.conj(spectrum[:1]) * spectrum[1:]
-  # Capsules are pressure sensors: their differences are in quadrature with
-  # their sum.
-  cross = cross.real if format == 'foa' else cross.imag
   power = np.square(spectrum.real) + np.square(spectrum.imag)
   bins = np.fft.rfftfreq(2 * step, 1 / sample_rate)
   highest = min(_HIGHEST[format], 0.45 * sample_rate)
@@ -154,8 +160,19 @@ def _directions(
     bins, np.geomspace(_LOWEST, highest, _NUM_BANDS[format] + 1)
   )
   edges = np.unique(np.minimum(edges, len(bins) - 1))
-  cross = np.add.reduceat(cross.sum(axis=2), edges, axis=-1)[..., :-1]
   power = np.add.reduceat(power.sum(axis=2), edges, axis=-1)[..., :-1]
+  if format == 'stereo':
+    both = power.sum(axis=0)
+    weight = np.sqrt(both)
+    side = (power[0] - power[1]) / np.maximum(both, 1e-20) * weight
+    side = side.sum(axis=-1) / np.maximum(weight.sum(axis=-1), 1e-20)
+    nothing = np.zeros_like(side)
+    return np.stack([side, nothing, nothing], axis=-1), both.sum(axis=-1)
+  cross = np.conj(spectrum[:1]) * spectrum[1:]
+  # Capsules are pressure sensors: their differences are in quadrature with
+  # their sum.
+  cross = cross.real if format == 'foa' else cross.imag
+  cross = np.add.reduceat(cross.sum(axis=2), edges, axis=-1)[..., :-1]
   omni, dipoles = power[0], power[1:].sum(axis=0)
   # Roots of powers as weights: a few loud bands do not decide alone.
   weight = np.sqrt(omni)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from seld_jax.audio import channels
+from seld_jax.audio import channel_checks, channels
 from seld_jax.validate import alignment, readings
 from seld_jax.validate.checks import Finding
 
@@ -49,9 +49,9 @@ class Sound:
 
   Attributes:
     path: The file.
-    format: `'foa'` or `'mic'`.
-    moments: Sum of its `audio.channel_checks.moments`; None if it cannot be read or
-      has a silent channel.
+    format: `'foa'`, `'mic'` or `'stereo'`.
+    moments: Sum of its `audio.channel_checks.moments`; None if it cannot be
+      read or has a silent channel.
     evidence: Its frames with a single source, or None without labels.
     decision: What its own evidence says.
   """
@@ -74,7 +74,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
 
   Args:
     sounds: All recordings of the format.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
 
   Returns:
     One finding if the set has other channels, else one for each recording that
@@ -89,9 +89,8 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
   if not faults:
     return []
   # Every recording counts the same, however loud it is.
-  pooled = sum(
-    (sums / np.trace(sums[0]) for sums in moments.values()),
-    start=np.zeros((3, 4, 4)),
+  pooled = np.sum(
+    [sums / np.trace(sums[0]) for sums in moments.values()], axis=0
   )
   text = channel_checks.find_mismatch(pooled, format=format)
   if text is None or 2 * len(faults) < len(moments):
