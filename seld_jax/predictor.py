@@ -119,7 +119,7 @@ def load_variables(
   """
   from seld_jax.train import snapshot
 
-  variables, spec = snapshot.load_variables(source)
+  variables, spec, _ = snapshot.load_variables(source)
   return variables, spec.classes
 
 
@@ -135,5 +135,6 @@ def _of_run(
     run.variables,
     snapshot.spec_of(run.config),
     source=str(source),
+    extract=snapshot.make_extractor(run.config),
   )
   return predictor, run

@@ -11,6 +11,10 @@ _N3D_RATIO = 2.45
 # A channel is silent, or two are equal, if its power or that of their
 # difference is lower than this share: -100 and -80 dB.
 _SILENT, _EQUAL = 1e-10, 1e-8
+_WORDS = (
+  *('no', 'one', 'two', 'three', 'four'),
+  *('five', 'six', 'seven', 'eight', 'nine'),
+)
 # Microphones of the array whose levels and correlations are known.
 _TETRAHEDRON = 4
 # Least plausible power of a capsule relative to the loudest one, and least
@@ -103,7 +107,9 @@ def _empty(sums: np.ndarray, format: str) -> str | None:
   power = np.diag(sums[0])
   count = number_word(len(power))
   if power.max() <= 0:
-    return f'its {count} channels are all zero: is it a recording without sound?'
+    return (
+      f'its {count} channels are all zero: is it a recording without sound?'
+    )
   silent = np.flatnonzero(power <= _SILENT * power.max()) + 1
   if len(silent):
     one = len(silent) == 1
@@ -222,8 +228,7 @@ def number_word(number: int) -> str:
     >>> channel_checks.number_word(5), channel_checks.number_word(12)
     ('five', '12')
   """
-  words = 'no one two three four five six seven eight nine'.split()
-  return words[number] if number < len(words) else str(number)
+  return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
 def _listed(numbers: list[int]) -> str:

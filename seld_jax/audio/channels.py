@@ -98,8 +98,7 @@ def count(format: str, *, num_channels: int = 0) -> int:
 
   Args:
     format: Input format of the network, `'foa'`, `'mic'` or `'stereo'`.
-    num_channels: Number of microphones of the format `'mic'`; 0 for four. It
-      must be 0 in the other formats.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The number.

@@ -159,6 +159,41 @@ def median_distance(parts: Iterable[Events]) -> float | None:
   return float(np.median(joined)) if joined.size else None
 
 
+# Rounded azimuths at the sides may have an x that is slightly negative.
+_BEHIND = 1e-6
+
+
+def find_behind(events: Events) -> str | None:
+  """Says which directions of stereo labels are behind the listener.
+
+  Args:
+    events: The events of a recording.
+
+  Returns:
+    A clause with the number of these directions, the first one, and what to do;
+    None if there are none.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> one, back = np.array([[7], [3], [0]]), np.array([[-1.0, 0.0, 0.0]])
+    >>> labels.find_behind(labels.Events(*one, back))[:42]
+    '1 of 1 direction is behind the listener, s'
+  """
+  behind = np.flatnonzero(events.xyz[:, 0] < -_BEHIND)
+  if not behind.size:
+    return None
+  first = behind[0]
+  azimuth = float(np.rad2deg(np.arctan2(*events.xyz[first, 1::-1])))
+  count, total = len(behind), len(events.frame)
+  return (
+    f'{count} of {total} direction{"s" * (total > 1)} '
+    f'{"are" if count > 1 else "is"} behind the listener, such as azimuth '
+    f'{azimuth:.3g} in frame {events.frame[first]}, but left and right do not '
+    'tell front from back: replace such azimuths by 180 minus them (-180 minus '
+    'them on the right)'
+  )
+
+
 def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Groups the rows that are equal in all columns.
 

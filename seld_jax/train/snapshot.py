@@ -4,6 +4,7 @@ This needs the run directory, but not the dataset of the run.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
+from seld_jax import features as features_lib
 from seld_jax import inference, runs
+from seld_jax.audio import channels
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import checkpoint, weighting
@@ -90,15 +93,15 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
 
 def load_variables(
   source: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], Spec]:
+) -> tuple[dict[str, np.ndarray], Spec, dict[str, Any]]:
   """Reads the variables of a trained network, for fine-tuning.
 
   Args:
     source: Run directory, export, or `'demo'`.
 
   Returns:
-    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the inputs
-    and outputs of the network.
+    Arrays of any shape by name, such as `params/Conv_0/kernel`, the inputs and
+    outputs of the network, and the fields of its `config.features`.
 
   Raises:
     InputError: The source is missing, damaged, or of another version.
@@ -106,9 +109,11 @@ def load_variables(
   path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)
-    return export.variables, export.spec
+    features = export.config.get('features', {})
+    return export.variables, export.spec, features
   run = read(path)
-  return export_file.flatten(run.variables), spec_of(run.config)
+  features = run.config_values['features']
+  return export_file.flatten(run.variables), spec_of(run.config), features
 
 
 def spec_of(config: config_lib.Config) -> Spec:
@@ -130,13 +135,31 @@ def spec_of(config: config_lib.Config) -> Spec:
     window=config.eval.window,
     threshold=config.eval.threshold,
     output=config_lib.output_format(config),
+    num_channels=channels.count(
+      features.format, num_channels=features.num_channels
+    ),
+    kind=features.kind,
   )
 
 
 def make_program(config: config_lib.Config) -> Callable[..., Any]:
-  """Features and network of a config; see `inference.make_audio_program`."""
+  """Features and network of a config; see `inference.make_audio_program`.
+
+  If the features need the whole recording, it is the network alone: see
+  `inference.make_feature_program` and `make_extractor`.
+  """
+  network = train_step.make_model(config)
+  if not spec_of(config).is_framewise:
+    return inference.make_feature_program(network)
   options = config_lib.feature_options(config)
   del options['pad_mode']  # the caller pads the audio
-  return inference.make_audio_program(
-    train_step.make_model(config), feature_options=options
+  return inference.make_audio_program(network, feature_options=options)
+
+
+def make_extractor(config: config_lib.Config) -> Callable[..., Any] | None:
+  """The features of whole recordings; None if those of windows are equal."""
+  if spec_of(config).is_framewise:
+    return None
+  return functools.partial(
+    features_lib.compute, **config_lib.feature_options(config)
   )

@@ -29,10 +29,11 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   define.integer(
     'num_channels',
-    None,
+    0,
     'Number of microphones of the recordings in mic_dev, as '
-    'config.features.num_channels. Default: 4.',
-    lower_bound=2,
+    'config.features.num_channels; 0: four.',
+    lower_bound=0,
+    upper_bound=1024,
   )
   define.enum(
     'edition',
@@ -74,8 +75,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   report = validate(
     values.root,
     sample_rate=values.sample_rate,
-    num_channels=values.num_channels or 0,
     label_hop=values.label_hop,
+    num_channels=values.num_channels,
     **_classes(values),
   )
   # A file or pipe has no width of its own.

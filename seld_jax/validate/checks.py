@@ -55,7 +55,7 @@ CHECKS = {
   'conflicts': 'each source in one place at a time',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
-  'channels': 'levels of FOA, of microphones or of stereo',
+  'channels': 'levels of FOA, of microphones, or of stereo',
   'directions': 'labels and sound agree in direction and time',
   'folds': 'no room or source in two folds',
 }
@@ -123,8 +123,8 @@ def check_audio(
   *,
   format: str,
   sample_rate: int = 24000,
-  num_channels: int = 0,
   label_hop: float | None = None,
+  num_channels: int = 0,
 ) -> tuple[measurement.Measured | None, list[Finding]]:
   """Checks a sound file.
 
@@ -133,8 +133,8 @@ def check_audio(
     events: The events of its label file, or None if there is none.
     format: `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: The sample rate that it must have, in Hz.
-    num_channels: Number of microphones of the format `'mic'`; 0 for four.
     label_hop: As for `check_labels`.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The measurements for the checks of the whole set, or None if the file cannot
@@ -178,6 +178,22 @@ def check_audio(
       )
       found.append(Finding('clipping', 'warning', str(path), text))
   return None if is_silent.any() else measured, found
+
+
+def check_front(path: pathlib.Path, events: labels.Events) -> list[Finding]:
+  """Checks that the directions of stereo labels are in front.
+
+  Args:
+    path: The label file.
+    events: Its events.
+
+  Returns:
+    A finding if there are directions behind the listener.
+  """
+  text = labels.find_behind(events)
+  if text is None:
+    return []
+  return [Finding('labels', 'warning', str(path), text)]
 
 
 def _duration_step(last: int, seconds: float, label_hop: float | None) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from seld_jax import dataset, labels, progress
 from seld_jax.errors import InputError
-from seld_jax.validate import alignment, checks, measurement, sides, whole_set
+from seld_jax.validate import alignment, checks, measurement, whole_set
 
 FORMATS = ('foa', 'mic', 'stereo')
-_EXPECTED = 'expected foa_dev/*.wav, mic_dev/*.wav or stereo_dev/*.wav'
+_FOLDERS = 'foa_dev/*.wav, mic_dev/*.wav or stereo_dev/*.wav'
 SPLITS = ('dev', 'eval')
 # For each name of a recording and its label file (None without labels), the
 # sound files and their formats.
@@ -58,20 +58,18 @@ def validate(
   root: str | os.PathLike[str],
   *,
   sample_rate: int = 24000,
-  num_channels: int = 0,
   num_classes: int = 14,
   class_names: Sequence[str] | None = None,
   csv_edition: str | None = None,
   label_hop: float | None = None,
   num_workers: int | None = None,
+  num_channels: int = 0,
 ) -> Report:
   """Checks a dataset in any layout that `dataset.find_recordings` knows.
 
   Args:
     root: Folder of the dataset.
     sample_rate: Sample rate that the audio must have, in Hz.
-    num_channels: Number of microphones of the recordings in `mic_dev`; 0 for
-      four.
     num_classes: Number of classes; class indices must be smaller.
     class_names: Class names by index, for label files that hold names; None for
       those of the form, see `labels.read_csv`.
@@ -81,6 +79,7 @@ def validate(
       0.1.
     num_workers: Number of recordings checked at the same time; None for the
       number of CPU cores.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     All findings, and the numbers of files and readings.
@@ -109,7 +108,7 @@ def validate(
   if not num_files:
     if findings:
       return Report(0, 0, {}, findings)
-    raise InputError(f'{root} holds no audio: {_EXPECTED} in it.')
+    raise InputError(f'{root} holds no audio: expected {_FOLDERS} in it.')
   folds_of_formats = []
   for format in formats:
     more, folds = _check_trainable(root, format, findings)
@@ -117,7 +116,7 @@ def validate(
     folds_of_formats.append(folds)
   if not formats and not any(one.check == 'recordings' for one in findings):
     text = (
-      f'there is nothing to train on: {_EXPECTED}, with labels in '
+      f'there is nothing to train on: expected {_FOLDERS}, with labels in '
       'metadata_dev/*.csv'
     )
     findings.append(checks.Finding('recordings', 'error', str(root), text))
@@ -125,11 +124,11 @@ def validate(
   check = functools.partial(
     _check_recording,
     sample_rate=sample_rate,
-    num_channels=num_channels,
     num_classes=num_classes,
     class_names=class_names,
     csv_edition=csv_edition,
     label_hop=label_hop,
+    num_channels=num_channels,
   )
   sounds: list[whole_set.Sound] = []
   with (
@@ -158,14 +157,11 @@ def validate(
   for format in FORMATS:
     some = [one for one in sounds if one.format == format]
     wrong = whole_set.check_channels(some, format=format)
-    if format == 'stereo':
-      found, text = sides.check_sides(some)
-    else:
-      found, text = whole_set.check_agreement(
-        some,
-        format=format,
-        is_comparable=all(one.level != 'error' for one in wrong),
-      )
+    found, text = whole_set.check_agreement(
+      some,
+      format=format,
+      is_comparable=all(one.level != 'error' for one in wrong),
+    )
     findings += wrong + found
     notes += [text] if text else []
   scenes = root / 'scenes.csv'
@@ -189,11 +185,11 @@ def _check_recording(
   sounds: dict[pathlib.Path, str],
   *,
   sample_rate: int,
-  num_channels: int,
   num_classes: int,
   class_names: Sequence[str] | None,
   csv_edition: str | None,
   label_hop: float | None,
+  num_channels: int,
 ) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
   """Checks a label file (or None) and the sound files that belong to it.
 
@@ -216,10 +212,12 @@ def _check_recording(
       events,
       format=format,
       sample_rate=sample_rate,
-      num_channels=num_channels if format == 'mic' else 0,
       label_hop=label_hop,
+      num_channels=num_channels if format == 'mic' else 0,
     )
     findings = findings + found
+    if format == 'stereo' and path is not None and events is not None:
+      findings = findings + checks.check_front(path, events)
     checked.append(_sound(file, format, measured, events))
   return checked, findings
 
@@ -231,12 +229,13 @@ def _sound(
   events: labels.Events | None,
 ) -> whole_set.Sound:
   """Keeps only what the checks of the whole set need."""
-  if measured is None or events is None or not len(measured.intensity):
+  if measured is None or events is None or measured.intensity is None:
     return whole_set.Sound(
       file, format, None if measured is None else measured.moments
     )
+  assert measured.power is not None  # they belong together
   evidence = alignment.collect(events, measured.intensity, measured.power)
-  if format == 'stereo':
+  if format == 'stereo':  # one recording has too few sounds
     return whole_set.Sound(file, format, measured.moments, evidence)
   decision = alignment.decide([evidence], is_set=False)
   return whole_set.Sound(file, format, measured.moments, evidence, decision)

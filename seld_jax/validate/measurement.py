@@ -20,8 +20,10 @@ _BLOCK_FRAMES = 50
 # no direction. At high frequencies, real Ambisonics deviate from the ideal, and
 # the phases of capsules that are some centimetres apart become ambiguous.
 _LOWEST = 200.0
-_HIGHEST = {'foa': 5000.0, 'mic': 2000.0, 'stereo': 5000.0}
-_NUM_BANDS = {'foa': 14, 'mic': 10, 'stereo': 14}
+_HIGHEST = {'foa': 5000.0, 'mic': 2000.0}
+_NUM_BANDS = {'foa': 14, 'mic': 10}
+# Microphones of the array whose directions of arrival can be measured.
+_TETRAHEDRAL = 4
 # W, Y, Z and X from the four capsules of the tetrahedral array.
 _TETRAHEDRON = np.array(
   [[1, 1, 1, 1], [1, -1, 1, -1], [1, -1, -1, 1], [1, 1, -1, -1]], np.float32
@@ -40,19 +42,19 @@ class Measured:
     moments: The sum of `audio.channel_checks.moments` over the file.
     intensity: For each whole label frame, the sound intensity along Y, Z and X,
       float32 with shape `[frames, 3]`. Its norm is 1 for a single plane wave
-      and near 0 for a diffuse field. Of stereo, only Y is known: the difference
-      of the powers of left and right, relative to their sum; Z and X are 0. It
-      has no frames for arrays with other than four microphones.
-    power: Power of W (of stereo, of both channels) between 200 Hz and a few kHz
-      in each of these frames, float32 with shape `[frames]`.
+      and near 0 for a diffuse field. In stereo, the first is the difference of
+      the powers of left and right divided by their sum, and the others are 0.
+      None for arrays whose geometry is unknown.
+    power: Power of W between 200 Hz and a few kHz in each of these frames,
+      float32 with shape `[frames]`; None for arrays whose geometry is unknown.
   """
 
   num_samples: int
   peaks: np.ndarray
   clipped: np.ndarray
   moments: np.ndarray
-  intensity: np.ndarray
-  power: np.ndarray
+  intensity: np.ndarray | None
+  power: np.ndarray | None
 
 
 def measure(
@@ -77,13 +79,14 @@ def measure(
     InputError: As for `audio.dataset_blocks`.
   """
   hop = max(sample_rate // labels.FRAMES_PER_SECOND, 4)
-  num_samples = 0
   size = audio.channels.count(format, num_channels=num_channels)
+  has_directions = format != 'mic' or size == _TETRAHEDRAL
+  num_samples = 0
   peaks, clipped = np.zeros(size), np.zeros(size, np.int64)
   # The length of the run of samples at full scale that ends the last block.
   runs = np.zeros(size, np.int64)
   moments = np.zeros((3, size, size))
-  parts = [(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))]
+  parts = []
   for block in audio.dataset_blocks(
     path,
     format=format,
@@ -97,16 +100,12 @@ def measure(
       more, runs[channel] = count_clipped(samples, int(runs[channel]))
       clipped[channel] += more
     moments += audio.channel_checks.moments(block, sample_rate=sample_rate)
-    if format != 'mic' or size == len(_TETRAHEDRON):
+    if has_directions:
       parts.append(_directions(block, hop, sample_rate, format))
-  return Measured(
-    num_samples,
-    peaks,
-    clipped,
-    moments,
-    np.concatenate([intensity for intensity, _ in parts]),
-    np.concatenate([power for _, power in parts]),
-  )
+  intensity = power = None
+  if has_directions:
+    intensity, power = map(np.concatenate, zip(*parts, strict=True))
+  return Measured(num_samples, peaks, clipped, moments, intensity, power)
 
 
 def count_clipped(samples: np.ndarray, before: int = 0) -> tuple[int, int]:
@@ -143,9 +142,11 @@ def _directions(
   block: np.ndarray, hop: int, sample_rate: int, format: str
 ) -> tuple[np.ndarray, np.ndarray]:
   """Intensity `[frames, 3]` and power `[frames]` of the frames of a block."""
-  sound = _TETRAHEDRON @ block if format == 'mic' else block
-  num_frames = sound.shape[-1] // hop
-  frames = sound[:, : num_frames * hop].reshape(len(sound), num_frames, hop)
+  if format == 'stereo':
+    return _sides(block, hop, sample_rate)
+  foa = block if format == 'foa' else _TETRAHEDRON @ block
+  num_frames = foa.shape[-1] // hop
+  frames = foa[:, : num_frames * hop].reshape(4, num_frames, hop)
   # Three windows in a frame, which overlap by half.
   step = hop // 4
   windows = np.stack(
@@ -153,6 +154,10 @@ def _directions(
   )
   windows = windows * np.hanning(2 * step).astype(np.float32)
   spectrum = np.fft.rfft(windows).astype(np.complex64)
+  cross = np.conj(spectrum[:1]) * spectrum[1:]
+  # Capsules are pressure sensors: their differences are in quadrature with
+  # their sum.
+  cross = cross.real if format == 'foa' else cross.imag
   power = np.square(spectrum.real) + np.square(spectrum.imag)
   bins = np.fft.rfftfreq(2 * step, 1 / sample_rate)
   highest = min(_HIGHEST[format], 0.45 * sample_rate)
@@ -160,22 +165,27 @@ def _directions(
     bins, np.geomspace(_LOWEST, highest, _NUM_BANDS[format] + 1)
   )
   edges = np.unique(np.minimum(edges, len(bins) - 1))
-  power = np.add.reduceat(power.sum(axis=2), edges, axis=-1)[..., :-1]
-  if format == 'stereo':
-    both = power.sum(axis=0)
-    weight = np.sqrt(both)
-    side = (power[0] - power[1]) / np.maximum(both, 1e-20) * weight
-    side = side.sum(axis=-1) / np.maximum(weight.sum(axis=-1), 1e-20)
-    nothing = np.zeros_like(side)
-    return np.stack([side, nothing, nothing], axis=-1), both.sum(axis=-1)
-  cross = np.conj(spectrum[:1]) * spectrum[1:]
-  # Capsules are pressure sensors: their differences are in quadrature with
-  # their sum.
-  cross = cross.real if format == 'foa' else cross.imag
   cross = np.add.reduceat(cross.sum(axis=2), edges, axis=-1)[..., :-1]
+  power = np.add.reduceat(power.sum(axis=2), edges, axis=-1)[..., :-1]
   omni, dipoles = power[0], power[1:].sum(axis=0)
   # Roots of powers as weights: a few loud bands do not decide alone.
   weight = np.sqrt(omni)
   total = np.maximum(weight.sum(axis=-1), 1e-20)
   cross = cross / np.maximum(np.sqrt(dipoles), 1e-20)
   return (cross.sum(axis=-1) / total).T, omni.sum(axis=-1)
+
+
+def _sides(
+  block: np.ndarray, hop: int, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """The same for left and right, whose levels say how far left a sound is."""
+  num_frames = block.shape[-1] // hop
+  frames = block[:, : num_frames * hop].reshape(2, num_frames, hop)
+  spectrum = np.fft.rfft(frames * np.hanning(hop).astype(np.float32))
+  bins = np.fft.rfftfreq(hop, 1 / sample_rate)
+  kept = spectrum[..., (bins >= _LOWEST) & (bins < _HIGHEST['foa'])]
+  left, right = np.square(np.abs(kept)).sum(axis=-1)
+  power = left + right
+  intensity = np.zeros((num_frames, 3), np.float32)
+  intensity[:, 0] = (left - right) / np.maximum(power, 1e-20)
+  return intensity, power.astype(np.float32)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from seld_jax.audio import channel_checks, channels
-from seld_jax.validate import alignment, readings
+from seld_jax.validate import alignment, left_right, readings
 from seld_jax.validate.checks import Finding
 
 # What to change in the labels if a reading inverts these axes.
@@ -119,7 +119,7 @@ def check_agreement(
 
   Args:
     sounds: All recordings of the format.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     is_comparable: Whether the channels of the set are those of the format. If
       not, nothing is said about labels that seem to be those of other sounds.
 
@@ -135,9 +135,13 @@ def check_agreement(
   }
   if not some:
     return [], ''
-  evidences = list(some.values())
+  evidences, folder = list(some.values()), _folder(some)
+  if format == 'stereo':
+    level, text = left_right.compare(evidences)
+    if level == 'note':
+      return [], f'{folder}, {text}.'
+    return [Finding('directions', level, folder, text)], ''
   decision = alignment.decide(evidences)
-  folder = _folder(some)
   if decision.is_fault:
     text = explain(decision, format=format)
     # Another array than the tetrahedral one has other axes.

@@ -18,13 +18,13 @@ import seld_jax
 from seld_jax import audio, labels, outputs
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction import Frames, PredictionOptions, live
+from seld_jax.prediction import Frames, PredictionOptions, Spec, live
 
 CLASSES = ('alarm', 'dog', 'piano')
-SPEC: Any = types.SimpleNamespace(
-  classes=CLASSES,
-  threshold=0.5,
-  output=outputs.make('class_wise', num_classes=3),
+SPEC = Spec(
+  **perfect_outputs.spec_fields(
+    classes=CLASSES, output=outputs.make('class_wise', num_classes=3)
+  )
 )
 
 
