@@ -110,7 +110,7 @@ def test_the_stereo_set_of_2025_is_read(tmp_path):
   )
   config.features.format = 'stereo'
   config.output.format = 'accdoa'
-  config.output.distance = True
+  config.output.distance, config.output.axes = True, 2
   config = config_lib.resolve(config)
   assert config.eval.edition == '2025'
   data = prepare.load_data(config)
