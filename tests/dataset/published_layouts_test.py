@@ -56,6 +56,7 @@ def test_starss_has_two_folds_and_synthetic_recordings_beside(starss, format):
 
 def test_labels_of_starss_have_sources_and_distances(starss):
   for one in find_recordings(starss, folds=(3, 4)):
+    assert one.labels is not None
     events = labels.read_csv(one.labels, edition='2023', distance_scale=None)
     assert events.distance is not None
     np.testing.assert_allclose(events.distance, 1.83)
@@ -63,9 +64,9 @@ def test_labels_of_starss_have_sources_and_distances(starss):
     assert sorted(events.track[both]) == [1, 2]
     assert {*events.class_index} == {1, 8}
   # The label files of synthetic recordings may have no distances.
-  events = labels.read_csv(
-    find_recordings(starss, folds=(1,))[0].labels, edition='2023'
-  )
+  (path, _) = (one.labels for one in find_recordings(starss, folds=(1,)))
+  assert path is not None
+  events = labels.read_csv(path, edition='2023')
   assert events.distance is None
 
 
