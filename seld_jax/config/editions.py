@@ -4,12 +4,13 @@ The other fields then say the same by themselves. So a run directory needs no
 file of classes, and code that uses a configuration needs to know neither field.
 """
 
+import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from seld_jax import labels
 from seld_jax.config.defaults import default
-from seld_jax.config.serialization import from_dict, to_dict
+from seld_jax.config.field_types import check_types
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
 
@@ -55,8 +56,9 @@ def resolve(config: Config, *, stated: Collection[str] = ()) -> Config:
     A new configuration.
 
   Raises:
-    InputError: The edition or the class map is unknown, its file is damaged, or
-      two fields contradict each other.
+    InputError: The edition or the class map is unknown, its file is damaged,
+      two fields contradict each other, or a field has another type or is
+      missing.
 
   Example:
     >>> from seld_jax import config
@@ -68,8 +70,10 @@ def resolve(config: Config, *, stated: Collection[str] = ()) -> Config:
     >>> len(resolved.data.classes)
     13
   """
-  config = from_dict(to_dict(config))
-  data, usual = config.data, default()
+  usual = default()
+  check_types('', config, usual)
+  config = copy.deepcopy(config)
+  data = config.data
   if data.edition and data.edition not in EDITIONS:
     raise InputError(
       f'data.edition must be one of {", ".join(EDITIONS)}, or empty, got '

@@ -113,6 +113,11 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       'test_folds of config.data, because the defaults also need '
       f'{_listed(lacking)}.'
     )
+    if len(report.folds) < 4:
+      print(
+        'validation_rooms or validation_share of config.data can take the '
+        'place of validation_folds: they take whole rooms out of train_folds.'
+      )
   print('Training can start.')
 
 

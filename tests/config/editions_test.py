@@ -80,6 +80,7 @@ def test_to_resolve_leaves_the_given_config_and_is_done_once():
   resolved = config_lib.resolve(config)
   assert config.data.csv_edition == ''
   assert config_lib.resolve(resolved) == resolved
+  assert resolved.is_locked
   # What config.json keeps is complete.
   assert config_lib.from_dict(config_lib.to_dict(resolved)) == resolved
 
