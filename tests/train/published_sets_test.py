@@ -119,6 +119,7 @@ def test_selection_on_the_test_is_told_everywhere(
   root = l3das22(tmp_path / 'set')
   config = l3das_config(root, class_map='l3das22')
   config.eval.select_on_test = True
+  config.eval.watch = ('test',)  # which is then scored only once
   workdir = tmp_path / 'run'
   scores = run_without_steps(config, workdir)
   assert runs.read_config(workdir).data.classes == labels.L3DAS22_CLASSES
