@@ -5,6 +5,7 @@ file of classes, and code that uses a configuration needs to know neither field.
 """
 
 import copy
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ def resolve(config: Config, *, stated: Collection[str] = ()) -> Config:
   `data.edition` sets those of `data.classes`, `data.csv_edition`,
   `data.distance_unit` and `eval.edition` that have their defaults; other values
   stay. `data.class_map` sets `data.classes`. To resolve twice is the same as to
-  resolve once.
+  resolve once, also if the file of the class map is not there any more.
 
   Args:
     config: The configuration, which stays as it is.
@@ -81,7 +82,14 @@ def resolve(config: Config, *, stated: Collection[str] = ()) -> Config:
     )
   class_map, fields = EDITIONS.get(data.edition, ('', {}))
   has_own_classes = tuple(data.classes) != tuple(usual.data.classes)
-  if data.class_map or (class_map and not has_own_classes):
+  is_resolved = (
+    # The file of a configuration that was resolved before, perhaps elsewhere.
+    has_own_classes
+    and 'data.class_map' not in stated
+    and data.class_map not in labels.CLASS_MAPS
+    and not os.path.exists(data.class_map)
+  )
+  if not is_resolved and (data.class_map or class_map and not has_own_classes):
     names = labels.class_names(data.class_map or class_map)
     asked = tuple(data.classes) if has_own_classes else names
     if 'data.classes' in stated:

@@ -56,6 +56,9 @@ def train_many(
     SystemExit: A signal stopped the runs; their states are saved.
   """
   workdir = pathlib.Path(workdir)
+  configs = {
+    name: config_lib.resolve(config) for name, config in configs.items()
+  }
   for name, config in configs.items():
     runs.check(workdir / name, config)
   to_do = {

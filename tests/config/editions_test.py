@@ -94,6 +94,8 @@ def test_a_file_of_classes_is_not_needed_again(tmp_path):
   kept = config_lib.from_dict(config_lib.to_dict(resolved))
   config_lib.validate(kept, num_devices=1, for_training=False)
   assert config_lib.output_format(kept).num_classes == 2
+  assert config_lib.resolve(kept) == kept
+  assert 'There is no class map' in refusal(kept, stated=['data.class_map'])
 
 
 @pytest.mark.parametrize(
