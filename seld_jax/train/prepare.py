@@ -303,6 +303,8 @@ def _find_recordings(
       share=data.validation_share,
       seed=config.seed,
     )
+    rooms = dataset.rooms_of([one.name for one in found['validation']])
+    _log.info('rooms of the validation: %s', ', '.join(rooms))
   if config.data.evaluation:
     found['evaluation'] = _evaluation_recordings(root, format)
   return found
