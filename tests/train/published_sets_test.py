@@ -9,12 +9,12 @@ import pytest
 from helpers.published_sets import l3das22, starss23, stereo2025
 from helpers.tiny import make_one_convolution, make_tiny
 
+from seld_jax import audio, inference, labels, main, runs, train
 from seld_jax import config as config_lib
-from seld_jax import inference, labels, main, runs, train
 from seld_jax.dataset import rooms_of
 from seld_jax.errors import InputError
 from seld_jax.report import run_page
-from seld_jax.train import loop, prepare, scoring
+from seld_jax.train import loop, many, prepare, scoring
 
 
 def config_of(root, *, folds, **data):
@@ -193,6 +193,28 @@ def test_events_of_l3das22_are_directions_and_metres(tmp_path):
   assert events.distance is not None
   assert {*events.distance} == {1.5, 0.75}  # metres
   np.testing.assert_allclose(events.xyz, [[0.0, 1.0, 0.0]] * 17, atol=1e-12)
+
+
+def test_both_microphones_of_l3das22_in_one_file_are_refused(tmp_path):
+  config = l3das_config(l3das22(tmp_path), class_map='l3das22')
+  for path in tmp_path.rglob('*_A.wav'):
+    other = path.with_name(path.name.replace('_A', '_B'))
+    both = [audio.read(one, sample_rate=32000) for one in (path, other)]
+    audio.write(path, np.concatenate(both), sample_rate=32000)
+  with pytest.raises(InputError, match=r'_A\.wav has 8 channels, but 4 are'):
+    prepare.load_data(config_lib.resolve(config))
+
+
+def test_several_runs_may_have_an_edition(starss, tmp_path):
+  config = config_of(starss, folds=((3,), (4,)), edition='2023')
+  runs.write_config(tmp_path / 'a', config_lib.resolve(config))
+  (tmp_path / 'a' / 'scores.json').write_text('{}')  # it is complete
+  assert many.train_many({'a': config}, tmp_path) == {}
+  config.eval.edition = '2022'
+  with pytest.raises(
+    InputError, match=r'config\.eval\.edition = 2023, not 2022'
+  ):
+    many.train_many({'a': config}, tmp_path)
 
 
 def test_l3das22_with_other_classes_names_the_field_that_sets_them(tmp_path):
