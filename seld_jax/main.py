@@ -85,7 +85,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Trains a system, or extracts its features, and prints the scores."""
   commands.refuse_arguments(arguments)
-  config = loaded_config(values.config)
+  config = config_lib.resolve(
+    loaded_config(values.config),
+    stated=config_flags.get_override_values(values['config']),
+  )
   config_file = config_flags.get_config_filename(values['config'])
   workdir = pathlib.Path(
     values.workdir or pathlib.Path('runs') / pathlib.Path(config_file).stem
@@ -212,6 +215,8 @@ def print_scores(scores: dict) -> None:
   for result in scores['results']:
     values = result['scores']
     about = f'{result["name"]}, window {result["window_seconds"]:g} s'
+    if result.get('selected_on'):
+      about += ' (selected on it)'
     if values is None:  # recordings without labels
       values = dict.fromkeys(names)
     numbers = [evaluate.tables.number(name, values[name]) for name in names]

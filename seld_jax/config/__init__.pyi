@@ -1,5 +1,6 @@
 from . import systems
 from .defaults import default, feature_options, label_pool
+from .editions import resolve
 from .formats import output_format, trained_terms
 from .microphones import microphone_positions
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
@@ -13,6 +14,7 @@ __all__ = [
   'label_pool',
   'microphone_positions',
   'refuse_unknown',
+  'resolve',
   'to_dict',
   'DISTANCE_TERMS',
   'DOA_TERMS',

@@ -32,6 +32,13 @@ def default() -> Config:
   config.data = data = ml_collections.ConfigDict()
   # Folder of the dataset, with foa_dev (or mic_dev) and metadata_dev.
   data.root = 'data/tau2020'
+  # Edition of the challenge whose dataset this is, '2019' to '2025': sets those
+  # of class_map (or classes), csv_edition, distance_unit and eval.edition that
+  # have their defaults. '': they stay as they are.
+  data.edition = ''
+  # Classes: '2019', '2020', '2021', 'starss', 'l3das22', or a text file with a
+  # name or index,name in each line. '': as in data.classes.
+  data.class_map = ''
   # Names of the classes, in the order of their index in the CSV files.
   data.classes = labels.TAU2020_CLASSES
   # DCASE edition of the CSV files, e.g. '2023'; '': recognised from each file,
@@ -45,8 +52,15 @@ def default() -> Config:
   data.distance_unit = ''
   # Folds to train on: recordings named foldN_*.wav.
   data.train_folds = (3, 4, 5, 6)
-  # Folds that select the checkpoint to test; (): the last checkpoint is tested.
+  # Folds that select the checkpoint to test; (): validation_rooms or
+  # validation_share do, or else the last checkpoint is tested.
   data.validation_folds = (2,)
+  # Rooms of the training folds that select the checkpoint instead of whole
+  # folds: 'fold3_room2', or 'room2' if only one training fold has it.
+  data.validation_rooms = ()
+  # Share of the training recordings that select the checkpoint instead of whole
+  # folds, in [0, 1): whole rooms, which the seed draws. 0: none.
+  data.validation_share = 0.0
   # Folds of the final test; (): no test.
   data.test_folds = (1,)
   # Whether the final test also predicts the evaluation recordings (foa_eval or
@@ -277,6 +291,10 @@ def default() -> Config:
   # '2019' to '2025'. '2024' and '2025' need output.distance = True, and '2025'
   # folds azimuths to the front.
   evaluation.edition = '2020'
+  # Whether the test folds select the checkpoint, as in the published baselines
+  # since 2022, to compare with them. Their scores are then too good, and the
+  # results say so.
+  evaluation.select_on_test = False
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5
   return config.lock()

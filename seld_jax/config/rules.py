@@ -6,7 +6,7 @@ from typing import Any
 from seld_jax import evaluate, labels, losses, metrics, outputs
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
-from seld_jax.config import feature_rules, sense
+from seld_jax.config import editions, feature_rules, purposes, sense
 from seld_jax.config.defaults import default, feature_options, label_pool
 from seld_jax.config.field_types import MOST, check_types
 from seld_jax.config.field_types import check as _check
@@ -76,7 +76,7 @@ def validate(
     num_recordings=num_recordings,
     num_segments=num_segments,
   )
-  check_folds(config)
+  purposes.check_purposes(config)
   if for_training:
     sense.check_sense(config)
 
@@ -124,6 +124,8 @@ def check_names(config: Config) -> None:
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
   for index, name in enumerate(config.eval.watch):
     _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
+  if config.data.edition:
+    _one_of('data.edition', config.data.edition, editions.EDITIONS)
   if config.data.distance_unit:
     _one_of('data.distance_unit', config.data.distance_unit, evaluate.UNITS)
   if config.data.csv_edition:
@@ -426,33 +428,6 @@ def check_batches(
     f'train.batch_size = {train.batch_size} is more than the {num_segments} '
     f'segments of {train.crop_frames} frames that the training recordings '
     'have: reduce train.batch_size or train.crop_frames.',
-  )
-
-
-def check_folds(config: Config) -> None:
-  """Checks that every fold has one purpose."""
-  data = config.data
-  purposes = {
-    'train_folds': set(data.train_folds),
-    'validation_folds': set(data.validation_folds),
-    'test_folds': set(data.test_folds),
-  }
-  _check(bool(data.train_folds), 'data.train_folds must not be empty.')
-  for first, second in (
-    ('train_folds', 'validation_folds'),
-    ('train_folds', 'test_folds'),
-    ('validation_folds', 'test_folds'),
-  ):
-    shared = purposes[first] & purposes[second]
-    _check(
-      not shared,
-      f'data.{first} and data.{second} share the folds {sorted(shared)}: '
-      'remove them from one of the two.',
-    )
-  _check(
-    'test' not in config.eval.watch or bool(data.test_folds),
-    "eval.watch contains 'test', but data.test_folds is empty: remove 'test' "
-    'or name test folds.',
   )
 
 

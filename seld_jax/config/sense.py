@@ -50,6 +50,7 @@ def check_sense(config: Config) -> None:
   for name, values in {
     'data.train_folds': config.data.train_folds,
     'data.validation_folds': config.data.validation_folds,
+    'data.validation_rooms': config.data.validation_rooms,
     'data.test_folds': config.data.test_folds,
     'eval.test_windows': config.eval.test_windows,
     'eval.watch': config.eval.watch,

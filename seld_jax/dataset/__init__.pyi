@@ -2,12 +2,15 @@ from . import cache, placement, sampling
 from .folds import Fold, load_fold, take_recordings
 from .placement import fits
 from .recordings import Recording, find_recordings, list_pairs
+from .rooms import rooms_of, split_rooms
 from .standardisation import moments, standardise, statistics
 
 __all__ = [
   'Recording',
   'find_recordings',
   'list_pairs',
+  'rooms_of',
+  'split_rooms',
   'Fold',
   'load_fold',
   'moments',

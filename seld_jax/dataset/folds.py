@@ -1,6 +1,7 @@
 """Folds: recordings joined along time with their labels."""
 
 import dataclasses
+import logging
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +11,8 @@ from seld_jax import labels, outputs
 from seld_jax.dataset import stored
 from seld_jax.dataset.recordings import Recording
 from seld_jax.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,7 @@ def load_fold(
   output: outputs.OutputFormat,
   pool: int,
   min_frames: int,
+  class_names: Sequence[str] | None = None,
   csv_edition: str | None = None,
   label_hop: float | None = None,
   distance_scale: float | None = None,
@@ -78,6 +82,8 @@ def load_fold(
 
   A recording whose length is not a multiple of a label frame, or that is
   shorter than `min_frames`, is padded with copies of its last feature frame.
+  Labels that are up to `labels.SURPLUS_FRAMES` after the end of a recording are
+  left out with a warning.
 
   Args:
     recordings: The recordings.
@@ -86,6 +92,8 @@ def load_fold(
     pool: Feature frames per label frame.
     min_frames: Least number of feature frames of a recording after padding, so
       that crops and windows fit.
+    class_names: Class names by index, for label files that hold names; None:
+      those of the form, see `labels.read_csv`.
     csv_edition: Year whose forms the label files have; None: any form that can
       be recognised.
     label_hop: Seconds from one frame of the label files to the next; None: 0.1.
@@ -97,9 +105,9 @@ def load_fold(
     The recordings in the order given.
 
   Raises:
-    InputError: A label is after the end of its recording, a class is not one of
-      those of the output format, distances that it needs are missing or must
-      have another unit, or only some of the recordings have labels.
+    InputError: A label is far after the end of its recording, a class is not
+      one of those of the output format, distances that it needs are missing or
+      must have another unit, or only some of the recordings have labels.
 
   Example:
     >>> import pathlib
@@ -136,9 +144,11 @@ def load_fold(
     [entry.labels for entry in recordings],
     edition=csv_edition,
     num_classes=output.num_classes,
+    class_names=class_names,
     distance_scale=distance_scale,  # to metres, which networks learn
     label_hop=label_hop,
   )
+  references = _within(recordings, references, lengths)
   if output.distance:
     _check_distances(recordings, references)
   for index, entry in enumerate(recordings):
@@ -148,13 +158,6 @@ def load_fold(
         int(start * pool), int((end - start) * pool)
       )
     events = references[index]
-    if len(events.frame) and events.frame.max() >= lengths[index]:
-      raise InputError(
-        f'{entry.labels} labels frame {events.frame.max()}, but {entry.audio} '
-        f'ends with frame {lengths[index] - 1}: correct the labels, state '
-        'config.data.label_hop if their frames do not last 0.1 s, or check the '
-        'dataset with python -m seld_jax.validate.'
-      )
     try:
       own = output.targets(events, num_frames=int(end - start))
     except InputError as error:
@@ -171,6 +174,45 @@ def load_fold(
     pool=pool,
     is_labelled=not unlabelled,
   )
+
+
+def _within(
+  recordings: Sequence[Recording],
+  references: Sequence[labels.Events],
+  lengths: np.ndarray,
+) -> list[labels.Events]:
+  """Leaves out labels shortly after the end; refuses those that are later."""
+  found: list[labels.Events] = []
+  after: list[tuple[Recording, int]] = []
+  for entry, events, length in zip(
+    recordings, references, lengths.tolist(), strict=True
+  ):
+    last = int(events.frame.max(initial=-1))
+    if last >= length + labels.SURPLUS_FRAMES:
+      raise InputError(
+        f'{entry.labels} labels frame {last}, but {entry.audio} '
+        f'ends with frame {length - 1}: correct the labels, state '
+        'config.data.label_hop if their frames do not last 0.1 s, or check the '
+        'dataset with python -m seld_jax.validate.'
+      )
+    if last >= length:
+      after.append((entry, last))
+      rows = np.flatnonzero(events.frame < length)
+      events = labels.choose_rows(events, rows)
+    found.append(events)
+  if after:
+    entry, last = after[0]
+    _log.warning(
+      '%s labels frame %d, which is after the end of %s; such labels, at most '
+      '%d frames after the end, are left out in %d of %d recordings.',
+      entry.labels,
+      last,
+      entry.audio,
+      labels.SURPLUS_FRAMES,
+      len(after),
+      len(recordings),
+    )
+  return found
 
 
 def _check_distances(

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import unicodedata
 from collections.abc import Collection
 
@@ -17,6 +18,9 @@ LAYOUT = (
 # AudibleLight puts these before the name of a microphone in file names.
 _SCENE_AUDIO = 'audio_out_'
 _SCENE_LABELS = 'metadata_out_'
+
+# Sound files of L3DAS, of its two Ambisonics microphones A and B.
+_L3DAS_AUDIO = re.compile(r'(?P<name>split\d+_ov\d+_\d+)_(?P<microphone>[AB])')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,18 +76,27 @@ def find_recordings(
 
   The layout is that of TAU-NIGENS 2020, or one of these:
 
-  - folders within those of the layout, as in STARSS and AudibleLight,
+  - folders within those of the layout, as in TAU-NIGENS 2021, STARSS, the
+    stereo set of 2025 and AudibleLight,
   - `foa` (or `mic`) and `labels`, as in SpatialScaper's example,
   - `foa` (or `mic`) with the labels in `metadata` beside `root`, as in a
     scenario of the generator of DCASE 2022,
   - a folder for each scene with `audio_out_MIC.wav` and `metadata_out_MIC.csv`
     for each microphone MIC, as written by AudibleLight's `Scene.generate`. The
     name of the folder is the name of the recording; if there are several
-    microphones, the one with the format in its name is used.
+    microphones, the one with the format in its name is used,
+  - folders with `data/split0_ov1_0_A.wav` and `labels/label_split0_ov1_0.csv`,
+    as in task 2 of L3DAS21 to L3DAS23. The name of this recording is
+    `split0_ov1_0`. Its audio is that of microphone A, to which the labels
+    refer; the files of microphone B, 20 cm beside it, are not used.
+
+  Symbolic links are followed. Hidden files and folders are ignored. Names in
+  both Unicode forms are the same, and suffixes may be in upper case.
 
   Args:
-    root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev`, `foa_eval`,
-      `mic_eval` and `metadata_eval`; only those that are used must exist.
+    root: Folder that holds `foa_dev`, `mic_dev`, `stereo_dev`, `metadata_dev`,
+      `foa_eval`, `mic_eval`, `stereo_eval` and `metadata_eval`; only those that
+      are used must exist.
     format: `'foa'`, `'mic'` or `'stereo'`.
     folds: Folds to list; None lists all.
     split: `'dev'`, or `'eval'` for the evaluation recordings, which need
@@ -153,7 +166,7 @@ def list_pairs(
 
   Raises:
     InputError: A scene has several microphones, and it is not clear which one
-      to use.
+      to use, or a recording has two label files.
 
   See Also: `find_recordings` for recordings that are complete.
 
@@ -168,15 +181,22 @@ def list_pairs(
   """
   root = pathlib.Path(root)
   audio_folder, label_folder = _folders(root, format, split)
-  if split == 'dev' and not audio_folder.is_dir():
-    scenes = _generated_scenes(root, format)
-    if scenes:
-      return scenes
+  # The programs that write other layouts write no stereo.
+  if split == 'dev' and format != 'stereo' and not audio_folder.is_dir():
+    found = _generated_scenes(root, format) or _l3das_pairs(root, format)
+    if found:
+      return found
   tables = _by_place(label_folder)
   pairs: list[Pair] = []
   for path in audio.list_files(audio_folder, suffixes=audio.LOSSLESS_SUFFIXES):
     name, within = listing.name_of(path), path.parent.relative_to(audio_folder)
-    csv = tables.get(('.', name)) or tables.get((_form(within), name))
+    beside, above = tables.get((_form(within), name)), tables.get(('.', name))
+    csv = beside or above
+    if beside and above and beside != above:
+      raise InputError(
+        f'{path} has two label files, {beside} and {above}, but each recording '
+        'needs one: delete one of them.'
+      )
     expected = label_folder / within / f'{path.stem}.csv'
     pairs.append(Pair(name, path, csv, None if csv else expected))
   partners = {pair.labels for pair in pairs}
@@ -259,6 +279,37 @@ def _generated_scenes(root: pathlib.Path, format: str) -> list[Pair]:
     name = unicodedata.normalize('NFC', name)
     pairs.append(Pair(name, path, csv, None if csv else expected))
   return sorted(pairs, key=_order)
+
+
+def _l3das_pairs(root: pathlib.Path, format: str) -> list[Pair]:
+  """The recordings in the folders `data` and `labels` of L3DAS."""
+  if format != 'foa':
+    return []
+  pairs: dict[tuple[str, pathlib.Path], Pair] = {}
+  tables: dict[pathlib.Path, dict[tuple[str, str], pathlib.Path]] = {}
+  for path in listing.list_files(root, suffixes=audio.LOSSLESS_SUFFIXES):
+    match = _L3DAS_AUDIO.fullmatch(listing.name_of(path))
+    if match is None or path.parent.name != 'data':
+      continue
+    folder, name = path.parent.parent, match['name']
+    if folder not in tables:
+      tables[folder] = _by_place(folder / 'labels')
+    expected = folder / 'labels' / f'label_{name}.csv'
+    csv = tables[folder].get(('.', expected.stem))
+    if match['microphone'] == 'A':
+      missing = None if csv else expected
+      pairs[name, folder] = Pair(name, path, csv, missing)
+    else:
+      other = path.with_name(f'{name}_A{path.suffix}')
+      pairs.setdefault((name, folder), Pair(name, None, csv, other))
+  partners = {pair.labels for pair in pairs.values()}
+  for folder, found in tables.items():
+    for (_, stem), csv in found.items():
+      name = stem.removeprefix('label_')
+      if csv not in partners:
+        expected = folder / 'data' / f'{name}_A.wav'
+        pairs[name, csv.parent] = Pair(name, None, csv, expected)
+  return sorted(pairs.values(), key=_order)
 
 
 def _folders(

@@ -1,6 +1,7 @@
 """Events, classes, and the forms of DCASE CSV files. NumPy only."""
 
 from seld_jax.labels import classes
+from seld_jax.labels.class_maps import CLASS_MAPS, class_names
 from seld_jax.labels.classes import (
   BY_EDITION,
   L3DAS22_CLASSES,
@@ -14,6 +15,7 @@ from seld_jax.labels.csv_writing import write_csv, write_csv_parts
 from seld_jax.labels.events import (
   FRAMES_PER_SECOND,
   POSSIBLE_METRES,
+  SURPLUS_FRAMES,
   Events,
   check_range,
   choose_rows,
@@ -33,7 +35,7 @@ from seld_jax.labels.forms import (
   EDITIONS,
   FORMS,
 )
-from seld_jax.labels.names import NameParts, fold_of, parse_name
+from seld_jax.labels.names import NameParts, fold_of, parse_name, room_of
 
 __all__ = [
   'read_csv',
@@ -43,6 +45,7 @@ __all__ = [
   'Events',
   'FRAMES_PER_SECOND',
   'POSSIBLE_METRES',
+  'SURPLUS_FRAMES',
   'count_frames',
   'find_conflicts',
   'from_dense',
@@ -58,11 +61,14 @@ __all__ = [
   'NameParts',
   'parse_name',
   'fold_of',
+  'room_of',
   'DISTANCE_UNITS',
   'EDITIONS',
   'FORMS',
   'ROLES',
   'BY_EDITION',
+  'CLASS_MAPS',
+  'class_names',
   'L3DAS22_CLASSES',
   'STARSS_CLASSES',
   'TAU2019_CLASSES',

@@ -15,6 +15,11 @@ FRAMES_PER_SECOND = 10
 # are the same: 180 and -180 degrees differ by rounding.
 _SAME = 1e-6
 
+# Labels this many frames after the end of a recording or less may be due to
+# rounding, and are left out with a warning, as published baselines leave out
+# all labels after the end. Labels that are later belong to another recording.
+SURPLUS_FRAMES = 5
+
 
 def count_frames(num_samples: int, sample_rate: int) -> int:
   """The number of label frames of a recording; the last may be incomplete.

@@ -45,6 +45,7 @@ def read_recordings(
       edition=data.get('csv_edition') or None,
       label_hop=data.get('label_hop'),
       num_classes=num_classes,
+      class_names=data['classes'],
       distance_scale=evaluate.UNITS.get(data.get('distance_unit', '')),
     )
     if not reference.frame.size:

@@ -16,6 +16,12 @@ from seld_jax.report import (
   score_tables,
 )
 
+_SELECTED_ON_TEST = (
+  'The test recordings also selected the checkpoint (eval.select_on_test), as '
+  'in the published baselines since 2022. So the test scores are too good: '
+  'compare them only with scores that were selected in the same way.'
+)
+
 
 def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
   """Writes the page about a run, and its figures.
@@ -115,8 +121,10 @@ def _scores(run: runs.Run) -> str:
     [(one['name'], _describe(one), one['scores']) for one in results],
     edition=edition,
   )
-  legend = score_tables.legend(edition)
-  return f'{shown}\n{page.paragraph(legend, note=True)}'
+  legend = page.paragraph(score_tables.legend(edition), note=True)
+  if any(one.get('selected_on') for one in results):
+    legend = f'{page.paragraph(_SELECTED_ON_TEST)}\n{legend}'
+  return f'{shown}\n{legend}'
 
 
 def _breakdowns(run: runs.Run) -> str:
@@ -201,10 +209,13 @@ def _describe(result: Mapping[str, Any]) -> str:
   """Folds, number of recordings and windows of a result."""
   folds = ', '.join(map(str, result['folds']))
   several = 's' * (len(result['folds']) > 1)
+  rooms = ', '.join(result.get('rooms', ()))
   return (
     (f'fold{several} {folds}, ' if folds else '')
+    + (f'{rooms}, ' if rooms else '')
     + f'{result["num_recordings"]} recordings'
     + (' without labels' if result['scores'] is None else '')
+    + (', which also selected the checkpoint' * bool(result.get('selected_on')))
     + f', windows of {result["window_seconds"]:g} s'
   )
 

@@ -40,6 +40,8 @@ class Row:
     folds: The folds. Submission 1 has other folds than the other systems.
     cells: Format -> metric -> cell.
     paper: Format -> metric -> text as printed in the paper.
+    is_selected_on: Whether these recordings also selected the checkpoint of a
+      run, although they are those of the test.
   """
 
   split: str
@@ -48,6 +50,7 @@ class Row:
   folds: tuple[int, ...]
   cells: Mapping[str, Mapping[str, Cell]]
   paper: Mapping[str, Mapping[str, str]]
+  is_selected_on: bool = False
 
 
 def make_table(results: Iterable[Result]) -> list[Row]:
@@ -89,7 +92,12 @@ def make_table(results: Iterable[Result]) -> list[Row]:
       # ones. So its values are quoted for both.
       paper = paper_cells().get((split.partition('_')[0], system), {})
       folds = found[0].folds[split]
-      rows.append(Row(split, system, windows, folds, cells, paper))
+      is_selected_on = split.startswith('test') and any(
+        one.is_selected_on_test for one in found
+      )
+      rows.append(
+        Row(split, system, windows, folds, cells, paper, is_selected_on)
+      )
   return rows
 
 

@@ -102,11 +102,18 @@ def describe(
   is_synthetic = any(
     (pathlib.Path(root) / 'synthesis.json').is_file() for root in roots
   )
+  test_selected = sorted(
+    {comparison.label(one.system) for one in results if one.is_selected_on_test}
+  )
   has_baseline = any(one.system == 'baseline' for one in results)
   facts = {
     f'Dataset: {", ".join(roots)}{", synthetic scenes" * is_synthetic}.': True,
     'The checkpoint of each run was selected by its score on the validation '
     'folds. Submission 2 has none; its last checkpoint was taken.': True,
+    f'But {", ".join(test_selected)} selected it on the test folds '
+    '(eval.select_on_test), so that these test scores are too good.': bool(
+      test_selected
+    ),
     'Deviation: standardisation is fitted on the training folds alone; the '
     'published code fits it on all development folds.': True,
     'Deviation: the features have the aligned layout; the published code '

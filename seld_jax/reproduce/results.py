@@ -33,6 +33,7 @@ class Result:
     folds: The folds; empty for evaluation recordings.
     root: Folder of the dataset, as in the configuration of the run.
     records: Losses and scores over the steps, from metrics.jsonl.
+    is_selected_on_test: Whether the test folds selected the checkpoint.
 
   Example:
     >>> from seld_jax import reproduce
@@ -51,6 +52,7 @@ class Result:
   folds: Mapping[str, tuple[int, ...]]
   root: str
   records: Sequence[Mapping[str, Any]]
+  is_selected_on_test: bool = False
 
 
 def read_result(
@@ -106,6 +108,7 @@ def read_result(
     folds={result['name']: tuple(result['folds']) for result in results},
     root=run.config['data']['root'],
     records=run.records,
+    is_selected_on_test=any(one.get('selected_on') for one in results),
   )
 
 

@@ -28,6 +28,9 @@ CURVES = (
   *METRICS,
 )
 
+# A column of the CSV files, only there if it holds for one of the runs.
+_SELECTED = 'selected_on_test'
+
 
 def to_markdown(rows: Sequence[Row]) -> str:
   """Makes Table 1 as Markdown, with the paper's values in italics below ours.
@@ -58,7 +61,9 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 def to_csv(rows: Iterable[Row]) -> str:
   """Makes Table 1 as CSV: means, deviations and the paper's values."""
+  rows = list(rows)
   columns = [(f, m) for f in FORMATS for m in METRICS]
+  more = [_SELECTED] * any(row.is_selected_on for row in rows)
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(
@@ -66,6 +71,7 @@ def to_csv(rows: Iterable[Row]) -> str:
     + [f'{f}_{m}' for f, m in columns]
     + [f'{f}_{m}_deviation' for f, m in columns]
     + [f'paper_{f}_{m}' for f, m in columns]
+    + more
   )
   for row in rows:
     found = [row.cells.get(f, {}).get(m, (None, None, 0)) for f, m in columns]
@@ -75,6 +81,7 @@ def to_csv(rows: Iterable[Row]) -> str:
       + [_precise(mean) for mean, _, _ in found]
       + [_precise(deviation) for _, deviation, _ in found]
       + [row.paper.get(f, {}).get(m, '') for f, m in columns]
+      + [str(row.is_selected_on)] * len(more)
     )
   return output.getvalue()
 
@@ -131,16 +138,20 @@ def differences_to_html(rows: Iterable[Difference]) -> str:
 
 def runs_csv(results: Iterable[Result]) -> str:
   """Makes CSV of the scores of each run, a line for each split and window."""
+  results = list(results)
+  more = [_SELECTED] * any(one.is_selected_on_test for one in results)
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(
-    ['system', 'format', 'seed', 'split', 'window_seconds', *METRICS]
+    ['system', 'format', 'seed', 'split', 'window_seconds', *METRICS, *more]
   )
   for one in results:
     for split, scores in one.scores.items():
       writer.writerow(
         [one.system, one.format, one.seed, split, one.windows[split]]
         + [_precise(scores[name]) for name in METRICS]
+        + [str(one.is_selected_on_test and split.startswith('test'))]
+        * len(more)
       )
   return output.getvalue()
 
@@ -197,7 +208,9 @@ def _head(metric: str) -> str:
 def _split(row: Row) -> str:
   """Name of the split, with its folds."""
   folds = ', '.join(map(str, row.folds))
-  return f'{row.split} (fold {folds})' if folds else row.split
+  about = [f'fold {folds}'] * bool(folds)
+  about += ['selected on it'] * row.is_selected_on
+  return f'{row.split} ({", ".join(about)})' if about else row.split
 
 
 def _window(row: Row, *, unit: str = ' s') -> str:

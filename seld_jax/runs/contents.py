@@ -78,6 +78,8 @@ class _Result(TypedDict):
 
   name: Annotated[str, msgspec.Meta(pattern=_NAME)]
   folds: list[int]
+  rooms: NotRequired[list[str]]
+  selected_on: NotRequired[bool]
   window_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)]
   num_recordings: _Count
   predictions: Annotated[str, msgspec.Meta(min_length=1)]

@@ -13,10 +13,14 @@ from seld_jax.errors import InputError
 from seld_jax.runs import records
 
 # Fields that may differ when a run is resumed: the folders of the data, the
-# limits of memory, and whether there are evaluation recordings.
+# limits of memory, whether there are evaluation recordings, and the fields that
+# only stand for others, which are compared themselves.
 _MOVABLE = {
   ('data', name)
-  for name in ('root', 'cache', 'device_budget', 'host_budget', 'evaluation')
+  for name in (
+    *('root', 'cache', 'device_budget', 'host_budget', 'evaluation'),
+    *('edition', 'class_map'),
+  )
 } | {('train', 'memory_limit')}
 
 # The files of a run, without checkpoints, predictions and report.

@@ -79,6 +79,7 @@ def train_and_evaluate(
     0.47
   """
   workdir = pathlib.Path(workdir)
+  config = config_lib.resolve(config)
   mesh = devices.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
   processes.together(lambda: memory.check(config, mesh))
@@ -347,7 +348,7 @@ def _test(
     'selected_step': step,
     'num_steps': run.num_steps,
     'num_parameters': model_lib.count_parameters(state.params),
-    'selection': scoring.describe_selection(run.config),
+    'selection': scoring.describe_selection(run),
     'edition': run.config.eval.edition,
     'results': scoring.final_results(run, state, evaluators),
   }

@@ -56,6 +56,9 @@ def train_many(
     SystemExit: A signal stopped the runs; their states are saved.
   """
   workdir = pathlib.Path(workdir)
+  configs = {
+    name: config_lib.resolve(config) for name, config in configs.items()
+  }
   for name, config in configs.items():
     runs.check(workdir / name, config)
   to_do = {
@@ -277,6 +280,8 @@ def _extract_features(workdir, configs, signals) -> None:
     union.data.evaluation |= data.evaluation
   for union in kinds.values():
     union.data.validation_folds = union.data.test_folds = ()
+    # All recordings of the folds, whatever their purpose.
+    union.data.validation_rooms, union.data.validation_share = (), 0.0
     # Not in the run directory of a run, which is not started yet.
     child = _start(_extract, workdir / 'features', union)
     while child.process.exitcode is None:

@@ -224,10 +224,10 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
 def _recordings(config: config_lib.Config, frame: int, labels: int) -> Part:
   """Recordings that are padded to the longest crop or window."""
   data = config.data
-  purposes = sum(
-    bool(folds)
-    for folds in (data.train_folds, data.validation_folds, data.test_folds)
+  validation = (
+    data.validation_folds or data.validation_rooms or data.validation_share
   )
+  purposes = sum(map(bool, (data.train_folds, validation, data.test_folds)))
   longest = max(
     *(config.train.crop_frames, config.eval.window),
     *config.eval.test_windows,

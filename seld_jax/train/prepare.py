@@ -128,6 +128,7 @@ def load_data(config: config_lib.Config) -> Data:
       entries,
       paths,
       output=config_lib.output_format(config),
+      class_names=tuple(config.data.classes),
       pool=config_lib.label_pool(config),
       min_frames=longest,
       csv_edition=config.data.csv_edition or None,
@@ -280,12 +281,30 @@ def _find_recordings(
   config: config_lib.Config,
 ) -> dict[str, list[dataset.Recording]]:
   """The recordings of a config by purpose."""
-  root, format = config.data.root, config.features.format
-  found = {
-    purpose: dataset.find_recordings(root, format=format, folds=folds)
+  data, format = config.data, config.features.format
+  root = data.root
+  folds = {
+    purpose: tuple(data[f'{purpose}_folds'])
     for purpose in ('train', 'validation', 'test')
-    if (folds := tuple(config.data[f'{purpose}_folds']))
+    if data[f'{purpose}_folds']
   }
+  # Listed once: to list the 30,000 clips of 2025 takes seconds.
+  listed = dataset.find_recordings(
+    root, format=format, folds={one for some in folds.values() for one in some}
+  )
+  found = {
+    purpose: [one for one in listed if one.fold in some]
+    for purpose, some in folds.items()
+  }
+  if data.validation_rooms or data.validation_share:
+    found['train'], found['validation'] = dataset.split_rooms(
+      found['train'],
+      rooms=data.validation_rooms,
+      share=data.validation_share,
+      seed=config.seed,
+    )
+    rooms = dataset.rooms_of([one.name for one in found['validation']])
+    _log.info('rooms of the validation: %s', ', '.join(rooms))
   if config.data.evaluation:
     found['evaluation'] = _evaluation_recordings(root, format)
   return found

@@ -3,7 +3,7 @@
 import functools
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -169,8 +169,8 @@ def record_scores(
 ) -> float | None:
   """Scores a state during training, and writes a line to metrics.jsonl.
 
-  The validation folds are scored, and the splits of `eval.watch`, each in a
-  line of its own.
+  The recordings that select the checkpoint are scored, and the splits of
+  `eval.watch`, each in a line of its own.
 
   Args:
     run: The run.
@@ -178,14 +178,17 @@ def record_scores(
     evaluators: From `make_evaluators`.
 
   Returns:
-    The validation `seld_score` of `eval.edition`, which ranks checkpoints; None
-    without validation folds.
+    The `seld_score` of `eval.edition` that ranks checkpoints: that of the
+    validation, or of the test folds with `eval.select_on_test`; None without
+    either.
   """
   config = run.config
   step, seld_score = int(state.step), None
   names = metrics.main_scores(config.eval.edition)
   watched = {'train': 'train_fold', 'test': 'test'}
-  for split in ('validation', *(watched[name] for name in config.eval.watch)):
+  selecting = 'test' if config.eval.select_on_test else 'validation'
+  splits = (selecting, *(watched[name] for name in config.eval.watch))
+  for split in dict.fromkeys(splits):
     if split not in evaluators:
       continue
     scores, losses, _ = evaluators[split](state, config.eval.window)
@@ -197,11 +200,12 @@ def record_scores(
         run.workdir / runs.METRICS,
         {'step': step, 'split': split, **losses, **curves},
       )
-    if split == 'validation':
+    if split == selecting:
       seld_score = scores['seld_score']
       _log.info(
-        'step %d: validation %s',
+        'step %d: %s %s',
         step,
+        split,
         ', '.join(
           f'{name} {evaluate.tables.number(name, scores[name]).rstrip("°")}'
           for name in (names[-1], *names[:-1])
@@ -238,6 +242,8 @@ def final_results(
       continue
     evaluator = evaluators[purpose]
     fold = evaluator.fold
+    is_selecting = purpose == 'test' and config.eval.select_on_test
+    is_by_rooms = purpose == 'validation' and not folds
     for number, window in enumerate(windows):
       seconds = (
         window * config.features.hop_length / config.features.sample_rate
@@ -254,10 +260,13 @@ def final_results(
             edition=None,
             distance_scale=None,
           )
+      rooms = dataset.rooms_of(fold.names) if is_by_rooms else ()
       results.append(
         {
           'name': name,
           'folds': list(folds),
+          **({'rooms': list(rooms)} if rooms else {}),
+          **({'selected_on': True} if is_selecting else {}),
           'window_seconds': seconds,
           'num_recordings': len(fold.names),
           'predictions': str(folder),
@@ -267,10 +276,21 @@ def final_results(
   return results
 
 
-def describe_selection(config: config_lib.Config) -> str:
+def describe_selection(run: Run) -> str:
   """How the tested checkpoint is selected, as scores.json says it."""
-  folds = tuple(config.data.validation_folds)
-  if not folds:
+  data, where = run.config.data, 'lowest seld_score on'
+  if run.config.eval.select_on_test:
+    return (
+      f'{where} the test {_folds(data.test_folds)}, whose scores are therefore '
+      'too good (eval.select_on_test)'
+    )
+  if run.data.validation is None:
     return 'last snapshot'
-  named = ', '.join(map(str, folds))
-  return f'lowest seld_score on fold{"s" if len(folds) > 1 else ""} {named}'
+  if data.validation_folds:
+    return f'{where} {_folds(data.validation_folds)}'
+  return f'{where} {", ".join(dataset.rooms_of(run.data.validation.names))}'
+
+
+def _folds(folds: Sequence[int]) -> str:
+  """Folds by their numbers."""
+  return f'fold{"s" if len(folds) > 1 else ""} {", ".join(map(str, folds))}'

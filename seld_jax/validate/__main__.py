@@ -8,13 +8,14 @@ The exit status is 0 when training can start.
 import collections
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import rich.console
 import rich.table
 from absl import flags
 
 from seld_jax import commands, config, labels
-from seld_jax.errors import printable
+from seld_jax.errors import InputError, printable
 from seld_jax.validate import checks
 from seld_jax.validate.inspection import Report, validate
 
@@ -34,7 +35,25 @@ def define_flags(values: flags.FlagValues) -> None:
     lower_bound=0,
     upper_bound=1024,
   )
-  define.integer('classes', 14, 'Number of classes.', lower_bound=1)
+  define.enum(
+    'edition',
+    None,
+    list(labels.EDITIONS),
+    'Edition of the challenge whose dataset this is, as config.data.edition. '
+    'Sets --class_map and --csv_edition.',
+  )
+  define.string(
+    'class_map',
+    '',
+    f'Classes, as config.data.class_map: {", ".join(labels.CLASS_MAPS)}, or a '
+    'text file with a name or index,name in each line.',
+  )
+  define.integer(
+    'classes',
+    None,
+    'Number of classes. Default: that of the class map, or 14.',
+    lower_bound=1,
+  )
   define.enum(
     'csv_edition',
     None,
@@ -56,10 +75,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   report = validate(
     values.root,
     sample_rate=values.sample_rate,
-    num_classes=values.classes,
-    csv_edition=values.csv_edition,
     label_hop=values.label_hop,
     num_channels=values.num_channels,
+    **_classes(values),
   )
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
@@ -95,7 +113,34 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       'test_folds of config.data, because the defaults also need '
       f'{_listed(lacking)}.'
     )
+    if len(report.folds) < 4:
+      print(
+        'validation_rooms or validation_share of config.data can take the '
+        'place of validation_folds: they take whole rooms out of train_folds.'
+      )
   print('Training can start.')
+
+
+def _classes(values: flags.FlagValues) -> dict[str, Any]:
+  """Number and names of the classes, and the edition of the label files."""
+  settings = config.default()
+  settings.data.edition = values.edition or ''
+  settings.data.class_map = values.class_map
+  settings.data.csv_edition = values.csv_edition or ''
+  data = config.resolve(settings).data
+  names = data.classes if values.edition or values.class_map else None
+  number = values.classes or len(data.classes)
+  if names is not None and number != len(names):
+    flag = 'class_map' if values.class_map else 'edition'
+    raise InputError(
+      f'--{flag}={values.class_map or values.edition} has {len(names)} '
+      f'classes, but --classes is {number}: leave out one of the two.'
+    )
+  return {
+    'num_classes': number,
+    'class_names': names,
+    'csv_edition': data.csv_edition or None,
+  }
 
 
 def table(report: Report) -> rich.table.Table:

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -64,6 +65,7 @@ def check_labels(
   path: pathlib.Path,
   *,
   num_classes: int,
+  class_names: Sequence[str] | None = None,
   edition: str | None = None,
   label_hop: float | None = None,
 ) -> tuple[labels.Events | None, list[Finding]]:
@@ -72,6 +74,7 @@ def check_labels(
   Args:
     path: The file.
     num_classes: Number of classes.
+    class_names: Class names by index, for files that hold names.
     edition: Edition that defines the columns, as for `labels.read_csv`.
     label_hop: Seconds from one frame of the file to the next; None for 0.1.
 
@@ -80,7 +83,11 @@ def check_labels(
   """
   try:
     events = labels.read_csv(
-      path, edition=edition, num_classes=num_classes, label_hop=label_hop
+      path,
+      edition=edition,
+      num_classes=num_classes,
+      class_names=class_names,
+      label_hop=label_hop,
     )
   except InputError as error:
     return None, [_unreadable('labels', path, error)]
@@ -102,8 +109,9 @@ def check_labels(
     text = (
       f'{number} time{"s" * (number > 1)}, one source is in several places at '
       f'once, first in frame {frame} (class {class_index}, track {track}): '
-      'training uses the last of its rows; delete the wrong ones, or give each '
-      'source a track of its own'
+      'formats with one direction for each class are trained with the last of '
+      'its rows, others with all; delete wrong rows, and give each source a '
+      'track of its own if it has one'
     )
     found.append(Finding('conflicts', 'warning', str(path), text))
   return events, found
@@ -147,8 +155,14 @@ def check_audio(
       f'it lasts {seconds:.1f} s, but its last label is in frame {last} at '
       f'{last / labels.FRAMES_PER_SECOND:.1f} s: '
     )
-    text += _duration_step(last, seconds, label_hop)
-    found.append(Finding('duration', 'error', str(path), text))
+    is_near = last < num_frames + labels.SURPLUS_FRAMES
+    text += (
+      'training leaves out the labels after its end'
+      if is_near
+      else _duration_step(last, seconds, label_hop)
+    )
+    level = 'warning' if is_near else 'error'
+    found.append(Finding('duration', level, str(path), text))
   is_silent = measured.peaks < _SILENCE
   if is_silent.all():
     text = 'all its channels are silent'

@@ -59,6 +59,7 @@ def validate(
   *,
   sample_rate: int = 24000,
   num_classes: int = 14,
+  class_names: Sequence[str] | None = None,
   csv_edition: str | None = None,
   label_hop: float | None = None,
   num_workers: int | None = None,
@@ -70,6 +71,8 @@ def validate(
     root: Folder of the dataset.
     sample_rate: Sample rate that the audio must have, in Hz.
     num_classes: Number of classes; class indices must be smaller.
+    class_names: Class names by index, for label files that hold names; None for
+      those of the form, see `labels.read_csv`.
     csv_edition: Edition that defines the columns of the label files, as for
       `labels.read_csv`; None to recognise it from each file.
     label_hop: Seconds from one frame of the label files to the next; None for
@@ -122,6 +125,7 @@ def validate(
     _check_recording,
     sample_rate=sample_rate,
     num_classes=num_classes,
+    class_names=class_names,
     csv_edition=csv_edition,
     label_hop=label_hop,
     num_channels=num_channels,
@@ -182,6 +186,7 @@ def _check_recording(
   *,
   sample_rate: int,
   num_classes: int,
+  class_names: Sequence[str] | None,
   csv_edition: str | None,
   label_hop: float | None,
   num_channels: int,
@@ -196,6 +201,7 @@ def _check_recording(
     events, findings = checks.check_labels(
       path,
       num_classes=num_classes,
+      class_names=class_names,
       edition=csv_edition,
       label_hop=label_hop,
     )
@@ -207,7 +213,7 @@ def _check_recording(
       format=format,
       sample_rate=sample_rate,
       label_hop=label_hop,
-      num_channels=num_channels,
+      num_channels=num_channels if format == 'mic' else 0,
     )
     findings = findings + found
     if format == 'stereo' and path is not None and events is not None:

@@ -58,6 +58,15 @@ FIELDS = {
     r'loss\.sed must be one of mse, cross_entropy, focal, asymmetric_focal, '
     r"soft_f1, got 'msee' \(did you mean 'mse'\?\)\.",
   ),
+  'edition': (
+    '--config.data.edition=2018',
+    r"data\.edition must be one of 2019, .*2025, or empty, got '2018'\.",
+  ),
+  'class map': (
+    '--config.data.class_map=stars',
+    r"There is no class map 'stars': it must be one of 2019, 2020, 2021, starss"
+    r', l3das22, or a file with the name of a class in each line\.',
+  ),
   'word': ('foo', "takes flags only, got 'foo'"),
 }
 
@@ -112,7 +121,10 @@ HELP = {
     *('--moving=', '--[no]same_class', '--[no]plot', '--[no]evaluation'),
   ],
   'tau2020': ['--out=... (required)', '--formats=foa|mic|both'],
-  'validate': ['--root=... (required)', '--classes=... (default: 14)'],
+  'validate': [
+    *('--root=... (required)', '--classes=...', '--class_map=...'),
+    '--edition=2019|2020|2021|2022|2023|2024|2025',
+  ],
 }
 
 # Arguments that the other commands refuse, and the expected message.
@@ -162,6 +174,13 @@ def test_main_refuses_invalid_fields(name, tmp_path):
   text = message(call_main(tmp_path, FOA, '--workdir=x', word))
   assert text == expected or re.search(expected, text), text
   assert list(tmp_path.iterdir()) == [], 'it leaves nothing behind'
+
+
+def test_main_does_not_change_a_stated_field_without_a_word(tmp_path):
+  words = '--config.data.edition=2021', '--config.eval.edition=2020'
+  text = message(call_main(tmp_path, FOA, '--workdir=x', *words))
+  assert text.startswith("eval.edition = '2020' is the default, which")
+  assert 'set data.class_map=2021 and the other fields' in text
 
 
 @pytest.mark.parametrize('name', FILES)

@@ -120,15 +120,25 @@ def test_last_frame_of_a_recording_can_be_labelled(make):
   assert fold.targets['activity'][2, 0] == 1
 
 
-def test_label_after_the_end_is_refused(make):
+def test_label_far_after_the_end_is_refused(make):
   """Also if the padded recording is long enough for it."""
-  recordings, paths = make([20, 13], {1: [(3, 0, 0, 0, 0)]})
+  recordings, paths = make([20, 13], {1: [(8, 0, 0, 0, 0)]})
   with pytest.raises(
-    InputError, match='labels frame 3.*ends with frame 2'
+    InputError, match='labels frame 8.*ends with frame 2'
   ) as e:
     load(recordings, paths, min_frames=100)
   assert str(recordings[1].labels) in str(e.value)
   assert str(recordings[1].audio) in str(e.value)
+
+
+def test_labels_shortly_after_the_end_are_left_out_with_a_warning(make, caplog):
+  rows = [(2, 1, 0, 0, 0), (3, 0, 0, 0, 0), (7, 1, 0, 0, 0)]
+  fold = load(*make([20, 13], {1: rows}), min_frames=100)
+  assert fold.references[1].frame.tolist() == [2]
+  assert fold.targets['activity'].sum() == 1
+  (record,) = caplog.records
+  assert 'labels frame 7, which is after the end' in record.getMessage()
+  assert 'left out in 1 of 2 recordings' in record.getMessage()
 
 
 def test_class_out_of_range_is_refused(make):

@@ -34,6 +34,26 @@ def test_parts_of_a_name_of_2019(kind, split, room, overlap, index):
   assert labels.fold_of(name) == split
 
 
+@given(number, number, number, st.integers(0, 359), st.integers(0))
+def test_clips_of_2025_have_the_room_of_their_recording(
+  fold, room, mix, degrees, start
+):
+  recording = f'fold{fold}_room{room}_mix{mix:03d}'
+  clip = f'{recording}_deg{degrees:03d}_start{start}'
+  assert labels.parse_name(clip) == labels.parse_name(recording)
+  assert labels.room_of(clip) == f'fold{fold}_room{room}'
+
+
+@given(kinds, number, number, rest)
+def test_the_room_needs_only_the_beginning_of_a_name(kind, fold, room, rest):
+  for place in 'room', 'ir':
+    beginning = f'{kind}{fold}_{place}{room}'
+    assert labels.room_of(f'{beginning}_{rest}') == beginning
+    assert labels.room_of(beginning) == beginning
+    assert labels.room_of(f'x{beginning}_{rest}') is None
+  assert labels.room_of(f'{kind}{fold}_rooms{room}_{rest}') is None
+
+
 @given(kinds, number, rest)
 def test_fold_needs_only_the_beginning_of_a_name(kind, fold, rest):
   assert labels.fold_of(f'{kind}{fold}_{rest}') == fold
@@ -68,6 +88,8 @@ def test_names_of_other_forms_have_no_parts():
     'fold_room1_mix001',
     'fold1_room1_mix001_ov1.wav',
     'fold1_room1_mix001_ov1_extra',
+    'fold1_room1_mix001_deg000',
+    'sample0001',
   ):
     assert labels.parse_name(name) is None, name
   assert labels.fold_of('fold1') is None

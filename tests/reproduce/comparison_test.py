@@ -197,6 +197,11 @@ def test_a_run_is_read_if_it_is_finished(tmp_path):
   assert found.root == 'there'
   assert found.records == records(0)
   assert found.seed == 4
+  assert not found.is_selected_on_test
+  entry['selected_on'] = True
+  (tmp_path / 'scores.json').write_text(json.dumps(scores_json))
+  again = reproduce.read_result(tmp_path, **options)
+  assert again == dataclasses.replace(found, is_selected_on_test=True)
   scores_json['edition'] = '2021'  # whose scores have the same names
   (tmp_path / 'scores.json').write_text(json.dumps(scores_json))
   with pytest.raises(InputError, match='edition 2021, but the tables compare'):
@@ -204,6 +209,42 @@ def test_a_run_is_read_if_it_is_finished(tmp_path):
   (tmp_path / 'config.json').write_text('{')
   with pytest.raises(InputError, match=r'config\.json cannot be read as JSON'):
     reproduce.read_result(tmp_path, **options)
+
+
+def test_runs_that_were_selected_on_the_test_are_marked(tmp_path):
+  splits = ('validation', 'test', 'test_2s')
+  fair = [result('mse', seed, splits=splits) for seed in (0, 1)]
+  selected = [
+    dataclasses.replace(
+      result('ce_mse_1_1', seed, splits=splits[1:]), is_selected_on_test=True
+    )
+    for seed in (0, 1)
+  ]
+  rows = comparison.make_table([*fair, *selected])
+  marked = {(row.split, row.system) for row in rows if row.is_selected_on}
+  assert marked == {('test', 'ce_mse_1_1'), ('test_2s', 'ce_mse_1_1')}
+  lines = tables.to_markdown(rows).split('\n')
+  (line,) = [one for one in lines if '| test (fold 1, selected on it) ' in one]
+  assert 'CE + MSE (1, 1)' in line
+  assert tables.to_html(rows).count('selected on it') == 2
+  for text, found in (
+    (tables.to_csv(rows), 2),
+    (tables.runs_csv([*fair, *selected]), 4),
+  ):
+    values = [
+      one['selected_on_test'] for one in csv.DictReader(io.StringIO(text))
+    ]
+    assert values.count('True') == found
+  assert 'selected' not in tables.to_csv(comparison.make_table(fair))
+  assert 'selected' not in tables.runs_csv(fair)
+  (note,) = [
+    one
+    for one in comparison_page.describe(
+      [*fair, *selected], scale='paper', layout='aligned'
+    )
+    if 'eval.select_on_test' in one
+  ]
+  assert note.startswith('But CE + MSE (1, 1) selected it on the test folds')
 
 
 def test_csv_has_each_run_and_each_record():

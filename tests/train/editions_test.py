@@ -138,7 +138,7 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   content = {
     'selected_step': 2,
     'num_steps': 2,
-    'selection': scoring.describe_selection(run.config),
+    'selection': scoring.describe_selection(run),
     'edition': edition,
     'results': results,
   }
