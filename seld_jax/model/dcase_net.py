@@ -72,7 +72,7 @@ class DcaseNet(nn.Module):
     >>> outputs['accdoa'].shape  # tracks, classes, (x, y, z, distance)
     (2, 50, 3, 13, 4)
     >>> model.count_parameters(variables['params'])
-    740953
+    740956
   """
 
   output: outputs.OutputFormat = blocks.DEFAULT_OUTPUT

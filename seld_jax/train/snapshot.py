@@ -14,6 +14,7 @@ import numpy as np
 
 from seld_jax import config as config_lib
 from seld_jax import inference, runs
+from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import checkpoint, weighting
@@ -140,3 +141,97 @@ def make_program(config: config_lib.Config) -> Callable[..., Any]:
   return inference.make_audio_program(
     train_step.make_model(config), feature_options=options
   )
+
+
+def make_network(
+  config: config_lib.Config, variables: Mapping[str, Any]
+) -> Callable[[Any], dict[str, jax.Array]]:
+  """The network of a config as a function of standardised features.
+
+  Args:
+    config: The configuration.
+    variables: Pytrees `params`, `batch_stats` and `statistics`, as in
+      `Trained`.
+
+  Returns:
+    A function from features with shape `[batch, frames, mels, channels]` to the
+    outputs by name. It raises an InputError for features of another shape.
+  """
+  apply = jax.jit(
+    train_step.make_model(config).apply,
+    compiler_options=compilation.compiler_options(),
+  )
+  used = jax.device_put(
+    {name: variables[name] for name in ('params', 'batch_stats')}
+  )
+  mels, channels = np.shape(variables['statistics']['mean'])
+  pool = config_lib.label_pool(config)
+
+  def network(features: Any) -> dict[str, jax.Array]:
+    features = np.asarray(features)
+    shape = features.shape
+    if (
+      features.dtype.kind not in 'fiu'
+      or len(shape) != 4
+      or shape[2:] != (mels, channels)
+      or not shape[0]
+      or not shape[1]
+      or shape[1] % pool
+    ):
+      raise InputError(
+        f'Features must be numbers with the shape [batch, frames, {mels} mels, '
+        f'{channels} channels], where frames is a multiple of {pool}, got '
+        f'{features.dtype} with the shape {list(shape)}.'
+      )
+    outputs: Any = apply(used, features.astype(np.float32))
+    return outputs
+
+  return network
+
+
+def network_of_export(
+  export: export_file.Export, *, source: str
+) -> Callable[[Any], dict[str, jax.Array]]:
+  """The network of an export as a function of standardised features.
+
+  The program of an export starts from audio. The network is made again from the
+  config and the variables in the file, by the code of this version.
+
+  Args:
+    export: The export.
+    source: The file, for messages.
+
+  Returns:
+    A function as from `make_network`.
+
+  Raises:
+    InputError: This version does not have the network, or the config of the
+      file does not fit its variables.
+  """
+  remedy = 'load the run directory that was exported'
+  try:
+    config = config_lib.from_dict(export.config)
+    config_lib.validate(config, num_devices=1, for_training=False)
+    spec = dataclasses.replace(spec_of(config), window=export.spec.window)
+    if dataclasses.replace(spec, threshold=export.spec.threshold) != (
+      export.spec
+    ):
+      raise InputError('it does not fit the inputs and outputs of the file')
+    shapes = jax.eval_shape(lambda: train_step.create_state(config))
+    expected = {
+      'params': weighting.of_network(shapes.params),
+      'batch_stats': shapes.batch_stats,
+      'statistics': shapes.statistics,
+    }
+    names = {
+      jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape
+      for path, leaf in jax.tree_util.tree_leaves_with_path(expected)
+    }
+    if names != {name: one.shape for name, one in export.variables.items()}:
+      raise InputError('it does not fit the variables of the file')
+  except InputError as error:
+    raise InputError(
+      f'{source} has a network that cannot be made again from its config '
+      f'({str(error).rstrip(".")}); {remedy}.'
+    ) from error
+  return make_network(config, export_file.unflatten(export.variables))
