@@ -152,10 +152,9 @@ def programs(
     ),
   )
   options = config_lib.feature_options(config)
-  function = features.FORMATS[options.pop('format')]
   samples = 60 * config.features.sample_rate
   found[f'features of {_MINUTES} minutes'] = (
-    jax.jit(lambda audio: function(audio, **options)),
+    jax.jit(lambda audio: features.compute(audio, **options)),
     (
       jax.ShapeDtypeStruct((_MINUTES, 4, samples), jnp.float32, sharding=parts),
     ),

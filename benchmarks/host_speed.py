@@ -43,7 +43,8 @@ def feature_figures(
   names = ('sample_rate', 'n_fft', 'hop_length', 'win_length', 'n_mels')
   compute = jax.jit(
     functools.partial(
-      features.FORMATS[format],
+      features.compute,
+      format=format,
       **{name: value for name, value in options.items() if name != 'format'},
     )
   )

@@ -70,8 +70,17 @@ def default() -> Config:
   data.synthesize_seed = 0
 
   config.features = features = ml_collections.ConfigDict()
-  # Audio format: 'foa' (first-order Ambisonics) or 'mic' (microphone array).
+  # Audio format: 'foa' (first-order Ambisonics), 'mic' (microphone array) or
+  # 'stereo'. The recordings lie in the folder FORMAT_dev.
   features.format = 'foa'
+  # Number of microphones of an array ('mic'), 2 or more; 0: four.
+  features.num_channels = 0
+  # CSV file with the positions of the microphones ('mic'), x,y,z in metres, for
+  # augment.rotate; '': the tetrahedral array of TAU-NIGENS.
+  features.microphones = ''
+  # Kind of features: 'log_mel' (log-mel and the spatial features of the
+  # format), 'salsa' ('foa' and 'mic') or 'salsa_lite' ('mic').
+  features.kind = 'log_mel'
   # Sample rate of the audio, in Hz.
   features.sample_rate = 24000
   # Length of the Fourier transform, in samples.
@@ -80,18 +89,29 @@ def default() -> Config:
   features.hop_length = 480
   # Length of the Hann window, in samples; hop_length / 4 to n_fft.
   features.win_length = 960
-  # Number of mel bands, at most n_fft // 2 + 1.
+  # Number of mel bands, at most n_fft // 2 + 1 ('log_mel').
   features.n_mels = 64
   # Dynamic range of a channel of log-mel features, in dB below its maximum in a
-  # recording, 1 or more; 0: not limited.
+  # recording, 1 or more; 0: not limited ('log_mel').
   features.top_db = 80.0
   # Constant that is added to the audio samples, in [0, 1).
   features.offset = 1e-8
   # Padding at both ends of a recording: 'constant' (zeros) or 'reflect'.
   features.pad_mode = 'constant'
   # Layout of the spatial features: 'aligned', or 'published' (the order of
-  # DCASE 2020, in which bands and frames are mixed up).
+  # DCASE 2020, in which bands and frames are mixed up; 'log_mel').
   features.layout = 'aligned'
+  # What the intensity vectors of 'foa' are divided by: 'norm' (DCASE 2020) or
+  # 'energy' (DCASE 2021 and later; 'log_mel').
+  features.intensity = 'norm'
+  # Further channels of stereo features: any of 'mid', 'side', 'level', 'phase'
+  # and 'coherence'; (): the log-mel channels of left and right only.
+  features.stereo = ()
+  # Frequency in Hz from which on the spatial channels of 'salsa' and
+  # 'salsa_lite' are 0, because half a wavelength is shorter than the distance
+  # of the microphones; 0: as published, 2000 for 'salsa_lite', and for 'salsa'
+  # 4000 ('mic') or 9000 ('foa').
+  features.alias_frequency = 0.0
 
   config.model = model = ml_collections.ConfigDict()
   # Network: 'seld_crnn' (of the paper), 'seld_net' (the DCASE 2020 baseline) or
@@ -300,8 +320,8 @@ def feature_options(config: Config) -> dict[str, Any]:
     config: The configuration.
 
   Returns:
-    `format`, a name in `features.FORMATS`, and the keyword arguments of that
-    function.
+    The keyword arguments of `features.compute`, of `features.shape`, and but
+    for `pad_mode` of `features.window_features`.
 
   Example:
     >>> from seld_jax import config
@@ -311,4 +331,6 @@ def feature_options(config: Config) -> dict[str, Any]:
   """
   options = dict(config.features)
   options['top_db'] = options['top_db'] or None
+  options['stereo'] = tuple(options['stereo'])
+  del options['microphones']  # the features do not depend on it
   return options

@@ -104,6 +104,8 @@ def check_names(config: Config) -> None:
   """Checks the fields that have a fixed set of values."""
   feats, model, loss = config.features, config.model, config.loss
   _one_of('features.format', feats.format, features_lib.FORMATS)
+  _one_of('features.kind', feats.kind, features_lib.KINDS)
+  _one_of('features.intensity', feats.intensity, ('norm', 'energy'))
   _one_of('features.layout', feats.layout, ('aligned', 'published'))
   _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
   _one_of('model.name', model.name, model_lib.MODELS)

@@ -23,6 +23,10 @@ from seld_jax.errors import InputError
 # Increased whenever a change of the code changes the features.
 _VERSION = 2
 
+# Options that came after the first features were stored, and their defaults.
+_LATER = ('kind', 'intensity', 'num_channels', 'stereo', 'alias_frequency')
+_DEFAULTS = features.FeatureOptions()
+
 # Bytes of the checksum that follows the array in a file.
 _CHECKSUM_BYTES = 4
 
@@ -51,11 +55,11 @@ def extract(
   Args:
     recordings: The recordings.
     folder: Folder of the cache.
-    options: `format` and the keyword arguments of its feature function.
+    options: Keyword arguments of `features.compute`.
 
   Returns:
     The path of the features of each recording by its name: .npy files of
-    float32 with shape `[frames, mels, channels]`.
+    float32 with shape `[frames, bands, channels]`.
 
   Raises:
     InputError: A recording cannot be read or the cache cannot be written.
@@ -75,7 +79,7 @@ def extract(
   target = _folder(folder, options)
   paths = feature_paths(recordings, folder, options=options)
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    row = options['n_mels'], features.NUM_CHANNELS[options['format']]
+    row = features.shape(**options)
     check = functools.partial(is_intact, row=row)
     intact = list(pool.map(check, paths.values()))
   missing = [
@@ -145,7 +149,7 @@ def feature_paths(
   Args:
     recordings: Recordings whose sound files exist.
     folder: Folder of the cache.
-    options: `format` and the keyword arguments of its feature function.
+    options: Keyword arguments of `features.compute`.
 
   Returns:
     The path of the features of each recording by its name.
@@ -241,7 +245,14 @@ def is_intact(
 def _folder(
   folder: str | os.PathLike[str], options: Mapping[str, Any]
 ) -> pathlib.Path:
-  return pathlib.Path(folder) / f'{options["format"]}_{_hash(dict(options))}'
+  # Options that came later count only where they change something, so that
+  # features that were stored before are found.
+  named = {
+    name: value
+    for name, value in options.items()
+    if name not in _LATER or value != getattr(_DEFAULTS, name)
+  }
+  return pathlib.Path(folder) / f'{options["format"]}_{_hash(named)}'
 
 
 @functools.lru_cache(maxsize=4)
@@ -249,9 +260,7 @@ def _feature_function(
   options: tuple[tuple[str, Any], ...],
 ) -> Callable[[np.ndarray], jax.Array]:
   """The compiled feature function of these options."""
-  keywords = dict(options)
-  function = features.FORMATS[keywords.pop('format')]
-  return jax.jit(functools.partial(function, **keywords))
+  return jax.jit(functools.partial(features.compute, **dict(options)))
 
 
 def _stem(name: str) -> str:

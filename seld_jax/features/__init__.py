@@ -1,13 +1,21 @@
-"""Features of FOA and microphone-array audio: pure functions of arrays.
+"""Features of FOA, microphone-array and stereo audio: functions of arrays.
 
 They work under jit, vmap and grad, on any number of leading batch axes, and
 need nothing else of the project. Audio has shape `[..., channels, samples]`, a
 spectrum `[..., channels, frames, bins]`, and finished features
-`[..., frames, mels, channels]`, the order of axes of a convolution.
+`[..., frames, bands, channels]`, the order of axes of a convolution.
 """
 
 from seld_jax.features.foa import foa_features, intensity_vector
-from seld_jax.features.formats import FORMATS, NUM_CHANNELS, framewise_features
+from seld_jax.features.formats import (
+  FORMATS,
+  KINDS,
+  NUM_CHANNELS,
+  compute,
+  framewise_features,
+  num_audio_channels,
+  shape,
+)
 from seld_jax.features.mic import gcc_phat, mic_features
 from seld_jax.features.options import FeatureOptions
 from seld_jax.features.spectrum import log_mel, mel_filter_bank, stft
@@ -16,8 +24,12 @@ from seld_jax.features.windows import window_features
 
 __all__ = [
   'FORMATS',
+  'KINDS',
   'NUM_CHANNELS',
   'FeatureOptions',
+  'compute',
+  'shape',
+  'num_audio_channels',
   'foa_features',
   'mic_features',
   'window_features',

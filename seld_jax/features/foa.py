@@ -7,7 +7,7 @@ import numpy as np
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
-# Keeps the norm of an intensity vector away from 0; as in the DCASE baseline.
+# Keeps norm and energy away from 0; as in the DCASE baselines.
 _INTENSITY_EPS = 1e-8
 
 
@@ -23,6 +23,7 @@ def foa_features(
   offset: float = DEFAULTS.offset,
   pad_mode: str = DEFAULTS.pad_mode,
   layout: str = DEFAULTS.layout,
+  intensity: str = DEFAULTS.intensity,
 ) -> jax.Array:
   """Log-mel spectrograms and intensity vectors of first-order Ambisonics.
 
@@ -43,6 +44,9 @@ def foa_features(
     pad_mode: How both ends are padded: `'constant'` (zeros) or `'reflect'`.
     layout: `'aligned'`, or `'published'` for the order of the published DCASE
       2020 code, which mixes bands and channels (see `stack`).
+    intensity: What the intensity vector is divided by: `'norm'` as in 2020, or
+      `'energy'` as in the DCASE baselines from 2021 on (see
+      `intensity_vector`).
 
   Returns:
     Features with shape `[..., frames, n_mels, 7]` and the type of `audio`,
@@ -79,17 +83,25 @@ def foa_features(
     offset=offset,
     pad_mode=pad_mode,
     layout=layout,
+    intensity=intensity,
   )
-  return stacking.features_of(audio, spatial, options)
+  return stacking.features_of(audio, channels, options)
 
 
-def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
-  """The intensity vectors, with shape `[..., 3, frames, n_mels]`."""
-  return intensity_vector(spectrum, stacking.mel_filters(options))
+def channels(
+  spectrum: jax.Array, options: FeatureOptions
+) -> tuple[jax.Array, jax.Array]:
+  """The log-mel channels and the intensity vectors, 4 and 3 channels."""
+  return stacking.log_mels(spectrum, options), intensity_vector(
+    spectrum, stacking.mel_filters(options), normalisation=options.intensity
+  )
 
 
 def intensity_vector(
-  spectrum: jax.Array, mel_filters: jax.typing.ArrayLike
+  spectrum: jax.Array,
+  mel_filters: jax.typing.ArrayLike,
+  *,
+  normalisation: str = DEFAULTS.intensity,
 ) -> jax.Array:
   """Direction of the active acoustic intensity in mel bands.
 
@@ -99,19 +111,28 @@ def intensity_vector(
     spectrum: Complex spectrum of FOA audio in the order W, Y, Z, X, with shape
       `[..., 4, frames, bins]`.
     mel_filters: Filter bank, with shape `[mels, bins]`.
+    normalisation: What the vector of each bin is divided by: its `'norm'`
+      + 1e-8, as in the DCASE baseline of 2020, or the `'energy'` of the bin,
+      `1e-8 + |W|^2 + (|Y|^2 + |Z|^2 + |X|^2) / 3`, as in the baselines from
+      2021 on. For one plane wave with SN3D weights the energy is 4 / 3 of the
+      norm; in a diffuse field, the quotient is small.
 
   Returns:
-    `Re(conj(W) [Y, Z, X])` of each bin, divided by its norm + 1e-8 and then
-    summed over bins with the weights of each mel band. The shape is
+    `Re(conj(W) [Y, Z, X])` of each bin, divided by the norm or the energy, and
+    then summed over bins with the weights of each mel band. The shape is
     `[..., 3, frames, mels]`, in the order Y, Z, X. The norm of a vector is at
-    most the sum of the weights of its band. Bins without power contribute 0.
+    most the sum of the weights of its band; with `'energy'`, at most sqrt(3)
+    / 2 of it. Bins without power contribute 0.
 
   Raises:
-    ValueError: The spectrum does not have 4 channels on axis -3.
+    ValueError: The spectrum does not have 4 channels on axis -3, or there is
+      no such normalisation.
 
   References:
     Perotin et al., CRNN-Based Multiple DoA Estimation Using Acoustic Intensity
-    Features for Ambisonics Recordings, IEEE JSTSP 13 (1), 2019
+    Features for Ambisonics Recordings, IEEE JSTSP 13 (1), 2019; Politis et
+    al., `A Dataset of Dynamic Reverberant Sound Scenes with Directional
+    Interferers <https://arxiv.org/abs/2106.06999>`_, 2021
 
   See Also:
     `gcc_phat`, the spatial feature of microphone arrays.
@@ -139,12 +160,21 @@ def intensity_vector(
   intensity = [
     real[0] * real[axis] + imaginary[0] * imaginary[axis] for axis in (1, 2, 3)
   ]
-  square = sum(part**2 for part in intensity)
-  # The inner where keeps the gradient of the root finite in silence.
-  norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0)
-  scale = 1 / (norm + _INTENSITY_EPS)
+  if normalisation == 'norm':
+    square = sum(part**2 for part in intensity)
+    # The inner where keeps the gradient of the root finite in silence.
+    safe = jnp.where(square > 0, square, 1.0)
+    size = jnp.where(square > 0, jnp.sqrt(safe), 0)
+  elif normalisation == 'energy':
+    energies = [real[i] ** 2 + imaginary[i] ** 2 for i in range(4)]
+    size = energies[0] + (energies[1] + energies[2] + energies[3]) / 3
+  else:
+    raise ValueError(
+      f"normalisation must be 'norm' or 'energy', got {normalisation!r}."
+    )
+  scale = 1 / (size + _INTENSITY_EPS)
   return jnp.matmul(
     jnp.stack([part * scale for part in intensity], axis=-3),
-    jnp.asarray(mel_filters, norm.dtype).T,
+    jnp.asarray(mel_filters, size.dtype).T,
     precision=jax.lax.Precision.HIGHEST,
   )

@@ -1,4 +1,4 @@
-"""Features of a four-microphone array: log-mel and GCC-PHAT."""
+"""Features of a microphone array: log-mel and GCC-PHAT."""
 
 import functools
 import itertools
@@ -29,13 +29,13 @@ def mic_features(
   pad_mode: str = DEFAULTS.pad_mode,
   layout: str = DEFAULTS.layout,
 ) -> jax.Array:
-  """Log-mel spectrograms and GCC-PHAT of a four-microphone array.
+  """Log-mel spectrograms and GCC-PHAT of a microphone array.
 
   Works under jit, vmap and grad. The defaults are those of `FeatureOptions`.
 
   Args:
-    audio: The four microphones, with shape `[..., 4, samples]` and values in
-      [-1, 1], float32 or float64.
+    audio: The microphones, two or more, with shape `[..., channels, samples]`
+      and values in [-1, 1], float32 or float64.
     sample_rate: Sample rate of the audio in Hz.
     n_fft: Length of the Fourier transform in samples.
     hop_length: Distance between two frames in samples.
@@ -49,13 +49,14 @@ def mic_features(
       2020 code, which mixes bands and channels (see `stack`).
 
   Returns:
-    Features with shape `[..., frames, n_mels, 10]` and the type of `audio`,
-    where frames is `ceil(samples / hop_length)`: four log-mel channels in dB,
-    then the cross-correlations of the six pairs of microphones, one lag per
-    mel index, with values in [-1, 1] (see `gcc_phat`).
+    Features with shape `[..., frames, n_mels, channels + pairs]` and the type
+    of `audio`, where frames is `ceil(samples / hop_length)`: a log-mel channel
+    of each microphone in dB, then the cross-correlations of all pairs of
+    microphones, one lag per mel index, with values in [-1, 1] (see
+    `gcc_phat`). Four microphones have 4 + 6 = 10 channels.
 
   Raises:
-    ValueError: The audio does not have 4 channels or is not of a float type,
+    ValueError: The audio has fewer than 2 channels or is not of a float type,
       or an option has an unknown value.
 
   References:
@@ -72,7 +73,7 @@ def mic_features(
     >>> features.mic_features(audio).shape
     (50, 64, 10)
   """
-  stacking.check_channels('mic_features', audio, axis=-2)
+  stacking.check_channels('mic_features', audio, axis=-2, count=None)
   options = FeatureOptions(
     sample_rate=sample_rate,
     n_fft=n_fft,
@@ -84,12 +85,16 @@ def mic_features(
     pad_mode=pad_mode,
     layout=layout,
   )
-  return stacking.features_of(audio, spatial, options)
+  return stacking.features_of(audio, channels, options)
 
 
-def spatial(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
-  """The cross-correlations, with shape `[..., 6, frames, n_mels]`."""
-  return gcc_phat(spectrum, n_lags=options.n_mels, n_fft=options.n_fft)
+def channels(
+  spectrum: jax.Array, options: FeatureOptions
+) -> tuple[jax.Array, jax.Array]:
+  """A log-mel channel a microphone, and a correlation a pair."""
+  return stacking.log_mels(spectrum, options), gcc_phat(
+    spectrum, n_lags=options.n_mels, n_fft=options.n_fft
+  )
 
 
 def gcc_phat(

@@ -5,10 +5,10 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureOptions:
-  """Options of `foa_features` and `mic_features`, as one value.
+  """Options of all features, as one value.
 
-  Its fields are the keyword arguments of those functions, and its defaults are
-  theirs: the features of the DCASE 2020 baseline.
+  Its fields are the options of `compute`; a feature function has those of them
+  that it uses. The defaults are the features of the DCASE 2020 baseline.
 
   Attributes:
     sample_rate: Sample rate of the audio in Hz.
@@ -23,6 +23,16 @@ class FeatureOptions:
       `'constant'` (zeros), `'reflect'`, or `'given'`, where the audio already
       contains these samples (see `window_features`).
     layout: Order of the features: `'aligned'` or `'published'` (see `stack`).
+    kind: `'log_mel'` (log-mel spectrograms and the spatial features of the
+      format), `'salsa'` (see `salsa_features`) or `'salsa_lite'` (see
+      `salsa_lite_features`). Only `'log_mel'` uses `n_mels`, `top_db` and
+      `layout`.
+    intensity: What the intensity vector of FOA is divided by: `'norm'` or
+      `'energy'` (see `intensity_vector`).
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
+    stereo: Further channels of stereo features (see `stereo_features`).
+    alias_frequency: Frequency in Hz from which on the spatial channels of
+      `'salsa'` and `'salsa_lite'` are 0; 0 for the published one.
 
   Example:
     >>> from seld_jax import features
@@ -40,6 +50,11 @@ class FeatureOptions:
   offset: float = 1e-8
   pad_mode: str = 'constant'
   layout: str = 'aligned'
+  kind: str = 'log_mel'
+  intensity: str = 'norm'
+  num_channels: int = 0
+  stereo: tuple[str, ...] = ()
+  alias_frequency: float = 0.0
 
 
 DEFAULTS = FeatureOptions()

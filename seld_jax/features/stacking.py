@@ -1,6 +1,7 @@
 """Log-mel and spatial channels: computed frame by frame, then stacked.
 
-Both audio formats share this; foa.py and mic.py add their spatial channels.
+All features that are computed frame by frame share this; foa.py, mic.py,
+stereo.py and salsa_lite.py have their channels.
 """
 
 from collections.abc import Callable
@@ -17,35 +18,34 @@ from seld_jax.features.spectrum import (
   mel_filter_bank,
 )
 
-# Maps spectra with shape [..., 4, frames, bins] to spatial channels with shape
-# [..., channels, frames, n_mels].
-Spatial = Callable[[jax.Array, FeatureOptions], jax.Array]
+# Maps spectra with shape [..., channels, frames, bins] to channels in decibels
+# before clipping, and spatial channels: [..., any, frames, bands] both.
+Channels = Callable[[jax.Array, FeatureOptions], tuple[jax.Array, jax.Array]]
 
 
 def features_of(
-  audio: jax.Array | np.ndarray, spatial: Spatial, options: FeatureOptions
+  audio: jax.Array | np.ndarray, channels: Channels, options: FeatureOptions
 ) -> jax.Array:
-  """Features with shape `[..., frames, n_mels, channels]`."""
-  log_mels, spatial_channels = framewise_channels(audio, spatial, options)
-  return finish(log_mels, spatial_channels, options)
+  """Features with shape `[..., frames, bands, channels]`."""
+  log_powers, spatial = framewise_channels(audio, channels, options)
+  return finish(log_powers, spatial, options)
 
 
 def framewise_channels(
-  audio: jax.Array | np.ndarray, spatial: Spatial, options: FeatureOptions
+  audio: jax.Array | np.ndarray, channels: Channels, options: FeatureOptions
 ) -> tuple[jax.Array, jax.Array]:
-  """Log-mel channels before clipping, and spatial channels.
+  """Channels in decibels before clipping, and spatial channels.
 
   Args:
-    audio: Four channels, with shape `[..., 4, samples]`.
-    spatial: Computes the spatial channels.
+    audio: The channels of the audio, with shape `[..., channels, samples]`.
+    channels: Computes the channels of the features from those of the audio.
     options: Options of the features; `top_db` and `layout` are not used.
 
   Returns:
-    Two arrays with shape `[..., channels, frames, n_mels]`.
+    Two arrays with shape `[..., channels, frames, bands]`.
   """
-  filters = mel_filters(options)
   return framewise(
-    lambda part: (log_mel(part, filters, top_db=None), spatial(part, options)),
+    lambda part: channels(part, options),
     audio + jnp.asarray(options.offset, audio.dtype),
     n_fft=options.n_fft,
     hop_length=options.hop_length,
@@ -55,11 +55,18 @@ def framewise_channels(
 
 
 def finish(
-  log_mels: jax.Array, spatial: jax.Array, options: FeatureOptions
+  log_powers: jax.Array, spatial: jax.Array, options: FeatureOptions
 ) -> jax.Array:
   """Clips log-mel channels and stacks them with the spatial ones."""
-  clipped = clip_decibels(log_mels, options.top_db)
+  if options.kind != 'log_mel':  # these features are never clipped
+    return stack(log_powers, spatial)
+  clipped = clip_decibels(log_powers, options.top_db)
   return stack(clipped, spatial, layout=options.layout)
+
+
+def log_mels(spectrum: jax.Array, options: FeatureOptions) -> jax.Array:
+  """Log-mel channels before clipping, `[..., channels, frames, n_mels]`."""
+  return log_mel(spectrum, mel_filters(options), top_db=None)
 
 
 def mel_filters(options: FeatureOptions) -> np.ndarray:
@@ -120,20 +127,27 @@ def stack(
 
 
 def check_channels(
-  caller: str, array: jax.Array | np.ndarray, *, axis: int
+  caller: str,
+  array: jax.Array | np.ndarray,
+  *,
+  axis: int,
+  count: int | None = 4,
 ) -> None:
-  """Raises an error for an array that does not have four channels.
+  """Raises an error for an array with another number of channels.
 
   Args:
     caller: Name of the function that needs them, for the message.
     array: The audio or spectrum, with any shape.
     axis: The axis of the channels, counted from the end.
+    count: Number of channels; None for two or more.
 
   Raises:
     ValueError: The axis has another size, or is missing.
   """
-  if array.ndim < -axis or array.shape[axis] != 4:
+  size = array.shape[axis] if array.ndim >= -axis else 0
+  if size < 2 if count is None else size != count:
+    number = '2 or more' if count is None else f'the {count}'
     raise ValueError(
-      f'{caller} needs the 4 channels of the audio on axis {axis}, '
+      f'{caller} needs {number} channels of the audio on axis {axis}, '
       f'got shape {tuple(array.shape)}.'
     )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax.features import stacking
-from seld_jax.features.formats import SPATIAL
+from seld_jax.features.formats import framewise_channels_of
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 
@@ -22,20 +22,26 @@ def window_features(
   top_db: float | None = DEFAULTS.top_db,
   offset: float = DEFAULTS.offset,
   layout: str = DEFAULTS.layout,
+  kind: str = DEFAULTS.kind,
+  intensity: str = DEFAULTS.intensity,
+  num_channels: int = DEFAULTS.num_channels,
+  stereo: tuple[str, ...] = DEFAULTS.stereo,
+  alias_frequency: float = DEFAULTS.alias_frequency,
 ) -> jax.Array:
   """Features of one window of a recording, from its samples and their context.
 
-  They equal the frames of the window in `features.FORMATS[format]` of the whole
-  recording, except for `top_db`: a window is clipped below its own maximum, not
-  below that of the recording.
+  They equal the frames of the window in `compute` of the whole recording,
+  except for `top_db`: a window is clipped below its own maximum, not below that
+  of the recording.
 
   Args:
     audio: The samples of the window, with `n_fft // 2` samples of context
-      before and after them, with shape `[4, samples]` and values in [-1, 1].
+      before and after them, with shape `[channels, samples]` and values in
+      [-1, 1].
     num_frames: Number of frames of the window that belong to the recording, a
       scalar of at least 1. The frames after them repeat the last of these, as
       `dataset.load_fold` does.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: Sample rate of the audio in Hz.
     n_fft: Length of the Fourier transform in samples.
     hop_length: Distance between two frames in samples.
@@ -45,13 +51,24 @@ def window_features(
       in the window; None for no clipping.
     offset: Added to the audio before everything else.
     layout: `'aligned'` or `'published'` (see `stack`).
+    kind: `'log_mel'` or `'salsa_lite'`. `'salsa'` is refused: its noise floor
+      depends on all frames before.
+    intensity: What intensity vectors are divided by: `'norm'` or `'energy'`.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
+    stereo: Further channels of stereo features (see `stereo_features`).
+    alias_frequency: Frequency in Hz from which on the spatial channels of
+      `'salsa_lite'` are 0; 0 for the published one.
 
   Returns:
-    Features with shape `[frames, n_mels, 7 or 10]`, where frames is
-    `ceil((samples - 2 * (n_fft // 2)) / hop_length)`.
+    Features with shape `[frames, bands, channels]`, where frames is
+    `ceil((samples - 2 * (n_fft // 2)) / hop_length)`, and `shape` gives the
+    last two numbers.
+
+  Raises:
+    ValueError: As in `compute`, or `kind` is `'salsa'`.
 
   See Also:
-    `foa_features` and `mic_features` for whole recordings.
+    `compute` for whole recordings.
 
   Example:
     Frames 10 to 19 of a recording of one second:
@@ -76,8 +93,14 @@ def window_features(
     offset=offset,
     pad_mode='given',
     layout=layout,
+    kind=kind,
+    intensity=intensity,
+    num_channels=num_channels,
+    stereo=stereo,
+    alias_frequency=alias_frequency,
   )
-  parts = stacking.framewise_channels(audio, SPATIAL[format], options)
+  channels = framewise_channels_of(format, options)
+  parts = stacking.framewise_channels(audio, channels, options)
   frames = jnp.arange(parts[0].shape[-2])
   log_mels, spatial = (
     jnp.take(part, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip')

@@ -52,7 +52,7 @@ def computed(monkeypatch):
       calls.append(named['format'])
       frames = -(-signal.shape[-1] // named['hop_length'])
       value = signal[0, 0] + named['n_mels']
-      row = named['n_mels'], features.NUM_CHANNELS[named['format']]
+      row = features.shape(**named)
       return np.full((frames, *row), value, np.float32)
 
     return compute

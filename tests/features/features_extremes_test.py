@@ -53,7 +53,7 @@ def features_and_gradient(array):
   """Compiled features, and the gradient of a weighted sum of all of them."""
 
   def total(audio, offset):
-    cells = features.FORMATS[array](audio, offset=offset)
+    cells = features.compute(audio, format=array, offset=offset)
     return jnp.sum(cells * jnp.cos(jnp.arange(cells.size)).reshape(cells.shape))
 
   return FORMATS[array], jit(jax.grad(total))

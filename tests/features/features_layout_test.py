@@ -74,10 +74,9 @@ def test_features_have_the_published_layout_on_demand(array):
 @pytest.mark.parametrize('shape', [(3, 4800), (4800, 4), (2, 5, 480), (480,)])
 def test_wrong_channels_are_refused_with_shape_and_axis(name, shape):
   with pytest.raises(ValueError) as error:
-    features.FORMATS[name](jnp.zeros(shape))
+    features.compute(jnp.zeros(shape), format=name)
   assert str(error.value) == (
-    f'{name}_features needs the 4 channels of the audio on axis -2, '
-    f'got shape {shape}.'
+    f'compute needs the 4 channels of the audio on axis -2, got shape {shape}.'
   )
 
 
@@ -98,7 +97,7 @@ def test_intensity_vector_refuses_other_channels():
   ],
 )
 def test_unknown_options_are_refused(options, message):
-  for array in features.FORMATS.values():
+  for array in features.foa_features, features.mic_features:
     with pytest.raises(ValueError, match=message):
       jax.eval_shape(functools.partial(array, **options), jnp.zeros((4, 480)))
 

@@ -25,7 +25,10 @@ from seld_jax import features
 # Compiled as by default, unlike those of most other tests.
 FORMATS = {
   name: jax.jit(function, static_argnames=OPTIONS)
-  for name, function in features.FORMATS.items()
+  for name, function in {
+    'foa': features.foa_features,
+    'mic': features.mic_features,
+  }.items()
 }
 
 # The independent computation.

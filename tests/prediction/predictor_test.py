@@ -35,9 +35,7 @@ def expected(run, sound):
   with checkpoint.open_manager(run / 'checkpoints') as manager:
     _, state = checkpoint.restore_best(manager, state)
   options = config_lib.feature_options(config)
-  whole = np.asarray(
-    features_lib.FORMATS[options.pop('format')](sound, **options)
-  )
+  whole = np.asarray(features_lib.compute(sound, **options))
   pool = config_lib.label_pool(config)
   length = -(-len(whole) // pool)
   whole = np.pad(
