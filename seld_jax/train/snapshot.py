@@ -1,19 +1,22 @@
-"""The best state of a run, read for predictions and exports.
+"""The best state of a run, read for predictions and exports, or written.
 
 This needs the run directory, but not the dataset of the run.
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import inference, runs
+from seld_jax import files, inference, runs
+from seld_jax import model as model_lib
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
@@ -235,3 +238,61 @@ def network_of_export(
       f'({str(error).rstrip(".")}); {remedy}.'
     ) from error
   return make_network(config, export_file.unflatten(export.variables))
+
+
+def write_run(
+  workdir: str | os.PathLike[str], trained: Trained, *, origin: str
+) -> None:
+  """Writes a run directory for a network that was trained elsewhere.
+
+  Args:
+    workdir: The run directory, which must not hold a run.
+    trained: The network.
+    origin: Where it comes from, for the report.
+
+  Raises:
+    InputError: The directory holds a run, is in use or cannot be written, or
+      the variables do not fit the configuration.
+  """
+  workdir, config = pathlib.Path(workdir), trained.config
+  state = train_step.create_state(
+    config, statistics=trained.variables['statistics']
+  )
+  state = state.replace(
+    **{
+      name: _of_shapes(getattr(state, name), trained.variables[name])
+      for name in ('params', 'batch_stats')
+    }
+  )
+  scores = {
+    'selected_step': trained.step,
+    'num_steps': trained.step,
+    'num_parameters': model_lib.count_parameters(state.params),
+    'selection': origin,
+    'edition': config.eval.edition,
+    'results': [],
+  }
+  with runs.lock(workdir):
+    if runs.has_run(workdir):
+      raise InputError(f'{workdir} holds a run already; choose another --out.')
+    runs.claim(workdir, config)
+    with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+      checkpoint.save(manager, trained.step, state)
+    # Written last: a run that has scores.json is complete.
+    files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
+
+
+def _of_shapes(expected: Any, found: Any) -> Any:
+  """The found variables, which must have the names and shapes of the others."""
+  ours, theirs = (export_file.flatten(tree) for tree in (expected, found))
+  for name in sorted(ours.keys() | theirs.keys()):
+    shapes = [
+      list(tree[name].shape) if name in tree else 'missing'
+      for tree in (ours, theirs)
+    ]
+    if shapes[0] != shapes[1]:
+      raise InputError(
+        f'The variables do not fit the configuration: {name} must have the '
+        f'shape {shapes[0]}, got {shapes[1]}.'
+      )
+  return jax.tree.map(jnp.asarray, found)

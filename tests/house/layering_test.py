@@ -17,7 +17,7 @@ ORDER = """
   errors
   geometry stopping streams
   files json_files npy_files listing progress shards commands
-  audio labels features metrics losses augment
+  audio labels features metrics losses augment published
   outputs
   scenes evaluate devices
   figures dataset
@@ -28,7 +28,7 @@ ORDER = """
   train
   predictor report
   reproduce
-  main predict synthesize export listen tau2020
+  main predict synthesize export listen convert tau2020
 """
 LEVELS = {
   name: level
@@ -47,6 +47,7 @@ WITHOUT_JAX = (
   'seld_jax.geometry',
   'seld_jax.labels',
   'seld_jax.metrics',
+  'seld_jax.published',
   'seld_jax.runs',
   'seld_jax.scenes',
   'seld_jax.dataset.recordings',
@@ -222,7 +223,7 @@ def test_only_training_and_commands_see_a_configuration():
     if 'config' in rooms(tree) or 'ml_collections' in imported(tree)
   }
   assert users <= {
-    *('config', 'main', 'reproduce', 'runs', 'synthesize'),
+    *('config', 'convert', 'main', 'reproduce', 'runs', 'synthesize'),
     *('train', 'validate'),
   }
 
