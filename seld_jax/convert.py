@@ -27,7 +27,7 @@ from seld_jax import features as features_lib
 from seld_jax import model as model_lib
 from seld_jax.dataset import cache
 from seld_jax.devices import compilation
-from seld_jax.errors import InputError, shown
+from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import snapshot
 
@@ -95,7 +95,9 @@ def define_flags(values: flags.FlagValues) -> None:
   define.enum(
     'from', None, list(published.EDITIONS), 'Baseline that wrote the weights.'
   )
-  define.string('weights', None, 'State dict of PyTorch, such as *.h5 or *.pth.')
+  define.string(
+    'weights', None, 'State dict of PyTorch, such as *.h5 or *.pth.'
+  )
   define.string(
     'scaler',
     '',
@@ -285,7 +287,7 @@ def _fitted(config: config_lib.Config) -> dict[str, np.ndarray]:
   """The statistics of all development recordings of a dataset."""
   root = pathlib.Path(config.data.root)
   if not root.is_dir():
-    raise InputError(f'--statistics={shown(str(root))}: there is no such folder.')
+    raise InputError(f'--statistics: there is no folder {root}.')
   recordings = dataset.find_recordings(root, format=config.features.format)
   paths = cache.extract(
     recordings,

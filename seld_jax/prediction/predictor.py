@@ -194,9 +194,7 @@ class Predictor:
     events = self.events(whole, threshold=threshold)
     return Prediction(whole.activity, whole.doa, events, whole.outputs)
 
-  def outputs(
-    self, features: np.ndarray | jax.Array
-  ) -> dict[str, np.ndarray]:
+  def outputs(self, features: np.ndarray | jax.Array) -> dict[str, np.ndarray]:
     """Computes the outputs of the network for features instead of audio.
 
     This is the network as in training, without dropout. An export needs the

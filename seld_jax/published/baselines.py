@@ -217,19 +217,17 @@ class _Reader:
     """Raises InputError for tensors that the network does not have."""
     # How many batches the statistics come from is of no use.
     left = sorted(
-      name
-      for name in self._unused
-      if not name.endswith('.num_batches_tracked')
+      name for name in self._unused if not name.endswith('.num_batches_tracked')
     )
     if not left:
       return
+    more = f' and {len(left) - 1} more tensors' if len(left) > 1 else ''
     what = 'which its network does not have; check --from'
     if any(name.startswith(_VISUAL) for name in left):
       what = 'which is of a network for audio and video; convert one for audio'
     raise InputError(
       f'{self._source} cannot be read as {self._edition}: it has '
-      f'{shown(left[0])}{f" and {len(left) - 1} more tensors" * (len(left) > 1)}'
-      f', {what}.'
+      f'{shown(left[0])}{more}, {what}.'
     )
 
   def _find(self, name: str) -> Tensor:

@@ -146,9 +146,7 @@ def _of_pickle(content: bytes) -> tuple[Any, Any]:
   return _array(state.get('mean_')), _array(state.get('scale_'))
 
 
-def _following_array(
-  file: IO[bytes], state: Any, *, size: int
-) -> np.ndarray:
+def _following_array(file: IO[bytes], state: Any, *, size: int) -> np.ndarray:
   """The array whose bytes follow its description in a file of joblib."""
   if not isinstance(state, dict):
     raise ValueError('an array has no description')
@@ -204,8 +202,10 @@ def _dtype(made: Any) -> np.dtype:
   ):
     raise ValueError('an array has no type')
   kind, order = made.arguments[0], made.state[1]
-  if not isinstance(kind, str) or kind not in _TYPES or not (
-    isinstance(order, str) and order in ('<', '>', '|', '=')
+  if (
+    not isinstance(kind, str)
+    or kind not in _TYPES
+    or not (isinstance(order, str) and order in ('<', '>', '|', '='))
   ):
     raise ValueError(f'an array has the type {shown(kind)}, which is no number')
   # The order '=' of pickles is that of the machine; all usual ones are '<'.
@@ -219,6 +219,6 @@ def _checked(mean: Any, scale: Any) -> Scaler:
     raise ValueError(
       f'mean and scale have the shapes {mean.shape} and {scale.shape}'
     )
-  if not np.isfinite(mean).all() or not (np.isfinite(scale) & (scale > 0)).all():
+  if not (np.isfinite(mean) & np.isfinite(scale) & (scale > 0)).all():
     raise ValueError('mean and scale must be finite, and scale above 0')
   return Scaler(mean, scale)

@@ -10,7 +10,7 @@ import seld_jax
 ROOT = pathlib.Path(seld_jax.__file__).parent
 
 # Rooms of commands, whose examples are command lines.
-COMMANDS = ('export', 'listen', 'main', 'predict', 'synthesize')
+COMMANDS = ('convert', 'export', 'listen', 'main', 'predict', 'synthesize')
 
 
 def rooms() -> list[str]:
