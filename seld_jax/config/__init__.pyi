@@ -1,6 +1,7 @@
 from . import systems
 from .defaults import default, feature_options, label_pool
 from .formats import output_format, trained_terms
+from .microphones import microphone_positions
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
 from .serialization import from_dict, refuse_unknown, to_dict
 from .types import Config
@@ -10,6 +11,7 @@ __all__ = [
   'feature_options',
   'from_dict',
   'label_pool',
+  'microphone_positions',
   'refuse_unknown',
   'to_dict',
   'DISTANCE_TERMS',

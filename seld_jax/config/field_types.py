@@ -48,7 +48,7 @@ def check_types(name: str, value: Any, example: Any) -> None:
     ):
       kind = f' of {len(example)} numbers' if is_pair else ''
       raise InputError(f'{name} must be a tuple{kind}, got {shown(value)}.')
-    # The one tuple that is empty by default has strings.
+    # The tuples that are empty by default have strings.
     entries = example or ('',)
     for index, entry in enumerate(value):
       check_types(f'{name}[{index}]', entry, entries[0])

@@ -6,8 +6,8 @@ from typing import Any
 from seld_jax import evaluate, labels, losses, metrics, outputs
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
-from seld_jax.config import sense
-from seld_jax.config.defaults import default, label_pool
+from seld_jax.config import feature_rules, sense
+from seld_jax.config.defaults import default, feature_options, label_pool
 from seld_jax.config.field_types import MOST, check_types
 from seld_jax.config.field_types import check as _check
 from seld_jax.config.formats import output_format
@@ -64,7 +64,10 @@ def validate(
   check_names(config)
   check_model(config, default())
   check_ranges(config)
+  feature_rules.check_kind(config, default())
   check_features(config)
+  if for_training:
+    feature_rules.check_turns(config)
   check_output(config, default())
   check_lengths(config)
   check_batches(
@@ -313,7 +316,6 @@ def check_output(config: Config, example: Config) -> None:
 def check_features(config: Config) -> None:
   """Checks that features, network and labels fit together."""
   data, feats, model = config.data, config.features, config.model
-  augment = config.augment
   _check(
     feats.win_length <= feats.n_fft,
     f'features.win_length = {feats.win_length} must not be larger than '
@@ -353,17 +355,18 @@ def check_features(config: Config) -> None:
     f'ms at features.sample_rate = {feats.sample_rate} Hz, but a label frame '
     f'has {1000 // rate} ms: {remedy}.',
   )
-  bands = feats.n_mels
+  given, _ = features_lib.shape(**feature_options(config))
+  bands = given
   for _, size in model.pools:
     bands //= size
+  which, remedy = f'the {given} bands of features.kind = {feats.kind}', ''
+  if feats.kind == 'log_mel':
+    which = f'features.n_mels = {given} bands'
+    remedy = 'increase features.n_mels, or '
   _check(
     bands >= 1,
-    f'model.pools reduce features.n_mels = {feats.n_mels} bands to 0: increase '
-    'features.n_mels, or reduce the second numbers in model.pools.',
-  )
-  _check(
-    not augment.rotate or feats.layout == 'aligned',
-    f'augment.rotate needs features.layout = aligned, got {feats.layout}.',
+    f'model.pools reduce {which} to 0: {remedy}reduce the second numbers in '
+    'model.pools.',
   )
 
 

@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from seld_jax import features
+from seld_jax.config.defaults import feature_options
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
 
@@ -77,7 +79,7 @@ def _check_features(config: Config) -> None:
   )
   bins = feats.n_fft // 2 + 1
   _refuse_if(
-    feats.n_mels > bins,
+    feats.kind == 'log_mel' and feats.n_mels > bins,
     f'features.n_mels = {feats.n_mels} is more than the {bins} frequencies of '
     f'features.n_fft = {feats.n_fft}, so that bands would be empty: set '
     f'features.n_mels to {bins} or less.',
@@ -92,9 +94,11 @@ def _check_features(config: Config) -> None:
     f'features.offset = {feats.offset} must be less than 1, the full scale of '
     'the audio that it is added to.',
   )
+  bands, _ = features.shape(**feature_options(config))
+  is_mel = feats.kind == 'log_mel'
   for masks, size, field in (
     ('time', config.train.crop_frames, 'train.crop_frames'),
-    ('band', feats.n_mels, 'features.n_mels'),
+    ('band', bands, 'features.n_mels' if is_mel else 'the number of bands'),
   ):
     for name, what in (
       (f'num_{masks}_masks', 'more masks leave'),

@@ -13,27 +13,37 @@ from seld_jax.features.formats import (
   NUM_CHANNELS,
   compute,
   framewise_features,
+  is_framewise,
   num_audio_channels,
   shape,
 )
 from seld_jax.features.mic import gcc_phat, mic_features
 from seld_jax.features.options import FeatureOptions
+from seld_jax.features.salsa import salsa_features
+from seld_jax.features.salsa_lite import path_periods, salsa_lite_features
 from seld_jax.features.spectrum import log_mel, mel_filter_bank, stft
 from seld_jax.features.stacking import stack
+from seld_jax.features.stereo import STEREO_CHANNELS, stereo_features
 from seld_jax.features.windows import window_features
 
 __all__ = [
   'FORMATS',
   'KINDS',
   'NUM_CHANNELS',
+  'STEREO_CHANNELS',
   'FeatureOptions',
   'compute',
   'shape',
   'num_audio_channels',
   'foa_features',
   'mic_features',
+  'stereo_features',
+  'salsa_features',
+  'salsa_lite_features',
   'window_features',
   'framewise_features',
+  'is_framewise',
+  'path_periods',
   'stack',
   'intensity_vector',
   'gcc_phat',

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from seld_jax.features import foa, mic, stacking
+from seld_jax.features import foa, mic, salsa, salsa_lite, stacking, stereo
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 # The audio formats, and their number of channels.
@@ -26,6 +26,8 @@ NUM_CHANNELS = {'foa': 7, 'mic': 10}
 _FRAMEWISE = {
   ('foa', 'log_mel'): foa.channels,
   ('mic', 'log_mel'): mic.channels,
+  ('mic', 'salsa_lite'): salsa_lite.channels,
+  ('stereo', 'log_mel'): stereo.channels,
 }
 
 
@@ -61,10 +63,12 @@ def compute(
     (32, 7)
   """
   chosen = FeatureOptions(**options)
-  channels = framewise_channels_of(format, chosen)
+  _check_kind(format, chosen)
   count = num_audio_channels(format, num_channels=chosen.num_channels)
   stacking.check_channels('compute', audio, axis=-2, count=count)
-  return stacking.features_of(audio, channels, chosen)
+  if chosen.kind == 'salsa':
+    return salsa.features_of(audio, format, chosen)
+  return stacking.features_of(audio, _FRAMEWISE[format, chosen.kind], chosen)
 
 
 def shape(*, format: str, **options: Any) -> tuple[int, int]:
@@ -88,10 +92,19 @@ def shape(*, format: str, **options: Any) -> tuple[int, int]:
     (64, 36)
   """
   chosen = FeatureOptions(**options)
-  framewise_channels_of(format, chosen)
+  _check_kind(format, chosen)
   count = num_audio_channels(format, num_channels=chosen.num_channels)
-  spatial = {'foa': 3, 'mic': math.comb(count, 2)}[format]
-  return chosen.n_mels, count + spatial
+  if chosen.kind == 'salsa':
+    return salsa.num_bands(chosen), 2 * count - 1
+  if chosen.kind == 'salsa_lite':
+    first, stop = salsa_lite.bins(chosen)
+    return stop - first, 2 * count - 1
+  spatial = {
+    'foa': 3,
+    'mic': math.comb(count, 2),
+    'stereo': sum(stereo.STEREO_CHANNELS[name] for name in chosen.stereo),
+  }
+  return chosen.n_mels, count + spatial[format]
 
 
 def num_audio_channels(
@@ -207,14 +220,43 @@ def framewise_features(
   return stacking.framewise_channels(audio, channels, options)
 
 
+def is_framewise(*, kind: str = DEFAULTS.kind) -> bool:
+  """Whether each frame of these features depends on its own samples only.
+
+  Args:
+    kind: A name in `KINDS`.
+
+  Returns:
+    False for `'salsa'`, which needs the whole recording, so that it cannot be
+    computed for windows or live audio.
+
+  Example:
+    >>> from seld_jax import features
+    >>> features.is_framewise(kind='salsa')
+    False
+  """
+  return kind != 'salsa'
+
+
 def framewise_channels_of(
   format: str, options: FeatureOptions
 ) -> stacking.Channels:
   """The function that computes the channels of features frame by frame.
 
   Raises:
-    ValueError: There are no such features.
+    ValueError: There are no such features, or they need the whole recording.
   """
+  _check_kind(format, options)
+  if (format, options.kind) not in _FRAMEWISE:
+    raise ValueError(
+      f'The features {options.kind} need the whole recording: their noise '
+      'floor depends on all frames before.'
+    )
+  return _FRAMEWISE[format, options.kind]
+
+
+def _check_kind(format: str, options: FeatureOptions) -> None:
+  """Raises an error for features that do not exist."""
   num_audio_channels(format, num_channels=options.num_channels)
   if format not in KINDS.get(options.kind, ()):
     there = [name for name, formats in KINDS.items() if format in formats]
@@ -222,9 +264,3 @@ def framewise_channels_of(
       f'kind must be {" or ".join(there)} in the format {format}, got '
       f'{options.kind!r}.'
     )
-  if (format, options.kind) not in _FRAMEWISE:
-    raise ValueError(
-      f'The features {options.kind} of the format {format} cannot be computed '
-      'frame by frame.'
-    )
-  return _FRAMEWISE[format, options.kind]

@@ -9,11 +9,7 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
-from seld_jax.features.spectrum import power
-
-# Spectral magnitudes below this are rounding errors without a phase: one step
-# of 16-bit audio is 3e-5. They contribute nothing to phase features.
-_TINY = 1e-12
+from seld_jax.features.spectrum import power, unit_scale
 
 
 def mic_features(
@@ -139,11 +135,7 @@ def gcc_phat(
     [3 5 7 2 4 2]
   """
   real, imaginary = spectrum.real, spectrum.imag
-  square = power(spectrum)
-  has_phase = square > _TINY**2
-  scale = jnp.where(
-    has_phase, jax.lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0
-  )
+  scale = unit_scale(power(spectrum))
   real, imaginary = (
     jnp.moveaxis(part * scale, -3, 0) for part in (real, imaginary)
   )

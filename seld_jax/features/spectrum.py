@@ -17,6 +17,10 @@ from seld_jax.features.options import DEFAULTS
 # Lowest power of a mel band, before the logarithm; as in librosa.
 _POWER_FLOOR = 1e-10
 
+# Spectral magnitudes below this are rounding errors without a phase: one step
+# of 16-bit audio is 3e-5. They contribute nothing to phase features.
+_TINY = 1e-12
+
 # Samples in the frames, overlaps included, that a CPU transforms at once.
 _BLOCK_SAMPLES = 2**17
 
@@ -208,8 +212,19 @@ def log_mel(
   mel_power = jnp.matmul(
     bin_power, filters.T, precision=jax.lax.Precision.HIGHEST
   )
-  decibels = 10 / np.log(10) * jnp.log(jnp.maximum(mel_power, _POWER_FLOOR))
-  return clip_decibels(decibels, top_db)
+  return clip_decibels(_to_decibels(mel_power), top_db)
+
+
+def log_power(spectrum: jax.Array) -> jax.Array:
+  """Power of each bin in decibels.
+
+  Args:
+    spectrum: Complex spectrum, with shape `[...]`.
+
+  Returns:
+    `10 log10(max(power, 1e-10))`, with the same shape.
+  """
+  return _to_decibels(power(spectrum))
 
 
 def clip_decibels(decibels: jax.Array, top_db: float | None) -> jax.Array:
@@ -239,6 +254,24 @@ def power(spectrum: jax.Array) -> jax.Array:
     Power, with the same shape.
   """
   return spectrum.real**2 + spectrum.imag**2
+
+
+def unit_scale(square: jax.Array) -> jax.Array:
+  """Factors that give numbers of these squared magnitudes the magnitude 1.
+
+  Args:
+    square: Squared magnitudes, with shape `[...]`.
+
+  Returns:
+    `1 / sqrt(square)`, with the same shape; 0 for magnitudes that are rounding
+    errors.
+  """
+  has_phase = square > _TINY**2
+  return jnp.where(has_phase, lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0)
+
+
+def _to_decibels(values: jax.Array) -> jax.Array:
+  return 10 / np.log(10) * jnp.log(jnp.maximum(values, _POWER_FLOOR))
 
 
 def _pad(

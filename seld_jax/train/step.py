@@ -303,7 +303,10 @@ def _augment(key, batch, statistics, config, axis_name):
   keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
   rotate_keys, mask_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
   if options.rotate:
-    turn = augment.TURNS[config.features.format]
+    turn = augment.make_turns(
+      microphones=config_lib.microphone_positions(config),
+      **config_lib.feature_options(config),
+    ).draw
     # Turned unit vectors x, y and z are the columns of the rotation's matrix.
     crops, columns = jax.vmap(turn, (0, 0, None))(
       rotate_keys, crops, jnp.eye(3)

@@ -10,12 +10,19 @@ from seld_jax import features
 
 DEFAULTS = dataclasses.asdict(features.FeatureOptions())
 
+# Options of some kinds and formats only.
+OF_OTHERS = {'kind', 'num_channels', 'stereo', 'alias_frequency'}
+
 
 @pytest.mark.parametrize(
   ('function', 'missing'),
   [
-    (features.foa_features, set()),
-    (features.mic_features, set()),
+    (features.foa_features, OF_OTHERS),
+    (features.mic_features, OF_OTHERS | {'intensity'}),
+    (
+      features.stereo_features,
+      OF_OTHERS - {'stereo'} | {'layout', 'intensity'},
+    ),
     (features.window_features, {'pad_mode'}),
     (features.framewise_features, {'top_db', 'layout'}),
   ],
@@ -32,5 +39,5 @@ def test_keywords_are_the_fields_of_feature_options(function, missing):
 
 def test_a_config_has_the_same_defaults():
   config = dict(config_lib.default().features)
-  del config['format']
+  del config['format'], config['microphones']
   assert config == DEFAULTS

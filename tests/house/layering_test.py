@@ -17,8 +17,8 @@ ORDER = """
   errors
   geometry stopping streams
   files json_files npy_files listing progress shards commands
-  audio labels features metrics losses augment published
-  outputs
+  audio labels features metrics losses published
+  augment outputs
   scenes evaluate devices
   figures dataset
   model
