@@ -12,6 +12,7 @@ The network is the same, but the names and the order of the numbers differ:
 """
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -172,8 +173,10 @@ class _Reader:
     self._tensors, self._edition, self._source = tensors, edition, source
     self._unused = set(tensors)
     total = 0
-    for tensor in tensors.values():
-      total += int(np.prod(tensor.shape, dtype=object))
+    for name, tensor in tensors.items():
+      if 0 in tensor.shape:
+        raise InputError(f'{source}: {shown(name)} has no numbers.')
+      total += math.prod(tensor.shape)
     if total > _MOST_NUMBERS:
       raise InputError(
         f'{source} has {total:,} numbers; the networks of the baselines have '
@@ -198,20 +201,24 @@ class _Reader:
     name = self._name(kind, number, ending)
     tensor = self._find(name)
     if tensor.shape != tuple(shape):
-      raise InputError(
-        f'{self._source}: {name} has the shape {list(tensor.shape)}, but the '
-        f'other layers need {list(shape)}.'
+      raise self.refused(
+        f'{name} has the shape {list(tensor.shape)}, but the other layers need '
+        f'{list(shape)}'
       )
     self._unused.discard(name)
     try:
       numbers = tensor.read()
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except ValueError as error:
       raise InputError(
         f'{self._source} is damaged: {name} cannot be read ({error}).'
       ) from error
     if not np.isfinite(numbers).all():
-      raise InputError(f'{self._source}: {name} has NaN or infinite numbers.')
+      raise self.refused(f'{name} has NaN or infinite numbers')
     return numbers.astype(np.float64)
+
+  def refused(self, reason: str) -> InputError:
+    """The error for sizes that the network cannot have."""
+    return InputError(f'{self._source}: {reason}.')
 
   def check_all_used(self) -> None:
     """Raises InputError for tensors that the network does not have."""
@@ -304,9 +311,9 @@ def _grus(
   inputs = first[1] if len(first) == 2 else 0
   bands = inputs // max(1, filters)
   if not units or not bands or inputs != bands * filters:
-    raise InputError(
-      f'The first GRU has the shape {list(first)}, which does not fit '
-      f'{filters} filters.'
+    raise reader.refused(
+      f'gru.weight_ih_l0 has the shape {list(first)}, which does not fit the '
+      f'{filters} filters of the last convolution'
     )
   layers = reader.count('gru', 'weight_ih')
   for number in range(layers):

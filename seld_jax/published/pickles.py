@@ -158,7 +158,7 @@ class _Machine:
     elif code == 'MARK':
       push(_Mark)
     elif code == 'STOP':
-      (self.result,) = self._stack
+      (self.result,) = self._last(len(self._stack))
     elif code in _ACTIONS:
       getattr(self, f'_{code.lower()}')()
     elif code not in ('PROTO', 'FRAME'):

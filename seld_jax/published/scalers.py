@@ -16,7 +16,7 @@ from seld_jax.errors import InputError, shown
 from seld_jax.published import pickles, regular
 
 # Bytes of a scaler when it is unpacked; one of 448 features has 11 kB.
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 16_000_000
 
 _SCALER = ('sklearn.preprocessing._data', 'sklearn.preprocessing.data')
 _ARRAYS = ('numpy.core.multiarray', 'numpy._core.multiarray')

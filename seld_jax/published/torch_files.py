@@ -298,7 +298,10 @@ def _tensor(made: Any, storages: _Storages) -> tuple[Tensor, int] | None:
     raise ValueError('a tensor is larger than its storage')
 
   def read() -> np.ndarray:
-    numbers = _numbers(storages(key, count * width), kind)
+    try:
+      numbers = _numbers(storages(key, count * width), kind)
+    except regular.DAMAGED as error:
+      raise ValueError(regular.first(error)) from error
     if len(numbers) != count:
       raise ValueError(f'the storage {shown(key)} has another size')
     view = np.lib.stride_tricks.as_strided(
