@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import tracemalloc
+from typing import Any
 
 import joblib
 import numpy as np
@@ -49,7 +50,7 @@ def read(tmp_path, content):
 )
 @pytest.mark.parametrize('dtype', [np.float64, np.float32])
 def test_mean_and_scale_are_those_of_scikit_learn(tmp_path, write, dtype):
-  scaler = fitted(DATA.astype(dtype))
+  scaler: Any = fitted(DATA.astype(dtype))
   found = read(tmp_path, write(scaler))
   np.testing.assert_array_equal(found.mean, scaler.mean_)
   np.testing.assert_array_equal(found.scale, scaler.scale_)
@@ -147,7 +148,7 @@ def test_npz_files_without_numbers_are_refused(tmp_path):
     ({'mean': np.array([{}]), 'scale': np.ones(1)}, 'numbers'),
     ({'mean': np.array([np.nan]), 'scale': np.ones(1)}, 'finite'),
   ):
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=True, **arrays)
     with pytest.raises(InputError, match=match):
       published.read_scaler(path)
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import tracemalloc
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from seld_jax import published
 from seld_jax.errors import InputError
 
 RNG = np.random.default_rng(0)
-STATE = collections.OrderedDict(
+STATE: dict[str, Any] = collections.OrderedDict(
   [
     ('conv.weight', RNG.standard_normal((4, 3, 2)).astype(np.float32)),
     ('conv.bias', RNG.standard_normal(4).astype(np.float32)),
@@ -62,7 +63,7 @@ def test_views_of_a_storage_are_read(tmp_path, write):
   state = {
     'turned': Tensor(np.zeros((3, 2)), strides=(1, 3), numbers=numbers),
     'later': Tensor(np.zeros(4), offset=6, numbers=numbers),
-    'half': Tensor(np.float16([0.5, 2])),
+    'half': Tensor(np.array([0.5, 2], np.float16)),
   }
   tensors = read(tmp_path, write(state))
   np.testing.assert_array_equal(
