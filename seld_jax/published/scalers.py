@@ -79,9 +79,7 @@ def read_scaler(path: str | os.PathLike[str]) -> Scaler:
   path = pathlib.Path(path)
   with regular.opened(path) as file:
     try:
-      if regular.size(file) > _MOST_BYTES:
-        raise ValueError(f'it has more than {_MOST_BYTES // 10**6} MB')
-      content = _unpacked(file.read(_MOST_BYTES))
+      content = _unpacked(file.read(_MOST_BYTES + 1))
       read = _of_npz if content.startswith(b'PK') else _of_pickle
       return _checked(*read(content))
     except pickles.Refused as error:
@@ -98,6 +96,8 @@ def read_scaler(path: str | os.PathLike[str]) -> Scaler:
 
 def _unpacked(content: bytes) -> bytes:
   """Undoes the compression of joblib, up to a limit."""
+  if len(content) > _MOST_BYTES:
+    raise ValueError(f'it has more than {_MOST_BYTES // 10**6} MB')
   if content[:1] not in (b'\x78', b'\x1f'):  # neither zlib nor gzip
     return content
   unpack = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)

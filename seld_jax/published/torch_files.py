@@ -65,6 +65,11 @@ class Tensor:
     shape: Its shape.
     read: Reads its numbers, as float32, or float64 if the file has these.
       Raises a ValueError if the file is damaged.
+
+  Example:
+    >>> from seld_jax import published
+    >>> published.Tensor(shape=(2,), read=lambda: np.zeros(2)).read()
+    array([0., 0.])
   """
 
   shape: tuple[int, ...]

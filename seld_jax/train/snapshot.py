@@ -167,29 +167,39 @@ def make_network(
   used = jax.device_put(
     {name: variables[name] for name in ('params', 'batch_stats')}
   )
-  mels, channels = np.shape(variables['statistics']['mean'])
+  bands, channels = np.shape(variables['statistics']['mean'])
   pool = config_lib.label_pool(config)
 
   def network(features: Any) -> dict[str, jax.Array]:
-    features = np.asarray(features)
-    shape = features.shape
-    if (
-      features.dtype.kind not in 'fiu'
-      or len(shape) != 4
-      or shape[2:] != (mels, channels)
-      or not shape[0]
-      or not shape[1]
-      or shape[1] % pool
-    ):
-      raise InputError(
-        f'Features must be numbers with the shape [batch, frames, {mels} mels, '
-        f'{channels} channels], where frames is a multiple of {pool}, got '
-        f'{features.dtype} with the shape {list(shape)}.'
-      )
-    outputs: Any = apply(used, features.astype(np.float32))
+    checked = _checked_features(
+      features, bands=bands, channels=channels, pool=pool
+    )
+    outputs: Any = apply(used, checked)
     return outputs
 
   return network
+
+
+def _checked_features(
+  features: Any, *, bands: int, channels: int, pool: int
+) -> np.ndarray:
+  """Features for a network, in float32; an InputError for all else."""
+  features = np.asarray(features)
+  shape = features.shape
+  if (
+    features.dtype.kind not in 'fiu'
+    or len(shape) != 4
+    or shape[2:] != (bands, channels)
+    or not shape[0]
+    or not shape[1]
+    or shape[1] % pool
+  ):
+    raise InputError(
+      f'Features must be numbers with the shape [batch, frames, {bands} bands, '
+      f'{channels} channels], where frames is a multiple of {pool}, got '
+      f'{features.dtype} with the shape {list(shape)}.'
+    )
+  return features.astype(np.float32)
 
 
 def network_of_export(
@@ -205,7 +215,8 @@ def network_of_export(
     source: The file, for messages.
 
   Returns:
-    A function as from `make_network`.
+    A function of features with shape `[batch, frames, mels, channels]`, as
+    from `make_network`.
 
   Raises:
     InputError: This version does not have the network, or the config of the
