@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import dataset
@@ -81,7 +82,7 @@ def make_audio_program(
   Returns:
     `program(variables, audio, num_frames)`, where `variables` has the entries
     `params`, `batch_stats` and `statistics`, `audio` has shape
-    `[batch, 4, samples]` and `num_frames` shape `[batch]`, as in
+    `[batch, channels, samples]` and `num_frames` shape `[batch]`, as in
     `window_features`. It returns the outputs `model.output.predicted`, with
     shape `[batch, label_frames, ...]`: in the format `class_wise` activity in
     [0, 1], with shape `[batch, label_frames, classes]`, and direction vectors,
@@ -110,17 +111,67 @@ def make_audio_program(
     ((2, 10, 14), (2, 10, 14, 3))
   """
   extract = functools.partial(window_features, **feature_options)
-  predicted = model.output.predicted  # a field of all networks
+  apply = _network(model)
 
   def program(variables, audio, num_frames):
-    features = jax.vmap(extract)(audio, num_frames)
+    return apply(variables, jax.vmap(extract)(audio, num_frames))
+
+  return program
+
+
+def make_feature_program(model: nn.Module) -> Callable[..., tuple[Any, ...]]:
+  """Returns a pure function from features to the outputs of a network.
+
+  It is for features that need the whole recording, which `make_audio_program`
+  cannot compute from the audio of a window.
+
+  Args:
+    model: A network of `seld_jax.model`.
+
+  Returns:
+    `program(variables, features, num_frames)`, as in `make_audio_program`, but
+    with features that are not standardised, with shape
+    `[batch, frames, bands, channels]`. Frames from `num_frames` on repeat the
+    last frame before them.
+
+  Example:
+    >>> from seld_jax import inference, model
+    >>> network = model.SeldNet(
+    ...   filters=(4,), pools=((5, 8),), gru_features=4, gru_layers=1
+    ... )
+    >>> features = jnp.zeros((2, 50, 64, 7))
+    >>> variables = jax.jit(network.init)(jax.random.key(0), features)
+    >>> statistics = {'mean': jnp.zeros((64, 7)), 'std': jnp.ones((64, 7))}
+    >>> program = inference.make_feature_program(network)
+    >>> activity, doa = jax.jit(program)(
+    ...   {**variables, 'statistics': statistics}, features, jnp.array([50, 20])
+    ... )
+    >>> activity.shape, doa.shape
+    ((2, 10, 14), (2, 10, 14, 3))
+  """
+  apply = _network(model)
+
+  def program(variables, features, num_frames):
+    frame = jnp.arange(features.shape[1])
+    kept = jnp.minimum(frame, num_frames[:, None] - 1)
+    repeated = jnp.take_along_axis(features, kept[..., None, None], axis=1)
+    return apply(variables, repeated)
+
+  return program
+
+
+def _network(model: nn.Module) -> Callable[..., tuple[Any, ...]]:
+  """The predicted outputs of a network, from features."""
+  predicted = model.output.predicted  # a field of all networks
+
+  def apply(variables, features):
     outputs: Any = model.apply(
       {name: variables[name] for name in ('params', 'batch_stats')},
       dataset.standardise(features, variables['statistics']),
     )
     return tuple(outputs[name] for name in predicted)
 
-  return program
+  return apply
 
 
 def predict_fold(

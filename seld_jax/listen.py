@@ -1,8 +1,8 @@
 """Shows live in the terminal which sounds occur and from which direction.
 
-The audio comes from a microphone with the four channels that the network was
-trained on (FOA, or the capsules of a tetrahedral array), or from a sound file
-that is played at its real speed.
+The audio comes from an input with the channels that the network was trained on
+(FOA, the microphones of an array, or left and right), or from a sound file that
+is played at its real speed.
 
 Examples:
   python -m seld_jax.listen --model=runs/mse_foa
@@ -62,7 +62,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(str(values.model))
-  selection = channel_selection(values, format=loaded.spec.format)
+  loaded.stream()  # refuses a network that needs whole recordings
+  selection = channel_selection(
+    values,
+    format=loaded.spec.format,
+    num_channels=loaded.spec.num_channels,
+  )
   window, overlap = values.window, values.overlap
   if window is None:
     window = loaded.window_seconds if loaded.has_fixed_window else _WINDOW

@@ -4,9 +4,9 @@ Each recording, from a tenth of a second to a day long, gives a DCASE CSV file
 with the columns frame, class, track, azimuth and elevation, and the distance in
 centimetres if the network predicts distances; there are 10 label frames per
 second. --csv_edition writes the columns of another edition of DCASE. The sound
-files need the four channels that the network was trained on: FOA (W, Y, Z, X;
-SN3D) or the capsules of a tetrahedral microphone array. --channels, --norm and
---array convert other conventions.
+files need the channels that the network was trained on: FOA (W, Y, Z, X; SN3D),
+the microphones of an array, or left and right. --channels, --norm and --array
+convert other conventions.
 
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
@@ -37,13 +37,16 @@ def define_flags(values: flags.FlagValues) -> None:
   define.enum(
     'csv_edition',
     None,
-    [one for one, forms in labels.EDITIONS.items() if 'stereo' not in forms],
+    list(labels.EDITIONS),
     'Edition of the challenge whose columns the CSV files have. 2020 to 2022: '
     'frame, class, track, azimuth, elevation; distances are left out. 2023 and '
     '2024: also the distance in centimetres, if the network predicts '
     'distances. 2019: name, start and end of each event, elevation, azimuth, '
-    'and the distance in metres, 0 if the network predicts none. Default: '
-    '2023 if the network predicts distances, else 2020.',
+    'and the distance in metres, 0 if the network predicts none. 2025: frame, '
+    'class, source, azimuth folded to the front, distance in centimetres, and '
+    'onscreen, which is 0 in all rows, because no network here predicts it; '
+    'elevations are left out. Default: 2023 if the network predicts '
+    'distances, else 2020.',
   )
   define.bool(
     'plot',
@@ -72,7 +75,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     loaded,
     arguments,
     str(values.out),
-    selection=channel_selection(values, format=loaded.spec.format),
+    selection=channel_selection(
+      values,
+      format=loaded.spec.format,
+      num_channels=loaded.spec.num_channels,
+    ),
     options=PredictionOptions(
       window=values.window,
       overlap=values.overlap or 0.0,

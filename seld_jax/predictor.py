@@ -121,7 +121,7 @@ def load_variables(
   """
   from seld_jax.train import snapshot
 
-  variables, spec = snapshot.load_variables(source)
+  variables, spec, _ = snapshot.load_variables(source)
   return variables, spec.classes
 
 
@@ -147,5 +147,6 @@ def _of_run(
     make_network=functools.partial(
       snapshot.make_network, run.config, run.variables
     ),
+    extract=snapshot.make_extractor(run.config),
   )
   return predictor, run

@@ -1,6 +1,6 @@
 """Sound files, channel conventions and sample rates."""
 
-from seld_jax.audio import channels
+from seld_jax.audio import channel_checks, channels
 from seld_jax.audio.dataset_files import dataset_blocks
 from seld_jax.audio.resampling import (
   Resampler,
@@ -30,4 +30,5 @@ __all__ = [
   'Resampler',
   'as_float',
   'channels',
+  'channel_checks',
 ]

@@ -1,9 +1,11 @@
-"""Channel conventions: selects and scales the four channels of a network.
+"""Channel conventions: selects and scales the channels of a network.
 
-The input of a network has one of two formats. `'foa'`: first-order Ambisonics
+The input of a network has one of three formats. `'foa'`: first-order Ambisonics
 as W, Y, Z, X (ACN order) with SN3D normalisation. `'mic'`: the four capsules of
 the tetrahedral array in the order of TAU-NIGENS 2020: M1 (45, 35), M2
-(-45, -35), M3 (135, -35), M4 (-135, 35), as (azimuth, elevation) in degrees.
+(-45, -35), M3 (135, -35), M4 (-135, 35), as (azimuth, elevation) in degrees; or
+any number of microphones in the order of the recordings that the network was
+trained on. `'stereo'`: left and right.
 """
 
 import dataclasses
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax import json_files
+from seld_jax.audio.channel_checks import number_word
 from seld_jax.audio.sound_files import (
   FUMA_GAINS,
   FUMA_PLACES,
@@ -24,7 +27,7 @@ from seld_jax.audio.sound_files import (
 )
 from seld_jax.errors import InputError
 
-ORDERS = ('acn', 'fuma', 'aformat', 'em32')
+ORDERS = ('acn', 'fuma', 'aformat', 'em32', 'foa')
 NORMS = ('sn3d', 'n3d', 'fuma')
 
 # Capsules of an Eigenmike at the places of M1 to M4, counted from 1.
@@ -54,32 +57,28 @@ _A_FORMAT = tuple(
   )
 )
 
-# Plausible range of the power of the three dipoles relative to that of W, above
-# about 500 Hz. It is 1 for plane waves from any direction and for a diffuse
-# field, 2 with the W of FuMa and 3 with N3D. At lower frequencies, the dipoles
-# of real microphones are weak or noisy.
-_LEAST_RATIO, _LARGEST_RATIO = 0.55, 1.6
-_N3D_RATIO = 2.45
-# A channel is silent, or two are equal, if its power or that of their
-# difference is lower than this share: -100 and -80 dB.
-_SILENT, _EQUAL = 1e-10, 1e-8
-# Least plausible power of a capsule relative to the loudest one, and least
-# plausible correlation of capsules below 500 Hz, where their distance of 7 cm
-# is at most about a tenth of a wavelength.
-_LEAST_LEVEL, _LEAST_CORRELATION = 0.05, 0.3
+# Left and right as cardioids that point to the sides: W + Y and W - Y.
+_LEFT_RIGHT = ((1.0, 1.0), (1.0, -1.0))
+
+# The usual number of channels of each format.
+NUM_CHANNELS = {'foa': 4, 'mic': 4, 'stereo': 2}
+
+# A selection has at most this many channels.
+_MOST_CHANNELS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-  """Which four channels of a file are used, and with which gains.
+  """Which channels of a file are used, and with which gains.
 
   Attributes:
-    channels: Index in the file of each of the four channels, from 0.
-    gains: Factor for each of the four channels.
+    channels: Index in the file of each channel that is used, from 0.
+    gains: Factor for each of these channels.
     num_channels: Number of channels that a file needs.
     is_exact: Whether a file with more channels is refused.
     also: Other numbers of channels that a file may have, nevertheless.
-    matrix: Four rows that mix the four channels after the gains, or None.
+    matrix: Rows that mix these channels after the gains, one for each channel
+      of the network; None if they are the channels of the network.
   """
 
   channels: tuple[int, ...] = (0, 1, 2, 3)
@@ -94,20 +93,45 @@ class Selection:
 STANDARD = Selection()
 
 
+def count(format: str, *, num_channels: int = 0) -> int:
+  """Number of channels of the audio of a network.
+
+  Args:
+    format: Input format of the network, `'foa'`, `'mic'` or `'stereo'`.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
+
+  Returns:
+    The number.
+
+  Example:
+    >>> from seld_jax.audio import channels
+    >>> channels.count('stereo'), channels.count('mic', num_channels=5)
+    (2, 5)
+  """
+  return num_channels or NUM_CHANNELS[format]
+
+
 def by_name(
-  *, format: str, order: str = 'acn', norm: str = 'sn3d'
+  *,
+  format: str,
+  order: str = 'acn',
+  norm: str = 'sn3d',
+  num_channels: int = 0,
 ) -> Selection:
   """Selects channels by the names of a convention.
 
   Args:
-    format: Input format of the network, `'foa'` or `'mic'`.
+    format: Input format of the network, `'foa'`, `'mic'` or `'stereo'`.
     order: Order of the channels in the file. `'acn'`: the order of the network;
       `'fuma'`: W, X, Y, Z; `'aformat'`: cardioids that point to FLU, FRD, BLD,
       BRU (front left up, ...), which are converted to FOA; `'em32'`: the 32
-      capsules of an Eigenmike; four of them are used. Files in the first two
-      may have more channels, of higher orders of Ambisonics.
+      capsules of an Eigenmike; four of them are used; `'foa'`: W, Y, Z, X,
+      which are mixed to left and right for a stereo network, as those of
+      `'fuma'` and `'aformat'` are. Files of Ambisonics may have more channels,
+      of higher orders.
     norm: Normalisation of FOA: `'sn3d'`, `'n3d'`, or `'fuma'`, which is SN3D
       with a W that is 3 dB lower.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The selection.
@@ -130,12 +154,20 @@ def by_name(
       raise InputError(
         f'The {name} must be one of {", ".join(known)}, got {value!r}.'
       )
+  if format == 'stereo':
+    return _of_stereo(order, norm)
+  size = count(format, num_channels=num_channels)
+  if format == 'mic' and size != NUM_CHANNELS['mic'] and order == 'em32':
+    raise InputError(
+      f'The network needs {size} microphones, but channels em32 are four: '
+      'leave out --channels=em32, and say with --array=FILE where they are.'
+    )
   if format == 'mic' and order == 'aformat':
     raise InputError(
       'The network is of format mic, whose channels are the capsules FLU, FRD, '
       'BLD and BRU themselves: leave out --channels=aformat.'
     )
-  if format == 'mic' and (order == 'fuma' or norm != 'sn3d'):
+  if format == 'mic' and (order in ('fuma', 'foa') or norm != 'sn3d'):
     raise InputError(
       'The network is of format mic, whose channels are microphones: '
       'conventions of Ambisonics do not apply, got channels '
@@ -158,7 +190,7 @@ def by_name(
   if order == 'aformat':
     return Selection(matrix=_A_FORMAT)
   if format == 'mic':
-    return STANDARD
+    return Selection(tuple(range(size)), (1.0,) * size, num_channels=size)
   if order == 'fuma':
     return Selection(
       channels=FUMA_PLACES, gains=_GAINS[norm], also=FUMA_WITH_HEIGHT
@@ -166,16 +198,49 @@ def by_name(
   return Selection(gains=_GAINS[norm], also=_HIGHER_ORDERS)
 
 
-def read_array(path: str | os.PathLike[str]) -> Selection:
+def _of_stereo(order: str, norm: str) -> Selection:
+  """Selects the channels of a stereo network."""
+  if order == 'em32':
+    raise InputError(
+      'The network is of format stereo: encode the 32 channels of an Eigenmike '
+      'to Ambisonics first, and use --channels=foa.'
+    )
+  if order == 'aformat' and norm == 'sn3d':
+    w, y, *_ = _A_FORMAT
+    pairs = [*zip(w, y, strict=True)]
+    left = tuple(a + b for a, b in pairs)
+    right = tuple(a - b for a, b in pairs)
+    return Selection(matrix=(left, right))
+  if order in ('acn', 'aformat') and norm != 'sn3d':
+    raise InputError(
+      'The network is of format stereo, whose channels left and right have no '
+      f'normalisation of Ambisonics: leave out --norm={norm}, or use '
+      '--channels=foa or --channels=fuma if the recordings are FOA.'
+    )
+  if order == 'acn':
+    return Selection((0, 1), (1.0, 1.0), num_channels=2)
+  is_fuma = order == 'fuma'
+  return Selection(
+    channels=(0, FUMA_PLACES[1] if is_fuma else 1),
+    gains=_GAINS[norm][:2],
+    also=FUMA_WITH_HEIGHT if is_fuma else _HIGHER_ORDERS,
+    matrix=_LEFT_RIGHT,
+  )
+
+
+def read_array(
+  path: str | os.PathLike[str], *, num_channels: int = 4
+) -> Selection:
   """Reads a selection from a JSON file.
 
   The file holds a JSON object such as `{"channels": [1, 3, 2, 4], "signs": [1,
-  1, -1, 1]}`. `channels` lists, for each of the four channels of the network,
-  the channel of the sound file, counted from 1. `signs` is optional; it lists a
+  1, -1, 1]}`. `channels` lists, for each of the channels of the network, the
+  channel of the sound file, counted from 1. `signs` is optional; it lists a
   factor for each of them: -1 for an inverted channel, else 1.
 
   Args:
     path: The JSON file.
+    num_channels: Number of channels that the file must list.
 
   Returns:
     The selection; sound files may have more channels than are used.
@@ -192,17 +257,20 @@ def read_array(path: str | os.PathLike[str]) -> Selection:
   """
   path = pathlib.Path(path)
   values = json_files.read(path)
+  word = number_word(num_channels)
   fields = dict(values)
   taken = fields.pop('channels', None)
-  signs = fields.pop('signs', [1, 1, 1, 1])
-  if fields or not _is_four(taken) or not _is_four(signs):
+  signs = fields.pop('signs', [1] * num_channels)
+  if fields or not all(_is_list(one, num_channels) for one in (taken, signs)):
     raise InputError(
-      f'{path} must hold {{"channels": [four numbers]}} and optionally '
-      f'"signs": [four of 1 and -1], got {values!r:.80}.'
+      f'{path} must hold {{"channels": [{word} numbers]}} and optionally '
+      f'"signs": [{word} of 1 and -1], got {values!r:.80}.'
     )
-  if len(set(taken)) < 4 or not all(1 <= one <= 1024 for one in taken):
+  if len(set(taken)) < num_channels or not all(
+    1 <= one <= _MOST_CHANNELS for one in taken
+  ):
     raise InputError(
-      f'{path}: "channels" must be four different channels, counted from 1, '
+      f'{path}: "channels" must be {word} different channels, counted from 1, '
       f'got {taken}.'
     )
   if any(abs(sign) != 1 for sign in signs):
@@ -216,17 +284,24 @@ def read_array(path: str | os.PathLike[str]) -> Selection:
 
 
 def from_flags(
-  *, format: str, order: str, norm: str, array: str | None
+  *,
+  format: str,
+  order: str,
+  norm: str,
+  array: str | None,
+  num_channels: int = 0,
 ) -> Selection:
   """Selects channels by the values of the flags of a command.
 
   Args:
-    format: Input format of the network, `'foa'` or `'mic'`.
+    format: Input format of the network, `'foa'`, `'mic'` or `'stereo'`.
     order: Value of `--channels`, one of `ORDERS`.
     norm: Value of `--norm`, one of `NORMS`.
     array: Value of `--array`, a file for `read_array`; None or empty to use the
       names, as `by_name` does. The file says which channels are those of the
-      network, or the four of the A-format for `'aformat'`.
+      network, the four of the A-format for `'aformat'`, or W and Y for a
+      stereo network and `'foa'`.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The selection.
@@ -241,15 +316,17 @@ def from_flags(
     ... ) == channels.STANDARD
     True
   """
-  named = by_name(format=format, order=order, norm=norm)
+  named = by_name(
+    format=format, order=order, norm=norm, num_channels=num_channels
+  )
   if not array:
     return named
-  if order not in ('acn', 'aformat'):
+  if order not in ('acn', 'aformat', 'foa'):
     raise InputError(
       f'--array cannot be combined with --channels={order}: the file says '
       'where each channel is; leave out --channels.'
     )
-  listed = read_array(array)
+  listed = read_array(array, num_channels=len(named.channels))
   gains = zip(listed.gains, named.gains, strict=True)
   return dataclasses.replace(
     listed, gains=tuple(a * b for a, b in gains), matrix=named.matrix
@@ -280,14 +357,27 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
   if num_channels > needed and not selection.is_exact:
     return
   least = '' if selection.is_exact else 'at least '
+  word = number_word(needed)
   hint = ''
   if not selection.is_exact:
     hint = ' by the file of --array'
+  elif needed == 2:
+    hint = ', left and right: '
+    if num_channels < 2:
+      hint += 'mono has no directions'
+    else:
+      if num_channels in (4, *_HIGHER_ORDERS):
+        hint += 'use --channels=foa if they are W, Y, Z, X of FOA, or '
+      hint += 'choose two channels with --array=FILE'
+  elif selection.matrix == _LEFT_RIGHT:
+    hint = ', FOA that is mixed to left and right: leave out --channels and '
+    hint += '--norm if the recording is stereo'
+    hint = hint if num_channels == 2 else ''
   elif needed == 4 and num_channels == 32 and not selection.also:
     hint = ': use --channels=em32 for an Eigenmike, or choose four channels '
     hint += 'with --array=FILE'
   elif num_channels > needed:
-    hint = ': choose four channels with --array=FILE'
+    hint = f': choose {word} channels with --array=FILE'
   elif needed == 32:
     hint = ' for --channels=em32'
   raise InputError(
@@ -322,8 +412,17 @@ def for_file(
     (0, 2, 3, 1)
   """
   if header.is_fuma and selection.is_exact:
-    fuma = by_name(format='foa', order='fuma', norm='fuma')
-    if selection not in (by_name(format='foa'), fuma):
+    format = 'foa'
+    if selection.matrix == _LEFT_RIGHT:
+      format = 'stereo'
+    fuma = by_name(format=format, order='fuma', norm='fuma')
+    if selection not in (by_name(format=format, order='foa'), fuma):
+      if selection == by_name(format='stereo'):
+        raise InputError(
+          f'{name} holds Ambisonics in FuMa order and level, as its header '
+          'says, but left and right are needed: use --channels=foa to mix them '
+          'from it.'
+        )
       raise InputError(
         f'{name} holds Ambisonics in FuMa order and level, as its header says, '
         'but other channels were selected: use a network of format foa, and '
@@ -341,7 +440,7 @@ def for_file(
 
 
 def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
-  """Converts the channels of a file to the four channels of the network.
+  """Converts the channels of a file to the channels of the network.
 
   Args:
     audio: All channels of a file, with shape `[channels, samples]`; integers
@@ -349,7 +448,8 @@ def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
     selection: The channels to use.
 
   Returns:
-    The four channels, floating point with shape `[4, samples]`.
+    The channels of the network, floating point with shape
+    `[channels, samples]`.
 
   Example:
     >>> from seld_jax.audio import channels
@@ -357,183 +457,17 @@ def select(audio: np.ndarray, selection: Selection) -> np.ndarray:
     >>> channels.select(np.array([[0.1], [0.2], [0.3], [0.4]]), fuma).ravel()
     array([0.1, 0.3, 0.4, 0.2])
   """
-  four = as_float(audio[list(selection.channels)])
-  four = four * np.asarray(selection.gains, four.dtype)[:, None]
+  taken = as_float(audio[list(selection.channels)])
+  taken = taken * np.asarray(selection.gains, taken.dtype)[:, None]
   if selection.matrix is None:
-    return four
-  return np.asarray(selection.matrix, four.dtype) @ four
+    return taken
+  return np.asarray(selection.matrix, taken.dtype) @ taken
 
 
-def moments(audio: np.ndarray, *, sample_rate: int) -> np.ndarray:
-  """Second moments of the four channels, for `find_mismatch`.
-
-  The moments of a recording are the sum of those of its blocks.
-
-  Args:
-    audio: The four channels, with shape `[4, samples]`.
-    sample_rate: Sample rate in Hz.
-
-  Returns:
-    Products of all pairs of channels, summed over the samples: for all
-    frequencies, for those below about 500 Hz, and for those above; float64
-    with shape `[3, 4, 4]`.
-
-  Example:
-    >>> from seld_jax.audio import channels
-    >>> sums = channels.moments(np.ones((4, 480)), sample_rate=24000)
-    >>> float(sums[0, 0, 1])
-    480.0
-  """
-  size = max(1, sample_rate // 1000)
-  whole = audio.shape[-1] // size * size
-  means = audio[:, :whole].reshape(4, -1, size).astype(np.float64).mean(axis=-1)
-  low = _products(means)
-  total = _products(audio)
-  return np.stack([total, low, total - size * low])
-
-
-def find_mismatch(sums: np.ndarray, *, format: str) -> str | None:
-  """Explains why the channels of a recording are probably wrong.
-
-  Orders and signs that amount to a rotation or a reflection of the scene cannot
-  be detected.
-
-  Args:
-    sums: Sum of the `moments` of all blocks, with shape `[3, 4, 4]`.
-    format: Input format of the network, `'foa'` or `'mic'`.
-
-  Returns:
-    A clause such as 'its channel 2 is louder than ...', or None when levels and
-    correlations are plausible.
-
-  Example:
-    >>> from seld_jax.audio import channels
-    >>> left = np.outer([1, 0.8, 0.36, 0.48], np.sin(np.arange(4800)))
-    >>> sums = channels.moments(left, sample_rate=24000)  # of W, Y, Z, X
-    >>> channels.find_mismatch(sums, format='foa')
-    >>> soft = np.outer([1, 1.1, 1.2, 0.01], np.sin(np.arange(4800)))
-    >>> sums = channels.moments(soft, sample_rate=24000)  # of M1 to M4
-    >>> channels.find_mismatch(sums, format='mic')[:47]
-    'its channel 4 is much softer than the others, b'
-  """
-  if found := _empty(sums, format):
-    return found
-  if format == 'foa':
-    found = _not_foa(sums)
-    if found and _not_capsules(sums) is None:
-      return (
-        'its channels have the same level and, at low frequencies, the same '
-        'signal, as microphone capsules have: is it MIC, and not FOA?'
-      )
-    return found
-  found = _not_capsules(sums)
-  if found and _not_foa(sums) is None:
-    return (
-      'its channels have the levels of FOA, and not of microphone capsules '
-      f'({found.removeprefix("its ").split(",")[0]}): is it FOA, and not MIC?'
-    )
-  return found
-
-
-def _empty(sums: np.ndarray, format: str) -> str | None:
-  """Explains which channels are silent or copies of others."""
-  power = np.diag(sums[0])
-  if power.max() <= 0:
-    return 'its four channels are all zero: is it a recording without sound?'
-  silent = [k + 1 for k in range(4) if power[k] <= _SILENT * power.max()]
-  if silent:
-    one = len(silent) == 1
-    return (
-      f'its channel{"s" * (not one)} {_listed(silent)} '
-      f'{"is" if one else "are"} silent (all zero): all four channels need '
-      'sound; is it mono or stereo, or was a channel not connected?'
-    )
-  pair = power[:, None] + power
-  equal = pair - 2 * sums[0] <= _EQUAL * pair / 2
-  if equal.all():
-    return 'its four channels are equal: is it a copied mono recording?'
-  # The dipoles of a source between two axes are equal, but none is W.
-  first, second = np.nonzero(np.triu(equal, 1))
-  if len(first) and (format == 'mic' or equal[0].sum() > 1):
-    pairs = [f'{a + 1} and {b + 1}' for a, b in zip(first, second, strict=True)]
-    return (
-      f'its channels {", ".join(pairs)} are equal: is it stereo in four '
-      'channels, or was a channel copied?'
-    )
-  return None
-
-
-def _not_foa(sums: np.ndarray) -> str | None:
-  """Explains why channels are not FOA as W, Y, Z, X with SN3D."""
-  total, power = np.diag(sums[0]), _loud_power(sums)
-  ratio = power[1:].sum() / max(power[0], 1e-30)
-  loudest = 1 + int(np.argmax(total[1:]))
-  # A dipole of N3D is louder than W if the sources are near its axis.
-  if total[loudest] > 1.25 * total[0] and not _N3D_RATIO < ratio < 3.6:
-    return (
-      f'its channel {loudest + 1} is louder than the first, which should be '
-      'W, the loudest channel: do the channels have another order '
-      '(--channels, --array) or another normalisation (--norm)?'
-    )
-  if ratio > _LARGEST_RATIO:
-    fuma = 'FuMa (2 times; --channels=fuma --norm=fuma)'
-    n3d = 'N3D (3 times; --norm=n3d)'
-    guesses = (fuma, n3d) if ratio < _N3D_RATIO else (n3d, fuma)
-    return (
-      f'its dipoles (channels 2 to 4) have {ratio:.1f} times the power of W, '
-      f'but about 1 is expected of SN3D: is it {guesses[0]} or {guesses[1]}?'
-    )
-  if ratio < _LEAST_RATIO:
-    return (
-      f'its dipoles (channels 2 to 4) have {ratio:.2g} times the power of W, '
-      'but about 1 is expected: leave out --norm if the recording is in SN3D '
-      'already (--norm=n3d gives 0.33 times, --norm=fuma 0.5 times); otherwise '
-      'check whether channels 2 to 4 are nearly silent'
-    )
-  return None
-
-
-def _loud_power(sums: np.ndarray) -> np.ndarray:
-  """Power of the channels above 500 Hz, or of all if there is nearly none."""
-  total, high = np.diag(sums[0]), np.diag(sums[2])
-  return high if high.sum() > 1e-4 * total.sum() else total
-
-
-def _not_capsules(sums: np.ndarray) -> str | None:
-  """Explains why channels are not capsules of a small array."""
-  for power in np.diag(sums[0]), _loud_power(sums):
-    if power.min() < _LEAST_LEVEL * power.max():
-      return (
-        f'its channel {int(np.argmin(power)) + 1} is much softer than the '
-        'others, but capsules of one array have nearly the same level: is it '
-        'FOA, or do the channels have another order (--channels, --array)?'
-      )
-  level = np.sqrt(np.maximum(np.diag(sums[1]), 1e-30))
-  correlation = sums[1] / np.outer(level, level)
-  if correlation.min() < _LEAST_CORRELATION:
-    first, second = np.unravel_index(np.argmin(correlation), (4, 4))
-    return (
-      f'its channels {first + 1} and {second + 1} differ at low frequencies, '
-      'but capsules of one array have nearly the same signal there: is one '
-      'inverted (--array), or is it FOA?'
-    )
-  return None
-
-
-def _listed(numbers: list[int]) -> str:
-  """Numbers as '1', '1 and 2', '1, 2 and 3'."""
-  *most, last = map(str, numbers)
-  return f'{", ".join(most)} and {last}' if most else last
-
-
-def _is_four(values: Any) -> bool:
+def _is_list(values: Any, length: int) -> bool:
+  """Whether JSON holds a list of so many integers."""
   return (
     isinstance(values, list)
-    and len(values) == 4
+    and len(values) == length
     and all(type(value) is int for value in values)
   )
-
-
-def _products(audio: np.ndarray) -> np.ndarray:
-  wide = audio.astype(np.float64)
-  return wide @ wide.T

@@ -1,4 +1,4 @@
-"""Reads the four channels of the sound files of a dataset."""
+"""Reads the channels of the sound files of a dataset."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seld_jax.audio import channels, sound_files
+from seld_jax.audio import channel_checks, channels, sound_files
 from seld_jax.errors import InputError
 
 
@@ -16,18 +16,21 @@ def dataset_blocks(
   format: str,
   sample_rate: int = 24000,
   num_samples: int = 2**18,
+  num_channels: int = 0,
 ) -> Iterator[np.ndarray]:
-  """Reads the four channels of a sound file of a dataset block by block.
+  """Reads the channels of a sound file of a dataset block by block.
 
   Args:
     path: A file in a lossless format that libsndfile reads.
-    format: `'foa'` or `'mic'`. Files of FOA may have more channels, of higher
-      orders of Ambisonics; their first four are used, as in prediction.
+    format: `'foa'`, `'mic'` or `'stereo'`. Files of FOA may have more channels,
+      of higher orders of Ambisonics; their first four are used, as in
+      prediction.
     sample_rate: Sample rate in Hz that the file must have.
     num_samples: Number of samples in a block.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Yields:
-    Blocks, float32 with shape `[4, samples]`; the last may be shorter.
+    Blocks, float32 with shape `[channels, samples]`; the last may be shorter.
 
   Raises:
     InputError: As for `blocks`, or the file has another sample rate or number
@@ -45,34 +48,63 @@ def dataset_blocks(
   path = pathlib.Path(path)
   header = sound_files.info(path)
   sound_files.check_rate(path, header, sample_rate)
+  needed = channels.count(format, num_channels=num_channels)
   higher = channels.by_name(format='foa').also
   if header.is_fuma:
     higher = sound_files.FUMA_WITH_HEIGHT
-  known = (4, *higher) if format == 'foa' else (4,)
+  known = (needed, *higher) if format == 'foa' else (needed,)
   if header.num_channels not in known:
-    raise InputError(_refusal(path, header.num_channels, format))
+    raise InputError(_refusal(path, header.num_channels, format, needed))
   for block in sound_files.blocks(path, num_samples=num_samples, header=header):
     # A copy, so that the other channels can be freed.
-    yield block if len(block) == 4 else block[:4].copy()
+    yield block if len(block) == needed else block[:needed].copy()
 
 
-def _refusal(path: pathlib.Path, number: int, format: str) -> str:
+def _refusal(path: pathlib.Path, number: int, format: str, needed: int) -> str:
   """Says which channels are needed, and how to choose them."""
-  kind = 'W, Y, Z, X' if format == 'foa' else 'of four microphones'
+  word = channel_checks.number_word(needed)
+  kind = {
+    'foa': 'W, Y, Z, X (or AmbiX of a higher order, with 9, 16, 25, 36 or 49)',
+    'mic': f'of {word} microphones',
+    'stereo': 'left and right',
+  }[format]
   text = (
-    f'{path} has {number} channel{"s" * (number != 1)}, but 4 are needed, '
-    f'{kind}'
+    f'{path} has {number} channel{"s" * (number != 1)}, but {needed} are '
+    f'needed, {kind}'
   )
-  if format == 'foa':
-    text += ' (or AmbiX of a higher order, with 9, 16, 25, 36 or 49)'
-  if number < 4:
+  if number == 1:
     return f'{text}: directions cannot be learned from fewer; delete it.'
-  taken = [0, 1, 2, 3]
-  if format == 'mic' and number == 32:
+  if format == 'stereo':
+    return (
+      f'{text}: train on the folder foa_dev or mic_dev if it belongs there '
+      '(--config.features.format), or write left and right as a new file; '
+      'from FOA, they are W + Y and W - Y.'
+    )
+  if format == 'mic' and number != 32:
+    text += (
+      f': set --config.features.num_channels={number} if all recordings have '
+      f'{channel_checks.number_word(number)} microphones, '
+    )
+    if number < needed:
+      return f'{text}or delete it.'
+    text += 'or'
+  elif number < needed:
+    other = ''
+    if number == 2:
+      other = ', or train on stereo in the folder stereo_dev with '
+      other += '--config.features.format=stereo'
+    return (
+      f'{text}: directions of FOA cannot be learned from fewer; delete it'
+      f'{other}.'
+    )
+  else:
+    text += ':'
+  taken = list(range(needed))
+  if format == 'mic' and number == 32 and needed == len(channels.EM32_CAPSULES):
     # An Eigenmike.
     taken = [capsule - 1 for capsule in channels.EM32_CAPSULES]
   return (
-    f'{text}: write them as a new file, such as the channels '
+    f'{text} write them as a new file, such as the channels '
     f'{", ".join(str(one + 1) for one in taken)} with audio.write(new, '
     f'audio.read(old, num_channels={number})[{taken}]) of seld_jax.'
   )

@@ -98,6 +98,7 @@ def extract(
           entry.audio,
           format=options['format'],
           sample_rate=options['sample_rate'],
+          num_channels=options.get('num_channels', 0),
         )
       ],
       axis=-1,

@@ -15,7 +15,7 @@ from jax import lax
 from seld_jax.features.options import DEFAULTS
 
 # Lowest power of a mel band, before the logarithm; as in librosa.
-_POWER_FLOOR = 1e-10
+POWER_FLOOR = 1e-10
 
 # Spectral magnitudes below this are rounding errors without a phase: one step
 # of 16-bit audio is 3e-5. They contribute nothing to phase features.
@@ -256,22 +256,22 @@ def power(spectrum: jax.Array) -> jax.Array:
   return spectrum.real**2 + spectrum.imag**2
 
 
-def unit_scale(square: jax.Array) -> jax.Array:
+def unit_scale(square: jax.Array, *, least: float = _TINY**2) -> jax.Array:
   """Factors that give numbers of these squared magnitudes the magnitude 1.
 
   Args:
     square: Squared magnitudes, with shape `[...]`.
+    least: Squared magnitudes up to this one are rounding errors.
 
   Returns:
-    `1 / sqrt(square)`, with the same shape; 0 for magnitudes that are rounding
-    errors.
+    `1 / sqrt(square)`, with the same shape; 0 for rounding errors.
   """
-  has_phase = square > _TINY**2
+  has_phase = square > least
   return jnp.where(has_phase, lax.rsqrt(jnp.where(has_phase, square, 1.0)), 0.0)
 
 
 def _to_decibels(values: jax.Array) -> jax.Array:
-  return 10 / np.log(10) * jnp.log(jnp.maximum(values, _POWER_FLOOR))
+  return 10 / np.log(10) * jnp.log(jnp.maximum(values, POWER_FLOOR))
 
 
 def _pad(

@@ -6,7 +6,7 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
-from seld_jax.features.spectrum import power, unit_scale
+from seld_jax.features.spectrum import POWER_FLOOR, power, unit_scale
 
 # The further channels by name, in their order, and how many each name has.
 STEREO_CHANNELS = {'mid': 1, 'side': 1, 'level': 1, 'phase': 2, 'coherence': 1}
@@ -57,7 +57,8 @@ def stereo_features(
       - `'coherence'`: the absolute value of the cross-spectrum that is summed
         over a band, divided by the square roots of the powers of both channels
         in it. It is 1 if the channels have the same sound with any gain and no
-        delay, about 0 if they are independent, and 0 in silence.
+        delay, about 0 if they are independent, and 0 where the power of one is
+        below 1e-10, the floor of log-mel.
 
   Returns:
     Features with shape `[..., frames, n_mels, channels]` and the type of
@@ -145,7 +146,10 @@ def _coherence(
   left: jax.Array, right: jax.Array, weights: np.ndarray
 ) -> jax.Array:
   """The absolute value of the normalised cross-spectrum of each band."""
-  scale = [unit_scale(_sum(power(side), weights)) for side in (left, right)]
+  scale = [
+    unit_scale(_sum(power(side), weights), least=POWER_FLOOR)
+    for side in (left, right)
+  ]
   real, imaginary = (
     # One factor after the other: their product could overflow.
     _sum(part, weights) * scale[0] * scale[1]

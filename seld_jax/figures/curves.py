@@ -24,6 +24,8 @@ SCORES = {
   'frame_recall': True,
   'DOAE': False,
   'RDE': False,
+  'onscreen_accuracy': True,
+  'F20_onscreen': True,
   'seld_score': False,
 }
 _ANGLES = ('LE_CD', 'DOA_error', 'DOAE')
@@ -65,7 +67,8 @@ def plot_learning_curves(
     records: Lines of metrics.jsonl: `step`, `split` (`'train'`,
       `'validation'`, `'test'` or `'train_fold'`) and numbers by name. If a step
       and split occur several times, the last one is drawn. None and infinite
-      values are not drawn; values beyond 1e100 are drawn there.
+      values are not drawn; values beyond 1e100 are drawn there. A score that is
+      None in all lines has no panel.
     selected_step: The step whose checkpoint was selected, which is marked.
     dark: Whether the figure is light on dark instead of dark on light.
 
@@ -95,9 +98,17 @@ def plot_learning_curves(
       record for split in splits.values() for record in split.values()
     )
   )
+  # Networks without video have no scores of what is on screen.
+  known = {
+    name
+    for split in splits.values()
+    for record in split.values()
+    for name, value in record.items()
+    if value is not None
+  }
   rows = [
     [name for name in names if name not in {*_NEITHER, *SCORES}],
-    [name for name in SCORES if name in names],
+    [name for name in SCORES if name in known],
   ]
   rows = [row for row in rows if row]
   if not rows:

@@ -12,7 +12,10 @@ from seld_jax.figures import style
 
 
 def plot_direction_errors(
-  profiles: Mapping[str, evaluate.Profile], *, dark: bool = False
+  profiles: Mapping[str, evaluate.Profile],
+  *,
+  frontal: bool = False,
+  dark: bool = False,
 ) -> Figure:
   """Draws angular errors and detection rates as functions of quantities.
 
@@ -23,6 +26,8 @@ def plot_direction_errors(
   Args:
     profiles: Profiles from `evaluate.profile`, by the label of the quantity
       that the errors depend on.
+    frontal: Whether azimuths are from -90 to 90 degrees, as those of stereo
+      are.
     dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
@@ -68,7 +73,7 @@ def plot_direction_errors(
     below.set_xlabel(label)
     below.set_ylim(-4, 104)
     if label.startswith('azimuth'):
-      _label_azimuth(below)
+      _label_azimuth(below, frontal=frontal)
   highest = max(panel.get_ylim()[1] for panel in grid[0])
   for panel in grid[0]:
     panel.set_ylim(-0.03 * highest, highest)
@@ -87,13 +92,13 @@ def plot_direction_errors(
   return figure
 
 
-def _label_azimuth(panel: axes.Axes) -> None:
-  panel.set_xlim(-190, 190)
-  names = ['back', 'right', 'front', 'left', 'back']
+def _label_azimuth(panel: axes.Axes, *, frontal: bool) -> None:
+  names = {-180: 'back', -90: 'right', 0: 'front', 90: 'left', 180: 'back'}
+  if frontal:
+    names = {-90: 'right', -45: '', 0: 'front', 45: '', 90: 'left'}
+  edge = 95 if frontal else 190
+  panel.set_xlim(-edge, edge)
   panel.set_xticks(
-    [-180, -90, 0, 90, 180],
-    [
-      f'{angle}\n{name}'.replace('-', '−')
-      for angle, name in zip((-180, -90, 0, 90, 180), names, strict=True)
-    ],
+    list(names),
+    [f'{angle}\n{name}'.replace('-', '−') for angle, name in names.items()],
   )

@@ -43,7 +43,11 @@ def write_recording(
     `plot_tracks` draws events that are already in memory.
   """
   sound_file, table = map(pathlib.Path, recording)
-  sound = audio.read(sound_file, sample_rate=sample_rate)
+  sound = audio.read(
+    sound_file,
+    sample_rate=sample_rate,
+    num_channels=audio.info(sound_file).num_channels,
+  )
   step = sample_rate // labels.FRAMES_PER_SECOND
   figure = tracks.plot_tracks(
     labels.read_csv(table, edition=csv_edition, distance_scale=None),

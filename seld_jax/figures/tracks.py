@@ -27,14 +27,16 @@ def plot_tracks(
   num_frames: int,
   audio: np.ndarray | spectrogram.Spectrogram | None = None,
   sample_rate: int = 24000,
+  frontal: bool = False,
   dark: bool = False,
 ) -> Figure:
   """Draws activity and directions of a reference and a prediction over time.
 
   The panels from the top are: the spectrogram of the first channel, if there is
-  audio; activity, with a row for each class that occurs; azimuth; elevation;
-  distance, if there are distances. The reference is grey; the prediction has a
-  colour and a marker for each class. Every track of a class has its own line.
+  audio; activity, with a row for each class that occurs; azimuth; elevation
+  (not with `frontal`); distance, if there are distances. The reference is grey;
+  the prediction has a colour and a marker for each class. Every track of a
+  class has its own line.
   Lines are interrupted when a track is inactive, and when the azimuth wraps
   from 180 to -180 degrees.
 
@@ -47,6 +49,9 @@ def plot_tracks(
     audio: The recording, with shape `[channels, samples]`, or its spectrogram
       from `measure_spectrogram`, which needs less memory.
     sample_rate: The sample rate of a recording in Hz.
+    frontal: Whether all directions are on the front half of the horizon, as
+      those of stereo are: azimuths are drawn from -90 to 90 degrees, and
+      elevations are not drawn.
     dark: Whether the figure is light on dark instead of dark on light.
 
   Returns:
@@ -87,7 +92,9 @@ def plot_tracks(
       [channel], num_samples=len(channel), sample_rate=sample_rate
     )
   theme = style.DARK if dark else style.LIGHT
-  heights = [0.3 + 0.27 * max(len(shown), 1), 2.5, 1.7]
+  heights = [0.3 + 0.27 * max(len(shown), 1), 2.5]
+  if not frontal:
+    heights.append(1.7)
   farthest = _farthest(reference, prediction)
   if farthest is not None:
     heights.append(1.4)
@@ -99,26 +106,34 @@ def plot_tracks(
   for panel in panels:
     style.style_axes(panel, theme)
 
-  activity, azimuth, elevation, *distance = panels[-1 - places :]
+  activity, *drawn = panels[-1 - places :]
+  of_columns = dict(
+    zip(_columns(frontal, farthest is not None), drawn, strict=True)
+  )
   if audio is not None:
     spectrogram.draw_spectrogram(panels[0], audio)
   _draw_activity(activity, reference, prediction, shown, classes, theme)
   every = max(1, num_frames // 60)
   for index in shown:
     time, lines_of, _ = _track_lines(reference, index, every)
-    for panel, values in zip(panels[-places:], lines_of, strict=False):
-      look = _reference_look(theme)
-      panel.plot(time, values, gid=f'reference {index}', **look)
+    look = _reference_look(theme)
+    for column, values in lines_of.items():
+      if column in of_columns:
+        of_columns[column].plot(time, values, gid=f'reference {index}', **look)
   for index in shown:
     time, lines_of, marked = _track_lines(prediction, index, every)
-    for panel, values in zip(panels[-places:], lines_of, strict=False):
-      look = _class_look(index, theme) | {'markevery': marked}
-      panel.plot(time, values, gid=f'prediction {index}', **look)
+    look = _class_look(index, theme) | {'markevery': marked}
+    for column, values in lines_of.items():
+      if column in of_columns:
+        of_columns[column].plot(time, values, gid=f'prediction {index}', **look)
 
-  _label_directions(azimuth, elevation, _highest(reference, prediction))
-  for panel in distance:
-    panel.set_ylim(0, 1.1 * max(farthest or 0, 0.1))
-    panel.set_ylabel('distance (m)')
+  _label_azimuth(of_columns['azimuth'], frontal=frontal)
+  if 'elevation' in of_columns:
+    highest = _highest(reference, prediction)
+    _label_elevation(of_columns['elevation'], highest)
+  if 'distance' in of_columns:
+    of_columns['distance'].set_ylim(0, 1.1 * max(farthest or 0, 0.1))
+    of_columns['distance'].set_ylabel('distance (m)')
   panels[-1].set_xlim(0, num_frames / labels.FRAMES_PER_SECOND)
   panels[-1].set_xlabel('time (s)')
   figure.align_ylabels(panels)
@@ -151,15 +166,29 @@ def class_mark(index: int, theme: style.Theme) -> tuple[str, str]:
   )
 
 
-def _label_directions(
-  azimuth: axes.Axes, elevation: axes.Axes, highest: int
-) -> None:
-  azimuth.set_ylim(-190, 190)
-  azimuth.set_yticks(
-    [-180, -90, 0, 90, 180],
-    ['−180° back', '−90° right', '0° front', '90° left', '180° back'],
-  )
+def _columns(frontal: bool, has_distances: bool) -> list[str]:
+  """The columns of events that have a panel, from the top."""
+  columns = ['azimuth', 'elevation', 'distance'][: 2 + has_distances]
+  return [one for one in columns if not frontal or one != 'elevation']
+
+
+def _label_azimuth(azimuth: axes.Axes, *, frontal: bool) -> None:
+  ticks = {
+    -180: '−180° back',
+    -90: '−90° right',
+    0: '0° front',
+    90: '90° left',
+    180: '180° back',
+  }
+  if frontal:
+    ticks = {key: ticks[key] for key in (-90, 0, 90)} | {-45: '−45°', 45: '45°'}
+  edge = 95 if frontal else 190
+  azimuth.set_ylim(-edge, edge)
+  azimuth.set_yticks(list(ticks), list(ticks.values()))
   azimuth.set_ylabel('azimuth')
+
+
+def _label_elevation(elevation: axes.Axes, highest: int) -> None:
   elevation.set_ylim(-highest, highest)
   ticks = range(-60, 61, 30) if highest > 60 else range(-40, 41, 20)
   elevation.set_yticks(ticks, [f'{_minus(tick)}°' for tick in ticks])
@@ -188,11 +217,10 @@ def _class_look(index: int, theme: style.Theme) -> dict[str, Any]:
 
 def _track_lines(
   events: labels.Events, index: int, every: int
-) -> tuple[np.ndarray, list[np.ndarray], list[int]]:
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[int]]:
   """Returns the lines of a class, and their marked points.
 
-  The lines are time, and a list of azimuth, elevation, and distance if there
-  is one.
+  The lines are time, and azimuth, elevation, and distance if there is one.
 
   NaN separates the pieces of a line. A piece extends to the end of its last
   frame, so that a piece of a single frame is visible.
@@ -223,7 +251,9 @@ def _track_lines(
     points += [line, line[-1:] + end, np.full_like(end, np.nan)]
     position += len(line) + 2
   time, *values = np.concatenate(points).T
-  return time / labels.FRAMES_PER_SECOND, values, marked
+  names = ('azimuth', 'elevation', 'distance')
+  lines_of = dict(zip(names, values, strict=False))
+  return time / labels.FRAMES_PER_SECOND, lines_of, marked
 
 
 def _draw_activity(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class Events:
       `[n]`.
     xyz: Directions as unit vectors, float64 with shape `[n, 3]`.
     distance: Distances, float64 with shape `[n]`; None if the labels have none.
+    onscreen: Whether the source is in the picture of the video, bool with shape
+      `[n]`; None if nobody says so. Only files of 2025 do.
 
   Example:
     >>> from seld_jax import labels
@@ -62,6 +65,7 @@ class Events:
   track: np.ndarray
   xyz: np.ndarray
   distance: np.ndarray | None = None
+  onscreen: np.ndarray | None = None
 
 
 def no_events() -> Events:
@@ -83,8 +87,8 @@ def join_events(parts: Iterable[Events]) -> Events:
     parts: Events, whose frames count from the same start.
 
   Returns:
-    The rows of all parts, in their order. They have distances if those of all
-    parts that have rows do.
+    The rows of all parts, in their order. They have distances, and flags of
+    what is on screen, if those of all parts that have rows do.
 
   Example:
     >>> from seld_jax import labels
@@ -96,14 +100,36 @@ def join_events(parts: Iterable[Events]) -> Events:
   """
   given = list(parts)
   parts = [one for one in given if len(one.frame)] or given[:1] or [no_events()]
-  frame, class_index, track, xyz = (
-    np.concatenate([getattr(one, column) for one in parts])
-    for column in ('frame', 'class_index', 'track', 'xyz')
-  )
-  distances = [one.distance for one in parts if one.distance is not None]
-  if len(distances) < len(parts):
-    return Events(frame, class_index, track, xyz)
-  return Events(frame, class_index, track, xyz, np.concatenate(distances))
+  columns: dict[str, Any] = {}
+  for field in dataclasses.fields(Events):
+    found = [getattr(one, field.name) for one in parts]
+    known = all(values is not None for values in found)
+    columns[field.name] = np.concatenate(found) if known else None
+  return Events(**columns)
+
+
+def choose_rows(events: Events, rows: np.ndarray) -> Events:
+  """Some rows of events, with all of their columns.
+
+  Args:
+    events: Events.
+    rows: Indices of rows, or a mask with shape `[n]`.
+
+  Returns:
+    These rows, in the order of the indices.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[2, 5], [1, 1], [0, 0]])
+    >>> events = labels.Events(frame, class_index, track, np.eye(3)[:2])
+    >>> labels.choose_rows(events, events.frame < 3).frame.tolist()
+    [2]
+  """
+  chosen: dict[str, Any] = {
+    name: None if values is None else values[rows]
+    for name, values in vars(events).items()
+  }
+  return Events(**chosen)
 
 
 # Medians of the distances in a dataset, in metres, that are possible.
@@ -126,6 +152,41 @@ def median_distance(parts: Iterable[Events]) -> float | None:
   found = [one.distance for one in parts if one.distance is not None]
   joined = np.concatenate([*found, np.zeros(0)])
   return float(np.median(joined)) if joined.size else None
+
+
+# Rounded azimuths at the sides may have an x that is slightly negative.
+_BEHIND = 1e-6
+
+
+def find_behind(events: Events) -> str | None:
+  """Says which directions of stereo labels are behind the listener.
+
+  Args:
+    events: The events of a recording.
+
+  Returns:
+    A clause with the number of these directions, the first one, and what to do;
+    None if there are none.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> one, back = np.array([[7], [3], [0]]), np.array([[-1.0, 0.0, 0.0]])
+    >>> labels.find_behind(labels.Events(*one, back))[:42]
+    '1 of 1 direction is behind the listener, s'
+  """
+  behind = np.flatnonzero(events.xyz[:, 0] < -_BEHIND)
+  if not behind.size:
+    return None
+  first = behind[0]
+  azimuth = float(np.rad2deg(np.arctan2(*events.xyz[first, 1::-1])))
+  count, total = len(behind), len(events.frame)
+  return (
+    f'{count} of {total} direction{"s" * (total > 1)} '
+    f'{"are" if count > 1 else "is"} behind the listener, such as azimuth '
+    f'{azimuth:.3g} in frame {events.frame[first]}, but left and right do not '
+    'tell front from back: replace such azimuths by 180 minus them (-180 minus '
+    'them on the right)'
+  )
 
 
 def group_rows(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

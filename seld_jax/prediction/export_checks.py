@@ -17,7 +17,9 @@ import msgspec
 import numpy as np
 
 from seld_jax import json_files, labels, npy_files, outputs
+from seld_jax.audio import channels
 from seld_jax.errors import InputError
+from seld_jax.features import KINDS as FORMATS_OF_KINDS
 from seld_jax.prediction.stream import Spec
 
 # An export may unpack to this many bytes, or to this many times its own size.
@@ -28,8 +30,9 @@ _MOST_EXPANSION = 16
 # Bytes before the numbers of an array in a .npy file.
 _MOST_HEADER_BYTES = 10_000
 
-# Samples of a window: more than ten minutes at 48 kHz, 0.5 GB in memory.
-_MOST_WINDOW_SAMPLES = 2**25
+# Samples of a window in all channels: four of them more than ten minutes long
+# at 48 kHz, 0.5 GB in memory.
+_MOST_SAMPLES = 2**27
 _LONGEST_WINDOW = 600.0
 
 # Types of variables by name.
@@ -93,7 +96,7 @@ class _Spec(TypedDict):
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]],
     msgspec.Meta(min_length=1, max_length=5000),
   ]
-  format: Literal['foa', 'mic']
+  format: Literal['foa', 'mic', 'stereo']
   sample_rate: Annotated[int, msgspec.Meta(ge=1000, le=10**6)]
   hop_length: _Positive
   n_fft: _Positive
@@ -103,6 +106,9 @@ class _Spec(TypedDict):
   window: _Positive
   threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)]
   output: NotRequired[_Output]  # exports of version 1 have none
+  # Exports of versions 1 and 2 have neither.
+  num_channels: NotRequired[Annotated[int, msgspec.Meta(ge=2, le=1024)]]
+  kind: NotRequired[Literal['log_mel', 'salsa', 'salsa_lite']]
 
 
 class _Config(TypedDict, total=False):
@@ -186,7 +192,9 @@ def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
 
   Args:
     values: The field `spec` of an `About`.
-    version: Version of the export. Version 1 has no `output` and is class-wise.
+    version: Version of the export. Version 1 has no `output` and is class-wise;
+      it and version 2 have no `num_channels` and no `kind`: they are of four
+      channels and log-mel.
 
   Returns:
     The spec.
@@ -204,6 +212,12 @@ def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
       'spec.output must be there from version 2 on, and this is version '
       f'{version}'
     )
+  for name in ('num_channels', 'kind'):
+    if (version > 2) != (name in values):
+      raise ValueError(
+        f'spec.{name} must be there from version 3 on, and this is version '
+        f'{version}'
+      )
   classes = tuple(values['classes'])
   output = _make_output(values.get('output'), num_classes=len(classes))
   spec = Spec(**{**values, 'classes': classes, 'output': output})
@@ -214,6 +228,7 @@ def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
       f'spec.hop_length = {spec.hop_length} times spec.pool = {spec.pool} must '
       f'be a label frame of 0.1 s at {spec.sample_rate} Hz'
     )
+  _check_format(spec)
   _check_window(spec)
   return spec
 
@@ -272,9 +287,24 @@ def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:
   values['threshold'] = spec.threshold or 0.5
   json_files.check(values, _Spec, source)
   try:
+    _check_format(spec)
     _check_window(spec)
   except ValueError as error:
     raise InputError(f'{source}: {error}.') from error
+
+
+def _check_format(spec: Spec) -> None:
+  """Raises ValueError if a format does not have these channels or features."""
+  usual = channels.NUM_CHANNELS[spec.format]
+  if spec.format != 'mic' and spec.num_channels != usual:
+    raise ValueError(
+      f'spec.num_channels = {spec.num_channels} must be {usual} in the format '
+      f'{spec.format}'
+    )
+  if spec.format not in FORMATS_OF_KINDS[spec.kind]:
+    raise ValueError(
+      f'spec.kind = {spec.kind} does not exist in the format {spec.format}'
+    )
 
 
 def _check_window(spec: Spec) -> None:
@@ -283,12 +313,12 @@ def _check_window(spec: Spec) -> None:
   if (
     spec.window % spec.pool
     or seconds > _LONGEST_WINDOW
-    or spec.window_samples(spec.window) > _MOST_WINDOW_SAMPLES
+    or spec.window_samples(spec.window) * spec.num_channels > _MOST_SAMPLES
   ):
     raise ValueError(
       f'spec.window = {spec.window} must be a multiple of spec.pool = '
       f'{spec.pool} and at most {_LONGEST_WINDOW:g} s or '
-      f'{_MOST_WINDOW_SAMPLES:,} samples, got {seconds:g} s'
+      f'{_MOST_SAMPLES:,} samples in all channels, got {seconds:g} s'
     )
 
 
@@ -418,7 +448,7 @@ def _check_arguments(
     raise ValueError('its program must accept batches of any size')
   span = spec.window // spec.pool
   wanted = (
-    ('audio', audio, (batch, 4, spec.window_samples(spec.window)), np.float32),
+    ('audio', audio, (batch, *spec.window_shape(spec.window)), np.float32),
     ('numbers of frames', num_frames, (batch,), np.int32),
     *(
       (_IN_WORDS.get(name, name), aval, (batch, span, *shape), np.float32)

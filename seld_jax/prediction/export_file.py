@@ -4,7 +4,9 @@ An export is a zip archive with three members:
 
 - `export.json`: inputs and outputs of the network, the config of its run, and
   the names, shapes and types of its variables; from version 2 on with the
-  options of the output format (`spec.output`), version 1 is class-wise;
+  options of the output format (`spec.output`), version 1 is class-wise; from
+  version 3 on with the number of channels and the kind of features, versions 1
+  and 2 have four channels and log-mel features;
 - `program.bin`: features and network as a program of `jax.export` (StableHLO),
   which takes the variables as an argument;
 - `variables.npz`: the variables.
@@ -35,8 +37,8 @@ from seld_jax.prediction import export_checks
 from seld_jax.prediction.stream import Spec
 
 # Version of the file format; increase it when the format changes.
-VERSION = 2
-_READ = (1, VERSION)
+VERSION = 3
+_READ = (1, 2, VERSION)
 KIND = 'seld_jax export'
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
@@ -106,9 +108,17 @@ def make(
     The export. Its program accepts batches of any size.
 
   Raises:
-    InputError: The spec is one that `read` refuses.
+    InputError: The spec is one that `read` refuses, or the features cannot be
+      computed from a window of audio.
   """
   check_spec(spec, 'The network')
+  if not spec.is_framewise:
+    raise InputError(
+      f'A network with the features {spec.kind} cannot be exported, because '
+      'they need the whole recording, and an export predicts windows: use the '
+      'run directory itself, or train with --config.features.kind=log_mel or '
+      'salsa_lite.'
+    )
   if not spec.threshold > 0:
     raise InputError(
       'The threshold of an export must be above 0; set eval.threshold in the '
@@ -120,7 +130,7 @@ def make(
     return program(unflatten(named), audio, num_frames)
 
   (batch,) = jax.export.symbolic_shape('batch')
-  audio_shape = (batch, 4, spec.window_samples(spec.window))
+  audio_shape = (batch, *spec.window_shape(spec.window))
   arguments = (
     {
       name: jax.ShapeDtypeStruct(value.shape, value.dtype)

@@ -54,12 +54,14 @@ def define_prediction_flags(
     'channels',
     'acn',
     list(channels.ORDERS),
-    'Order of the channels: W, Y, Z, X (acn), which also stands for the four '
-    'capsules of a microphone array; W, X, Y, Z (fuma); the cardioids FLU, '
-    'FRD, BLD, BRU of an A-format microphone (aformat), which are converted to '
-    'FOA; or the 32 capsules of an Eigenmike (em32), of which capsules 6, 10, '
-    '26 and 22 are used. AMB files, whose header says FuMa, need no flag. '
-    'Files of higher orders of Ambisonics may have 9, 16, ... channels.',
+    'Order of the channels: W, Y, Z, X (acn), which also stands for the '
+    'microphones of an array in their order, and for left and right; W, X, Y, '
+    'Z (fuma); the cardioids FLU, FRD, BLD, BRU of an A-format microphone '
+    '(aformat), which are converted to FOA; or the 32 capsules of an Eigenmike '
+    '(em32), of which capsules 6, 10, 26 and 22 are used. A stereo network '
+    'needs left and right; foa (W, Y, Z, X), fuma and aformat mix them from '
+    'FOA. AMB files, whose header says FuMa, need no flag. Files of higher '
+    'orders of Ambisonics may have 9, 16, ... channels.',
   )
   define.enum(
     'norm',
@@ -70,21 +72,23 @@ def define_prediction_flags(
   define.string(
     'array',
     None,
-    'JSON file with the positions of the four channels in the sound file, '
-    'counted from 1, and with their signs if some are inverted: '
+    'JSON file with the positions of the channels of the network in the sound '
+    'file, counted from 1, and with their signs if some are inverted: '
     '{"channels": [1, 3, 2, 4], "signs": [1, 1, -1, 1]}. It can be combined '
-    'with --norm and with --channels=aformat.',
+    'with --norm, with --channels=aformat, and with --channels=foa (W and Y '
+    'for a stereo network).',
   )
 
 
 def channel_selection(
-  values: flags.FlagValues, *, format: str
+  values: flags.FlagValues, *, format: str, num_channels: int = 0
 ) -> channels.Selection:
   """Returns the channels that the flags select.
 
   Args:
     values: Flags of `define_prediction_flags`.
-    format: Format of the network, `'foa'` or `'mic'`.
+    format: Format of the network, `'foa'`, `'mic'` or `'stereo'`.
+    num_channels: Number of channels of the network; 0 for that of the format.
 
   Returns:
     The selection.
@@ -108,4 +112,5 @@ def channel_selection(
     order=values.channels,
     norm=values.norm,
     array=values.array,
+    num_channels=num_channels,
   )

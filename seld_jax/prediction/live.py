@@ -14,7 +14,7 @@ import rich.live
 import rich.table
 
 from seld_jax import audio, geometry, labels
-from seld_jax.audio import channels
+from seld_jax.audio import channel_checks, channels
 from seld_jax.errors import InputError
 from seld_jax.prediction.predictor import (
   DEFAULT_OPTIONS,
@@ -54,7 +54,7 @@ def watch(
 
   Args:
     predictor: From `seld_jax.load`.
-    blocks: Blocks with shape `[4, samples]`, each available when it was
+    blocks: Blocks with shape `[channels, samples]`, each available when it was
       recorded.
     sample_rate: Sample rate of the blocks in Hz.
     options: Window, overlap and threshold.
@@ -111,13 +111,15 @@ def table(frames: Frames, spec: Spec, *, threshold: float) -> rich.table.Table:
     threshold: Mean activity in [0, 1] above which a source is active.
 
   Returns:
-    A table with class, activity of the class, azimuth and elevation in degrees,
-    an arrow that shows the azimuth from above, with the front at the top, and
-    the distance in metres if the network predicts it.
+    A table with class, activity of the class, an arrow that shows the azimuth
+    from above, with the front at the top, azimuth and elevation in degrees (no
+    elevation if directions are on the horizon), and the distance in metres if
+    the network predicts it.
   """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   result = rich.table.Table(title=f'at {end:.1f} s', min_width=60)
-  names = ['class', 'activity', '', 'azimuth', 'elevation']
+  names = ['class', 'activity', '', 'azimuth']
+  names += ['elevation'] * (spec.output.axes == 3)
   for name in names + ['distance'] * spec.output.distance:
     result.add_column(name)
   for name, activity, arrow, *place in _active(frames, spec, threshold):
@@ -136,7 +138,7 @@ def line(frames: Frames, spec: Spec, *, threshold: float) -> str:
 
   Returns:
     The end of the frames in seconds, then name, arrow, azimuth and elevation in
-    degrees, and the distance in metres if there is one, of each active source.
+    degrees, and the distance in metres of each active source, as in the table.
   """
   end = (frames.first + len(frames)) / labels.FRAMES_PER_SECOND
   parts = [
@@ -154,17 +156,19 @@ def with_check(
   The first ten seconds decide, or all of a shorter recording.
 
   Args:
-    blocks: Blocks with shape `[4, samples]`.
+    blocks: Blocks with shape `[channels, samples]`.
     sample_rate: Sample rate of the blocks in Hz.
-    format: Input format of the network, `'foa'` or `'mic'`.
+    format: Input format of the network, `'foa'`, `'mic'` or `'stereo'`.
 
   Yields:
     The blocks.
   """
-  sums, left = np.zeros((3, 4, 4)), round(_CHECKED * sample_rate)
+  sums, left = np.zeros(()), round(_CHECKED * sample_rate)
 
   def check() -> None:
-    if doubt := channels.find_mismatch(sums, format=format):
+    if sums.ndim and (
+      doubt := channel_checks.find_mismatch(sums, format=format)
+    ):
       _log.warning(
         'The input may not have the channels that the network expects: %s',
         doubt,
@@ -172,7 +176,7 @@ def with_check(
 
   for block in blocks:
     if left > 0:
-      sums += channels.moments(block, sample_rate=sample_rate)
+      sums = sums + channel_checks.moments(block, sample_rate=sample_rate)
       left -= block.shape[-1]
       if left <= 0:
         check()
@@ -199,8 +203,8 @@ def play(
     clock: Function that returns the time in seconds.
 
   Yields:
-    Blocks with shape `[4, samples]`, each at the time when it would have been
-    recorded completely.
+    Blocks with shape `[channels, samples]`, each at the time when it would have
+    been recorded completely.
 
   Raises:
     InputError: The file cannot be read, or does not have the channels.
@@ -229,7 +233,7 @@ def microphone(
 
   Returns:
     The sample rate in Hz, and an endless iterator over blocks with shape
-    `[4, samples]`.
+    `[channels, samples]`.
 
   Raises:
     InputError: The package sounddevice is not installed, or there is no such
@@ -299,15 +303,17 @@ def _pieces(frames: Frames) -> Iterator[Frames]:
 def _active(
   frames: Frames, spec: Spec, threshold: float
 ) -> list[tuple[str, float, *tuple[str, ...]]]:
-  """Class, activity, arrow, azimuth, elevation, distance of each source."""
+  """Class, activity, arrow, and place in words of each source."""
   mean = _mean_frame(frames.outputs, spec)
   activity = np.clip(spec.output.activity(mean)[0], 0, 1)
-  events = spec.output.events(mean, threshold=threshold)
+  events = spec.events(mean, threshold=threshold)
   azimuth, elevation = geometry.to_polar(events.xyz)
   places = [
     (_ARROWS[round(a / 45) % 8], f'{a:.0f}°', f'{e:.0f}°')
     for a, e in zip(azimuth, elevation, strict=True)
   ]
+  if spec.output.axes == 2:
+    places = [place[:2] for place in places]
   if events.distance is not None:
     places = [
       (*place, f'{distance:.1f} m')

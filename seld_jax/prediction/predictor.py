@@ -14,6 +14,7 @@ from seld_jax import labels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import Frames, Spec, Stream, checked
+from seld_jax.prediction.whole_recording import WholeRecording
 
 # Samples per block of a recording in memory.
 _BLOCK = 2**18
@@ -92,7 +93,8 @@ class Predictor:
     spec: Inputs and outputs of the network: classes, format, sample rate,
       output format, ...
     program: Features and network as a pure function of variables, windows of
-      audio and their numbers of frames; see `inference.make_audio_program`.
+      audio and their numbers of frames; see `inference.make_audio_program`. If
+      the features need the whole recording, the network alone.
     source: The file or folder that was loaded, for messages.
     has_fixed_window: Whether `spec.window` is the only possible window.
 
@@ -115,22 +117,28 @@ class Predictor:
     source: str,
     has_fixed_window: bool = False,
     make_network: Callable[[], Callable[..., Any]] | None = None,
+    extract: Callable[..., Any] | None = None,
   ):
     """Compiles a program; most users call `seld_jax.load` instead.
 
     Args:
       program: `program(variables, audio, num_frames)`, see
-        `inference.make_audio_program`.
+        `inference.make_audio_program`; with `extract`, it starts from features:
+        see `inference.make_feature_program`.
       variables: The first argument of the program.
       spec: Inputs and outputs of the program.
       source: The file or folder of the network, for messages.
       has_fixed_window: Whether the program requires windows of `spec.window`.
       make_network: Makes the network without its features, for `outputs`: a
         function of standardised features. None if only the program is known.
+      extract: For features that need the whole recording
+        (`not spec.is_framewise`): a pure function from audio with shape
+        `[channels, samples]` to features, `[frames, bands, channels]`.
     """
     self.spec, self.source = spec, source
     self.has_fixed_window = has_fixed_window
     self.program = program
+    self._extract = None if extract is None else jax.jit(extract)
     self._logged_rates: set[int] = set()
     self._make_network = make_network
     self._network: Callable[..., Any] | None = None
@@ -152,9 +160,10 @@ class Predictor:
     """Predicts a recording in memory.
 
     Args:
-      audio: Samples in [-1, 1] with shape `[4, samples]`, in the format of the
-        network (`spec.format`): FOA in ACN order with SN3D normalisation, or
-        the four capsules. `seld_jax.audio.channels` converts other conventions.
+      audio: Samples in [-1, 1] with shape `[channels, samples]`, in the format
+        of the network (`spec.format`, `spec.num_channels`): FOA in ACN order
+        with SN3D normalisation, the microphones of an array, or left and right.
+        `seld_jax.audio.channels` converts other conventions.
       sample_rate: Sample rate of the audio in Hz. If it is not that of the
         network, the audio is resampled; the logger `seld_jax` reports this once
         for each rate, at level INFO.
@@ -171,7 +180,7 @@ class Predictor:
     Raises:
       InputError: The audio or an option is invalid.
     """
-    audio = checked(audio)
+    audio = checked(audio, num_channels=self.spec.num_channels)
     starts = range(0, audio.shape[-1], _BLOCK)
     parts = list(
       self.frames(
@@ -243,7 +252,7 @@ class Predictor:
     """Predicts a recording that need not fit into memory.
 
     Args:
-      blocks: The recording in blocks with shape `[4, samples]`.
+      blocks: The recording in blocks with shape `[channels, samples]`.
       sample_rate: Sample rate of the blocks in Hz.
       window: Length of the windows of the network in seconds; None for the
         length that it was validated with.
@@ -256,7 +265,7 @@ class Predictor:
     Raises:
       InputError: The audio or an option is invalid.
     """
-    stream = self.stream(
+    stream = self._start(
       sample_rate, window=window, overlap=overlap, batch_size=batch_size
     )
     for block in blocks:
@@ -287,8 +296,29 @@ class Predictor:
       `latency` is their largest delay in seconds.
 
     Raises:
-      InputError: An option is invalid.
+      InputError: An option is invalid, or the features of the network need the
+        whole recording.
     """
+    if not self.spec.is_framewise:
+      raise InputError(
+        f'{self.source} has the features {self.spec.kind}, which depend on the '
+        'whole recording before each frame, so that it cannot predict live: '
+        'predict complete recordings (python -m seld_jax.predict), or train '
+        f'with another --config.features.kind than {self.spec.kind}.'
+      )
+    return self._start(
+      sample_rate, window=window, overlap=overlap, batch_size=batch_size
+    )
+
+  def _start(
+    self,
+    sample_rate: int | None = None,
+    *,
+    window: float | None = None,
+    overlap: float = 0.0,
+    batch_size: int = 1,
+  ) -> Stream | WholeRecording:
+    """Starts a recording, which is predicted at its end if it must be whole."""
     frames = self.window_frames(window)
     label = self.spec.label_samples / self.spec.sample_rate
     if not math.isfinite(overlap):
@@ -296,14 +326,15 @@ class Predictor:
         f'The overlap must be finite, got --overlap={overlap:g} s.'
       )
     self._log_resampling(sample_rate)
-    return Stream(
-      self._compiled,
-      self.spec,
-      window=frames,
-      overlap=round(overlap / label),
-      sample_rate=sample_rate,
-      batch_size=batch_size,
-    )
+    options = {
+      'window': frames,
+      'overlap': round(overlap / label),
+      'sample_rate': sample_rate,
+      'batch_size': batch_size,
+    }
+    if self._extract is None:
+      return Stream(self._compiled, self.spec, **options)
+    return WholeRecording(self._extract, self._compiled, self.spec, **options)
 
   def events(
     self, frames: Frames, *, threshold: float | None = None
@@ -323,7 +354,7 @@ class Predictor:
       InputError: The threshold is not between 0 and 1.
     """
     threshold = self._threshold(threshold)
-    found = self.spec.output.events(frames.outputs, threshold=threshold)
+    found = self.spec.events(frames.outputs, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
 
   def _log_resampling(self, sample_rate: int | None) -> None:
@@ -352,7 +383,7 @@ class Predictor:
     Raises:
       InputError: An option is invalid.
     """
-    self.stream(window=options.window, overlap=options.overlap)
+    self._start(window=options.window, overlap=options.overlap)
     self._threshold(options.threshold)
 
   def _threshold(self, value: float | None) -> float:

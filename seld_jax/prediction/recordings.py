@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from seld_jax import audio, figures, files, labels, progress
-from seld_jax.audio import channels
+from seld_jax.audio import channel_checks, channels
 from seld_jax.errors import InputError, printable
 from seld_jax.prediction.predictor import (
   DEFAULT_OPTIONS,
   PredictionOptions,
   Predictor,
 )
+from seld_jax.prediction.stream import Spec
 
 # Seconds of a recording that a picture shows; more would be illegible.
 LONGEST_PLOT = 600.0
@@ -57,7 +58,7 @@ def predict_files(
   inputs: Sequence[str | os.PathLike[str]],
   out: str | os.PathLike[str],
   *,
-  selection: channels.Selection = channels.STANDARD,
+  selection: channels.Selection | None = None,
   options: PredictionOptions = DEFAULT_OPTIONS,
   csv_edition: str | None = None,
   plot: bool = False,
@@ -73,7 +74,8 @@ def predict_files(
     inputs: Sound files and folders; folders are searched recursively.
     out: Folder for the CSV files. A CSV file has the name of its sound file,
       and the same subfolder that the sound file has in the searched folder.
-    selection: The channels of the sound files to use.
+    selection: The channels of the sound files to use; None for those of the
+      format of the network.
     options: Window, overlap and threshold.
     csv_edition: Edition of the challenge whose form the CSV files have, as for
       `predict_file`.
@@ -85,7 +87,8 @@ def predict_files(
 
   Raises:
     InputError: An option is invalid, two recordings would have the same CSV
-      file, or `out` cannot be written.
+      file, `out` cannot be written, or the form needs distances and the network
+      predicts none.
   """
   predictor.check(options)
   outcome = Outcome([], [])
@@ -93,12 +96,14 @@ def predict_files(
   for path, target in find_files(inputs, outcome.failures):
     try:
       header = audio.info(path)
-      _check_header(path, header, selection, predictor.spec.format)
+      _check_header(path, header, selection, predictor.spec)
     except InputError as error:
       outcome.failures.append(str(error))
     else:
       todo.append((path, pathlib.Path(out) / target, header))
   _check_writable(pathlib.Path(out))
+  if csv_edition == '2025':
+    _check_stereo(predictor)
   if (
     csv_edition in labels.EDITIONS
     and predictor.spec.output.distance
@@ -151,7 +156,7 @@ def predict_file(
   path: str | os.PathLike[str],
   target: str | os.PathLike[str],
   *,
-  selection: channels.Selection = channels.STANDARD,
+  selection: channels.Selection | None = None,
   options: PredictionOptions = DEFAULT_OPTIONS,
   csv_edition: str | None = None,
   keep: float = 0.0,
@@ -163,12 +168,13 @@ def predict_file(
     predictor: From `seld_jax.load`.
     path: The sound file.
     target: The CSV file to write.
-    selection: The channels of the sound file to use.
+    selection: The channels of the sound file to use; None for those of the
+      format of the network.
     options: Window, overlap and threshold.
     csv_edition: Edition of the challenge whose form the CSV file has, as for
       `labels.write_csv`. None: 2023, with distances in centimetres, if the
       network predicts distances, else 2020. The forms of 2020 to 2022 have no
-      distances.
+      distances; that of 2025 has azimuths in front alone, and `onscreen` 0.
     keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
 
@@ -181,16 +187,16 @@ def predict_file(
       the CSV file cannot be written.
   """
   header = audio.info(path)
-  selection = _check_header(path, header, selection, predictor.spec.format)
-  rate = header.sample_rate
-  sums = np.zeros((3, 4, 4))
+  chosen = _check_header(path, header, selection, predictor.spec)
+  rate, size = header.sample_rate, predictor.spec.num_channels
+  sums = np.zeros((3, size, size))
   kept: list[labels.Events] = []
 
   def blocks() -> Iterator[np.ndarray]:
     for block in audio.blocks(path, header=header, raw=True):
-      four = channels.select(block, selection)
-      sums[:] += channels.moments(four, sample_rate=rate)
-      yield four
+      taken = channels.select(block, chosen)
+      sums[:] += channel_checks.moments(taken, sample_rate=rate)
+      yield taken
       advance(block.shape[-1] / rate)
 
   def parts() -> Iterator[labels.Events]:
@@ -210,7 +216,33 @@ def predict_file(
     distance_scale=None,
   )
   events = labels.join_events(kept)
-  return events, channels.find_mismatch(sums, format=predictor.spec.format)
+  return events, channel_checks.find_mismatch(
+    sums, format=predictor.spec.format
+  )
+
+
+def _check_stereo(predictor: Predictor) -> None:
+  """Tells what files of 2025 lack, or refuses to write them.
+
+  Raises:
+    InputError: The network predicts no distances.
+  """
+  if not predictor.spec.output.distance:
+    raise InputError(
+      'Files of edition 2025 need a distance in each row, but the network '
+      'predicts none; choose another --csv_edition, such as 2020.'
+    )
+  _log.warning(
+    'The network does not predict what is on screen: the column onscreen of '
+    'edition 2025 is 0 in all rows.'
+  )
+  if predictor.spec.format != 'stereo':
+    _log.warning(
+      'The network is of format %s, but files of edition 2025 have no '
+      'elevations and no azimuths behind the listener: elevations are left '
+      'out, and azimuths are folded to the front; --csv_edition=2023 has both.',
+      predictor.spec.format,
+    )
 
 
 def find_files(
@@ -264,8 +296,8 @@ def find_files(
 def _check_header(
   path: str | os.PathLike[str],
   header: audio.AudioInfo,
-  selection: channels.Selection,
-  format: str,
+  selection: channels.Selection | None,
+  spec: Spec,
 ) -> channels.Selection:
   """Refuses a file that cannot be predicted; returns its channels to use."""
   seconds = header.num_samples / header.sample_rate
@@ -274,8 +306,10 @@ def _check_header(
       f'{path} lasts {seconds * 1000:.3g} ms, but at least '
       f'{_SHORTEST * 1000:g} ms are needed.'
     )
-  if selection == channels.STANDARD:
-    selection = channels.by_name(format=format)
+  if selection is None or selection == channels.STANDARD:
+    selection = channels.by_name(
+      format=spec.format, num_channels=spec.num_channels
+    )
   return channels.for_file(selection, header, name=str(path))
 
 
@@ -298,31 +332,26 @@ def _write_plot(
   target: pathlib.Path,
   events: labels.Events,
   header: audio.AudioInfo,
-  selection: channels.Selection,
+  selection: channels.Selection | None,
 ) -> None:
-  selection = _check_header(path, header, selection, predictor.spec.format)
+  spec = predictor.spec
+  chosen = _check_header(path, header, selection, spec)
   rate = header.sample_rate
   shown = min(header.num_samples, round(LONGEST_PLOT * rate))
   first, count = [], 0
   for block in audio.blocks(path, header=header, raw=True):
-    first.append(channels.select(block, selection)[:1])
+    first.append(channels.select(block, chosen)[:1])
     count += block.shape[-1]
     if count >= shown:
       break
   num_frames = max(1, labels.count_frames(shown, rate))
   visible = events.frame < num_frames
-  distance = events.distance
   figure = figures.plot_tracks(
-    labels.Events(
-      events.frame[visible],
-      events.class_index[visible],
-      events.track[visible],
-      events.xyz[visible],
-      None if distance is None else distance[visible],
-    ),
+    labels.choose_rows(events, visible),
     None,
-    classes=predictor.spec.classes,
+    classes=spec.classes,
     num_frames=num_frames,
+    frontal=spec.is_frontal,
     audio=np.concatenate(first, axis=-1)[:, :shown],
     sample_rate=rate,
   )

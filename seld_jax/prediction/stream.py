@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seld_jax import geometry, labels
 from seld_jax.audio import Resampler, as_float
 from seld_jax.errors import InputError
 
 if TYPE_CHECKING:  # formats need JAX, but this module does not
   from seld_jax.outputs import OutputFormat
 
-# Features and network, compiled. Arguments: audio `[batch, 4, samples]` and the
-# number of feature frames `[batch]`. Results: the outputs that
-# `spec.output.predicted` names, with shape `[batch, label_frames, ...]`; in the
-# format `class_wise` activity `[batch, label_frames, classes]` and directions
+# Kinds of features of a frame that depend on all frames before it.
+_NOT_FRAMEWISE = ('salsa',)
+
+# Features and network, compiled. Arguments: audio with shape
+# `[batch, channels, samples]` and the number of feature frames `[batch]`.
+# Results: the outputs that `spec.output.predicted` names, with shape
+# `[batch, label_frames, ...]`; in the format `class_wise` activity
+# `[batch, label_frames, classes]` and directions
 # `[batch, label_frames, classes, 3]`.
 Program = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 
@@ -26,7 +31,7 @@ class Spec:
 
   Attributes:
     classes: Names of the classes.
-    format: Audio format, `'foa'` or `'mic'`.
+    format: Audio format, `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: Sample rate in Hz.
     hop_length: Samples per feature frame.
     n_fft: Length of the Fourier transform in samples. A window needs half of it
@@ -37,6 +42,8 @@ class Spec:
     window: Default length of a window, in feature frames.
     threshold: Default threshold of activity: a class is active above it.
     output: The output format of the network, from `seld_jax.outputs`.
+    num_channels: Number of channels of the audio.
+    kind: Kind of features: `'log_mel'`, `'salsa'` or `'salsa_lite'`.
 
   Example:
     >>> import seld_jax
@@ -58,15 +65,53 @@ class Spec:
   window: int
   threshold: float
   output: 'OutputFormat'
+  num_channels: int = 4
+  kind: str = 'log_mel'
 
   @property
   def label_samples(self) -> int:
     """Samples per label frame."""
     return self.pool * self.hop_length
 
+  @property
+  def is_framewise(self) -> bool:
+    """Whether a window has the same features as its part of the recording."""
+    return self.kind not in _NOT_FRAMEWISE
+
+  @property
+  def is_frontal(self) -> bool:
+    """Whether directions are on the frontal half of the horizon.
+
+    Left and right of stereo tell neither front from back nor up from down.
+    """
+    return self.format == 'stereo' and self.output.axes == 2
+
   def window_samples(self, window: int) -> int:
     """Samples of a window of feature frames, with context on both sides."""
     return window * self.hop_length + 2 * (self.n_fft // 2)
+
+  def window_shape(self, window: int) -> tuple[int, int]:
+    """Channels and samples of a window, as `window_samples` counts them."""
+    return self.num_channels, self.window_samples(window)
+
+  def events(
+    self, outputs: Mapping[str, np.ndarray], *, threshold: float
+  ) -> labels.Events:
+    """Finds the events in the outputs of a network.
+
+    Args:
+      outputs: The outputs by name, with shape `[label_frames, ...]`.
+      threshold: Activity in [0, 1] above which a class is active.
+
+    Returns:
+      The events of `output.events`. If the network `is_frontal`, a direction
+      that points back is mirrored to the front.
+    """
+    found = self.output.events(outputs, threshold=threshold)
+    if self.is_frontal:
+      directions = geometry.stereo_directions(found.xyz)
+      found = dataclasses.replace(found, xyz=directions)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,13 +213,15 @@ class Stream:
     self._resampler = None
     held_back = 0.0
     if sample_rate is not None and sample_rate != spec.sample_rate:
-      self._resampler = Resampler(sample_rate, spec.sample_rate, num_channels=4)
+      self._resampler = Resampler(
+        sample_rate, spec.sample_rate, num_channels=spec.num_channels
+      )
       held_back = self._resampler.delay / sample_rate
     waiting = (batch_size - 1) * self._step * spec.label_samples
     self.latency = held_back + (
       window * spec.hop_length + spec.n_fft // 2 + waiting
     ) / float(spec.sample_rate)
-    self._audio = np.zeros((4, 0), np.float32)
+    self._audio = np.zeros((spec.num_channels, 0), np.float32)
     self._audio_first = 0  # index of the first sample in self._audio
     self._next = 0  # first label frame of the next window
     self._covered = 0  # end of the last window, in label frames
@@ -190,7 +237,8 @@ class Stream:
     """Adds the next samples of the recording.
 
     Args:
-      block: Audio with shape `[4, samples]`; the number of samples can be any.
+      block: Audio with shape `[channels, samples]`; the number of samples can
+        be any.
 
     Returns:
       The label frames that later audio cannot change; often none.
@@ -199,7 +247,7 @@ class Stream:
       InputError: The block has another shape, or its samples or the outputs of
         the network are NaN or infinite.
     """
-    block = checked(block)
+    block = checked(block, num_channels=self._spec.num_channels)
     if self._resampler is not None:
       block = self._resampler.push(block)
     self._append(block)
@@ -358,22 +406,25 @@ class Stream:
     return frames
 
 
-def checked(block: np.ndarray) -> np.ndarray:
+def checked(block: np.ndarray, *, num_channels: int = 4) -> np.ndarray:
   """Checks audio and converts it to float32.
 
   Args:
-    block: Audio with shape `[4, samples]`: floats, or integers (PCM).
+    block: Audio with shape `[channels, samples]`: floats, or integers (PCM).
+    num_channels: The number of channels that it must have.
 
   Returns:
-    The audio as float32 with shape `[4, samples]`. PCM is scaled to [-1, 1].
+    The audio as float32 with shape `[channels, samples]`. PCM is scaled to
+    [-1, 1].
 
   Raises:
     InputError: The shape is wrong, or samples are NaN or infinite.
   """
   block = np.asarray(block)
-  if block.ndim != 2 or block.shape[0] != 4:
+  if block.ndim != 2 or block.shape[0] != num_channels:
     raise InputError(
-      f'Audio must have shape [4, samples], got shape {block.shape}.'
+      f'Audio must have shape [{num_channels}, samples], got shape '
+      f'{block.shape}.'
     )
   block = as_float(block).astype(np.float32)
   if not np.isfinite(block).all():

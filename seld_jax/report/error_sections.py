@@ -75,6 +75,7 @@ def directions_section(
   classes: Sequence[str],
   folder: str | os.PathLike[str],
   scenes: str | os.PathLike[str],
+  frontal: bool = False,
 ) -> str:
   """Shows the errors of directions, and what they depend on.
 
@@ -83,6 +84,7 @@ def directions_section(
     classes: Name of each class.
     folder: Folder that gets the figure as `direction_errors.png`.
     scenes: A scenes.csv, which may be missing.
+    frontal: Whether all directions are on the front half of the horizon.
 
   Returns:
     HTML: the figure, or a sentence if the reference has no events.
@@ -90,19 +92,23 @@ def directions_section(
   Raises:
     InputError: scenes.csv cannot be read.
   """
-  profiles = make_profiles(recordings, classes=classes, scenes=scenes)
+  profiles = make_profiles(
+    recordings, classes=classes, scenes=scenes, frontal=frontal
+  )
   if not any(one.rows.any() for one in profiles.values()):
     return page.paragraph(
       'The reference has no events, so there are no directions.'
     )
   images = page.write_figure(
-    lambda dark: figures.plot_direction_errors(profiles, dark=dark),
+    lambda dark: figures.plot_direction_errors(
+      profiles, frontal=frontal, dark=dark
+    ),
     folder=folder,
     name='direction_errors',
   )
   return page.figure(
     *images,
-    caption=_DIRECTIONS + (_UNKNOWN if len(profiles) == 2 else ''),
+    caption=_DIRECTIONS + (_UNKNOWN if len(profiles) == 2 - frontal else ''),
     alt='Angles between reference and prediction, and shares of frames '
     f'detected, by {", ".join(profiles)}',
   )
@@ -113,6 +119,7 @@ def make_profiles(
   *,
   classes: Sequence[str],
   scenes: str | os.PathLike[str],
+  frontal: bool = False,
 ) -> dict[str, evaluate.Profile]:
   """Collects errors of directions by the quantities they may depend on.
 
@@ -120,10 +127,12 @@ def make_profiles(
     recordings: Recordings with their references and predictions.
     classes: Name of each class.
     scenes: A scenes.csv, which may be missing.
+    frontal: Whether all directions are on the front half of the horizon.
 
   Returns:
     Label of a quantity -> profile of the errors over it: azimuth, elevation
-    and, if scenes.csv has them, signal-to-noise ratio and speed.
+    (not with `frontal`) and, if scenes.csv has them, signal-to-noise ratio and
+    speed.
 
   Raises:
     InputError: scenes.csv cannot be read.
@@ -143,11 +152,13 @@ def make_profiles(
     [np.zeros((5, 0)), *columns], axis=1
   )
   profile = evaluate.profile
-  profiles = {
-    'azimuth (°)': profile(azimuth, errors, edges=range(-180, 181, 30)),
+  around = range(-90, 91, 15) if frontal else range(-180, 181, 30)
+  profiles = {'azimuth (°)': profile(azimuth, errors, edges=around)}
+  if not frontal:
     # Labels are often multiples of ten degrees: the middle of a bin.
-    'elevation (°)': profile(elevation, errors, edges=range(-95, 96, 10)),
-  }
+    profiles['elevation (°)'] = profile(
+      elevation, errors, edges=range(-95, 96, 10)
+    )
   known = snr[np.isfinite(snr)]
   if known.size and np.ptp(known) > 0:
     edges = np.linspace(known.min(), known.max(), _MOST_SNR_BINS + 1)

@@ -89,6 +89,7 @@ def write_folder_report(
       classes=names,
       folder=out.parent / f'{out.stem}_figures',
       scenes=pathlib.Path(reference).resolve().parent / 'scenes.csv',
+      frontal=found.edition == '2025',
     )
   parts = [
     f'<h1>{page.escape(title)}</h1>',

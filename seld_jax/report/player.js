@@ -151,8 +151,11 @@ class Player {
     this.cursor = make('div', this.tracks, 'cursor');
     const moment = make('div', section, 'moment');
     this.sphere = make('canvas', moment, 'sphere', {role: 'img',
-      'aria-label': 'Map of all directions as seen from the array: the front ' +
-        'in the middle, left on the left; the table has the same in words'});
+      'aria-label': this.data.frontal
+        ? 'Map of the front half of the horizon from above: the front at the ' +
+          'top, left on the left; the table has the same in words'
+        : 'Map of all directions as seen from the array: the front in the ' +
+          'middle, left on the left; the table has the same in words'});
     this.readout = make('div', moment, 'readout');
     if (this.data.spectrogram) {
       this.image = new Image();
@@ -268,13 +271,18 @@ class Player {
     const at = (frame) => left + frame / data.rate / data.seconds * width;
     const high = Math.max(20, ...[...data.reference, ...data.prediction].map(
       (row) => Math.abs(row[4]))) > 55 ? 95 : 60;
+    const azimuths = data.frontal
+      ? {'−90° right': -90, '−45°': -45, '0° front': 0, '45°': 45,
+        '90° left': 90}
+      : {'−180° back': -180, '−90° right': -90, '0° front': 0, '90° left': 90,
+        '180° back': 180};
+    const side = data.frontal ? 95 : 190;
     const panels = [
       ['spectrogram', data.spectrogram ? 90 : 0, data.frequencies, 0, 1],
       ['activity', Math.max(1, data.classes.length) * (narrow ? 26 : 19), {},
         0, 1],
-      ['azimuth', 150, {'−180° back': -180, '−90° right': -90, '0° front': 0,
-        '90° left': 90, '180° back': 180}, -190, 190],
-      ['elevation', 90, high > 60
+      ['azimuth', 150, azimuths, -side, side],
+      ['elevation', data.frontal ? 0 : 90, high > 60
         ? {'−60°': -60, '0° elevation': 0, '60°': 60}
         : {'−40°': -40, '0° elevation': 0, '40°': 40}, -high, high],
       ['distance', data.farthest ? 80 : 0, metres(data.farthest), 0,
@@ -401,7 +409,7 @@ class Player {
     const [reference, prediction] = this.sources.map(
       (source) => source.frames.get(frame) || []);
     const pairs = this.pair(reference, prediction);
-    this.drawSphere(frame, pairs);
+    this.drawMap(frame, pairs);
     this.writeTable(frame, pairs);
   }
 
@@ -427,12 +435,10 @@ class Player {
       (one[0] || one[1])[1] - (other[0] || other[1])[1]);
   }
 
-  drawSphere(frame, pairs) {
+  // Draws the grid of all directions; returns the place of a row in the map.
+  drawSphere(pen, width) {
     const {look} = this;
-    const width = this.sphere.clientWidth;
-    if (!width) return;
     const margin = 14;
-    const pen = sized(this.sphere, width, Math.round(width / 2) + 16);
     const scale = (width / 2 - margin) / (2 * Math.SQRT2);
     const middle = [width / 2, width / 4 + 8];
     // Hammer projection, which keeps areas equal. Left is on the left.
@@ -442,7 +448,6 @@ class Player {
       return [middle[0] - scale * 2 * k * Math.cos(e) * Math.sin(a / 2),
         middle[1] - scale * k * Math.sin(e)];
     };
-    const of = (row) => place(row[3], row[4]);
     const steps = Array.from({length: 73}, (_, i) => i / 72);
     for (let azimuth = -180; azimuth <= 180; azimuth += 45) {
       stroke(pen, steps.map((s) => place(azimuth, s * 180 - 90)), look.faint,
@@ -462,6 +467,56 @@ class Player {
       write(pen, text, x, y + 4, look, align);
     }
     pen.globalAlpha = 1;
+    return (row) => place(row[3], row[4]);
+  }
+
+  // Draws the front half of the horizon from above, the front at the top; the
+  // distance from the middle is that of the source, if there are distances.
+  drawFront(pen, width) {
+    const {data, look} = this;
+    const radius = width / 2 - 14;
+    const middle = [width / 2, width / 2 + 4];
+    const place = (azimuth, share) => {
+      const a = azimuth * Math.PI / 180;
+      return [middle[0] - share * radius * Math.sin(a),
+        middle[1] - share * radius * Math.cos(a)];
+    };
+    const farthest = 1.1 * data.farthest;
+    const rings = data.farthest ? metres(data.farthest) : {'': 1};
+    const steps = Array.from({length: 73}, (_, i) => i / 72 * 180 - 90);
+    const shares = Object.values(rings).map(
+      (one) => data.farthest ? one / farthest : 1);
+    for (const share of [...shares, 1]) {
+      stroke(pen, steps.map((a) => place(a, share)), look.faint,
+        share < 1 ? 0.7 : 1.4);
+    }
+    for (let azimuth = -90; azimuth <= 90; azimuth += 30) {
+      stroke(pen, [middle, place(azimuth, 1)], look.faint,
+        azimuth % 90 ? 0.7 : 1.4);
+    }
+    pen.globalAlpha = 0.75;
+    for (const [text, azimuth, align] of [['front', 0, 'center'],
+      ['left', 86, 'left'], ['right', -86, 'right']]) {
+      const [x, y] = place(azimuth, 0.97);
+      write(pen, text, x, y + 6, look, align);
+    }
+    Object.keys(rings).forEach((text, i) => {
+      const [x, y] = place(-15, shares[i]);
+      if (i && data.farthest) write(pen, text, x, y, look, 'center');
+    });
+    pen.globalAlpha = 1;
+    return (row) => place(row[3],
+      data.farthest && row.length > 5 ? row[5] / farthest : 1);
+  }
+
+  // Draws the sources at the time of the cursor into the map.
+  drawMap(frame, pairs) {
+    const {data, look} = this;
+    const width = this.sphere.clientWidth;
+    if (!width) return;
+    const pen = sized(this.sphere, width, Math.round(width / 2) + 16);
+    const of = data.frontal
+      ? this.drawFront(pen, width) : this.drawSphere(pen, width);
     // The paths within the last second.
     this.sources.forEach((source, which) => {
       for (const piece of source.pieces) {
@@ -502,7 +557,7 @@ class Player {
   writeTable(frame, pairs) {
     const {data} = this;
     const text = (row) => row
-      ? [degrees(row[3]), degrees(row[4]),
+      ? [degrees(row[3]), ...(data.frontal ? [] : [degrees(row[4])]),
         ...row.slice(5).map((distance) => `${distance.toFixed(1)} m`)].join(', ')
       : 'none';
     const rows = pairs.map(([a, b, apart]) => {
@@ -517,7 +572,7 @@ class Player {
     this.readout.replaceChildren();
     const table = make('table', this.readout);
     make('caption', table).textContent =
-      `At ${seconds} s: azimuth, elevation` +
+      `At ${seconds} s: azimuth` + (data.frontal ? '' : ', elevation') +
       (data.farthest ? ', distance' : '') + (rows.length ? '' : ': silence');
     const head = make('tr', make('thead', table));
     for (const title of ['class', 'reference', 'prediction', 'apart']) {

@@ -19,16 +19,27 @@ _MAX_SECONDS = 120
 _MAX_SOUND_BYTES = 2_700_000
 
 _NOTE = (
-  'From the top: spectrogram, activity, azimuth, elevation, and distance if '
+  'From the top: spectrogram, activity, azimuth, {elevation}and distance if '
   'there are distances, on one time axis. The reference is wide and grey; the '
   'prediction has a colour and a marker for each class. Click into the tracks '
   'to move the cursor; the arrow keys move it by a second (with Shift by 0.1 '
   's), and the space bar plays. '
-  'The map below shows all directions at the time of the cursor, as seen from '
-  'the array: the front is in the middle, left is on the left. Rings are the '
-  'reference and markers the prediction; solid lines show their paths within '
-  'the last second, dashed lines join the two.'
+  'The map below shows {shown}. Rings are the reference and markers the '
+  'prediction; solid lines show their paths within the last second, dashed '
+  'lines join the two.'
 )
+
+
+_SPHERE = {
+  'elevation': 'elevation, ',
+  'shown': 'all directions at the time of the cursor, as seen from the array: '
+  'the front is in the middle, left is on the left',
+}
+_FRONT = {
+  'elevation': '',
+  'shown': 'the front half of the horizon at the time of the cursor, as seen '
+  'from above: the front is at the top, left is on the left',
+}
 
 
 def sections(
@@ -39,6 +50,7 @@ def sections(
   folder: str | os.PathLike[str],
   scenes: str | os.PathLike[str],
   first_channel: str = 'first channel',
+  frontal: bool = False,
 ) -> str:
   """Makes players of some recordings, and sections on the errors of all.
 
@@ -49,6 +61,8 @@ def sections(
     folder: Folder that gets all figures as PNG files.
     scenes: The scenes.csv with noise and motion, which may be missing.
     first_channel: Name of the first channel, which is played.
+    frontal: Whether all directions are on the front half of the horizon, as
+      those of stereo are.
 
   Returns:
     HTML.
@@ -56,16 +70,22 @@ def sections(
   Raises:
     InputError: scenes.csv cannot be read, or a figure cannot be written.
   """
-  write_figures(chosen, classes=classes, folder=folder)
+  write_figures(chosen, classes=classes, folder=folder, frontal=frontal)
   confused = error_sections.confusion_section(
     recordings, classes=classes, folder=folder
   )
   directions = error_sections.directions_section(
-    recordings, classes=classes, folder=folder, scenes=scenes
+    recordings,
+    classes=classes,
+    folder=folder,
+    scenes=scenes,
+    frontal=frontal,
   )
   return '\n'.join(
     [
-      players(chosen, classes=classes, first_channel=first_channel),
+      players(
+        chosen, classes=classes, first_channel=first_channel, frontal=frontal
+      ),
       f'<h2>Confusion of classes</h2>\n{confused}',
       f'<h2>Direction errors</h2>\n{directions}',
     ]
@@ -77,6 +97,7 @@ def players(
   *,
   classes: Sequence[str],
   first_channel: str = 'first channel',
+  frontal: bool = False,
 ) -> str:
   """Makes players, which work in a page with `script()` and `style()`.
 
@@ -84,12 +105,14 @@ def players(
     chosen: At least one recording, each with the reason why it was chosen.
     classes: Name of each class.
     first_channel: Name of the first channel, which is played.
+    frontal: As for `sections`.
 
   Returns:
     HTML: the tracks, the sound and a map of directions of each recording. If
     a sound file cannot be read, a sentence says so.
   """
-  parts = [page.paragraph(_NOTE, note=True)]
+  words = _FRONT if frontal else _SPHERE
+  parts = [page.paragraph(_NOTE.format(**words), note=True)]
   left = _MAX_SOUND_BYTES
   for recording, reason in chosen:
     seconds = recording.num_frames / labels.FRAMES_PER_SECOND
@@ -114,6 +137,7 @@ def players(
       else:
         remarks[-1] = 'Its sound is left out, to keep the page small.'
     value = _describe(recording, classes, seconds, channel, sample_rate)
+    value['frontal'] = frontal
     section = (
       '<section class="recording">\n'
       f'{page.paragraph(" ".join(remarks))}\n{page.data(value)}\n'
@@ -142,6 +166,7 @@ def write_figures(
   *,
   classes: Sequence[str],
   folder: str | os.PathLike[str],
+  frontal: bool = False,
 ) -> None:
   """Writes the tracks of recordings as PNG files, for slides and papers.
 
@@ -150,6 +175,7 @@ def write_figures(
     classes: Name of each class.
     folder: Folder that gets `tracks.png` of the first recording,
       `tracks_NAME.png` of the others, and versions for dark pages.
+    frontal: As for `sections`.
 
   Raises:
     InputError: A file cannot be written.
@@ -163,6 +189,7 @@ def write_figures(
       classes=classes,
       num_frames=recording.num_frames,
       audio=_spectrogram(recording, seconds),
+      frontal=frontal,
     )
     page.write_figure(
       lambda dark, plot=plot: plot(dark=dark),

@@ -169,7 +169,9 @@ def _recordings(run: runs.Run) -> str:
     found = run_contents.read_recordings(run, result)
   except InputError as error:
     return page.paragraph(f'No recording can be shown: {error}')
-  is_foa = run.config['features']['format'] == 'foa'
+  features = run.config['features']
+  first = {'foa': 'W channel', 'stereo': 'left channel'}
+  axes = run.config.get('output', {}).get('axes', 3)
   heading = page.paragraph(f'{result["name"]}: {_describe(result)}.')
   return heading + players.sections(
     found,
@@ -177,7 +179,9 @@ def _recordings(run: runs.Run) -> str:
     classes=run.config['data']['classes'],
     folder=run.workdir / 'figures',
     scenes=pathlib.Path(run.config['data']['root'], 'scenes.csv'),
-    first_channel='W channel' if is_foa else 'first microphone',
+    first_channel=first.get(features['format'], 'first microphone'),
+    frontal=runs.edition_of(run.scores) == '2025'
+    or (features['format'] == 'stereo' and axes == 2),
   )
 
 

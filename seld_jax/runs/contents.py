@@ -25,7 +25,7 @@ SPLITS = ('train', 'validation', 'test', 'train_fold')
 # Fields of config.json that say what the predictions of a run are about.
 _NEEDED = ('data.root', 'data.classes', 'features.format')
 
-_FORMATS = ('foa', 'mic')
+_FORMATS = ('foa', 'mic', 'stereo')
 
 # Names of results: a purpose, and for a second window its length.
 _NAME = r'^(validation|test|evaluation)(_[0-9.e+-]+s)?$'

@@ -5,7 +5,7 @@ import json
 import logging
 import pathlib
 from collections.abc import Collection, Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,10 @@ _log = logging.getLogger(__name__)
 
 # File in the run directory that names the network that the run started from.
 NOTE = 'init_from.json'
+
+
+# Fields of config.features that say what the channels of the features are.
+_MEANING = ('format', 'num_channels', 'kind', 'intensity', 'stereo')
 
 
 class _Note(TypedDict):
@@ -89,7 +93,7 @@ def begin(
   from seld_jax.prediction import export_file
   from seld_jax.train import snapshot
 
-  theirs, spec = snapshot.load_variables(source)
+  theirs, spec, features = snapshot.load_variables(source)
   ours = {
     'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,
@@ -102,10 +106,18 @@ def begin(
     tuple(run.config.data.classes),
     output.axes,
   )
-  try:
-    merged = merge(
-      export_file.flatten(ours), theirs, keep=() if is_same else output.heads
+  keep = () if is_same else tuple(output.heads)
+  if other := _other_features(features, run.config):
+    keep += ('statistics',)
+    _log.warning(
+      'The features are others than those of %s (%s): their mean and standard '
+      'deviation are those of this dataset, and the copied layers have to '
+      'learn them.',
+      source,
+      other,
     )
+  try:
+    merged = merge(export_file.flatten(ours), theirs, keep=keep)
   except InputError as error:
     raise InputError(f'--init_from={source}: {error}') from error
   note = {'source': source, 'taken': merged.taken, 'anew': merged.anew}
@@ -167,6 +179,33 @@ def merge(
   }
   anew = [layer for layer in layers if layer not in taken]
   return Transfer(variables, tuple(taken), tuple(anew))
+
+
+def _other_features(
+  theirs: Mapping[str, Any], config: config_lib.Config
+) -> str:
+  """The fields by which features mean something else; '' if none does.
+
+  Networks of earlier versions lack fields, which then have their defaults.
+  """
+  ours, default = config.features, config_lib.default().features
+  pairs = {
+    name: (
+      _comparable(theirs.get(name, default[name])),
+      _comparable(ours[name]),
+    )
+    for name in _MEANING
+  }
+  return ', '.join(
+    f'config.features.{name} was {one!r} and is {other!r}'
+    for name, (one, other) in pairs.items()
+    if one != other
+  )
+
+
+def _comparable(value: Any) -> Any:
+  """A value of a configuration, or of its JSON, in one form for both."""
+  return tuple(value) if isinstance(value, list | tuple) else value
 
 
 def _read_note(path: pathlib.Path) -> str:

@@ -38,6 +38,8 @@ _RECORDING = 60
 # Frames that a CPU transforms at once, in samples with overlaps.
 _BLOCK_SAMPLES = 2**17
 
+_FEATURE_FIELDS = ('features.n_mels', 'features.num_channels')
+
 _MODEL_FIELDS = (
   'model.filters',
   'model.gru_features',
@@ -137,9 +139,9 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
   Returns:
     The parts of the memory.
   """
-  train, evaluation, feats = config.train, config.eval, config.features
-  channels = features.NUM_CHANNELS[feats.format]
-  frame = 4 * feats.n_mels * channels
+  train, evaluation = config.train, config.eval
+  shape = features.shape(**config_lib.feature_options(config))
+  frame = 4 * math.prod(shape)
   pool = config_lib.label_pool(config)
   targets = config_lib.output_format(config).targets(
     labels_lib.no_events(), num_frames=1
@@ -148,7 +150,7 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
   network = make_model(config)
 
   def example(batch: int, frames: int) -> tuple[int, ...]:
-    return -(-batch // num_devices), frames, feats.n_mels, channels
+    return -(-batch // num_devices), frames, *shape
 
   def crops_bytes(batch: int, frames: int) -> int:
     share = -(-batch // num_devices)
@@ -170,7 +172,7 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
       'the layers in a training step',
       step.training,
       (
-        *('train.batch_size', 'train.crop_frames', 'features.n_mels'),
+        *('train.batch_size', 'train.crop_frames', *_FEATURE_FIELDS),
         *_MODEL_FIELDS,
       ),
     ),
@@ -178,7 +180,7 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
       'training batches',
       crops,
       (
-        *('train.batch_size', 'train.crop_frames', 'features.n_mels'),
+        *('train.batch_size', 'train.crop_frames', *_FEATURE_FIELDS),
         'train.steps_per_dispatch',
       ),
     ),
@@ -197,12 +199,12 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
       Part(
         'the layers in an evaluation',
         needed.inference,
-        (*fields, 'features.n_mels', *_MODEL_FIELDS),
+        (*fields, *_FEATURE_FIELDS, *_MODEL_FIELDS),
       ),
       Part(
         'batches of an evaluation',
         _BATCHES * crops_bytes(size, longest),
-        (*fields, 'features.n_mels'),
+        (*fields, *_FEATURE_FIELDS),
       ),
     ]
   return Needed(
@@ -210,7 +212,7 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
       Part(
         'parameters, gradients and optimizer',
         state,
-        (*_MODEL_FIELDS, 'features.n_mels'),
+        (*_MODEL_FIELDS, *_FEATURE_FIELDS),
       ),
       # Training and evaluation take turns.
       *max(training, scoring, key=_total),
@@ -238,7 +240,7 @@ def _recordings(config: config_lib.Config, frame: int, labels: int) -> Part:
     kept + purposes * longest // config_lib.label_pool(config) * labels,
     (
       *('train.crop_frames', 'eval.window', 'eval.test_windows'),
-      'features.n_mels',
+      *_FEATURE_FIELDS,
     ),
   )
 
@@ -246,6 +248,10 @@ def _recordings(config: config_lib.Config, frame: int, labels: int) -> Part:
 def _extraction(config: config_lib.Config) -> Part:
   """Features of one recording of a minute."""
   feats = config.features
+  options = config_lib.feature_options(config)
+  channels = features.num_audio_channels(
+    feats.format, num_channels=feats.num_channels
+  )
   samples = _RECORDING * feats.sample_rate + 2 * feats.n_fft
   frames = -(-_RECORDING * feats.sample_rate // feats.hop_length)
   # Float64; the filters are computed with four arrays of the same size.
@@ -253,13 +259,16 @@ def _extraction(config: config_lib.Config) -> Part:
   block = frames * feats.n_fft
   if jax.default_backend() == 'cpu':
     block = max(_BLOCK_SAMPLES, feats.n_fft)
-  # Frames of four channels, their complex spectra, and two arrays as large.
-  spectra = 4 * 4 * 4 * block
-  kept = 2 * 4 * frames * feats.n_mels * features.NUM_CHANNELS[feats.format]
+  # Frames of all channels, their complex spectra, and two arrays as large.
+  spectra = 4 * 4 * channels * block
+  kept = 2 * 4 * frames * math.prod(features.shape(**options))
   return Part(
     'features of a recording of one minute',
-    2 * 4 * 4 * samples + filters + spectra + kept,
-    ('features.n_fft', 'features.n_mels', 'features.sample_rate'),
+    2 * 4 * channels * samples + filters + spectra + kept,
+    (
+      *('features.n_fft', 'features.n_mels', 'features.sample_rate'),
+      'features.num_channels',
+    ),
   )
 
 
@@ -322,7 +331,12 @@ def _dominating(config: config_lib.Config, part: Part) -> str:
 
 def _value(config: config_lib.Config, name: str) -> Any:
   section, _, field = name.partition('.')
-  return config[section][field]
+  value = config[section][field]
+  if name == 'features.num_channels':  # 0 stands for the usual number
+    return features.num_audio_channels(
+      config.features.format, num_channels=value
+    )
+  return value
 
 
 def _largest(value: Any) -> float:

@@ -10,15 +10,16 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import dataset, evaluate, shards
+from seld_jax import dataset, evaluate, features, labels, shards
 from seld_jax.dataset import cache, placement
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
+from seld_jax.train import snapshot
 
 _log = logging.getLogger(__name__)
 
-# Bytes of a rendered recording: one minute of four channels of 16 bits.
-_SCENE_BYTES = 60 * 24000 * 4 * 2
+# Bytes of a channel of a rendered recording: one minute of 16 bits.
+_CHANNEL_BYTES = 60 * 24000 * 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +137,8 @@ def load_data(config: config_lib.Config) -> Data:
     )
     if isinstance(fold.features, np.ndarray):
       left -= fold.features.nbytes
+    if snapshot.spec_of(config).is_frontal:
+      _check_front(entries, fold)
     folds[purpose] = fold
   _log.info(
     '%s: %s',
@@ -152,6 +155,18 @@ def load_data(config: config_lib.Config) -> Data:
     evaluation=folds.get('evaluation'),
     statistics=_statistics([paths[entry.name] for entry in found['train']]),
   )
+
+
+def _check_front(
+  recordings: list[dataset.Recording], fold: dataset.Fold
+) -> None:
+  """Refuses directions that a stereo network cannot predict."""
+  for entry, events in zip(recordings, fold.references, strict=True):
+    if text := labels.find_behind(events):
+      raise InputError(
+        f'{entry.labels}: {text}, or set --config.output.axes=3 if your '
+        'microphones tell more than left and right.'
+      )
 
 
 def resident(
@@ -203,6 +218,17 @@ def _render_missing(
   # An unfinished set of scenes is completed; any other folder is used as it is.
   if root.exists() and not (root / 'synthesis.json').exists():
     return
+  feats = config.features
+  size = features.num_audio_channels(
+    feats.format, num_channels=feats.num_channels
+  )
+  if size != features.num_audio_channels(feats.format):
+    raise InputError(
+      'config.data.synthesize renders microphone arrays of four microphones, '
+      f'but config.features.num_channels is {size}: set '
+      '--config.data.synthesize=0, and give recordings of the array with '
+      '--config.data.root=FOLDER.'
+    )
   # Imported here because most runs do not render.
   from seld_jax import scenes
 
@@ -236,7 +262,8 @@ def _check_space(config: config_lib.Config) -> None:
   root, recordings = pathlib.Path(config.data.root), config.data.synthesize
   sounds = root.glob(f'{config.features.format}_*/*.wav')
   there = sum(path.stat().st_size for path in sounds)
-  missing = recordings * _SCENE_BYTES - there
+  channels = features.num_audio_channels(config.features.format)
+  missing = recordings * channels * _CHANNEL_BYTES - there
   path = root.absolute()
   holder = next(one for one in (path, *path.parents) if one.exists())
   free = shutil.disk_usage(holder).free
@@ -295,8 +322,19 @@ def _evaluation_recordings(root: pathlib.Path, format: str):
 def missing_dataset(config: config_lib.Config) -> str:
   """The message for a missing dataset: three ways to get one."""
   root, audio = config.data.root, config.features.format
+  published = 'TAU-NIGENS Spatial Sound Events 2020'
+  if audio == 'stereo':
+    published = 'the stereo recordings of task 3 of DCASE 2025'
+  count = config.features.num_channels
+  if count not in (0, features.num_audio_channels(audio)):
+    return (
+      f'{root} is missing. Record with your array, and put the recordings of '
+      f'{count} channels in {root}/{audio}_dev and their labels in '
+      f'{root}/metadata_dev,\n'
+      '  or point to a folder that has them: --config.data.root=FOLDER'
+    )
   return (
-    f'{root} is missing. Get TAU-NIGENS Spatial Sound Events 2020 and unpack '
+    f'{root} is missing. Get {published} and unpack '
     f'it to {root}/{audio}_dev and {root}/metadata_dev,\n'
     f'  or render scenes: python -m seld_jax.synthesize --out={root} '
     f'--recordings=600 --format={audio}\n'

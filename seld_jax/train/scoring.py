@@ -22,7 +22,7 @@ from seld_jax import (
 )
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
-from seld_jax.train import weighting
+from seld_jax.train import snapshot, weighting
 from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState, make_model
 from seld_jax.train.step_metrics import loss_sums
@@ -94,10 +94,9 @@ class Evaluator:
       window=window,
       batch_size=config.eval.batch_size,
     )
-    format = config_lib.output_format(config)
+    spec = snapshot.spec_of(config)
     events = [
-      format.events(output, threshold=config.eval.threshold)
-      for output in outputs
+      spec.events(output, threshold=config.eval.threshold) for output in outputs
     ]
     if not fold.is_labelled:
       return None, {}, events

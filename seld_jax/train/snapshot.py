@@ -4,6 +4,7 @@ This needs the run directory, but not the dataset of the run.
 """
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -15,8 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import config as config_lib
+from seld_jax import features as features_lib
 from seld_jax import files, inference, runs
 from seld_jax import model as model_lib
+from seld_jax.audio import channels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
@@ -94,15 +97,15 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
 
 def load_variables(
   source: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], Spec]:
+) -> tuple[dict[str, np.ndarray], Spec, dict[str, Any]]:
   """Reads the variables of a trained network, for fine-tuning.
 
   Args:
     source: Run directory, export, or `'demo'`.
 
   Returns:
-    Arrays of any shape by name, such as `params/Conv_0/kernel`, and the inputs
-    and outputs of the network.
+    Arrays of any shape by name, such as `params/Conv_0/kernel`, the inputs and
+    outputs of the network, and the fields of its `config.features`.
 
   Raises:
     InputError: The source is missing, damaged, or of another version.
@@ -110,9 +113,11 @@ def load_variables(
   path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)
-    return export.variables, export.spec
+    features = export.config.get('features', {})
+    return export.variables, export.spec, features
   run = read(path)
-  return export_file.flatten(run.variables), spec_of(run.config)
+  features = run.config_values['features']
+  return export_file.flatten(run.variables), spec_of(run.config), features
 
 
 def spec_of(config: config_lib.Config) -> Spec:
@@ -134,15 +139,33 @@ def spec_of(config: config_lib.Config) -> Spec:
     window=config.eval.window,
     threshold=config.eval.threshold,
     output=config_lib.output_format(config),
+    num_channels=channels.count(
+      features.format, num_channels=features.num_channels
+    ),
+    kind=features.kind,
   )
 
 
 def make_program(config: config_lib.Config) -> Callable[..., Any]:
-  """Features and network of a config; see `inference.make_audio_program`."""
+  """Features and network of a config; see `inference.make_audio_program`.
+
+  If the features need the whole recording, it is the network alone: see
+  `inference.make_feature_program` and `make_extractor`.
+  """
+  network = train_step.make_model(config)
+  if not spec_of(config).is_framewise:
+    return inference.make_feature_program(network)
   options = config_lib.feature_options(config)
   del options['pad_mode']  # the caller pads the audio
-  return inference.make_audio_program(
-    train_step.make_model(config), feature_options=options
+  return inference.make_audio_program(network, feature_options=options)
+
+
+def make_extractor(config: config_lib.Config) -> Callable[..., Any] | None:
+  """The features of whole recordings; None if those of windows are equal."""
+  if spec_of(config).is_framewise:
+    return None
+  return functools.partial(
+    features_lib.compute, **config_lib.feature_options(config)
   )
 
 
@@ -167,12 +190,12 @@ def make_network(
   used = jax.device_put(
     {name: variables[name] for name in ('params', 'batch_stats')}
   )
-  bands, channels = np.shape(variables['statistics']['mean'])
+  bands, num_channels = np.shape(variables['statistics']['mean'])
   pool = config_lib.label_pool(config)
 
   def network(features: Any) -> dict[str, jax.Array]:
     checked = _checked_features(
-      features, bands=bands, channels=channels, pool=pool
+      features, bands=bands, num_channels=num_channels, pool=pool
     )
     outputs: Any = apply(used, checked)
     return outputs
@@ -181,7 +204,7 @@ def make_network(
 
 
 def _checked_features(
-  features: Any, *, bands: int, channels: int, pool: int
+  features: Any, *, bands: int, num_channels: int, pool: int
 ) -> np.ndarray:
   """Features for a network, in float32; an InputError for all else."""
   features = np.asarray(features)
@@ -189,14 +212,14 @@ def _checked_features(
   if (
     features.dtype.kind not in 'fiu'
     or len(shape) != 4
-    or shape[2:] != (bands, channels)
+    or shape[2:] != (bands, num_channels)
     or not shape[0]
     or not shape[1]
     or shape[1] % pool
   ):
     raise InputError(
       f'Features must be numbers with the shape [batch, frames, {bands} bands, '
-      f'{channels} channels], where frames is a multiple of {pool}, got '
+      f'{num_channels} channels], where frames is a multiple of {pool}, got '
       f'{features.dtype} with the shape {list(shape)}.'
     )
   return features.astype(np.float32)

@@ -99,10 +99,7 @@ def state_maker(
   See Also:
     `create_state`, which returns the state itself.
   """
-  shape = (
-    config.features.n_mels,
-    features.NUM_CHANNELS[config.features.format],
-  )
+  shape = features.shape(**config_lib.feature_options(config))
   pool = config_lib.label_pool(config)
 
   def create(key, statistics):

@@ -26,6 +26,14 @@ def define_flags(values: flags.FlagValues) -> None:
   define.integer(
     'sample_rate', 24000, 'Sample rate that the audio must have, in Hz.'
   )
+  define.integer(
+    'num_channels',
+    0,
+    'Number of microphones of the recordings in mic_dev, as '
+    'config.features.num_channels; 0: four.',
+    lower_bound=0,
+    upper_bound=1024,
+  )
   define.integer('classes', 14, 'Number of classes.', lower_bound=1)
   define.enum(
     'csv_edition',
@@ -51,6 +59,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     num_classes=values.classes,
     csv_edition=values.csv_edition,
     label_hop=values.label_hop,
+    num_channels=values.num_channels,
   )
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)

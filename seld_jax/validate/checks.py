@@ -54,7 +54,7 @@ CHECKS = {
   'conflicts': 'each source in one place at a time',
   'silence': 'no silent channel',
   'clipping': 'no clipped channel',
-  'channels': 'levels of FOA or of microphone capsules',
+  'channels': 'levels of FOA, of microphones, or of stereo',
   'directions': 'labels and sound agree in direction and time',
   'folds': 'no room or source in two folds',
 }
@@ -116,22 +116,26 @@ def check_audio(
   format: str,
   sample_rate: int = 24000,
   label_hop: float | None = None,
+  num_channels: int = 0,
 ) -> tuple[measurement.Measured | None, list[Finding]]:
   """Checks a sound file.
 
   Args:
     path: The file.
     events: The events of its label file, or None if there is none.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: The sample rate that it must have, in Hz.
     label_hop: As for `check_labels`.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The measurements for the checks of the whole set, or None if the file cannot
     be read or a channel is silent; and the findings.
   """
   try:
-    measured = measurement.measure(path, format=format, sample_rate=sample_rate)
+    measured = measurement.measure(
+      path, format=format, sample_rate=sample_rate, num_channels=num_channels
+    )
   except InputError as error:
     return None, [_unreadable('audio', path, error)]
   found = []
@@ -150,7 +154,7 @@ def check_audio(
     text = 'all its channels are silent'
     found.append(Finding('silence', 'error', str(path), text))
     return None, found
-  for channel in range(4):
+  for channel in range(len(is_silent)):
     if is_silent[channel]:
       text = f'channel {channel + 1} is silent'
       found.append(Finding('silence', 'error', str(path), text))
@@ -160,6 +164,22 @@ def check_audio(
       )
       found.append(Finding('clipping', 'warning', str(path), text))
   return None if is_silent.any() else measured, found
+
+
+def check_front(path: pathlib.Path, events: labels.Events) -> list[Finding]:
+  """Checks that the directions of stereo labels are in front.
+
+  Args:
+    path: The label file.
+    events: Its events.
+
+  Returns:
+    A finding if there are directions behind the listener.
+  """
+  text = labels.find_behind(events)
+  if text is None:
+    return []
+  return [Finding('labels', 'warning', str(path), text)]
 
 
 def _duration_step(last: int, seconds: float, label_hop: float | None) -> str:

@@ -12,7 +12,8 @@ from seld_jax import dataset, labels, progress
 from seld_jax.errors import InputError
 from seld_jax.validate import alignment, checks, measurement, whole_set
 
-FORMATS = ('foa', 'mic')
+FORMATS = ('foa', 'mic', 'stereo')
+_FOLDERS = 'foa_dev/*.wav, mic_dev/*.wav or stereo_dev/*.wav'
 SPLITS = ('dev', 'eval')
 # For each name of a recording and its label file (None without labels), the
 # sound files and their formats.
@@ -61,6 +62,7 @@ def validate(
   csv_edition: str | None = None,
   label_hop: float | None = None,
   num_workers: int | None = None,
+  num_channels: int = 0,
 ) -> Report:
   """Checks a dataset in any layout that `dataset.find_recordings` knows.
 
@@ -74,6 +76,7 @@ def validate(
       0.1.
     num_workers: Number of recordings checked at the same time; None for the
       number of CPU cores.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     All findings, and the numbers of files and readings.
@@ -102,9 +105,7 @@ def validate(
   if not num_files:
     if findings:
       return Report(0, 0, {}, findings)
-    raise InputError(
-      f'{root} holds no audio: expected foa_dev/*.wav or mic_dev/*.wav in it.'
-    )
+    raise InputError(f'{root} holds no audio: expected {_FOLDERS} in it.')
   folds_of_formats = []
   for format in formats:
     more, folds = _check_trainable(root, format, findings)
@@ -112,8 +113,8 @@ def validate(
     folds_of_formats.append(folds)
   if not formats and not any(one.check == 'recordings' for one in findings):
     text = (
-      'there is nothing to train on: expected foa_dev/*.wav or mic_dev/*.wav, '
-      'with labels in metadata_dev/*.csv'
+      f'there is nothing to train on: expected {_FOLDERS}, with labels in '
+      'metadata_dev/*.csv'
     )
     findings.append(checks.Finding('recordings', 'error', str(root), text))
 
@@ -123,6 +124,7 @@ def validate(
     num_classes=num_classes,
     csv_edition=csv_edition,
     label_hop=label_hop,
+    num_channels=num_channels,
   )
   sounds: list[whole_set.Sound] = []
   with (
@@ -182,6 +184,7 @@ def _check_recording(
   num_classes: int,
   csv_edition: str | None,
   label_hop: float | None,
+  num_channels: int,
 ) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
   """Checks a label file (or None) and the sound files that belong to it.
 
@@ -204,8 +207,11 @@ def _check_recording(
       format=format,
       sample_rate=sample_rate,
       label_hop=label_hop,
+      num_channels=num_channels,
     )
     findings = findings + found
+    if format == 'stereo' and path is not None and events is not None:
+      findings = findings + checks.check_front(path, events)
     checked.append(_sound(file, format, measured, events))
   return checked, findings
 
@@ -217,11 +223,14 @@ def _sound(
   events: labels.Events | None,
 ) -> whole_set.Sound:
   """Keeps only what the checks of the whole set need."""
-  if measured is None or events is None:
+  if measured is None or events is None or measured.intensity is None:
     return whole_set.Sound(
       file, format, None if measured is None else measured.moments
     )
+  assert measured.power is not None  # they belong together
   evidence = alignment.collect(events, measured.intensity, measured.power)
+  if format == 'stereo':  # one recording has too few sounds
+    return whole_set.Sound(file, format, measured.moments, evidence)
   decision = alignment.decide([evidence], is_set=False)
   return whole_set.Sound(file, format, measured.moments, evidence, decision)
 
@@ -243,6 +252,8 @@ def _list_files(
   optional: dict[str, checks.Finding] = {}
   for split in SPLITS:
     for format in FORMATS:
+      if (split, format) == ('dev', 'stereo') and not _has_folder(root, format):
+        continue  # generated scenes are recordings of arrays
       try:
         pairs = dataset.list_pairs(root, format=format, split=split)
       except InputError as error:
@@ -287,7 +298,7 @@ def _check_trainable(
 
   Args:
     root: Folder of the dataset.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     findings: The problems that are known so far.
 
   Returns:

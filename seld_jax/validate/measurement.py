@@ -22,6 +22,8 @@ _BLOCK_FRAMES = 50
 _LOWEST = 200.0
 _HIGHEST = {'foa': 5000.0, 'mic': 2000.0}
 _NUM_BANDS = {'foa': 14, 'mic': 10}
+# Microphones of the array whose directions of arrival can be measured.
+_TETRAHEDRAL = 4
 # W, Y, Z and X from the four capsules of the tetrahedral array.
 _TETRAHEDRON = np.array(
   [[1, 1, 1, 1], [1, -1, 1, -1], [1, -1, -1, 1], [1, 1, -1, -1]], np.float32
@@ -34,34 +36,41 @@ class Measured:
 
   Attributes:
     num_samples: Number of samples in each channel.
-    peaks: Largest absolute sample of each channel, with shape `[4]`.
+    peaks: Largest absolute sample of each channel, with shape `[channels]`.
     clipped: Number of samples of each channel that are clipped, with shape
-      `[4]`.
-    moments: The sum of `audio.channels.moments` over the file.
+      `[channels]`.
+    moments: The sum of `audio.channel_checks.moments` over the file.
     intensity: For each whole label frame, the sound intensity along Y, Z and X,
       float32 with shape `[frames, 3]`. Its norm is 1 for a single plane wave
-      and near 0 for a diffuse field.
+      and near 0 for a diffuse field. In stereo, the first is the difference of
+      the powers of left and right divided by their sum, and the others are 0.
+      None for arrays whose geometry is unknown.
     power: Power of W between 200 Hz and a few kHz in each of these frames,
-      float32 with shape `[frames]`.
+      float32 with shape `[frames]`; None for arrays whose geometry is unknown.
   """
 
   num_samples: int
   peaks: np.ndarray
   clipped: np.ndarray
   moments: np.ndarray
-  intensity: np.ndarray
-  power: np.ndarray
+  intensity: np.ndarray | None
+  power: np.ndarray | None
 
 
 def measure(
-  path: pathlib.Path, *, format: str, sample_rate: int = 24000
+  path: pathlib.Path,
+  *,
+  format: str,
+  sample_rate: int = 24000,
+  num_channels: int = 0,
 ) -> Measured:
-  """Measures the four channels of a sound file.
+  """Measures the channels of a sound file.
 
   Args:
     path: The file.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     sample_rate: The sample rate that it must have, in Hz.
+    num_channels: Number of microphones of the format `'mic'`; 0 for four.
 
   Returns:
     The measurements.
@@ -70,33 +79,33 @@ def measure(
     InputError: As for `audio.dataset_blocks`.
   """
   hop = max(sample_rate // labels.FRAMES_PER_SECOND, 4)
+  size = audio.channels.count(format, num_channels=num_channels)
+  has_directions = format != 'mic' or size == _TETRAHEDRAL
   num_samples = 0
-  peaks, clipped = np.zeros(4), np.zeros(4, np.int64)
+  peaks, clipped = np.zeros(size), np.zeros(size, np.int64)
   # The length of the run of samples at full scale that ends the last block.
-  runs = np.zeros(4, np.int64)
-  moments = np.zeros((3, 4, 4))
+  runs = np.zeros(size, np.int64)
+  moments = np.zeros((3, size, size))
   parts = []
   for block in audio.dataset_blocks(
     path,
     format=format,
     sample_rate=sample_rate,
     num_samples=_BLOCK_FRAMES * hop,
+    num_channels=num_channels,
   ):
     num_samples += block.shape[-1]
     peaks = np.maximum(peaks, np.abs(block).max(axis=-1))
     for channel, samples in enumerate(block):
       more, runs[channel] = count_clipped(samples, int(runs[channel]))
       clipped[channel] += more
-    moments += audio.channels.moments(block, sample_rate=sample_rate)
-    parts.append(_directions(block, hop, sample_rate, format))
-  return Measured(
-    num_samples,
-    peaks,
-    clipped,
-    moments,
-    np.concatenate([intensity for intensity, _ in parts]),
-    np.concatenate([power for _, power in parts]),
-  )
+    moments += audio.channel_checks.moments(block, sample_rate=sample_rate)
+    if has_directions:
+      parts.append(_directions(block, hop, sample_rate, format))
+  intensity = power = None
+  if has_directions:
+    intensity, power = map(np.concatenate, zip(*parts, strict=True))
+  return Measured(num_samples, peaks, clipped, moments, intensity, power)
 
 
 def count_clipped(samples: np.ndarray, before: int = 0) -> tuple[int, int]:
@@ -133,6 +142,8 @@ def _directions(
   block: np.ndarray, hop: int, sample_rate: int, format: str
 ) -> tuple[np.ndarray, np.ndarray]:
   """Intensity `[frames, 3]` and power `[frames]` of the frames of a block."""
+  if format == 'stereo':
+    return _sides(block, hop, sample_rate)
   foa = block if format == 'foa' else _TETRAHEDRON @ block
   num_frames = foa.shape[-1] // hop
   frames = foa[:, : num_frames * hop].reshape(4, num_frames, hop)
@@ -162,3 +173,19 @@ def _directions(
   total = np.maximum(weight.sum(axis=-1), 1e-20)
   cross = cross / np.maximum(np.sqrt(dipoles), 1e-20)
   return (cross.sum(axis=-1) / total).T, omni.sum(axis=-1)
+
+
+def _sides(
+  block: np.ndarray, hop: int, sample_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """The same for left and right, whose levels say how far left a sound is."""
+  num_frames = block.shape[-1] // hop
+  frames = block[:, : num_frames * hop].reshape(2, num_frames, hop)
+  spectrum = np.fft.rfft(frames * np.hanning(hop).astype(np.float32))
+  bins = np.fft.rfftfreq(hop, 1 / sample_rate)
+  kept = spectrum[..., (bins >= _LOWEST) & (bins < _HIGHEST['foa'])]
+  left, right = np.square(np.abs(kept)).sum(axis=-1)
+  power = left + right
+  intensity = np.zeros((num_frames, 3), np.float32)
+  intensity[:, 0] = (left - right) / np.maximum(power, 1e-20)
+  return intensity, power.astype(np.float32)

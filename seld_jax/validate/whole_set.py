@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from seld_jax.audio import channels
-from seld_jax.validate import alignment, readings
+from seld_jax.audio import channel_checks, channels
+from seld_jax.validate import alignment, left_right, readings
 from seld_jax.validate.checks import Finding
 
 # What to change in the labels if a reading inverts these axes.
@@ -49,9 +49,9 @@ class Sound:
 
   Attributes:
     path: The file.
-    format: `'foa'` or `'mic'`.
-    moments: Sum of its `audio.channels.moments`; None if it cannot be read or
-      has a silent channel.
+    format: `'foa'`, `'mic'` or `'stereo'`.
+    moments: Sum of its `audio.channel_checks.moments`; None if it cannot be
+      read or has a silent channel.
     evidence: Its frames with a single source, or None without labels.
     decision: What its own evidence says.
   """
@@ -74,7 +74,7 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
 
   Args:
     sounds: All recordings of the format.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
 
   Returns:
     One finding if the set has other channels, else one for each recording that
@@ -84,16 +84,15 @@ def check_channels(sounds: Sequence[Sound], *, format: str) -> list[Finding]:
   faults = {
     path: text
     for path, sums in moments.items()
-    if (text := channels.find_mismatch(sums, format=format))
+    if (text := channel_checks.find_mismatch(sums, format=format))
   }
   if not faults:
     return []
   # Every recording counts the same, however loud it is.
-  pooled = sum(
-    (sums / np.trace(sums[0]) for sums in moments.values()),
-    start=np.zeros((3, 4, 4)),
+  pooled = np.sum(
+    [sums / np.trace(sums[0]) for sums in moments.values()], axis=0
   )
-  text = channels.find_mismatch(pooled, format=format)
+  text = channel_checks.find_mismatch(pooled, format=format)
   if text is None or 2 * len(faults) < len(moments):
     return [
       Finding('channels', 'warning', str(path), text + _STEPS)
@@ -120,7 +119,7 @@ def check_agreement(
 
   Args:
     sounds: All recordings of the format.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     is_comparable: Whether the channels of the set are those of the format. If
       not, nothing is said about labels that seem to be those of other sounds.
 
@@ -136,9 +135,13 @@ def check_agreement(
   }
   if not some:
     return [], ''
-  evidences = list(some.values())
+  evidences, folder = list(some.values()), _folder(some)
+  if format == 'stereo':
+    level, text = left_right.compare(evidences)
+    if level == 'note':
+      return [], f'{folder}, {text}.'
+    return [Finding('directions', level, folder, text)], ''
   decision = alignment.decide(evidences)
-  folder = _folder(some)
   if decision.is_fault:
     text = explain(decision, format=format)
     # Another array than the tetrahedral one has other axes.
@@ -326,20 +329,20 @@ def _is_clear(sums: np.ndarray) -> bool:
   Resonances of a room can change the levels of one recording.
   """
   return all(
-    channels.find_mismatch(sums * np.outer(gains, gains), format='foa')
+    channel_checks.find_mismatch(sums * np.outer(gains, gains), format='foa')
     for gains in (np.array([1, *[factor**0.5] * 3]) for factor in (0.75, 1.33))
   )
 
 
 def _is_other_scale(sums: np.ndarray) -> bool:
   """Whether another normalisation of FOA is all that is wrong."""
-  if channels.find_mismatch(sums, format='mic') is None:
+  if channel_checks.find_mismatch(sums, format='mic') is None:
     return False
   for norm in channels.NORMS[1:]:
     gains = np.array(channels.by_name(format='foa', norm=norm).gains)
     for factors in gains, 1 / gains:
       scaled = sums * np.outer(factors, factors)
-      if channels.find_mismatch(scaled, format='foa') is None:
+      if channel_checks.find_mismatch(scaled, format='foa') is None:
         return True
   return False
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seld_jax import audio, geometry
-from seld_jax.audio import channels
+from seld_jax.audio import channel_checks, channels
 from seld_jax.errors import InputError
 
 RATE = 24000
@@ -46,8 +46,8 @@ def capsules(azimuth, elevation, seed=0):
 
 
 def mismatch(audio, format):
-  sums = channels.moments(audio, sample_rate=RATE)
-  return channels.find_mismatch(sums, format=format)
+  sums = channel_checks.moments(audio, sample_rate=RATE)
+  return channel_checks.find_mismatch(sums, format=format)
 
 
 directions = pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_wrong_number_of_channels_is_refused(count):
     ({'format': 'foa', 'order': 'em32'}, 'format foa: encode the 32 channels'),
     (
       {'format': 'foa', 'order': 'wxyz'},
-      "one of acn, fuma, aformat, em32, got 'wxyz'",
+      "one of acn, fuma, aformat, em32, foa, got 'wxyz'",
     ),
   ],
 )
@@ -289,11 +289,11 @@ def test_channels_that_are_not_capsules_are_detected(azimuth, elevation):
 def test_moments_of_blocks_add_up():
   audio = sound_field(30, 10)
   parts = [
-    channels.moments(part, sample_rate=RATE)
+    channel_checks.moments(part, sample_rate=RATE)
     for part in np.split(audio, [2400, 7200], axis=-1)
   ]
   np.testing.assert_allclose(
-    sum(parts), channels.moments(audio, sample_rate=RATE), rtol=1e-5
+    sum(parts), channel_checks.moments(audio, sample_rate=RATE), rtol=1e-5
   )
 
 

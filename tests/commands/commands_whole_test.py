@@ -91,7 +91,11 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
-  'evaluate': ['--reference=...', '--missing=error|empty', '--[no]json'],
+  'evaluate': [
+    '--reference=...',
+    '--missing=error|empty|leave_out',
+    '--[no]json',
+  ],
   'export': ['--workdir=... (required)', '--out=... (required)'],
   'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
   'main': ['--config=... (required)', '--config.train.batch_size='],

@@ -1,5 +1,6 @@
 """Features equal those of the sound and are computed only when needed."""
 
+import dataclasses
 import functools
 import io
 import os
@@ -112,6 +113,8 @@ def test_second_call_computes_nothing(root, computed):
     {'offset': 0.0},
     {'pad_mode': 'reflect'},
     {'layout': 'published'},
+    {'intensity': 'energy'},
+    {'kind': 'salsa'},
   ],
   ids=lambda change: next(iter(change)),
 )
@@ -124,6 +127,31 @@ def test_each_option_changes_the_cache_entry(change, root, computed):
   assert cached(root) == sorted([*old.values(), *new.values()])
   assert extract(root) == old
   assert len(computed) == 4
+
+
+def test_later_options_keep_the_entries_of_features_without_them():
+  """The name is that of the default features before there were these."""
+  options = dataclasses.asdict(features.FeatureOptions()) | {'format': 'foa'}
+  assert cache._folder('x', options).name == 'foa_20eec103b65cb765'
+  for name in cache._LATER:
+    del options[name]
+  assert cache._folder('x', options).name == 'foa_20eec103b65cb765'
+
+
+def test_every_later_option_changes_the_entry():
+  changes = [
+    {},
+    {'num_channels': 6},
+    {'kind': 'salsa'},
+    {'kind': 'salsa', 'alias_frequency': 3000.0},
+    {'kind': 'salsa_lite'},
+    {'stereo': ('mid',)},
+    {'stereo': ('mid', 'side')},
+    {'intensity': 'energy'},
+  ]
+  assert {name for change in changes for name in change} == set(cache._LATER)
+  names = {cache._folder('x', OPTIONS | change).name for change in changes}
+  assert len(names) == len(changes)
 
 
 def test_both_formats_are_kept(root, computed):

@@ -57,7 +57,7 @@ def test_missing_extra_and_broken_files_are_reported(folders, tmp_path):
       evaluate.evaluate_folders(*pair)
   with pytest.raises(InputError, match='gone is not a folder'):
     evaluate.evaluate_folders(reference, tmp_path / 'gone')
-  with pytest.raises(InputError, match="'error' or 'empty', got 'skip'"):
+  with pytest.raises(InputError, match="error, empty, leave_out, got 'skip'"):
     evaluate.evaluate_folders(*folders, missing='skip')
 
 

@@ -1,6 +1,11 @@
 """SALSA equals the published algorithm, one bin of one frame at a time."""
 
+import dataclasses
+import functools
+import inspect
+
 import jax
+import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
@@ -13,8 +18,12 @@ from helpers.array_sounds import (
   reverberate,
 )
 from helpers.quick_jit import jit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import test_util
 
-from seld_jax import features
+from seld_jax import features, geometry
+from seld_jax.features import salsa
 
 OPTIONS = ('format', 'sample_rate', 'n_fft', 'hop_length', 'win_length')
 salsa_features = jit(
@@ -144,3 +153,175 @@ def test_salsa_equals_the_published_algorithm(format, channels):
     exact = np.asarray(salsa_features(audio.astype(np.float64), format=format))
   is_sure = ~is_close
   np.testing.assert_allclose(exact[is_sure], expected[is_sure], atol=1e-7)
+
+
+def late_wave(azimuth, elevation, samples=9000):
+  """FOA of a plane wave that begins after soft noise."""
+  wave = noise(1, samples)
+  wave[: samples // 3] *= 1e-3
+  return plane_wave(wave, azimuth, elevation)
+
+
+@settings(deadline=None, max_examples=10)
+@given(azimuth=st.floats(-180, 180), elevation=st.floats(-89, 89))
+def test_the_direction_of_a_plane_wave_is_that_of_its_source(
+  azimuth, elevation
+):
+  found = np.asarray(salsa_features(late_wave(azimuth, elevation)))
+  towards = found[14:-4, :191][..., [6, 4, 5]]
+  is_kept = (towards != 0).any(axis=-1)
+  assert is_kept.mean() > 0.8
+  xyz = geometry.to_cartesian(azimuth, elevation)
+  np.testing.assert_allclose(
+    towards[is_kept], np.broadcast_to(xyz, towards[is_kept].shape), atol=1e-4
+  )
+  assert not found[:, 191:, 4:].any()  # 9 kHz and above
+
+
+def test_phases_are_path_differences_of_a_plane_wave():
+  sound = noise(1, 9040)
+  sound[:3000] *= 1e-3
+  delays = np.array([0, 2, -3, 1])
+  audio = delayed(sound, delays)
+  found = np.asarray(salsa_features(audio, format='mic'))[14:-4, :, 4:]
+  metres = -delays[1:] / RATE * 343
+  is_kept = (found != 0).any(axis=-1)
+  assert is_kept[:, :84].mean() > 0.8
+  assert not is_kept[:, 84:].any()  # 4 kHz and above
+  np.testing.assert_allclose(
+    np.median(found[is_kept], axis=0), metres, atol=1e-3
+  )
+
+
+def test_noise_without_direction_is_left_out():
+  """Independent channels have no source, and steady noise is the floor."""
+  independent = np.asarray(salsa_features(noise(2, 4, 12000)))[..., 4:]
+  assert (independent != 0).any(axis=-1)[:, :191].mean() < 0.02
+  steady = np.tile(noise(3, 300), 40)  # the same in every frame
+  one = np.asarray(salsa_features(plane_wave(steady, 20, 10)))[..., 4:]
+  two = np.asarray(salsa_features(late_wave(20, 10)))[..., 4:]
+  settled = lambda cells: (cells != 0).any(axis=-1)[14:-4, :191].mean()
+  assert settled(one) < settled(two)
+
+
+def test_gain_shifts_log_powers_and_nothing_else():
+  audio = sound('foa')
+  before, after = (np.asarray(salsa_features(x)) for x in (audio, 4 * audio))
+  np.testing.assert_allclose(
+    after[..., :4], before[..., :4] + 20 * np.log10(4), atol=2e-3
+  )
+  np.testing.assert_allclose(after[..., 4:], before[..., 4:], atol=1e-5)
+
+
+def test_features_of_a_batch_are_those_of_each_example():
+  batch = np.stack([sound('foa'), late_wave(20, 0, 6000), 0 * sound('foa')])
+  together = np.asarray(salsa_features(batch.astype(np.float32)))
+  for one, audio in zip(together, batch, strict=True):
+    alone = np.asarray(salsa_features(audio.astype(np.float32)))
+    np.testing.assert_allclose(one[..., :4], alone[..., :4], atol=1e-3)
+    np.testing.assert_allclose(one[..., 4:], alone[..., 4:], atol=1e-5)
+
+
+def test_long_recordings_equal_those_that_are_computed_at_once(monkeypatch):
+  """Blocks of frames bound the memory, and leave no traces."""
+  audio = sound('foa')
+  whole = np.asarray(salsa_features(audio))
+  monkeypatch.setattr(salsa, '_BLOCK_ELEMENTS', 16 * 191 * 3)
+  in_blocks = np.asarray(jit(lambda x: features.salsa_features(x))(audio))
+  np.testing.assert_allclose(in_blocks, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize('samples', [1, 301])
+def test_recordings_of_any_length_have_features(samples):
+  audio = 0.1 * np.ones((4, samples), np.float32)
+  found = salsa_features(audio, pad_mode='constant')
+  assert found.shape == (-(-samples // 300), 200, 7)
+  assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(
+  ('options', 'shape'),
+  [
+    ({}, (200, 7)),
+    ({'n_fft': 256, 'win_length': 256}, (100, 7)),
+    ({'sample_rate': 16000}, (255, 7)),
+    ({'num_channels': 8, 'format': 'mic'}, (200, 15)),
+  ],
+)
+def test_bands_are_bins_and_groups_of_bins(options, shape):
+  whole = {'n_fft': 512, 'win_length': 512, 'hop_length': 300, 'format': 'foa'}
+  whole |= options
+  assert features.shape(kind='salsa', **whole) == shape
+  channels = features.num_audio_channels(
+    whole['format'], num_channels=whole.get('num_channels', 0)
+  )
+  found = jax.eval_shape(
+    functools.partial(features.compute, kind='salsa', **whole),
+    jax.ShapeDtypeStruct((channels, 3000), jnp.float32),
+  )
+  assert found.shape == (10, *shape)
+
+
+@pytest.mark.parametrize('level', [0.0, 1e-20, 1e-9, 1.0, 1e4])
+@pytest.mark.parametrize('format', ['foa', 'mic'])
+def test_any_level_is_finite_and_so_are_gradients(level, format):
+  for gains in ([1, 1, 1, 1], [0, 1, 1, 1], [1, 0, 0, 0]):
+    audio = level * noise(8, 4, 2400) * np.array(gains, np.float32)[:, None]
+    audio[:, 1200:] *= 30
+    cells, gradient = _values_and_gradient(audio, format)
+    assert np.isfinite(cells).all()
+    assert np.isfinite(gradient).all()
+    norm = np.linalg.norm(cells[..., 4:], axis=-1)
+    if format == 'foa':
+      assert (np.isclose(norm, 1, atol=1e-4) | (norm == 0)).all()
+    if not level:
+      assert not norm.any()
+
+
+@functools.partial(jit, static_argnames='format')
+def _values_and_gradient(audio, format):
+  def total(x):
+    cells = features.salsa_features(x, format=format)
+    return jnp.sum(cells * jnp.cos(jnp.arange(7.0))), cells
+
+  gradient, cells = jax.grad(total, has_aux=True)(audio)
+  return cells, gradient
+
+
+def test_gradients_equal_finite_differences():
+  rng = np.random.default_rng(0)
+  wave = rng.standard_normal(640) * np.repeat([1e-3, 1.0], 320)
+  audio = np.stack([wave, 0.5 * wave, 0.1 * wave, -0.8 * wave])
+  audio += 1e-2 * rng.standard_normal(audio.shape)
+  options = {'n_fft': 32, 'win_length': 32, 'hop_length': 20}
+  with jax.enable_x64(True):
+    test_util.check_grads(
+      jax.jit(lambda x: features.salsa_features(x, **options)[..., 4:]),
+      (jnp.asarray(audio, jnp.float64),),
+      order=1,
+      modes=['rev'],
+      rtol=1e-3,
+    )
+
+
+def test_the_defaults_are_the_published_values_of_known_options():
+  known = {field.name for field in dataclasses.fields(features.FeatureOptions)}
+  for function in features.salsa_features, features.salsa_lite_features:
+    defaults = {
+      name: parameter.default
+      for name, parameter in inspect.signature(function).parameters.items()
+      if parameter.kind is parameter.KEYWORD_ONLY and name != 'format'
+    }
+    assert set(defaults) <= known
+    assert defaults['n_fft'] == defaults['win_length'] == 512
+    assert defaults['hop_length'] == 300
+    assert defaults['pad_mode'] == 'reflect'
+
+
+def test_other_formats_and_channels_are_refused():
+  with pytest.raises(ValueError, match="'foa' or 'mic', got 'stereo'"):
+    features.salsa_features(noise(0, 2, 960), format='stereo')
+  with pytest.raises(ValueError, match='the 4 channels'):
+    features.salsa_features(noise(0, 5, 960))
+  with pytest.raises(ValueError, match='too short for SALSA'):
+    features.shape(format='foa', kind='salsa', n_fft=2)

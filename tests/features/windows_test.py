@@ -74,3 +74,40 @@ def test_frames_after_the_end_repeat_the_last_one_and_have_no_influence(audio):
   )
   alone = window_features(part[:, : 240 * 10 + 2 * CONTEXT], 10, **OPTIONS)
   np.testing.assert_allclose(short[:10], alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+  ('format', 'channels', 'options'),
+  [
+    ('foa', 4, {'intensity': 'energy'}),
+    ('mic', 5, {'num_channels': 5}),
+    ('mic', 3, {'num_channels': 3, 'kind': 'salsa_lite'}),
+    ('stereo', 2, {'stereo': tuple(features.STEREO_CHANNELS)}),
+  ],
+  ids=['energy', 'five microphones', 'SALSA-Lite', 'stereo'],
+)
+def test_a_window_has_the_frames_of_every_kind_of_features(
+  audio, format, channels, options
+):
+  audio = np.resize(audio[:, : 240 * 30], (channels, 240 * 30))
+  options = {**OPTIONS, 'top_db': None, **options, 'format': format}
+  static = tuple(options)
+  compute, window_of = (
+    jit(function, static_argnames=static)
+    for function in (features.compute, features.window_features)
+  )
+  whole = np.asarray(compute(audio, **options))
+  part = audio[:, 3 * 240 - CONTEXT : 25 * 240 + CONTEXT]
+  window = window_of(part, 20, **options)
+  assert window.shape == (22, *features.shape(**options))
+  np.testing.assert_allclose(window[:20], whole[3:23], atol=2e-4)
+  np.testing.assert_array_equal(window[20:], np.stack([window[19]] * 2))
+
+
+@pytest.mark.parametrize('function', ['window_features', 'framewise_features'])
+def test_windows_have_no_salsa_because_of_its_noise_floor(function, audio):
+  arguments = (audio, 20) if function == 'window_features' else (audio,)
+  with pytest.raises(ValueError, match='salsa need the whole recording'):
+    getattr(features, function)(*arguments, format='foa', kind='salsa')
+  assert not features.is_framewise(kind='salsa')
+  assert features.is_framewise(kind='salsa_lite')

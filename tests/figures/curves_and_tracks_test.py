@@ -1,5 +1,6 @@
 """Figures of learning curves and of tracks show their data."""
 
+import dataclasses
 import io
 from typing import Any
 
@@ -74,6 +75,20 @@ def test_curves_of_absurd_numbers_are_drawn(name, values):
   with io.BytesIO() as file:
     figure.savefig(file, format='svg')
     assert file.tell() > 1000
+
+
+def test_a_score_that_is_never_defined_has_no_panel():
+  records: list[dict[str, Any]] = [
+    {'step': step, 'split': 'validation', 'DOAE': doae, 'F20_onscreen': None}
+    for step, doae in enumerate([None, 20.0])
+  ]
+  figure = figures.plot_learning_curves(records)
+  (title,) = [axes.get_title() for axes in figure.axes]
+  assert title == 'DOAE (°): lower is better'
+  records[0]['F20_onscreen'] = 0.5
+  figure = figures.plot_learning_curves(records)
+  titles = [axes.get_title() for axes in figure.axes]
+  assert titles == [title, 'F20_onscreen: higher is better']
 
 
 def test_curves_without_records_are_refused():
@@ -296,3 +311,36 @@ def test_spectrogram_does_not_depend_on_blocks(num_samples, size):
   )
   np.testing.assert_allclose(found.level, whole.level)
   assert found.seconds == num_samples / 24000
+
+
+def test_directions_in_front_have_the_front_half_alone():
+  """Those of stereo: the azimuth, left at the top, and no elevation."""
+  frame = np.arange(20)
+  azimuth = np.linspace(80, -70, 20)
+  events = labels.Events(
+    frame, 0 * frame, 0 * frame, geometry.to_cartesian(azimuth, 0 * azimuth)
+  )
+  with_distances = dataclasses.replace(events, distance=np.full(20, 2.0))
+  for one, names in (
+    (events, ['activity', 'azimuth']),
+    (with_distances, ['activity', 'azimuth', 'distance (m)']),
+  ):
+    figure = figures.plot_tracks(
+      one, one, classes=['dog'], num_frames=20, frontal=True
+    )
+    assert [panel.get_ylabel() for panel in figure.axes] == names
+    panel = figure.axes[1]
+    assert panel.get_ylim() == (-95, 95)
+    texts = {
+      tick: text.get_text()
+      for tick, text in zip(
+        panel.get_yticks(), panel.get_yticklabels(), strict=True
+      )
+    }
+    assert texts[90] == '90° left' and texts[-90] == '−90° right'
+    for kind in 'reference', 'prediction':
+      drawn = line(panel, f'{kind} 0').get_ydata()
+      np.testing.assert_allclose(drawn[:20], azimuth)
+    if len(names) == 3:
+      drawn = line(figure.axes[2], 'prediction 0').get_ydata()
+      np.testing.assert_allclose(drawn[:20], 2)

@@ -97,3 +97,13 @@ def test_figures_without_data_are_refused():
     figures.plot_confusion(
       np.zeros((1, 2), int), np.ones(1), classes=['a', 'b']
     )
+
+
+def test_azimuths_in_front_fill_the_panel():
+  azimuth = np.linspace(-80, 80, 9)
+  profile = directions.profile(azimuth, np.abs(azimuth), edges=[-90, 0, 90])
+  figure = figures.plot_direction_errors({'azimuth (°)': profile}, frontal=True)
+  panel = figure.axes[1]
+  assert panel.get_xlim() == (-95, 95)
+  names = [text.get_text() for text in panel.get_xticklabels()]
+  assert names[0] == '−90\nright' and names[-1] == '90\nleft'

@@ -7,19 +7,23 @@ from seld_jax import geometry, labels, metrics
 
 # The editions that count tracks in segments.
 TRACKS = ('2021', '2022', '2023')
-EDITIONS = ('2019', '2020', *TRACKS, '2024')
+EDITIONS = ('2019', '2020', *TRACKS, '2024', '2025')
 
 
 def events(*rows):
-  """Events from rows of frame, class, azimuth, elevation and distance.
+  """Events from rows of frame, class, azimuth, elevation, distance, onscreen.
 
-  The elevation may be left out (0 degrees), and so may the distance (1).
+  The elevation may be left out (0 degrees), and so may the distance (1) and
+  whether the source is on screen (1).
   """
-  rows = [(*row, *(0, 1)[len(row) - 3 :]) for row in rows]
-  table = np.array(rows, np.float64).reshape(-1, 5)
+  rows = [(*row, *(0, 1, 1)[len(row) - 3 :]) for row in rows]
+  table = np.array(rows, np.float64).reshape(-1, 6)
   frame, class_index = table[:, :2].astype(np.int64).T
   xyz = geometry.to_cartesian(table[:, 2], table[:, 3])
-  return labels.Events(frame, class_index, frame * 0, xyz, table[:, 4])
+  onscreen = table[:, 5] == 1
+  return labels.Events(
+    frame, class_index, frame * 0, xyz, table[:, 4], onscreen
+  )
 
 
 def spell(frames, class_index, *place):
@@ -45,6 +49,7 @@ def scene(rng, num_frames, num_classes, num_rows):
         rng.uniform(-180, 180, count),
         rng.uniform(-90, 90, count),
         rng.uniform(0.5, 5, count),
+        rng.integers(0, 2, count),
       ],
       axis=-1,
     )
@@ -54,6 +59,7 @@ def scene(rng, num_frames, num_classes, num_rows):
   followed[:, 2:4] += rng.normal(0, 12, (len(followed), 2))
   followed[:, 3] = followed[:, 3].clip(-90, 90)
   followed[:, 4] *= rng.uniform(0.2, 2.5, len(followed))
+  followed[:, 5] = np.abs(followed[:, 5] - (rng.random(len(followed)) < 0.3))
   predictions = np.concatenate([followed, rows(rng.integers(0, num_rows + 1))])
   after_the_end = rng.random(len(predictions)) < 0.1
   predictions[after_the_end, 0] += num_frames

@@ -87,7 +87,7 @@ def test_parts_make_the_same_file_as_the_whole(tmp_path, rows, cuts):
 @given(
   rows,
   st.lists(st.integers(0, 30), max_size=4).map(sorted),
-  st.sampled_from([None, '2019', '2020', '2023']),
+  st.sampled_from([None, '2019', '2020', '2023', '2025']),
   st.booleans(),
 )
 def test_parts_with_distances_make_the_same_file_as_the_whole(
@@ -121,6 +121,7 @@ def test_parts_with_distances_make_the_same_file_as_the_whole(
     ('2023', 'polar_distance', 0.01),
     ('2024', 'cartesian_distance', 0.01),
     ('2023', 'submission_distance', 0.01),
+    ('2025', 'stereo', 0.01),
     (None, None, 0.01),
   ],
 )

@@ -1,5 +1,7 @@
 """The forms of label files of all editions: read, distinguished, written."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -161,10 +163,95 @@ def test_files_of_2025_have_a_header_and_no_elevation(tmp_path):
     assert events.distance is not None
     np.testing.assert_allclose(events.distance, [2, 1.5])
     np.testing.assert_allclose(events.xyz[0], (0, 1, 0), atol=1e-12)
+    np.testing.assert_array_equal(events.onscreen, [True, False])
   with pytest.raises(InputError, match='line 1: .* not of edition 2024'):
     read_text(tmp_path, text, edition='2024')
-  with pytest.raises(InputError, match='2025; its forms to write are: none'):
-    labels.write_csv(tmp_path / 'a.csv', events, edition='2025')
+  with pytest.raises(InputError, match="'polar' of edition 2025; .*: stereo"):
+    labels.write_csv(tmp_path / 'a.csv', events, edition='2025', form='polar')
+  bare = dataclasses.replace(events, distance=None)
+  with pytest.raises(InputError, match='needs a distance .* edition 2020'):
+    labels.write_csv(tmp_path / 'a.csv', bare, edition='2025')
+
+
+@relaxed
+@given(rows, st.integers(0, 2**25))
+def test_files_of_2025_are_written_folded_and_read_back(tmp_path, rows, bits):
+  flags = np.array([bits >> place & 1 for place in range(len(rows))], bool)
+  events = dataclasses.replace(make(rows), onscreen=flags)
+  path = tmp_path / 'a.csv'
+  labels.write_csv(path, events, edition='2025', distance_scale=None)
+  assert path.read_text().startswith(STEREO)
+  for edition in None, '2025':
+    back = labels.read_csv(path, edition=edition, distance_scale=None)
+    folded = geometry.stereo_directions(events.xyz)
+    assert_same(back, dataclasses.replace(events, xyz=folded))
+    if rows:
+      np.testing.assert_array_equal(back.onscreen, flags)
+  _, *lines = path.read_text().split()
+  assert all(-90 <= float(line.split(',')[3]) <= 90 for line in lines)
+  # The file is the same in parts, and 0 where nobody says what is on screen.
+  other = tmp_path / 'b.csv'
+  halves = [labels.choose_rows(events, part) for part in (flags, ~flags)]
+  parts = [*halves, labels.no_events()]
+  for written in parts, parts[::-1], []:
+    whole = labels.join_events(written)
+    labels.write_csv(path, whole, edition='2025')
+    labels.write_csv_parts(other, written, edition='2025')
+    assert other.read_bytes() == path.read_bytes()
+  silent = dataclasses.replace(events, onscreen=None)
+  labels.write_csv(path, silent, edition='2025')
+  assert not rows or not np.any(labels.read_csv(path).onscreen)
+
+
+def test_probabilities_of_predictions_are_read_as_flags(tmp_path, caplog):
+  text = STEREO + ''.join(
+    f'{frame},1,0,9,200,{value}\n'
+    for frame, value in enumerate(['0', '0.2', '0.5', '0.999', '1'])
+  )
+  with pytest.raises(InputError, match="line 3: onscreen .* got '0.2'"):
+    read_text(tmp_path, text)
+  events = read_text(tmp_path, text, role='prediction')
+  np.testing.assert_array_equal(events.onscreen, [0, 0, 1, 1, 1])
+  assert 'line 3: the probability 0.2 of being on screen' in caplog.text
+  assert 'and 2 more like this' in caplog.text
+  cut = read_text(tmp_path, text, role='prediction', mend=False)
+  np.testing.assert_array_equal(cut.onscreen, [0, 0, 0, 0, 1])
+  with pytest.raises(InputError, match="onscreen .* a number .*, got '1.5'"):
+    read_text(tmp_path, STEREO + '0,1,0,9,200,1.5\n', role='prediction')
+
+
+def test_predictions_stay_as_written_if_nothing_is_mended(tmp_path, caplog):
+  text = '0,1,0,30,90.5,-2\n1,1,0,30,20,150\n'
+  options = {'edition': '2024', 'role': 'prediction'}
+  mended = read_text(tmp_path, text, **options)
+  np.testing.assert_allclose(mended.xyz[0], (0, 0, 1), atol=1e-12)
+  np.testing.assert_array_equal(mended.distance, [0, 150])
+  assert len(caplog.records) == 2
+  caplog.clear()
+  events = read_text(tmp_path, text, mend=False, **options)
+  beyond = geometry.to_cartesian(210, 89.5)
+  np.testing.assert_allclose(events.xyz[0], beyond, atol=1e-12)
+  np.testing.assert_array_equal(events.distance, [-2, 150])
+  assert not caplog.records
+
+
+def test_what_is_on_screen_stays_when_events_are_copied(tmp_path):
+  text = STEREO + '3,1,0,90,200,1\n4,1,2,-30,150,0\n'
+  events = read_text(tmp_path, text)
+  assert events.onscreen is not None
+  one = labels.choose_rows(events, np.array([1, 0, 0]))
+  np.testing.assert_array_equal(one.onscreen, [False, True, True])
+  joined = labels.join_events([events, labels.no_events(), one])
+  np.testing.assert_array_equal(joined.onscreen, [1, 0, 0, 1, 1])
+  without = dataclasses.replace(events, onscreen=None)
+  assert labels.join_events([events, without]).onscreen is None
+  # Two frames of 50 ms become one; most of the time decides, or half of it.
+  rows = ['0,1,0,9,200,1', '1,1,0,9,200,0', '2,1,0,9,200,0', '3,1,0,9,200,0']
+  text = STEREO + '\n'.join(rows)
+  merged = read_text(tmp_path, text, label_hop=0.05)
+  np.testing.assert_array_equal(merged.frame, [0, 1])
+  np.testing.assert_array_equal(merged.onscreen, [True, False])
+  assert merged.onscreen is not None and merged.onscreen.dtype == bool
 
 
 # Files of six columns, which are x, y, z or azimuth, elevation, distance.

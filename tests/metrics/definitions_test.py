@@ -234,6 +234,88 @@ def defined_2024(drawn, num_classes):
   return (*macro, *rates({name: sum(k[name] for k in n) for name in names}))
 
 
+def front(azimuth):
+  """An azimuth in degrees, mirrored to the front."""
+  azimuth = (azimuth + 180) % 360 - 180
+  if azimuth > 90:
+    return 180 - azimuth
+  return -180 - azimuth if azimuth < -90 else azimuth
+
+
+def defined_2025(drawn, num_classes):
+  names = ['tp', 'far', 'fp', 'fn', 'angle', 'rde', 'agree', 'tp_agree']
+  n: list[dict[str, float]] = [
+    dict.fromkeys(names, 0) for _ in range(num_classes)
+  ]
+  for reference, predictions, num_frames in drawn:
+    both = []
+    for source in (reference, predictions):
+      found = {}
+      for f, c, (x, y, _), d, flag in zip(
+        source.frame,
+        source.class_index,
+        source.xyz,
+        source.distance,
+        source.onscreen,
+        strict=True,
+      ):
+        if f < num_frames:
+          azimuth = front(np.degrees(np.arctan2(y, x)))
+          found.setdefault((f, c), []).append((azimuth, d, flag))
+      both.append(found)
+    ref, sys_ = both
+    for key in {*ref, *sys_}:
+      k = n[key[1]]
+      a, b = ref.get(key, []), sys_.get(key, [])
+      k['fn'] += max(0, len(a) - len(b))
+      k['fp'] += max(0, len(b) - len(a))
+      if not (a and b):
+        continue
+      # Sums are often equal, because azimuths are on a line: the source on the
+      # right gets the partner on the right, or none as the last choice.
+      a, b = sorted(a), sorted(b)
+      nobody = [len(b)] * max(0, len(a) - len(b))
+      best = min(
+        set(itertools.permutations([*range(len(b)), *nobody], len(a))),
+        key=lambda way: (
+          round(
+            sum(
+              abs(a[i][0] - b[j][0]) for i, j in enumerate(way) if j < len(b)
+            ),
+            6,
+          ),
+          way,
+        ),
+      )
+      for i, j in enumerate(best):
+        if j == len(b):
+          continue
+        angle = abs(a[i][0] - b[j][0])
+        relative = abs(a[i][1] - b[j][1]) / (a[i][1] + EPS)
+        near = angle <= 20 + 1e-6 and relative <= 1 + 1e-9
+        agree = a[i][2] == b[j][2]
+        k['angle'] += angle
+        k['rde'] += relative
+        k['tp' if near else 'far'] += 1
+        k['agree'] += agree
+        k['tp_agree'] += near and agree
+
+  def rates(k):
+    found = k['tp'] + k['far']
+    whole = EPS + found + 0.5 * (k['fp'] + k['fn'])
+    f = k['tp'] / whole
+    means = [
+      k[name] / found if found else np.nan for name in ('angle', 'rde', 'agree')
+    ]
+    return 1 - f, f, *means, k['tp_agree'] / whole
+
+  each = np.array([rates(k) for k in n])
+  macro = each.mean(axis=0)
+  if np.isfinite(each[:, 2]).any():
+    macro = np.nanmean(each, axis=0)
+  return (*macro, *rates({name: sum(k[name] for k in n) for name in names}))
+
+
 def assert_scores(actual, expected):
   names = [field.name for field in dataclasses.fields(actual)]
   for name, right in zip(names, expected, strict=True):
@@ -261,6 +343,7 @@ def test_scores_equal_their_definitions(case):
     '2022': tracks['2022'],
     '2023': tracks['2022'],
     '2024': defined_2024(drawn, num_classes),
+    '2025': defined_2025(drawn, num_classes),
   }
   for edition, values in expected.items():
     merged = metrics.merge(count_all(num_classes, drawn, edition))

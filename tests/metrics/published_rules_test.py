@@ -178,6 +178,37 @@ def count_2024(reference, predictions, n, *, last):
           n['too_far' if far else 'true_positives'] += 1
 
 
+def count_2025(reference, predictions, n, *, last):
+  both = by_frame(reference, last), by_frame(predictions, last)
+  for frame in range(last):
+    for c in range(CLASSES):
+      a, b = (one.get(frame, {}).get(c, []) for one in both)
+      n['reference'] += len(a)
+      n['false_negatives'] += max(0, len(a) - len(b))
+      n['false_positives'] += max(0, len(b) - len(a))
+      if a and b:
+        for i, j, angle in assigned(a, b, folded_angle):
+          relative = abs(a[i][2] - b[j][2]) / (a[i][2] + 2**-52)
+          n['angles'] += angle
+          n['distances'] += relative
+          far = angle > 20 or relative > 1
+          n['too_far' if far else 'true_positives'] += 1
+          # All rows of this module are on screen.
+          n['onscreen'] += 1
+          n['true_positives_onscreen'] += not far
+
+
+def folded_angle(a, b):
+  """Difference of azimuths of whole degrees that are mirrored to the front."""
+  front = []
+  for azimuth in (a[0], b[0]):
+    azimuth = (azimuth + 180) % 360 - 180
+    if abs(azimuth) > 90:
+      azimuth = int(math.copysign(180, azimuth)) - azimuth
+    front.append(azimuth)
+  return float(abs(front[0] - front[1]))
+
+
 def published(edition, pairs):
   """The totals that the published rules give."""
   fields = dataclasses.fields(metrics.counts(events(), events()))
@@ -195,6 +226,8 @@ def published(edition, pairs):
       count_2020(reference, predictions, n)
     elif edition == '2024':
       count_2024(reference, predictions, n, last=last)
+    elif edition == '2025':
+      count_2025(reference, predictions, n, last=last)
     else:
       end = 600 if edition == '2021' else last
       count_tracks(reference, predictions, n, last=end)
@@ -291,7 +324,12 @@ def test_directions_of_2019_are_rounded_down_to_a_grid():
 
 def test_the_last_annotated_frame_is_left_out_since_2022():
   rows = [(frame, 0, 0) for frame in range(21)]
-  for edition, expected in [('2022', 2), ('2023', 2), ('2024', 20)]:
+  for edition, expected in [
+    ('2022', 2),
+    ('2023', 2),
+    ('2024', 20),
+    ('2025', 20),
+  ]:
     counts = metrics.counts(
       events(*rows), events(*rows), edition=edition, as_published=True
     )

@@ -75,6 +75,7 @@ def test_rounding_of_directions_changes_no_score(edition):
         one.track,
         one.xyz + rng.normal(0, 1e-10, one.xyz.shape),
         one.distance,
+        one.onscreen,
       )
       for one in pair
     ]

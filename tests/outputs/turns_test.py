@@ -60,7 +60,7 @@ def matrices_of(sound):
 def test_turned_targets_are_the_targets_of_turned_events(format, sound):
   """For every symmetry with which `augment` turns features.
 
-  tests/augment_turns_test.py shows that these are the features of sound that is
+  tests/augment/turns_test.py shows that these are the features of sound that is
   turned by the same matrices.
   """
   events = random_scene(2, num_frames=FRAMES)

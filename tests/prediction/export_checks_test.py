@@ -103,7 +103,11 @@ def test_the_export_that_the_others_are_made_from_is_good(path):
     ('window', 10**9, r'window: expected int <= '),
     ('window', 10**400, r'window: expected int'),
     ('window', 51, r'spec\.window = 51 must be a multiple of spec\.pool = 5'),
-    ('window', 1_000_000, r'at most 600 s or .* samples, got 20000 s'),
+    (
+      'window',
+      1_000_000,
+      r'at most 600 s or .* samples in all channels, got 20000 s',
+    ),
     ('window', 100, r'audio of shape \(batch, 4, 25024\) .* needs .* 49024'),
     ('n_fft', -1, r'n_fft: expected int >= 1'),
     ('n_fft', 2048, r'audio of shape .* needs'),
@@ -258,10 +262,14 @@ def test_every_option_of_the_output_format_is_checked(
   refused(rewritten(path, tmp_path / 'x.seld', export=change), words)
 
 
-def test_exports_of_version_1_are_class_wise(path, tmp_path):
+@pytest.mark.parametrize('version', [1, 2])
+def test_exports_of_earlier_versions_are_read(path, tmp_path, version):
+  """Those of version 1 are class-wise, and all have four channels."""
+
   def change(text):
-    about = json.loads(text) | {'version': 1}
-    del about['spec']['output']
+    about = json.loads(text) | {'version': version}
+    for name in ('num_channels', 'kind', 'output')[: 4 - version]:
+      del about['spec'][name]
     return json.dumps(about)
 
   old = seld_jax.load(rewritten(path, tmp_path / 'x.seld', export=change))

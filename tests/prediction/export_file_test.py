@@ -129,7 +129,7 @@ def test_the_members_can_be_read_without_seld_jax(export, path):
     about = json.loads(archive.read('export.json'))
     with archive.open('variables.npz') as file:
       variables = dict(np.load(file, allow_pickle=False))
-  assert about['version'] == 2
+  assert about['version'] == 3
   output = outputs.make('class_wise', num_classes=14)
   assert about['spec']['output'] == outputs.options(output)
   assert about['platforms'] == ['cpu', 'cuda', 'tpu']
@@ -185,10 +185,10 @@ def with_field(name, value):
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'export': with_field('version', 0)}, 'of version 0, but .* 1, 2'),
-    ({'export': with_field('version', 3)}, 'of version 3, but .* 1, 2'),
+    ({'export': with_field('version', 0)}, 'of version 0, but .* 1, 2, 3'),
+    ({'export': with_field('version', 4)}, 'of version 4, but .* 1, 2, 3'),
     ({'export': with_field('version', True)}, 'of version True, but .* 1, 2'),
-    ({'export': with_field('version', 1)}, r'output must be .* version 1\)'),
+    ({'export': with_field('version', 1)}, r'must be .* version 1\)'),
     ({'export': with_field('kind', 'x')}, 'is not an export'),
     ({'export': with_field('spec', {})}, 'is a damaged export'),
     ({'export': with_field('spec', 3)}, 'is a damaged export'),

@@ -18,13 +18,13 @@ import seld_jax
 from seld_jax import audio, labels, outputs
 from seld_jax.audio import channels
 from seld_jax.errors import InputError
-from seld_jax.prediction import Frames, PredictionOptions, live
+from seld_jax.prediction import Frames, PredictionOptions, Spec, live
 
 CLASSES = ('alarm', 'dog', 'piano')
-SPEC: Any = types.SimpleNamespace(
-  classes=CLASSES,
-  threshold=0.5,
-  output=outputs.make('class_wise', num_classes=3),
+SPEC = Spec(
+  **perfect_outputs.spec_fields(
+    classes=CLASSES, output=outputs.make('class_wise', num_classes=3)
+  )
 )
 
 
@@ -90,7 +90,7 @@ def two_dogs(format, *, swapped):
 @pytest.mark.parametrize('name', ['multi_accdoa', 'tracks'])
 def test_several_sources_of_a_class_are_shown_with_distances(name, swapped):
   format = outputs.make(name, num_classes=3, distance=True)
-  spec: Any = types.SimpleNamespace(classes=CLASSES, output=format)
+  spec = Spec(**perfect_outputs.spec_fields(classes=CLASSES, output=format))
   both = two_dogs(format, swapped=swapped)
   text = live.line(both, spec, threshold=0.5)
   shown = sorted(text.strip().removeprefix('1.0 s  ').split(', '))

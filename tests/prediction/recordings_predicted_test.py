@@ -326,6 +326,7 @@ def near_and_far():
     ('2024', ['0,1,0,0,0,125', '0,1,1,90,0,300', '1,1,0,0,0,125']),
     ('2020', ['0,1,0,0,0', '0,1,1,90,0', '1,1,0,0,0']),
     ('2019', ['dog,0,2,0,0,1.25', 'dog,0,2,0,90,3']),
+    ('2025', ['0,1,0,0,125,0', '0,1,1,90,300,0', '1,1,0,0,125,0']),
   ],
 )
 def test_sources_and_distances_reach_the_csv_file(
@@ -348,6 +349,10 @@ def test_sources_and_distances_reach_the_csv_file(
     assert rows.pop(0).startswith('sound_event_recording,')
     assert rows == lines
     return
+  if edition == '2025':
+    assert rows.pop(0) == 'frame,class,source,azimuth,distance,onscreen'
+    assert 'onscreen of edition 2025 is 0 in all rows' in caplog.text
+    assert 'azimuths are folded to the front' in caplog.text
   assert rows[:3] == lines and len(rows) == 40
   found = labels.read_csv(tmp_path / 'x.csv', distance_scale=None)
   np.testing.assert_array_equal(found.track, [0, 1] * 20)
@@ -358,14 +363,12 @@ def test_sources_and_distances_reach_the_csv_file(
     np.testing.assert_allclose(found.distance, [1.25, 3.0] * 20)
 
 
-def test_an_edition_that_is_not_written_is_reported(
-  near_and_far, foa, tmp_path
+def test_a_network_without_distances_writes_no_files_of_2025(
+  predictor, foa, tmp_path
 ):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
-  outcome = predict(
-    near_and_far, [tmp_path / 'x.wav'], tmp_path, csv_edition='2025'
-  )
-  assert 'cannot be written in the form' in outcome.failures[0]
+  with pytest.raises(InputError, match='2025 need a distance .* predicts none'):
+    predict(predictor, [tmp_path / 'x.wav'], tmp_path, csv_edition='2025')
   assert not (tmp_path / 'x.csv').exists()
 
 

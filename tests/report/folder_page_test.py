@@ -1,5 +1,6 @@
 """The page about the results of any system, from folders of CSV files."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -89,6 +90,44 @@ def test_every_score_of_an_edition_is_in_the_table(folder, edition):
     assert f'<h3>By {kind}</h3>' in text
   # All recordings have the same overlap and fold.
   assert text.count('<h3>') == 2
+
+
+def test_the_page_of_2025_shows_the_directions_that_are_scored(tmp_path):
+  frame = np.arange(40)
+  events = labels.Events(
+    frame,
+    frame % 2,
+    0 * frame,
+    geometry.to_cartesian(np.full(40, 50.0), np.zeros(40)),
+    np.full(40, 2.0),
+    frame % 3 == 0,
+  )
+  behind = geometry.to_cartesian(np.full(40, 120.0), np.full(40, 35.0))
+  prediction = dataclasses.replace(events, xyz=behind)
+  path = tmp_path / 'metadata_dev' / 'mix001.csv'
+  labels.write_csv(path, events, edition='2025', distance_scale=None)
+  path = tmp_path / 'system' / 'mix001.csv'
+  labels.write_csv(path, prediction, edition='2023', distance_scale=None)
+  out = tmp_path / 'page.html'
+  text = write(tmp_path, out, edition='2025')
+  (data,) = re.findall(r'<script type="application/json">(.*?)</script>', text)
+  shown = json.loads(data)
+  for kind, azimuth in ('reference', 50), ('prediction', 60):
+    places = {tuple(row[3:6]) for row in shown[kind]}
+    assert places == {(azimuth, 0, 2)}
+  assert '>10.0°<' in text and '>60.0°<' not in text
+  assert 'azimuths folded to the front' in text
+  # The predictions do not say what is on screen.
+  result = evaluate.evaluate_folders(
+    tmp_path / 'metadata_dev', tmp_path / 'system', edition='2025'
+  )
+  assert result['onscreen_accuracy'] is None
+  row = r'<th scope="row">onscreen_accuracy</th><td>–</td><td>–</td><td>higher'
+  assert re.search(row, text)
+  flagged = dataclasses.replace(prediction, onscreen=frame % 2 == 0)
+  labels.write_csv(path, flagged, edition='2025', distance_scale=None)
+  text = write(tmp_path, out, edition='2025')
+  assert re.search(r'onscreen_accuracy</th><td>0\.\d+</td>', text)
 
 
 def check_scores(text: str, result: dict) -> None:

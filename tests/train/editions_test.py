@@ -52,11 +52,12 @@ def make_run(tiny_root, far_root, tmp_path):
   """Makes a run of an edition, ready to score its states."""
 
   def make(edition):
-    root = far_root if edition == '2024' else tiny_root
+    is_far = edition in metrics.WITH_DISTANCES
+    root = far_root if is_far else tiny_root
     config = make_one_convolution(make_tiny(config_lib.default(), root))
     config.eval.edition = edition
-    config.output.distance = edition == '2024'
-    config.data.csv_edition = '2023' if edition == '2024' else ''
+    config.output.distance = is_far
+    config.data.csv_edition = '2023' if is_far else ''
     runs.write_config(tmp_path, config)
     return prepare_run(config, tmp_path, devices.make_mesh())
 
@@ -148,7 +149,7 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   ):
     for events in one.reference, one.prediction:
       distance = events.distance
-      assert (distance is not None) == (edition == '2024')
+      assert (distance is not None) == (edition in metrics.WITH_DISTANCES)
       if distance is not None:  # metres
         assert 1 <= distance.min() <= distance.max() <= 4
   evaluated = {}
@@ -158,7 +159,7 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
       f'--reference={run.config.data.root}/metadata_dev',
       f'--predictions={run.workdir / result["predictions"]}',
       *(f'--folds={fold}', f'--frames={FRAMES}', '--per=class', '--json'),
-      *(['--csv_edition=2023'] if edition == '2024' else []),
+      *(['--csv_edition=2023'] if edition in metrics.WITH_DISTANCES else []),
     )
     assert done.returncode == 0, done.stderr
     evaluated[result['name']] = json.loads(done.stdout)
@@ -172,9 +173,12 @@ def test_scores_are_those_that_evaluate_gives_the_predictions(
   assert_equal({name: expected[name] for name in names}, record)
   assert score == record['seld_score']
   assert score is not None and score > 0
+  unknown = [name for name in names if record[name] is None]
+  assert unknown == [name for name in names if 'onscreen' in name]
   for name in names:
     digits = 1 if name in ('LE_CD', 'DOA_error', 'DOAE') else 3
-    assert f'{name} {record[name]:.{digits}f}' in caplog.text
+    shown = '-' if name in unknown else f'{record[name]:.{digits}f}'
+    assert f'{name} {shown}' in caplog.text
   main.print_scores(content)
   printed = capsys.readouterr().out
   assert f'DCASE {edition} scores of step 2' in printed
@@ -199,6 +203,7 @@ def assert_equal(found, expected):
     ('2020', {2: turned, 4: half}, 4),
     ('2024', {2: silent, 4: half, 6: silent}, 4),
     ('2024', {2: silent, 4: silent}, 4),  # of equal ones the latest
+    ('2025', {2: silent, 4: turned, 6: half}, 4),  # elevations do not count
   ],
 )
 def test_the_edition_ranks_the_snapshots(
@@ -223,12 +228,12 @@ def test_the_edition_ranks_the_snapshots(
 
 @pytest.mark.slow
 def test_a_run_with_distances_is_trained_scored_and_shown(make_run, tmp_path):
-  config = make_run('2024').config
+  config = make_run('2025').config
   scores = train.train_and_evaluate(config, tmp_path)
   assert scores == runs.read_scores(tmp_path)
-  assert scores['edition'] == '2024'
+  assert scores['edition'] == '2025'
   page = report.write_report(tmp_path).read_text()
-  for name in 'DOAE', 'RDE', 'DCASE 2024':
+  for name in 'DOAE', 'RDE', 'onscreen_accuracy', 'DCASE 2025':
     assert name in page
   assert 'LE_CD' not in page
   assert 'No recording can be shown' not in page

@@ -116,7 +116,7 @@ def test_output_layers_of_other_vectors_are_not_copied(
     config.output.axes, config.output.distance = axes, distance
     spec = snapshot.spec_of(config)
     monkeypatch.setattr(
-      snapshot, 'load_variables', lambda _, spec=spec: (variables, spec)
+      snapshot, 'load_variables', lambda _, spec=spec: (variables, spec, {})
     )
     (tmp_path / fine_tuning.NOTE).unlink(missing_ok=True)
     fine_tuning.begin(run, state, 'source', is_resumed=False)
