@@ -17,6 +17,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -53,7 +54,7 @@ class _Baseline:
   batch_size: int
   num_epochs: int
   is_standardised: bool
-  features: Mapping[tuple[int, int], Mapping[str, str]]
+  features: Mapping[tuple[int, int], Mapping[str, Any]]
 
 
 _BASELINES = {
@@ -77,7 +78,7 @@ _BASELINES = {
     batch_size=256,
     num_epochs=200,
     is_standardised=False,
-    features={(2, 2): {'format': 'stereo'}},
+    features={(2, 2): {'format': 'stereo', 'offset': 0.0}},
   ),
 }
 

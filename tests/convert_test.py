@@ -237,6 +237,33 @@ def test_a_network_with_one_track_is_accdoa(files, tmp_path):
   assert trained.config.output.format == 'accdoa'
 
 
+def test_networks_of_salsa_lite_have_their_features(files, tmp_path):
+  """SALSA-Lite has as many channels as FOA features, but 382 bands."""
+  scaler = tmp_path / 'salsa.npz'
+  np.savez(scaler, mean=np.arange(7 * 382.0), scale=np.ones(7 * 382))
+  weights, _ = written(tmp_path, bands=11)
+  trained = converted((weights, scaler))
+  assert trained.config.features.kind == 'salsa_lite'
+  mean = trained.variables['statistics']['mean']
+  assert mean.shape == (382, 7)
+  assert mean[5, 3] == 3 * 382 + 5, 'the channel comes first in a scaler'
+
+
+def test_networks_of_2025_are_stereo_and_need_no_scaler(tmp_path):
+  """The published code does not standardise, and has no elevations."""
+  tensors = random_tensors('dcase2025', channels=2, outputs=3 * 3 * 2, **SIZES)
+  weights = tmp_path / 'best_model.pth'
+  weights.write_bytes(zip_file({'seld_model': tensors, 'epoch': 7}))
+  trained = convert.convert(weights, baseline='dcase2025', class_names=CLASSES)
+  config = trained.config
+  assert config.features.format == 'stereo'
+  assert (config.output.axes, config.eval.edition) == (2, '2025')
+  statistics = trained.variables['statistics']
+  assert statistics['mean'].shape == (64, 2)
+  assert not statistics['mean'].any() and (statistics['std'] == 1).all()
+  assert snapshot.spec_of(config).num_channels == 2
+
+
 def test_weights_that_are_no_weights_are_one_sentence(tmp_path, files):
   path = tmp_path / 'weights.h5'
   path.write_text('hello')

@@ -24,7 +24,7 @@ from seld_jax.published.torch_files import Tensor
 # Most layers of one kind, and most numbers of a network, far above those of the
 # baselines.
 _MOST_LAYERS = 100
-_MOST_NUMBERS = 500_000_000
+_MOST_NUMBERS = 100_000_000
 
 # Components of a vector, its distance included.
 _VECTORS = {'dcase2024': 4, 'dcase2025': 3}

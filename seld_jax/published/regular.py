@@ -13,7 +13,7 @@ from typing import IO
 from seld_jax.errors import InputError
 
 # Bytes of the largest file; the networks of the baselines have 3 MB.
-_MOST_BYTES = 2_000_000_000
+_MOST_BYTES = 500_000_000
 
 # Exceptions of zipfile, zlib, pickletools and NumPy for damaged files.
 DAMAGED = (
@@ -59,7 +59,7 @@ def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
   with file:
     if size(file) > _MOST_BYTES:
       raise InputError(
-        f'{path} has more than {_MOST_BYTES // 10**9} GB; a network of the '
+        f'{path} has more than {_MOST_BYTES // 10**6} MB; a network of the '
         'baselines has some megabytes.'
       )
     yield file
