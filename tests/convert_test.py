@@ -131,6 +131,7 @@ def test_a_folder_with_a_run_is_not_overwritten(files, run):
     snapshot.write_run(run, converted(files), origin='converted')
 
 
+@pytest.mark.slow
 def test_an_export_is_the_same_network(files, predictor, tmp_path):
   out = tmp_path / 'network.seld'
   done = outcome(

@@ -287,6 +287,7 @@ def test_bfloat16_computes_but_does_not_store():
   np.testing.assert_allclose(found['accdoa'], expected, atol=0.1)
 
 
+@pytest.mark.slow
 def test_training_does_not_depend_on_how_the_batch_is_divided():
   """With all dropout, in float64."""
   with jax.enable_x64(True):
