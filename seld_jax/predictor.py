@@ -1,6 +1,7 @@
 """Loads trained networks: from a run directory, an export, or the demo."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -51,6 +52,7 @@ def load(source: str | os.PathLike[str]) -> Predictor:
       export.spec,
       source=str(source),
       has_fixed_window=True,
+      make_network=functools.partial(_network_of_export, export, str(source)),
     )
   return _of_run(source)[0]
 
@@ -123,6 +125,13 @@ def load_variables(
   return variables, spec.classes
 
 
+def _network_of_export(export: export_file.Export, source: str) -> Any:
+  # Imported here because only this function of an export needs Flax.
+  from seld_jax.train import snapshot
+
+  return snapshot.network_of_export(export, source=source)
+
+
 def _of_run(
   source: str | os.PathLike[str],
 ) -> tuple[Predictor, Any]:
@@ -135,6 +144,9 @@ def _of_run(
     run.variables,
     snapshot.spec_of(run.config),
     source=str(source),
+    make_network=functools.partial(
+      snapshot.make_network, run.config, run.variables
+    ),
     extract=snapshot.make_extractor(run.config),
   )
   return predictor, run

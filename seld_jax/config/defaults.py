@@ -128,7 +128,8 @@ def default() -> Config:
   features.alias_frequency = 0.0
 
   config.model = model = ml_collections.ConfigDict()
-  # Network: 'seld_crnn' (of the paper) or 'seld_net' (the DCASE 2020 baseline).
+  # Network: 'seld_crnn' (of the paper), 'seld_net' (the DCASE 2020 baseline) or
+  # 'dcase_net' (the baselines of DCASE 2022 to 2025).
   model.name = 'seld_crnn'
   # Number of filters of each convolution.
   model.filters = (64, 64, 128, 128, 256, 256)
@@ -141,15 +142,26 @@ def default() -> Config:
   # Whether the GRU applies its reset gate before the matrix product, as in the
   # published system (3 737 464 parameters instead of 3 737 976).
   model.gru_reset_first = False
+  # Number of bidirectional GRUs (seld_net and dcase_net), 1 or more.
+  model.gru_layers = 2
   # Size of the self-attention (seld_crnn only); 0: no attention.
   model.attention_features = 64
+  # Number of layers of multi-head self-attention (dcase_net only); 0: none, as
+  # in 2022.
+  model.attention_layers = 2
+  # Number of heads of each of them, a divisor of gru_features (dcase_net only).
+  model.attention_heads = 8
   # Number of units of each hidden layer of the SED head and of the DOA head.
   model.head_features = (512, 512)
-  # Dropout rate after each max pooling, in [0, 1).
+  # Dropout rate after each max pooling, in [0, 1); dcase_net drops whole maps.
   model.conv_dropout = 0.5
-  # Dropout rate after the GRU, in [0, 1).
+  # Dropout rate after the GRU, in [0, 1); dcase_net: between its GRUs.
   model.gru_dropout = 0.1
-  # Dropout rate after each hidden layer of the heads, in [0, 1).
+  # Dropout rate of the weights of the self-attention, in [0, 1) (dcase_net
+  # only).
+  model.attention_dropout = 0.05
+  # Dropout rate after each hidden layer of the heads, in [0, 1) (seld_crnn and
+  # seld_net).
   model.head_dropout = 0.25
   # Momentum of the running statistics of batch normalisation, in [0, 1).
   model.bn_momentum = 0.999

@@ -144,6 +144,8 @@ def check_ranges(config: Config) -> None:
       for j, size in enumerate(pools)
     },
     'model.gru_features': model.gru_features,
+    'model.gru_layers': model.gru_layers,
+    'model.attention_heads': model.attention_heads,
     **{
       f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
     },
@@ -171,6 +173,7 @@ def check_ranges(config: Config) -> None:
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
     'model.attention_features': model.attention_features,
+    'model.attention_layers': model.attention_layers,
     'loss.sed_weight': loss.sed_weight,
     'loss.doa_weight': loss.doa_weight,
     'loss.distance_weight': loss.distance_weight,
@@ -202,7 +205,10 @@ def check_ranges(config: Config) -> None:
     0.001 <= data.label_hop <= 10,
     f'data.label_hop must be from 0.001 to 10 seconds, got {data.label_hop}.',
   )
-  for name in 'conv_dropout', 'gru_dropout', 'head_dropout', 'bn_momentum':
+  for name in (
+    *('conv_dropout', 'gru_dropout', 'attention_dropout', 'head_dropout'),
+    'bn_momentum',
+  ):
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
 
@@ -217,6 +223,20 @@ def check_model(config: Config, example: Config) -> None:
         f'= {config.model.name} has no such field; leave it at its default, '
         f'{example.model[name]}.'
       )
+  for name in 'gru_layers', 'attention_layers':
+    _check(
+      config.model[name] <= _MOST_LAYERS,
+      f'model.{name} must be at most {_MOST_LAYERS}, got {config.model[name]}.',
+    )
+  model = config.model
+  _check(
+    'attention_heads' not in used
+    or not model.attention_layers
+    or model.gru_features % max(1, model.attention_heads) == 0,
+    f'model.attention_heads = {model.attention_heads} must divide '
+    f'model.gru_features = {model.gru_features}: each head has an equal share '
+    'of the units.',
+  )
 
 
 # Fields of `config.output` and `config.loss` that only some formats use.

@@ -1,5 +1,6 @@
 """The networks, as Flax Linen modules, and functions of their parameters."""
 
+from seld_jax.model.dcase_net import DcaseNet
 from seld_jax.model.memory import Memory, needed_memory
 from seld_jax.model.networks import (
   MODELS,
@@ -11,6 +12,7 @@ from seld_jax.model.networks import (
 
 __all__ = [
   'MODELS',
+  'DcaseNet',
   'SeldCrnn',
   'SeldNet',
   'count_parameters',

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-_BN_EPSILON = 1e-3
+# Added to variances, as in Keras.
+EPSILON = 1e-3
 
 
 class BatchNorm(nn.Module):
@@ -26,12 +27,14 @@ class BatchNorm(nn.Module):
     axis_name: Name of the `pmap` axis; None under `jit`.
     then: Computes the output from the input, and from a gain and a shift for
       each index, along an axis; None for `scale_and_shift`.
+    epsilon: Added to the variances.
   """
 
   momentum: float
   axis: int = -1
   axis_name: str | None = None
   then: Callable[..., jax.Array] | None = None
+  epsilon: float = EPSILON
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -61,7 +64,7 @@ class BatchNorm(nn.Module):
         )
     else:
       mean, var = running_mean.value, running_var.value
-    gain = scale * lax.rsqrt(var + _BN_EPSILON)
+    gain = scale * lax.rsqrt(var + self.epsilon)
     then = self.then or functools.partial(scale_and_shift, axis=axis)
     return then(x, gain, bias - mean * gain)
 

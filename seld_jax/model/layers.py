@@ -152,11 +152,14 @@ class Dropout(nn.Module):
     rate: Share of the values that become 0, in [0, 1).
     deterministic: Whether to return the input unchanged.
     axis_name: Name of the `pmap` axis; None under `jit`.
+    whole_maps: Whether each channel of an example is kept or dropped as a
+      whole, for arrays with shape `[batch, ..., channels]`.
   """
 
   rate: float
   deterministic: bool
   axis_name: str | None = None
+  whole_maps: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -169,8 +172,11 @@ class Dropout(nn.Module):
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
       self.make_rng('dropout'), index
     )
+    shape = x.shape[1:]
+    if self.whole_maps:
+      shape = (*[1] * (x.ndim - 2), x.shape[-1])
     keep = jax.vmap(
-      lambda key: jax.random.bernoulli(key, 1 - self.rate, x.shape[1:])
+      lambda key: jax.random.bernoulli(key, 1 - self.rate, shape)
     )(keys)
     return jnp.where(keep, x / (1 - self.rate), 0)
 
@@ -196,6 +202,44 @@ class SelfAttention(nn.Module):
     wide = scores.astype(at_least_float32(self.dtype))
     weights = nn.softmax(wide).astype(self.dtype)
     return jnp.einsum('bqk,bkd->bqd', weights, value)
+
+
+class MultiHeadAttention(nn.Module):
+  """Self-attention over time with several heads, as in transformers.
+
+  Attributes:
+    heads: Number of heads, a divisor of the size of the input.
+    dropout_rate: Dropout rate of the weights of the attention.
+    deterministic: Whether to keep all weights.
+    dtype: Type of the computation; the softmax is in float32 or wider.
+    axis_name: Name of the `pmap` axis, as for `Dropout`.
+
+  References:
+    Vaswani et al., `Attention Is All You Need
+    <https://arxiv.org/abs/1706.03762>`_, 2017
+  """
+
+  heads: int
+  dropout_rate: float
+  deterministic: bool
+  dtype: Any = jnp.float32
+  axis_name: str | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps `[batch, frames, size]` to the same shape."""
+    *outer, size = x.shape
+    # Queries, keys and values in one product.
+    together = dense(3 * size, self.dtype, name='query_key_value')(x)
+    split = together.reshape(*outer, 3, self.heads, size // self.heads)
+    query, key, value = jnp.moveaxis(split, -3, 0)
+    scale = np.sqrt(size // self.heads)
+    scores = jnp.einsum('bqhd,bkhd->bhqk', query, key) / scale
+    weights = nn.softmax(scores.astype(at_least_float32(self.dtype)))
+    drop = Dropout(self.dropout_rate, self.deterministic, self.axis_name)
+    weights = drop(weights.astype(self.dtype))
+    y = jnp.einsum('bhqk,bkhd->bqhd', weights, value).reshape(x.shape)
+    return dense(size, self.dtype, name='output')(y)
 
 
 def conv3x3(

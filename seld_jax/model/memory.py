@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax.model.gru import BiGru
-from seld_jax.model.layers import Dropout, SelfAttention
+from seld_jax.model.layers import Dropout, MultiHeadAttention, SelfAttention
 
 # The factors below were fitted to the memory of programs that XLA compiled for
 # a CPU, for 13 networks; see `needed_memory`.
@@ -75,8 +75,8 @@ def needed_memory(network: nn.Module, shape: Sequence[int]) -> Memory:
       kept.append(_kept_bytes(layer, size, arguments[0].shape))
       if isinstance(layer, BiGru):
         inside = _GRU_NEEDED * size
-      elif isinstance(layer, SelfAttention):
-        inside = _SCORES_NEEDED * _scores_bytes(arguments[0].shape)
+      elif isinstance(layer, SelfAttention | MultiHeadAttention):
+        inside = _SCORES_NEEDED * _scores_bytes(layer, arguments[0].shape)
       needed.append(2 * (_bytes(arguments) + size) + inside)
     return outputs
 
@@ -99,16 +99,19 @@ def _kept_bytes(layer: nn.Module, size: int, shape: Sequence[int]) -> int:
   """
   if isinstance(layer, BiGru):
     return _GRU_KEPT * size
-  if isinstance(layer, SelfAttention):
-    return _KEPT * size + _SCORES_KEPT * _scores_bytes(shape)
+  if isinstance(layer, SelfAttention | MultiHeadAttention):
+    return _KEPT * size + _SCORES_KEPT * _scores_bytes(layer, shape)
   if isinstance(layer, Dropout) and layer.rate == 0:
     return 0
   return _KEPT * size
 
 
-def _scores_bytes(shape: Sequence[int]) -> int:
+def _scores_bytes(
+  layer: SelfAttention | MultiHeadAttention, shape: Sequence[int]
+) -> int:
   batch, frames, _ = shape
-  return 4 * batch * frames**2
+  heads = layer.heads if isinstance(layer, MultiHeadAttention) else 1
+  return 4 * batch * heads * frames**2
 
 
 def _bytes(tree: Any) -> int:

@@ -1,11 +1,12 @@
-"""The networks: the paper's CRNN with self-attention, and the DCASE baseline.
+"""The networks of 2020: the paper's CRNN with self-attention, and SELDnet.
 
 They are Flax Linen modules: use their pure functions `init` and `apply`.
 """
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -13,19 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax import outputs
-from seld_jax.model.batch_norm import BatchNorm, at_least_float32
+from seld_jax.model import blocks
 from seld_jax.model.cross_stitch import CrossStitch
+from seld_jax.model.dcase_net import DcaseNet
 from seld_jax.model.gru import BiGru
-from seld_jax.model.layers import (
-  Dropout,
-  SelfAttention,
-  conv3x3,
-  dense,
-  rectified_maxima,
-)
-
-# The format of the paper, with the classes of TAU-NIGENS 2020.
-DEFAULT_OUTPUT = outputs.make('class_wise', num_classes=14)
+from seld_jax.model.layers import Dropout, SelfAttention, conv3x3
 
 # The trunks of a network with soft parameter sharing: that of activity, and
 # that of directions and distances.
@@ -88,7 +81,7 @@ class SeldCrnn(nn.Module):
     3737976
   """
 
-  output: outputs.OutputFormat = DEFAULT_OUTPUT
+  output: outputs.OutputFormat = blocks.DEFAULT_OUTPUT
   filters: Sequence[int] = (64, 64, 128, 128, 256, 256)
   pools: Sequence[tuple[int, int]] = (
     (1, 1),
@@ -135,7 +128,7 @@ class SeldCrnn(nn.Module):
         the output format has no separate heads for the trunks of
         `soft_sharing`.
     """
-    _check_frames('SeldCrnn', features, self.pools)
+    blocks.check_frames('SeldCrnn', features, self.pools)
     if self.soft_sharing:
       _check_trunks(self.output)
     drop = functools.partial(
@@ -157,7 +150,7 @@ class SeldCrnn(nn.Module):
           use_bias=False,
           name=named(trunk, f'Conv_{number}'),
         )
-        maps[index] = _normalised_maxima(
+        maps[index] = blocks.normalised_maxima(
           self,
           conv(maps[index]),
           pool,
@@ -180,7 +173,7 @@ class SeldCrnn(nn.Module):
         for trunk, x in zip(trunks, maps, strict=True)
       ]
     hidden = lambda y: drop(self.head_dropout)(nn.relu(y))
-    return _branches(self, mixed(maps), hidden)
+    return blocks.branches(self, mixed(maps), hidden)
 
 
 class SeldNet(nn.Module):
@@ -227,7 +220,7 @@ class SeldNet(nn.Module):
     ((2, 10, 14), (2, 10, 14, 3))
   """
 
-  output: outputs.OutputFormat = DEFAULT_OUTPUT
+  output: outputs.OutputFormat = blocks.DEFAULT_OUTPUT
   filters: Sequence[int] = (64, 64, 64)
   pools: Sequence[tuple[int, int]] = ((5, 4), (1, 4), (1, 2))
   gru_features: int = 128
@@ -263,7 +256,7 @@ class SeldNet(nn.Module):
     Raises:
       ValueError: The number of frames is not a multiple of the time pooling.
     """
-    _check_frames('SeldNet', features, self.pools)
+    blocks.check_frames('SeldNet', features, self.pools)
     drop = functools.partial(
       Dropout, axis_name=self.axis_name, deterministic=not train
     )
@@ -272,7 +265,7 @@ class SeldNet(nn.Module):
       # With a bias, as published; only `normalise_bands` makes it matter.
       x = conv3x3(filters, self.dtype, use_bias=True)(x)
       axis = -2 if self.normalise_bands else -1
-      x = _normalised_maxima(self, x, pool, train=train, axis=axis)
+      x = blocks.normalised_maxima(self, x, pool, train=train, axis=axis)
       x = drop(self.conv_dropout)(x)
     x = x.reshape(*x.shape[:2], -1)
     for _ in range(self.gru_layers):
@@ -280,11 +273,11 @@ class SeldNet(nn.Module):
       forwards, backwards = jnp.split(both, 2, axis=-1)
       x = drop(self.gru_dropout)(forwards * backwards)
     # The lambda makes a new dropout layer, with its own key, for each call.
-    return _branches(self, [x], lambda y: drop(self.head_dropout)(y))
+    return blocks.branches(self, [x], lambda y: drop(self.head_dropout)(y))
 
 
 # The networks by their name in a config.
-MODELS = {'seld_crnn': SeldCrnn, 'seld_net': SeldNet}
+MODELS = {'seld_crnn': SeldCrnn, 'seld_net': SeldNet, 'dcase_net': DcaseNet}
 
 
 def last_shared_layer(params: Mapping[str, Any]) -> str:
@@ -294,8 +287,8 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     params: Parameters of a network.
 
   Returns:
-    The attention, or the last GRU if the network has no attention: a key of
-    `params`.
+    The last attention, or the last GRU if the network has no attention: a key
+    of `params`.
 
   Raises:
     ValueError: The network has a trunk for each task (`soft_sharing`), so that
@@ -315,9 +308,12 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
       'With soft_sharing, the branches stand on different trunks and share no '
       'layer.'
     )
-  if 'SelfAttention_0' in params:
-    return 'SelfAttention_0'
-  return max(name for name in params if name.startswith('BiGru_'))
+  layers = {
+    kind: [name for name in params if re.fullmatch(rf'{kind}_\d+', name)]
+    for kind in ('SelfAttention', 'MultiHeadAttention', 'BiGru')
+  }
+  last = next(names for names in layers.values() if names)
+  return max(last, key=lambda name: int(name.rpartition('_')[2]))
 
 
 def count_parameters(params: Any) -> int:
@@ -338,84 +334,10 @@ def count_parameters(params: Any) -> int:
   return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
-def _check_frames(
-  name: str, features: jax.Array, pools: Sequence[tuple[int, int]]
-) -> None:
-  frames_per_label = math.prod(frames for frames, _ in pools)
-  if features.shape[1] == 0 or features.shape[1] % frames_per_label:
-    raise ValueError(
-      f'{name} needs a multiple of {frames_per_label} frames on axis 1, '
-      f'got shape {tuple(features.shape)}.'
-    )
-
-
 def _check_trunks(output: outputs.OutputFormat) -> None:
-  trunks = {_trunk_of(head) for head in output.heads}
+  trunks = {blocks.trunk_of(head) for head in output.heads}
   if len(trunks) != len(_TRUNKS):
     raise ValueError(
       'soft_sharing needs heads of activity and heads of directions, but the '
       f'output format {output.name} has {", ".join(output.heads)} only.'
     )
-
-
-def _trunk_of(head: str) -> int:
-  """Index of the trunk on which a head stands, if there are two."""
-  return int(head.partition('_')[0] != 'sed')
-
-
-def _normalised_maxima(
-  network: SeldCrnn | SeldNet,
-  x: jax.Array,
-  pool: Sequence[int],
-  *,
-  train: bool,
-  axis: int = -1,
-  name: str | None = None,
-) -> jax.Array:
-  """The layers after a convolution: batch normalisation, ReLU, max pooling.
-
-  Args:
-    network: The network with the settings, from within its `__call__`.
-    x: Feature maps, with shape `[batch, frames, bands, channels]`.
-    pool: Size of the blocks, (frames, bands).
-    train: Whether the statistics of the batch are used and recorded.
-    axis: The axis that is normalised: -1, channels, or -2, bands.
-    name: Name of the normalisation; None for a number.
-
-  Returns:
-    Maxima, with shape `[batch, frames // p, bands // q, channels]`.
-  """
-  norm = functools.partial(
-    BatchNorm, network.bn_momentum, axis, network.axis_name, name=name
-  )
-  maxima = functools.partial(rectified_maxima, pool=tuple(pool))
-  if axis == -1:
-    return norm(then=maxima)(x, train=train)
-  ones, zeros = jnp.ones(x.shape[-1]), jnp.zeros(x.shape[-1])
-  return maxima(norm()(x, train=train), ones, zeros)
-
-
-def _branches(
-  network: SeldCrnn | SeldNet,
-  trunks: Sequence[jax.Array],
-  hidden: Callable[[jax.Array], jax.Array],
-) -> dict[str, jax.Array]:
-  """One branch for each head of the output format, and the outputs.
-
-  Args:
-    network: The network with the settings, from within its `__call__`.
-    trunks: The input of all branches, with shape
-      `[batch, label_frames, features]`, or the outputs of both trunks.
-    hidden: The activation and dropout after each hidden layer.
-
-  Returns:
-    The outputs by name, in float32 or wider.
-  """
-  dtype, wide = network.dtype, at_least_float32(network.dtype)
-  raw = []
-  for name, size in network.output.heads.items():
-    y = trunks[_trunk_of(name) if len(trunks) > 1 else 0]
-    for layer, width in enumerate(network.head_features):
-      y = hidden(dense(width, dtype, name=f'{name}_hidden_{layer}')(y))
-    raw.append(dense(size, dtype, name=name)(y).astype(wide))
-  return network.output.activate(jnp.concatenate(raw, axis=-1))

@@ -116,6 +116,7 @@ class Predictor:
     *,
     source: str,
     has_fixed_window: bool = False,
+    make_network: Callable[[], Callable[..., Any]] | None = None,
     extract: Callable[..., Any] | None = None,
   ):
     """Compiles a program; most users call `seld_jax.load` instead.
@@ -128,6 +129,8 @@ class Predictor:
       spec: Inputs and outputs of the program.
       source: The file or folder of the network, for messages.
       has_fixed_window: Whether the program requires windows of `spec.window`.
+      make_network: Makes the network without its features, for `outputs`: a
+        function of standardised features. None if only the program is known.
       extract: For features that need the whole recording
         (`not spec.is_framewise`): a pure function from audio with shape
         `[channels, samples]` to features, `[frames, bands, channels]`.
@@ -137,6 +140,8 @@ class Predictor:
     self.program = program
     self._extract = None if extract is None else jax.jit(extract)
     self._logged_rates: set[int] = set()
+    self._make_network = make_network
+    self._network: Callable[..., Any] | None = None
     self._compiled = functools.partial(
       jax.jit(program, compiler_options=compilation.compiler_options()),
       jax.device_put(variables),
@@ -197,6 +202,43 @@ class Predictor:
     )
     events = self.events(whole, threshold=threshold)
     return Prediction(whole.activity, whole.doa, events, whole.outputs)
+
+  def outputs(self, features: np.ndarray | jax.Array) -> dict[str, np.ndarray]:
+    """Computes the outputs of the network for features instead of audio.
+
+    This is the network as in training, without dropout. An export needs the
+    code of its network for this, unlike for predictions.
+
+    Args:
+      features: Standardised features (see `dataset.standardise`), with shape
+        `[batch, frames, mels, channels]`. Frames must be a multiple of
+        `spec.pool`, and need not be those of a window.
+
+    Returns:
+      All outputs by name after their activation, float32 with shape
+      `[batch, label_frames, ...]`: those of `spec.output.activate`.
+
+    Raises:
+      InputError: The features have another shape or are not numbers, or this is
+        an export whose network this version does not have.
+
+    Example:
+      >>> import seld_jax
+      >>> predictor = seld_jax.load('demo')
+      >>> outputs = predictor.outputs(np.zeros((2, 50, 32, 7), np.float32))
+      >>> {name: array.shape for name, array in outputs.items()}
+      {'doa': (2, 25, 14, 3), 'sed': (2, 25, 14), 'sed_logits': (2, 25, 14)}
+    """
+    if self._network is None:
+      if self._make_network is None:
+        raise InputError(
+          f'{self.source} has a program for audio only; load its run directory.'
+        )
+      self._network = self._make_network()
+    return {
+      name: np.asarray(array, np.float32)
+      for name, array in self._network(features).items()
+    }
 
   def frames(
     self,

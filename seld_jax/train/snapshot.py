@@ -1,22 +1,26 @@
-"""The best state of a run, read for predictions and exports.
+"""The best state of a run, read for predictions and exports, or written.
 
 This needs the run directory, but not the dataset of the run.
 """
 
 import dataclasses
 import functools
+import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
-from seld_jax import inference, runs
+from seld_jax import files, inference, runs
+from seld_jax import model as model_lib
 from seld_jax.audio import channels
+from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import checkpoint, weighting
@@ -163,3 +167,166 @@ def make_extractor(config: config_lib.Config) -> Callable[..., Any] | None:
   return functools.partial(
     features_lib.compute, **config_lib.feature_options(config)
   )
+
+
+def make_network(
+  config: config_lib.Config, variables: Mapping[str, Any]
+) -> Callable[[Any], dict[str, jax.Array]]:
+  """The network of a config as a function of standardised features.
+
+  Args:
+    config: The configuration.
+    variables: Pytrees `params`, `batch_stats` and `statistics`, as in
+      `Trained`.
+
+  Returns:
+    A function from features with shape `[batch, frames, mels, channels]` to the
+    outputs by name. It raises an InputError for features of another shape.
+  """
+  apply = jax.jit(
+    train_step.make_model(config).apply,
+    compiler_options=compilation.compiler_options(),
+  )
+  used = jax.device_put(
+    {name: variables[name] for name in ('params', 'batch_stats')}
+  )
+  bands, num_channels = np.shape(variables['statistics']['mean'])
+  pool = config_lib.label_pool(config)
+
+  def network(features: Any) -> dict[str, jax.Array]:
+    checked = _checked_features(
+      features, bands=bands, num_channels=num_channels, pool=pool
+    )
+    outputs: Any = apply(used, checked)
+    return outputs
+
+  return network
+
+
+def _checked_features(
+  features: Any, *, bands: int, num_channels: int, pool: int
+) -> np.ndarray:
+  """Features for a network, in float32; an InputError for all else."""
+  features = np.asarray(features)
+  shape = features.shape
+  if (
+    features.dtype.kind not in 'fiu'
+    or len(shape) != 4
+    or shape[2:] != (bands, num_channels)
+    or not shape[0]
+    or not shape[1]
+    or shape[1] % pool
+  ):
+    raise InputError(
+      f'Features must be numbers with the shape [batch, frames, {bands} bands, '
+      f'{num_channels} channels], where frames is a multiple of {pool}, got '
+      f'{features.dtype} with the shape {list(shape)}.'
+    )
+  return features.astype(np.float32)
+
+
+def network_of_export(
+  export: export_file.Export, *, source: str
+) -> Callable[[Any], dict[str, jax.Array]]:
+  """The network of an export as a function of standardised features.
+
+  The program of an export starts from audio. The network is made again from the
+  config and the variables in the file, by the code of this version.
+
+  Args:
+    export: The export.
+    source: The file, for messages.
+
+  Returns:
+    A function of features with shape `[batch, frames, mels, channels]`, as
+    from `make_network`.
+
+  Raises:
+    InputError: This version does not have the network, or the config of the
+      file does not fit its variables.
+  """
+  remedy = 'load the run directory that was exported'
+  try:
+    config = config_lib.from_dict(export.config)
+    config_lib.validate(config, num_devices=1, for_training=False)
+    spec = dataclasses.replace(spec_of(config), window=export.spec.window)
+    if dataclasses.replace(spec, threshold=export.spec.threshold) != (
+      export.spec
+    ):
+      raise InputError('it does not fit the inputs and outputs of the file')
+    shapes = jax.eval_shape(lambda: train_step.create_state(config))
+    expected = {
+      'params': weighting.of_network(shapes.params),
+      'batch_stats': shapes.batch_stats,
+      'statistics': shapes.statistics,
+    }
+    names = {
+      jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape
+      for path, leaf in jax.tree_util.tree_leaves_with_path(expected)
+    }
+    if names != {name: one.shape for name, one in export.variables.items()}:
+      raise InputError('it does not fit the variables of the file')
+  except InputError as error:
+    raise InputError(
+      f'{source} has a network that cannot be made again from its config '
+      f'({str(error).rstrip(".")}); {remedy}.'
+    ) from error
+  return make_network(config, export_file.unflatten(export.variables))
+
+
+def write_run(
+  workdir: str | os.PathLike[str], trained: Trained, *, origin: str
+) -> None:
+  """Writes a run directory for a network that was trained elsewhere.
+
+  Args:
+    workdir: The run directory, which must not hold a run.
+    trained: The network.
+    origin: Where it comes from, for the report.
+
+  Raises:
+    InputError: The directory holds a run, is in use or cannot be written, or
+      the variables do not fit the configuration.
+  """
+  workdir, config = pathlib.Path(workdir), trained.config
+  state = train_step.create_state(
+    config, statistics=trained.variables['statistics']
+  )
+  state = state.replace(
+    **{
+      name: _of_shapes(getattr(state, name), trained.variables[name])
+      for name in ('params', 'batch_stats')
+    }
+  )
+  scores = {
+    'selected_step': trained.step,
+    'num_steps': trained.step,
+    'num_parameters': model_lib.count_parameters(state.params),
+    'selection': origin,
+    'edition': config.eval.edition,
+    'results': [],
+  }
+  with runs.lock(workdir):
+    if runs.has_run(workdir):
+      raise InputError(f'{workdir} holds a run already; choose another --out.')
+    runs.claim(workdir, config)
+    with checkpoint.open_manager(workdir / 'checkpoints') as manager:
+      checkpoint.save(manager, trained.step, state)
+    # Written last: a run that has scores.json is complete.
+    files.write_text(workdir / 'scores.json', json.dumps(scores, indent=2))
+
+
+def _of_shapes(expected: Any, found: Any) -> Any:
+  """The found variables, which must have the names and shapes of the others."""
+  ours, theirs = (export_file.flatten(tree) for tree in (expected, found))
+  for name in sorted(ours.keys() | theirs.keys()):
+    shapes = [
+      list(tree[name].shape) if name in tree else 'missing'
+      for tree in (ours, theirs)
+    ]
+    if shapes[0] != shapes[1]:
+      raise InputError(
+        f'The variables do not fit the configuration: {name} must have the '
+        f'shape {shapes[0]}, got {shapes[1]}.'
+      )
+  return jax.tree.map(jnp.asarray, found)

@@ -269,6 +269,37 @@ def test_a_value_of_another_type_is_refused():
       ['loss.temperature = 5.0 has no effect'],
     ),
     ({'model__name': 'seld_net', 'model__attention_features': 8}, ['seld_net']),
+    (
+      {'model__attention_layers': 1},
+      ['model.attention_layers = 1', 'seld_crnn has no such field'],
+    ),
+    ({'model__gru_layers': 3}, ['gru_layers = 3', 'seld_crnn has no such']),
+    ({'model__attention_heads': 4}, ['attention_heads', 'seld_crnn has no']),
+    ({'model__attention_dropout': 0.1}, ['attention_dropout', 'no such field']),
+    (
+      {'model__name': 'dcase_net', 'model__head_dropout': 0.1},
+      ['model.head_dropout = 0.1', 'dcase_net has no such field'],
+    ),
+    (
+      {'model__name': 'dcase_net', 'model__attention_heads': 7},
+      ['attention_heads = 7 must divide model.gru_features = 256'],
+    ),
+    (
+      {'model__name': 'dcase_net', 'model__attention_heads': 0},
+      ['model.attention_heads', 'positive'],
+    ),
+    (
+      {'model__name': 'dcase_net', 'model__gru_layers': 0},
+      ['model.gru_layers', 'positive'],
+    ),
+    (
+      {'model__name': 'dcase_net', 'model__attention_layers': 101},
+      ['model.attention_layers', 'at most 100'],
+    ),
+    (
+      {'model__name': 'dcase_net', 'model__attention_dropout': 1.0},
+      ['model.attention_dropout', '[0, 1)'],
+    ),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else '',
 )

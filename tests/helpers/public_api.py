@@ -10,7 +10,10 @@ import seld_jax
 ROOT = pathlib.Path(seld_jax.__file__).parent
 
 # Rooms of commands, whose examples are command lines.
-COMMANDS = ('export', 'listen', 'main', 'predict', 'synthesize', 'tau2020')
+COMMANDS = (
+  *('convert', 'export', 'listen', 'main', 'predict', 'synthesize'),
+  'tau2020',
+)
 
 
 def rooms() -> list[str]:

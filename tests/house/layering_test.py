@@ -17,7 +17,7 @@ ORDER = """
   errors
   geometry stopping streams
   files json_files npy_files listing progress shards commands
-  audio labels features metrics losses
+  audio labels features metrics losses published
   augment outputs
   scenes evaluate devices
   figures dataset
@@ -28,7 +28,7 @@ ORDER = """
   train
   predictor report
   reproduce
-  main predict synthesize export listen fetch
+  main predict synthesize export listen convert fetch
   tau2020
 """
 LEVELS = {
@@ -48,6 +48,7 @@ WITHOUT_JAX = (
   'seld_jax.geometry',
   'seld_jax.labels',
   'seld_jax.metrics',
+  'seld_jax.published',
   'seld_jax.runs',
   'seld_jax.scenes',
   'seld_jax.dataset.recordings',
@@ -224,7 +225,7 @@ def test_only_training_and_commands_see_a_configuration():
     if 'config' in rooms(tree) or 'ml_collections' in imported(tree)
   }
   assert users <= {
-    *('config', 'main', 'reproduce', 'runs', 'synthesize'),
+    *('config', 'convert', 'main', 'reproduce', 'runs', 'synthesize'),
     *('train', 'validate'),
   }
 

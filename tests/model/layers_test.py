@@ -134,3 +134,44 @@ def test_attention_equals_numpy():
       expected[example, frame] = weights @ maps['value'][example]
   actual: Any = layer.apply(variables, x)
   np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_whole_maps_are_dropped_together():
+  x = 1 + np.abs(numbers(30, 4, 3, 5))
+  drop = layers.Dropout(0.4, deterministic=False, whole_maps=True)
+  y = np.asarray(
+    jit(lambda x: drop.apply({}, x, rngs={'dropout': jax.random.key(0)}))(x)
+  )
+  is_kept = y[:, 0, 0, :] != 0
+  assert 0.4 < is_kept.mean() < 0.8
+  np.testing.assert_allclose(y, x / 0.6 * is_kept[:, None, None, :], rtol=1e-6)
+
+
+def test_multi_head_attention_equals_that_of_flax():
+  x = numbers(2, 7, 12)
+  ours = layers.MultiHeadAttention(3, dropout_rate=0.5, deterministic=True)
+  variables = initialized(ours, x)
+  theirs = nn.MultiHeadDotProductAttention(3)
+  together = variables['params']['query_key_value']
+  output = variables['params']['output']
+  of_flax = {
+    name: {
+      'kernel': kernel.reshape(12, 3, 4),
+      'bias': bias.reshape(3, 4),
+    }
+    for name, kernel, bias in zip(
+      ('query', 'key', 'value'),
+      np.split(together['kernel'], 3, axis=1),
+      np.split(together['bias'], 3),
+      strict=True,
+    )
+  }
+  of_flax['out'] = {
+    'kernel': output['kernel'].reshape(3, 4, 12),
+    'bias': output['bias'],
+  }
+  np.testing.assert_allclose(
+    jit(ours.apply)(variables, x),
+    jit(theirs.apply)({'params': of_flax}, x),
+    atol=1e-5,
+  )

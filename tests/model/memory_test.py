@@ -26,7 +26,12 @@ def small(name='seld_crnn', **options):
 
 @pytest.mark.parametrize(
   ('name', 'options'),
-  [('seld_crnn', {}), ('seld_crnn', {'soft_sharing': True}), ('seld_net', {})],
+  [
+    ('seld_crnn', {}),
+    ('seld_crnn', {'soft_sharing': True}),
+    ('seld_net', {}),
+    ('dcase_net', {}),
+  ],
 )
 def test_the_variables_are_those_of_the_network(name, options):
   network = small(name, **options)
@@ -65,6 +70,18 @@ def test_the_scores_of_the_attention_grow_with_the_square_of_the_length():
   assert with_it.inference > 2 * scores
 
 
+def test_each_head_of_the_attention_has_its_own_scores():
+  long = (1, 100_000, 32, 7)
+  needed = [
+    model.needed_memory(small('dcase_net', attention_heads=heads), long)
+    for heads in (2, 8)
+  ]
+  scores = 4 * (long[1] // 5) ** 2
+  layers = 2
+  assert needed[1].training - needed[0].training > 3 * layers * 6 * scores
+  assert needed[1].inference > 2 * 8 * scores
+
+
 def test_a_second_trunk_takes_about_as_much_as_the_first():
   options: dict[str, Any] = {'head_features': ()}  # the branches exist once
   one = model.needed_memory(small(**options), SHAPE)
@@ -89,6 +106,7 @@ def test_sizes_without_bounds_are_estimated_in_python_integers():
     ('seld_crnn', {'gru_features': 512}),
     ('seld_crnn', {'soft_sharing': True}),
     ('seld_net', {'normalise_bands': True}),
+    ('dcase_net', {}),
   ],
 )
 def test_the_estimate_is_near_the_memory_that_xla_reserves(name, options):

@@ -12,7 +12,7 @@ from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
 
 from seld_jax import model, outputs
-from seld_jax.model import networks
+from seld_jax.model import blocks
 
 OUTPUT = outputs.make('class_wise', num_classes=3)
 SMALL: dict[str, Any] = {
@@ -357,7 +357,7 @@ def test_gradients_under_jit_are_those_with_the_pooling_of_flax(
 
   loss, params = training_loss(last_pool, shape)
   compiled = jax.jit(jax.grad(loss))(params)
-  monkeypatch.setattr(networks, 'rectified_maxima', flax_maxima)
+  monkeypatch.setattr(blocks, 'rectified_maxima', flax_maxima)
   loss, _ = training_loss(last_pool, shape)
   assert_close(compiled, jit(jax.grad(loss))(params))
 

@@ -1,0 +1,306 @@
+"""Converts the weights of a published baseline to a run directory or an export.
+
+The weights of the DCASE baselines of 2024 and 2025 for audio are files of
+PyTorch. They and a StandardScaler of scikit-learn are read as data: neither
+library is needed, and nothing in the files is executed. The result predicts,
+listens, is exported and fine-tuned like a network that was trained here.
+
+Examples:
+  python -m seld_jax.convert --from=dcase2024 \
+    --weights=3_1_dev_split0_multiaccdoa_foa_model.h5 \
+    --scaler=foa_scaler.joblib --out=runs/published_foa
+  python -m seld_jax.convert --from=dcase2024 --weights=model.h5 \
+    --statistics=data/starss23 --export --out=published.seld
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from seld_jax import commands, dataset, labels, published
+from seld_jax import config as config_lib
+from seld_jax import features as features_lib
+from seld_jax import model as model_lib
+from seld_jax.dataset import cache
+from seld_jax.devices import compilation
+from seld_jax.errors import InputError
+from seld_jax.prediction import export_file
+from seld_jax.train import snapshot
+
+
+@dataclasses.dataclass(frozen=True)
+class _Baseline:
+  """What the files of a baseline do not say, from its published code.
+
+  Attributes:
+    edition: DCASE edition of the scores.
+    axes: Components of a direction.
+    root: Usual folder of its dataset.
+    batch_size: Crops in a batch.
+    num_epochs: Epochs of the training.
+    is_standardised: Whether the network expects standardised features.
+    features: Fields of `config.features` by the numbers of feature channels and
+      of bands that pooling leaves.
+  """
+
+  edition: str
+  axes: int
+  root: str
+  batch_size: int
+  num_epochs: int
+  is_standardised: bool
+  features: Mapping[tuple[int, int], Mapping[str, Any]]
+
+
+_BASELINES = {
+  'dcase2024': _Baseline(
+    edition='2024',
+    axes=3,
+    root='data/starss23',
+    batch_size=128,
+    num_epochs=250,
+    is_standardised=True,
+    features={
+      (7, 2): {'format': 'foa', 'intensity': 'energy'},
+      (10, 2): {'format': 'mic'},
+      (7, 11): {'format': 'mic', 'kind': 'salsa_lite'},
+    },
+  ),
+  'dcase2025': _Baseline(
+    edition='2025',
+    axes=2,
+    root='data/dcase2025',
+    batch_size=256,
+    num_epochs=200,
+    is_standardised=False,
+    features={(2, 2): {'format': 'stereo', 'offset': 0.0}},
+  ),
+}
+
+# Pooling (frames, bands) and heads of the attention, which are not in a file.
+_POOLS = ((5, 4), (1, 4), (1, 2))
+_HEADS = 8
+
+# Feature frames of a window of 5 s.
+_WINDOW = 250
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  define = commands.Define(values)
+  define.enum(
+    'from', None, list(published.EDITIONS), 'Baseline that wrote the weights.'
+  )
+  define.string(
+    'weights', None, 'State dict of PyTorch, such as *.h5 or *.pth.'
+  )
+  define.string(
+    'scaler',
+    '',
+    'StandardScaler of the features: a file of joblib or pickle, or an .npz '
+    'file with the arrays mean and scale.',
+  )
+  define.string(
+    'statistics',
+    '',
+    'Folder of a dataset, such as data/starss23. Mean and standard deviation '
+    'of its development recordings replace --scaler, as in the published code.',
+  )
+  define.string(
+    'cache',
+    '',
+    'Folder of the features that --statistics extracts. Default: the folder '
+    'features in the dataset.',
+  )
+  define.string(
+    'out', None, 'Run directory to write, or with --export FILE.seld.'
+  )
+  define.bool('export', False, 'Write an export instead of a run directory.')
+  define.list(
+    'class_names',
+    list(labels.STARSS_CLASSES),
+    'Names of the classes, in the order of their index.',
+  )
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+  """Converts a network, and prints what it is."""
+  commands.refuse_arguments(arguments)
+  compilation.use_persistent_cache()
+  out = pathlib.Path(str(values.out))
+  trained = convert(
+    str(values.weights),
+    baseline=getattr(values, 'from'),
+    scaler=values.scaler,
+    statistics=values.statistics,
+    feature_cache=values.cache,
+    class_names=values.class_names,
+  )
+  if values.export:
+    spec = snapshot.spec_of(trained.config)
+    export = export_file.make(
+      snapshot.make_program(trained.config),
+      trained.variables,
+      spec,
+      config=trained.config_values,
+      step=trained.step,
+    )
+    export_file.write(out, export)
+  else:
+    origin = f'converted from {pathlib.Path(str(values.weights)).name}'
+    snapshot.write_run(out, trained, origin=origin)
+  config = trained.config
+  count = model_lib.count_parameters(trained.variables['params'])
+  print(
+    f'{out}: {config.features.format} of {config.features.sample_rate} Hz, '
+    f'{len(config.data.classes)} classes, {config.output.format} with '
+    f'distances, {count:,} parameters, windows of '
+    f'{_WINDOW * config.features.hop_length / config.features.sample_rate:g} s'
+  )
+
+
+def convert(
+  weights: str | os.PathLike[str],
+  *,
+  baseline: str,
+  scaler: str | os.PathLike[str] = '',
+  statistics: str | os.PathLike[str] = '',
+  feature_cache: str | os.PathLike[str] = '',
+  class_names: Sequence[str] = labels.STARSS_CLASSES,
+) -> snapshot.Trained:
+  """Reads a published network and the standardisation of its features.
+
+  Args:
+    weights: State dict of PyTorch.
+    baseline: Baseline that wrote it, one of `published.EDITIONS`.
+    scaler: File of the StandardScaler of the features; empty for none.
+    statistics: Folder of a dataset whose development recordings replace the
+      scaler; empty for none.
+    feature_cache: Folder of the features that `statistics` extracts; empty for
+      the folder `features` in the dataset.
+    class_names: Names of the classes, in the order of their index.
+
+  Returns:
+    The network with its configuration, as if it was read from a run directory.
+
+  Raises:
+    InputError: A file or the dataset cannot be used, or the features have no
+      standardisation.
+  """
+  about = _BASELINES[baseline]
+  if scaler and statistics:
+    raise InputError('Give --scaler or --statistics, not both.')
+  if about.is_standardised and not scaler and not statistics:
+    raise InputError(
+      f'The network of {baseline} expects standardised features: give '
+      '--scaler=FILE, or --statistics=FOLDER of a dataset if no scaler is '
+      'published.'
+    )
+  network = published.read_network(
+    published.read_tensors(weights),
+    edition=baseline,
+    num_classes=len(class_names),
+    source=weights,
+  )
+  config = _config(network, about, class_names=class_names, source=weights)
+  if statistics:
+    config.data.root, config.data.cache = str(statistics), str(feature_cache)
+  config_lib.validate(config, num_devices=1)
+  if statistics:
+    found = _fitted(config)
+  else:
+    found = _of_scaler(config, scaler)
+  tree = export_file.unflatten(network.variables)
+  return snapshot.Trained(config, 0, {**tree, 'statistics': found})
+
+
+def _config(
+  network: published.Network,
+  about: _Baseline,
+  *,
+  class_names: Sequence[str],
+  source: str | os.PathLike[str],
+) -> config_lib.Config:
+  """The configuration of a published network."""
+  fields = about.features.get((network.channels, network.bands))
+  if fields is None or len(network.filters) != len(_POOLS):
+    raise InputError(
+      f'{source} has {len(network.filters)} convolutions, {network.channels} '
+      f'feature channels and {network.bands} bands before its GRU; the known '
+      f'networks have {len(_POOLS)} and '
+      + ' or '.join(f'{c} and {b}' for c, b in about.features)
+      + '.'
+    )
+  config = config_lib.default()
+  config.data.root = about.root
+  config.data.classes = tuple(class_names)
+  # The published split of STARSS23.
+  config.data.train_folds, config.data.test_folds = (3,), (4,)
+  config.data.validation_folds = ()
+  config.features.update(fields)
+  model, output, train = config.model, config.output, config.train
+  model.name = 'dcase_net'
+  model.filters, model.pools = network.filters, _POOLS
+  model.gru_features = network.gru_features
+  model.gru_layers = network.gru_layers
+  model.attention_layers = network.attention_layers
+  model.attention_heads = _HEADS
+  model.head_features = network.head_features
+  model.conv_dropout = model.gru_dropout = model.attention_dropout = 0.05
+  model.bn_momentum = 0.9
+  output.format = 'accdoa' if network.tracks == 1 else 'multi_accdoa'
+  output.axes, output.distance, output.activation = about.axes, True, 'linear'
+  config.augment.num_time_masks = config.augment.num_band_masks = 0
+  train.batch_size, train.num_epochs = about.batch_size, about.num_epochs
+  train.sampler, train.crop_frames = 'segments', _WINDOW
+  train.learning_rate, train.warmup_epochs, train.decay_epochs = 1e-3, 0, ()
+  config.eval.window, config.eval.test_windows = _WINDOW, (_WINDOW,)
+  config.eval.edition, config.eval.threshold = about.edition, 0.5
+  return config
+
+
+def _of_scaler(
+  config: config_lib.Config, path: str | os.PathLike[str]
+) -> dict[str, np.ndarray]:
+  """The statistics of a scaler, whose features have the channel first."""
+  bands, channels = features_lib.shape(**config_lib.feature_options(config))
+  if not path:
+    shape = bands, channels
+    return {'mean': np.zeros(shape, 'f4'), 'std': np.ones(shape, 'f4')}
+  scaler = published.read_scaler(path)
+  if len(scaler.mean) != bands * channels:
+    raise InputError(
+      f'{path} has {len(scaler.mean)} features, but the network needs '
+      f'{bands * channels}: {channels} channels of {bands} bands.'
+    )
+  return {
+    name: np.ascontiguousarray(values.reshape(channels, bands).T, np.float32)
+    for name, values in (('mean', scaler.mean), ('std', scaler.scale))
+  }
+
+
+def _fitted(config: config_lib.Config) -> dict[str, np.ndarray]:
+  """The statistics of all development recordings of a dataset."""
+  root = pathlib.Path(config.data.root)
+  if not root.is_dir():
+    raise InputError(f'--statistics: there is no folder {root}.')
+  recordings = dataset.find_recordings(root, format=config.features.format)
+  paths = cache.extract(
+    recordings,
+    config.data.cache or root / 'features',
+    options=config_lib.feature_options(config),
+  )
+  return dataset.statistics(
+    dataset.moments([paths[recording.name] for recording in recordings])
+  )
+
+
+if __name__ == '__main__':
+  commands.run(
+    main, define_flags=define_flags, required=('from', 'weights', 'out')
+  )
