@@ -160,6 +160,54 @@ def wrap_degrees(azimuth: Array) -> Array:
   return 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
 
 
+def fold_to_front(azimuth: Array) -> Array:
+  """Mirrors azimuths behind the listener to the front.
+
+  Stereo cannot tell front from back: a sound at 120 degrees has the same
+  differences between left and right as one at 60 degrees.
+
+  Args:
+    azimuth: Azimuth in degrees, with shape `[...]`.
+
+  Returns:
+    Azimuths in [-90, 90] degrees with the same sine, with shape `[...]`;
+    whole degrees stay whole.
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> geometry.fold_to_front(np.array([30.0, 120.0, -120.0, 180.0])).tolist()
+    [30.0, 60.0, -60.0, 0.0]
+  """
+  xp = namespace(azimuth)
+  wrapped = wrap_degrees(azimuth)
+  folded = xp.where(wrapped > 90, 180.0 - wrapped, wrapped)
+  return xp.where(wrapped < -90, -180.0 - wrapped, folded)
+
+
+def stereo_directions(xyz: Array) -> Array:
+  """The directions that stereo can tell apart: in front, on the horizon.
+
+  Azimuths are folded to the front as by `fold_to_front`, and elevations become
+  0: stereo can tell neither front from back nor up from down.
+
+  Args:
+    xyz: Vectors (x, y, z) of any length, with shape `[..., 3]`.
+
+  Returns:
+    Unit vectors, with shape `[..., 3]`. A vertical vector gives (1, 0, 0).
+
+  Example:
+    >>> from seld_jax import geometry
+    >>> behind = geometry.to_cartesian(np.array(150.0), np.array(40.0))
+    >>> azimuth, _ = geometry.to_polar(geometry.stereo_directions(behind))
+    >>> round(float(azimuth), 6)
+    30.0
+  """
+  xp = namespace(xyz)
+  x, y, z = xyz[..., 0], xyz[..., 1], xyz[..., 2]
+  return unit_vectors(xp.stack([xp.abs(x), y, 0 * z], axis=-1))
+
+
 def namespace(*arrays: Array) -> Any:
   """The array functions for some arguments.
 

@@ -37,13 +37,15 @@ def define_flags(values: flags.FlagValues) -> None:
   define.enum(
     'csv_edition',
     None,
-    [one for one, forms in labels.EDITIONS.items() if 'stereo' not in forms],
+    list(labels.EDITIONS),
     'Edition of the challenge whose columns the CSV files have. 2020 to 2022: '
     'frame, class, track, azimuth, elevation; distances are left out. 2023 and '
     '2024: also the distance in centimetres, if the network predicts '
     'distances. 2019: name, start and end of each event, elevation, azimuth, '
-    'and the distance in metres, 0 if the network predicts none. Default: '
-    '2023 if the network predicts distances, else 2020.',
+    'and the distance in metres, 0 if the network predicts none. 2025: frame, '
+    'class, source, azimuth folded to the front, distance in centimetres, and '
+    'onscreen, which is 0 in all rows, because no network here predicts it; '
+    'elevations are left out. Default: 2023 if the network predicts distances, else 2020.',
   )
   define.bool(
     'plot',

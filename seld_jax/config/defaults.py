@@ -254,7 +254,8 @@ def default() -> Config:
   # Number of segments in a batch of an evaluation, over all devices.
   evaluation.batch_size = 32
   # DCASE edition of the scores that select the checkpoint and are reported:
-  # '2019' to '2024'. '2024' needs output.distance = True.
+  # '2019' to '2025'. '2024' and '2025' need output.distance = True, and '2025'
+  # folds azimuths to the front.
   evaluation.edition = '2020'
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5

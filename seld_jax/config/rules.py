@@ -247,10 +247,10 @@ def check_output(config: Config, example: Config) -> None:
       f'its default, {shown(default_value)}.',
     )
   _check(
-    config.eval.edition != '2024' or config.output.distance,
-    'eval.edition = 2024 scores distances, but output.distance is False: set '
-    '--config.output.distance=True, or another --config.eval.edition, such as '
-    '2023.',
+    config.eval.edition not in metrics.WITH_DISTANCES or config.output.distance,
+    f'eval.edition = {config.eval.edition} scores distances, but '
+    'output.distance is False: set --config.output.distance=True, or another '
+    '--config.eval.edition, such as 2023.',
   )
   _check(
     config.loss.weighting == 'dynamic'

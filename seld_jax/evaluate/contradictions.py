@@ -15,8 +15,9 @@ _log = logging.getLogger(__name__)
 # are much smaller.
 _OTHER_UNIT = 20
 
-# Submissions of 2019 have four columns, although its labels have seconds.
-_ALSO = {('2019', 'submission')}
+# Submissions of 2019 have four columns, although its labels have seconds. Runs
+# write no form of 2025, because they do not predict what is on screen.
+_ALSO = {('2019', 'submission'), ('2025', 'polar_distance')}
 
 
 def check_units(
@@ -56,6 +57,36 @@ def check_metres(references: Sequence[labels.Events]) -> None:
       f'{"below" if middle < closest else "above"} {middle:.3g} m, which '
       'cannot be; state the units with --reference_unit and '
       '--predictions_unit (cm if a run wrote the predictions).'
+    )
+
+
+def tell_onscreen(
+  references: Sequence[labels.Events], predictions: Sequence[labels.Events]
+) -> None:
+  """Warns if the scores of what is on screen say nothing, or little."""
+  for name, part in ('reference', references), ('predictions', predictions):
+    silent = [one.onscreen is None and len(one.frame) > 0 for one in part]
+    if any(silent):
+      _log.warning(
+        '%d of %d files of --%s do not say what is on screen: '
+        'onscreen_accuracy and F20_onscreen are not defined; files of 2025 '
+        'have the column onscreen (%s).',
+        sum(silent),
+        len(part),
+        name,
+        ','.join(labels.FORMS['stereo']),
+      )
+      return
+  shown, predicted = (
+    [one.onscreen for one in part if one.onscreen is not None]
+    for part in (references, predictions)
+  )
+  some = any(flags.any() for flags in shown)
+  if some and predicted and not any(flags.any() for flags in predicted):
+    _log.warning(
+      'The predictions have onscreen 0 in all rows, as systems without video '
+      'write it: onscreen_accuracy and F20_onscreen are those of the answer '
+      'that nothing is on screen.'
     )
 
 

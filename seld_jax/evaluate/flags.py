@@ -47,7 +47,8 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     None,
     'Length of a recording in label frames, 10 per second: a number, audio '
     '(the length of its sound file, see --audio), or last_reference (up to the '
-    'last frame of its reference). Default: 600 up to edition 2021.',
+    'last frame of its reference). Default: 600 up to edition 2021, 50 in '
+    '2025.',
   )
   text(
     'audio',
@@ -87,10 +88,11 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   )
   choice(
     'missing',
-    'error',
+    None,
     list(pairs.MISSING),
     'What to do if a recording has no file of predictions: stop with an error, '
-    'or score it as an empty prediction.',
+    'score it as an empty prediction, or leave it out. Default: error '
+    '(leave_out for seld_jax.evaluate --as_published from 2020 on).',
   )
   define.list(
     'folds',

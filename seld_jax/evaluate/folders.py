@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import contradictions, pairs
 from seld_jax.evaluate.lengths import Recordings, find_lengths
@@ -26,8 +26,8 @@ class FolderOptions:
 
   Example:
     >>> from seld_jax import evaluate
-    >>> evaluate.FolderOptions(edition='2022', num_frames='audio').missing
-    'error'
+    >>> evaluate.FolderOptions(edition='2022', num_frames='audio').edition
+    '2022'
   """
 
   edition: str = '2020'
@@ -35,7 +35,7 @@ class FolderOptions:
   audio: str | os.PathLike[str] | None = None
   csv_edition: str | None = None
   num_classes: int | None = None
-  missing: str = 'error'
+  missing: str | None = None
   units: tuple[str | None, str | None] | None = None
   folds: Collection[int] | None = None
   label_hop: float | tuple[float, float] | None = None
@@ -60,6 +60,8 @@ class Folders:
     as_published: Whether scores follow the published code of the edition.
     distance_unit: Metres in a unit of the distances. If the units were not
       stated, that of the form of the references.
+    own_missing: Whether the caller stated what happens to recordings without a
+      file of predictions.
 
   Example:
     >>> from seld_jax import evaluate, labels
@@ -80,6 +82,7 @@ class Folders:
   length_rule: str | None
   as_published: bool = False
   distance_unit: float = 1.0
+  own_missing: bool = False
 
 
 def evaluate_folders(
@@ -92,7 +95,7 @@ def evaluate_folders(
   csv_edition: str | None = None,
   num_classes: int | None = None,
   class_names: Sequence[str] | None = None,
-  missing: str = 'error',
+  missing: str | None = None,
   units: tuple[str | None, str | None] | None = None,
   folds: Collection[int] | None = None,
   label_hop: float | tuple[float, float] | None = None,
@@ -108,15 +111,17 @@ def evaluate_folders(
     num_frames: Label frames of every recording, or of each by the name of its
       file without `.csv`. `'audio'` takes the lengths of the sound files;
       `'last_reference'` ends each recording after the last frame of its
-      reference. None means 600 up to 2021; later editions need a value, unless
-      `as_published` is set.
+      reference. None means 600 up to 2021 and 50 in 2025; the editions between
+      need a value, unless `as_published` is set.
     audio: Folder of the sound files, for `'audio'`.
     csv_edition: The edition that defines the columns of the files; None to
       recognise it from each file.
     num_classes: Number of classes, as for `evaluate_predictions`.
     class_names: Names of the classes for the breakdown, or None for numbers.
     missing: What to do about a reference without a file of predictions:
-      `'error'` raises InputError, `'empty'` scores it as an empty prediction.
+      `'error'` raises InputError, `'empty'` scores it as an empty prediction,
+      `'leave_out'` leaves the recording out. None means `'error'`, or
+      `'leave_out'` with `as_published` from 2020 on.
     units: Units of the distances in the reference and in the predictions, keys
       of `UNITS`, or None for the unit that label files of the form have
       (`labels.DISTANCE_UNITS`). None instead of both: they have the same unit.
@@ -196,8 +201,11 @@ def read_folders(
     >>> found.names, found.num_classes
     (['mix1'], 12)
   """
+  missing = options.missing or 'error'
+  if options.missing is None and options.as_published:
+    missing = metrics.published_missing(options.edition)
   files = pairs.pair(
-    reference, predictions, missing=options.missing, folds=options.folds
+    reference, predictions, missing=missing, folds=options.folds
   )
   scales: tuple[float | None, float | None] = (1.0, 1.0)
   if options.units is not None:
@@ -237,11 +245,17 @@ def read_folders(
     distance_scale=scales[1],
     label_hop=hops[1],
     frames_per_second=frames_per_second,
+    onscreen_threshold=metrics.ONSCREEN_THRESHOLD.get(options.edition, 0.5)
+    if options.as_published
+    else 0.5,
   )
-  if options.edition == '2024' and options.units is None:
-    contradictions.check_units(references, predicted)
-  if options.edition == '2024' and scales[0] is None:
-    contradictions.check_metres(references)
+  if options.edition in metrics.WITH_DISTANCES:
+    if options.units is None:
+      contradictions.check_units(references, predicted)
+    if scales[0] is None:
+      contradictions.check_metres(references)
+  if options.edition == '2025':
+    contradictions.tell_onscreen(references, predicted)
   if frames_per_second != labels.FRAMES_PER_SECOND:
     references = [
       _with_late_ends(one) if form == 'seconds' else one
@@ -286,6 +300,7 @@ def read_folders(
     rule,
     options.as_published,
     unit,
+    options.missing is not None,
   )
 
 
@@ -325,6 +340,13 @@ def score_folders(
   )
   if found.length_rule is not None:
     result['length_rule'] = found.length_rule
+  if found.as_published:
+    result['as_published'] = metrics.published_rules(
+      found.edition,
+      own_length=found.num_frames is not None,
+      files=True,
+      own_missing=found.own_missing,
+    )
   return result
 
 
@@ -341,13 +363,6 @@ def _with_late_ends(events: labels.Events) -> labels.Events:
   track = events.track[order]
   last = order[np.flatnonzero(np.diff(track, append=-1))]
   rows = np.append(np.arange(len(order)), last)
-  frame = events.frame[rows]
-  frame[len(order) :] += 1
-  distance = None if events.distance is None else events.distance[rows]
-  return labels.Events(
-    frame,
-    events.class_index[rows],
-    events.track[rows],
-    events.xyz[rows],
-    distance,
-  )
+  late = labels.choose_rows(events, rows)
+  late.frame[len(order) :] += 1
+  return late

@@ -109,14 +109,17 @@ def find_lengths(
   names = recordings.names
   ends, _ = recordings.ends
   if rule is None and as_published:
-    if edition not in metrics.DEFAULT_NUM_FRAMES:
+    if edition >= '2022':  # recordings end with their references
       _check_after_reference(recordings)
       if (ends == 0).any():
         _log.warning(
-          '%d of %d references have no events: the published code stops at '
-          'such files, and here they count as recordings without frames.',
+          '%d of %d references have no events: the published code %s count as '
+          'recordings without frames.',
           np.sum(ends == 0),
           len(ends),
+          'stops at such files, and here they'
+          if edition < '2025'
+          else 'scores no prediction there, because they',
         )
       return None, 'as_published'
     published = [

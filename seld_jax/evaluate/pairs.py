@@ -1,5 +1,6 @@
 """Finds the files of two folders that belong to the same recording."""
 
+import logging
 import os
 import pathlib
 from collections.abc import Collection, Iterable, Sequence
@@ -7,8 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError
 
+_log = logging.getLogger(__name__)
+
 # What to do about a reference without a file of predictions.
-MISSING = ('error', 'empty')
+MISSING = ('error', 'empty', 'leave_out')
 
 
 def pair(
@@ -24,7 +27,8 @@ def pair(
     reference: Folder of the reference files.
     predictions: Folder of the files that a system predicted.
     missing: What to do about a reference without a file of predictions:
-      `'error'` raises InputError, `'empty'` pairs it with None.
+      `'error'` raises InputError, `'empty'` pairs it with None, and
+      `'leave_out'` leaves it out with a warning.
     folds: Numbers of the folds to compare, which are part of names such as
       `fold1_room1_mix001_ov1`; None for all files.
 
@@ -38,7 +42,7 @@ def pair(
   """
   if missing not in MISSING:
     raise InputError(
-      f'missing must be {" or ".join(map(repr, MISSING))}, got {missing!r}.'
+      f'missing must be one of {", ".join(MISSING)}, got {missing!r}.'
     )
   expected, found = csv_files(reference), csv_files(predictions)
   if not expected:
@@ -72,10 +76,27 @@ def pair(
         'has it; --missing=empty scores a missing file as an empty prediction'
         f'{_folds_hint(lost, found)}.'
       )
+    if missing == 'leave_out':
+      _log.warning(
+        '%s lacks %s.csv%s: %d of %d recordings of %s are left out and not '
+        'scored (--missing=empty scores them as empty predictions).',
+        predictions,
+        lost[0],
+        _others(lost),
+        len(lost),
+        len(expected),
+        reference,
+      )
+      expected = {name: expected[name] for name in expected if name in found}
   if extra := sorted(found.keys() - expected.keys()):
     raise InputError(
       f'{predictions} has {extra[0]}.csv{_others(extra)}, but {reference} has '
       'no such file: remove it, or select folds with --folds.'
+    )
+  if not expected:
+    raise InputError(
+      f'{predictions} has no file with the name of a file in {reference}: no '
+      'recording is left to score.'
     )
   return [(name, expected[name], found.get(name)) for name in expected]
 

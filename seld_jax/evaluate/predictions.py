@@ -35,8 +35,8 @@ def evaluate_predictions(
       Names such as `fold1_room2_mix003_ov1` contain fold, room and overlap.
     edition: The edition of the challenge whose scores are computed.
     num_frames: Label frames of every recording, or of each by its name. None
-      means 600 up to 2021; later editions need a value, unless `as_published`
-      is set.
+      means 600 up to 2021 and 50 in 2025; the editions between need a value,
+      unless `as_published` is set.
     num_classes: Number of classes. None means that of the edition, or the 14 of
       2020 if a reference has a higher class index.
     class_names: Names of the classes for the breakdown, or None for numbers.
@@ -60,9 +60,9 @@ def evaluate_predictions(
     - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
       scores and `reference_segments`. This is the number of segments with a
       class in the reference, summed over classes (tracks in segments from 2021
-      to 2023, rows in 2024). If it is 0, the scores are None. Recordings whose
-      name lacks the part belong to the group `other`; if all names lack it,
-      there are no groups.
+      to 2023, rows in 2024 and 2025). If it is 0, the scores are None.
+      Recordings whose name lacks the part belong to the group `other`; if all
+      names lack it, there are no groups.
 
   Raises:
     InputError: There are no recordings, one has no length, or its events are

@@ -25,9 +25,17 @@ CAPTIONS = {
   '2022': 'means over classes; _micro: over all classes together',
   '2023': 'means over classes; _micro: over all classes together',
   '2024': 'means over classes; _micro: over all classes together',
+  '2025': 'azimuths folded to the front; means over classes; _micro: over all '
+  'classes together',
 }
 # The unit of `reference_segments`, where it is not segments.
-UNITS = {'2021': 'tracks', '2022': 'tracks', '2023': 'tracks', '2024': 'rows'}
+UNITS = {
+  '2021': 'tracks',
+  '2022': 'tracks',
+  '2023': 'tracks',
+  '2024': 'rows',
+  '2025': 'rows',
+}
 
 
 def table(result: Mapping[str, Any]) -> rich.table.Table:

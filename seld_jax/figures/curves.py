@@ -24,6 +24,8 @@ SCORES = {
   'frame_recall': True,
   'DOAE': False,
   'RDE': False,
+  'onscreen_accuracy': True,
+  'F20_onscreen': True,
   'seld_score': False,
 }
 _ANGLES = ('LE_CD', 'DOA_error', 'DOAE')

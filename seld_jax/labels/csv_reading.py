@@ -22,6 +22,8 @@ from seld_jax.labels.events import (
 from seld_jax.labels.forms import DISTANCE_UNITS, FORMS
 from seld_jax.labels.notes import Notes
 from seld_jax.labels.rows import (
+  INTEGERS,
+  PREDICTED_INTEGERS,
   PREDICTED_RANGES,
   RANGES,
   check_ranges,
@@ -46,6 +48,7 @@ class _Options:
   predicted: bool
   label_hop: float | None
   frames_per_second: int
+  onscreen_threshold: float
 
 
 def read_csv(
@@ -59,6 +62,7 @@ def read_csv(
   distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
+  onscreen_threshold: float = 0.5,
 ) -> Events:
   """Reads a label or submission file of any form in `FORMS`.
 
@@ -81,8 +85,9 @@ def read_csv(
     form: The form of the file, one of `FORMS`; None to find it.
     role: `'reference'` for the truth. `'prediction'` for what a system wrote:
       negative distances are then read as 0, elevations up to 91 degrees as 90,
-      and rows with a class that does not exist are left out, as the published
-      scores ignore them. A warning tells about each of them.
+      probabilities in the column `onscreen` as flags, and rows with a class
+      that does not exist are left out, as the published scores ignore them. A
+      warning tells about each of them.
     num_classes: If given, class indices must be below it.
     class_names: Class names by index, for files that hold names. None means
       those of 2019, or of L3DAS22, by the form.
@@ -95,6 +100,9 @@ def read_csv(
       overlaps, in their mean direction.
     frames_per_second: Frames per second of the result. Only the published rules
       of 2019 need another number: 50.
+    onscreen_threshold: Lowest probability in the column `onscreen` of
+      predictions that means on screen. The published code of 2025 cuts
+      probabilities off to integers, which is a threshold of 1.
 
   Returns:
     The rows in the order of the file, or sorted if frames were merged. If the
@@ -102,8 +110,8 @@ def read_csv(
     1, ... in that order. An event of 2019 or of L3DAS22 becomes a row for each
     frame of 0.1 s that it overlaps, floor(10 start) to ceil(10 end) - 1, and
     its number in the file becomes the track. Directions of 2025 are on the
-    horizon; the column `onscreen` is ignored. Metres of L3DAS22 become
-    directions and distances.
+    horizon, and the events have `onscreen`. Metres of L3DAS22 become directions
+    and distances.
 
   Raises:
     InputError: Any other contents; the message names file, line and value.
@@ -130,6 +138,7 @@ def read_csv(
     distance_scale=distance_scale,
     label_hop=label_hop,
     frames_per_second=frames_per_second,
+    onscreen_threshold=onscreen_threshold,
   )
   notes = Notes()
   events, _ = _read(pathlib.Path(path), options, notes)
@@ -148,6 +157,7 @@ def read_csv_files(
   distance_scale: float | None = 1.0,
   label_hop: float | None = None,
   frames_per_second: int = FRAMES_PER_SECOND,
+  onscreen_threshold: float = 0.5,
 ) -> tuple[list[Events], list[str | None]]:
   """Reads files of one dataset or of one system, with one warning of each kind.
 
@@ -165,6 +175,7 @@ def read_csv_files(
     distance_scale: Factor for distances.
     label_hop: Seconds from one frame of the files to the next.
     frames_per_second: Frames per second of the result.
+    onscreen_threshold: Lowest probability that means on screen.
 
   Returns:
     The events of each file, and its form, one of `FORMS`; None for a file
@@ -190,6 +201,7 @@ def read_csv_files(
     distance_scale=distance_scale,
     label_hop=label_hop,
     frames_per_second=frames_per_second,
+    onscreen_threshold=onscreen_threshold,
   )
   listed = [None if path is None else pathlib.Path(path) for path in paths]
   read = [
@@ -295,18 +307,19 @@ def _read(
     found.table,
     FORMS[found.form],
     ranges=PREDICTED_RANGES if options.predicted else RANGES,
+    integers=PREDICTED_INTEGERS if options.predicted else INTEGERS,
     num_classes=None if options.predicted else options.num_classes,
     hint=found.hint,
   )
   table, kept = found.table, np.arange(len(found.table))
   if options.predicted:
-    table, kept = _mended(found, options.num_classes, notes)
+    table, kept = _mended(found, options, notes)
   events = _to_events(found, table, kept, options, notes)
   return _on_label_frames(found, kept, events, options, notes), found
 
 
 def _mended(
-  found: forms.Found, num_classes: int | None, notes: Notes
+  found: forms.Found, options: _Options, notes: Notes
 ) -> tuple[np.ndarray, np.ndarray]:
   """Corrects usual deviations in outputs of systems, and adds notes about them.
 
@@ -315,7 +328,7 @@ def _mended(
   """
   columns, rows, table = FORMS[found.form], found.rows, found.table
   assert table is not None
-  table = table.copy()
+  table, num_classes = table.copy(), options.num_classes
 
   def note(kind: str, where: np.ndarray, text: str) -> None:
     first = int(np.argmax(where))
@@ -334,6 +347,14 @@ def _mended(
       text = 'the elevation {value} is limited to 90 degrees'
       note('elevation', beyond, text)
       np.clip(values, -90, 90, out=values)
+  if 'onscreen' in columns:
+    values = table[:, columns.index('onscreen')]
+    flags = (values >= options.onscreen_threshold).astype(np.float64)
+    if (between := (values > 0) & (values < 1)).any():
+      flag = f'{flags[between][0]:g}'
+      text = f'the probability {{value}} of being on screen is read as {flag}'
+      note('onscreen', between, text)
+    table[:, columns.index('onscreen')] = flags
   kept = np.arange(len(table))
   if num_classes is not None:
     values = table[:, 1]
@@ -367,6 +388,9 @@ def _to_events(
   scale = _distance_scale(options, found.form)
   if 'distance' in columns:
     distance = table[:, columns.index('distance')] * scale
+  onscreen = None
+  if 'onscreen' in columns:
+    onscreen = table[:, columns.index('onscreen')] == 1
   if 'x' in columns:
     start = columns.index('x')
     vectors = table[:, start : start + 3]
@@ -395,7 +419,7 @@ def _to_events(
     if 'elevation' in columns:
       elevation = table[:, columns.index('elevation')]
     xyz = geometry.to_cartesian(azimuth, elevation)
-  return Events(frame, class_index, track, xyz, distance)
+  return Events(frame, class_index, track, xyz, distance, onscreen)
 
 
 def _distance_scale(options: _Options, form: str) -> float:

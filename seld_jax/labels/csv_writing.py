@@ -1,4 +1,4 @@
-"""Writes events as CSV files of DCASE, in the form of any edition but 2025."""
+"""Writes events as CSV files of DCASE, in the form of any edition."""
 
 import functools
 import os
@@ -35,9 +35,12 @@ def write_csv(
     events: The rows, written in their order. In the form of 2019, consecutive
       frames with the same class, track, direction and distance become one
       event.
-    edition: Year of the challenge whose form to write: one of `EDITIONS`, but
-      not 2025, whose files say what is on screen. The forms of 2020 to 2022
-      have no distances. None: 2023 if the events have distances, else 2020.
+    edition: Year of the challenge whose form to write: one of `EDITIONS`. The
+      forms of 2020 to 2022 have no distances. That of 2025 has neither
+      elevations nor directions behind the listener: elevations are left out,
+      and azimuths are folded to the front. Its column `onscreen` is 0 if the
+      events do not say what is on screen, as the published network without
+      video writes it. None: 2023 if the events have distances, else 2020.
     form: One of the forms of the edition. None: its first, or `'polar'` if
       the first needs distances and the events have none.
     class_names: Class names by index, to write in the form of 2019.
@@ -114,6 +117,7 @@ def write_csv_parts(
     write = functools.partial(
       _format, path, class_names=class_names, distance_scale=distance_scale
     )
+    started = False
     for events in parts:
       chosen = chosen or _form_to_write(
         path, events, edition=edition, form=form
@@ -122,11 +126,12 @@ def write_csv_parts(
       if chosen == 'seconds':
         kept.append(events)
       else:
-        file.write(write(events, chosen))
+        file.write(write(events, chosen, header=not started))
+        started = True
     chosen = chosen or _form_to_write(
       path, no_events(), edition=edition, form=form
     )
-    if chosen == 'seconds':
+    if chosen == 'seconds' or not started:
       file.write(write(join_events(kept), chosen))
 
 
@@ -144,11 +149,10 @@ def _form_to_write(
   chosen = form or EDITIONS[edition][0]
   if not form and chosen == 'polar_distance' and events.distance is None:
     chosen = 'polar'
-  allowed = [name for name in EDITIONS[edition] if name != 'stereo']
-  if chosen not in allowed:
+  if chosen not in EDITIONS[edition]:
     raise InputError(
       f'{path} cannot be written in the form {chosen!r} of edition {edition}; '
-      f'its forms to write are: {", ".join(allowed) or "none"}.'
+      f'its forms to write are: {", ".join(EDITIONS[edition])}.'
     )
   return chosen
 
@@ -160,8 +164,12 @@ def _format(
   *,
   class_names: Sequence[str],
   distance_scale: float | None,
+  header: bool = True,
 ) -> str:
-  """Checks events and formats them as the text of a file of this form."""
+  """Checks events and formats them as the text of a file of this form.
+
+  The form of 2025 begins with its header, unless `header` is False.
+  """
   for name, values in (('frame', events.frame), ('class', events.class_index)):
     if np.any(values < 0):
       raise InputError(
@@ -175,36 +183,51 @@ def _format(
   if events.distance is not None:
     distance = np.asarray(events.distance, np.float64) * distance_scale
   elif 'distance' in FORMS[form] and len(events.frame):
+    remedy = '2020' if form == 'stereo' else "2020, or form='polar'"
     raise InputError(
-      f"{path} needs a distance in each row, got none; form='polar' has none."
+      f'{path} needs a distance in each row, got none; edition {remedy}, has '
+      'none.'
     )
   if not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(f'{path} needs finite distances of 0 or more.')
   if form == 'seconds':
     return format_seconds(path, events, distance, class_names)
-  return _format_rows(events, distance, FORMS[form])
+  text = _format_rows(events, distance, form)
+  if form == 'stereo' and header:
+    text = ','.join(FORMS[form]) + '\n' + text
+  return text
 
 
-def _format_rows(
-  events: Events, distance: np.ndarray, columns: Sequence[str]
-) -> str:
-  """Formats each row of the events as a line with these columns."""
+def _format_rows(events: Events, distance: np.ndarray, form: str) -> str:
+  """Formats each row of the events as a line of this form."""
+  columns = FORMS[form]
   azimuth, elevation = geometry.to_polar(np.asarray(events.xyz, np.float64))
+  onscreen = np.zeros(len(events.frame), bool)
+  if form == 'stereo':
+    azimuth = geometry.fold_to_front(azimuth)
+    if events.onscreen is not None:
+      onscreen = np.asarray(events.onscreen, bool)
   x, y, z = geometry.to_cartesian(azimuth, elevation).T
   values = {
     'frame': map(str, events.frame),
     'class': map(str, events.class_index),
     'track': map(str, events.track),
+    'source': map(str, events.track),
     'azimuth': map(format_number, azimuth),
     'elevation': map(format_number, elevation),
     'x': (format_number(value, digits=9) for value in x),
     'y': (format_number(value, digits=9) for value in y),
     'z': (format_number(value, digits=9) for value in z),
     'distance': map(format_number, distance),
+    'onscreen': map(str, onscreen.astype(np.int64)),
   }
   rows = zip(*(values[column] for column in columns), strict=True)
   lines = [','.join(row) for row in rows]
   # The reader would take this first row for column names that pandas invents.
-  if lines and lines[0] == ','.join(map(str, range(len(columns)))):
+  if (
+    lines
+    and form != 'stereo'
+    and lines[0] == ','.join(map(str, range(len(columns))))
+  ):
     lines[0] += '.0'
   return ''.join(line + '\n' for line in lines)

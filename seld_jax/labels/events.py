@@ -44,6 +44,8 @@ class Events:
       `[n]`.
     xyz: Directions as unit vectors, float64 with shape `[n, 3]`.
     distance: Distances, float64 with shape `[n]`; None if the labels have none.
+    onscreen: Whether the source is in the picture of the video, bool with shape
+      `[n]`; None if nobody says so. Only files of 2025 do.
 
   Example:
     >>> from seld_jax import labels
@@ -62,6 +64,7 @@ class Events:
   track: np.ndarray
   xyz: np.ndarray
   distance: np.ndarray | None = None
+  onscreen: np.ndarray | None = None
 
 
 def no_events() -> Events:
@@ -83,8 +86,8 @@ def join_events(parts: Iterable[Events]) -> Events:
     parts: Events, whose frames count from the same start.
 
   Returns:
-    The rows of all parts, in their order. They have distances if those of all
-    parts that have rows do.
+    The rows of all parts, in their order. They have distances, and flags of
+    what is on screen, if those of all parts that have rows do.
 
   Example:
     >>> from seld_jax import labels
@@ -96,14 +99,37 @@ def join_events(parts: Iterable[Events]) -> Events:
   """
   given = list(parts)
   parts = [one for one in given if len(one.frame)] or given[:1] or [no_events()]
-  frame, class_index, track, xyz = (
-    np.concatenate([getattr(one, column) for one in parts])
-    for column in ('frame', 'class_index', 'track', 'xyz')
+  columns = {}
+  for field in dataclasses.fields(Events):
+    found = [getattr(one, field.name) for one in parts]
+    known = all(values is not None for values in found)
+    columns[field.name] = np.concatenate(found) if known else None
+  return Events(**columns)
+
+
+def choose_rows(events: Events, rows: np.ndarray) -> Events:
+  """Some rows of events, with all of their columns.
+
+  Args:
+    events: Events.
+    rows: Indices of rows, or a mask with shape `[n]`.
+
+  Returns:
+    These rows, in the order of the indices.
+
+  Example:
+    >>> from seld_jax import labels
+    >>> frame, class_index, track = np.array([[2, 5], [1, 1], [0, 0]])
+    >>> events = labels.Events(frame, class_index, track, np.eye(3)[:2])
+    >>> labels.choose_rows(events, events.frame < 3).frame.tolist()
+    [2]
+  """
+  return Events(
+    **{
+      name: None if values is None else values[rows]
+      for name, values in vars(events).items()
+    }
   )
-  distances = [one.distance for one in parts if one.distance is not None]
-  if len(distances) < len(parts):
-    return Events(frame, class_index, track, xyz)
-  return Events(frame, class_index, track, xyz, np.concatenate(distances))
 
 
 # Medians of the distances in a dataset, in metres, that are possible.

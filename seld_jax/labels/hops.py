@@ -102,7 +102,8 @@ def to_label_frames(
 
   A source is active in each label frame that one of its rows overlaps, with one
   row for each: the mean direction and the mean distance of the source there,
-  weighted by time.
+  weighted by time. It is on screen there if it is for at least half of its
+  time.
 
   Args:
     events: The events, with frames of `label_hop` seconds. A track has at most
@@ -150,12 +151,17 @@ def to_label_frames(
   distance = None
   if events.distance is not None:
     distance = np.bincount(group, weight * events.distance[row]) / total
+  onscreen = None
+  if events.onscreen is not None:
+    share = np.bincount(group, weight * events.onscreen[row]) / total
+    onscreen = share >= 0.5 - _TOLERANCE
   return Events(
     frame[order][first],
     class_index[order][first],
     track[order][first],
     xyz / norm[:, None],
     distance,
+    onscreen,
   )
 
 

@@ -43,6 +43,8 @@ PREDICTED_RANGES: Mapping[str, tuple[float, float]] = {
   'distance': (-(10**6), 10**6),
 }
 INTEGERS = ('frame', 'class', 'track', 'source', 'onscreen')
+# Systems may write the probability that a source is on screen.
+PREDICTED_INTEGERS = INTEGERS[:-1]
 
 # What a user can do about a value that is out of range.
 _REMEDIES = {
@@ -301,6 +303,7 @@ def check_ranges(
   columns: Sequence[str],
   *,
   ranges: Mapping[str, tuple[float, float]] = RANGES,
+  integers: Sequence[str] = INTEGERS,
   num_classes: int | None = None,
   hint: str = '',
 ) -> None:
@@ -311,6 +314,7 @@ def check_ranges(
     table: Their numbers, with shape `[rows, columns]`.
     columns: The name of each column; those in `ranges` are checked.
     ranges: Lowest and highest value of columns.
+    integers: The columns of integers.
     num_classes: If given, class indices must be below it.
     hint: Text that is added to the message, as for `parse_numbers`.
 
@@ -319,8 +323,8 @@ def check_ranges(
   """
   if num_classes is not None:
     ranges = {**ranges, 'class': (0, num_classes - 1)}
-  if not _in_range(table, columns, ranges):
-    _refuse_cell(rows, columns, ranges, hint)
+  if not _in_range(table, columns, ranges, integers):
+    _refuse_cell(rows, columns, ranges, hint, integers)
 
 
 def _parse_fast(rows: Rows) -> np.ndarray | None:
@@ -359,11 +363,12 @@ def _in_range(
   table: np.ndarray,
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
+  whole: Sequence[str] = INTEGERS,
 ) -> bool:
   """Whether all values are finite and in range."""
   if not np.isfinite(table).all():
     return False
-  integers = table[:, [column in INTEGERS for column in columns]]
+  integers = table[:, [column in whole for column in columns]]
   low, high = np.array(
     [ranges.get(column, (-np.inf, np.inf)) for column in columns]
   ).T
@@ -378,6 +383,7 @@ def _refuse_cell(
   columns: Sequence[str],
   ranges: Mapping[str, tuple[float, float]],
   hint: str,
+  integers: Sequence[str] = INTEGERS,
 ) -> NoReturn:
   """Reports the first row of another length, or the first wrong value."""
   for index, row in enumerate(rows.cells):
@@ -389,7 +395,7 @@ def _refuse_cell(
         + empty_end(row),
       )
     for place, (cell, column) in enumerate(zip(row, columns, strict=True)):
-      kind = 'an integer' if column in INTEGERS else 'a number'
+      kind = 'an integer' if column in integers else 'a number'
       if column in ranges:
         kind += ' from {} to {}'.format(*ranges[column])
       try:
@@ -397,7 +403,7 @@ def _refuse_cell(
         good = cell.isascii() and '_' not in cell
       except ValueError:
         value, good = np.empty((1, 0)), False
-      if not good or not _in_range(value, (column,), ranges):
+      if not good or not _in_range(value, (column,), ranges, integers):
         remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
         got = shown(cell.strip())
         # All forms have frame and class: their columns need no hint.

@@ -1,4 +1,4 @@
-"""DCASE scores of the editions 2019 to 2024. NumPy and SciPy only.
+"""DCASE scores of the editions 2019 to 2025. NumPy and SciPy only.
 
     per_recording = [metrics.counts(r, p, num_frames=600) for r, p in pairs]
     metrics.scores(metrics.merge(per_recording)).seld_score
@@ -8,7 +8,8 @@
 `scores` turns counts into scores, `jackknife` gives confidence intervals.
 
 The functions are in `counting`; `editions` lists the module of each edition:
-`dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023) and `dcase2024`.
+`dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023), `dcase2024` and
+`dcase2025`.
 `matching` pairs predicted directions with reference directions for all of them,
 `batches` places recordings one after another, and `published` holds what the
 published code of an edition does differently.
@@ -26,9 +27,14 @@ from seld_jax.metrics.counting import (
   scores,
 )
 from seld_jax.metrics.dcase2020 import Counts, Scores
-from seld_jax.metrics.editions import EDITIONS, main_scores
+from seld_jax.metrics.editions import EDITIONS, WITH_DISTANCES, main_scores
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
-from seld_jax.metrics.published import published_num_frames, published_rules
+from seld_jax.metrics.published import (
+  ONSCREEN_THRESHOLD,
+  published_missing,
+  published_num_frames,
+  published_rules,
+)
 
 __all__ = [
   'counts',
@@ -41,7 +47,10 @@ __all__ = [
   'jackknife_estimates',
   'published_rules',
   'published_num_frames',
+  'published_missing',
   'EDITIONS',
+  'WITH_DISTANCES',
+  'ONSCREEN_THRESHOLD',
   'DEFAULT_NUM_FRAMES',
   'Counts',
   'Scores',

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seld_jax import geometry
 from seld_jax.metrics import matching, published
 
 # The editions that count whole segments, even if the last one is cut short.
@@ -58,6 +59,8 @@ class Rows:
     places: Directions, as `matching.paired` takes them, with shape `[n, 2]` or
       `[n, 3]`.
     distance: Distances, float64 with shape `[n]`; NaN where there are none.
+    onscreen: 1 if the source is on screen and 0 if not, float64 with shape
+      `[n]`; NaN where nobody says so.
   """
 
   recording: np.ndarray
@@ -65,6 +68,7 @@ class Rows:
   class_index: np.ndarray
   places: np.ndarray
   distance: np.ndarray
+  onscreen: np.ndarray
 
   def chosen(self, rows: np.ndarray) -> 'Rows':
     """Some of the rows."""
@@ -226,21 +230,34 @@ def _join(
     for name in ('frame', 'class_index')
   )
   xyz = np.concatenate([np.asarray(one.xyz, np.float64) for one in events])
-  distance = np.concatenate(
-    [
-      np.full(size, np.nan)
-      if getattr(one, 'distance', None) is None
-      else np.asarray(one.distance, np.float64)
-      for one, size in zip(events, sizes, strict=True)
-    ]
+  distance, onscreen = (
+    np.concatenate(
+      [
+        np.full(size, np.nan)
+        if getattr(one, name, None) is None
+        else np.asarray(getattr(one, name), np.float64)
+        for one, size in zip(events, sizes, strict=True)
+      ]
+    )
+    for name in ('distance', 'onscreen')
   )
   late = frame >= ends[recording]
-  rows = Rows(recording, frame + starts[recording], class_index, xyz, distance)
+  rows = Rows(
+    recording, frame + starts[recording], class_index, xyz, distance, onscreen
+  )
   if late.any():
     rows = rows.chosen(~late)
   if not rules.as_published:
+    if rules.edition == '2025':
+      directions = geometry.stereo_directions(rows.places)
+      rows = dataclasses.replace(rows, places=directions)
     return rows
   key = rows.frame * rules.num_classes + rows.class_index
+  if rules.edition == '2025':
+    tracks = [getattr(one, 'track', 0 * one.frame) for one in events]
+    track = np.concatenate([np.asarray(one, np.int64) for one in tracks])
+    kept = published.tracks_kept(key, track[~late])
+    rows, key = rows.chosen(kept), key[kept]
   places, kept = published.places(rules.edition, key, rows.places)
   rows = dataclasses.replace(
     rows, places=places, distance=rows.distance.round(published.DECIMALS)

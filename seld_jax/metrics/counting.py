@@ -1,8 +1,9 @@
 """Counts of recordings, their sums, and scores with confidence intervals.
 
 Events are any object with the attributes `frame` and `class_index` (integers
-with shape `[n]`), `xyz` (vectors with shape `[n, 3]`) and, for 2024, `distance`
-(with shape `[n]`). `labels.Events` is one.
+with shape `[n]`), `xyz` (vectors with shape `[n, 3]`) and, for 2024 and 2025,
+`distance` (with shape `[n]`). For 2025 they may have `onscreen` (flags with
+shape `[n]`) and `track`. `labels.Events` is one.
 """
 
 import dataclasses
@@ -13,10 +14,11 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.metrics import batches, dcase2024, matching, published
-from seld_jax.metrics.editions import edition_of
+from seld_jax.metrics.editions import WITH_DISTANCES, edition_of
 
-# Label frames of a recording. Until 2021 every recording lasted one minute.
-DEFAULT_NUM_FRAMES = {'2019': 600, '2020': 600, '2021': 600}
+# Label frames of a recording, where all have the same length: one minute until
+# 2021, and five seconds in 2025.
+DEFAULT_NUM_FRAMES = {'2019': 600, '2020': 600, '2021': 600, '2025': 50}
 
 
 def counts(
@@ -43,6 +45,8 @@ def counts(
   - 2022, 2023: like 2021, but a track that is too far away adds 1, and scores
     are means over classes. As corrected on 2022-04-30.
   - 2024: rows per frame, with their distance; as corrected on 2024-06-18.
+  - 2025: like 2024, but of directions only their azimuth counts, folded to the
+    front, and rows may say what is on screen.
 
   Args:
     reference: Events of the reference.
@@ -51,23 +55,24 @@ def counts(
       end of the last segment: a last segment that is cut short counts as a
       full one.
     edition: A key of `EDITIONS`.
-    num_frames: Label frames of the recording. None means 600 up to 2021; later
-      editions need a number. With `as_published`, None means the rule of the
+    num_frames: Label frames of the recording. None means 600 up to 2021 and 50
+      in 2025; the editions between need a number. With `as_published`, None means the rule of the
       published code: 3000 frames of 20 ms in 2019, 600 frames of 0.1 s in 2020
       and 2021, and later the index of the last frame of the reference, so that
       this frame is left out.
     num_classes: Number of classes.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive. Only
-      2024 uses it.
+      2024 and 2025 use it.
     segment_frames: Label frames per segment of one second. None means 10, or 50
       in 2019 with `as_published`, whose frames last 20 ms.
     as_published: Whether to follow the published code of the edition where it
-      differs: the length of recordings; the arc cosine for angles, without a
-      tolerance, and ties between pairs decided by it; in 2019 a grid of 10
-      degrees, to which directions are rounded down, and segments without their
-      last frame; in 2022 and 2023 the error rate over all classes for each
-      class, see `of_class`.
+      differs: the length of recordings; the arc cosine for angles (the
+      difference of azimuths in 2025), without a tolerance, and ties between
+      pairs decided by it; in 2019 a grid of 10 degrees, to which directions are
+      rounded down, and segments without their last frame; in 2022 and 2023 the
+      error rate over all classes for each class, see `of_class`; in 2025 at
+      most ten sources of a class in a frame. `published_rules` lists them.
 
   Returns:
     The counts of this recording, a dataclass of the edition; `Counts` in 2020.
@@ -365,7 +370,7 @@ def _default_lengths(
   if edition not in DEFAULT_NUM_FRAMES:
     raise InputError(
       f'The scores of {edition} need the length of each recording '
-      '(num_frames), because since 2022 recordings differ in length.'
+      '(num_frames), because recordings of 2022 to 2024 differ in length.'
     )
   return [DEFAULT_NUM_FRAMES[edition]] * len(pairs)
 
@@ -386,8 +391,8 @@ def _check(
   both = ('reference', reference, end), ('prediction', predictions, None)
   for what, events, limit in both:
     matching.check_events(what, events, limit, classes)
-    if rules.edition == '2024':
-      dcase2024.check_distances(what, events)
+    if rules.edition in WITH_DISTANCES:
+      dcase2024.check_distances(what, events, rules.edition)
   if rules.edition == '2019':  # directions of all classes are compared
     classes = 1
     keys = reference.frame, predictions.frame

@@ -71,6 +71,25 @@ class Scores:
   RDE_micro: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+  """The pairs of a batch, in any order.
+
+  Attributes:
+    reference: Their rows of the references.
+    predictions: Their rows of the predictions.
+    angle: Angles in degrees, float64 with shape `[pairs]`.
+    relative: Relative distance errors, float64 with shape `[pairs]`.
+    wrong: Whether one of both exceeds its threshold, bool with shape `[pairs]`.
+  """
+
+  reference: batches.Rows
+  predictions: batches.Rows
+  angle: np.ndarray
+  relative: np.ndarray
+  wrong: np.ndarray
+
+
 def count(batch: batches.Batch) -> list[Counts]:
   """Counts rows frame by frame; see `metrics.counts`.
 
@@ -79,6 +98,11 @@ def count(batch: batches.Batch) -> list[Counts]:
   positive when its angle and its relative distance error are both within their
   thresholds; otherwise it adds 1 to the denominator of F20.
   """
+  return batch.split(Counts, sums(batch, pair(batch)))
+
+
+def pair(batch: batches.Batch) -> Pairs:
+  """Pairs the rows of the same frame and class, and compares them."""
   reference, predictions, rules = (
     batch.reference,
     batch.predictions,
@@ -93,27 +117,37 @@ def count(batch: batches.Batch) -> list[Counts]:
   tolerance = 0.0 if rules.as_published else _DISTANCE_TOLERANCE
   wrong = angle > rules.largest_angle
   wrong |= relative > rules.distance_threshold + tolerance
-
-  partners = reference.chosen(rows)
-  num_reference, num_predicted = map(batch.by_class, (reference, predictions))
-  pairs, far = map(batch.by_class, (partners, partners.chosen(wrong)))
-  return batch.split(
-    Counts,
-    {
-      'reference': num_reference,
-      'true_positives': pairs - far,
-      'too_far': far,
-      'false_positives': num_predicted - pairs,
-      'false_negatives': num_reference - pairs,
-      'angles': batch.by_class(partners, values=angle),
-      'distances': batch.by_class(partners, values=relative),
-    },
+  return Pairs(
+    reference.chosen(rows), predictions.chosen(columns), angle, relative, wrong
   )
+
+
+def sums(batch: batches.Batch, found: Pairs) -> dict[str, np.ndarray]:
+  """The fields of `Counts`, each with shape `[recordings, classes]`."""
+  partners = found.reference
+  num_reference, num_predicted = map(
+    batch.by_class, (batch.reference, batch.predictions)
+  )
+  pairs, far = map(batch.by_class, (partners, partners.chosen(found.wrong)))
+  return {
+    'reference': num_reference,
+    'true_positives': pairs - far,
+    'too_far': far,
+    'false_positives': num_predicted - pairs,
+    'false_negatives': num_reference - pairs,
+    'angles': batch.by_class(partners, values=found.angle),
+    'distances': batch.by_class(partners, values=found.relative),
+  }
 
 
 def score(counts: Counts) -> Scores:
   """Computes the scores of 2024 from counts."""
-  total = dataclasses.replace(
+  return Scores(*means(counts), *means(over_classes(counts)))
+
+
+def over_classes(counts: Any) -> Any:
+  """The counts of all classes together, as if they were one class."""
+  return dataclasses.replace(
     counts,
     **{
       name: np.sum(value, keepdims=True)
@@ -121,7 +155,6 @@ def score(counts: Counts) -> Scores:
       if isinstance(value, np.ndarray)
     },
   )
-  return Scores(*_means(counts), *_means(total))
 
 
 def totals_alone(counts: Counts) -> dict[str, int]:
@@ -130,8 +163,15 @@ def totals_alone(counts: Counts) -> dict[str, int]:
   return {}
 
 
-def _means(counts: Counts) -> tuple[float, ...]:
-  """Means over classes of SELD score, F20, DOAE and RDE."""
+def means(counts: Any) -> tuple[float, float, float, float]:
+  """Means over classes of SELD score, F20, DOAE and RDE.
+
+  Args:
+    counts: Counts of 2024, or of another edition with the same fields.
+
+  Returns:
+    The four numbers; DOAE and RDE are NaN if no class was found.
+  """
   hits, half = (
     counts.true_positives,
     0.5 * (counts.false_positives + counts.false_negatives),
@@ -148,12 +188,13 @@ def _means(counts: Counts) -> tuple[float, ...]:
   return float(seld.mean()), float(f20.mean()), *errors
 
 
-def check_distances(what: str, events: Any) -> None:
+def check_distances(what: str, events: Any, edition: str) -> None:
   """Raises InputError for events whose distances are unusable.
 
   Args:
     what: What the message calls the events, such as `'reference'`.
     events: Events.
+    edition: The edition whose scores are computed, for the message.
 
   Raises:
     InputError: Distances are missing, negative or not finite.
@@ -162,7 +203,7 @@ def check_distances(what: str, events: Any) -> None:
   if distance is None:
     if len(events.frame):
       raise InputError(
-        f'The {what} has no distances, but the scores of 2024 need them.'
+        f'The {what} has no distances, but the scores of {edition} need them.'
       )
   elif not np.isfinite(distance).all() or np.any(distance < 0):
     raise InputError(

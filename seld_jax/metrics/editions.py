@@ -11,6 +11,7 @@ from seld_jax.metrics import (
   dcase2020,
   dcase2021,
   dcase2024,
+  dcase2025,
 )
 
 
@@ -49,7 +50,10 @@ EDITIONS = {
   '2022': _tracks(dcase2021.score_2022, dcase2021.Scores2022),
   '2023': _tracks(dcase2021.score_2022, dcase2021.Scores2022),
   '2024': _own(dcase2024),
+  '2025': _own(dcase2025),
 }
+# The editions that need distances.
+WITH_DISTANCES = ('2024', '2025')
 
 
 def edition_of(name: str) -> Edition:

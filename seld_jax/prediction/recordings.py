@@ -85,7 +85,8 @@ def predict_files(
 
   Raises:
     InputError: An option is invalid, two recordings would have the same CSV
-      file, or `out` cannot be written.
+      file, `out` cannot be written, or the form needs distances and the network
+      predicts none.
   """
   predictor.check(options)
   outcome = Outcome([], [])
@@ -99,6 +100,8 @@ def predict_files(
     else:
       todo.append((path, pathlib.Path(out) / target, header))
   _check_writable(pathlib.Path(out))
+  if csv_edition == '2025':
+    _check_stereo(predictor)
   if (
     csv_edition in labels.EDITIONS
     and predictor.spec.output.distance
@@ -168,7 +171,7 @@ def predict_file(
     csv_edition: Edition of the challenge whose form the CSV file has, as for
       `labels.write_csv`. None: 2023, with distances in centimetres, if the
       network predicts distances, else 2020. The forms of 2020 to 2022 have no
-      distances.
+      distances; that of 2025 has azimuths in front alone, and `onscreen` 0.
     keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
 
@@ -211,6 +214,30 @@ def predict_file(
   )
   events = labels.join_events(kept)
   return events, channels.find_mismatch(sums, format=predictor.spec.format)
+
+
+def _check_stereo(predictor: Predictor) -> None:
+  """Tells what files of 2025 lack, or refuses to write them.
+
+  Raises:
+    InputError: The network predicts no distances.
+  """
+  if not predictor.spec.output.distance:
+    raise InputError(
+      'Files of edition 2025 need a distance in each row, but the network '
+      'predicts none; choose another --csv_edition, such as 2020.'
+    )
+  _log.warning(
+    'The network does not predict what is on screen: the column onscreen of '
+    'edition 2025 is 0 in all rows.'
+  )
+  if predictor.spec.format != 'stereo':
+    _log.warning(
+      'The network is of format %s, but files of edition 2025 have no '
+      'elevations and no azimuths behind the listener: elevations are left '
+      'out, and azimuths are folded to the front; --csv_edition=2023 has both.',
+      predictor.spec.format,
+    )
 
 
 def find_files(
@@ -311,15 +338,8 @@ def _write_plot(
       break
   num_frames = max(1, labels.count_frames(shown, rate))
   visible = events.frame < num_frames
-  distance = events.distance
   figure = figures.plot_tracks(
-    labels.Events(
-      events.frame[visible],
-      events.class_index[visible],
-      events.track[visible],
-      events.xyz[visible],
-      None if distance is None else distance[visible],
-    ),
+    labels.choose_rows(events, visible),
     None,
     classes=predictor.spec.classes,
     num_frames=num_frames,

@@ -5,7 +5,7 @@ import pathlib
 import unicodedata
 from collections.abc import Sequence
 
-from seld_jax import labels, metrics
+from seld_jax import geometry, labels, metrics
 from seld_jax.errors import InputError
 
 
@@ -52,7 +52,8 @@ def make_recording(
     audio: Path of its sound file, if known.
 
   Returns:
-    The recording.
+    The recording. That of 2025 has the directions that are scored: in front, on
+    the horizon.
 
   Raises:
     InputError: A frame or a class of an event is out of range, or distances
@@ -66,7 +67,15 @@ def make_recording(
     num_classes=num_classes,
   )
   score = metrics.scores(counts).seld_score
+  if edition == '2025':
+    reference, prediction = map(_as_stereo, (reference, prediction))
   return Recording(name, reference, prediction, num_frames, score, audio)
+
+
+def _as_stereo(events: labels.Events) -> labels.Events:
+  """Events with the directions that the scores of 2025 compare."""
+  directions = geometry.stereo_directions(events.xyz)
+  return dataclasses.replace(events, xyz=directions)
 
 
 def choose_recordings(

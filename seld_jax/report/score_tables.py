@@ -11,7 +11,7 @@ from seld_jax.report import page
 # The scores of a run with the edition 2020, in the order of the columns.
 COLUMNS = metrics.main_scores('2020')
 
-_HIGHER_IS_BETTER = ('F', 'LR', 'frame_recall')
+_HIGHER_IS_BETTER = ('F', 'LR', 'frame_recall', 'onscreen')
 
 # What the scores of a run mean.
 _WITHIN_20 = (
@@ -48,6 +48,15 @@ _MEANINGS = {
   'same class, mean over the classes that were found (lower is better). '
   'seld_score: mean over classes of the mean of 1 - F20, DOAE / 180 and RDE, '
   'or of 1 - F20 for a class that was never found (lower is better).',
+  '2025': 'All directions are azimuths folded to the front. F20: F-score of '
+  'detections within 20 degrees and with a relative distance error of at most '
+  '1, mean over classes (higher is better). DOAE, in degrees, and RDE: angle '
+  'and relative distance error of detections of the same class, mean over the '
+  'classes that were found (lower is better). onscreen_accuracy: share of '
+  'these detections that are right about being on screen, mean over the same '
+  'classes; F20_onscreen: F20 of detections that are (higher is better); a '
+  'dash where the network or the labels do not say what is on screen. '
+  'seld_score: 1 - F20 (lower is better).',
 }
 # What `reference_segments` counts, by the unit.
 _UNITS = {
