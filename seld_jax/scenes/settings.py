@@ -86,6 +86,24 @@ def check_settings(
     _compare(out, found, {'events': sounds.fingerprint})
 
 
+def classes_of(out: str | os.PathLike[str]) -> tuple[str, ...]:
+  """The names of the classes of the scenes in a folder, by index.
+
+  Args:
+    out: The folder.
+
+  Returns:
+    Names; those of TAU-NIGENS 2020 if the folder does not say which they are.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.classes_of('data/scenes')[13]
+    'piano'
+  """
+  name = read(pathlib.Path(out)).get('classes')
+  return CLASS_MAPS.get(str(name), CLASS_MAPS['tau2020'])
+
+
 def claim(
   out: pathlib.Path, settings: dict, formats: Sequence[str]
 ) -> tuple[str, ...]:

@@ -13,12 +13,14 @@ References:
 
 import dataclasses
 import math
+import os
 
 import numpy as np
 
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 
+SAMPLE_RATE = 24000
 CLIP_SECONDS = 5
 CLIP_FRAMES = CLIP_SECONDS * labels.FRAMES_PER_SECOND
 # Horizontal field of view of the camera in degrees, and height over width of
@@ -109,9 +111,15 @@ def is_on_screen(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
   return (x > 0) & (np.abs(y) <= side) & (np.abs(z) <= _PICTURE * side)
 
 
-def cut_events(events: labels.Events, first: int, count: int) -> labels.Events:
-  """The events of some label frames, counted from the first of them."""
-  inside = (events.frame >= first) & (events.frame < first + count)
+def cut_sound(audio: np.ndarray, first: int) -> np.ndarray:
+  """The sound of a clip that begins at a label frame, at 24 kHz."""
+  hop = SAMPLE_RATE // labels.FRAMES_PER_SECOND
+  return audio[:, first * hop : (first + CLIP_FRAMES) * hop]
+
+
+def cut_events(events: labels.Events, first: int) -> labels.Events:
+  """The events of a clip, whose frames count from its first one."""
+  inside = (events.frame >= first) & (events.frame < first + CLIP_FRAMES)
   chosen = labels.choose_rows(events, inside)
   return dataclasses.replace(chosen, frame=chosen.frame - first)
 
@@ -141,6 +149,23 @@ def draw_clips(
     Clip(f'{name}_deg{heading:03d}_start{start:04d}', int(start), int(heading))
     for start, heading in (divmod(one, 360) for one in drawn)
   )
+
+
+def write_labels(path: str | os.PathLike[str], events: labels.Events) -> None:
+  """Writes the label file of a clip, with distances in whole centimetres.
+
+  Args:
+    path: The file.
+    events: Events as of `foa_to_stereo`, with distances in metres.
+
+  Raises:
+    InputError: The events have no distances, or the file cannot be written.
+  """
+  unit = labels.DISTANCE_UNITS['stereo']
+  if events.distance is not None:
+    whole = np.rint(events.distance / unit)
+    events = dataclasses.replace(events, distance=whole)
+  labels.write_csv(path, events, edition='2025')
 
 
 def _turn(events: labels.Events, heading: float) -> labels.Events:

@@ -101,9 +101,7 @@ def water_tap(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
   band = signal.butter(
     1, [low, rng.uniform(6000, 10000)], 'bandpass', fs=sample_rate, output='sos'
   )
-  stream = np.asarray(
-    signal.sosfilt(band, rng.standard_normal(time.size))
-  )
+  stream = np.asarray(signal.sosfilt(band, rng.standard_normal(time.size)))
   splash = np.zeros(time.size)
   for _ in range(int(duration * rng.uniform(30, 90))):
     piece = primitives.timeline(rng.uniform(0.01, 0.05), sample_rate)

@@ -136,7 +136,9 @@ def scream(
 def laughter(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
   """Laughter: breathy open vowels in a quick rhythm, with falling pitch."""
   f0 = np.exp(rng.uniform(np.log(130), np.log(420)))
-  tract = float(np.interp(f0, [130, 420], [0.95, 1.25])) * rng.uniform(0.95, 1.05)
+  tract = float(np.interp(f0, [130, 420], [0.95, 1.25])) * rng.uniform(
+    0.95, 1.05
+  )
   rate = rng.uniform(4.2, 6.5)
   vowel = rng.choice(_OPEN_VOWELS)
   tilt = rng.uniform(5, 9)
@@ -151,7 +153,9 @@ def laughter(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
       + 0.12 * np.sin(np.pi * beat)
       + _jitter(rng, time.size, 0.02)
     )
-    voiced = np.clip((beat - 0.35) / 0.08, 0, 1) * np.clip((1 - beat) / 0.2, 0, 1)
+    voiced = np.clip((beat - 0.35) / 0.08, 0, 1) * np.clip(
+      (1 - beat) / 0.2, 0, 1
+    )
     breath = np.clip(beat / 0.1, 0, 1) * np.clip((0.5 - beat) / 0.2, 0, 1)
     strength = 1 - rng.uniform(0.2, 0.7) * x
     source = pulses(contour, sample_rate) * voiced + _noise(rng, time.size) * (
