@@ -257,8 +257,8 @@ def _convert(
   for name in _RENDERING:
     if values[name].present:
       raise InputError(
-        f'--{name} is for scenes that are rendered, but --from_foa makes stereo '
-        f'clips of recordings: leave out one of the two.'
+        f'--{name} is for scenes that are rendered, but --from_foa makes '
+        'stereo clips of recordings: leave out one of the two.'
       )
   root = pathlib.Path(values.from_foa)
   pairs = dataset.list_pairs(root, format='foa')

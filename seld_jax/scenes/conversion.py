@@ -1,4 +1,4 @@
-"""Makes stereo clips of Ambisonic recordings, as the set of 2025 of STARSS23."""
+"""Makes stereo clips of Ambisonics, as the set of 2025 was made of STARSS23."""
 
 import contextlib
 import functools
@@ -21,6 +21,7 @@ from seld_jax.scenes import finished, pool, stereo
 _PEAK = 0.9999
 # Clips that are drawn for each clip that is made; louder ones are left out.
 _DRAWS = 4
+_TOO_SHORT = f'Recordings shorter than {stereo.CLIP_SECONDS} s are left out'
 _log = logging.getLogger(__name__)
 
 
@@ -117,6 +118,11 @@ def convert_foa(
       if note:
         notes.setdefault(note, []).append(name)
       advance()
+  if share and len(notes.get(_TOO_SHORT, ())) == len(share):
+    raise InputError(
+      f'All recordings are shorter than {stereo.CLIP_SECONDS} s, such as '
+      f'{share[0].audio}, so that no stereo clips can be made of them.'
+    )
   for note, names in sorted(notes.items()):
     _log.warning(
       '%s (%d recordings, such as %s).', note, len(names), min(names)
@@ -131,7 +137,7 @@ def _convert(
   seed: int,
   csv_edition: str,
 ) -> tuple[str, str]:
-  """Makes the clips of a recording; returns its path, and what is to be told."""
+  """Makes the clips of a recording; returns its path and a note, if any."""
   path = pathlib.Path(recording.audio)
   sound = audio.read(path, sample_rate=stereo.SAMPLE_RATE, num_channels=4)
   events = labels.read_csv(
@@ -145,9 +151,7 @@ def _convert(
   seconds = sound.shape[-1] / stereo.SAMPLE_RATE
   frames = stereo.num_frames(seconds)
   if frames < stereo.CLIP_FRAMES:
-    return str(path), (
-      f'Recordings shorter than {stereo.CLIP_SECONDS} s are left out'
-    )
+    return str(path), _TOO_SHORT
   count = max(1, round(clips * seconds / stereo.CLIP_SECONDS))
   name = unicodedata.normalize('NFC', path.stem)
   key = hashlib.sha256(name.encode(errors='surrogateescape')).digest()[:8]

@@ -94,8 +94,8 @@ in {folders}. A room is identified by fold and room, and recordings are numbered
 from 1 in every room. Folds share neither rooms nor sounds."""
 _NAMES_OF_CLIPS = """Development clips are named `fold_room_mix_deg_start` and
 lie in {folders}: fold, room and mix are those of the scene, `deg` is the
-heading in degrees, and `start` the first label frame of the clip in the scene. A room is
-identified by fold and room. Folds share neither rooms nor sounds."""
+heading in degrees, and `start` the first label frame of the clip in the scene.
+A room is identified by fold and room. Folds share neither rooms nor sounds."""
 _OVERLAP = {
   1: '`ov1`: events are never simultaneous.',
   2: '`ov1` and `ov2`: at most one or two simultaneous events.',

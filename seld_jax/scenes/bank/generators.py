@@ -56,6 +56,9 @@ def _male(make: Callable[..., np.ndarray], low: float, high: float):
 
 Generator = Callable[[np.random.Generator, int], np.ndarray]
 
+_female_speech = _female(voices.speech, 175, 260)
+_male_speech = _male(voices.speech, 85, 145)
+
 GENERATORS: dict[str, Generator] = {
   # TAU-NIGENS 2020 and 2021.
   'alarm': tones.alarm,
@@ -64,12 +67,12 @@ GENERATORS: dict[str, Generator] = {
   'barking_dog': voices.barking_dog,
   'running_engine': objects.running_engine,
   'female_scream': _female(voices.scream, 900, 1700),
-  'female_speech': _female(voices.speech, 175, 260),
+  'female_speech': _female_speech,
   'burning_fire': objects.burning_fire,
   'footsteps': objects.footsteps,
   'knocking_on_door': objects.knocking_on_door,
   'male_scream': _male(voices.scream, 320, 620),
-  'male_speech': _male(voices.speech, 85, 145),
+  'male_speech': _male_speech,
   'ringing_phone': tones.ringing_phone,
   'piano': tones.piano,
   # STARSS22 and STARSS23, as far as their classes have other names.
@@ -88,12 +91,12 @@ GENERATORS: dict[str, Generator] = {
   'Computer_keyboard': office.computer_keyboard,
   'Cupboard_open_or_close': office.cupboard,
   'Drawer_open_or_close': office.drawer,
-  'Female_speech_and_woman_speaking': _female(voices.speech, 175, 260),
+  'Female_speech_and_woman_speaking': _female_speech,
   'Finger_snapping': office.finger_snapping,
   'Keys_jangling': office.keys_jangling,
   'Knock': objects.knocking_on_door,
   'Laughter': voices.laughter,
-  'Male_speech_and_man_speaking': _male(voices.speech, 85, 145),
+  'Male_speech_and_man_speaking': _male_speech,
   'Printer': office.printer,
   'Scissors': office.scissors,
   'Telephone': tones.ringing_phone,
