@@ -22,6 +22,25 @@ _PEAK = 0.9999
 # Clips that are drawn for each clip that is made; louder ones are left out.
 _DRAWS = 4
 _TOO_SHORT = f'Recordings shorter than {stereo.CLIP_SECONDS} s are left out'
+_README = """# Stereo clips of Ambisonic recordings
+
+{clips} clips of 5 s, made by seld_jax of {recordings} recordings in first-order
+Ambisonics, as the stereo set of DCASE 2025 was made of STARSS23. The license of
+the recordings holds for the clips, too.
+
+- stereo_dev: WAV, 24 kHz, 16 bit, left and right: L = W + Y and R = W - Y,
+  after the sound field was turned to the left by the heading of the clip.
+- metadata_dev: a CSV for every clip, with a header:
+  `frame,class,source,azimuth,distance,onscreen`. Frames are 100 ms long,
+  azimuths are integer degrees in [-90, 90] (90 is left; those behind the camera
+  are folded to the front), distances whole centimetres. `onscreen` is 1 if the
+  source is in the picture of the camera: 100 degrees wide, and 16 to 9.
+- conversion.json: the settings. The same command completes an interrupted set.
+
+Clips are named after the recording, the heading in degrees (`deg`) and the
+first label frame of the clip in the recording (`start`). {number} clips were
+requested for each 5 s, with the seed {seed}.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -59,10 +78,11 @@ def convert_foa(
   """Makes stereo clips of recordings, or the missing rest of them.
 
   Writes OUT/stereo_dev and OUT/metadata_dev, with the folders of the
-  recordings. A clip is 5 s of a recording from a random start, seen in a random
-  direction; see `foa_to_stereo`. Like the published code, this leaves out clips
-  with samples above 0.9999, and draws others instead. The same arguments give
-  the same bytes for any number of workers.
+  recordings, OUT/conversion.json and OUT/README.md. A clip is 5 s of a
+  recording from a random start, seen in a random direction; see
+  `foa_to_stereo`. Like the published code, this leaves out clips with samples
+  above 0.9999, and draws others instead. The same arguments give the same bytes
+  for any number of workers.
 
   Args:
     recordings: The recordings. Those that are shorter than 5 s are left out
@@ -127,6 +147,12 @@ def convert_foa(
     _log.warning(
       '%s (%d recordings, such as %s).', note, len(names), min(names)
     )
+  if shard is None:
+    made = len(audio.list_files(out / 'stereo_dev'))
+    text = _README.format(
+      clips=made, recordings=len(recordings), number=f'{clips:g}', seed=seed
+    )
+    files.write_text(out / 'README.md', text)
 
 
 def _convert(

@@ -241,6 +241,7 @@ def test_recordings_become_clips_that_are_cut_and_turned(recording, tmp_path):
   source = audio.read(one_of(recording).audio)
   paths = sorted((out / 'stereo_dev' / 'dev-train-tau').iterdir())
   assert len(paths) == 6
+  assert '6 clips of 5 s, made' in (out / 'README.md').read_text()
   for path in paths:
     match = re.fullmatch(r'.*_deg(\d{3})_start(\d{4})', path.stem)
     assert match
