@@ -198,6 +198,11 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     _convert(out, values, shard)
     return
   formats = _FORMATS[values.format]
+  if values['clips'].present and values.format != 'stereo':
+    raise InputError(
+      '--clips is the number of stereo clips, but the format is '
+      f'{values.format}: add --format=stereo, or leave out --clips.'
+    )
   style = scenes.Style(
     moving=values.moving,
     snr_db=_range('snr_db', values.snr_db),
@@ -260,6 +265,11 @@ def _convert(
         f'--{name} is for scenes that are rendered, but --from_foa makes '
         'stereo clips of recordings: leave out one of the two.'
       )
+  if values['format'].present and values.format != 'stereo':
+    raise InputError(
+      f'--from_foa makes stereo clips, got --format={values.format}: leave out '
+      'one of the two.'
+    )
   root = pathlib.Path(values.from_foa)
   pairs = dataset.list_pairs(root, format='foa')
   if not pairs:
@@ -274,11 +284,11 @@ def _convert(
         f'{pair.missing} is missing: each recording needs a sound file and a '
         'label file.'
       )
-    folder = pair.audio.parent.relative_to(root / 'foa_dev').as_posix()
+    folder = pathlib.PurePath()
+    if pair.audio.is_relative_to(root / 'foa_dev'):
+      folder = pair.audio.parent.relative_to(root / 'foa_dev')
     recordings.append(
-      scenes.FoaRecording(
-        pair.audio, pair.labels, '' if folder == '.' else folder
-      )
+      scenes.FoaRecording(pair.audio, pair.labels, '/'.join(folder.parts))
     )
   scenes.convert_foa(
     recordings,

@@ -187,6 +187,9 @@ def _convert(
     num_frames=frames,
     count=_DRAWS * count,
   )
+  for kind, suffix in ('stereo_dev', 'wav'), ('metadata_dev', 'csv'):
+    names = {f'{clip.name}.{suffix}' for clip in drawn}
+    files.remove_fragments(out / kind / recording.folder, of=names)
   made = 0
   for clip in drawn:
     if made == count:

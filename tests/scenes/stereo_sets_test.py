@@ -270,7 +270,7 @@ def test_conversion_is_resumed_and_does_not_depend_on_workers(
   assert tree(tmp_path / 'a') == tree(tmp_path / 'b')
   wavs = sorted((tmp_path / 'b').rglob('*.wav'))
   time = wavs[1].stat().st_mtime_ns
-  wavs[0].unlink()
+  wavs[0].rename(wavs[0].with_name(f'.{wavs[0].stem}-1234abcd.half.wav'))
   scenes.convert_foa(both, tmp_path / 'b', num_workers=0)
   assert tree(tmp_path / 'a') == tree(tmp_path / 'b')
   assert wavs[1].stat().st_mtime_ns == time
@@ -351,6 +351,7 @@ def test_the_command_converts_a_dataset_and_its_clips_are_drawn(
   [
     (('--layout=starss23',), '--layout is for scenes that are rendered'),
     (('--recordings=5',), '--recordings is for scenes'),
+    (('--format=mic',), 'makes stereo clips, got --format=mic'),
     ((), 'foa_dev has no recordings'),
   ],
 )
@@ -367,5 +368,7 @@ def test_the_command_renders_synthetic_recordings_beside(tmp_path):
   assert done.returncode == 0, done.stderr
   assert not list(tmp_path.glob('*_eval'))
   assert [*tmp_path.glob('stereo_dev/dev-train-synth/fold1_*.wav')]
+  done = run(f'--out={tmp_path / "a"}', '--clips=2', '--recordings=1')
+  assert done.returncode == 1 and 'the format is foa' in done.stderr
   done = run(f'--out={tmp_path}', '--folds=one', *flags)
   assert done.returncode == 1 and "got 'one'" in done.stderr
