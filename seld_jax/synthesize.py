@@ -1,4 +1,4 @@
-"""Renders sound scenes in the layout of TAU-NIGENS Spatial Sound Events 2020.
+"""Renders sound scenes in the layouts of TAU-NIGENS, STARSS23 and DCASE 2025.
 
 The same flags give the same files, for any number of workers. Run the command
 again to resume an interrupted set, or with --format=both to add the other
@@ -9,18 +9,36 @@ the set.
 Example:
   python -m seld_jax.synthesize --out=data/scenes --recordings=60 --seed=0
   python -m seld_jax.synthesize --out=data/three --max_overlap=3
+  python -m seld_jax.synthesize --out=data/starss --layout=starss23
+  python -m seld_jax.synthesize --out=data/stereo --format=stereo
+
+With --from_foa=ROOT, nothing is rendered: stereo clips are made of the
+recordings in ROOT/foa_dev and their labels, as the set of DCASE 2025 was made
+of STARSS23.
 """
 
 import contextlib
 import functools
 import pathlib
+from collections.abc import Sequence
 
 from absl import flags
 
-from seld_jax import commands, progress, scenes, shards
+from seld_jax import commands, dataset, progress, scenes, shards
 from seld_jax.errors import InputError
 
-_FORMATS = {'foa': ('foa',), 'mic': ('mic',), 'both': ('foa', 'mic')}
+_FORMATS = {
+  'foa': ('foa',),
+  'mic': ('mic',),
+  'both': ('foa', 'mic'),
+  'stereo': ('stereo',),
+}
+# Flags that mean nothing if recordings are converted to stereo clips.
+_RENDERING = (
+  *('events', 'recordings', 'evaluation', 'seconds', 'layout', 'folds'),
+  *('max_overlap', 'same_class_overlap', 'moving', 'rt60', 'snr_db'),
+  *('gain_db', 'equalizer_db', 'stretch'),
+)
 _STYLE = scenes.Style()
 _VARIATION = scenes.Variation()
 
@@ -54,8 +72,44 @@ def define_flags(values: flags.FlagValues) -> None:
     'format',
     'foa',
     list(_FORMATS),
-    'First-order Ambisonics (foa), four capsules on a rigid sphere (mic), or '
-    'both formats of the same scenes.',
+    'First-order Ambisonics (foa), four capsules on a rigid sphere (mic), both '
+    'formats of the same scenes, or stereo clips of 5 s that look in random '
+    'directions (stereo).',
+  )
+  define.enum(
+    'layout',
+    None,
+    scenes.LAYOUTS,
+    'Folders, folds and names of the files. In starss23 and dcase2025, fold 3 '
+    'is for training and fold 4 for the test. Default: dcase2025 for stereo, '
+    'else tau2020.',
+  )
+  define.enum(
+    'classes',
+    None,
+    list(scenes.CLASS_MAPS),
+    'The classes of the sounds: the 14 of TAU-NIGENS 2020, the 12 of 2021, the '
+    '13 of STARSS22 and STARSS23, or the 14 of L3DAS22. Default: those of the '
+    'layout.',
+  )
+  define.list(
+    'folds',
+    None,
+    'Folds of the development recordings, such as 1,3,4 for synthetic '
+    'recordings (fold 1) beside those of STARSS23. Folds 7 and 8 are for the '
+    'evaluation. Default: all of the layout.',
+  )
+  define.float(
+    'clips',
+    1.0,
+    'Number of stereo clips for each 5 s of a recording (about 5.6 in the '
+    'published set of 2025).',
+  )
+  define.string(
+    'from_foa',
+    None,
+    'Folder of a dataset with foa_dev and metadata_dev, such as STARSS23: make '
+    'stereo clips of it, and render nothing.',
   )
   define.integer('seed', 0, 'Seed of the random scenes.', lower_bound=0)
   define.float(
@@ -94,10 +148,11 @@ def define_flags(values: flags.FlagValues) -> None:
   )
   define.enum(
     'csv_edition',
-    '2020',
+    None,
     scenes.CSV_EDITIONS,
     'Edition of the challenge whose form the label files have: until 2022 '
-    'without distances, from 2023 on with distances in centimetres.',
+    'without distances, from 2023 on with distances in centimetres; 2025 is '
+    'for stereo. Default: that of the layout.',
   )
   define.float(
     'moving', _STYLE.moving, 'Fraction of the events that move, 0 to 1.'
@@ -139,7 +194,15 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   commands.refuse_arguments(argv)
   out = pathlib.Path(values.out or '')
   shard = shards.parse(values.shard)
+  if values.from_foa is not None:
+    _convert(out, values, shard)
+    return
   formats = _FORMATS[values.format]
+  if values['clips'].present and values.format != 'stereo':
+    raise InputError(
+      '--clips is the number of stereo clips, but the format is '
+      f'{values.format}: add --format=stereo, or leave out --clips.'
+    )
   style = scenes.Style(
     moving=values.moving,
     snr_db=_range('snr_db', values.snr_db),
@@ -152,9 +215,10 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       stretch=values.stretch,
     ),
   )
+  folds = _folds(values.folds)
   evaluation = values.evaluation
   if evaluation is None and not (out / 'synthesis.json').exists():
-    evaluation = True
+    evaluation = folds is None
   scenes.synthesize(
     out,
     events=values.events,
@@ -164,15 +228,24 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     seconds=values.seconds,
     num_workers=values.workers,
     evaluation=evaluation,
+    folds=folds,
     style=style,
     csv_edition=values.csv_edition,
+    classes=values.classes,
+    layout=values.layout,
+    clips=values.clips,
     shard=shard,
   )
   if shard is not None:
     print(f'Shard {shard} of the scenes is in {out}.')
     return
   if values.plot:
-    plot_set(out, format=formats[0], num_workers=values.workers)
+    plot_set(
+      out,
+      format=formats[0],
+      classes=scenes.classes_of(out),
+      num_workers=values.workers,
+    )
   if evaluation and not any(out.glob('*_eval')):
     folds = ' and '.join(map(str, scenes.EVALUATION_FOLDS))
     print(
@@ -182,26 +255,85 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   print(f'The scenes are in {out}, described in {out / "scenes.csv"}.')
 
 
+def _convert(
+  out: pathlib.Path, values: flags.FlagValues, shard: shards.Shard | None
+) -> None:
+  """Makes stereo clips of a dataset, and prints where they are."""
+  for name in _RENDERING:
+    if values[name].present:
+      raise InputError(
+        f'--{name} is for scenes that are rendered, but --from_foa makes '
+        'stereo clips of recordings: leave out one of the two.'
+      )
+  if values['format'].present and values.format != 'stereo':
+    raise InputError(
+      f'--from_foa makes stereo clips, got --format={values.format}: leave out '
+      'one of the two.'
+    )
+  root = pathlib.Path(values.from_foa)
+  pairs = dataset.list_pairs(root, format='foa')
+  if not pairs:
+    raise InputError(
+      f'{root / "foa_dev"} has no recordings; --from_foa is the folder of a '
+      'dataset with foa_dev and metadata_dev.'
+    )
+  recordings = []
+  for pair in pairs:
+    if pair.audio is None or pair.labels is None:
+      raise InputError(
+        f'{pair.missing} is missing: each recording needs a sound file and a '
+        'label file.'
+      )
+    folder = pathlib.PurePath()
+    if pair.audio.is_relative_to(root / 'foa_dev'):
+      folder = pair.audio.parent.relative_to(root / 'foa_dev')
+    recordings.append(
+      scenes.FoaRecording(pair.audio, pair.labels, '/'.join(folder.parts))
+    )
+  scenes.convert_foa(
+    recordings,
+    out,
+    clips=values.clips,
+    seed=values.seed,
+    csv_edition=values.csv_edition or '2023',
+    num_workers=values.workers,
+    shard=shard,
+  )
+  if shard is not None:
+    print(f'Shard {shard} of the stereo clips is in {out}.')
+    return
+  if values.plot:
+    classes = scenes.CLASS_MAPS[values.classes or 'starss']
+    plot_set(out, format='stereo', classes=classes, num_workers=values.workers)
+  print(f'The stereo clips are in {out}.')
+
+
 def plot_set(
-  out: pathlib.Path, *, format: str = 'foa', num_workers: int | None = None
+  out: pathlib.Path,
+  *,
+  format: str = 'foa',
+  classes: Sequence[str] = scenes.CLASS_MAPS['tau2020'],
+  num_workers: int | None = None,
 ) -> None:
   """Draws each recording of a set into OUT/plots, unless it has a picture.
 
   Args:
     out: Folder of the set.
-    format: Format of the recordings to draw, `'foa'` or `'mic'`. The picture
-      shows the spectrogram of their first channel.
+    format: Format of the recordings to draw, `'foa'`, `'mic'` or `'stereo'`.
+      The picture shows the spectrogram of their first channel.
+    classes: The names of all classes, by index.
     num_workers: Number of processes; None for one per core, 0 to draw in this
       process.
 
   Raises:
     InputError: A recording cannot be read or a picture cannot be written.
   """
-  recordings = [
-    (path, path.parents[1] / f'metadata_{split}' / f'{path.stem}.csv')
-    for split in ('dev', 'eval')
-    for path in sorted((out / f'{format}_{split}').glob('[!.]*.wav'))
-  ]
+  recordings = []
+  for split in ('dev', 'eval'):
+    folder = out / f'{format}_{split}'
+    for path in sorted(folder.rglob('[!.]*.wav')):
+      within = path.relative_to(folder).with_suffix('.csv')
+      recordings.append((path, out / f'metadata_{split}' / within))
   pictures = out / 'plots'
   todo = [
     (audio, table)
@@ -214,7 +346,9 @@ def plot_set(
   # renders scenes imports this module.
   from seld_jax import figures
 
-  work = functools.partial(figures.write_recording, folder=pictures)
+  work = functools.partial(
+    figures.write_recording, folder=pictures, classes=classes
+  )
   results = scenes.run_in_processes(work, todo, num_workers=num_workers)
   with (
     progress.bar(
@@ -227,6 +361,18 @@ def plot_set(
   ):
     for _ in results:
       advance()
+
+
+def _folds(texts: list[str] | None) -> list[int] | None:
+  """Parses the numbers of --folds."""
+  if not texts:
+    return None
+  try:
+    return [int(text) for text in texts]
+  except ValueError as error:
+    raise InputError(
+      f'--folds must be numbers such as 1,3,4, got {",".join(texts)!r}.'
+    ) from error
 
 
 def _range(name: str, text: str) -> tuple[float, float]:

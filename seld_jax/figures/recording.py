@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 from seld_jax import audio, files, labels
 from seld_jax.figures import style, tracks
@@ -13,6 +14,7 @@ def write_recording(
   folder: str | os.PathLike[str],
   sample_rate: int = 24000,
   csv_edition: str | None = None,
+  classes: Sequence[str] = labels.TAU2020_CLASSES,
 ) -> pathlib.Path:
   """Draws the labels of a recording below its spectrogram, into a file.
 
@@ -22,6 +24,7 @@ def write_recording(
     sample_rate: Sample rate in Hz that the sound file must have.
     csv_edition: Edition whose form the CSV file has; None for any form that can
       be recognised. Distances have the unit that its label files have.
+    classes: Class names by index.
 
   Returns:
     The path of the figure, a PNG file.
@@ -52,7 +55,7 @@ def write_recording(
   figure = tracks.plot_tracks(
     labels.read_csv(table, edition=csv_edition, distance_scale=None),
     None,
-    classes=labels.TAU2020_CLASSES,
+    classes=classes,
     num_frames=-(-sound.shape[-1] // step),
     audio=sound,
     sample_rate=sample_rate,

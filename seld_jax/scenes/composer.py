@@ -74,6 +74,7 @@ class Scene:
     snr_db: Ratio in dB of the power of the events, in frames with any event, to
       the power of the ambience.
     seed: Determines reverberation and ambience.
+    class_names: The names of all classes, by index.
   """
 
   room: rooms.Room
@@ -82,6 +83,7 @@ class Scene:
   seconds: float
   snr_db: float
   seed: int
+  class_names: tuple[str, ...] = labels.TAU2020_CLASSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +200,7 @@ def draw_scene(
     seconds=seconds,
     snr_db=float(rng.uniform(*style.snr_db)),
     seed=int(rng.integers(2**63)),
+    class_names=library.class_names,
   )
 
 
@@ -230,31 +233,46 @@ def label_events(scene: Scene) -> labels.Events:
   Returns:
     Events sorted by frame and track, with distances in metres.
   """
+  return label_rows(scene)[0]
+
+
+def label_rows(scene: Scene) -> tuple[labels.Events, np.ndarray]:
+  """Returns the labels of a scene, and to which of its events they belong.
+
+  Args:
+    scene: The scene.
+
+  Returns:
+    The events as of `label_events`, with shape `[n]`; and the index of each row
+    in the events of the scene, int64 with shape `[n]`.
+  """
   num_frames = int(np.ceil(scene.seconds * labels.FRAMES_PER_SECOND - 1e-6))
   rows = []
-  for event in scene.events:
+  for place, event in enumerate(scene.events):
     frames = active_frames(event)
     frames = frames[frames < num_frames]
     azimuth, elevation = frame_directions(event, frames)
     distance = frame_distances(event, frames)
-    index = labels.TAU2020_CLASSES.index(event.class_name)
+    index = scene.class_names.index(event.class_name)
     constant = np.tile([index, event.track], (frames.size, 1))
+    owner = np.full(frames.size, place)
     rows.append(
-      np.column_stack([frames, constant, azimuth, elevation, distance])
+      np.column_stack([frames, constant, azimuth, elevation, distance, owner])
     )
-  table = np.concatenate(rows) if rows else np.zeros((0, 6))
+  table = np.concatenate(rows) if rows else np.zeros((0, 7))
   table = table[np.lexsort((table[:, 2], table[:, 0]))]
   # A track has one event per frame. When a short event ends and another one
   # starts in the same frame, the later event gets it.
   is_last = np.any(np.diff(table[:, [0, 2]], axis=0), axis=1)
   table = table[np.append(is_last, True)[: len(table)]]
-  return labels.Events(
+  events = labels.Events(
     frame=table[:, 0].astype(np.int64),
     class_index=table[:, 1].astype(np.int64),
     track=table[:, 2].astype(np.int64),
     xyz=geometry.to_cartesian(table[:, 3], table[:, 4]),
     distance=table[:, 5],
   )
+  return events, table[:, 6].astype(np.int64)
 
 
 def frame_directions(

@@ -14,21 +14,10 @@ from collections.abc import Mapping, Sequence
 
 from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError, printable
+from seld_jax.scenes import class_maps
 
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
-# Class names of NIGENS and other spellings, in lower case and without '_- '.
-_ALIASES = {
-  'baby': 'crying_baby',
-  'babycrying': 'crying_baby',
-  'dog': 'barking_dog',
-  'dogbarking': 'barking_dog',
-  'engine': 'running_engine',
-  'fire': 'burning_fire',
-  'knock': 'knocking_on_door',
-  'doorknock': 'knocking_on_door',
-  'phone': 'ringing_phone',
-}
 _log = logging.getLogger(__name__)
 
 
@@ -55,30 +44,38 @@ class Library:
     name: Its name for users: a path, or that of the bank.
     clips: The clips by fold and class name; None for the procedural bank.
     fingerprint: A hash of the names, classes, folds and sizes of the clips.
+    class_names: The names of all classes, by index.
+    bank_folds: The folds of the procedural bank.
   """
 
   name: str
   clips: Mapping[tuple[int, str], tuple[Clip, ...]] | None
   fingerprint: str
+  class_names: tuple[str, ...] = labels.TAU2020_CLASSES
+  bank_folds: tuple[int, ...] = DEVELOPMENT_FOLDS + EVALUATION_FOLDS
 
   @property
   def folds(self) -> tuple[int, ...]:
     """Folds for which there are sounds."""
     if self.clips is None:
-      return DEVELOPMENT_FOLDS + EVALUATION_FOLDS
+      return self.bank_folds
     return tuple(sorted({fold for fold, _ in self.clips}))
 
   def classes(self, fold: int) -> tuple[str, ...]:
     """The names of the classes that have a sound in a fold."""
     if self.clips is None:
-      return labels.TAU2020_CLASSES
+      return self.class_names
     return tuple(
-      name for name in labels.TAU2020_CLASSES if (fold, name) in self.clips
+      name for name in self.class_names if (fold, name) in self.clips
     )
 
 
 def open_library(
-  events: str | os.PathLike[str] | None, *, quiet: bool = False
+  events: str | os.PathLike[str] | None,
+  *,
+  class_map: str = 'tau2020',
+  sounds: Mapping[int, tuple[int, ...]] | None = None,
+  quiet: bool = False,
 ) -> Library:
   """Finds the dry sounds for a set of scenes.
 
@@ -92,6 +89,9 @@ def open_library(
       with a manifest.csv; or a manifest. This is a CSV file with the columns
       file (relative to the manifest), class, fold and optionally group, the
       same for all clips of the same origin.
+    class_map: The classes, a key of `class_maps.CLASS_MAPS`.
+    sounds: Folds of sounds by the fold of the recordings that use them; None if
+      both are the same. Sounds of other folds are left out.
     quiet: Whether to omit the warnings.
 
   Returns:
@@ -102,27 +102,37 @@ def open_library(
   """
   if events is None:
     return Library(
-      'the procedural bank of synthetic sounds', None, 'procedural-1'
+      'the procedural bank of synthetic sounds',
+      None,
+      'procedural-1',
+      class_maps.CLASS_MAPS[class_map],
+      DEVELOPMENT_FOLDS + EVALUATION_FOLDS
+      if sounds is None
+      else tuple(sorted(sounds)),
     )
   path = pathlib.Path(events)
   if path.is_dir() and (path / 'manifest.csv').is_file():
     path = path / 'manifest.csv'
   if path.is_dir():
-    entries = _scan_folder(path, quiet=quiet)
+    entries = _scan_folder(path, class_map, quiet=quiet)
   elif path.is_file():
-    entries = _read_manifest(path)
+    entries = _read_manifest(path, class_map, quiet=quiet)
   else:
     raise InputError(
       f'{path} does not exist; events (--events) must be a folder with one '
       'folder of wav, flac or ogg files per class, or a manifest.csv with the '
       'columns file, class and fold.'
     )
+  used_by = {fold: fold for fold in DEVELOPMENT_FOLDS + EVALUATION_FOLDS}
+  if sounds is not None:
+    used_by = {fold: user for user, own in sounds.items() for fold in own}
   clips: dict[tuple[int, str], list[Clip]] = {}
   digest = hashlib.sha256()
   for file, name, fold, group in sorted(entries):
     relative = os.path.relpath(file, path.parent if path.is_file() else path)
     clip = Clip(str(file), printable(relative), group)
-    clips.setdefault((fold, name), []).append(clip)
+    if fold in used_by:
+      clips.setdefault((used_by[fold], name), []).append(clip)
     try:
       size = file.stat().st_size
     except OSError as error:
@@ -131,17 +141,18 @@ def open_library(
     text = unicodedata.normalize('NFC', f'{relative},{name},{fold},{size}\n')
     digest.update(text.encode(errors='surrogateescape'))
   library = Library(
-    str(path), {k: tuple(v) for k, v in clips.items()}, digest.hexdigest()[:16]
+    str(path),
+    {k: tuple(v) for k, v in clips.items()},
+    digest.hexdigest()[:16],
+    class_maps.CLASS_MAPS[class_map],
   )
   missing = [
     f'fold {fold}: '
     + ', '.join(
-      name
-      for name in labels.TAU2020_CLASSES
-      if name not in library.classes(fold)
+      name for name in library.class_names if name not in library.classes(fold)
     )
     for fold in library.folds
-    if len(library.classes(fold)) < len(labels.TAU2020_CLASSES)
+    if len(library.classes(fold)) < len(library.class_names)
   ]
   if missing and not quiet:
     _log.warning(
@@ -153,8 +164,10 @@ def open_library(
   return library
 
 
-def _read_manifest(path: pathlib.Path):
+def _read_manifest(path: pathlib.Path, class_map: str, *, quiet: bool):
   """Lists (file, class, fold, group) of a manifest."""
+  classes = class_maps.CLASS_MAPS[class_map]
+  dropped: list[str] = []
   try:
     # Spreadsheets write a byte-order mark before the first column name.
     with open(path, newline='', encoding='utf-8-sig') as file:
@@ -182,11 +195,15 @@ def _read_manifest(path: pathlib.Path):
     if not row['file']:
       raise InputError(f'{path} line {number}: the column file is empty.')
     clip = path.parent / row['file']
-    name = _class_name(row['class'])
+    name = class_maps.find_class(row['class'], classes)
+    if name is None and class_map == 'tau2021':
+      # The sounds of 2020, two classes of which were given up in 2021.
+      name = class_maps.find_class(row['class'], labels.TAU2020_CLASSES)
     if name is None:
       raise InputError(
-        f'{path} line {number}: the class must be one of the 14 of TAU-NIGENS '
-        f'2020 ({", ".join(labels.TAU2020_CLASSES)}), got {row["class"]!r}.'
+        f'{path} line {number}: the class must be one of the {len(classes)} of '
+        f'{class_maps.TITLES[class_map]} ({", ".join(classes)}), got '
+        f'{row["class"]!r}{_other_map(row["class"])}.'
       )
     fold = row['fold']
     if fold not in map(str, DEVELOPMENT_FOLDS + EVALUATION_FOLDS):
@@ -211,18 +228,46 @@ def _read_manifest(path: pathlib.Path):
           f'{path} line {number}: {what} must be in one fold, but is in folds '
           f'{fold_of[key]} and {fold}.'
         )
-    entries.append((clip, name, int(fold), group))
+    if name in classes:
+      entries.append((clip, name, int(fold), group))
+    elif name not in dropped:
+      dropped.append(name)
+  if dropped and not quiet:
+    _log.warning(
+      '%s has sounds of classes that %s does not have, which are ignored: %s.',
+      path,
+      class_maps.TITLES[class_map],
+      ', '.join(dropped),
+    )
+  if not entries:
+    raise InputError(
+      f'{path} has no sound of a class of {class_maps.TITLES[class_map]} '
+      f'({", ".join(classes)}); add some, or choose other classes (--classes).'
+    )
   return entries
 
 
-def _scan_folder(path: pathlib.Path, *, quiet: bool):
+def _other_map(text: str) -> str:
+  """Which other class map has a class, for a message; empty for none."""
+  names = [
+    name
+    for name, classes in class_maps.CLASS_MAPS.items()
+    if class_maps.find_class(text, classes)
+  ]
+  if not names:
+    return ''
+  return f', a class of --classes={" or --classes=".join(names)}'
+
+
+def _scan_folder(path: pathlib.Path, class_map: str, *, quiet: bool):
   """Lists (file, class, fold, group) of a folder of class folders."""
+  classes = class_maps.CLASS_MAPS[class_map]
   found: dict[str, list[pathlib.Path]] = {}
   unknown = []
   # There are no sounds beside the folders, but links without a target count.
   listing.list_files(path, suffixes=(), recursive=False)
   for folder in sorted(path.iterdir()):
-    name = _class_name(folder.name)
+    name = class_maps.find_class(folder.name, classes)
     if not folder.is_dir() or folder.name.startswith('.'):
       continue
     if name is None:
@@ -232,14 +277,15 @@ def _scan_folder(path: pathlib.Path, *, quiet: bool):
   if not any(found.values()):
     raise InputError(
       f'{path} must have folders of wav, flac or ogg files named after classes '
-      f'({", ".join(labels.TAU2020_CLASSES)}), but it has '
+      f'({", ".join(classes)}), but it has '
       f'{_found(unknown, sorted(found))}.'
     )
   if unknown and not quiet:
     _log.warning(
-      '%s has folders that are not named after a class of TAU-NIGENS 2020 and '
-      'are ignored: %s.',
+      '%s has folders that are not named after a class of %s and are ignored: '
+      '%s.',
       path,
+      class_maps.TITLES[class_map],
       printable(', '.join(unknown)),
     )
   # The stems of a class go to the folds in turn, in the order of their hash, so
@@ -271,10 +317,3 @@ def _found(unknown: Sequence[str], known: Sequence[str]) -> str:
 
 def _hash(stem: str) -> str:
   return hashlib.sha256(stem.encode(errors='surrogateescape')).hexdigest()
-
-
-def _class_name(text: str) -> str | None:
-  """Returns the class that a folder or manifest means, or None."""
-  key = ''.join(c for c in text.lower() if c not in '_- ')
-  known = {name.replace('_', ''): name for name in labels.TAU2020_CLASSES}
-  return (known | _ALIASES).get(key)

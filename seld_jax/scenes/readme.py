@@ -4,41 +4,37 @@ import textwrap
 from collections.abc import Sequence
 
 from seld_jax import labels
-from seld_jax.scenes import arrays, composer
+from seld_jax.scenes import arrays, composer, layouts, stereo
 from seld_jax.scenes.plan import Recording
 
 # Paragraphs and items are wrapped to lines after all values are inserted.
 _TEXT = """# Synthetic sound scenes
 
-{recordings} of {seconds:g} s in the layout of TAU-NIGENS Spatial Sound Events
-2020, rendered by seld_jax from {source}, seed {seed}.
+{recordings} in the layout of {title}, rendered by seld_jax from {source}, seed
+{seed}.
 
 ## Files
 
-- {folders}: WAV, 24 kHz, 16 bit, 4 channels.
+- {folders}: WAV, 24 kHz, 16 bit, {channels} channels.
 {formats}
-- {tables}: a CSV for every recording, without header:
+- {tables}: a CSV for every {file}, {header} header:
   `{columns}`. Frames are 100 ms long and count from
   0, directions are those in the middle of the frame. Simultaneous events have
-  different tracks ({tracks}).{distance}
-- scenes.csv: a row for every event: the recording (`file`), its fold and room,
+  different {tracks}.{distance}
+- scenes.csv: a row for every event: the {file} (`file`), its fold and room,
   the class, the sound that was used, onset and duration in seconds, track,
   azimuth at start and end, elevation, distance in metres, speed in degrees of
   azimuth per second (positive: to the left), level in dB relative to the other
   events, the RT60 of the room in seconds (mean of 500 Hz and 1 kHz) and its
-  size in metres, the SNR of the recording in dB.
+  size in metres, the SNR of the recording in dB.{rows}
 - synthesis.json: the settings of the set. The same command continues a set that
-  was interrupted, and adds another format when `--format` requests it.
+  was interrupted{another}.
 
-Development recordings are named `fold_room_mix_overlap`. Rooms are numbered
-from 1 in every fold, so that a room is identified by fold and room, and
-recordings are numbered from 1 in every room. Folds share neither rooms nor
-sounds. {overlap}
+{names} {overlap}
 {evaluation}
 ## Conventions
 
-Azimuth is counter-clockwise from the front (90 is left) in (-180, 180],
-elevation is up from the horizon; both are integer degrees. Classes by index:
+{angles} Classes by index:
 
 {classes}
 
@@ -69,12 +65,48 @@ _FORMATS = {
   at (azimuth, elevation) {capsules}. The response of a capsule to a plane wave
   is the Legendre series of the rigid sphere.""",
 }
+_STEREO = """- stereo: left and right, L = W + Y and R = W - Y of Ambisonics of
+  first order, after the sound field was turned to the left by the heading of
+  the clip: a camera that is turned to the right. The channels are cardioids
+  that look to the left and to the right."""
 _TRACKS = {1: 'always 0', 2: '0 and 1', 3: '0, 1 and 2'}
 _DISTANCE = ' Distances from the array are whole centimetres.'
+_ON_SCREEN = (
+  ' `onscreen` is 1 if the source is in the picture of the camera, which has a '
+  'horizontal field of view of 100 degrees and a picture of 16 to 9.'
+)
+_ROWS_OF_CLIPS = (
+  ' Times count from the start of the clip, and azimuths from the direction in '
+  'which the camera looks; they are not folded to the front.'
+)
+_ANGLES = """Azimuth is counter-clockwise from the front (90 is left) in
+(-180, 180], elevation is up from the horizon; both are integer degrees."""
+_ANGLES_OF_STEREO = """Azimuth is counter-clockwise from the direction in which
+the camera looks (90 is left), in integer degrees. Azimuths behind the camera
+are folded to the front, so that all are in [-90, 90]: 120 becomes 60.
+Elevations are left out."""
+_NAMES = """Development recordings are named `fold_room_mix_overlap`. Rooms are
+numbered from 1 in every fold, so that a room is identified by fold and room,
+and recordings are numbered from 1 in every room. Folds share neither rooms nor
+sounds."""
+_NAMES_IN_FOLDERS = """Development recordings are named `fold_room_mix` and lie
+in {folders}. A room is identified by fold and room, and recordings are numbered
+from 1 in every room. Folds share neither rooms nor sounds."""
+_NAMES_OF_CLIPS = """Development clips are named `fold_room_mix_deg_start` and
+lie in {folders}: fold, room and mix are those of the scene, `deg` is the
+heading in degrees, and `start` the first label frame of the clip in the scene.
+A room is identified by fold and room. Folds share neither rooms nor sounds."""
 _OVERLAP = {
   1: '`ov1`: events are never simultaneous.',
   2: '`ov1` and `ov2`: at most one or two simultaneous events.',
   3: '`ov1`, `ov2` and `ov3`: at most one, two or three simultaneous events.',
+}
+_OVERLAP_OF_SETS = {
+  1: 'Events are never simultaneous.',
+  2: 'Half of the scenes have at most one, the others at most two simultaneous '
+  'events.',
+  3: 'A third of the scenes each have at most one, two and three simultaneous '
+  'events.',
 }
 _OTHER_CLASS = 'Simultaneous events never have the same class.'
 _SAME_CLASS = (
@@ -84,6 +116,10 @@ _SAME_CLASS = (
 _EVALUATION = """
 Evaluation recordings are from the folds 7 and 8 and are named `mix001` and so
 on. Their names do not reveal fold, room and overlap; see scenes.csv.
+"""
+_EVALUATION_OF_CLIPS = """
+Evaluation clips are from the folds 7 and 8 and are named `mix0001` and so on.
+Their names do not reveal fold, room and scene; see scenes.csv.
 """
 
 
@@ -96,6 +132,8 @@ def text(
   seed: int,
   style: composer.Style,
   csv_edition: str,
+  layout: layouts.Layout,
+  class_names: Sequence[str],
 ) -> str:
   """Returns the README of a set.
 
@@ -107,43 +145,65 @@ def text(
     seed: The seed.
     style: Properties of the scenes.
     csv_edition: Edition whose form the label files have.
+    layout: Its layout.
+    class_names: The names of all classes, by index.
 
   Returns:
     Markdown.
   """
+  is_stereo = 'stereo' in formats
+  kind = 'clips' if is_stereo else 'recordings'
   counts = {
-    split: sum(recording.split == split for recording in plan)
+    split: sum(len(one.files) for one in plan if one.split == split)
     for split in ('dev', 'eval')
   }
   splits = [split for split, count in counts.items() if count]
-  numbers = f'{counts["dev"]} development recordings'
+  numbers = f'{counts["dev"]} development {kind}'
   if counts['eval']:
-    numbers += f' and {counts["eval"]} evaluation recordings'
+    numbers += f' and {counts["eval"]} evaluation {kind}'
+  numbers += f' of {stereo.CLIP_SECONDS if is_stereo else seconds:g} s'
+  if is_stereo:
+    numbers += f', made of {len(plan)} scenes of {seconds:g} s,'
   folders = [f'{name}_{split}' for split in splits for name in formats]
   columns = labels.FORMS[labels.EDITIONS[csv_edition][0]]
   capsules = ', '.join(f'({a}, {e})' for a, e in arrays.CAPSULES)
+  tracks = (
+    f'{"sources" if is_stereo else "tracks"} ({_TRACKS[style.max_overlap]})'
+  )
+  distance = _DISTANCE if 'distance' in columns else ''
+  described = _FORMATS | {'stereo': _STEREO}
   return _wrap(
     _TEXT.format(
       recordings=numbers,
-      seconds=seconds,
+      title=layout.title,
       source=source,
       seed=seed,
       folders=', '.join(folders),
-      formats='\n'.join(_FORMATS[name] for name in formats).format(
+      channels=2 if is_stereo else 4,
+      formats='\n'.join(described[name] for name in formats).format(
         radius=100 * arrays.SPHERE_RADIUS, capsules=capsules
       ),
       tables=', '.join(f'metadata_{split}' for split in splits),
-      evaluation=_EVALUATION if counts['eval'] else '',
+      file=kind.removesuffix('s'),
+      header='with a' if is_stereo else 'without',
+      columns=','.join(columns),
+      tracks=tracks,
+      distance=distance + _ON_SCREEN * is_stereo,
+      rows=_ROWS_OF_CLIPS * is_stereo,
+      another=', and adds another format when `--format` requests it'
+      * (not is_stereo),
+      names=_names(plan, layout, is_stereo=is_stereo),
+      overlap=(_OVERLAP if layout.has_overlap else _OVERLAP_OF_SETS)[
+        style.max_overlap
+      ],
+      evaluation=(_EVALUATION_OF_CLIPS if is_stereo else _EVALUATION)
+      * bool(counts['eval']),
+      angles=_ANGLES_OF_STEREO if is_stereo else _ANGLES,
       classes='\n'.join(
-        f'- {index}: {name}'
-        for index, name in enumerate(labels.TAU2020_CLASSES)
+        f'- {index}: {name}' for index, name in enumerate(class_names)
       ),
       rt60=style.rt60,
       moving=style.moving,
-      columns=','.join(columns),
-      tracks=_TRACKS[style.max_overlap],
-      distance=_DISTANCE if 'distance' in columns else '',
-      overlap=_OVERLAP[style.max_overlap],
       same_class=_SAME_CLASS if style.same_class_overlap else _OTHER_CLASS,
       gain_db=style.variation.gain_db,
       equalizer_db=style.variation.equalizer_db,
@@ -153,16 +213,39 @@ def text(
   )
 
 
+def _names(
+  plan: Sequence[Recording], layout: layouts.Layout, *, is_stereo: bool
+) -> str:
+  """The paragraph about the names of development recordings."""
+  if layout.has_overlap:
+    return _NAMES
+  folds: dict[str, set[int]] = {}
+  for one in plan:
+    if one.split == 'dev':
+      folds.setdefault(one.folder, set()).add(one.fold)
+  named = ', '.join(
+    f'{folder} (fold {", ".join(map(str, sorted(own)))})'
+    for folder, own in folds.items()
+  )
+  text = _NAMES_OF_CLIPS if is_stereo else _NAMES_IN_FOLDERS
+  return text.format(folders=named)
+
+
 def _wrap(text: str) -> str:
   """Wraps paragraphs and list items to lines of 80 columns."""
   blocks = []
   for block in text.split('\n\n'):
     items = ('\n' + block.strip('\n')).split('\n- ')
     head = items[0].strip()
-    lines = [textwrap.fill(head, 80)] if head else []
+    lines = [_fill(head)] if head else []
     for item in items[1:]:
-      lines.append(
-        textwrap.fill(f'- {" ".join(item.split())}', 80, subsequent_indent='  ')
-      )
+      lines.append(_fill(f'- {" ".join(item.split())}', indent='  '))
     blocks.append('\n'.join(lines))
   return '\n\n'.join(blocks) + '\n'
+
+
+def _fill(text: str, *, indent: str = '') -> str:
+  """Wraps a paragraph; names of folders are not broken at hyphens."""
+  return textwrap.fill(
+    text, 80, break_on_hyphens=False, subsequent_indent=indent
+  )

@@ -39,7 +39,8 @@ def render(
 
   Args:
     scene: The scene.
-    formats: Keys of `arrays.ARRAYS`.
+    formats: Keys of `arrays.ARRAYS`, and `'stereo'` for FOA at a level at which
+      its conversion to stereo keeps that peak at all headings.
     num_tails: Number of realisations of the late reverberation. Each event gets
       one of them at random.
 
@@ -47,7 +48,7 @@ def render(
     For each format, audio at 24 kHz with shape `[channels, samples]`, float32,
     with a peak of 0.89 or less.
   """
-  names = ['foa', *(name for name in formats if name != 'foa')]
+  names = ['foa', *(name for name in formats if name not in ('foa', 'stereo'))]
   arrays = [ARRAYS[name] for name in names]
   tails = [
     responses.late_tail(_generator(scene, _TAILS, k), scene.room, arrays)
@@ -69,9 +70,13 @@ def render(
   scale = RMS / max(np.sqrt(np.mean(np.square(mix[0]))), 1e-12)
   ends = np.cumsum([array.num_channels for array in arrays])
   audio = dict(zip(names, np.split(mix, ends[:-1]), strict=True))
+  peaks = {name: np.abs(sound).max() for name, sound in audio.items()}
+  if 'stereo' in formats:
+    omni, left, _, front = audio['stereo'] = audio['foa']
+    # The largest of W + Y and W - Y at any heading.
+    peaks['stereo'] = np.max(np.abs(omni) + np.hypot(left, front))
   return {
-    name: audio[name]
-    * np.float32(min(scale, PEAK / max(np.abs(audio[name]).max(), 1e-12)))
+    name: audio[name] * np.float32(min(scale, PEAK / max(peaks[name], 1e-12)))
     for name in formats
   }
 

@@ -1,13 +1,14 @@
 """The table scenes.csv of a set, with a row for every event."""
 
 import csv
+import dataclasses
 import io
 import logging
 import pathlib
 from collections.abc import Sequence
 
-from seld_jax import files
-from seld_jax.scenes import composer
+from seld_jax import files, geometry, labels
+from seld_jax.scenes import composer, stereo
 from seld_jax.scenes.plan import Recording
 from seld_jax.shards import Shard
 
@@ -38,11 +39,59 @@ def describe(
   recording: Recording, scene: composer.Scene
 ) -> list[dict[str, str]]:
   """Returns the rows of a recording, each with a value for every column."""
+  return _rows(recording, recording.name, scene, scene.events)
+
+
+def describe_clip(
+  recording: Recording,
+  clip: stereo.Clip,
+  scene: composer.Scene,
+  places: Sequence[int],
+) -> list[dict[str, str]]:
+  """Returns the rows of a stereo clip.
+
+  Args:
+    recording: The recording that the clip is from.
+    clip: The clip.
+    scene: The scene of the recording.
+    places: Indices of the events that occur in the clip.
+
+  Returns:
+    Rows that describe the events as far as they lie in the clip: time counts
+    from its start, and azimuth from the direction in which the camera looks.
+  """
+  first = clip.start / labels.FRAMES_PER_SECOND
+  seen = []
+  for event in (scene.events[place] for place in places):
+    onset = max(event.onset - first, 0.0)
+    end = min(event.onset - first + event.duration, float(stereo.CLIP_SECONDS))
+    cut = first + onset - event.onset
+    size = round((end - onset) * composer.SAMPLE_RATE)
+    sound = dataclasses.replace(event.sound, samples=event.sound.samples[:size])
+    azimuth = event.azimuth + event.speed * cut + clip.heading
+    seen.append(
+      dataclasses.replace(
+        event,
+        onset=onset,
+        sound=sound,
+        azimuth=float(geometry.wrap_degrees(azimuth)),
+      )
+    )
+  return _rows(recording, clip.name, scene, seen)
+
+
+def _rows(
+  recording: Recording,
+  name: str,
+  scene: composer.Scene,
+  events: Sequence[composer.Event],
+) -> list[dict[str, str]]:
+  """The rows of events of a file."""
   rows = []
-  for event in scene.events:
+  for event in events:
     end = event.azimuth + event.speed * event.duration
     values = (
-      recording.name,
+      name,
       recording.fold,
       recording.room,
       event.class_name,
@@ -113,7 +162,7 @@ def write(
   text = io.StringIO()
   table = csv.writer(text, lineterminator='\n')
   table.writerow(COLUMNS)
-  for recording in plan:
-    for row in rows.get(recording.name, []):
+  for name in (name for recording in plan for name in recording.files):
+    for row in rows.get(name, []):
       table.writerow([row[column] for column in COLUMNS])
   files.write_text(path, text.getvalue())

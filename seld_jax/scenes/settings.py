@@ -11,8 +11,13 @@ from seld_jax import files, json_files
 from seld_jax.errors import InputError
 from seld_jax.scenes import library
 from seld_jax.scenes.arrays import ARRAYS
+from seld_jax.scenes.class_maps import CLASS_MAPS
 
 _EARLIER = 'by the rules of an earlier version'
+# Settings that synthesis.json has only if they differ from these values.
+_USUAL = {'layout': 'tau2020', 'classes': 'tau2020', 'clips': None}
+# The formats in the order in which they are listed.
+FORMATS = (*ARRAYS, 'stereo')
 
 
 def is_complete(
@@ -44,6 +49,7 @@ def check_settings(
   recordings: int,
   seed: int,
   events: str | os.PathLike[str] | types.EllipsisType | None = ...,
+  classes: str | None = None,
 ) -> None:
   """Raises InputError if the scenes in a folder have other settings.
 
@@ -53,10 +59,11 @@ def check_settings(
     seed: Expected seed.
     events: Expected dry sounds, see `synthesize`; `...` for any. Sounds that no
       longer exist are not compared: a complete set does not need them.
+    classes: Expected class map, one of `CLASS_MAPS`; None for any.
 
   Raises:
     InputError: The set was made with another number of recordings, another
-      seed or other sounds.
+      seed, other sounds or other classes.
 
   Example:
     >>> from seld_jax import scenes
@@ -67,11 +74,34 @@ def check_settings(
   if not found:
     return
   _compare(out, found, {'recordings': recordings, 'seed': seed})
+  if classes is not None:
+    _compare(out, found, {'classes': classes})
   if isinstance(events, types.EllipsisType):
     return
   if events is None or pathlib.Path(events).exists():
-    sounds = library.open_library(events, quiet=True)
+    class_map = found.get('classes')
+    if class_map not in CLASS_MAPS:
+      class_map = 'tau2020'
+    sounds = library.open_library(events, class_map=class_map, quiet=True)
     _compare(out, found, {'events': sounds.fingerprint})
+
+
+def classes_of(out: str | os.PathLike[str]) -> tuple[str, ...]:
+  """The names of the classes of the scenes in a folder, by index.
+
+  Args:
+    out: The folder.
+
+  Returns:
+    Names; those of TAU-NIGENS 2020 if the folder does not say which they are.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.classes_of('data/scenes')[13]
+    'piano'
+  """
+  name = read(pathlib.Path(out)).get('classes')
+  return CLASS_MAPS.get(str(name), CLASS_MAPS['tau2020'])
 
 
 def claim(
@@ -101,8 +131,13 @@ def claim(
       f'{out} contains a dataset that was not made by this command (it has no '
       'synthesis.json); choose another folder with --out.'
     )
-  union = [name for name in ARRAYS if name in {*formats, *earlier}]
-  text = json.dumps(settings | {'formats': union}, indent=2) + '\n'
+  union = [name for name in FORMATS if name in {*formats, *earlier}]
+  kept = {
+    name: value
+    for name, value in settings.items()
+    if name not in _USUAL or value != _USUAL[name]
+  }
+  text = json.dumps(kept | {'formats': union}, indent=2) + '\n'
   if not path.is_file() or path.read_text(encoding='utf-8') != text:
     files.write_text(path, text)
   return tuple(union)
@@ -128,7 +163,7 @@ def read(out: pathlib.Path) -> dict:
     same_class = _EARLIER if style.pop('same_class', False) else False
     style.setdefault('max_overlap', 2)
     style.setdefault('same_class_overlap', same_class)
-  return {'csv_edition': '2020'} | found
+  return {'csv_edition': '2020'} | _USUAL | found
 
 
 def _compare(out: pathlib.Path, found: dict, wanted: dict) -> None:

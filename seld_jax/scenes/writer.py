@@ -1,4 +1,4 @@
-"""Writes sets of scenes in the layout of TAU-NIGENS 2020, in parallel."""
+"""Writes sets of scenes in the layouts of published datasets, in parallel."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import functools
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,23 +15,26 @@ from seld_jax.errors import InputError
 from seld_jax.scenes import (
   composer,
   finished,
+  layouts,
   pool,
   readme,
   renderer,
   rooms,
   scenes_csv,
   sounds,
+  stereo,
 )
 from seld_jax.scenes import library as library_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes import settings as settings_lib
-from seld_jax.scenes.arrays import ARRAYS
+from seld_jax.scenes.class_maps import CLASS_MAPS
 
 # Must be increased when the same settings give other files than before.
 _VERSION = 3
 # Editions whose label files can be written. That of 2019 has other classes, and
-# that of 2025 is for stereo.
-CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024')
+# that of 2025 is for stereo only.
+CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024', '2025')
+LAYOUTS = tuple(layouts.LAYOUTS)
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
 
@@ -48,14 +51,17 @@ def synthesize(
   evaluation: bool | None = None,
   folds: Sequence[int] | None = None,
   style: composer.Style | None = None,
-  csv_edition: str = '2020',
+  csv_edition: str | None = None,
+  classes: str | None = None,
+  layout: str | None = None,
+  clips: float = 1.0,
   shard: shards.Shard | None = None,
 ) -> None:
   """Renders a set of scenes, or the missing rest of it.
 
-  Writes OUT/foa_dev, OUT/mic_dev, OUT/metadata_dev, OUT/scenes.csv,
-  OUT/README.md and OUT/synthesis.json. The same arguments give the same bytes
-  for any number of workers.
+  Writes OUT/foa_dev, OUT/mic_dev or OUT/stereo_dev, OUT/metadata_dev,
+  OUT/scenes.csv, OUT/README.md and OUT/synthesis.json. The same arguments give
+  the same bytes for any number of workers.
 
   Args:
     out: The folder to write to.
@@ -65,21 +71,30 @@ def synthesize(
       to the manifest), class, fold and optionally group, the same for all
       files of the same origin.
     recordings: Number of development recordings, 1 or more, distributed over
-      those of the folds 1 to 6 that have sounds.
+      the folds of the layout that have sounds.
     formats: `'foa'`, `'mic'` or both. A format that is added later gives the
-      same files as both formats at once.
+      same files as both formats at once. Or `'stereo'` alone: the recordings
+      are not written, but stereo clips of 5 s that are made of them.
     seed: Seed of all random choices, 0 or more.
-    seconds: Length of every recording, 1 or more.
+    seconds: Length of every recording, 1 or more; 5 or more for stereo.
     num_workers: Number of processes; None for one per core, 0 to render in
       this process.
     evaluation: Whether to add a third as many evaluation recordings, from the
       folds 7 and 8, if the sounds have them; None for the choice of the set in
       the folder, and False for a new set.
-    folds: The folds to use; None for all that have sounds.
+    folds: The folds to use; None for those of the layout, with 7 and 8 for the
+      evaluation. In the layouts of STARSS23 and 2025, 3 is for training, 4 for
+      the test, and 1 (not used by default) for synthetic recordings beside
+      them.
     style: Properties of the scenes.
     csv_edition: Edition of the challenge whose form the label files have: from
-      2020 to 2022 without distances, 2023 and 2024 with distances in whole
-      centimetres.
+      2020 to 2022 without distances, from 2023 on with distances in whole
+      centimetres, and 2025 for stereo; None for that of the layout.
+    classes: `'tau2020'`, `'tau2021'`, `'starss'` or `'l3das22'`; None for the
+      classes of the layout.
+    layout: `'tau2020'`, `'tau2021'`, `'starss23'` or `'dcase2025'`; None for
+      `'dcase2025'` if the format is stereo, else `'tau2020'`.
+    clips: Number of stereo clips for each 5 s of a recording.
     shard: The shard to render; None for all. The rows of a shard go to
       its own table, and a call without `shard` joins the tables when all shards
       are rendered. Shards can be rendered at the same time on several machines
@@ -103,20 +118,16 @@ def synthesize(
       'A set needs at least 1 recording of at least 1 second and a seed of 0 '
       f'or more, got {recordings} of {seconds:g} s with seed {seed}.'
     )
-  for name in formats:
-    if name not in ARRAYS:
-      raise InputError(
-        f'The format must be one of {", ".join(ARRAYS)}, got {name}.'
-      )
-  if csv_edition not in CSV_EDITIONS:
-    raise InputError(
-      'The label files of scenes (--csv_edition, config.data.csv_edition) have '
-      f'the form of {", ".join(CSV_EDITIONS)}, got {csv_edition!r}.'
-    )
-  library = library_lib.open_library(events)
+  is_stereo = 'stereo' in formats
+  layout = layout or ('dcase2025' if is_stereo else 'tau2020')
+  _check_form(formats, layout, csv_edition, classes, seconds, clips)
+  form = layouts.LAYOUTS[layout]
+  csv_edition = csv_edition or form.csv_edition
+  classes = classes or form.classes
+  library = library_lib.open_library(
+    events, class_map=classes, sounds=layouts.sounds_of(form, folds)
+  )
   members = library.folds
-  if folds is not None:
-    members = tuple(fold for fold in members if fold in folds)
   if evaluation is None:
     evaluation = bool(settings_lib.read(out).get('evaluation', False))
   plan = plan_lib.plan_recordings(
@@ -125,10 +136,16 @@ def synthesize(
     evaluation=evaluation,
     seed=seed,
     max_overlap=style.max_overlap,
+    layout=form,
   )
+  if is_stereo:
+    plan = plan_lib.add_clips(plan, seed=seed, seconds=seconds, clips=clips)
   settings = {
     'version': _VERSION,
     'events': library.fingerprint,
+    'layout': layout,
+    'classes': classes,
+    'clips': clips if is_stereo else None,
     'recordings': recordings,
     'seed': seed,
     'seconds': seconds,
@@ -138,9 +155,17 @@ def synthesize(
     'csv_edition': csv_edition,
   }
   if not plan:
+    sounds_of = layouts.sounds_of(form, folds)
+    wanted = (
+      sorted(
+        {fold for part in form.parts for fold in sounds_of.get(part.fold, ())}
+      )
+      or library_lib.DEVELOPMENT_FOLDS
+    )
     raise InputError(
-      f'{library.name} has sounds only in the folds {_listed(library.folds)}, '
-      'which leaves nothing to render; give sounds of the folds 1 to 6.'
+      f'{library.name} has sounds only for the folds '
+      f'{_listed(library.folds) or "that are not requested"}, which leaves '
+      f'nothing to render; give sounds of the folds {_listed(wanted)}.'
     )
   sounds.check_clips(library, members)
   formats = settings_lib.claim(out, settings, formats)
@@ -154,7 +179,13 @@ def synthesize(
     recording
     for recording in share
     if not finished.is_finished(
-      out, recording, formats, rows, seconds=seconds, csv_edition=csv_edition
+      out,
+      recording,
+      formats,
+      rows,
+      seconds=seconds,
+      csv_edition=csv_edition,
+      class_names=library.class_names,
     )
   ]
   _remove_fragments(out, share, formats)
@@ -185,8 +216,8 @@ def synthesize(
           pool.run_in_processes(make, todo, num_workers=num_workers)
         ) as results,
       ):
-        for name, new_rows in results:
-          rows[name] = new_rows
+        for new_rows in results:
+          rows |= new_rows
           advance()
           if time.monotonic() - last_save > _SAVE_INTERVAL:
             scenes_csv.write(table, share, rows)
@@ -211,6 +242,8 @@ def synthesize(
     seed=seed,
     style=style,
     csv_edition=csv_edition,
+    layout=form,
+    class_names=CLASS_MAPS[classes],
   )
   files.write_text(out / 'README.md', text)
 
@@ -225,8 +258,8 @@ def write_recording(
   seconds: float,
   style: composer.Style,
   csv_edition: str,
-) -> tuple[str, list[dict[str, str]]]:
-  """Draws, renders and writes one recording.
+) -> dict[str, list[dict[str, str]]]:
+  """Draws, renders and writes one recording, or the clips of it.
 
   Complete audio is kept. When a file cannot be written, the new files of the
   recording are deleted.
@@ -242,7 +275,7 @@ def write_recording(
     csv_edition: Edition whose form the label file has, of `CSV_EDITIONS`.
 
   Returns:
-    The name of the recording and its rows of scenes.csv.
+    The rows of scenes.csv by the name of the recording, or of each clip.
   """
   room = rooms.draw_room(
     _generator(seed, 0, recording.fold, recording.room), rt60=style.rt60
@@ -256,6 +289,8 @@ def write_recording(
     seconds=seconds,
     style=style,
   )
+  if recording.clips:
+    return _write_clips(recording, scene, out=out)
   table = plan_lib.csv_path(out, recording)
   paths = {name: plan_lib.wav_path(out, recording, name) for name in formats}
   missing = [
@@ -264,16 +299,58 @@ def write_recording(
     if not finished.has_sound(path, seconds=seconds)
   ]
   sound = renderer.render(scene, missing)
-  new = [path for path in (table, *paths.values()) if not path.is_file()]
-  try:
+  with _without_new([table, *paths.values()]):
     write_labels(table, scene, csv_edition=csv_edition)
     for name in missing:
       audio.write(paths[name], sound[name])
+  return {recording.name: scenes_csv.describe(recording, scene)}
+
+
+def _write_clips(
+  recording: plan_lib.Recording, scene: composer.Scene, *, out: pathlib.Path
+) -> dict[str, list[dict[str, str]]]:
+  """Writes the stereo clips of a scene, and returns their rows."""
+  events, owner = composer.label_rows(scene)
+  sound = None
+  rows = {}
+  for clip in recording.clips:
+    path = plan_lib.wav_path(out, recording, 'stereo', clip.name)
+    table = plan_lib.csv_path(out, recording, clip.name)
+    is_there = finished.has_sound(
+      path, seconds=stereo.CLIP_SECONDS, num_channels=2
+    )
+    if sound is None and not is_there:
+      sound = renderer.render(scene, ('stereo',))['stereo']
+    if sound is None:
+      part = np.zeros((4, 0), np.float32)
+    else:
+      part = stereo.cut_sound(sound, clip.start)
+    made, seen = stereo.foa_to_stereo(
+      part, stereo.cut_events(events, clip.start), heading=clip.heading
+    )
+    with _without_new([table, path]):
+      stereo.write_labels(table, seen)
+      if not is_there:
+        audio.write(path, made)
+    inside = (events.frame >= clip.start) & (
+      events.frame < clip.start + stereo.CLIP_FRAMES
+    )
+    rows[clip.name] = scenes_csv.describe_clip(
+      recording, clip, scene, np.unique(owner[inside]).tolist()
+    )
+  return rows
+
+
+@contextlib.contextmanager
+def _without_new(paths: Sequence[pathlib.Path]) -> Iterator[None]:
+  """Deletes those of some files that are new if they cannot all be written."""
+  new = [path for path in paths if not path.is_file()]
+  try:
+    yield
   except BaseException:
     for path in new:
       path.unlink(missing_ok=True)
     raise
-  return recording.name, scenes_csv.describe(recording, scene)
 
 
 def write_labels(
@@ -284,7 +361,7 @@ def write_labels(
   Args:
     path: The file.
     scene: The scene.
-    csv_edition: One of `CSV_EDITIONS`.
+    csv_edition: One of `CSV_EDITIONS`, but not 2025.
   """
   unit = labels.DISTANCE_UNITS.get(labels.EDITIONS[csv_edition][0], 1.0)
   labels.write_csv(
@@ -293,6 +370,58 @@ def write_labels(
     edition=csv_edition,
     distance_scale=1 / unit,
   )
+
+
+def _check_form(
+  formats: Sequence[str],
+  layout: str,
+  csv_edition: str | None,
+  classes: str | None,
+  seconds: float,
+  clips: float,
+) -> None:
+  """Raises InputError for formats, layouts and forms that do not fit."""
+  for name in formats:
+    if name not in settings_lib.FORMATS:
+      raise InputError(
+        f'The format must be one of {", ".join(settings_lib.FORMATS)}, got '
+        f'{name}.'
+      )
+  for flag, value, known in (
+    ('layout', layout, LAYOUTS),
+    ('classes', classes, tuple(CLASS_MAPS)),
+  ):
+    if value is not None and value not in known:
+      raise InputError(
+        f'--{flag} must be one of {", ".join(known)}, got {value!r}.'
+      )
+  allowed = layouts.LAYOUTS[layout].formats
+  if wrong := [name for name in formats if name not in allowed]:
+    fitting = [
+      name for name, one in layouts.LAYOUTS.items() if wrong[0] in one.formats
+    ]
+    raise InputError(
+      f'The layout {layout} is for the formats {", ".join(allowed)}, got '
+      f'{wrong[0]}; choose --layout={" or --layout=".join(fitting)}, or '
+      'another --format.'
+    )
+  if 'stereo' in formats and not seconds >= stereo.CLIP_SECONDS:
+    raise InputError(
+      f'Stereo clips of {stereo.CLIP_SECONDS} s need recordings of at least as '
+      f'many seconds (--seconds), got {seconds:g}.'
+    )
+  if not 0 < clips <= 100:
+    raise InputError(
+      'The number of stereo clips for each 5 s (--clips) is above 0 and at '
+      f'most 100, got {clips:g}.'
+    )
+  editions = CSV_EDITIONS[-1:] if 'stereo' in formats else CSV_EDITIONS[:-1]
+  if csv_edition is not None and csv_edition not in editions:
+    kind = 'stereo clips' if 'stereo' in formats else 'scenes'
+    raise InputError(
+      f'The label files of {kind} (--csv_edition, config.data.csv_edition) '
+      f'have the form of {", ".join(editions)}, got {csv_edition!r}.'
+    )
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:
@@ -305,9 +434,12 @@ def _remove_fragments(
   """Deletes temporary files of this shard, but not of other shards."""
   folders: dict[pathlib.Path, set[str]] = {}
   for recording in share:
-    paths = [plan_lib.wav_path(out, recording, name) for name in formats]
-    for path in [*paths, plan_lib.csv_path(out, recording)]:
-      folders.setdefault(path.parent, set()).add(path.name)
+    for file in recording.files:
+      paths = [
+        plan_lib.wav_path(out, recording, name, file) for name in formats
+      ]
+      for path in [*paths, plan_lib.csv_path(out, recording, file)]:
+        folders.setdefault(path.parent, set()).add(path.name)
   for folder, names in folders.items():
     files.remove_fragments(folder, of=names)
 

@@ -237,6 +237,7 @@ def _render_missing(
     'recordings': config.data.synthesize,
     'seed': config.data.synthesize_seed,
     'events': config.data.synthesize_events or None,
+    'classes': scenes.map_of(config.data.classes),
   }
   scenes.check_settings(root, **asked)
   formats = (config.features.format,)
@@ -251,7 +252,7 @@ def _render_missing(
   _check_space(config)
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
-  asked |= {'csv_edition': config.data.csv_edition or '2020'}
+  asked |= {'csv_edition': config.data.csv_edition or None}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))

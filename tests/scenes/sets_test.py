@@ -109,10 +109,13 @@ def test_a_folder_of_another_set_is_refused(small_set, tmp_path):
   [
     ({'recordings': 0}, 'at least 1 recording'),
     ({'seconds': 0.5}, 'at least 1 second'),
-    ({'formats': ('stereo',)}, 'one of foa, mic, got stereo'),
+    ({'formats': ('binaural',)}, 'one of foa, mic, stereo, got binaural'),
     ({'events': 'nowhere'}, 'nowhere does not exist'),
-    ({'csv_edition': '2025'}, '2020, .*2024, got .2025'),
-    ({'folds': (9,)}, 'leaves nothing to render'),
+    ({'csv_edition': '2025'}, 'scenes .*2020, .*2024, got .2025'),
+    ({'folds': (9,)}, r'folds 1, .*8, got 9 \(--folds\)'),
+    ({'folds': (7,)}, 'leaves nothing to render'),
+    ({'classes': 'esc50'}, 'classes must be one of tau2020, .*got .esc50'),
+    ({'layout': 'own'}, 'layout must be one of tau2020, .*got .own'),
   ],
 )
 def test_impossible_requests_are_refused(tmp_path, options, words):

@@ -85,6 +85,25 @@ def test_rendered_scenes_have_the_label_files_of_the_config(
     prepare.extract_features(tiny_config)
 
 
+def test_rendered_scenes_have_the_classes_of_the_config(
+  tiny_config, tmp_path, monkeypatch
+):
+  short = functools.partial(scenes.synthesize, seconds=1.0)
+  monkeypatch.setattr(scenes, 'synthesize', short)
+  tiny_config.data.root = str(tmp_path / 'set')
+  tiny_config.data.cache = ''
+  tiny_config.data.synthesize = 3
+  tiny_config.data.classes = labels.STARSS_CLASSES
+  prepare.extract_features(tiny_config)
+  assert scenes.classes_of(tmp_path / 'set') == labels.STARSS_CLASSES
+  tiny_config.data.classes = labels.TAU2020_CLASSES
+  with pytest.raises(InputError, match='classes starss, but classes tau2020'):
+    prepare.extract_features(tiny_config)
+  # Other names for the classes of the sounds are nobody's class map.
+  tiny_config.data.classes = (*labels.STARSS_CLASSES[:-1], 'hammer')
+  prepare.extract_features(tiny_config)
+
+
 def test_features_that_cannot_be_written_name_the_field_that_moves_them(
   tiny_config, tmp_path
 ):

@@ -1,4 +1,4 @@
-"""The procedural bank: synthetic sounds of the classes of TAU-NIGENS 2020."""
+"""The procedural bank: synthetic sounds of every class of the datasets."""
 
 from seld_jax.scenes.bank.generators import (
   GENERATORS,

@@ -1,4 +1,4 @@
-"""A generator of random sounds for each class of TAU-NIGENS 2020.
+"""A generator of random sounds for each class of the datasets of scenes.
 
 Pitch, tempo, spectrum, length and the number of repetitions are all drawn at
 random, so that a network can learn a class but not single recordings. The
@@ -9,7 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from seld_jax.scenes.bank import objects, tones, voices
+from seld_jax.scenes.bank import (
+  household,
+  music,
+  objects,
+  office,
+  tones,
+  voices,
+)
 
 MAX_SECONDS = 6.0
 
@@ -49,19 +56,49 @@ def _male(make: Callable[..., np.ndarray], low: float, high: float):
 
 Generator = Callable[[np.random.Generator, int], np.ndarray]
 
+_female_speech = _female(voices.speech, 175, 260)
+_male_speech = _male(voices.speech, 85, 145)
+
 GENERATORS: dict[str, Generator] = {
+  # TAU-NIGENS 2020 and 2021.
   'alarm': tones.alarm,
   'crying_baby': voices.crying_baby,
   'crash': objects.crash,
   'barking_dog': voices.barking_dog,
   'running_engine': objects.running_engine,
   'female_scream': _female(voices.scream, 900, 1700),
-  'female_speech': _female(voices.speech, 175, 260),
+  'female_speech': _female_speech,
   'burning_fire': objects.burning_fire,
   'footsteps': objects.footsteps,
   'knocking_on_door': objects.knocking_on_door,
   'male_scream': _male(voices.scream, 320, 620),
-  'male_speech': _male(voices.speech, 85, 145),
+  'male_speech': _male_speech,
   'ringing_phone': tones.ringing_phone,
   'piano': tones.piano,
+  # STARSS22 and STARSS23, as far as their classes have other names.
+  'clapping': household.clapping,
+  'telephone': tones.ringing_phone,
+  'laughter': voices.laughter,
+  'domestic_sounds': household.domestic_sounds,
+  'door': household.door,
+  'music': music.music,
+  'musical_instrument': music.musical_instrument,
+  'water_tap': household.water_tap,
+  'bell': household.bell,
+  'knock': objects.knocking_on_door,
+  # L3DAS22.
+  'Chink_and_clink': office.clink,
+  'Computer_keyboard': office.computer_keyboard,
+  'Cupboard_open_or_close': office.cupboard,
+  'Drawer_open_or_close': office.drawer,
+  'Female_speech_and_woman_speaking': _female_speech,
+  'Finger_snapping': office.finger_snapping,
+  'Keys_jangling': office.keys_jangling,
+  'Knock': objects.knocking_on_door,
+  'Laughter': voices.laughter,
+  'Male_speech_and_man_speaking': _male_speech,
+  'Printer': office.printer,
+  'Scissors': office.scissors,
+  'Telephone': tones.ringing_phone,
+  'Writing': office.writing,
 }

@@ -1,6 +1,6 @@
-"""Synthetic voices: speech-like babble, screams, a crying baby, a dog.
+"""Synthetic voices: babble, screams, laughter, a crying baby, a dog.
 
-All four consist of a band-limited pulse train with a varying fundamental
+All of them consist of a band-limited pulse train with a varying fundamental
 frequency, plus breath noise, filtered by the resonances of a vocal tract.
 Transitions between vowels are crossfades of a few fixed filters, which cost two
 FFTs for each vowel.
@@ -131,6 +131,42 @@ def scream(
   return _glide(
     source, which, sample_rate, tract=tract * 1.1, tilt=rng.uniform(2, 6)
   )
+
+
+def laughter(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
+  """Laughter: breathy open vowels in a quick rhythm, with falling pitch."""
+  f0 = np.exp(rng.uniform(np.log(130), np.log(420)))
+  tract = float(np.interp(f0, [130, 420], [0.95, 1.25])) * rng.uniform(
+    0.95, 1.05
+  )
+  rate = rng.uniform(4.2, 6.5)
+  vowel = rng.choice(_OPEN_VOWELS)
+  tilt = rng.uniform(5, 9)
+  pieces = []
+  for _ in range(int(rng.integers(1, 4))):
+    count = int(rng.integers(3, 9))
+    time = np.arange(int(count / rate * sample_rate)) / sample_rate
+    x = time / time[-1]
+    beat = (time * rate) % 1.0
+    contour = f0 * np.exp(
+      rng.uniform(0.1, 0.4) * (0.5 - x)
+      + 0.12 * np.sin(np.pi * beat)
+      + _jitter(rng, time.size, 0.02)
+    )
+    voiced = np.clip((beat - 0.35) / 0.08, 0, 1) * np.clip(
+      (1 - beat) / 0.2, 0, 1
+    )
+    breath = np.clip(beat / 0.1, 0, 1) * np.clip((0.5 - beat) / 0.2, 0, 1)
+    strength = 1 - rng.uniform(0.2, 0.7) * x
+    source = pulses(contour, sample_rate) * voiced + _noise(rng, time.size) * (
+      rng.uniform(0.15, 0.4) * breath + 0.08 * voiced
+    )
+    which = np.full(time.size, vowel)
+    pieces += [
+      _glide(source * strength, which, sample_rate, tract=tract, tilt=tilt),
+      np.zeros(int(rng.uniform(0.15, 0.4) * sample_rate)),
+    ]
+  return np.concatenate(pieces[:-1])
 
 
 def crying_baby(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
