@@ -1,4 +1,4 @@
-from . import systems
+from . import systems, tasks
 from .defaults import default, feature_options, label_pool
 from .editions import resolve
 from .formats import output_format, trained_terms
@@ -25,4 +25,5 @@ __all__ = [
   'validate',
   'Config',
   'systems',
+  'tasks',
 ]

@@ -37,6 +37,8 @@ def smoke_tests():
   """
   tests = []
   for path in sorted(CONFIGS.glob('*.py')):
+    if path.stem.startswith('dcase'):
+      continue  # see tasks_test.py
     if path in LATER and path.stem.endswith('_mic'):
       continue
     is_slow = path.stem not in ('mse_mic', 'baseline_foa')

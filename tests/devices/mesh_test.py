@@ -219,5 +219,6 @@ def test_every_config_trains_on_eight_devices(tiny_root, tmp_path):
     str(path)
     for path in _CONFIGS.glob('*.py')
     if path.stem.removesuffix('_mic') not in systems.LATER_SYSTEMS
+    and not path.stem.startswith('dcase')
   )
   start(_RUN_ALL, str(root), str(tmp_path / 'runs'), *paths)

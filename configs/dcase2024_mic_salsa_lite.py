@@ -1,0 +1,10 @@
+"""The published baseline of DCASE 2024 Task 3 on MIC, with SALSA-Lite."""
+
+from seld_jax import config as config_lib
+from seld_jax.config import tasks
+
+
+def get_config():
+  """See `config.tasks.dcase2024` and docs/tasks.md."""
+  config = tasks.salsa_lite(config_lib.default())
+  return tasks.dcase2024(config)
