@@ -47,6 +47,11 @@ def array_symmetries(
 ) -> tuple[np.ndarray, np.ndarray]:
   """The symmetries of FOA that map the microphones of an array to each other.
 
+  Some arrays cannot distinguish all directions: one in a plane hears the same
+  from above and from below. If several symmetries exchange the microphones in
+  the same way, only the one that changes directions least is kept, since the
+  others would give other directions to the same sound.
+
   Args:
     microphones: Positions x, y, z in metres, with shape `[microphones, 3]`,
       from the point that directions are seen from, usually the centre of the
@@ -55,25 +60,25 @@ def array_symmetries(
       and the one in whose place it comes.
 
   Returns:
-    The matrices of those among `symmetry_matrices()`, in the same order, with
-    shape `[symmetries, 3, 3]`; and for each the index of the microphone whose
+    The matrices of those among `symmetry_matrices()`, with shape
+    `[symmetries, 3, 3]`; and for each the index of the microphone whose
     signal each microphone receives from the turned scene, with shape
     `[symmetries, microphones]`. The first changes nothing.
 
   Example:
     Four microphones in a square, in front, to the left, behind and to the
     right; a quarter turn to the left brings the sound of the first to the
-    second:
+    second. Up and down are not exchanged.
 
     >>> from seld_jax import augment
     >>> square = 0.1 * np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
     >>> matrices, sources = augment.array_symmetries(square)
-    >>> len(matrices)  # up and down cannot be distinguished
-    16
+    >>> len(matrices)
+    8
     >>> print(sources[1])
     [3 0 1 2]
   """
-  matrices, sources = [], []
+  found: dict[tuple[int, ...], np.ndarray] = {}
   for matrix in symmetry_matrices():
     # A microphone receives from the turned scene the signal of the microphone
     # at the place that is turned onto it.
@@ -81,7 +86,10 @@ def array_symmetries(
     distance = np.linalg.norm(came_from[:, None] - microphones, axis=-1)
     nearest = distance.argmin(axis=1)
     is_exact = (distance.min(axis=1) <= tolerance).all()
-    if is_exact and len(set(nearest)) == len(microphones):
-      matrices.append(matrix)
-      sources.append(nearest)
-  return np.stack(matrices), np.stack(sources)
+    if not is_exact or len(set(nearest)) < len(microphones):
+      continue
+    # The trace of a matrix is the largest for the one that changes nothing.
+    exchange = tuple(int(source) for source in nearest)
+    if exchange not in found or np.trace(matrix) > np.trace(found[exchange]):
+      found[exchange] = matrix
+  return np.stack(list(found.values())), np.array(list(found))

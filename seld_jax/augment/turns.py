@@ -96,7 +96,7 @@ def make_turns(
   - FOA, log-mel with intensity vectors or SALSA: the 16 symmetries of
     `symmetry_matrices`.
   - Microphones, log-mel with GCC-PHAT or SALSA-Lite: those of the 16 that map
-    the array to itself, 8 for the tetrahedral array.
+    the array to itself (see `array_symmetries`), 8 for the tetrahedral array.
   - Stereo: left and right are exchanged, or not.
 
   The result is the features of the turned sound, with two exceptions: a lag of
@@ -121,8 +121,8 @@ def make_turns(
       positions differs, or no turn maps the array to itself.
 
   Example:
-    SALSA-Lite of two microphones, one on the left, one on the right. Half of
-    the 16 turns map them to themselves or to each other; quarter turns do not:
+    SALSA-Lite of two microphones, one on the left, one on the right, which can
+    only be exchanged:
 
     >>> from seld_jax import augment
     >>> pair = np.array([[0, 0.1, 0], [0, -0.1, 0]])
@@ -130,7 +130,7 @@ def make_turns(
     ...   format='mic', kind='salsa_lite', num_channels=2, microphones=pair
     ... )
     >>> len(turns.matrices)
-    8
+    2
   """
   chosen = features_lib.FeatureOptions(**options)
   count = features_lib.num_audio_channels(

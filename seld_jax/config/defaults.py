@@ -223,7 +223,8 @@ def default() -> Config:
 
   config.augment = augment = ml_collections.ConfigDict()
   # Whether training examples are rotated at random: 16 rotations and
-  # reflections for FOA, 8 for the microphone array.
+  # reflections for FOA, 8 for the tetrahedral array, for another array those
+  # that map it to itself, and for stereo an exchange of left and right.
   augment.rotate = False
   # Number of time masks of SpecAugment in an example, at most crop_frames; 0:
   # none.

@@ -10,6 +10,7 @@ from helpers.random_arrays import distinct_features
 
 from seld_jax import augment, labels, outputs
 from seld_jax import config as config_lib
+from seld_jax import features as features_lib
 from seld_jax.train import step
 
 FRAMES = 3
@@ -36,9 +37,47 @@ def test_targets_turn_with_the_features(format, sound):
   config.output.distance = True
   assert config_lib.output_format(config) == format
   config.features.format = sound
+  channels, apply, count = TURNS[sound]
+  assert len(drawn_turns(config, format, channels, apply, count)) > 4
+
+
+# Features whose scenes are turned in another way, and their number of turns.
+OTHERS = {
+  'stereo': ({'format': 'stereo', 'stereo': ('side', 'phase')}, 2),
+  'five microphones': ({'format': 'mic', 'num_channels': 5}, 8),
+}
+
+
+@pytest.mark.parametrize('name', OTHERS)
+def test_targets_turn_with_other_features(name, tmp_path):
+  config = config_lib.default()
+  fields, count = OTHERS[name]
+  for field, value in fields.items():
+    config.features[field] = value
+  if fields['format'] == 'mic':
+    # A square and its centre, which cannot tell up from down.
+    config.features.microphones = str(tmp_path / 'array.csv')
+    (tmp_path / 'array.csv').write_text(
+      '0.1,0,0\n0,0.1,0\n-0.1,0,0\n0,-0.1,0\n0,0,0\n'
+    )
+  options = config_lib.feature_options(config)
+  turns = augment.make_turns(
+    microphones=config_lib.microphone_positions(config), **options
+  )
+  assert len(turns.matrices) == count
+  format = EACH[0]
+  config.data.classes = config.data.classes[: format.num_classes]
+  config.output.format = outputs.options(format)['name']
+  config.output.distance = True
+  _, channels = features_lib.shape(**options)
+  drawn = drawn_turns(config, format, channels, turns.apply, count)
+  assert len(drawn) > min(4, count - 1)
+
+
+def drawn_turns(config, format, channels, apply, count):
+  """The turns that the training step draws, whose targets are checked."""
   config.augment.rotate = True
   config.augment.num_time_masks = config.augment.num_band_masks = 0
-  channels, apply, count = TURNS[sound]
   features = distinct_features((2, 6, channels))
   events = random_scene(3, num_frames=FRAMES)
   targets = format.targets(events, num_frames=FRAMES)
@@ -73,4 +112,4 @@ def test_targets_turn_with_the_features(format, sound):
     )
     for name, values in expected.items():
       np.testing.assert_array_equal(turned['targets'][name][example], values)
-  assert len(drawn) > 4
+  return drawn
