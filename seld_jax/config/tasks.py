@@ -98,6 +98,7 @@ def dcase2025(config: Config) -> Config:
     The same object.
   """
   config.features.format = 'stereo'
+  config.features.offset = 0.0
   _starss(config, edition='2025', root='data/dcase2025')
   config.output.axes = 2
   config.output.distance = True
@@ -117,6 +118,8 @@ def salsa_lite(config: Config) -> Config:
   """
   config.features.format = 'mic'
   config.features.kind = 'salsa_lite'
+  # The published code keeps the bin at 2016 Hz, and no other above 2000 Hz.
+  config.features.alias_frequency = 2030.0
   return config
 
 

@@ -10,7 +10,6 @@ from seld_jax.features.foa import foa_features, intensity_vector
 from seld_jax.features.formats import (
   FORMATS,
   KINDS,
-  NUM_CHANNELS,
   compute,
   framewise_features,
   is_framewise,
@@ -29,7 +28,6 @@ from seld_jax.features.windows import window_features
 __all__ = [
   'FORMATS',
   'KINDS',
-  'NUM_CHANNELS',
   'STEREO_CHANNELS',
   'FeatureOptions',
   'compute',

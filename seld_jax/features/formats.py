@@ -19,9 +19,6 @@ KINDS = {
   'salsa_lite': ('mic',),
 }
 
-# Number of feature channels by format, with the default options.
-NUM_CHANNELS = {'foa': 7, 'mic': 10}
-
 # Channels of features that are computed frame by frame.
 _FRAMEWISE = {
   ('foa', 'log_mel'): foa.channels,

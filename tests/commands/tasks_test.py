@@ -33,7 +33,7 @@ def shrink(config, root):
   # Two of four short recordings of the training fold.
   if config.data.validation_share:
     config.data.validation_share = 0.5
-  bands = 8 if config.features.kind == 'log_mel' else 64
+  bands = 8 if config.features.kind == 'log_mel' else 32
   config.model.filters = (4,)
   config.model.pools = ((5, bands),)
   config.model.gru_features = 8
