@@ -77,6 +77,7 @@ class Selection:
     num_channels: Number of channels that a file needs.
     is_exact: Whether a file with more channels is refused.
     also: Other numbers of channels that a file may have, nevertheless.
+    is_stereo: Whether the channels are left and right.
     matrix: Rows that mix these channels after the gains, one for each channel
       of the network; None if they are the channels of the network.
   """
@@ -86,6 +87,7 @@ class Selection:
   num_channels: int = 4
   is_exact: bool = True
   also: tuple[int, ...] = ()
+  is_stereo: bool = False
   matrix: tuple[tuple[float, ...], ...] | None = None
 
 
@@ -218,7 +220,7 @@ def _of_stereo(order: str, norm: str) -> Selection:
       '--channels=foa or --channels=fuma if the recordings are FOA.'
     )
   if order == 'acn':
-    return Selection((0, 1), (1.0, 1.0), num_channels=2)
+    return Selection((0, 1), (1.0, 1.0), num_channels=2, is_stereo=True)
   is_fuma = order == 'fuma'
   return Selection(
     channels=(0, FUMA_PLACES[1] if is_fuma else 1),
@@ -349,7 +351,8 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
     >>> channels.check(2, channels.STANDARD, name='stereo.wav')
     Traceback (most recent call last):
     ...
-    seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed.
+    seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed: use
+    a network that was trained on stereo, or another recording.
   """
   needed = selection.num_channels
   if num_channels == needed or num_channels in selection.also:
@@ -361,25 +364,28 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
   hint = ''
   if not selection.is_exact:
     hint = ' by the file of --array'
-  elif needed == 2:
+  elif num_channels == 1:
+    what = ', left and right' if selection.is_stereo else ''
+    hint = f'{what}: mono has no directions'
+  elif selection.is_stereo:
     hint = ', left and right: '
-    if num_channels < 2:
-      hint += 'mono has no directions'
-    else:
-      if num_channels in (4, *_HIGHER_ORDERS):
-        hint += 'use --channels=foa if they are W, Y, Z, X of FOA, or '
-      hint += 'choose two channels with --array=FILE'
-  elif selection.matrix == _LEFT_RIGHT:
+    if num_channels in (4, *_HIGHER_ORDERS):
+      hint += 'use --channels=foa if they are W, Y, Z, X of FOA, or '
+    hint += 'choose two channels with --array=FILE'
+  elif num_channels == 2 and selection.matrix == _LEFT_RIGHT:
     hint = ', FOA that is mixed to left and right: leave out --channels and '
     hint += '--norm if the recording is stereo'
-    hint = hint if num_channels == 2 else ''
+  elif num_channels == 2 and needed == 4:
+    hint = ': use a network that was trained on stereo, or another recording'
   elif needed == 4 and num_channels == 32 and not selection.also:
     hint = ': use --channels=em32 for an Eigenmike, or choose four channels '
     hint += 'with --array=FILE'
   elif num_channels > needed:
     hint = f': choose {word} channels with --array=FILE'
-  elif needed == 32:
+  elif needed == 32 and len(selection.channels) < needed:
     hint = ' for --channels=em32'
+  elif needed != 4:
+    hint = ', one of each microphone that the network was trained on'
   raise InputError(
     f'{name} has {num_channels} channel{"s" * (num_channels != 1)}, but '
     f'{least}{needed} are needed{hint}.'

@@ -60,6 +60,7 @@ class Turns:
       Features and directions of the turned scene, with the same shapes.
     """
     turned = self.of_features(jnp.asarray(features), index)
+    doa = jnp.asarray(doa)
     doa = jnp.matmul(
       doa,
       jnp.asarray(self.matrices, doa.dtype)[index].T,

@@ -10,8 +10,9 @@ from seld_jax.config.microphones import microphone_positions
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
 
-# Most microphones of an array: pairs of more would need too much memory.
-_MOST_CHANNELS = 64
+# Most microphones of an array, by the kind of features: pairs of more need too
+# much memory, and covariance matrices of more take too long.
+_MOST_CHANNELS = {'log_mel': 32, 'salsa': 8, 'salsa_lite': 32}
 
 # Lowest frequency in Hz from which on phases may be left out.
 _LOWEST_ALIAS = 100.0
@@ -62,10 +63,11 @@ def check_kind(config: Config, example: Config) -> None:
         f'features.{field} = {feats[field]} does not use it; leave it at its '
         f'default, {shown(default_value)}.',
       )
+  most = _MOST_CHANNELS[feats.kind]
   _check(
-    feats.num_channels == 0 or 2 <= feats.num_channels <= _MOST_CHANNELS,
-    f'features.num_channels must be from 2 to {_MOST_CHANNELS} microphones, or '
-    f'0 for four, got {feats.num_channels}.',
+    feats.num_channels == 0 or 2 <= feats.num_channels <= most,
+    f'features.num_channels must be from 2 to {most} microphones with '
+    f'features.kind = {feats.kind}, or 0 for four, got {feats.num_channels}.',
   )
   for index, name in enumerate(feats.stereo):
     _check(

@@ -84,7 +84,7 @@ def find_recordings(
   Args:
     root: Folder that holds `foa_dev`, `mic_dev`, `metadata_dev`, `foa_eval`,
       `mic_eval` and `metadata_eval`; only those that are used must exist.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     folds: Folds to list; None lists all.
     split: `'dev'`, or `'eval'` for the evaluation recordings, which need
       neither labels nor a fold in their name.
@@ -145,7 +145,7 @@ def list_pairs(
 
   Args:
     root: Folder of the dataset, as for `find_recordings`.
-    format: `'foa'` or `'mic'`.
+    format: `'foa'`, `'mic'` or `'stereo'`.
     split: `'dev'` or `'eval'`.
 
   Returns:

@@ -68,7 +68,10 @@ def compute(
   stacking.check_channels('compute', audio, axis=-2, count=count)
   if chosen.kind == 'salsa':
     return salsa.features_of(audio, format, chosen)
-  return stacking.features_of(audio, _FRAMEWISE[format, chosen.kind], chosen)
+  channels = _FRAMEWISE[format, chosen.kind]
+  return stacking.features_of(
+    audio, channels, chosen, jointly=clips_jointly(format)
+  )
 
 
 def shape(*, format: str, **options: Any) -> tuple[int, int]:
@@ -236,6 +239,11 @@ def is_framewise(*, kind: str = DEFAULTS.kind) -> bool:
     False
   """
   return kind != 'salsa'
+
+
+def clips_jointly(format: str) -> bool:
+  """Whether log-mel channels are clipped below the maximum of all of them."""
+  return format == 'stereo'
 
 
 def framewise_channels_of(

@@ -11,6 +11,10 @@ from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 from seld_jax.features.spectrum import power, unit_scale
 
+# More pairs of channels are computed all at once, because a program with a
+# statement for each would take minutes to compile.
+_MOST_SINGLE_PAIRS = 15
+
 
 def mic_features(
   audio: jax.Array | np.ndarray,
@@ -139,14 +143,22 @@ def gcc_phat(
   real, imaginary = (
     jnp.moveaxis(part * scale, -3, 0) for part in (real, imaginary)
   )
-  # Pair by pair: gathering all first and all second channels takes longer.
   pairs = list(itertools.combinations(range(spectrum.shape[-3]), 2))
-  in_phase = [real[i] * real[j] + imaginary[i] * imaginary[j] for i, j in pairs]
-  across = [real[i] * imaginary[j] - imaginary[i] * real[j] for i, j in pairs]
+  cross = lambda i, j: (
+    real[i] * real[j] + imaginary[i] * imaginary[j],
+    real[i] * imaginary[j] - imaginary[i] * real[j],
+  )
+  if len(pairs) <= _MOST_SINGLE_PAIRS:
+    # Gathering all first and all second channels takes longer.
+    parts = zip(*(cross(i, j) for i, j in pairs), strict=True)
+    in_phase, across = (jnp.stack(part, axis=-3) for part in parts)
+  else:
+    parts = cross(*np.array(pairs).T)
+    in_phase, across = (jnp.moveaxis(part, 0, -3) for part in parts)
   n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
   cosines, sines = _lag_tables(n_fft, n_lags // 2)
-  multiply = lambda parts, table: jnp.matmul(
-    jnp.stack(parts, axis=-3),
+  multiply = lambda products, table: jnp.matmul(
+    products,
     jnp.asarray(table, scale.dtype),
     precision=jax.lax.Precision.HIGHEST,
   )

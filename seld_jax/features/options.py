@@ -17,7 +17,7 @@ class FeatureOptions:
     win_length: Length of the Hann window in samples, at most `n_fft`.
     n_mels: Number of mel bands, and of lags of a cross-correlation.
     top_db: Each log-mel channel is clipped at this many dB below its own
-      maximum; None for no clipping.
+      maximum (stereo: below that of both channels); None for no clipping.
     offset: Added to the audio before everything else.
     pad_mode: How both ends of the audio are padded by `n_fft // 2` samples:
       `'constant'` (zeros), `'reflect'`, or `'given'`, where the audio already

@@ -4,7 +4,10 @@ The published code works through one bin of one frame after the other with a
 singular value decomposition of each. Here all bins are computed at once.
 """
 
+import functools
 import math
+import operator
+from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +138,7 @@ def salsa_features(
     >>> sound = np.random.default_rng(0).standard_normal(24000)
     >>> sound[:6000] *= 1e-3
     >>> audio = jnp.stack([sound, sound, 0 * sound, 0 * sound])  # W, Y, Z, X
-    >>> x = features.salsa_features(audio)
+    >>> x = jax.jit(features.salsa_features)(audio)
     >>> x.shape
     (80, 200, 7)
     >>> print(x[40, 100, 4:])  # Y, Z, X
@@ -218,8 +221,8 @@ def _band_edges(options: FeatureOptions) -> tuple[int, int]:
 def _smoothed_magnitude(spectrum: jax.Array) -> jax.Array:
   """The root of the mean power of this frame and those before it."""
   square = power(spectrum)
-  before = [jnp.roll(square, count, axis=-2) for count in range(_AVERAGED)]
-  return jnp.sqrt(sum(before) / _AVERAGED)
+  total = _sum(jnp.roll(square, count, axis=-2) for count in range(_AVERAGED))
+  return jnp.sqrt(total / _AVERAGED)
 
 
 def _is_above_noise(magnitude: jax.Array) -> jax.Array:
@@ -307,7 +310,7 @@ def _covariance(spectrum: jax.Array) -> tuple[jax.Array, jax.Array]:
   """
   real, imaginary = spectrum.real, spectrum.imag
   num_frames = spectrum.shape[-2] - 2 * _REACH
-  total = lambda products: sum(
+  total = lambda products: _sum(
     products[..., shift : shift + num_frames, :]
     for shift in range(2 * _REACH + 1)
   )
@@ -364,7 +367,7 @@ def _of_unit_trace(
   real: jax.Array, imaginary: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
   """Divides matrices by their trace; those of silence become 0."""
-  trace = sum(real[i, i] for i in range(len(real)))
+  trace = _sum(real[i, i] for i in range(len(real)))
   has_power = trace > _LEAST_POWER
   scale = jnp.where(has_power, 1 / jnp.where(has_power, trace, 1), 0)
   return real * scale, imaginary * scale
@@ -376,12 +379,12 @@ def _squared(
   """Squares Hermitian matrices with shape `[channels, channels, ...]`."""
   terms = range(len(real))
   return (
-    sum(
+    _sum(
       real[:, k, None] * real[k, None]
       - imaginary[:, k, None] * imaginary[k, None]
       for k in terms
     ),
-    sum(
+    _sum(
       real[:, k, None] * imaginary[k, None]
       + imaginary[:, k, None] * real[k, None]
       for k in terms
@@ -418,6 +421,11 @@ def _is_definite(
           old_imaginary - (imaginary * other_real - real * other_imaginary),
         )
   return is_positive
+
+
+def _sum(terms: Iterable[jax.Array]) -> jax.Array:
+  """The sum of arrays of the same shape, in their order."""
+  return functools.reduce(operator.add, terms)
 
 
 def _directions(

@@ -227,20 +227,24 @@ def log_power(spectrum: jax.Array) -> jax.Array:
   return _to_decibels(power(spectrum))
 
 
-def clip_decibels(decibels: jax.Array, top_db: float | None) -> jax.Array:
+def clip_decibels(
+  decibels: jax.Array, top_db: float | None, *, jointly: bool = False
+) -> jax.Array:
   """Clips each channel at some dB below its maximum.
 
   Args:
     decibels: Log-mel spectrograms, with shape `[..., frames, mels]`.
     top_db: Largest distance in dB to the maximum over frames and mel bands;
       None for no clipping.
+    jointly: Whether the maximum is that over the channels on axis -3, too.
 
   Returns:
     Clipped spectrograms, with the same shape.
   """
   if top_db is None:
     return decibels
-  loudest = jnp.max(decibels, axis=(-2, -1), keepdims=True)
+  axes = (-3, -2, -1) if jointly else (-2, -1)
+  loudest = jnp.max(decibels, axis=axes, keepdims=True)
   return jnp.maximum(decibels, loudest - top_db)
 
 

@@ -24,11 +24,15 @@ Channels = Callable[[jax.Array, FeatureOptions], tuple[jax.Array, jax.Array]]
 
 
 def features_of(
-  audio: jax.Array | np.ndarray, channels: Channels, options: FeatureOptions
+  audio: jax.Array | np.ndarray,
+  channels: Channels,
+  options: FeatureOptions,
+  *,
+  jointly: bool = False,
 ) -> jax.Array:
-  """Features with shape `[..., frames, bands, channels]`."""
+  """Features with shape `[..., frames, bands, channels]`, as `finish` does."""
   log_powers, spatial = framewise_channels(audio, channels, options)
-  return finish(log_powers, spatial, options)
+  return finish(log_powers, spatial, options, jointly=jointly)
 
 
 def framewise_channels(
@@ -55,12 +59,27 @@ def framewise_channels(
 
 
 def finish(
-  log_powers: jax.Array, spatial: jax.Array, options: FeatureOptions
+  log_powers: jax.Array,
+  spatial: jax.Array,
+  options: FeatureOptions,
+  *,
+  jointly: bool = False,
 ) -> jax.Array:
-  """Clips log-mel channels and stacks them with the spatial ones."""
+  """Clips log-mel channels and stacks them with the spatial ones.
+
+  Args:
+    log_powers: Channels in decibels, `[..., channels, frames, bands]`.
+    spatial: Spatial channels, with the same shape but for their number.
+    options: Options of the features.
+    jointly: Whether channels are clipped below the maximum of all of them
+      instead of below their own.
+
+  Returns:
+    Features with shape `[..., frames, bands, channels]`.
+  """
   if options.kind != 'log_mel':  # these features are never clipped
     return stack(log_powers, spatial)
-  clipped = clip_decibels(log_powers, options.top_db)
+  clipped = clip_decibels(log_powers, options.top_db, jointly=jointly)
   return stack(clipped, spatial, layout=options.layout)
 
 

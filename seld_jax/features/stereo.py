@@ -38,8 +38,8 @@ def stereo_features(
     hop_length: Distance between two frames in samples.
     win_length: Length of the Hann window in samples, at most `n_fft`.
     n_mels: Number of mel bands.
-    top_db: Each log-mel channel is clipped at this many dB below its own
-      maximum; None for no clipping.
+    top_db: The log-mel channels are clipped at this many dB below the maximum
+      of both channels together, as published; None for no clipping.
     offset: Added to the audio before everything else.
     pad_mode: How both ends are padded: `'constant'` (zeros) or `'reflect'`.
     stereo: Names of further channels; whatever their order here, they come in
@@ -97,7 +97,7 @@ def stereo_features(
     pad_mode=pad_mode,
     stereo=stereo,
   )
-  return stacking.features_of(audio, channels, options)
+  return stacking.features_of(audio, channels, options, jointly=True)
 
 
 def channels(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax.features import stacking
-from seld_jax.features.formats import framewise_channels_of
+from seld_jax.features.formats import clips_jointly, framewise_channels_of
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 
@@ -106,4 +106,5 @@ def window_features(
     jnp.take(part, jnp.minimum(frames, num_frames - 1), axis=-2, mode='clip')
     for part in parts
   )
-  return stacking.finish(log_mels, spatial, options)
+  jointly = clips_jointly(format)
+  return stacking.finish(log_mels, spatial, options, jointly=jointly)

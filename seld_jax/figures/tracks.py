@@ -251,7 +251,7 @@ def _track_lines(
     points += [line, line[-1:] + end, np.full_like(end, np.nan)]
     position += len(line) + 2
   time, *values = np.concatenate(points).T
-  names = ('azimuth', 'elevation', 'distance')
+  names: list[str] = ['azimuth', 'elevation', 'distance']
   lines_of = dict(zip(names, values, strict=False))
   return time / labels.FRAMES_PER_SECOND, lines_of, marked
 

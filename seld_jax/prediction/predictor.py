@@ -306,9 +306,8 @@ class Predictor:
         'predict complete recordings (python -m seld_jax.predict), or train '
         f'with another --config.features.kind than {self.spec.kind}.'
       )
-    return self._start(
-      sample_rate, window=window, overlap=overlap, batch_size=batch_size
-    )
+    options = self._stream_options(sample_rate, window, overlap, batch_size)
+    return Stream(self._compiled, self.spec, **options)
 
   def _start(
     self,
@@ -319,6 +318,19 @@ class Predictor:
     batch_size: int = 1,
   ) -> Stream | WholeRecording:
     """Starts a recording, which is predicted at its end if it must be whole."""
+    options = self._stream_options(sample_rate, window, overlap, batch_size)
+    if self._extract is None:
+      return Stream(self._compiled, self.spec, **options)
+    return WholeRecording(self._extract, self._compiled, self.spec, **options)
+
+  def _stream_options(
+    self,
+    sample_rate: int | None,
+    window: float | None,
+    overlap: float,
+    batch_size: int,
+  ) -> dict[str, Any]:
+    """Options of a `Stream`, with window and overlap in frames."""
     frames = self.window_frames(window)
     label = self.spec.label_samples / self.spec.sample_rate
     if not math.isfinite(overlap):
@@ -326,15 +338,12 @@ class Predictor:
         f'The overlap must be finite, got --overlap={overlap:g} s.'
       )
     self._log_resampling(sample_rate)
-    options = {
+    return {
       'window': frames,
       'overlap': round(overlap / label),
       'sample_rate': sample_rate,
       'batch_size': batch_size,
     }
-    if self._extract is None:
-      return Stream(self._compiled, self.spec, **options)
-    return WholeRecording(self._extract, self._compiled, self.spec, **options)
 
   def events(
     self, frames: Frames, *, threshold: float | None = None

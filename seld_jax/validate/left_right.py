@@ -44,16 +44,15 @@ def compare(evidences: Sequence[Evidence]) -> tuple[str, str]:
       f'{start}: not determined whether left and right are those of the '
       'labels, because both channels have the same level'
     )
-  result = stats.pearsonr(sides, levels)
-  share = result.statistic
-  if share < -_LEAST and result.pvalue < SET_LEVEL:
+  share, chance = map(float, stats.pearsonr(sides, levels))
+  if share < -_LEAST and chance < SET_LEVEL:
     return 'error', (
       'sources that the labels have on the left are louder on the right '
       f'(correlation {share:.2f} over {len(sides)} sounds); exchange the two '
       'channels of each sound file, or change the sign of all azimuths in the '
       'labels, whichever is wrong'
     )
-  if share > _LEAST and result.pvalue < SET_LEVEL:
+  if share > _LEAST and chance < SET_LEVEL:
     return 'note', (
       f'{start}: left and right are those of the labels (correlation of side '
       f'and level {share:.2f} over {len(sides)} sounds)'

@@ -26,7 +26,7 @@ def waves_at(microphones, matrix, samples=3000):
   """Two plane waves from turned directions, at microphones in the open."""
   directions = geometry.to_cartesian(np.array([25, -110]), np.array([15, -40]))
   frequencies = np.fft.rfftfreq(samples, 1 / RATE)
-  audio = 0
+  audio = np.zeros((len(microphones), samples))
   for seed, direction in enumerate(directions):
     # The sound reaches microphones on its side earlier.
     seconds = -microphones @ (matrix @ direction) / 343

@@ -90,9 +90,10 @@ def test_features_of_every_task_are_valid(fields):
     ),
     (SALSA | {'alias_frequency': 13000.0}, ['12000 Hz', '13000']),
     ({'num_channels': 4}, ['features.num_channels = 4', 'no effect']),
-    ({'num_channels': 1, 'format': 'mic'}, ['from 2 to 64', 'got 1']),
-    ({'num_channels': -3, 'format': 'mic'}, ['from 2 to 64', 'got -3']),
-    ({'num_channels': 99, 'format': 'mic'}, ['from 2 to 64', 'got 99']),
+    ({'num_channels': 1, 'format': 'mic'}, ['from 2 to 32', 'got 1']),
+    ({'num_channels': -3, 'format': 'mic'}, ['from 2 to 32', 'got -3']),
+    ({'num_channels': 33, 'format': 'mic'}, ['from 2 to 32', 'got 33']),
+    (SALSA | {'num_channels': 9, 'format': 'mic'}, ['from 2 to 8', 'salsa']),
     (
       SALSA | {'model__pools': ((8, 8), (1, 8), (1, 8), *((1, 1),) * 3)},
       ['the 200 bands of features.kind = salsa', 'model.pools'],
@@ -149,6 +150,7 @@ def test_positions_allow_turns(square):
   )
   config_lib.validate(config, num_devices=1)
   positions = config_lib.microphone_positions(config)
+  assert positions is not None
   assert positions.shape == (5, 3)
   assert positions[2].tolist() == [-0.1, 0, 0]
   assert config_lib.microphone_positions(config_lib.default()) is None

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -293,7 +294,7 @@ def test_gradients_equal_finite_differences():
   wave = rng.standard_normal(640) * np.repeat([1e-3, 1.0], 320)
   audio = np.stack([wave, 0.5 * wave, 0.1 * wave, -0.8 * wave])
   audio += 1e-2 * rng.standard_normal(audio.shape)
-  options = {'n_fft': 32, 'win_length': 32, 'hop_length': 20}
+  options: dict[str, Any] = {'n_fft': 32, 'win_length': 32, 'hop_length': 20}
   with jax.enable_x64(True):
     test_util.check_grads(
       jax.jit(lambda x: features.salsa_features(x, **options)[..., 4:]),

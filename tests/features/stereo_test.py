@@ -41,19 +41,19 @@ def reference(audio):
   )[:, : -(-audio.shape[-1] // 480)]
   filters = librosa.filters.mel(sr=RATE, n_fft=1024, n_mels=64, dtype=float)
   power = lambda spectrum: np.abs(spectrum) ** 2 @ filters.T
-  decibels = lambda spectrum, top: librosa.power_to_db(
-    power(spectrum), top_db=top
-  )
+  decibels = lambda spectrum: librosa.power_to_db(power(spectrum), top_db=None)
+  # Published: all channels together.
+  floor = max(decibels(left).max(), decibels(right).max()) - 80
   phase = np.angle(right) - np.angle(left)
   mean = lambda values: values @ filters.T / filters.sum(axis=-1)
   cross = np.conj(left) * right @ filters.T
   return np.stack(
     [
-      decibels(left, 80.0),
-      decibels(right, 80.0),
-      decibels((left + right) / 2, 80.0),
-      decibels((left - right) / 2, 80.0),
-      decibels(left, None) - decibels(right, None),
+      *(
+        np.maximum(decibels(part), floor)
+        for part in (left, right, (left + right) / 2, (left - right) / 2)
+      ),
+      decibels(left) - decibels(right),
       mean(np.cos(phase)),
       mean(np.sin(phase)),
       np.abs(cross) / np.sqrt(power(left) * power(right)),
@@ -77,6 +77,19 @@ def test_log_mels_alone_are_the_default():
   assert found.shape == (25, 64, 2)
   whole = stereo_features(audio, stereo=EVERY)
   np.testing.assert_allclose(found, whole[..., :2], atol=1e-4)
+
+
+def test_a_soft_side_is_clipped_below_the_loud_one():
+  """As in the published code, so that the difference in level remains."""
+  audio = noise(9, 2, 4800) * np.array([[1.0], [1e-3]], np.float32)
+  left, right = np.moveaxis(
+    np.asarray(stereo_features(audio, top_db=70.0)), -1, 0
+  )
+  np.testing.assert_allclose(right.min(), left.max() - 70, atol=1e-4)
+  free = np.asarray(stereo_features(audio, top_db=None))[..., 1]
+  np.testing.assert_allclose(
+    right, np.maximum(free, left.max() - 70), atol=1e-4
+  )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tiny datasets and configurations of each audio format and kind of features."""
+"""Tiny datasets and configurations of each audio format and feature kind."""
 
 import numpy as np
 

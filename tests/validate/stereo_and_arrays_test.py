@@ -24,7 +24,9 @@ def root(tmp_path):
   for seed, name in enumerate(NAMES):
     events = events_of(seed)
     w, y, *_ = sound_of(events, seed)
-    audio.write(tmp_path / 'stereo_dev' / f'{name}.wav', [w + y, w - y])
+    audio.write(
+      tmp_path / 'stereo_dev' / f'{name}.wav', np.stack([w + y, w - y])
+    )
     labels.write_csv(tmp_path / 'metadata_dev' / f'{name}.csv', events)
   return tmp_path
 
