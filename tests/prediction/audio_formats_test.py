@@ -22,17 +22,8 @@ from seld_jax.prediction import (
   recordings,
 )
 
-<<<<<<< HEAD
-# A quick test trains a network on stereo and predicts with it.
-CASES = [
-  'salsa_lite of five',
-  'salsa',
-  pytest.param('stereo', marks=pytest.mark.slow),
-]
-=======
 # Another quick test trains, uses and exports a network of stereo.
 CASES = ['salsa', pytest.param('salsa_lite of five', marks=pytest.mark.slow)]
->>>>>>> plumbing
 
 
 @pytest.fixture(scope='module', params=CASES)
