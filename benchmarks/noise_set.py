@@ -36,7 +36,7 @@ def make_set(
     root / 'features',
     options=config_lib.feature_options(config),
   )
-  shape = (frames, config.features.n_mels, features_lib.NUM_CHANNELS['foa'])
+  shape = frames, *features_lib.shape(**config_lib.feature_options(config))
   rng = np.random.default_rng(0)
   for path in paths.values():
     cache.write(path, rng.standard_normal(shape, dtype=np.float32))

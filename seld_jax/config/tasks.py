@@ -36,6 +36,9 @@ def dcase2021(config: Config) -> Config:
   config.data.test_folds = (6,)
   config.output.format = 'accdoa'
   config.model.name = 'seld_net'
+  # As in Keras 2.2: batch normalisation of the bands, and its cell of the GRU.
+  config.model.normalise_bands = True
+  config.model.gru_reset_first = True
   config.model.bn_momentum = 0.99
   for name in 'conv_dropout', 'gru_dropout', 'head_dropout':
     config.model[name] = 0.0
@@ -144,7 +147,8 @@ def _starss(config: Config, *, edition: str, root: str) -> None:
   config.output.format = 'multi_accdoa'
   config.model.name = 'dcase_net'
   config.model.bn_momentum = 0.9
-  config.model.conv_dropout = config.model.gru_dropout = 0.05
+  for name in 'conv_dropout', 'gru_dropout', 'attention_dropout':
+    config.model[name] = 0.05
   _layers(config)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ CONFIGS = {
 
 # The names of recordings and the label form that each edition was published
 # with.
-LAYOUTS = {
+LAYOUTS: dict[str, dict[str, Any]] = {
   '2021': {'layout': 'tau2021'},
   '2022': {'layout': 'starss23', 'csv_edition': '2022'},
   '2023': {'layout': 'starss23', 'csv_edition': '2023'},
