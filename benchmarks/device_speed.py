@@ -64,8 +64,7 @@ def make_fold(config: config_lib.Config, count: int) -> dataset.Fold:
   """Makes one-minute recordings of noise, with random events of all classes."""
   rng = np.random.default_rng(0)
   pool = config_lib.label_pool(config)
-  bands = config.features.n_mels
-  channels = features_lib.NUM_CHANNELS[config.features.format]
+  bands, channels = features_lib.shape(**config_lib.feature_options(config))
   shape = (count * _MINUTE, len(config.data.classes))
   activity = (rng.random(shape) < 0.1).astype(np.float32)
   doa = rng.standard_normal((*shape, 3)).astype(np.float32)

@@ -60,8 +60,7 @@ def network_flops(
   """
   model = config.model
   trunks = 2 if model.soft_sharing else 1
-  bands = config.features.n_mels
-  channels = features.NUM_CHANNELS[config.features.format]
+  bands, channels = features.shape(**config_lib.feature_options(config))
   passes = 3 if train else 1
   stages = {}
   layers = zip(model.filters, model.pools, strict=True)

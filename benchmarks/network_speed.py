@@ -32,10 +32,10 @@ def random_batch(
     `features`, and `targets` with `activity` and `doa`, in float32.
   """
   rng = np.random.default_rng(0)
-  options = config.features
+  options = config_lib.feature_options(config)
   classes = len(config.data.classes)
   label_frames = frames // config_lib.label_pool(config)
-  shape = (batch, frames, options.n_mels, features.NUM_CHANNELS[options.format])
+  shape = (batch, frames, *features.shape(**options))
   activity = rng.random((batch, label_frames, classes)) < 0.1
   doa = rng.standard_normal((*activity.shape, 3))
   doa *= activity[..., None] / np.linalg.norm(doa, axis=-1, keepdims=True)
@@ -105,9 +105,10 @@ def torch_network(config: config_lib.Config, memory_format: str):
   }
   for name in 'gru_reset_first', 'soft_sharing', 'dtype':
     options.pop(name, None)
+  bands, channels = features.shape(**config_lib.feature_options(config))
   return torch_seld.TorchSeld(
-    num_channels=features.NUM_CHANNELS[config.features.format],
-    num_mels=config.features.n_mels,
+    num_channels=channels,
+    num_mels=bands,
     num_classes=len(config.data.classes),
     memory_format=torch_seld.MEMORY_FORMATS[memory_format],
     **options,
