@@ -32,10 +32,10 @@ def random_batch(
     `features`, and `targets` with `activity` and `doa`, in float32.
   """
   rng = np.random.default_rng(0)
+  options = config_lib.feature_options(config)
   classes = len(config.data.classes)
   label_frames = frames // config_lib.label_pool(config)
-  bands, channels = features.shape(**config_lib.feature_options(config))
-  shape = (batch, frames, bands, channels)
+  shape = (batch, frames, *features.shape(**options))
   activity = rng.random((batch, label_frames, classes)) < 0.1
   doa = rng.standard_normal((*activity.shape, 3))
   doa *= activity[..., None] / np.linalg.norm(doa, axis=-1, keepdims=True)

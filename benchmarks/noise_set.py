@@ -31,12 +31,11 @@ def make_set(
         labels.no_events(),
         edition='2020',
       )
+  options = config_lib.feature_options(config)
   paths = cache.feature_paths(
-    dataset.find_recordings(root),
-    root / 'features',
-    options=config_lib.feature_options(config),
+    dataset.find_recordings(root), root / 'features', options=options
   )
-  shape = frames, *features_lib.shape(**config_lib.feature_options(config))
+  shape = (frames, *features_lib.shape(**options))
   rng = np.random.default_rng(0)
   for path in paths.values():
     cache.write(path, rng.standard_normal(shape, dtype=np.float32))
