@@ -107,6 +107,9 @@ def dcase2025(config: Config) -> Config:
   config.output.distance = True
   config.output.activation = 'linear'
   _train(config, window=250, batch_size=256, num_epochs=200)
+  config.train.evaluate_every = (
+    60  # an epoch of 15,000 clips has about 50 steps
+  )
   return config
 
 

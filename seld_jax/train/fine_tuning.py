@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import config as config_lib
+from seld_jax import features as features_lib
 from seld_jax import files, json_files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
@@ -188,14 +189,15 @@ def _other_features(
 
   Networks of earlier versions lack fields, which then have their defaults.
   """
-  ours, default = config.features, config_lib.default().features
-  pairs = {
-    name: (
-      _comparable(theirs.get(name, default[name])),
-      _comparable(ours[name]),
-    )
-    for name in _MEANING
-  }
+  default = config_lib.default().features
+  both = [
+    {name: _comparable(fields.get(name, default[name])) for name in _MEANING}
+    for fields in (theirs, config.features)
+  ]
+  for fields in both:  # 0 stands for the usual number
+    usual = features_lib.FORMATS.get(str(fields['format']))
+    fields['num_channels'] = fields['num_channels'] or usual
+  pairs = {name: (both[0][name], both[1][name]) for name in _MEANING}
   return ', '.join(
     f'config.features.{name} was {one!r} and is {other!r}'
     for name, (one, other) in pairs.items()

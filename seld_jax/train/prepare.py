@@ -18,6 +18,19 @@ from seld_jax.train import snapshot
 
 _log = logging.getLogger(__name__)
 
+# The dataset of each edition: its title, its name for `seld_jax.fetch`, and the
+# layout in which scenes are rendered instead.
+_STARSS22 = 'STARSS22', 'starss22', 'starss23'
+_STARSS23 = 'STARSS23', 'starss23', 'starss23'
+_DATASETS = {
+  '2020': ('TAU-NIGENS Spatial Sound Events 2020', 'tau2020', 'tau2020'),
+  '2021': ('TAU-NIGENS Spatial Sound Events 2021', 'tau2021', 'tau2021'),
+  '2022': _STARSS22,
+  '2023': _STARSS23,
+  '2024': _STARSS23,
+  '2025': ('the stereo clips of DCASE 2025', 'dcase2025', 'dcase2025'),
+}
+
 # Bytes of a channel of a rendered recording: one minute of 16 bits.
 _CHANNEL_BYTES = 60 * 24000 * 2
 
@@ -253,6 +266,9 @@ def _render_missing(
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   asked |= {'csv_edition': config.data.csv_edition or None}
+  # Folds and rooms as the config of an edition expects them.
+  if config.data.edition in _DATASETS:
+    asked |= {'layout': _DATASETS[config.data.edition][-1]}
   own = _share()
   if own is not None:
     processes.together(lambda: scenes.synthesize(root, shard=own, **asked))
@@ -342,9 +358,13 @@ def _evaluation_recordings(root: pathlib.Path, format: str):
 def missing_dataset(config: config_lib.Config) -> str:
   """The message for a missing dataset: three ways to get one."""
   root, audio = config.data.root, config.features.format
-  published = 'TAU-NIGENS Spatial Sound Events 2020'
-  if audio == 'stereo':
-    published = 'the stereo recordings of task 3 of DCASE 2025'
+  edition = '2025' if audio == 'stereo' else config.data.edition
+  if edition not in _DATASETS or (edition == '2025') != (audio == 'stereo'):
+    edition = '2020'
+  title, name, layout = _DATASETS[edition]
+  scenes = f'--recordings=600 --format={audio}'
+  if edition != '2020':
+    scenes += f' --layout={layout} --csv_edition={edition}'
   count = config.features.num_channels
   if count not in (0, features.num_audio_channels(audio)):
     return (
@@ -354,9 +374,10 @@ def missing_dataset(config: config_lib.Config) -> str:
       '  or point to a folder that has them: --config.data.root=FOLDER'
     )
   return (
-    f'{root} is missing. Get {published} and unpack '
-    f'it to {root}/{audio}_dev and {root}/metadata_dev,\n'
+    f'{root} is missing. Get {title}, which comes to {root}/{audio}_dev and '
+    f'{root}/metadata_dev: python -m seld_jax.fetch {name} --out={root} '
+    f'--formats={audio}\n'
     f'  or render scenes: python -m seld_jax.synthesize --out={root} '
-    f'--recordings=600 --format={audio}\n'
+    f'{scenes}\n'
     '  or point to a folder that has them: --config.data.root=FOLDER'
   )

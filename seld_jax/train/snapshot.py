@@ -17,7 +17,7 @@ import numpy as np
 
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
-from seld_jax import files, inference, runs
+from seld_jax import files, inference, labels, runs
 from seld_jax import model as model_lib
 from seld_jax.audio import channels
 from seld_jax.devices import compilation
@@ -48,6 +48,9 @@ class Trained:
     values = config_lib.to_dict(self.config)
     places = dict.fromkeys(('root', 'cache', 'synthesize_events'), '')
     values['data'] |= places  # paths of the machine that trained it
+    values['features']['microphones'] = ''
+    if values['data']['class_map'] not in labels.CLASS_MAPS:
+      values['data']['class_map'] = ''  # a file, whose names are the classes
     return values
 
 

@@ -71,7 +71,12 @@ def stepper(
       # All processes must compile the same program, but only some of them may
       # find a trace.
       traces=None if mesh.is_multi_process else traces,
-      settings=[settings, config.data.classes, steps_per_epoch],
+      settings=[
+        settings,
+        config.data.classes,
+        steps_per_epoch,
+        _turned(config),
+      ],
       **one,
     )
     run_step = _compiled_ahead(lowered)
@@ -131,6 +136,14 @@ def several(
     return lax.scan(body, state, starts)[0]
 
   return run_steps
+
+
+def _turned(config: config_lib.Config) -> list[list[float]] | None:
+  """The positions by which examples are turned; the settings name a file."""
+  if not config.augment.rotate:
+    return None
+  positions = config_lib.microphone_positions(config)
+  return None if positions is None else positions.tolist()
 
 
 def _compiled_ahead(lowered: jax.stages.Lowered) -> Callable[..., TrainState]:

@@ -104,13 +104,16 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     plural = 's' * (report.num_errors > 1)
     print(f'Training cannot start: {report.num_errors} error{plural} to fix.')
     sys.exit(1)
-  data = config.default().data
+  data, whose = config.default().data, 'the defaults'
+  if (task := f'dcase{values.edition}') in config.tasks.TASKS:
+    data = config.tasks.TASKS[task](config.default()).data
+    whose = f'configs/{task}_*.py'
   named = {*data.train_folds, *data.validation_folds, *data.test_folds}
   if lacking := sorted(named - {*report.folds}):
     found = f'folds {_listed(report.folds)}' if report.folds else 'no fold'
     print(
       f'File names contain {found}; set train_folds, validation_folds and '
-      'test_folds of config.data, because the defaults also need '
+      f'test_folds of config.data, because {whose} also need '
       f'{_listed(lacking)}.'
     )
     if len(report.folds) < 4:

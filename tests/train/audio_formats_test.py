@@ -134,6 +134,19 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
     assert ("intensity was 'norm' and is 'energy'" in caplog.text) != is_same
 
 
+def test_no_number_of_microphones_means_the_usual_one(tmp_path):
+  """Otherwise equal features would keep their own statistics."""
+  from seld_jax.train import fine_tuning
+
+  config = audio_sets.make_config('five microphones', tmp_path)
+  config.features.num_channels = 0
+  other = fine_tuning._other_features
+  assert not other({'format': 'mic', 'num_channels': 4}, config)
+  assert 'num_channels was 5' in other(
+    {'format': 'mic', 'num_channels': 5}, config
+  )
+
+
 def test_scenes_are_not_rendered_for_an_array_of_five(tmp_path):
   config = audio_sets.make_config('five microphones', tmp_path / 'gone')
   with pytest.raises(InputError, match=r'gone is missing. Record with your ar'):

@@ -9,8 +9,9 @@ import pytest
 from helpers.training import assert_same_run, final_state
 
 from seld_jax import config as config_lib
-from seld_jax import report, runs, train
+from seld_jax import fetch, report, runs, train
 from seld_jax.errors import InputError
+from seld_jax.train import prepare
 
 
 def read_scores(workdir):
@@ -105,6 +106,27 @@ def test_the_error_for_a_missing_dataset_tells_how_to_get_one(
     train.train_and_evaluate(tiny_config, tmp_path / 'run')
   for word in 'metadata_dev', 'seld_jax.synthesize', '--config.data.root':
     assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ('edition', 'format', 'name', 'flags'),
+  [
+    ('', 'mic', 'tau2020', '--format=mic'),
+    ('2021', 'foa', 'tau2021', '--layout=tau2021 --csv_edition=2021'),
+    ('2024', 'foa', 'starss23', '--layout=starss23 --csv_edition=2024'),
+    ('2025', 'stereo', 'dcase2025', '--layout=dcase2025 --csv_edition=2025'),
+  ],
+)
+def test_the_error_for_a_missing_dataset_names_that_of_the_edition(
+  edition, format, name, flags
+):
+  config = config_lib.default()
+  config.data.edition, config.features.format = edition, format
+  first, second, _ = prepare.missing_dataset(config).split('\n')
+  assert f'seld_jax.fetch {name} --out=' in first
+  assert first.endswith(f' --formats={format}')
+  assert second.endswith(flags)
+  assert name in fetch.DATASETS and format in fetch.DATASETS[name].formats
 
 
 def test_a_run_without_validation_is_tested_on_its_last_state(

@@ -5,7 +5,9 @@ import pathlib
 
 import pytest
 
+from seld_jax import config as config_lib
 from seld_jax import labels, scenes, shards
+from seld_jax.config import tasks
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
 from seld_jax.train import prepare
@@ -83,6 +85,25 @@ def test_rendered_scenes_have_the_label_files_of_the_config(
   tiny_config.data.csv_edition = '2025'
   with pytest.raises(InputError, match='config.data.csv_edition'):
     prepare.extract_features(tiny_config)
+
+
+def test_rendered_scenes_have_the_folds_and_rooms_of_the_edition(
+  tmp_path, monkeypatch
+):
+  """Otherwise there are no rooms to divide the training fold by."""
+  short = functools.partial(scenes.synthesize, seconds=1.0)
+  monkeypatch.setattr(scenes, 'synthesize', short)
+  config = tasks.dcase2024(config_lib.default())
+  config.data.root = str(tmp_path / 'set')
+  config.data.synthesize = 8
+  config.features.n_fft = config.features.win_length = 512
+  found, _ = prepare.extract_features(config_lib.resolve(config))
+  assert {name: len(some) for name, some in found.items()} == {
+    'train': 3,
+    'validation': 1,
+    'test': 4,
+  }
+  assert 'dev-train-sony' in {one.audio.parent.name for one in found['train']}
 
 
 def test_rendered_scenes_have_the_classes_of_the_config(

@@ -221,3 +221,27 @@ def test_l3das22_with_other_classes_names_the_field_that_sets_them(tmp_path):
   config = l3das_config(l3das22(tmp_path))
   with pytest.raises(InputError, match="got 'Knock' .*with data.class_map"):
     prepare.load_data(config)
+
+
+def test_a_run_is_not_resumed_with_other_rooms_for_validation(starss, tmp_path):
+  """Rooms that were added could turn training rooms into those that select."""
+  config = config_of(starss, folds=((3,), (4,)), validation_share=0.4)
+
+  def keep(*rooms):
+    names = tuple(f'{room}_mix001' for room in rooms)
+    validation = types.SimpleNamespace(names=names)
+    data = types.SimpleNamespace(validation=validation)
+    run: Any = types.SimpleNamespace(config=config, workdir=tmp_path, data=data)
+    loop._keep_rooms(run)
+
+  keep('fold3_room4')
+  keep('fold3_room6')  # no step was taken yet
+  (tmp_path / 'checkpoints' / '2').mkdir(parents=True)
+  keep('fold3_room6')
+  with pytest.raises(InputError, match='by the rooms fold3_room6, but .* now'):
+    keep('fold3_room7')
+  (tmp_path / loop.ROOMS).write_text('{')
+  with pytest.raises(InputError, match=r'rooms\.json.* Delete the file'):
+    keep('fold3_room6')
+  config.data.validation_share = 0.0  # nothing is drawn
+  keep('fold3_room7')

@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 
+from seld_jax import config as config_lib
 from seld_jax.errors import InputError
 from seld_jax.train import snapshot
 
@@ -61,3 +62,16 @@ def test_without_the_shapes_of_a_checkpoint_no_memory_is_taken(tmp_path):
 def test_a_run_with_a_threshold_of_0_is_still_read(tmp_path):
   workdir = with_config(tmp_path / 'run', eval__threshold=0.0)
   assert snapshot.read(workdir).config.eval.threshold == 0
+
+
+def test_an_export_names_no_file_of_the_machine_that_trained_it():
+  config = config_lib.default()
+  config.features.format, config.features.num_channels = 'mic', 6
+  config.features.microphones = '/home/me/array.csv'
+  config.data.class_map = '/home/me/classes.csv'
+  values = snapshot.Trained(config, 0, {}).config_values
+  assert '/home/me' not in json.dumps(values)
+  assert values['data']['classes'] == list(config.data.classes)
+  config.data.class_map = 'starss'  # no file
+  values = snapshot.Trained(config, 0, {}).config_values
+  assert values['data']['class_map'] == 'starss'

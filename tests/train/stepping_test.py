@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from helpers import audio_sets
 
 from benchmarks import device_speed
 from seld_jax import devices
@@ -82,3 +83,37 @@ def test_runs_of_other_seeds_and_recordings_share_a_traced_step(
   )
   after_a_step(traces)
   assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_other_positions_of_microphones_in_the_same_file_have_another_trace(
+  tmp_path, monkeypatch
+):
+  config = audio_sets.make_config('five microphones', tmp_path)
+  config.augment.rotate = True
+  array = tmp_path / 'array.csv'
+  config.features.microphones = str(array)
+  mesh, fold = devices.make_mesh(), device_speed.make_fold(config, 2)
+  create, arguments = train_step.state_maker(config)
+  monkeypatch.setattr(
+    stepping, '_compiled_ahead', lambda lowered: lambda state, batch: state
+  )
+  (tmp_path / 'traces').mkdir()
+  traces = traced_steps.kept_in(tmp_path / 'traces')
+  for count, heights in enumerate((0, 0, 0.02), start=1):
+    rows = [(0.1, 0), (0, 0.1), (-0.1, 0), (0, -0.1), (0, 0)]
+    array.write_text(
+      '\n'.join(f'{x},{y},{heights * (x != 0)}' for x, y in rows)
+    )
+    with stepping.stepper(
+      config,
+      mesh,
+      fold,
+      template=create.eval_shape(*arguments),
+      traces=traces,
+      resident=False,
+      num_steps=1,
+      steps_per_epoch=1,
+    ):
+      pass
+    kept = [*(tmp_path / 'traces').iterdir()]
+    assert len(kept) == max(1, count - 1)
