@@ -100,6 +100,10 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
+  'convert': [
+    *('--from=dcase2024|dcase2025 (required)', '--weights=... (required)'),
+    *('--out=... (required)', '--[no]export'),
+  ],
   'evaluate': [
     '--reference=...',
     '--missing=error|empty|leave_out',
