@@ -202,7 +202,8 @@ def main(arguments, values):
     elif then == 'exit':
       sys.exit(0)
   finally:
-    print('cleaned up')
+    # In one piece: print() may be interrupted before the line break.
+    sys.stdout.write('cleaned up\\n')
 
 commands.run(main)
 """
