@@ -339,12 +339,21 @@ def _evaluation_recordings(root: pathlib.Path, format: str):
     ) from error
 
 
+# The dataset of each edition as `seld_jax.fetch` names it, and the flags with
+# which `seld_jax.synthesize` renders scenes like it.
+_SOURCES = {
+  '2020': ('tau2020', ''),
+  '2021': ('tau2021', ' --layout=tau2021'),
+  '2022': ('starss22', ' --layout=starss23 --csv_edition=2022'),
+  '2023': ('starss23', ' --layout=starss23'),
+  '2024': ('starss23', ' --layout=starss23 --csv_edition=2024'),
+  '2025': ('dcase2025', ''),
+}
+
+
 def missing_dataset(config: config_lib.Config) -> str:
   """The message for a missing dataset: three ways to get one."""
   root, audio = config.data.root, config.features.format
-  published = 'TAU-NIGENS Spatial Sound Events 2020'
-  if audio == 'stereo':
-    published = 'the stereo recordings of task 3 of DCASE 2025'
   count = config.features.num_channels
   if count not in (0, features.num_audio_channels(audio)):
     return (
@@ -353,10 +362,13 @@ def missing_dataset(config: config_lib.Config) -> str:
       f'{root}/metadata_dev,\n'
       '  or point to a folder that has them: --config.data.root=FOLDER'
     )
+  edition = config.data.edition or ('2025' if audio == 'stereo' else '2020')
+  name, scenes = _SOURCES.get(edition, _SOURCES['2020'])
   return (
-    f'{root} is missing. Get {published} and unpack '
-    f'it to {root}/{audio}_dev and {root}/metadata_dev,\n'
+    f'{root} is missing. Get the dataset: python -m seld_jax.fetch {name} '
+    f'--out={root} --formats={audio}\n'
     f'  or render scenes: python -m seld_jax.synthesize --out={root} '
-    f'--recordings=600 --format={audio}\n'
-    '  or point to a folder that has them: --config.data.root=FOLDER'
+    f'--recordings=600 --format={audio}{scenes}\n'
+    f'  or point to a folder with {audio}_dev and metadata_dev: '
+    '--config.data.root=FOLDER'
   )

@@ -107,6 +107,24 @@ def test_the_error_for_a_missing_dataset_tells_how_to_get_one(
     assert word in str(error.value)
 
 
+@pytest.mark.parametrize(
+  ('edition', 'name', 'scenes'),
+  [
+    ('', 'tau2020', ''),
+    ('2021', 'tau2021', ' --layout=tau2021'),
+    ('2024', 'starss23', ' --layout=starss23 --csv_edition=2024'),
+  ],
+)
+def test_the_missing_dataset_is_that_of_the_edition(
+  tiny_config, edition, name, scenes
+):
+  tiny_config.data.edition = edition
+  text = train.prepare.missing_dataset(tiny_config)
+  root = tiny_config.data.root
+  assert f'seld_jax.fetch {name} --out={root} --formats=foa\n' in text
+  assert f' --format=foa{scenes}\n' in text
+
+
 def test_a_run_without_validation_is_tested_on_its_last_state(
   tiny_config, tmp_path
 ):
