@@ -116,8 +116,9 @@ def check_turns(config: Config) -> None:
     positions is None or len(positions) == count,
     f'{feats.microphones} has the positions of '
     f'{0 if positions is None else len(positions)} microphones, but '
-    f'features.num_channels is {feats.num_channels}, which means {count}: '
-    'correct one of the two.',
+    f'features.num_channels is {feats.num_channels}'
+    f'{"" if feats.num_channels else f", which means {count}"}: correct one of '
+    'the two.',
   )
   if not config.augment.rotate:
     return

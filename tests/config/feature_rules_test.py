@@ -169,7 +169,7 @@ def test_positions_allow_turns(square):
     ('0,0\n', ['line 1', 'three numbers', "'0,0'"]),
     ('0,0,0\n1,2,three\n', ['line 2', "'1,2,three'"]),
     ('0,0,nan\n', ['line 1', 'three numbers']),
-    ('0,0,45\n', ['line 1', 'in metres', 'at most 10']),
+    ('0,0,5\n', ['line 1', 'in metres', '-2 to 2', 'centimetres']),
     ('0.1,0,0\n0,0.3,0\n0,0,0.2\n', ['None of the rotations', 'array.csv']),
     (b'\xff\xfe\x00\x01', ['it is not text']),
   ],
