@@ -15,6 +15,7 @@ import rich.table
 from absl import flags
 
 from seld_jax import commands, config, labels
+from seld_jax.config import tasks
 from seld_jax.errors import InputError, printable
 from seld_jax.validate import checks
 from seld_jax.validate.inspection import Report, validate
@@ -104,16 +105,19 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     plural = 's' * (report.num_errors > 1)
     print(f'Training cannot start: {report.num_errors} error{plural} to fix.')
     sys.exit(1)
-  data = config.default().data
+  task = tasks.TASKS.get(f'dcase{values.edition}')
+  usual = task(config.default()) if task else config.default()
+  owner = f'the configs of {values.edition}' if task else 'the defaults'
+  data = usual.data
   named = {*data.train_folds, *data.validation_folds, *data.test_folds}
   if lacking := sorted(named - {*report.folds}):
     found = f'folds {_listed(report.folds)}' if report.folds else 'no fold'
     print(
       f'File names contain {found}; set train_folds, validation_folds and '
-      'test_folds of config.data, because the defaults also need '
+      f'test_folds of config.data, because {owner} also need '
       f'{_listed(lacking)}.'
     )
-    if len(report.folds) < 4:
+    if len(report.folds) < 4 and data.validation_folds:
       print(
         'validation_rooms or validation_share of config.data can take the '
         'place of validation_folds: they take whole rooms out of train_folds.'
