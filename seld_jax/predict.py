@@ -92,6 +92,15 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     print(f'{values.out}: {outcome}')
     names = enumerate(loaded.spec.classes)
     print('classes: ' + ', '.join(f'{i} {name}' for i, name in names))
+    threshold = values.threshold
+    if threshold is None:
+      threshold = loaded.spec.threshold
+    if outcome.highest <= threshold:
+      print(
+        f'No class is active in these recordings: the highest activity is '
+        f'{outcome.highest:.2f}, and the threshold is {threshold:g}; a lower '
+        '--threshold reports less certain events.'
+      )
   if len(outcome.failures) == 1:
     raise InputError(outcome.failures[0])
   if outcome.failures:

@@ -82,7 +82,8 @@ def _refusal(path: pathlib.Path, number: int, format: str, needed: int) -> str:
     )
   if format == 'mic' and number != 32:
     text += (
-      f': set --config.features.num_channels={number} if all recordings have '
+      f': set --config.features.num_channels={number} (--num_channels='
+      f'{number} of validate) if all recordings have '
       f'{channel_checks.number_word(number)} microphones, '
     )
     if number < needed:

@@ -1,5 +1,6 @@
 """The rules for the fields of `config.features`."""
 
+import shlex
 from typing import Any
 
 from seld_jax import augment
@@ -60,8 +61,8 @@ def check_kind(config: Config, example: Config) -> None:
       _check(
         feats[field] in users or value == default_value,
         f'features.{name} = {shown(value)} has no effect, because '
-        f'features.{field} = {feats[field]} does not use it; leave it at its '
-        f'default, {shown(default_value)}.',
+        f'features.{field} = {feats[field]} does not use it; set it to its '
+        f'default: --config.features.{name}={shlex.quote(str(default_value))}.',
       )
   most = _MOST_CHANNELS[feats.kind]
   _check(
@@ -116,8 +117,9 @@ def check_turns(config: Config) -> None:
     positions is None or len(positions) == count,
     f'{feats.microphones} has the positions of '
     f'{0 if positions is None else len(positions)} microphones, but '
-    f'features.num_channels is {feats.num_channels}, which means {count}: '
-    'correct one of the two.',
+    f'features.num_channels is {feats.num_channels}'
+    f'{"" if feats.num_channels else f", which means {count}"}: correct one of '
+    'the two.',
   )
   if not config.augment.rotate:
     return

@@ -8,8 +8,9 @@ import numpy as np
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
 
-# No array is larger; positions beyond are in another unit.
-_LARGEST = 10.0
+# Hardly any array is larger; positions beyond are probably in another unit,
+# with 5 for 5 cm.
+_LARGEST = 2.0
 
 
 def microphone_positions(config: Config) -> np.ndarray | None:
@@ -63,8 +64,9 @@ def microphone_positions(config: Config) -> np.ndarray | None:
       )
     if max(map(abs, row)) > _LARGEST:
       raise InputError(
-        f'{path}, line {number}: positions must be in metres, at most '
-        f'{_LARGEST:g} from the centre, got {shown(line.strip())}.'
+        f'{path}, line {number}: positions must be in metres, each number from '
+        f'-{_LARGEST:g} to {_LARGEST:g}, got {shown(line.strip())}: is it in '
+        'centimetres or millimetres?'
       )
     rows.append(row)
   if not rows:

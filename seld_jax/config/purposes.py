@@ -53,20 +53,22 @@ def check_purposes(config: Config) -> None:
 
 def _check_selection(config: Config) -> None:
   """Checks that only one field chooses what selects the checkpoint."""
+  empty = {
+    'data.validation_folds': "'()'",
+    'data.validation_rooms': "'()'",
+    'data.validation_share': '0',
+    'eval.select_on_test': 'False',
+  }
   chosen = [
-    f'data.{name}'
-    for name in ('validation_folds', 'validation_rooms', 'validation_share')
-    if config.data[name]
+    path
+    for path in empty
+    if config[path.partition('.')[0]][path.partition('.')[2]]
   ]
-  chosen += ['eval.select_on_test'] * config.eval.select_on_test
-  # Not empty by default.
-  remedy = (
-    ", such as --config.data.validation_folds='()'"
-    if 'data.validation_folds' in chosen
-    else ''
-  )
+  # A config or the defaults may have set the field that has to go.
+  remedies = [f'--config.{path}={empty[path]}' for path in chosen]
   check(
     len(chosen) < 2,
     f'{" and ".join(chosen)} choose different recordings that select the '
-    f'checkpoint: keep one of them, and leave out the others{remedy}.',
+    f'checkpoint: keep one of them, and add {" or ".join(remedies)} for the '
+    f'other{"s" * (len(chosen) > 2)}.',
   )

@@ -129,7 +129,8 @@ def find_recordings(
   ]
   if not pairs and not audio_folder.is_dir():
     raise InputError(
-      f'{audio_folder} is missing: a dataset has {LAYOUT.format(format=format)}'
+      f'{audio_folder} is missing: a dataset has '
+      f'{LAYOUT.format(format=format)}{_other_formats(root, format, split)}'
     )
   recordings: list[Recording] = []
   for pair in pairs:
@@ -323,3 +324,22 @@ def _folders(
     if folder.is_dir():
       return root / format, folder
   return published
+
+
+def _other_formats(root: pathlib.Path, format: str, split: str) -> str:
+  """Says which audio formats a dataset has instead of the one asked for."""
+  others = [
+    other
+    for other in ('foa', 'mic', 'stereo')
+    if other != format and (root / f'{other}_{split}').is_dir()
+  ]
+  if not others:
+    return ''
+  folders = ' and '.join(f'{other}_{split}' for other in others)
+  text = f'; {root} has {folders}: choose a config of that format'
+  if format == 'stereo' and 'foa' in others:
+    text += (
+      ', or make stereo clips: python -m seld_jax.synthesize '
+      f'--from_foa={root} --out=FOLDER'
+    )
+  return text

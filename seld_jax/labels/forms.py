@@ -396,9 +396,9 @@ def _six_columns(
       rows.refuse(
         0,
         f'6 columns ({rows.text(0)}) look like azimuth, elevation, distance of '
-        f'2023 and 2024 (--csv_edition=2023), but edition {edition} has x, y, '
-        'z; vectors with components above 10 need form=cartesian of '
-        f'labels.read_csv{flag}',
+        '2023 and 2024 (--csv_edition=2023; data.edition in a config), but '
+        f'edition {edition} has x, y, z; vectors with components above 10 need '
+        f'form=cartesian of labels.read_csv{flag}',
       )
   elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
     remedy = '--csv_edition=2022'

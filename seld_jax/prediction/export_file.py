@@ -45,6 +45,9 @@ PLATFORMS = ('cpu', 'cuda', 'tpu')
 # The export of the demo network, which is part of the package.
 DEMO = pathlib.Path(__file__).with_name('demo.seld')
 
+# Names of files with weights of other systems, which `seld_jax.convert` reads.
+_WEIGHTS = ('.h5', '.pt', '.pth')
+
 _MEMBERS = ('export.json', 'program.bin', 'variables.npz')
 # Exceptions of zipfile, zlib, json and NumPy for damaged files.
 _DAMAGED = (
@@ -243,9 +246,12 @@ def read(path: str | os.PathLike[str]) -> Export:
       )
     values = json_files.parse(about, 'export.json')
   except _DAMAGED as error:
+    remedy = 'export the run again'
+    if path.suffix.lower() in _WEIGHTS:
+      remedy = 'python -m seld_jax.convert reads the weights of DCASE baselines'
     raise InputError(
       f'{path} is not an export of seld_jax, or it is damaged '
-      f'({_first(error)}); export the run again.'
+      f'({_first(error)}); {remedy}.'
     ) from error
   if not isinstance(values, dict) or values.get('kind') != KIND:
     raise InputError(

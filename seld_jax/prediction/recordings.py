@@ -17,7 +17,7 @@ from seld_jax.prediction.predictor import (
   PredictionOptions,
   Predictor,
 )
-from seld_jax.prediction.stream import Spec
+from seld_jax.prediction.stream import Frames, Spec
 
 # Seconds of a recording that a picture shows; more would be illegible.
 LONGEST_PLOT = 600.0
@@ -37,12 +37,14 @@ class Outcome:
     failures: An error message for each input that was not predicted.
     audio_seconds: Total length of the predicted recordings in seconds.
     seconds: Computing time in seconds, including compilation.
+    highest: The highest activity of a class in all of these recordings.
   """
 
   written: list[pathlib.Path]
   failures: list[str]
   audio_seconds: float = 0.0
   seconds: float = 0.0
+  highest: float = 0.0
 
   def __str__(self) -> str:
     count = len(self.written)
@@ -114,6 +116,12 @@ def predict_files(
       'column for them: they are left out; --csv_edition=2023 has them.',
       csv_edition,
     )
+
+  def watch(frames: Frames) -> None:
+    outcome.highest = max(
+      outcome.highest, float(frames.activity.max(initial=0))
+    )
+
   lengths = [header.num_samples / header.sample_rate for *_, header in todo]
   started = time.monotonic()
   with progress.bar(
@@ -130,6 +138,7 @@ def predict_files(
           options=options,
           csv_edition=csv_edition,
           advance=advance,
+          watch=watch,
         )
         if doubt:
           _log.warning(
@@ -161,6 +170,7 @@ def predict_file(
   csv_edition: str | None = None,
   keep: float = 0.0,
   advance: Callable[[float], None] = lambda seconds: None,
+  watch: Callable[[Frames], None] = lambda frames: None,
 ) -> tuple[labels.Events, str | None]:
   """Predicts one recording, which need not fit into memory.
 
@@ -177,6 +187,7 @@ def predict_file(
       distances; that of 2025 has azimuths in front alone, and `onscreen` 0.
     keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
+    watch: Called with the label frames of each part of the recording.
 
   Returns:
     The events of the first `keep` seconds, and a reason why the channels are
@@ -203,6 +214,7 @@ def predict_file(
     for frames in predictor.frames(
       blocks(), rate, window=options.window, overlap=options.overlap
     ):
+      watch(frames)
       events = predictor.events(frames, threshold=options.threshold)
       if frames.first < keep * labels.FRAMES_PER_SECOND:
         kept.append(events)

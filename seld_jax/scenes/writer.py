@@ -418,9 +418,14 @@ def _check_form(
   editions = CSV_EDITIONS[-1:] if 'stereo' in formats else CSV_EDITIONS[:-1]
   if csv_edition is not None and csv_edition not in editions:
     kind = 'stereo clips' if 'stereo' in formats else 'scenes'
+    remedy = (
+      f'; {csv_edition} is for stereo clips (--format=stereo)'
+      if csv_edition in CSV_EDITIONS and 'stereo' not in formats
+      else ''
+    )
     raise InputError(
       f'The label files of {kind} (--csv_edition, config.data.csv_edition) '
-      f'have the form of {", ".join(editions)}, got {csv_edition!r}.'
+      f'have the form of {", ".join(editions)}, got {csv_edition!r}{remedy}.'
     )
 
 

@@ -116,7 +116,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       f'test_folds of config.data, because {whose} also need '
       f'{_listed(lacking)}.'
     )
-    if len(report.folds) < 4:
+    if len(report.folds) < 4 and data.validation_folds:
       print(
         'validation_rooms or validation_share of config.data can take the '
         'place of validation_folds: they take whole rooms out of train_folds.'

@@ -236,9 +236,9 @@ def test_main_explains_how_to_get_a_dataset(tmp_path):
   advice = err.splitlines()
   assert advice[0].startswith('error: nowhere is missing.')
   assert len(advice) == 3
-  assert 'nowhere/foa_dev and nowhere/metadata_dev' in advice[0]
+  assert 'seld_jax.fetch tau2020 --out=nowhere --formats=foa' in advice[0]
   assert 'seld_jax.synthesize --out=nowhere' in advice[1]
-  assert '--config.data.root=FOLDER' in advice[2]
+  assert 'foa_dev and metadata_dev: --config.data.root=FOLDER' in advice[2]
 
 
 @pytest.mark.parametrize('words', REFUSED)

@@ -77,6 +77,10 @@ def test_error_names_the_missing_file(published):
   assert 'metadata_dev/fold1_room1_mix001_ov1.csv' in str(error.value)
   with pytest.raises(InputError, match=r'mic_eval is missing'):
     find_recordings(published, format='mic', split='eval')
+  with pytest.raises(InputError, match='stereo_dev is missing') as error:
+    find_recordings(published, format='stereo')
+  for text in 'has foa_dev', f'--from_foa={published} ':
+    assert text in str(error.value)
   with pytest.raises(InputError, match='no recording of fold 7: .*fold7_'):
     find_recordings(published, folds=(1, 7))
   csv = published / 'metadata_dev' / 'fold4_room1_mix001_ov1.csv'

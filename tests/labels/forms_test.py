@@ -428,7 +428,9 @@ def test_edition_allows_vectors_of_any_norm(tmp_path, edition):
 
 def test_wrong_edition_is_noticed(tmp_path):
   text = '0,1,0,40,10,2\n1,1,0,45,10,2\n'
-  with pytest.raises(InputError, match=r'2024 \(--csv_edition=2023\)'):
+  with pytest.raises(
+    InputError, match=r'2024 \(--csv_edition=2023; data.edition'
+  ):
     read_text(tmp_path, text, edition='2022')
   vectors = read_text(tmp_path, text, form='cartesian')
   np.testing.assert_allclose(vectors.xyz[0], np.array([40, 10, 2]) / 1704**0.5)

@@ -390,6 +390,11 @@ def test_archives_that_unpack_to_much_more_are_refused(path, tmp_path, member):
   refused(target, r'unpacks to 7.,...,..., more than the 64,000,000')
 
 
+def test_weights_of_baselines_are_told_to_be_converted(tmp_path):
+  (tmp_path / 'model.h5').write_bytes(b'PK' + bytes(100))
+  refused(tmp_path / 'model.h5', 'python -m seld_jax.convert reads the weights')
+
+
 def test_members_that_unpack_to_more_than_they_say_are_refused(path, tmp_path):
   """The sizes in the archive are lies."""
   target, size = tmp_path / 'x.seld', 5 * 10**7

@@ -382,6 +382,17 @@ def test_events_are_returned_with_their_distances(near_and_far, foa, tmp_path):
   assert len(events.distance) == len(events.frame)
 
 
+def test_the_highest_activity_is_that_of_all_recordings(
+  predictor, foa, tmp_path
+):
+  for name, level in ('a', 1), ('b', 0.01):
+    soundfile.write(tmp_path / f'{name}.wav', level * foa.T, 24000)
+  outcome = predict(predictor, [tmp_path], tmp_path / 'out')
+  sounds = (audio.read(tmp_path / f'{name}.wav') for name in 'ab')
+  expected = max(predictor(one, 24000).activity.max() for one in sounds)
+  assert outcome.highest == pytest.approx(expected, abs=1e-5)
+
+
 def test_plot_writes_a_picture(predictor, foa, tmp_path):
   soundfile.write(tmp_path / 'x.wav', foa.T, 24000)
   predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'out', plot=True)

@@ -111,7 +111,10 @@ def test_a_folder_of_another_set_is_refused(small_set, tmp_path):
     ({'seconds': 0.5}, 'at least 1 second'),
     ({'formats': ('binaural',)}, 'one of foa, mic, stereo, got binaural'),
     ({'events': 'nowhere'}, 'nowhere does not exist'),
-    ({'csv_edition': '2025'}, 'scenes .*2020, .*2024, got .2025'),
+    (
+      {'csv_edition': '2025'},
+      'scenes .*2024, got .2025.; 2025 .*--format=stereo',
+    ),
     ({'folds': (9,)}, r'folds 1, .*8, got 9 \(--folds\)'),
     ({'folds': (7,)}, 'leaves nothing to render'),
     ({'classes': 'esc50'}, 'classes must be one of tau2020, .*got .esc50'),

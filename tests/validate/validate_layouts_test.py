@@ -58,6 +58,17 @@ def test_names_without_a_fold_are_reported(root, number):
     assert_matches(f'{number} of 4 .* such as a_{NAMES[0]}', finding.text)
 
 
+def test_the_folds_are_compared_with_those_of_the_edition(root):
+  for path in root.glob('*_dev/fold*'):
+    fold = int(path.name[4]) + 2  # 3 and 4, as in STARSS
+    path.rename(path.with_name(f'fold{fold}{path.name[5:]}'))
+  (root / 'scenes.csv').unlink()
+  assert 'because the defaults also need 1, 2' in run(f'--root={root}').stdout
+  ended = run(f'--root={root}', '--edition=2022', '--csv_edition=2020')
+  assert 'Training can start.' in ended.stdout
+  assert 'also need' not in ended.stdout
+
+
 def test_the_same_name_in_two_folders_is_an_error(root):
   shutil.rmtree(root / 'mic_dev')
   shutil.copytree(root / 'foa_dev', root / 'foa_dev' / 'again')
