@@ -238,7 +238,7 @@ def test_main_explains_how_to_get_a_dataset(tmp_path):
   assert len(advice) == 3
   assert 'seld_jax.fetch tau2020 --out=nowhere --formats=foa' in advice[0]
   assert 'seld_jax.synthesize --out=nowhere' in advice[1]
-  assert 'foa_dev and metadata_dev: --config.data.root=FOLDER' in advice[2]
+  assert 'folder that has them: --config.data.root=FOLDER' in advice[2]
 
 
 @pytest.mark.parametrize('words', REFUSED)
