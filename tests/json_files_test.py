@@ -9,8 +9,11 @@ from hypothesis import strategies
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
 
-# Null characters are refused: no path can have them.
-texts = strategies.text(strategies.characters(exclude_characters='\0'))
+# Null characters are refused, because no path can have them, and so are lone
+# surrogates, which no UTF-8 file can hold.
+texts = strategies.text(
+  strategies.characters(codec='utf-8', exclude_characters='\0')
+)
 json_values = strategies.recursive(
   strategies.none()
   | strategies.booleans()
