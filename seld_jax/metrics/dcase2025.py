@@ -7,41 +7,22 @@ import numpy as np
 from seld_jax.metrics import batches, dcase2024, matching
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Counts:
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Counts(dcase2024.Counts):
   """Sums over the frames of one or more recordings.
 
-  The counts of what is on screen are NaN if a recording has rows that do not
-  say it.
+  They are those of 2024, and two of what is on screen, which are NaN if a
+  recording has rows that do not say it.
 
   Attributes:
-    edition: The edition whose rules were used.
-    reference: Rows of the reference, `[classes]`.
-    true_positives: Pairs whose angle and distance error are both within their
-      thresholds, `[classes]`.
-    too_far: All other pairs, `[classes]`.
-    false_positives: Predicted rows without a partner, `[classes]`.
-    false_negatives: Rows of the reference without a partner, `[classes]`.
-    angles: Sum of the angles of all pairs in degrees, `[classes]`.
-    distances: Sum of the relative distance errors of all pairs, `[classes]`.
     onscreen: Pairs of which both are on screen, or neither is, float64 with
       shape `[classes]`.
     true_positives_onscreen: True positives among these pairs, float64 with
       shape `[classes]`.
-    as_published: Whether they were counted as the published code does.
   """
 
-  edition: str
-  reference: np.ndarray
-  true_positives: np.ndarray
-  too_far: np.ndarray
-  false_positives: np.ndarray
-  false_negatives: np.ndarray
-  angles: np.ndarray
-  distances: np.ndarray
   onscreen: np.ndarray
   true_positives_onscreen: np.ndarray
-  as_published: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

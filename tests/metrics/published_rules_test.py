@@ -161,7 +161,8 @@ def count_tracks(reference, predictions, n, *, last):
     n['errors'] += max(misses, alarms)
 
 
-def count_2024(reference, predictions, n, *, last):
+def count_rows(reference, predictions, n, *, last, angle_of):
+  """The rows of each frame, as 2024 and 2025 count them."""
   both = by_frame(reference, last), by_frame(predictions, last)
   for frame in range(last):
     for c in range(CLASSES):
@@ -170,32 +171,12 @@ def count_2024(reference, predictions, n, *, last):
       n['false_negatives'] += max(0, len(a) - len(b))
       n['false_positives'] += max(0, len(b) - len(a))
       if a and b:
-        for i, j, angle in assigned(a, b, vector_angle):
+        for i, j, angle in assigned(a, b, angle_of):
           relative = abs(a[i][2] - b[j][2]) / (a[i][2] + 2**-52)
           n['angles'] += angle
           n['distances'] += relative
           far = angle > 20 or relative > 1
           n['too_far' if far else 'true_positives'] += 1
-
-
-def count_2025(reference, predictions, n, *, last):
-  both = by_frame(reference, last), by_frame(predictions, last)
-  for frame in range(last):
-    for c in range(CLASSES):
-      a, b = (one.get(frame, {}).get(c, []) for one in both)
-      n['reference'] += len(a)
-      n['false_negatives'] += max(0, len(a) - len(b))
-      n['false_positives'] += max(0, len(b) - len(a))
-      if a and b:
-        for i, j, angle in assigned(a, b, folded_angle):
-          relative = abs(a[i][2] - b[j][2]) / (a[i][2] + 2**-52)
-          n['angles'] += angle
-          n['distances'] += relative
-          far = angle > 20 or relative > 1
-          n['too_far' if far else 'true_positives'] += 1
-          # All rows of this module are on screen.
-          n['onscreen'] += 1
-          n['true_positives_onscreen'] += not far
 
 
 def folded_angle(a, b):
@@ -225,9 +206,12 @@ def published(edition, pairs):
     elif edition == '2020':
       count_2020(reference, predictions, n)
     elif edition == '2024':
-      count_2024(reference, predictions, n, last=last)
+      count_rows(reference, predictions, n, last=last, angle_of=vector_angle)
     elif edition == '2025':
-      count_2025(reference, predictions, n, last=last)
+      count_rows(reference, predictions, n, last=last, angle_of=folded_angle)
+      # All rows of this module are on screen.
+      n['onscreen'] = n['true_positives'] + n['too_far']
+      n['true_positives_onscreen'] = n['true_positives']
     else:
       end = 600 if edition == '2021' else last
       count_tracks(reference, predictions, n, last=end)
