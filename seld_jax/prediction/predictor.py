@@ -13,7 +13,13 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
-from seld_jax.prediction.stream import Frames, Spec, Stream, checked
+from seld_jax.prediction.stream import (
+  Frames,
+  Spec,
+  Stream,
+  checked,
+  join_frames,
+)
 from seld_jax.prediction.whole_recording import WholeRecording
 
 # Samples per block of a recording in memory.
@@ -191,15 +197,7 @@ class Predictor:
         batch_size=batch_size,
       )
     )
-    whole = Frames(
-      0,
-      np.concatenate([part.activity for part in parts]),
-      np.concatenate([part.doa for part in parts]),
-      {
-        name: np.concatenate([part.outputs[name] for part in parts])
-        for name in parts[0].outputs
-      },
-    )
+    whole = join_frames(parts)
     events = self.events(whole, threshold=threshold)
     return Prediction(whole.activity, whole.doa, events, whole.outputs)
 

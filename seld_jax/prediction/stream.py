@@ -13,9 +13,6 @@ from seld_jax.errors import InputError
 if TYPE_CHECKING:  # formats need JAX, but this module does not
   from seld_jax.outputs import OutputFormat
 
-# Kinds of features of a frame that depend on all frames before it.
-_NOT_FRAMEWISE = ('salsa',)
-
 # Features and network, compiled. Arguments: audio with shape
 # `[batch, channels, samples]` and the number of feature frames `[batch]`.
 # Results: the outputs that `spec.output.predicted` names, with shape
@@ -76,7 +73,9 @@ class Spec:
   @property
   def is_framewise(self) -> bool:
     """Whether a window has the same features as its part of the recording."""
-    return self.kind not in _NOT_FRAMEWISE
+    from seld_jax import features  # needs JAX, which this module does not
+
+    return features.is_framewise(kind=self.kind)
 
   @property
   def is_frontal(self) -> bool:
@@ -145,6 +144,19 @@ class Frames:
 
   def __len__(self) -> int:
     return len(self.activity)
+
+
+def join_frames(parts: Sequence[Frames]) -> Frames:
+  """Joins consecutive label frames of a recording, one part at least."""
+  return Frames(
+    parts[0].first,
+    np.concatenate([part.activity for part in parts]),
+    np.concatenate([part.doa for part in parts]),
+    {
+      name: np.concatenate([part.outputs[name] for part in parts])
+      for name in parts[0].outputs
+    },
+  )
 
 
 class Stream:

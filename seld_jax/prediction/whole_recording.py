@@ -8,7 +8,14 @@ import numpy as np
 
 from seld_jax.audio import Resampler
 from seld_jax.errors import InputError
-from seld_jax.prediction.stream import Frames, Program, Spec, Stream, checked
+from seld_jax.prediction.stream import (
+  Frames,
+  Program,
+  Spec,
+  Stream,
+  checked,
+  join_frames,
+)
 
 # Longest recording in seconds. Its samples and features are in memory.
 _LONGEST = 3600.0
@@ -113,7 +120,7 @@ class WholeRecording:
     num_frames, *shape = features.shape
     stream = self._stream(tuple(shape))
     rows = features.reshape(num_frames, -1).T
-    return _joined(stream.push(rows), stream.flush())
+    return join_frames([stream.push(rows), stream.flush()])
 
   def _stream(self, shape: tuple[int, ...]) -> Stream:
     """A stream of features, as if each of their numbers were a channel."""
@@ -134,16 +141,3 @@ class WholeRecording:
       offset=0.0,
     )
     return Stream(program, spec, **self._options)
-
-
-def _joined(first: Frames, second: Frames) -> Frames:
-  """Joins consecutive label frames of a recording."""
-  return Frames(
-    first.first,
-    np.concatenate([first.activity, second.activity]),
-    np.concatenate([first.doa, second.doa]),
-    {
-      name: np.concatenate([array, second.outputs[name]])
-      for name, array in first.outputs.items()
-    },
-  )
