@@ -13,11 +13,9 @@ Examples:
     --statistics=data/starss23 --export --out=published.seld
 """
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -26,72 +24,22 @@ from seld_jax import commands, dataset, labels, published
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
+from seld_jax.config import tasks
 from seld_jax.dataset import cache
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import snapshot
 
-
-@dataclasses.dataclass(frozen=True)
-class _Baseline:
-  """What the files of a baseline do not say, from its published code.
-
-  Attributes:
-    edition: DCASE edition of the scores.
-    axes: Components of a direction.
-    root: Usual folder of its dataset.
-    batch_size: Crops in a batch.
-    num_epochs: Epochs of the training.
-    is_standardised: Whether the network expects standardised features.
-    features: Fields of `config.features` by the numbers of feature channels and
-      of bands that pooling leaves.
-  """
-
-  edition: str
-  axes: int
-  root: str
-  batch_size: int
-  num_epochs: int
-  is_standardised: bool
-  features: Mapping[tuple[int, int], Mapping[str, Any]]
-
-
-_BASELINES = {
-  'dcase2024': _Baseline(
-    edition='2024',
-    axes=3,
-    root='data/starss23',
-    batch_size=128,
-    num_epochs=250,
-    is_standardised=True,
-    features={
-      (7, 2): {'format': 'foa', 'intensity': 'energy'},
-      (10, 2): {'format': 'mic'},
-      (7, 11): {
-        'format': 'mic',
-        'kind': 'salsa_lite',
-        'alias_frequency': 2030.0,  # the published code keeps 2016 Hz
-      },
-    },
-  ),
-  'dcase2025': _Baseline(
-    edition='2025',
-    axes=2,
-    root='data/dcase2025',
-    batch_size=256,
-    num_epochs=200,
-    is_standardised=False,
-    features={(2, 2): {'format': 'stereo', 'offset': 0.0}},
-  ),
+# The features of each published network by the numbers of feature channels and
+# of bands that pooling leaves, named as in the names of the configs.
+_FEATURES: Mapping[str, Mapping[tuple[int, int], str]] = {
+  'dcase2024': {(7, 2): 'foa', (10, 2): 'mic', (7, 11): 'mic_salsa_lite'},
+  'dcase2025': {(2, 2): 'stereo'},
 }
 
-# Pooling (frames, bands) and heads of the attention, which are not in a file.
-_POOLS = ((5, 4), (1, 4), (1, 2))
-_HEADS = 8
-
-# Feature frames of a window of 5 s.
-_WINDOW = 250
+# Baselines whose networks expect standardised features.
+_STANDARDISED = ('dcase2024',)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -160,11 +108,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     snapshot.write_run(out, trained, origin=origin)
   config = trained.config
   count = model_lib.count_parameters(trained.variables['params'])
+  samples = config.eval.window * config.features.hop_length
+  seconds = samples / config.features.sample_rate
   print(
     f'{out}: {config.features.format} of {config.features.sample_rate} Hz, '
     f'{len(config.data.classes)} classes, {config.output.format} with '
-    f'distances, {count:,} parameters, windows of '
-    f'{_WINDOW * config.features.hop_length / config.features.sample_rate:g} s'
+    f'distances, {count:,} parameters, windows of {seconds:g} s'
   )
 
 
@@ -196,10 +145,9 @@ def convert(
     InputError: A file or the dataset cannot be used, or the features have no
       standardisation.
   """
-  about = _BASELINES[baseline]
   if scaler and statistics:
     raise InputError('Give --scaler or --statistics, not both.')
-  if about.is_standardised and not scaler and not statistics:
+  if baseline in _STANDARDISED and not scaler and not statistics:
     raise InputError(
       f'The network of {baseline} expects standardised features: give '
       '--scaler=FILE, or --statistics=FOLDER of a dataset if no scaler is '
@@ -211,7 +159,7 @@ def convert(
     num_classes=len(class_names),
     source=weights,
   )
-  config = _config(network, about, class_names=class_names, source=weights)
+  config = _config(network, baseline, class_names=class_names, source=weights)
   if statistics:
     config.data.root, config.data.cache = str(statistics), str(feature_cache)
   config_lib.validate(config, num_devices=1)
@@ -225,46 +173,39 @@ def convert(
 
 def _config(
   network: published.Network,
-  about: _Baseline,
+  baseline: str,
   *,
   class_names: Sequence[str],
   source: str | os.PathLike[str],
 ) -> config_lib.Config:
-  """The configuration of a published network."""
-  fields = about.features.get((network.channels, network.bands))
-  if fields is None or len(network.filters) != len(_POOLS):
+  """The configuration of the task, with the sizes of a published network."""
+  config = config_lib.default()
+  known = _FEATURES[baseline]
+  features = known.get((network.channels, network.bands))
+  if features == 'mic_salsa_lite':
+    tasks.salsa_lite(config)
+  elif features is not None:
+    config.features.format = features
+  model = tasks.TASKS[baseline](config).model
+  if features is None or len(network.filters) != len(model.pools):
     raise InputError(
       f'{source} has {len(network.filters)} convolutions, {network.channels} '
       f'feature channels and {network.bands} bands before its GRU; the known '
-      f'networks have {len(_POOLS)} and '
-      + ' or '.join(f'{c} and {b}' for c, b in about.features)
+      f'networks have {len(model.pools)} and '
+      + ' or '.join(f'{c} and {b}' for c, b in known)
       + '.'
     )
-  config = config_lib.default()
-  config.data.root = about.root
+  # The classes are those of the file, and nothing selects a checkpoint.
+  config.eval.edition, config.data.edition = config.data.edition, ''
   config.data.classes = tuple(class_names)
-  # The published split of STARSS23.
-  config.data.train_folds, config.data.test_folds = (3,), (4,)
-  config.data.validation_folds = ()
-  config.features.update(fields)
-  model, output, train = config.model, config.output, config.train
-  model.name = 'dcase_net'
-  model.filters, model.pools = network.filters, _POOLS
+  config.data.validation_share = 0.0
+  model.filters = network.filters
   model.gru_features = network.gru_features
   model.gru_layers = network.gru_layers
   model.attention_layers = network.attention_layers
-  model.attention_heads = _HEADS
   model.head_features = network.head_features
-  model.conv_dropout = model.gru_dropout = model.attention_dropout = 0.05
-  model.bn_momentum = 0.9
-  output.format = 'accdoa' if network.tracks == 1 else 'multi_accdoa'
-  output.axes, output.distance, output.activation = about.axes, True, 'linear'
-  config.augment.num_time_masks = config.augment.num_band_masks = 0
-  train.batch_size, train.num_epochs = about.batch_size, about.num_epochs
-  train.sampler, train.crop_frames = 'segments', _WINDOW
-  train.learning_rate, train.warmup_epochs, train.decay_epochs = 1e-3, 0, ()
-  config.eval.window, config.eval.test_windows = _WINDOW, (_WINDOW,)
-  config.eval.edition, config.eval.threshold = about.edition, 0.5
+  if network.tracks == 1:
+    config.output.format = 'accdoa'
   return config
 
 

@@ -55,10 +55,8 @@ def dcase2022(config: Config) -> Config:
   Returns:
     The same object.
   """
-  _starss(config, edition='2022', root='data/starss22')
   config.model.attention_layers = 0
-  _train(config, window=250, batch_size=128, num_epochs=100)
-  return config
+  return _starss(config, edition='2022', root='data/starss22', num_epochs=100)
 
 
 def dcase2023(config: Config) -> Config:
@@ -70,9 +68,7 @@ def dcase2023(config: Config) -> Config:
   Returns:
     The same object.
   """
-  _starss(config, edition='2023', root='data/starss23')
-  _train(config, window=250, batch_size=128, num_epochs=100)
-  return config
+  return _starss(config, edition='2023', root='data/starss23', num_epochs=100)
 
 
 def dcase2024(config: Config) -> Config:
@@ -84,11 +80,9 @@ def dcase2024(config: Config) -> Config:
   Returns:
     The same object.
   """
-  _starss(config, edition='2024', root='data/starss23')
   config.output.distance = True
   config.output.activation = 'linear'
-  _train(config, window=250, batch_size=128, num_epochs=250)
-  return config
+  return _starss(config, edition='2024', root='data/starss23', num_epochs=250)
 
 
 def dcase2025(config: Config) -> Config:
@@ -102,14 +96,12 @@ def dcase2025(config: Config) -> Config:
   """
   config.features.format = 'stereo'
   config.features.offset = 0.0
-  _starss(config, edition='2025', root='data/dcase2025')
   config.output.axes = 2
   config.output.distance = True
   config.output.activation = 'linear'
-  _train(config, window=250, batch_size=256, num_epochs=200)
-  config.train.evaluate_every = (
-    60  # an epoch of 15,000 clips has about 50 steps
-  )
+  _starss(config, edition='2025', root='data/dcase2025', num_epochs=200)
+  config.train.batch_size = 256
+  config.train.evaluate_every = 60  # an epoch of 15,000 clips has 50 steps
   return config
 
 
@@ -139,8 +131,10 @@ TASKS: Mapping[str, Callable[[Config], Config]] = {
 }
 
 
-def _starss(config: Config, *, edition: str, root: str) -> None:
-  """Dataset, network and output format of the baselines since 2022."""
+def _starss(
+  config: Config, *, edition: str, root: str, num_epochs: int
+) -> Config:
+  """What the baselines since 2022 have in common."""
   config.data.edition = edition
   config.data.root = root
   config.data.train_folds = (3,)
@@ -152,7 +146,8 @@ def _starss(config: Config, *, edition: str, root: str) -> None:
   config.model.bn_momentum = 0.9
   for name in 'conv_dropout', 'gru_dropout', 'attention_dropout':
     config.model[name] = 0.05
-  _layers(config)
+  _train(config, window=250, batch_size=128, num_epochs=num_epochs)
+  return _layers(config)
 
 
 def _layers(config: Config) -> Config:
