@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 from helpers.shared_files import shared
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import preprocessing
 
@@ -182,6 +182,8 @@ JOBLIB, PICKLE = dumped(fitted()), pickle.dumps(fitted())
     max_size=3,
   ),
 )
+# Makes a text that has a backslash before a letter.
+@example(content=JOBLIB, changes=[(158, 0, b'\xc2\x80i'), (161, 1, b'\\')])
 @settings(max_examples=150, deadline=None)
 def test_damaged_files_are_input_errors_or_scalers(
   tmp_path_factory, content, changes
