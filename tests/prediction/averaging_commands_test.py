@@ -35,9 +35,7 @@ def test_runs_are_loaded_together(tiny_run, tmp_path, sound):
       np.testing.assert_allclose(found.outputs[name], array, atol=1e-5)
   with pytest.raises(InputError, match=r'gone.*whole name .*, separated by'):
     seld_jax.load(f'{tiny_run},{tmp_path}/gone')
-  with pytest.raises(
-    InputError, match=r'gone does not .* with seld_jax.$'
-  ):
+  with pytest.raises(InputError, match=r'gone does not .* with seld_jax.$'):
     seld_jax.load([tiny_run, tmp_path / 'gone'])
   for source in f'{tiny_run},', []:
     with pytest.raises(InputError, match='Several networks are needed'):
