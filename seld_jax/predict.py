@@ -11,6 +11,7 @@ convert other conventions.
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
   python -m seld_jax.predict --model=demo --out=predictions --plot a.wav b.flac
+  python -m seld_jax.predict --model=runs/a,runs/b --out=means FOLDER
 """
 
 from absl import flags
