@@ -21,6 +21,9 @@ _TETRAHEDRON = 4
 # plausible correlation of capsules below 500 Hz, where their distance of 7 cm
 # is at most about a tenth of a wavelength.
 _LEAST_LEVEL, _LEAST_CORRELATION = 0.05, 0.3
+# Least share of the power below 500 Hz; with less of it, noise and leakage from
+# higher frequencies hide the correlation of the capsules.
+_LEAST_LOW_SHARE = 1e-3
 # The same for arrays of any size, whose sound may pass a head or a body: only
 # inverted channels have a clearly negative correlation. This is so for stereo
 # as well, whether the two microphones are apart or point in two directions.
@@ -180,7 +183,8 @@ def _not_capsules(sums: np.ndarray) -> str | None:
         'FOA, or do the channels have another order (--channels, --array)?'
       )
   correlation = _low_correlation(sums)
-  if correlation.min() < _LEAST_CORRELATION:
+  is_loud = np.trace(sums[1]) > _LEAST_LOW_SHARE * np.trace(sums[0])
+  if is_loud and correlation.min() < _LEAST_CORRELATION:
     first, second = np.unravel_index(np.argmin(correlation), (4, 4))
     return (
       f'its channels {first + 1} and {second + 1} differ at low frequencies, '

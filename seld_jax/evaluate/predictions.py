@@ -55,8 +55,8 @@ def evaluate_predictions(
     - each score by its name; None where it is not defined;
     - `intervals`: lower and upper end of the 95% interval of each score; None
       where there is none, as for a single recording;
-    - `estimates`, only with `as_published`: each score without the bias that
-      the jackknife estimates; None where there is no interval;
+    - `estimates`, only with `as_published` and from 2022 on: each score without
+      the bias that the jackknife estimates; None where there is no interval;
     - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
       scores and `reference_segments`. This is the number of segments with a
       class in the reference, summed over classes (tracks in segments from 2021
@@ -134,10 +134,11 @@ def evaluate_predictions(
     result['as_published'] = metrics.published_rules(
       edition, own_length=num_frames is not None
     )
-    result['estimates'] = {
-      name: None if np.isnan(value) else value
-      for name, value in metrics.jackknife_estimates(counts).items()
-    }
+    if edition >= '2022':  # earlier code has no jackknife
+      result['estimates'] = {
+        name: None if np.isnan(value) else value
+        for name, value in metrics.jackknife_estimates(counts).items()
+      }
   for kind in ('overlap', 'room', 'fold'):
     result[BREAKDOWNS[kind]] = _groups(names, counts, kind)
   return result

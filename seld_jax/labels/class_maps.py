@@ -61,7 +61,7 @@ def class_names(class_map: str | os.PathLike[str]) -> tuple[str, ...]:
     raise InputError(
       f'There is no class map {shown(str(class_map))}: it must be one of '
       f'{", ".join(CLASS_MAPS)}, or a file with the name of a class in each '
-      'line.'
+      'line. Datasets of 2022 to 2025 have the classes starss.'
     )
   numbered = [
     (number, unicodedata.normalize('NFC', line.strip()))

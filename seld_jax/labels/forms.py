@@ -227,10 +227,11 @@ def find_form(
     expected = '; '.join(
       ','.join(FORMS[one]) + ' as header' * (one in HEADERS) for one in allowed
     )
-    other = '' if edition is None else f' for edition {edition}'
+    needed = 'expected' if edition is None else f'edition {edition} needs'
+    needed += ' one of' if len(allowed) > 1 else ''
     rows.refuse(
       0,
-      f'{width} columns ({rows.text(0)}), but expected one of{other}: '
+      f'{width} columns ({rows.text(0)}), but {needed}: '
       f'{expected}{empty_end(rows.first)}',
     )
   headers.refuse_numbered(rows)
@@ -392,13 +393,14 @@ def _six_columns(
   # A wrong edition must not give directions that are wrong without a word.
   if form == 'cartesian':
     if are_polar(values).all() and np.abs(values).max() > LARGEST_COMPONENT:
-      flag = ' (--predictions_form=cartesian)' if predicted else ''
+      flag = (
+        '; if they are vectors, set --predictions_form=cartesian' * predicted
+      )
       rows.refuse(
         0,
         f'6 columns ({rows.text(0)}) look like azimuth, elevation, distance of '
         '2023 and 2024 (--csv_edition=2023; data.edition in a config), but '
-        f'edition {edition} has x, y, z; vectors with components above 10 need '
-        f'form=cartesian of labels.read_csv{flag}',
+        f'edition {edition} has x, y, z{flag}',
       )
   elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
     remedy = '--csv_edition=2022'

@@ -72,9 +72,14 @@ def published_rules(
     recordings of 600 frames of 0.1 s
     angles by the spherical law of cosines, at most 20 degrees, no tolerance
     ties between pairs as the algorithm finds them
-    jackknife: estimates without bias
   """
   length = 'recordings end before the last annotated frame'
+  if edition in ('2022', '2023'):
+    # Segments are ranges of frames; only the start of a segment is compared.
+    length = (
+      'the length is the index of the last annotated frame: if it is a '
+      'multiple of 10, the last segment is not counted'
+    )
   if edition in NUM_FRAMES:
     hop = 1 / SEGMENT_FRAMES.get(edition, 10)
     length = f'recordings of {NUM_FRAMES[edition]} frames of {hop:g} s'
@@ -113,7 +118,12 @@ def published_rules(
   rules.append('ties between pairs as the algorithm finds them')
   if edition in ('2022', '2023'):
     rules.append('ER20 of each class is that of all classes')
-  return [*rules, 'jackknife: estimates without bias']
+  if edition >= '2022':
+    rules.append(
+      'the column jackknife has the bias-corrected estimates that the '
+      'published code computes'
+    )
+  return rules
 
 
 def published_missing(edition: str) -> str:

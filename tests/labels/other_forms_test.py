@@ -462,5 +462,5 @@ def test_unknown_form_and_role_are_refused(tmp_path):
     read_text(tmp_path, '', role='guess')
   with pytest.raises(InputError, match='cannot have .* leave out form'):
     read_text(tmp_path, '0', form='cartesian', edition='2023')
-  with pytest.raises(InputError, match='4 columns .* expected one of: frame'):
+  with pytest.raises(InputError, match='4 columns .* but expected: frame'):
     read_text(tmp_path, '0,1,2,3', form='polar')
