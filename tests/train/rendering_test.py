@@ -39,7 +39,8 @@ def config(tiny_config, scene_root):
   tiny_config.data.synthesize_seconds = 1.5
   tiny_config.data.synthesize_workers = 2
   tiny_config.train.num_steps = 8
-  tiny_config.train.evaluate_every = 4
+  tiny_config.train.evaluate_every = 8
+  tiny_config.data.validation_folds = tiny_config.data.test_folds = ()
   return tiny_config
 
 
