@@ -61,7 +61,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       '--file and --device exclude each other: leave out one of them.'
     )
   compilation.use_persistent_cache()
-  loaded = predictor.load(str(values.model))
+  loaded = predictor.load(
+    str(values.model), average_symmetries=values.average_symmetries
+  )
   loaded.stream()  # refuses a network that needs whole recordings
   selection = channel_selection(
     values,

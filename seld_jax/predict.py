@@ -11,6 +11,7 @@ convert other conventions.
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
   python -m seld_jax.predict --model=demo --out=predictions --plot a.wav b.flac
+  python -m seld_jax.predict --model=runs/a,runs/b --out=means FOLDER
 """
 
 from absl import flags
@@ -66,11 +67,14 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   given = {value for value in (values.model, values.workdir) if value}
   if len(given) != 1:
     raise InputError(
-      '--model must name one run directory, export or demo (--workdir is '
-      f'another name for it), got {" and ".join(sorted(given)) or "none"}.'
+      '--model must name a run directory, an export or demo, or several with '
+      'commas (--workdir is another name for it), got '
+      f'{" and ".join(sorted(given)) or "none"}.'
     )
   compilation.use_persistent_cache()
-  loaded = predictor.load(given.pop())
+  loaded = predictor.load(
+    given.pop(), average_symmetries=values.average_symmetries
+  )
   outcome = recordings.predict_files(
     loaded,
     arguments,

@@ -3,12 +3,19 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from seld_jax.prediction import Prediction, Predictor, export_file
+from seld_jax.errors import InputError
+from seld_jax.prediction import (
+  AveragedPredictor,
+  Prediction,
+  Predictor,
+  export_file,
+  symmetries,
+)
 
 __all__ = [
   'DEMO',
@@ -23,38 +30,60 @@ __all__ = [
 DEMO = export_file.DEMO
 
 
-def load(source: str | os.PathLike[str]) -> Predictor:
-  """Loads a trained network.
+def load(
+  source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+  *,
+  average_symmetries: int = 0,
+) -> Predictor:
+  """Loads a trained network, or several, whose outputs are averaged.
 
   Args:
     source: A run directory (its best checkpoint is loaded), an export of
       `python -m seld_jax.export`, or `'demo'` for the demo network, which is
-      part of the package. The dataset is not needed.
+      part of the package. The dataset is not needed. Several of them, in a list
+      or separated by commas, are averaged; they need the same classes, format
+      of audio and output format. A file or folder may have commas in its name.
+    average_symmetries: Number of rotations and reflections of a recording over
+      which outputs are averaged: up to 16 for FOA, 8 for the tetrahedral array,
+      and 2 for stereo; 0 or 1 for the recording as it is.
 
   Returns:
     The predictor.
 
   Raises:
-    InputError: The source is missing, damaged, or has another version.
+    InputError: A source is missing, damaged, or has another version; networks
+      cannot be averaged; or there are no so many symmetries.
 
   Example:
     >>> import seld_jax
     >>> predictor = seld_jax.load('demo')
     >>> predictor.spec.sample_rate
     24000
+    >>> seld_jax.load('demo', average_symmetries=16).average_symmetries
+    16
   """
-  path = export_file.locate(source)
-  if path.is_file():
-    export = export_file.read(path)
-    return Predictor(
-      export.program.call,
-      export.variables,
-      export.spec,
-      source=str(source),
-      has_fixed_window=True,
-      make_network=functools.partial(_network_of_export, export, str(source)),
+  sources = _divided(source)
+  members = []
+  for one in sources:
+    try:
+      predictor, microphones = _load_one(one)
+    except InputError as error:
+      if len(sources) == 1 or not isinstance(source, str):
+        raise
+      raise InputError(
+        f'{str(error).rstrip(".")} (nothing has the whole name {source}, so '
+        'that it is read as several networks, separated by commas).'
+      ) from error
+    if len(sources) == 1 and average_symmetries in (0, 1):
+      return predictor
+    chosen = symmetries.choose(
+      average_symmetries,
+      format=predictor.spec.format,
+      num_channels=predictor.spec.num_channels,
+      microphones=microphones,
     )
-  return _of_run(source)[0]
+    members.append((predictor, chosen))
+  return AveragedPredictor(members)
 
 
 def export_run(
@@ -123,6 +152,47 @@ def load_variables(
 
   variables, spec, _ = snapshot.load_variables(source)
   return variables, spec.classes
+
+
+def _divided(
+  source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> list[str | os.PathLike[str]]:
+  """The networks that an argument of `load` names."""
+  sources: list[str | os.PathLike[str]]
+  if isinstance(source, os.PathLike):
+    return [source]
+  if not isinstance(source, str):
+    sources = [*source]
+  elif ',' not in source or os.path.exists(source):
+    return [source]
+  else:
+    sources = [part.strip() for part in source.split(',')]
+  if not sources or '' in sources:
+    raise InputError(
+      'Several networks are needed, separated by commas, such as '
+      f'runs/a,runs/b, got {source!r}.'
+    )
+  return sources
+
+
+def _load_one(
+  source: str | os.PathLike[str],
+) -> tuple[Predictor, Callable[[], np.ndarray | None]]:
+  """A network, and a function that reads the positions of its microphones."""
+  path = export_file.locate(source)
+  if not path.is_file():
+    predictor, run = _of_run(source)
+    return predictor, run.microphones
+  export = export_file.read(path)
+  predictor = Predictor(
+    export.program.call,
+    export.variables,
+    export.spec,
+    source=str(source),
+    has_fixed_window=True,
+    make_network=functools.partial(_network_of_export, export, str(source)),
+  )
+  return predictor, lambda: None  # an export does not have them
 
 
 def _network_of_export(export: export_file.Export, source: str) -> Any:

@@ -8,7 +8,11 @@ work on one example; `jax.vmap` over keys and examples augments a batch.
 """
 
 from seld_jax.augment.masks import mask_bands, spec_augment
-from seld_jax.augment.symmetries import array_symmetries, symmetry_matrices
+from seld_jax.augment.symmetries import (
+  TETRAHEDRON,
+  array_symmetries,
+  symmetry_matrices,
+)
 from seld_jax.augment.turns import (
   NUM_MIC_SYMMETRIES,
   NUM_SYMMETRIES,
@@ -24,6 +28,7 @@ from seld_jax.augment.turns import (
 __all__ = [
   'NUM_MIC_SYMMETRIES',
   'NUM_SYMMETRIES',
+  'TETRAHEDRON',
   'TURNS',
   'Turns',
   'apply_mic_symmetry',

@@ -10,7 +10,7 @@ import rich.console
 from absl import flags
 
 from seld_jax import commands
-from seld_jax.evaluate import run_settings, tables
+from seld_jax.evaluate import averages, run_settings, tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import read_folders, score_folders
 from seld_jax.evaluate.predictions import BREAKDOWNS
@@ -43,6 +43,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   if run and len(run.class_names) == found.num_classes:
     names = run.class_names
   result = score_folders(found, class_names=names)
+  averaging = averages.of_recordings(values.predictions, found.names)
+  if averaging:
+    result['averaging'] = averaging
   if values.json:
     unwanted = set(BREAKDOWNS.values()) - {BREAKDOWNS.get(values.per)}
     kept = {key: value for key, value in result.items() if key not in unwanted}

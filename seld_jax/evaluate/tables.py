@@ -54,8 +54,13 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
     min_width=64,
     title=f'DCASE {result["edition"]}, {result["recordings"]} '
     f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
-    caption=f'{CAPTIONS[result["edition"]]}\nlength of recordings: '
-    f'{LENGTH_RULES[result["length_rule"]]}',
+    caption='\n'.join(
+      [
+        CAPTIONS[result['edition']],
+        f'length of recordings: {LENGTH_RULES[result["length_rule"]]}',
+        *(_averaging(one, result) for one in result.get('averaging', [])),
+      ]
+    ),
   )
   shown.add_column('score')
   shown.add_column('value', justify='right')
@@ -72,6 +77,13 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
       row.append(number(name, estimates[name]))
     shown.add_row(*row)
   return shown
+
+
+def _averaging(entry: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+  """Says which predictions are averages of what."""
+  count, every = entry['recordings'], result['recordings']
+  which = '' if count == every else f' ({count} of {every} recordings)'
+  return f'predictions{which}: {entry["text"]}'
 
 
 def published_notes(result: Mapping[str, Any]) -> str:

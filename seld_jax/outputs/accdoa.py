@@ -40,13 +40,14 @@ class _Coupled(OutputFormat):
     distances = self.activate_distances(raw[..., self.axes :])
     return {'accdoa': jnp.concatenate([directions, distances], axis=-1)}
 
-  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
+  def turn(self, targets: Arrays, matrix: Array) -> dict[str, Array]:
     """See `OutputFormat.turn`."""
     name = 'accdoa' if 'accdoa' in targets else 'sources'
     turned = self.turn_vectors(targets[name][..., : self.axes], matrix)
     rest = targets[name][..., self.axes :]
     if self.distance:
-      turned = jnp.concatenate([turned, rest], axis=-1)
+      xp = geometry.namespace(turned, rest)
+      turned = xp.concatenate([turned, rest], axis=-1)
     return {**targets, name: turned}
 
   def activity(self, outputs: Arrays) -> Array:
@@ -284,10 +285,18 @@ class MultiAccdoa(_Coupled):
       means[:, -1] if self.distance else None,
     )
 
-  def match(self, outputs: Arrays, reference: Arrays) -> Arrays:
-    """See `OutputFormat.match`; each class has its own order of tracks."""
+  def _track_costs(self, outputs: Arrays, reference: Arrays) -> np.ndarray:
+    """See `OutputFormat._track_costs`; each class has its own order."""
     ours, theirs = outputs['accdoa'], reference['accdoa']
     cost = np.square(ours[:, :, None] - theirs[:, None])[..., : self.axes]
-    order = slots.best_order(cost.sum(axis=-1))  # [frames, tracks, classes]
-    matched = np.take_along_axis(ours, order[..., None], axis=1)
+    return cost.sum(axis=-1)  # [frames, tracks, places, classes]
+
+  def _reordered(self, outputs: Arrays, order: np.ndarray) -> Arrays:
+    """See `OutputFormat._reordered`."""
+    matched = np.take_along_axis(outputs['accdoa'], order[..., None], axis=1)
     return {**outputs, 'accdoa': matched}
+
+  def _chosen(self, stacked: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """See `OutputFormat._chosen`; each class has its own choice."""
+    index = index[None, :, None, :, None]
+    return np.take_along_axis(stacked, index, axis=0)[0]

@@ -3,16 +3,18 @@
 import abc
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import geometry, labels
 from seld_jax.errors import InputError, shown
+from seld_jax.outputs import slots
 
 # NumPy arrays outside of compiled programs, JAX arrays within.
 Array = Any
@@ -134,18 +136,18 @@ class OutputFormat(abc.ABC):
     """
 
   @abc.abstractmethod
-  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
-    """Rotates or mirrors every direction of the targets.
+  def turn(self, targets: Arrays, matrix: Array) -> dict[str, Array]:
+    """Rotates or mirrors every direction of targets or outputs.
 
     Args:
-      targets: From `targets`.
+      targets: From `targets` or `activate`.
       matrix: Orthogonal matrix of shape `[3, 3]`, which maps old directions to
         new ones. With `axes=2` it must map the horizon to itself: only its
         upper left 2 x 2 block is used.
 
     Returns:
-      The targets of the turned scene. Norms, distances and padding are the
-      same.
+      The targets or outputs of the turned scene. Norms, distances, activities
+      and padding are the same.
     """
 
   @abc.abstractmethod
@@ -206,8 +208,95 @@ class OutputFormat(abc.ABC):
       The outputs. The tracks of each frame have the order with the smallest
       squared error relative to those of the reference.
     """
-    del reference  # formats without exchangeable tracks
+    cost = self._track_costs(outputs, reference)
+    if cost is None:
+      return outputs
+    return self._reordered(outputs, slots.best_order(cost)[0])
+
+  def average(self, parts: Sequence[Arrays]) -> Arrays:
+    """Averages the outputs of several predictions of the same frames.
+
+    Numbers of all kinds are averaged as they are: probabilities, components of
+    vectors, distances. In formats whose tracks can exchange places, the tracks
+    of each frame are first put into the order that is closest to those of one
+    of the parts: the part to which all others are closest. So the mean does not
+    depend on the order of the parts, but for the order of its tracks, which is
+    the one that is closest to the first part.
+
+    Args:
+      parts: For each prediction, the outputs of `predicted`, NumPy arrays with
+        shape `[frames, ...]`.
+
+    Returns:
+      The mean outputs, float32 with the same shapes.
+
+    Example:
+      Two networks that have the same two dogs on other tracks:
+
+      >>> from seld_jax import outputs
+      >>> format = outputs.make('tracks', num_classes=1, num_tracks=2)
+      >>> sed, doa = np.array([[[0.9], [0.7]]]), np.eye(3)[None, :2]
+      >>> first = {'sed': sed, 'doa': doa}
+      >>> second = {'sed': sed[:, ::-1], 'doa': doa[:, ::-1]}
+      >>> print(format.average([first, second])['sed'][0])
+      [[0.9]
+       [0.7]]
+    """
+    if not parts:
+      raise ValueError('The mean of no outputs was asked for.')
+    matched = parts
+    if self.num_tracks > 1 and len(parts) > 1:
+      middle = self._most_central(parts)
+      matched = [self.match(part, middle) for part in parts]
+    mean = {
+      name: np.mean(
+        [part[name] for part in matched], axis=0, dtype=np.float64
+      ).astype(np.float32)
+      for name in self.predicted
+    }
+    return self.match(mean, parts[0]) if len(parts) > 1 else mean
+
+  def _most_central(self, parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """In each frame (and class), the part to which all others are closest."""
+    least: dict[tuple[int, int], np.ndarray] = {}
+    for i, j in itertools.combinations(range(len(parts)), 2):
+      cost = self._track_costs(parts[i], parts[j])
+      least[i, j] = least[j, i] = slots.best_order(cost)[1]
+    totals = np.stack(
+      [
+        sum(least[i, j] for j in range(len(parts)) if j != i)
+        for i in range(len(parts))
+      ]
+    )
+    chosen = totals.argmin(axis=0)  # [frames] or [frames, classes]
+    return {
+      name: self._chosen(np.stack([part[name] for part in parts]), chosen)
+      for name in self.predicted
+    }
+
+  def _track_costs(self, outputs: Arrays, reference: Arrays) -> Any:
+    """Cost of each track of outputs at the place of each of the reference.
+
+    Args:
+      outputs: As for `match`.
+      reference: As for `match`.
+
+    Returns:
+      Squared errors with shape `[frames, tracks, places, ...]`; None if tracks
+      cannot exchange places.
+    """
+    del outputs, reference
+    return None
+
+  def _reordered(self, outputs: Arrays, order: np.ndarray) -> Arrays:
+    """Puts the tracks of outputs into an order of `slots.best_order`."""
+    del order
     return outputs
+
+  def _chosen(self, stacked: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Takes one of several arrays `[n, frames, ...]` in each frame."""
+    index = index.reshape(1, -1, *[1] * (stacked.ndim - 2))
+    return np.take_along_axis(stacked, index, axis=0)[0]
 
   @property
   def size(self) -> int:
@@ -264,14 +353,14 @@ class OutputFormat(abc.ABC):
     """Activates distances."""
     return jax.nn.relu(raw) if self.activation == 'tanh' else raw
 
-  def turn_vectors(self, vectors: Array, matrix: Array) -> jax.Array:
+  def turn_vectors(self, vectors: Array, matrix: Array) -> Array:
     """Turns vectors of shape `[..., axes]`."""
-    matrix = jnp.asarray(matrix)[: self.axes, : self.axes]
-    return jnp.matmul(
-      vectors,
-      matrix.T.astype(vectors.dtype),
-      precision=jax.lax.Precision.HIGHEST,
-    )
+    xp = geometry.namespace(vectors, matrix)
+    matrix = xp.asarray(matrix)[: self.axes, : self.axes]
+    matrix = matrix.T.astype(vectors.dtype)
+    if xp is np:
+      return vectors @ matrix
+    return jnp.matmul(vectors, matrix, precision=jax.lax.Precision.HIGHEST)
 
 
 def mean_term(values: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -291,6 +380,6 @@ class SeparateFormat(OutputFormat):
     """Activity, directions and distances."""
     return ('sed', 'doa', *(['distance'] if self.distance else []))
 
-  def turn(self, targets: Arrays, matrix: Array) -> dict[str, jax.Array]:
+  def turn(self, targets: Arrays, matrix: Array) -> dict[str, Array]:
     """See `OutputFormat.turn`."""
     return {**targets, 'doa': self.turn_vectors(targets['doa'], matrix)}

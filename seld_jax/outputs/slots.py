@@ -76,7 +76,7 @@ def events_of_tracks(
   return number
 
 
-def best_order(cost: np.ndarray) -> np.ndarray:
+def best_order(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Orders of tracks with the least cost.
 
   Args:
@@ -84,13 +84,15 @@ def best_order(cost: np.ndarray) -> np.ndarray:
       `[frames, tracks, places, ...]`.
 
   Returns:
-    The track for each place, int64 with shape `[frames, tracks, ...]`.
+    The track for each place, int64 with shape `[frames, tracks, ...]`, and the
+    cost of this order, with shape `[frames, ...]`.
   """
   orders = np.array(list(itertools.permutations(range(cost.shape[1]))))
   places = np.arange(cost.shape[2])
   # [orders, frames, ...]
   totals = np.stack([cost[:, order, places].sum(axis=1) for order in orders])
-  return np.moveaxis(orders[totals.argmin(axis=0)], -1, 1)
+  order = np.moveaxis(orders[totals.argmin(axis=0)], -1, 1)
+  return order, totals.min(axis=0)
 
 
 def _distinct(events: labels.Events) -> np.ndarray:

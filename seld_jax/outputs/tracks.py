@@ -175,13 +175,16 @@ class Tracks(SeparateFormat):
     chosen = xp.take_along_axis(outputs['doa'], strongest, axis=-2)
     return vectors.padded(chosen, axes=self.axes)
 
-  def match(self, outputs: Arrays, reference: Arrays) -> Arrays:
-    """See `OutputFormat.match`."""
-    cost = [
+  def _track_costs(self, outputs: Arrays, reference: Arrays) -> np.ndarray:
+    """See `OutputFormat._track_costs`."""
+    sed, doa = (
       np.square(outputs[name][:, :, None] - reference[name][:, None]).sum(-1)
       for name in ('sed', 'doa')
-    ]
-    order = slots.best_order(np.add(*cost))  # [frames, tracks]
+    )
+    return sed + doa  # [frames, tracks, places]
+
+  def _reordered(self, outputs: Arrays, order: np.ndarray) -> Arrays:
+    """See `OutputFormat._reordered`."""
     return {
       name: np.take_along_axis(
         values, order.reshape(*order.shape, *[1] * (values.ndim - 2)), axis=1

@@ -1,9 +1,13 @@
-from . import export_file, live, recordings
+from . import export_file, live, recordings, symmetries
+from .averaged_predictor import AveragedPredictor
+from .averaged_stream import AveragedStream
 from .flags import channel_selection, define_prediction_flags
 from .predictor import Prediction, PredictionOptions, Predictor
 from .stream import Frames, Spec, Stream
 
 __all__ = [
+  'AveragedPredictor',
+  'AveragedStream',
   'Prediction',
   'PredictionOptions',
   'Predictor',
@@ -15,4 +19,5 @@ __all__ = [
   'export_file',
   'live',
   'recordings',
+  'symmetries',
 ]

@@ -31,7 +31,17 @@ def define_prediction_flags(
     'model',
     None,
     'The trained network: a run directory, an export of `python -m '
-    "seld_jax.export`, or 'demo'.",
+    "seld_jax.export`, or 'demo'. Several, separated by commas, are averaged "
+    'before events are found; they need the same classes, format of audio and '
+    'output format.',
+  )
+  define.integer(
+    'average_symmetries',
+    0,
+    'Number of rotations and reflections of the audio over which outputs are '
+    'averaged before events are found: 2, 4, 8 or 16 for FOA, up to 8 for '
+    'the tetrahedral array, 2 for stereo. It takes as many times longer. 0: '
+    'none.',
   )
   define.float(
     'window',

@@ -291,13 +291,7 @@ def _record(
 def _pieces(frames: Frames) -> Iterator[Frames]:
   """Divides label frames into those of one line each."""
   for start in range(0, len(frames), _FRAMES_PER_LINE):
-    part = slice(start, start + _FRAMES_PER_LINE)
-    yield Frames(
-      frames.first + start,
-      frames.activity[part],
-      frames.doa[part],
-      {name: array[part] for name, array in frames.outputs.items()},
-    )
+    yield frames.part(start, start + _FRAMES_PER_LINE)
 
 
 def _active(

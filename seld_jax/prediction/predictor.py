@@ -13,6 +13,7 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
+from seld_jax.prediction.averaged_stream import AveragedStream
 from seld_jax.prediction.stream import (
   Frames,
   Spec,
@@ -103,6 +104,9 @@ class Predictor:
       the features need the whole recording, the network alone.
     source: The file or folder that was loaded, for messages.
     has_fixed_window: Whether `spec.window` is the only possible window.
+    models: The names of the networks that are averaged; here, one.
+    average_symmetries: Number of rotations and reflections of a recording over
+      which predictions are averaged; here, 1.
 
   Example:
     >>> import seld_jax
@@ -142,6 +146,8 @@ class Predictor:
         `[channels, samples]` to features, `[frames, bands, channels]`.
     """
     self.spec, self.source = spec, source
+    self.models: tuple[str, ...] = (source,)
+    self.average_symmetries = 1
     self.has_fixed_window = has_fixed_window
     self.program = program
     self._extract = None if extract is None else jax.jit(extract)
@@ -277,7 +283,7 @@ class Predictor:
     window: float | None = None,
     overlap: float = 0.0,
     batch_size: int = 1,
-  ) -> Stream:
+  ) -> Stream | AveragedStream:
     """Starts a recording that arrives block by block, e.g. from a microphone.
 
     Args:
@@ -314,7 +320,7 @@ class Predictor:
     window: float | None = None,
     overlap: float = 0.0,
     batch_size: int = 1,
-  ) -> Stream | WholeRecording:
+  ) -> Stream | WholeRecording | AveragedStream:
     """Starts a recording, which is predicted at its end if it must be whole."""
     options = self._stream_options(sample_rate, window, overlap, batch_size)
     if self._extract is None:

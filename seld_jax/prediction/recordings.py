@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from seld_jax import audio, figures, files, labels, progress
+from seld_jax import (
+  audio,
+  averaging_record,
+  figures,
+  files,
+  labels,
+  progress,
+)
 from seld_jax.audio import channel_checks, channels
 from seld_jax.errors import InputError, printable
 from seld_jax.prediction.predictor import (
@@ -69,7 +76,8 @@ def predict_files(
 
   Recordings that cannot be read or predicted do not stop the others. The logger
   of this module warns about recordings whose channels probably have another
-  order or normalisation.
+  order or normalisation. If the predictor averages several predictions,
+  `averaging.json` in the folder says which, and `evaluate` shows it.
 
   Args:
     predictor: From `seld_jax.load`.
@@ -139,6 +147,12 @@ def predict_files(
           csv_edition=csv_edition,
           advance=advance,
           watch=watch,
+        )
+        averaging_record.add(
+          out,
+          target,
+          models=predictor.models,
+          average_symmetries=predictor.average_symmetries,
         )
         if doubt:
           _log.warning(

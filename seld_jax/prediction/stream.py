@@ -145,6 +145,16 @@ class Frames:
   def __len__(self) -> int:
     return len(self.activity)
 
+  def part(self, start: int, stop: int) -> 'Frames':
+    """The label frames from `start` to before `stop`, counted from `first`."""
+    cut = slice(start, stop)
+    return Frames(
+      self.first + start,
+      self.activity[cut],
+      self.doa[cut],
+      {name: array[cut] for name, array in self.outputs.items()},
+    )
+
 
 def join_frames(parts: Sequence[Frames]) -> Frames:
   """Joins consecutive label frames of a recording, one part at least."""

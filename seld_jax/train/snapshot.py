@@ -42,6 +42,14 @@ class Trained:
   step: int
   variables: Mapping[str, Any]
 
+  def microphones(self) -> np.ndarray | None:
+    """Reads the positions of the microphones; None without a file of them.
+
+    Raises:
+      InputError: The file that the configuration names cannot be read.
+    """
+    return config_lib.microphone_positions(self.config)
+
   @property
   def config_values(self) -> dict[str, Any]:
     """The configuration as dictionaries and lists, without paths of folders."""

@@ -17,6 +17,7 @@ ORDER = """
   errors
   geometry stopping streams
   files json_files npy_files listing progress shards commands
+  averaging_record
   audio labels features metrics losses published
   augment outputs
   scenes evaluate devices
