@@ -37,6 +37,15 @@ class NewScenes:
     format: `'foa'` or `'mic'`.
     seconds: Length of a scene.
     seed: Determines all scenes.
+
+  Example:
+    >>> from seld_jax import labels, scenes
+    >>> scenes.synthesize('data', recordings=1, seconds=1.0, num_workers=0)
+    >>> new = scenes.open_new_scenes(
+    ...   'data', folds=(3,), count=2, classes=labels.TAU2020_CLASSES
+    ... )
+    >>> new.format, new.seconds
+    ('foa', 1.0)
   """
 
   library: library_lib.Library
@@ -90,9 +99,6 @@ def open_new_scenes(
     ... )
     >>> new.parts  # fold and overlap of each scene
     ((3, 1), (3, 2), (4, 2), (4, 1))
-    >>> sound, events = scenes.render_new_scene(new, 0, 3)
-    >>> sound.shape, sound.dtype
-    ((4, 24000), dtype('int16'))
   """
   root = pathlib.Path(root)
   found = settings.read(root)
@@ -161,7 +167,15 @@ def render_new_scene(
   Raises:
     InputError: A clip cannot be read.
 
-  See Also: `open_new_scenes`, with an example.
+  Example:
+    >>> from seld_jax import labels, scenes
+    >>> scenes.synthesize('data', recordings=1, seconds=1.0, num_workers=0)
+    >>> new = scenes.open_new_scenes(
+    ...   'data', folds=(3,), count=2, classes=labels.TAU2020_CLASSES
+    ... )
+    >>> sound, events = scenes.render_new_scene(new, 0, 1)
+    >>> sound.shape, sound.dtype
+    ((4, 24000), dtype('int16'))
   """
   scene = draw(new, generation, number)
   sound = renderer.render(scene, (new.format,))[new.format]
@@ -198,7 +212,8 @@ def _style(found: dict[str, Any], root: pathlib.Path) -> composer.Style:
       raise TypeError('it has no such settings')
     ranges = {name: tuple(values[name]) for name in ('pause', 'snr_db', 'rt60')}
     variation = sounds.Variation(**values['variation'])
-    return composer.Style(**values | ranges | {'variation': variation})
+    style: dict[str, Any] = {**values, **ranges, 'variation': variation}
+    return composer.Style(**style)
   except (KeyError, TypeError, InputError) as error:
     raise InputError(
       f'{root / "synthesis.json"} must have the settings of scenes that '

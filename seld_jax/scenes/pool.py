@@ -74,16 +74,24 @@ def run_in_processes(
     # A signal to the whole process group ends the workers, too. It is then the
     # reason to report, and arrives here in a moment.
     time.sleep(0.5)
-    raise worker_ended('--workers') from error
+    raise InputError(worker_ended('--workers')) from error
 
 
-def worker_ended(field: str) -> InputError:
-  """The error to raise instead of BrokenProcessPool.
+def worker_ended(field: str) -> str:
+  """The message to show instead of BrokenProcessPool.
 
   Args:
     field: The flag or field with the number of workers.
+
+  Returns:
+    What happened, and what to do.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.worker_ended('--workers').partition(':')[0]
+    'A worker process ended unexpectedly'
   """
-  return InputError(
+  return (
     'A worker process ended unexpectedly: either the memory was full (start '
     f'again with a lower {field} to continue), or the script that started '
     "it lacks the line if __name__ == '__main__'."
@@ -108,6 +116,13 @@ def workers(
     A function from a function that can be pickled and a list of its arguments
     to the jobs, in this order. Their results raise BrokenProcessPool after a
     process was killed.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> with scenes.workers(2) as submit:
+    ...   jobs = submit(abs, [])  # nothing to do
+    >>> [job.result() for job in jobs]
+    []
   """
   others = set(multiprocessing.active_children())
   pool = concurrent.futures.ProcessPoolExecutor(

@@ -294,7 +294,8 @@ class Generations:
     try:
       return self._joined.result()
     except process.BrokenProcessPool as error:
-      raise scenes.worker_ended('config.data.synthesize_workers') from error
+      message = scenes.worker_ended('config.data.synthesize_workers')
+      raise InputError(message) from error
 
 
 @contextlib.contextmanager

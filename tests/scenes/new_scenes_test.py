@@ -1,4 +1,4 @@
-"""New scenes like those of a set: of its training sounds, in rooms of theirs."""
+"""New scenes like those of a set: of its training sounds, in new rooms."""
 
 import dataclasses
 import json
@@ -30,9 +30,7 @@ def root(tmp_path_factory):
 
 def open_new(root, **options):
   options = {'folds': (3, 5), 'count': 7, 'seed': 3} | options
-  return scenes.open_new_scenes(
-    root, classes=labels.TAU2020_CLASSES, **options
-  )
+  return scenes.open_new_scenes(root, classes=labels.TAU2020_CLASSES, **options)
 
 
 def test_they_have_the_settings_of_the_set(root):

@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
 
 import numpy as np
@@ -77,16 +76,21 @@ def generations(config, *, first_step=0):
     num_steps=config.train.num_steps,
     steps_per_epoch=2,
   ) as made:
+    assert made is not None
     yield made
 
 
-def fold_of(made, step):
+def fold_of(made, step) -> dataset.Fold:
   assert made.wait(step, is_stopped=lambda: False)
-  return made.fold_at(step)
+  fold = made.fold_at(step)
+  assert fold is not None
+  return fold
 
 
 def assert_same_fold(one, other):
-  np.testing.assert_array_equal(one.features, other.features)
+  np.testing.assert_array_equal(
+    np.asarray(one.features), np.asarray(other.features)
+  )
   for name, values in one.targets.items():
     np.testing.assert_array_equal(values, other.targets[name])
 
@@ -100,13 +104,14 @@ def test_workers_render_the_same_scenes_until_one_is_killed(
     assert made.waited > 0
     assert made.fold_at(1) is None and made.fold_at(3) is there[2]
     for worker in multiprocessing.active_children():
-      os.kill(worker.pid, signal.SIGKILL)
+      worker.kill()
     with pytest.raises(InputError, match='data.synthesize_workers'):
       for step in range(2, 8):
         fold_of(made, step)
   assert not multiprocessing.active_children()
   assert there[0] is there[1]
-  assert not np.array_equal(there[0].features, there[2].features)
+  first, third = (np.asarray(there[step].features) for step in (0, 2))
+  assert not np.array_equal(first, third)
   in_this_process(monkeypatch)
   for first in 0, 2:
     with generations(config, first_step=first) as made:
@@ -121,6 +126,7 @@ def test_features_and_targets_are_those_of_recordings_on_disk(
   config.eval.edition = '2024'
   in_this_process(monkeypatch)
   plan = rendering.plan(config)
+  assert plan is not None
   with generations(config) as made:
     fold = fold_of(made, 0)
   for number in range(plan.count):
