@@ -10,6 +10,7 @@ from seld_jax.audio.sound_files import (
   SUFFIXES,
   AudioInfo,
   as_float,
+  as_pcm,
   blocks,
   info,
   list_files,
@@ -29,6 +30,7 @@ __all__ = [
   'list_files',
   'Resampler',
   'as_float',
+  'as_pcm',
   'channels',
   'channel_checks',
 ]

@@ -316,6 +316,28 @@ def as_float(samples: np.ndarray) -> np.ndarray:
   return ((wide - silence) / full_scale).astype(np.float32)
 
 
+def as_pcm(samples: np.ndarray) -> np.ndarray:
+  """Converts floating-point samples to the 16-bit PCM that `write` stores.
+
+  Like libsndfile, it rounds to 32 bits and drops the lower 16.
+
+  Args:
+    samples: Samples in [-1, 1], of any shape.
+
+  Returns:
+    The samples as int16, with the same shape.
+
+  See Also: `as_float`, which gives the values that `read` gives after `write`.
+
+  Example:
+    >>> from seld_jax import audio
+    >>> audio.as_pcm(np.array([0.0, 0.5, -0.5, 1.0])).tolist()
+    [0, 16384, -16384, 32767]
+  """
+  wide = np.rint(np.asarray(samples, np.float32) * np.float32(2**31))
+  return np.minimum(wide.astype(np.int64) >> 16, 2**15 - 1).astype(np.int16)
+
+
 @contextlib.contextmanager
 def _opened(
   path: pathlib.Path,

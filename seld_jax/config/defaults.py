@@ -82,6 +82,19 @@ def default() -> Config:
   data.synthesize_events = ''
   # Seed of the rendered recordings. 0 to 2**63 - 1.
   data.synthesize_seed = 0
+  # Number of scenes that worker processes render beside the training, new ones
+  # for every epoch, instead of the recordings of train_folds; 0: none. The
+  # scenes in data.root, which seld_jax.synthesize rendered, give the sounds of
+  # these folds and all settings; seed draws the scenes.
+  data.synthesize_every_epoch = 0
+  # Number of epochs that such scenes are used for before there are new ones, 1
+  # or more: rendering usually takes much longer than an epoch.
+  data.synthesize_reuse = 1
+  # Length of such a scene in seconds, at least that of a crop; 0: that of the
+  # scenes in data.root.
+  data.synthesize_seconds = 0.0
+  # Number of worker processes; 0: one per core.
+  data.synthesize_workers = 0
 
   config.features = features = ml_collections.ConfigDict()
   # Audio format: 'foa' (first-order Ambisonics), 'mic' (microphone array) or

@@ -51,6 +51,44 @@ def check_purposes(config: Config) -> None:
   _check_selection(config)
 
 
+def check_new_scenes(config: Config, example: Config) -> None:
+  """Checks the fields of scenes that are rendered beside the training.
+
+  Args:
+    config: The configuration.
+    example: The default configuration.
+
+  Raises:
+    InputError: A field has no effect, or there are no such scenes for this
+      audio.
+  """
+  data, feats = config.data, config.features
+  name = 'data.synthesize_every_epoch'
+  if not data.synthesize_every_epoch:
+    for field in (f'synthesize_{one}' for one in ('reuse', 'seconds')):
+      check(
+        data[field] == example.data[field],
+        f'data.{field} = {data[field]:g} has no effect, because {name} is 0: '
+        'set it to the number of scenes to render for every epoch, or leave '
+        f'data.{field} at its default, {example.data[field]:g}.',
+      )
+    return
+  check(
+    feats.format in ('foa', 'mic') and feats.num_channels in (0, 4),
+    f'{name} = {data.synthesize_every_epoch} renders first-order Ambisonics '
+    'and arrays of four microphones, but config.features has format = '
+    f'{feats.format} and num_channels = {feats.num_channels}: set '
+    f'--config.{name}=0.',
+  )
+  seconds = config.train.crop_frames * feats.hop_length / feats.sample_rate
+  check(
+    not data.synthesize_seconds or data.synthesize_seconds >= seconds,
+    f'data.synthesize_seconds = {data.synthesize_seconds:g} is shorter than a '
+    f'training crop of train.crop_frames = {config.train.crop_frames}: set it '
+    f'to {seconds:g} or more.',
+  )
+
+
 def _check_selection(config: Config) -> None:
   """Checks that only one field chooses what selects the checkpoint."""
   empty = {

@@ -77,6 +77,7 @@ def validate(
     num_segments=num_segments,
   )
   purposes.check_purposes(config)
+  purposes.check_new_scenes(config, default())
   if for_training:
     sense.check_sense(config)
 
@@ -160,6 +161,7 @@ def check_ranges(config: Config) -> None:
     'train.steps_per_dispatch': train.steps_per_dispatch,
     'train.log_every': train.log_every,
     'train.evaluate_every': train.evaluate_every,
+    'data.synthesize_reuse': data.synthesize_reuse,
     'eval.batch_size': config.eval.batch_size,
     'eval.watch_recordings': config.eval.watch_recordings,
   }.items():
@@ -172,6 +174,9 @@ def check_ranges(config: Config) -> None:
     'data.host_budget': data.host_budget,
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
+    'data.synthesize_every_epoch': data.synthesize_every_epoch,
+    'data.synthesize_seconds': data.synthesize_seconds,
+    'data.synthesize_workers': data.synthesize_workers,
     'model.attention_features': model.attention_features,
     'model.attention_layers': model.attention_layers,
     'loss.sed_weight': loss.sed_weight,

@@ -89,7 +89,6 @@ def extract(
   ]
   if not missing:
     return paths
-  compute = _feature_function(tuple(sorted(options.items())))
 
   def work(entry: Recording) -> None:
     signal = np.concatenate(
@@ -103,7 +102,7 @@ def extract(
       ],
       axis=-1,
     )
-    array = np.asarray(compute(signal))
+    array = compute(signal, options=options)
     if not np.isfinite(array).all():
       raise InputError(
         f'{entry.audio} has features that are NaN or infinite: its samples '
@@ -137,6 +136,27 @@ def extract(
       pool.shutdown(cancel_futures=True)
       raise
   return paths
+
+
+def compute(signal: np.ndarray, *, options: Mapping[str, Any]) -> np.ndarray:
+  """Computes the features of a recording; `extract` stores the same bits.
+
+  Args:
+    signal: Samples of the whole recording, with shape `[channels, samples]`.
+    options: Keyword arguments of `features.compute`.
+
+  Returns:
+    Float32 with shape `[frames, bands, channels]`.
+
+  Example:
+    >>> from seld_jax.dataset import cache
+    >>> options = {'format': 'foa', 'sample_rate': 24000, 'n_fft': 512,
+    ...            'win_length': 480, 'hop_length': 480, 'n_mels': 8}
+    >>> cache.compute(np.ones((4, 4800), np.float32), options=options).shape
+    (10, 8, 7)
+  """
+  function = _feature_function(tuple(sorted(options.items())))
+  return np.asarray(function(signal))
 
 
 def feature_paths(

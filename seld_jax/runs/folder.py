@@ -13,13 +13,14 @@ from seld_jax.errors import InputError
 from seld_jax.runs import records
 
 # Fields that may differ when a run is resumed: the folders of the data, the
-# limits of memory, whether there are evaluation recordings, and the fields that
-# only stand for others, which are compared themselves.
+# limits of memory, the number of worker processes, whether there are evaluation
+# recordings, and the fields that only stand for others, which are compared
+# themselves.
 _MOVABLE = {
   ('data', name)
   for name in (
     *('root', 'cache', 'device_budget', 'host_budget', 'evaluation'),
-    *('edition', 'class_map'),
+    *('edition', 'class_map', 'synthesize_workers'),
   )
 } | {('train', 'memory_limit')}
 

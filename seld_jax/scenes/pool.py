@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import process
-from typing import Any
+from typing import Any, TypeAlias
 
 import threadpoolctl
 
@@ -22,6 +22,9 @@ _THREAD_VARIABLES = (
   'OPENBLAS_NUM_THREADS',
   'MKL_NUM_THREADS',
 )
+
+# A job of a worker, with its result.
+Job: TypeAlias = 'concurrent.futures.Future[Any]'
 
 # Seconds in which a worker that is told to end can delete incomplete files.
 _GRACE = 5.0
@@ -63,27 +66,79 @@ def run_in_processes(
       yield result
     return
   count = min(num_workers or os.cpu_count() or 1, len(todo))
-  others = set(multiprocessing.active_children())
-  work = functools.partial(_work, make)
-  pool = concurrent.futures.ProcessPoolExecutor(
-    count,
-    mp_context=multiprocessing.get_context('spawn'),
-    initializer=_start_worker,
-  )
   try:
-    with _one_thread_each(), stopping.for_workers():
-      jobs = [pool.submit(work, item) for item in todo]
-    for job in concurrent.futures.as_completed(jobs):
-      yield job.result()
+    with workers(count) as submit:
+      for job in concurrent.futures.as_completed(submit(make, todo)):
+        yield job.result()
   except process.BrokenProcessPool as error:
     # A signal to the whole process group ends the workers, too. It is then the
     # reason to report, and arrives here in a moment.
     time.sleep(0.5)
-    raise InputError(
-      'A worker process ended unexpectedly: either the memory was full (start '
-      'again with a lower --workers to continue), or the script that started '
-      "it lacks the line if __name__ == '__main__'."
-    ) from error
+    raise InputError(worker_ended('--workers')) from error
+
+
+def worker_ended(field: str) -> str:
+  """The message to show instead of BrokenProcessPool.
+
+  Args:
+    field: The flag or field with the number of workers.
+
+  Returns:
+    What happened, and what to do.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> scenes.worker_ended('--workers').partition(':')[0]
+    'A worker process ended unexpectedly'
+  """
+  return (
+    'A worker process ended unexpectedly: either the memory was full (start '
+    f'again with a lower {field} to continue), or the script that started '
+    "it lacks the line if __name__ == '__main__'."
+  )
+
+
+@contextlib.contextmanager
+def workers(
+  count: int, *, niceness: int = 0
+) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], list[Job]]]:
+  """Processes that do jobs until the block ends.
+
+  At the end of the block, jobs that have not started are cancelled, and the
+  others are finished; if a signal ends it, the workers end at once as in
+  `run_in_processes`.
+
+  Args:
+    count: Number of processes.
+    niceness: How far the workers stand back behind other processes, 0 to 19.
+
+  Yields:
+    A function from a function that can be pickled and a list of its arguments
+    to the jobs, in this order. Their results raise BrokenProcessPool after a
+    process was killed.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> with scenes.workers(2) as submit:
+    ...   jobs = submit(abs, [])  # nothing to do
+    >>> [job.result() for job in jobs]
+    []
+  """
+  others = set(multiprocessing.active_children())
+  pool = concurrent.futures.ProcessPoolExecutor(
+    count,
+    mp_context=multiprocessing.get_context('spawn'),
+    initializer=_start_worker,
+    initargs=(niceness,),
+  )
+
+  def submit(make: Callable[[Any], Any], todo: Sequence[Any]) -> list[Job]:
+    work = functools.partial(_work, make)
+    with _one_thread_each(), stopping.for_workers():
+      return [pool.submit(work, item) for item in todo]
+
+  try:
+    yield submit
   except Exception:
     raise
   except BaseException:
@@ -113,8 +168,10 @@ def _one_thread_each() -> Iterator[None]:
 _in_job = False
 
 
-def _start_worker() -> None:
+def _start_worker(niceness: int) -> None:
   """Makes a worker ignore Ctrl-C, and clean up at SIGTERM."""
+  if niceness and hasattr(os, 'nice'):
+    os.nice(niceness)
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.signal(signal.SIGTERM, _end)
   if hasattr(signal, 'pthread_sigmask'):

@@ -15,6 +15,10 @@ from seld_jax.dataset import placement, sampling
 # `features`, and `targets` by name.
 Batch = dict[str, Any]
 
+# (step) -> the training recordings of this step, from 0; None if they are not
+# there yet.
+FoldAt = Callable[[int], dataset.Fold | None]
+
 # Number of batches that are read while a step runs.
 _AHEAD = 2
 
@@ -110,28 +114,28 @@ def cut(
 
 @contextlib.contextmanager
 def stream(
-  config: config_lib.Config, mesh: jax.sharding.Mesh, fold: dataset.Fold
+  config: config_lib.Config, mesh: jax.sharding.Mesh, fold_at: FoldAt
 ) -> Iterator[Callable[[int], Batch]]:
   """Reads batches from memory or disk, some steps before they are needed.
 
   Args:
     config: The configuration.
     mesh: The devices; each gets a part of the batch.
-    fold: The training recordings.
+    fold_at: The training recordings of a step, which must be there when its
+      batch is asked for.
 
   Yields:
     A function `batch_of(step)` that returns the same bits as `cut`.
   """
-  sources = _map(
-    lambda array, _: placement.streamed(mesh, array), _arrays(fold), fold.pool
-  )
-  crop = config.train.crop_frames // fold.pool
 
-  def read(step: int) -> Batch:
+  def read(fold: dataset.Fold, step: int) -> Batch:
     starts = starts_of(config, fold, step)
+    crop = config.train.crop_frames // fold.pool
     return _map(
-      lambda source, scale: source(starts * scale, crop * scale),
-      sources,
+      lambda array, scale: placement.streamed(mesh, array)(
+        starts * scale, crop * scale
+      ),
+      _arrays(fold),
       fold.pool,
     )
 
@@ -140,8 +144,9 @@ def stream(
 
     def batch_of(step: int) -> Batch:
       for ahead in range(step, step + 1 + _AHEAD):
-        if ahead not in waiting:
-          waiting[ahead] = pool.submit(read, ahead)
+        fold = fold_at(ahead)
+        if ahead not in waiting and fold is not None:
+          waiting[ahead] = pool.submit(read, fold, ahead)
       return waiting.pop(step).result()
 
     try:

@@ -22,6 +22,7 @@ from seld_jax.train import (
   checkpoint,
   fine_tuning,
   memory,
+  rendering,
   scoring,
   step_metrics,
   stepping,
@@ -115,6 +116,7 @@ class TrainingLoop:
     state: The state to start from. It is donated: do not use it afterwards.
     step: The step of that state.
     is_evaluated: Whether that state is already evaluated.
+    scenes: The scenes that are rendered for the training, if it has such.
   """
 
   def __init__(
@@ -127,6 +129,7 @@ class TrainingLoop:
     state: TrainState,
     step: int,
     is_evaluated: bool,
+    scenes: rendering.Generations | None = None,
   ):
     self._run = run
     self._manager = manager
@@ -135,6 +138,7 @@ class TrainingLoop:
     self._state = state
     self._start = self._step = step
     self._is_evaluated = is_evaluated
+    self._scenes = scenes
     self._schedule = make_schedule(
       run.config, steps_per_epoch=run.steps_per_epoch
     )
@@ -154,18 +158,21 @@ class TrainingLoop:
 
     Raises:
       FloatingPointError: The loss or gradient of a step is not finite.
-      InputError: The disk is full.
+      InputError: The disk is full, or a process that renders scenes ended.
       SystemExit: A signal stopped the run; its state is saved.
     """
     run, config = self._run, self._run.config.train
-    with (
-      self._signals,
-      progress.bar(
-        'training', run.num_steps, unit='steps', initial=self._step
-      ) as advance,
-    ):
+    with contextlib.ExitStack() as stack:
+      stack.enter_context(self._signals)
+      self._await_scenes()  # it has a bar of its own
+      advance = stack.enter_context(
+        progress.bar(
+          'training', run.num_steps, unit='steps', initial=self._step
+        )
+      )
       while self._step < run.num_steps or not self._is_evaluated:
         if self._is_evaluated:
+          self._await_scenes()
           self._state, done = self._run_steps(self._state, self._step)
           self._step += done
           if self._is_due(config.log_every):
@@ -179,6 +186,16 @@ class TrainingLoop:
         if number:
           self._save_and_leave(signal.Signals(number))
     return self._state
+
+  def _await_scenes(self) -> None:
+    """Waits until the scenes of the next step are rendered."""
+    if self._scenes is None or self._step >= self._run.num_steps:
+      return
+    is_there = self._scenes.wait(
+      self._step, is_stopped=lambda: self._signals.received is not None
+    )
+    if not is_there:
+      self._save_and_leave(signal.Signals(self._signals.received or 0))
 
   def _is_due(self, interval: int) -> bool:
     """Whether the step is a multiple of the interval, or the last one."""
@@ -208,7 +225,11 @@ class TrainingLoop:
       runs.METRICS,
       {'step': step, 'split': 'train', **means, 'learning_rate': rate},
     )
-    return f'loss {means["loss"]:.4f}'
+    note = f'loss {means["loss"]:.4f}'
+    if self._scenes is not None:
+      share = self._scenes.waited / (time.monotonic() - self._started)
+      note += f', {share:.0%} of the time waiting for scenes'
+    return note
 
   def _evaluate_and_save(self) -> None:
     """Scores the state and saves it; does neither when a signal interrupts."""
@@ -222,16 +243,16 @@ class TrainingLoop:
     checkpoint.save(self._manager, self._step, self._state, seld_score=score)
     seconds = began - self._started - self._paused
     self._paused += time.monotonic() - began
-    self._append(
-      runs.TIMINGS,
-      {
-        'step': self._step,
-        'num_steps': self._run.num_steps,
-        'seconds': round(seconds, 3),
-        'steps_per_second': round((self._step - self._start) / seconds, 4),
-        'evaluation_seconds': round(time.monotonic() - began, 3),
-      },
-    )
+    record = {
+      'step': self._step,
+      'num_steps': self._run.num_steps,
+      'seconds': round(seconds, 3),
+      'steps_per_second': round((self._step - self._start) / seconds, 4),
+      'evaluation_seconds': round(time.monotonic() - began, 3),
+    }
+    if self._scenes is not None:
+      record['waiting_seconds'] = round(self._scenes.waited, 3)
+    self._append(runs.TIMINGS, record)
 
   def _save_and_leave(self, number: signal.Signals) -> None:
     """Saves the state unless it is saved already, and ends the process."""
@@ -303,10 +324,17 @@ def _train(
   _log.info(_describe(run, template))
   with (
     checkpoint.open_manager(run.workdir / 'checkpoints') as manager,
+    rendering.rendered(
+      run.scenes,
+      first_step=manager.latest_step() or 0,
+      num_steps=run.num_steps,
+      steps_per_epoch=run.steps_per_epoch,
+    ) as scenes,
     stepping.stepper(
       run.config,
       run.mesh,
       run.data.train,
+      fold_at=None if scenes is None else scenes.fold_at,
       # Compiles while the state is made or restored, if any steps are left.
       template=(
         template if (manager.latest_step() or 0) < run.num_steps else None
@@ -329,6 +357,7 @@ def _train(
       state=devices.put_replicated(run.mesh, state),
       step=step,
       is_evaluated=bool(is_evaluated),
+      scenes=scenes,
     )
     state = loop.train()
     checkpoint.wait(manager)
@@ -339,9 +368,12 @@ def _train(
 def _describe(run: Run, state: TrainState) -> str:
   """The size of a run in one line."""
   size, count = run.mesh.size, processes.count()
+  recordings = f'{len(run.data.train.names)} training recordings'
+  if run.scenes is not None:
+    recordings = run.scenes.describe()
   return (
     f'{model_lib.count_parameters(state.params):,} parameters, '
-    f'{len(run.data.train.names)} training recordings, {run.num_steps} steps '
+    f'{recordings}, {run.num_steps} steps '
     f'of {run.config.train.batch_size} crops on {size} '
     f'{jax.default_backend()} device{"" if size == 1 else "s"}'
     + (f' of {count} processes' if count > 1 else '')

@@ -137,6 +137,7 @@ def load_data(config: config_lib.Config) -> Data:
   if processes.count() > 1:
     left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
+    is_unused = purpose == 'train' and config.data.synthesize_every_epoch
     fold = dataset.load_fold(
       entries,
       paths,
@@ -147,7 +148,7 @@ def load_data(config: config_lib.Config) -> Data:
       csv_edition=config.data.csv_edition or None,
       label_hop=config.data.label_hop,
       distance_scale=evaluate.UNITS.get(config.data.distance_unit),
-      max_bytes=left,
+      max_bytes=0 if is_unused else left,
     )
     if isinstance(fold.features, np.ndarray):
       left -= fold.features.nbytes

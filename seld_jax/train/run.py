@@ -7,7 +7,7 @@ import jax
 
 from seld_jax import config as config_lib
 from seld_jax.dataset import sampling
-from seld_jax.train import prepare
+from seld_jax.train import prepare, rendering
 from seld_jax.train.optimizer import total_steps
 
 
@@ -23,6 +23,9 @@ class Run:
     resident: Names of the folds that are kept on the devices.
     steps_per_epoch: Number of steps in an epoch.
     num_steps: Number of steps of the whole run.
+    scenes: The scenes that are rendered for the training, if it has such; the
+      training recordings of `data` are then used for statistics only, and to
+      be watched.
   """
 
   config: config_lib.Config
@@ -32,6 +35,7 @@ class Run:
   resident: frozenset[str]
   steps_per_epoch: int
   num_steps: int
+  scenes: rendering.Plan | None = None
 
 
 def prepare_run(
@@ -51,10 +55,12 @@ def prepare_run(
     InputError: The dataset is missing or broken, or is too small for a batch.
   """
   data = prepare.load_data(config)
+  scenes = rendering.plan(config)
+  offsets = data.train.offsets if scenes is None else scenes.offsets
   crop = config.train.crop_frames // data.train.pool
   examples = {
-    'crops': len(data.train.names),
-    'segments': len(sampling.all_segments(data.train.offsets, crop)),
+    'crops': len(offsets) - 1,
+    'segments': len(sampling.all_segments(offsets, crop)),
   }
   config_lib.validate(
     config,
@@ -63,12 +69,16 @@ def prepare_run(
     num_segments=examples['segments'],
   )
   steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
+  kept = data
+  if scenes is not None:
+    kept = dataclasses.replace(data, train=scenes.empty_fold())
   return Run(
     config,
     workdir,
     mesh,
     data,
-    resident=prepare.resident(config, data, num_devices=mesh.size),
+    resident=prepare.resident(config, kept, num_devices=mesh.size),
     steps_per_epoch=steps_per_epoch,
     num_steps=total_steps(config, steps_per_epoch=steps_per_epoch),
+    scenes=scenes,
   )

@@ -25,6 +25,7 @@ def stepper(
   mesh: jax.sharding.Mesh,
   fold: dataset.Fold,
   *,
+  fold_at: batches.FoldAt | None = None,
   template: TrainState | None = None,
   traces: traced_steps.Traces | None = None,
   resident: bool,
@@ -37,7 +38,9 @@ def stepper(
     config: The configuration. With `resident`, one program takes
       `train.steps_per_dispatch` steps, as long as that many are left.
     mesh: The devices; each gets a part of the batch.
-    fold: The training recordings.
+    fold: The training recordings, or others of the same kind with `fold_at`.
+    fold_at: The training recordings of each step if they change; those of the
+      step that `advance` takes must be there.
     template: Shapes and types of the state. With it, the program of a single
       step is compiled in the background from now on; without it, at first use.
     traces: Where the trace of that program is kept for the next start.
@@ -82,8 +85,9 @@ def stepper(
     run_step = _compiled_ahead(lowered)
   else:
     run_step = jax.jit(train_step, **one)
+  current = fold_at or (lambda step: fold)
   if not resident:
-    with batches.stream(config, mesh, fold) as batch_of:
+    with batches.stream(config, mesh, current) as batch_of:
       yield lambda state, step: (run_step(state, batch_of(step)), 1)
     return
 
@@ -93,15 +97,23 @@ def stepper(
     out_shardings=parts,
   )
   run_many = jax.jit(several(config, mesh, train_step, fold.pool), **options)
-  placed = batches.place(mesh, fold)
+  placed = batches.place(mesh, fold) if fold_at is None else None
+  placed_fold = fold
 
   def advance(state: TrainState, step: int) -> tuple[TrainState, int]:
-    if many == 1 or step % many or step + many > num_steps:
-      starts = batches.starts_of(config, fold, step)
+    nonlocal placed, placed_fold
+    here = current(step)
+    assert here is not None
+    if placed is None or here is not placed_fold:
+      placed = None  # released before the next recordings need memory
+      placed, placed_fold = batches.place(mesh, here), here
+    is_alone = step % many or step + many > num_steps
+    if many == 1 or is_alone or current(step + many - 1) is not here:
+      starts = batches.starts_of(config, here, step)
       batch = cut_one(placed, devices.put_replicated(mesh, starts))
       return run_step(state, batch), 1
     starts = np.stack(
-      [batches.starts_of(config, fold, step + i) for i in range(many)]
+      [batches.starts_of(config, here, step + i) for i in range(many)]
     )
     starts = devices.put_replicated(mesh, starts)
     return run_many(state, placed, starts), many
