@@ -2,13 +2,16 @@
 
 python -m benchmarks.loss_study --study=weights --data=DIR --workdir=DIR
 python -m benchmarks.loss_study --study=ablation --data=DIR --workdir=DIR
+python -m benchmarks.loss_study --study=length --data=DIR --workdir=DIR
 
 The study `weights` trains two combinations of losses with several weights of
 the directions. It shows the scores over the weight, and over the ratio of the
 gradient norms of both tasks at the last layer that they share. The question is
 whether homogeneous losses win, or balanced ones. The study `ablation` changes
 one thing at a time in the proposed system. Runs of `seld_jax.reproduce` in the
-same workdir are reused.
+same workdir are reused. The study `length` trains the four systems of the
+paper, and two more weights of CE + MSE, for as many steps as --steps says: does
+their order stand if no system is cut short?
 """
 
 import csv
@@ -102,6 +105,80 @@ def plan(
   return configs
 
 
+# Runs of the study of lengths. Those that learn slowly come first: their curves
+# show early whether there are enough steps.
+LENGTHS = (
+  'ce_mse_1_1000',
+  'baseline',
+  'mse',
+  'ce_mse_1_1',
+  'ce_mse_1_10',
+  'ce_mse_1_30',
+)
+_EVALUATIONS = 16
+
+
+def plan_length(
+  *, data: str, scale: str, format: str, seed: int, steps: int
+) -> dict[str, Config]:
+  """Makes the configurations of the study of lengths, by run.
+
+  Args:
+    data: Folder of the scenes.
+    scale: A name in `systems.SCALES`.
+    format: `'foa'` or `'mic'`.
+    seed: Seed of all runs.
+    steps: Number of steps of each run; the baseline has half as many, since its
+      batches have twice the audio.
+
+  Returns:
+    Configurations by the name of the run.
+  """
+  weighted = weight_runs()
+  configs = {}
+  for name in LENGTHS:
+    (config,) = reproduce.plan(
+      data,
+      names=['mse' if name in weighted else name],
+      formats=[format],
+      seeds=[seed],
+      scale=scale,
+    ).values()
+    if name in weighted:
+      weighted[name][2](config)
+    train = config.train
+    train.num_steps = steps // 2 if name == 'baseline' else steps
+    between = train.num_steps // _EVALUATIONS
+    train.evaluate_every = max(between // train.log_every, 1) * train.log_every
+    configs[reproduce.run_name(name, format, seed)] = config
+  return configs
+
+
+def write_length(
+  workdir: pathlib.Path, results: Sequence[reproduce.Result]
+) -> list[pathlib.Path]:
+  """Writes the scores as Markdown, and all validation curves as CSV."""
+  names = list(LENGTHS)
+  results = sorted(results, key=lambda one: names.index(one.system))
+  lines = [
+    [one.system, f'{gradient_ratio(one):.3g}', *_cells(one)] for one in results
+  ]
+  output = io.StringIO()
+  writer = csv.writer(output, lineterminator='\n')
+  writer.writerow(['system', 'split', 'step', *reproduce.METRICS])
+  for one in results:
+    for record in one.records:
+      if record['split'] != 'train':
+        values = [_precise(record[name]) for name in reproduce.METRICS]
+        writer.writerow([one.system, record['split'], record['step'], *values])
+  paths = [workdir / 'length.md', workdir / 'length.csv']
+  heads = ['system', 'gradients, DOA by SED', *_HEADS]
+  texts = [_markdown(heads, lines), output.getvalue()]
+  for path, text in zip(paths, texts, strict=True):
+    files.write_text(path, text)
+  return paths
+
+
 def gradient_ratio(result: reproduce.Result) -> float:
   """Geometric mean of the gradient norm of directions over that of activity."""
   ratios = [
@@ -189,25 +266,35 @@ def _precise(value: float) -> str:
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define = commands.Define(values)
-  define.enum('study', None, ['weights', 'ablation'], 'The study.')
+  define.enum('study', None, ['weights', 'ablation', 'length'], 'The study.')
   studies.define_flags(values)
   define.integer('seed', 0, 'Seed of all runs.', lower_bound=0)
+  define.integer(
+    'steps',
+    12000,
+    'Number of steps of each run in the study of lengths.',
+    lower_bound=_EVALUATIONS,
+  )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Trains what is not yet trained, and writes the tables of the study."""
   commands.refuse_arguments(arguments)
-  changes = {
-    'weights': {name: run[2] for name, run in weight_runs().items()},
-    'ablation': ABLATIONS,
-  }[values.study]
-  configs = plan(
-    changes,
-    data=values.data,
-    scale=values.scale,
-    format=values.format,
-    seed=values.seed,
-  )
+  options = {
+    'data': values.data,
+    'scale': values.scale,
+    'format': values.format,
+    'seed': values.seed,
+  }
+  if values.study == 'length':
+    changes = LENGTHS
+    configs = plan_length(**options, steps=values.steps)
+  else:
+    changes = {
+      'weights': {name: run[2] for name, run in weight_runs().items()},
+      'ablation': ABLATIONS,
+    }[values.study]
+    configs = plan(changes, **options)
   failed = studies.train(configs, values)
   workdir = pathlib.Path(values.workdir)
   results = [
@@ -220,7 +307,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       )
     )
   ]
-  write = {'weights': write_weights, 'ablation': write_ablation}[values.study]
+  write = {
+    'weights': write_weights,
+    'ablation': write_ablation,
+    'length': write_length,
+  }[values.study]
   for path in write(workdir, results):
     print(path)
   studies.report_failed(failed)

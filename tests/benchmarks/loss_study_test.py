@@ -47,3 +47,19 @@ def test_ablations_are_valid_and_all_different(scale, count, tiny_root):
   assert len(configs) == count
   for config in configs.values():
     config_lib.validate(config, num_devices=1)
+
+
+def test_systems_of_the_study_of_lengths_train_on_as_much_audio(tiny_root):
+  configs = loss_study.plan_length(
+    data=str(tiny_root), scale='quick', format='foa', seed=0, steps=1600
+  )
+  assert len(configs) == len(loss_study.LENGTHS)
+  seconds = {
+    config.train.num_steps * config.train.batch_size * config.train.crop_frames
+    for config in configs.values()
+  }
+  assert len(seconds) == 1
+  losses = {tuple(sorted(config.loss.items())) for config in configs.values()}
+  assert len(losses) == len(configs)
+  for config in configs.values():
+    config_lib.validate(config, num_devices=1)

@@ -135,8 +135,8 @@ HELP = {
 _GONE = 'x does not exist, but a run directory or an export'
 REFUSED = {
   'predict --model=x --out=y': 'Sound files or folders of them are missing',
-  'predict --out=y a.wav': '--model must name one run .* got none',
-  'predict --model=x --workdir=z --out=y a.wav': 'must name one .* x and z',
+  'predict --out=y a.wav': '--model must name a run .* got none',
+  'predict --model=x --workdir=z --out=y a.wav': 'must name a run .* x and z',
   'predict --model=x --out=y a.wav': _GONE,
   'listen --model=x --file=a.wav': _GONE,
   'listen --model=x --file=a --device=b': '--file and --device exclude',
