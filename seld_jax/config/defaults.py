@@ -267,9 +267,13 @@ def default() -> Config:
   train.num_steps = 0
   # Learning rate of Adam after the warm-up.
   train.learning_rate = 2e-4
+  # Weight decay of AdamW: each step multiplies the kernels (matrices and
+  # filters, no biases) by 1 - weight_decay * learning rate. 0: Adam, no decay.
+  train.weight_decay = 0.0
   # Learning rate over time: 'paper' (constant warm-up at a lower rate, then a
-  # decay at each of decay_epochs) or 'cosine' (linear warm-up, then a cosine
-  # decay to 0).
+  # decay at each of decay_epochs), 'cosine' (linear warm-up, then a cosine
+  # decay to 0) or 'tri_stage' (linear warm-up, then constant, then an
+  # exponential decay to final_factor).
   train.schedule = 'paper'
   # Number of epochs of the warm-up; 0: none.
   train.warmup_epochs = 11
@@ -280,6 +284,16 @@ def default() -> Config:
   train.decay_epochs = (200, 600, 1000)
   # Factor of each decay of the learning rate ('paper').
   train.decay_factor = 0.8
+  # Share of the steps at the full learning rate, between warm-up and decay, in
+  # [0, 1] ('tri_stage').
+  train.hold_share = 0.4
+  # Learning rate at the end, as a factor of learning_rate, above 0 and at most
+  # 1 ('tri_stage').
+  train.final_factor = 0.05
+  # Decay of the exponential moving average of the parameters and of the batch
+  # statistics, e.g. 0.999, in [0, 1): with it, the averages are evaluated and
+  # exported. 0: no average.
+  train.ema_decay = 0.0
   # Largest global norm of the gradient; 0: no clipping.
   train.clip_gradient = 0.0
   # Whether metrics.jsonl also has the gradient norms of the SED loss and of the

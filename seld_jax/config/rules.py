@@ -100,6 +100,9 @@ def model_fields(config: Config) -> list[str]:
   return [name for name in config.model if name in arguments and name != 'name']
 
 
+# Learning rates over time.
+SCHEDULES = ('paper', 'cosine', 'tri_stage')
+
 # Most layers of one kind; with more, tracing would take hours.
 _MOST_LAYERS = 100
 
@@ -121,7 +124,7 @@ def check_names(config: Config) -> None:
   _one_of('output.format', config.output.format, outputs.FORMATS)
   _one_of('output.activation', config.output.activation, outputs.ACTIVATIONS)
   _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
-  _one_of('train.schedule', config.train.schedule, ('paper', 'cosine'))
+  _one_of('train.schedule', config.train.schedule, SCHEDULES)
   _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
   for index, name in enumerate(config.eval.watch):
     _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
@@ -158,6 +161,7 @@ def check_ranges(config: Config) -> None:
     'train.batch_size': train.batch_size,
     'train.crop_frames': train.crop_frames,
     'train.learning_rate': train.learning_rate,
+    'train.final_factor': train.final_factor,
     'train.steps_per_dispatch': train.steps_per_dispatch,
     'train.log_every': train.log_every,
     'train.evaluate_every': train.evaluate_every,
@@ -194,6 +198,8 @@ def check_ranges(config: Config) -> None:
     'train.num_epochs': train.num_epochs,
     'train.num_steps': train.num_steps,
     'train.clip_gradient': train.clip_gradient,
+    'train.weight_decay': train.weight_decay,
+    'train.hold_share': train.hold_share,
   }.items():
     if not value >= 0:
       raise InputError(f'{name} must not be negative, got {value}.')
@@ -209,6 +215,15 @@ def check_ranges(config: Config) -> None:
   _check(
     0.001 <= data.label_hop <= 10,
     f'data.label_hop must be from 0.001 to 10 seconds, got {data.label_hop}.',
+  )
+  for name, largest in (('hold_share', 1), ('final_factor', 1)):
+    _check(
+      train[name] <= largest,
+      f'train.{name} must be at most {largest}, got {train[name]}.',
+    )
+  _check(
+    0 <= train.ema_decay < 1,
+    f'train.ema_decay must be in [0, 1), got {train.ema_decay}.',
   )
   for name in (
     *('conv_dropout', 'gru_dropout', 'attention_dropout', 'head_dropout'),

@@ -24,6 +24,9 @@ _LARGEST_THRESHOLD = 0.999
 _LARGEST_DROPOUT = 0.95
 _LARGEST_MOMENTUM = 0.9999
 
+# Largest part of a kernel that weight decay may remove in a step.
+_LARGEST_SHRINKAGE = 0.01
+
 # Zeros that may be added to a window, as a factor of its length.
 _MOST_PADDING = 16
 
@@ -171,6 +174,14 @@ def _check_training(config: Config) -> None:
     f'train.warmup_factor is 0 and train.warmup_epochs = {train.warmup_epochs} '
     f'is not less than train.num_epochs = {train.num_epochs}, so that nothing '
     'would be learned: reduce train.warmup_epochs.',
+  )
+  _refuse_if(
+    train.weight_decay * train.learning_rate > _LARGEST_SHRINKAGE,
+    f'train.weight_decay = {train.weight_decay} times train.learning_rate = '
+    f'{train.learning_rate} is the part of each kernel that a step removes; '
+    f'more than {_LARGEST_SHRINKAGE} would leave nothing of what was learned: '
+    'set train.weight_decay to '
+    f'{_LARGEST_SHRINKAGE / train.learning_rate:g} or less.',
   )
   epochs = tuple(train.decay_epochs)
   _refuse_if(

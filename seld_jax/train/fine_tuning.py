@@ -16,7 +16,7 @@ from seld_jax import features as features_lib
 from seld_jax import files, json_files
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
-from seld_jax.train import weighting
+from seld_jax.train import parameter_average, weighting
 from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState
 
@@ -129,7 +129,12 @@ def begin(
   if weighting.LOG_VARIANCES in state.params:
     own = state.params[weighting.LOG_VARIANCES]
     tree['params'][weighting.LOG_VARIANCES] = own
-  return state.replace(**tree)
+  state = state.replace(**tree)
+  return state.replace(
+    average=parameter_average.start(
+      run.config, params=state.params, batch_stats=state.batch_stats
+    )
+  )
 
 
 def merge(

@@ -163,7 +163,8 @@ def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
   optimizer = jax.eval_shape(make_optimizer(config).init, params)
   # Optimizers keep some arrays of the size of the parameters; their gradients
   # are another one.
-  state = 2 * _bytes(params) + _bytes(optimizer)
+  copies = 3 if train.ema_decay else 2
+  state = copies * _bytes(params) + _bytes(optimizer)
   crops = _BATCHES * crops_bytes(train.batch_size, train.crop_frames)
   # Places of all crops of one program.
   crops += 8 * train.steps_per_dispatch * train.batch_size

@@ -1,5 +1,8 @@
-"""The Adam optimizer and its learning rate schedules."""
+"""The optimizer, Adam or AdamW, and its learning rate schedules."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -38,7 +41,24 @@ def make_schedule(
       decay_steps=total,
     )(step)
 
-  return {'paper': paper, 'cosine': cosine}[train.schedule]
+  def tri_stage(step):
+    start = min(warmup, total - 1)
+    hold = round(train.hold_share * (total - start))
+    decay = max(total - start - hold, 1)
+    rising = optax.linear_schedule(
+      train.learning_rate * train.warmup_factor, train.learning_rate, start
+    )
+    falling = optax.exponential_decay(
+      train.learning_rate, decay, train.final_factor
+    )
+    return optax.join_schedules(
+      [rising, optax.constant_schedule(train.learning_rate), falling],
+      [start, start + hold],
+    )(step)
+
+  return {'paper': paper, 'cosine': cosine, 'tri_stage': tri_stage}[
+    train.schedule
+  ]
 
 
 def total_steps(config: config_lib.Config, *, steps_per_epoch: int) -> int:
@@ -49,9 +69,30 @@ def total_steps(config: config_lib.Config, *, steps_per_epoch: int) -> int:
 def make_optimizer(
   config: config_lib.Config, *, steps_per_epoch: int = 6
 ) -> optax.GradientTransformation:
-  """Adam with the learning rate and gradient clipping of a config."""
+  """Adam or AdamW, with the schedule and gradient clipping of a config."""
   schedule = make_schedule(config, steps_per_epoch=steps_per_epoch)
+  optimizer = optax.adam(schedule)
+  if config.train.weight_decay > 0:
+    optimizer = optax.adamw(
+      schedule, weight_decay=config.train.weight_decay, mask=are_kernels
+    )
   if config.train.clip_gradient > 0:
     clip = optax.clip_by_global_norm(config.train.clip_gradient)
-    return optax.chain(clip, optax.adam(schedule))
-  return optax.adam(schedule)
+    return optax.chain(clip, optimizer)
+  return optimizer
+
+
+def are_kernels(params: Any) -> Any:
+  """Marks the parameters that weight decay makes smaller.
+
+  Args:
+    params: Parameters of a network.
+
+  Returns:
+    A tree of the same structure: True for matrices and filters, whose names end
+    in `kernel`; False for biases, scales, and the weights of the losses.
+  """
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: jax.tree_util.keystr(path, simple=True).endswith('kernel'),
+    params,
+  )

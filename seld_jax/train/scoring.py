@@ -22,7 +22,7 @@ from seld_jax import (
 )
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
-from seld_jax.train import snapshot, weighting
+from seld_jax.train import parameter_average, snapshot
 from seld_jax.train.run import Run
 from seld_jax.train.step import TrainState, make_model
 from seld_jax.train.step_metrics import loss_sums
@@ -84,10 +84,7 @@ class Evaluator:
       )
     outputs = inference.predict_fold(
       self._predict_step,
-      {
-        'params': weighting.of_network(state.params),
-        'batch_stats': state.batch_stats,
-      },
+      parameter_average.variables_of(state),
       state.statistics,
       fold,
       source=self._source,

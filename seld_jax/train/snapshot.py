@@ -23,7 +23,7 @@ from seld_jax.audio import channels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
-from seld_jax.train import checkpoint, weighting
+from seld_jax.train import checkpoint, parameter_average
 from seld_jax.train import step as train_step
 
 
@@ -99,8 +99,7 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
     f'{len(config.data.classes)} classes',
   )
   variables = {
-    'params': weighting.of_network(state.params),
-    'batch_stats': state.batch_stats,
+    **parameter_average.variables_of(state),
     'statistics': state.statistics,
   }
   return Trained(config, step, variables)
@@ -267,8 +266,7 @@ def network_of_export(
       raise InputError('it does not fit the inputs and outputs of the file')
     shapes = jax.eval_shape(lambda: train_step.create_state(config))
     expected = {
-      'params': weighting.of_network(shapes.params),
-      'batch_stats': shapes.batch_stats,
+      **parameter_average.variables_of(shapes),
       'statistics': shapes.statistics,
     }
     names = {
@@ -308,6 +306,11 @@ def write_run(
       name: _of_shapes(getattr(state, name), trained.variables[name])
       for name in ('params', 'batch_stats')
     }
+  )
+  state = state.replace(
+    average=parameter_average.start(
+      config, params=state.params, batch_stats=state.batch_stats
+    )
   )
   scores = {
     'selected_step': trained.step,

@@ -15,7 +15,7 @@ from seld_jax import augment, dataset, features, losses
 from seld_jax import config as config_lib
 from seld_jax import model as model_lib
 from seld_jax.devices import compilation
-from seld_jax.train import step_metrics, weighting
+from seld_jax.train import parameter_average, step_metrics, weighting
 from seld_jax.train.optimizer import make_optimizer
 
 Batch = Mapping[str, Any]
@@ -35,6 +35,8 @@ class TrainState(struct.PyTreeNode):
     metrics: Sums of the losses since the last record of metrics.jsonl.
     loss_history: Mean losses of the last two epochs, for dynamic weights; None
       otherwise.
+    average: Moving averages of `params` (those of the network) and
+      `batch_stats`, if `train.ema_decay` is above 0; None otherwise.
 
   Example:
     >>> from seld_jax import config, train
@@ -52,6 +54,7 @@ class TrainState(struct.PyTreeNode):
   statistics: Any
   metrics: Any
   loss_history: Any = None
+  average: Any = None
 
 
 def create_state(
@@ -118,6 +121,9 @@ def state_maker(
       statistics=jax.tree.map(jnp.asarray, dict(statistics)),
       metrics=step_metrics.zero_metrics(config),
       loss_history=weighting.zero_history(config),
+      average=parameter_average.start(
+        config, params=params, batch_stats=variables['batch_stats']
+      ),
     )
 
   key = jax.random.PRNGKey(config.seed)
@@ -273,15 +279,23 @@ def make_train_step(
     updates, opt_state = optimizer.update(
       gradients, state.opt_state, state.params
     )
+    params = optax.apply_updates(state.params, updates)
     return state.replace(
       step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
+      params=params,
       batch_stats=batch_stats,
       opt_state=opt_state,
       metrics=step_metrics.add_metrics(
         state.metrics, {'loss': loss, **terms, **norms, **recorded}, state.step
       ),
       loss_history=history,
+      average=parameter_average.advance(
+        config,
+        state.average,
+        params=params,
+        batch_stats=batch_stats,
+        step=state.step,
+      ),
     )
 
   return train_step

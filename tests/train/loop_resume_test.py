@@ -68,8 +68,13 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
       'train.sampler': 'segments',
     },
     {'loss.weighting': 'uncertainty'},
+    {
+      'train.schedule': 'tri_stage',
+      'train.ema_decay': 0.9,
+      'train.weight_decay': 0.1,
+    },
   ],
-  ids=lambda fields: '-'.join(fields.values()),
+  ids=lambda fields: '-'.join(map(str, fields.values())),
 )
 def test_runs_with_weights_or_formats_of_their_own_resume_to_the_same_bits(
   fields, tiny_config, tmp_path, monkeypatch

@@ -10,7 +10,7 @@ from helpers.tiny import make_one_convolution, make_tiny
 
 from seld_jax import config as config_lib
 from seld_jax import model, train
-from seld_jax.train import optimizer, prepare, step_metrics
+from seld_jax.train import prepare, step_metrics
 from seld_jax.train import step as train_step
 
 
@@ -123,20 +123,6 @@ def test_gradient_norms_are_those_of_each_loss_alone(doa, network, tiny_config):
     np.testing.assert_allclose(
       found[f'{task}_shared_gradient'], norm, rtol=1e-3
     )
-
-
-def test_the_schedule_paper_has_the_learning_rates_of_the_paper():
-  config = config_lib.default()
-  rate = optimizer.make_schedule(config, steps_per_epoch=6)
-  at_epoch = lambda epoch: float(np.asarray(rate(6 * epoch)))
-  np.testing.assert_allclose(at_epoch(0), 2e-5, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(10), 2e-5, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(11), 2e-4, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(199), 2e-4, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(200), 1.6e-4, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(600), 1.28e-4, rtol=1e-6)
-  np.testing.assert_allclose(at_epoch(9999), 1.024e-4, rtol=1e-6)
-  assert optimizer.total_steps(config, steps_per_epoch=6) == 60000
 
 
 @pytest.mark.parametrize(
