@@ -32,14 +32,15 @@ LATER = [
 def smoke_tests():
   """Config files; two of them have everything that is in the others.
 
-  Those of later systems on the microphone array differ from those on FOA in the
-  features only; they are trained for two steps below.
+  Most of those on the microphone array differ from those on FOA in the features
+  only. Later systems on it are trained for two steps below.
   """
   tests = []
   for path in sorted(CONFIGS.glob('*.py')):
     if path.stem.startswith('dcase'):
       continue  # see tasks_test.py
-    if path in LATER and path.stem.endswith('_mic'):
+    is_mic = path.stem.endswith('_mic')
+    if is_mic and path.stem not in ('mse_mic', 'baseline_mic'):
       continue
     is_slow = path.stem not in ('mse_mic', 'baseline_foa')
     marks = [pytest.mark.slow] if is_slow else []
