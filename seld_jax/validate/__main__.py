@@ -6,8 +6,9 @@ The exit status is 0 when training can start.
 """
 
 import collections
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import rich.console
@@ -16,8 +17,11 @@ from absl import flags
 
 from seld_jax import commands, config, labels
 from seld_jax.errors import InputError, printable
-from seld_jax.validate import checks
+from seld_jax.validate.checks import CHECKS, Finding
 from seld_jax.validate.inspection import Report, validate
+
+# Findings of one kind that are printed without --all.
+_SHOWN = 3
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,6 +38,12 @@ def define_flags(values: flags.FlagValues) -> None:
     'config.features.num_channels; 0: four.',
     lower_bound=0,
     upper_bound=1024,
+  )
+  define.bool(
+    'all',
+    False,
+    'Whether to print findings that differ only in the file and in numbers for '
+    f'every file, not for the first {_SHOWN} only.',
   )
   define.enum(
     'edition',
@@ -82,8 +92,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   # A file or pipe has no width of its own.
   console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
   console.print(table(report))
-  for finding in report.findings:
-    print(printable(f'{finding.level}: {finding.file}: {finding.text}'))
+  for line in lines(report.findings, shown=None if values.all else _SHOWN):
+    print(printable(line))
   for reading, number in sorted(
     report.readings.items(), key=lambda item: -item[1]
   ):
@@ -146,6 +156,33 @@ def _classes(values: flags.FlagValues) -> dict[str, Any]:
   }
 
 
+def lines(findings: Sequence[Finding], *, shown: int | None) -> Iterator[str]:
+  """Describes findings, a line each.
+
+  One mistake is often in every file of a dataset. Findings of one check whose
+  texts differ only in names of files and in numbers are of one kind.
+
+  Args:
+    findings: The findings.
+    shown: Number of findings of one kind that get a line of their own; the
+      others are counted in one further line. None for all.
+
+  Yields:
+    The lines; those of one kind together, in the order of their first finding.
+  """
+  kinds: dict[tuple[str, str, str], list[Finding]] = {}
+  for one in findings:
+    text = re.sub(r'\S*\d\S*', '', one.text)
+    kinds.setdefault((one.level, one.check, text), []).append(one)
+  for (level, *_), alike in kinds.items():
+    # A single further finding is as short as the line that counts it.
+    kept = alike if len(alike) - 1 == shown else alike[:shown]
+    for one in kept:
+      yield f'{level}: {one.file}: {one.text}'
+    if more := len(alike) - len(kept):
+      yield f'{level}: and {more} more files like this (--all shows them)'
+
+
 def table(report: Report) -> rich.table.Table:
   """Makes a table with the number of findings of each check."""
   shown = rich.table.Table(
@@ -155,7 +192,7 @@ def table(report: Report) -> rich.table.Table:
   shown.add_column('errors', justify='right')
   shown.add_column('warnings', justify='right')
   counts = collections.Counter((f.check, f.level) for f in report.findings)
-  for name, text in checks.CHECKS.items():
+  for name, text in CHECKS.items():
     errors, warnings = counts[name, 'error'], counts[name, 'warning']
     shown.add_row(text, str(errors or '-'), str(warnings or '-'))
   return shown
