@@ -171,6 +171,7 @@ def test_at_most_two_generations_exist_and_none_after_the_last_step(
   assert begun == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_while_it_waits_resumes_to_the_same_bits(
   config, monkeypatch, tmp_path, caplog
 ):

@@ -43,6 +43,7 @@ def test_a_step_compiled_in_the_background_equals_one_compiled_at_use(
   assert shapes(ahead) == shapes(template)
 
 
+@pytest.mark.slow
 def test_runs_of_other_seeds_and_recordings_share_a_traced_step(
   tiny_config, tmp_path, monkeypatch
 ):
