@@ -73,3 +73,23 @@ def size(file: IO[bytes]) -> int:
 def first(error: Exception) -> str:
   """The first line of a message, without a full stop."""
   return (str(error) or type(error).__name__).splitlines()[0].rstrip('.')
+
+
+def reason(error: Exception, start: bytes) -> str:
+  """Says why a file could not be read, in words about the file.
+
+  Args:
+    error: One of `DAMAGED`, from a reader of pickles or archives.
+    start: The first bytes of the file, some hundreds.
+
+  Returns:
+    A clause without a full stop.
+  """
+  if not start:
+    return 'it is empty'
+  if all(byte >= 32 or byte in b'\t\n\r' for byte in start):
+    return 'it looks like a text file'
+  text = first(error)
+  if isinstance(error, zipfile.BadZipFile | EOFError) or 'exhausted' in text:
+    return 'it seems to be cut off'
+  return text

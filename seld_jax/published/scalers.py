@@ -78,8 +78,9 @@ def read_scaler(path: str | os.PathLike[str]) -> Scaler:
   """
   path = pathlib.Path(path)
   with regular.opened(path) as file:
+    content = file.read(_MOST_BYTES + 1)
     try:
-      content = _unpacked(file.read(_MOST_BYTES + 1))
+      content = _unpacked(content)
       read = _of_npz if content.startswith(b'PK') else _of_pickle
       return _checked(*read(content))
     except pickles.Refused as error:
@@ -90,7 +91,8 @@ def read_scaler(path: str | os.PathLike[str]) -> Scaler:
     except regular.DAMAGED as error:
       raise InputError(
         f'{path} is not a StandardScaler of scikit-learn, nor an .npz file '
-        f'with mean and scale, or it is damaged ({regular.first(error)}).'
+        'with mean and scale, or it is damaged '
+        f'({regular.reason(error, content[:512])}).'
       ) from error
 
 
@@ -111,7 +113,12 @@ def _of_npz(content: bytes) -> tuple[Any, Any]:
   """Mean and scale of an .npz file."""
   found = {}
   with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    names = set(archive.namelist())
+    if any(name.endswith('/data.pkl') for name in names):
+      raise ValueError('it is a file of PyTorch, which --weights takes')
     for name in 'mean', 'scale':
+      if f'{name}.npy' not in names:
+        raise ValueError(f'it is an archive without {name}.npy')
       entry = archive.getinfo(f'{name}.npy')
       if entry.file_size > _MOST_BYTES:
         raise ValueError(f'{name} has {entry.file_size:,} bytes')

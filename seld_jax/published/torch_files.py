@@ -112,6 +112,11 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
       value, storages = read(file)
       return _tensors(value, storages, size=regular.size(file))
     except pickles.Refused as error:
+      if 'StandardScaler' in str(error):
+        raise InputError(
+          f'{path} is a StandardScaler, not the weights of a network; give it '
+          'as --scaler.'
+        ) from error
       raise InputError(
         f'{path} is refused: {error}, which the weights of a network do not '
         'need; nothing in the file was executed.'
@@ -119,7 +124,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except regular.DAMAGED as error:
       raise InputError(
         f'{path} is not a state dict of PyTorch, or it is damaged '
-        f'({regular.first(error)}); get the file again.'
+        f'({regular.reason(error, start)}); get the file again.'
       ) from error
 
 
@@ -135,7 +140,10 @@ def _of_zip(file: IO[bytes]) -> tuple[Any, _Storages]:
   entries = {entry.filename: entry for entry in archive.infolist()}
   roots = [name for name in entries if name.endswith('/data.pkl')]
   if len(roots) != 1:
-    raise ValueError('a file of PyTorch has one data.pkl')
+    raise ValueError(
+      f'it is an archive with {len(roots)} files data.pkl, but a file of '
+      'PyTorch has one'
+    )
   root = roots[0].removesuffix('data.pkl')
   if any(name.startswith(f'{root}code/') for name in entries):
     raise pickles.Refused('it is a program of TorchScript')

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import tracemalloc
+import zipfile
 from typing import Any
 
 import joblib
@@ -142,7 +143,7 @@ def test_other_objects_are_named(tmp_path, value, match, write):
 def test_npz_files_without_numbers_are_refused(tmp_path):
   path = tmp_path / 'scaler.npz'
   for arrays, match in (
-    ({'mean': np.zeros(3)}, 'scale'),
+    ({'mean': np.zeros(3)}, 'without scale.npy'),
     ({'mean': np.zeros((3, 1)), 'scale': np.ones(3)}, 'one axis'),
     ({'mean': np.array(['a']), 'scale': np.ones(1)}, 'numbers'),
     ({'mean': np.array([{}]), 'scale': np.ones(1)}, 'numbers'),
@@ -198,3 +199,11 @@ def test_damaged_files_are_input_errors_or_scalers(
     return
   assert found.mean.shape == found.scale.shape
   assert np.isfinite(found.mean).all() and (found.scale > 0).all()
+
+
+def test_weights_in_the_place_of_a_scaler_are_named(tmp_path):
+  file = io.BytesIO()
+  with zipfile.ZipFile(file, 'w') as archive:
+    archive.writestr('archive/data.pkl', b'')
+  with pytest.raises(InputError, match='a file of PyTorch, which --weights'):
+    read(tmp_path, file.getvalue())

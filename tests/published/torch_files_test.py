@@ -15,6 +15,7 @@ from helpers.shared_files import shared
 from helpers.torch_files import Tensor, stream_file, zip_file, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import preprocessing
 
 from seld_jax import published
 from seld_jax.errors import InputError
@@ -157,16 +158,24 @@ def test_code_is_refused_and_not_executed(tmp_path, write, place):
 @pytest.mark.parametrize(
   ('content', 'match'),
   [
-    (b'', 'not a state dict of PyTorch'),
+    (b'', 'it is empty'),
     (b'PK', 'not a state dict of PyTorch'),
-    (b'{"a": 1}', 'not a state dict of PyTorch'),
+    (b'{"a": 1}', 'looks like a text file'),
+    (zip_file(STATE)[:-30], 'seems to be cut off'),
+    (
+      pickle.dumps(preprocessing.StandardScaler()),
+      'is a StandardScaler, .* give it as --scaler',
+    ),
     (b'\x89HDF\r\n\x1a\n' + bytes(100), 'HDF5 file of Keras'),
     (bytes(257) + b'ustar' + bytes(300), 'before version 0.1.10'),
-    (zipped({'a.txt': b''}), 'has one data.pkl'),
+    (zipped({'a.txt': b''}), 'files data.pkl, but'),
     (zip_file({}), 'no dictionary of tensors'),
     (zip_file({'a': 1}), "'a' is no tensor"),
     (zip_file(STATE, more={'model/code/a.py': b''}), 'TorchScript'),
-    (zip_file(STATE, more={'other/data.pkl': b''}), 'has one data.pkl'),
+    (
+      zip_file(STATE, more={'other/data.pkl': b''}),
+      'files data.pkl, but',
+    ),
     (pickle.dumps({'a': 1}), 'not a state dict of PyTorch'),
     (stream_file(STATE)[:-3], 'cut off'),
   ],
