@@ -237,6 +237,14 @@ def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
     arguments = values(sys.argv)
   except InputError:
     raise
+  except flags.UnrecognizedFlagError as error:
+    text = _one_line(error).rstrip(' ?')
+    if 'Did you mean' in text:
+      raise InputError(f'{text}?') from error
+    # Commands name a trained network by either flag.
+    other = {'model': 'workdir', 'workdir': 'model'}.get(error.flagname)
+    meant = f'did you mean --{other}? ' if other in values else ''
+    raise InputError(f'{text}: {meant}--help lists all flags.') from error
   except Exception as error:
     # Besides flags.Error, a config file on the command line can raise anything,
     # and ml_collections raises KeyError, AttributeError, TypeError and OSError

@@ -140,6 +140,7 @@ REFUSED = {
   'predict --model=x --out=y a.wav': _GONE,
   'listen --model=x --file=a.wav': _GONE,
   'listen --model=x --file=a --device=b': '--file and --device exclude',
+  'export --model=x --out=y': "flag 'model': did you mean --workdir",
   'export --workdir=x --out=y': _GONE,
   'export --workdir=x --out=y --platforms=cpu,gpu': (
     "--platforms must be some of .* got 'cpu,gpu'"
