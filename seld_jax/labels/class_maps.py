@@ -63,9 +63,10 @@ def class_names(class_map: str | os.PathLike[str]) -> tuple[str, ...]:
       f'{", ".join(CLASS_MAPS)}, or a file with the name of a class in each '
       'line. Datasets of 2022 to 2025 have the classes starss.'
     )
+  lines = read_text(path, kind='text file').split('\n')
   numbered = [
     (number, unicodedata.normalize('NFC', line.strip()))
-    for number, line in enumerate(read_text(path).split('\n'), 1)
+    for number, line in enumerate(lines, 1)
     if line.strip()
   ]
   if not 0 < len(numbered) <= _MOST_CLASSES:

@@ -217,13 +217,14 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
   return rows
 
 
-def read_text(path: pathlib.Path) -> str:
+def read_text(path: pathlib.Path, *, kind: str = 'CSV file') -> str:
   """Reads a text file whose lines end with LF, CR LF or CR.
 
   Pipes and devices are refused: reading them may never end.
 
   Args:
     path: The file.
+    kind: What the file must be, for messages.
 
   Returns:
     The text without a byte-order mark, with LF at the end of lines.
@@ -238,11 +239,11 @@ def read_text(path: pathlib.Path) -> str:
       status = os.fstat(number)
       if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise InputError(
-          f'{path} is no regular file, but a CSV file on a disk is needed.'
+          f'{path} is no regular file, but a {kind} on a disk is needed.'
         )
       if status.st_size > _MAX_BYTES:
         raise InputError(
-          f'{path} has {status.st_size / 1e9:.1f} GB, but a CSV file of labels '
+          f'{path} has {status.st_size / 1e9:.1f} GB, but a {kind} of labels '
           f'has at most {_MAX_BYTES / 1e9:.1f} GB: check the path.'
         )
       content = file.read()
@@ -251,8 +252,8 @@ def read_text(path: pathlib.Path) -> str:
     raise InputError(f'{path} does not exist.') from error
   except UnicodeDecodeError as error:
     raise InputError(
-      f'{path} is not a UTF-8 text file, but a CSV file is needed: save it as '
-      'CSV in UTF-8.'
+      f'{path} is not a UTF-8 text file, but a {kind} is needed: save it as '
+      'text in UTF-8.'
     ) from error
   except OSError as error:
     reason = error.strerror or error
