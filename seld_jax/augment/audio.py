@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import features as features_lib
-from seld_jax.augment import symmetries
+from seld_jax.augment import matrices as matrices_lib
 
 # The dipoles of FOA are stored as Y, Z, X, after W.
 _ORDER = (1, 2, 0)
@@ -104,7 +104,7 @@ def audio_symmetries(
   """
   size = features_lib.num_audio_channels(format, num_channels=num_channels)
   if format == 'foa':
-    matrices = symmetries.symmetry_matrices(
+    matrices = matrices_lib.symmetry_matrices(
       count=16 if count is None else count
     )
     channels = np.zeros((len(matrices), 4, 4), np.int64)
@@ -112,10 +112,10 @@ def audio_symmetries(
     channels[:, 1:, 1:] = matrices[:, _ORDER][:, :, _ORDER]
     return matrices, channels
   if format == 'stereo':
-    matrices, sources = symmetries.of_stereo()
+    matrices, sources = matrices_lib.of_stereo()
   else:
-    matrices, sources = symmetries.of_microphones(size, microphones)
-  symmetries.check_count(format, len(matrices), count)
+    matrices, sources = matrices_lib.of_microphones(size, microphones)
+  matrices_lib.check_count(format, len(matrices), count)
   return matrices, np.eye(size, dtype=np.int64)[sources]
 
 

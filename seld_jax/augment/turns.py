@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import features as features_lib
-from seld_jax.augment import symmetries
+from seld_jax.augment import matrices as matrices_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -152,15 +152,15 @@ def make_turns(
   if format == 'foa':
     return _of_foa(16 if count is None else count)
   if format == 'stereo':
-    symmetries.check_count(format, 2, count)
+    matrices_lib.check_count(format, 2, count)
     return _stereo(chosen)
   if chosen.kind == 'salsa':
     raise ValueError(
       'SALSA of microphones cannot be turned exactly, because its noise floor '
       'depends on which microphone is the first.'
     )
-  matrices, sources = symmetries.of_microphones(num_channels, microphones)
-  symmetries.check_count(format, len(matrices), count)
+  matrices, sources = matrices_lib.of_microphones(num_channels, microphones)
+  matrices_lib.check_count(format, len(matrices), count)
   if chosen.kind == 'salsa_lite':
     periods = features_lib.path_periods(format=format, **options)
     return Turns(matrices, _of_differences(sources, periods))
@@ -318,7 +318,7 @@ def apply_mic_symmetry(
 @functools.cache
 def _of_foa(count: int) -> Turns:
   """The turns of 7 channels: W, Y, Z and X in dB, and vectors Y, Z, X."""
-  of_doa = symmetries.symmetry_matrices(count=count)
+  of_doa = matrices_lib.symmetry_matrices(count=count)
   # Vectors are stored as Y, Z, X, and so are the dipoles.
   order = [1, 2, 0]
   of_vectors = of_doa[:, order][:, :, order]
@@ -343,7 +343,7 @@ def _stereo(options: features_lib.FeatureOptions) -> Turns:
   exchange = np.diag([1, 1, *kept])
   exchange[:2, :2] = [[0, 1], [1, 0]]
   return Turns(
-    symmetries.of_stereo()[0],
+    matrices_lib.of_stereo()[0],
     _of_matrices(np.stack([np.eye(len(exchange), dtype=np.int64), exchange])),
   )
 
