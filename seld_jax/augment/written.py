@@ -109,8 +109,8 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
   call = _call_of(text)
   if call is None:
     raise ValueError(
-      'a step must be a call with named parameters, such as gain() or '
-      'gain(max_db=10).'
+      'a step must be a call with named parameters, such as gain(max_db=10), '
+      'and each step a text of its own.'
     )
   name = call.func.id if isinstance(call.func, ast.Name) else ''
   if name not in STEPS:

@@ -103,7 +103,8 @@ def default() -> Config:
   # Number of microphones of an array ('mic'), 2 or more; 0: four.
   features.num_channels = 0
   # CSV file with the positions of the microphones ('mic'), x,y,z in metres, for
-  # augment.rotate; '': the tetrahedral array of TAU-NIGENS.
+  # augment.rotate and the step symmetries; '': the tetrahedral array of
+  # TAU-NIGENS.
   features.microphones = ''
   # Kind of features: 'log_mel' (log-mel and the spatial features of the
   # format), 'salsa' ('foa' and 'mic') or 'salsa_lite' ('mic').
