@@ -1,6 +1,7 @@
 """Rotations and reflections of scenes: features and directions together."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import features as features_lib
-from seld_jax.augment import symmetries
+from seld_jax.augment import matrices as matrices_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,12 +90,16 @@ class Turns:
 
 
 def make_turns(
-  *, format: str, microphones: np.ndarray | None = None, **options: Any
+  *,
+  format: str,
+  microphones: np.ndarray | None = None,
+  count: int | None = None,
+  **options: Any,
 ) -> Turns:
   """The rotations and reflections under which features can be turned.
 
   - FOA, log-mel with intensity vectors or SALSA: the 16 symmetries of
-    `symmetry_matrices`.
+    `symmetry_matrices`, or 4, 8 or all 48 of them.
   - Microphones, log-mel with GCC-PHAT or SALSA-Lite: those of the 16 that map
     the array to itself (see `array_symmetries`), 8 for the tetrahedral array.
   - Stereo: left and right are exchanged, or not.
@@ -108,6 +113,8 @@ def make_turns(
     microphones: Positions x, y, z in metres of the microphones of the format
       `'mic'`, with shape `[microphones, 3]`, from the point that directions are
       seen from; None for the tetrahedral array.
+    count: Number of symmetries of FOA, 4, 8, 16 or 48; None for 16. The other
+      formats only have all of theirs.
     **options: Fields of `features.FeatureOptions`; the others have their
       defaults.
 
@@ -118,7 +125,8 @@ def make_turns(
     ValueError: The features cannot be turned exactly: those of the published
       layout, and SALSA of microphones, where the noise is judged from the first
       microphone, which another one replaces. Or the number of microphones and
-      positions differs, or no turn maps the array to itself.
+      positions differs, or no turn maps the array to itself, or there is no
+      such `count`.
 
   Example:
     SALSA-Lite of two microphones, one on the left, one on the right, which can
@@ -133,7 +141,7 @@ def make_turns(
     2
   """
   chosen = features_lib.FeatureOptions(**options)
-  count = features_lib.num_audio_channels(
+  num_channels = features_lib.num_audio_channels(
     format, num_channels=chosen.num_channels
   )
   if chosen.layout != 'aligned':
@@ -142,31 +150,17 @@ def make_turns(
       f'{chosen.layout!r}.'
     )
   if format == 'foa':
-    return _FOA
+    return _of_foa(16 if count is None else count)
   if format == 'stereo':
+    matrices_lib.check_count(format, 2, count)
     return _stereo(chosen)
   if chosen.kind == 'salsa':
     raise ValueError(
       'SALSA of microphones cannot be turned exactly, because its noise floor '
       'depends on which microphone is the first.'
     )
-  if microphones is None and count != 4:
-    raise ValueError(
-      f'The positions of the {count} microphones are needed to turn a scene.'
-    )
-  if microphones is None:
-    microphones = symmetries.TETRAHEDRON
-  if np.shape(microphones) != (count, 3):
-    raise ValueError(
-      f'{count} microphones need positions with shape ({count}, 3), got shape '
-      f'{np.shape(microphones)}.'
-    )
-  matrices, sources = symmetries.array_symmetries(microphones)
-  if len(matrices) == 1:
-    raise ValueError(
-      f'None of the rotations and reflections maps the {count} microphones to '
-      'each other.'
-    )
+  matrices, sources = matrices_lib.of_microphones(num_channels, microphones)
+  matrices_lib.check_count(format, len(matrices), count)
   if chosen.kind == 'salsa_lite':
     periods = features_lib.path_periods(format=format, **options)
     return Turns(matrices, _of_differences(sources, periods))
@@ -321,9 +315,10 @@ def apply_mic_symmetry(
   return _TETRAHEDRON.apply(features, doa, index)
 
 
-def _of_foa() -> Turns:
+@functools.cache
+def _of_foa(count: int) -> Turns:
   """The turns of 7 channels: W, Y, Z and X in dB, and vectors Y, Z, X."""
-  of_doa = symmetries.symmetry_matrices()
+  of_doa = matrices_lib.symmetry_matrices(count=count)
   # Vectors are stored as Y, Z, X, and so are the dipoles.
   order = [1, 2, 0]
   of_vectors = of_doa[:, order][:, :, order]
@@ -348,7 +343,7 @@ def _stereo(options: features_lib.FeatureOptions) -> Turns:
   exchange = np.diag([1, 1, *kept])
   exchange[:2, :2] = [[0, 1], [1, 0]]
   return Turns(
-    np.stack([np.eye(3, dtype=np.int64), np.diag([1, -1, 1])]),
+    matrices_lib.of_stereo()[0],
     _of_matrices(np.stack([np.eye(len(exchange), dtype=np.int64), exchange])),
   )
 
@@ -432,7 +427,7 @@ def _of_differences(
   return turn
 
 
-_FOA = _of_foa()
+_FOA = _of_foa(16)
 _TETRAHEDRON = make_turns(format='mic')
 
 NUM_SYMMETRIES = len(_FOA.matrices)

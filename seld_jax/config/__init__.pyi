@@ -1,4 +1,5 @@
 from . import systems, tasks
+from .augment_rules import augmentation_steps
 from .defaults import default, feature_options, label_pool
 from .editions import resolve
 from .formats import output_format, trained_terms
@@ -8,6 +9,7 @@ from .serialization import from_dict, refuse_unknown, to_dict
 from .types import Config
 
 __all__ = [
+  'augmentation_steps',
   'default',
   'feature_options',
   'from_dict',

@@ -103,7 +103,8 @@ def default() -> Config:
   # Number of microphones of an array ('mic'), 2 or more; 0: four.
   features.num_channels = 0
   # CSV file with the positions of the microphones ('mic'), x,y,z in metres, for
-  # augment.rotate; '': the tetrahedral array of TAU-NIGENS.
+  # augment.rotate and the step symmetries; '': the tetrahedral array of
+  # TAU-NIGENS.
   features.microphones = ''
   # Kind of features: 'log_mel' (log-mel and the spatial features of the
   # format), 'salsa' ('foa' and 'mic') or 'salsa_lite' ('mic').
@@ -235,6 +236,12 @@ def default() -> Config:
   loss.temperature = 2.0
 
   config.augment = augment = ml_collections.ConfigDict()
+  # Steps of augmentation in their order, each a call with named parameters:
+  # ('symmetries(count=48)', 'gain(max_db=10)', 'mixup()', 'masks()'). They are
+  # the functions of seld_jax.augment: symmetries, gain, equaliser, mixup,
+  # frequency_shift, cutout and masks (docs/augmentation.md). They replace all
+  # other fields of this section; rotate must be False then. (): as these say.
+  augment.steps = ()
   # Whether training examples are rotated at random: 16 rotations and
   # reflections for FOA, 8 for the tetrahedral array, for another array those
   # that map it to itself, and for stereo an exchange of left and right.

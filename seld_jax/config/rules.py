@@ -6,7 +6,13 @@ from typing import Any
 from seld_jax import evaluate, labels, losses, metrics, outputs
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
-from seld_jax.config import editions, feature_rules, purposes, sense
+from seld_jax.config import (
+  augment_rules,
+  editions,
+  feature_rules,
+  purposes,
+  sense,
+)
 from seld_jax.config.defaults import default, feature_options, label_pool
 from seld_jax.config.field_types import MOST, check_types
 from seld_jax.config.field_types import check as _check
@@ -70,6 +76,8 @@ def validate(
     feature_rules.check_turns(config)
   check_output(config, default())
   check_lengths(config)
+  if for_training:
+    augment_rules.check_steps(config, default())
   check_batches(
     config,
     num_devices=num_devices,

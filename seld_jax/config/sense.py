@@ -104,6 +104,8 @@ def _check_features(config: Config) -> None:
     ('time', config.train.crop_frames, 'train.crop_frames'),
     ('band', bands, 'features.n_mels' if is_mel else 'the number of bands'),
   ):
+    if augment.steps:  # these have masks of their own
+      break
     for name, what in (
       (f'num_{masks}_masks', 'more masks leave'),
       (f'max_{masks}_width', 'a wider mask leaves'),

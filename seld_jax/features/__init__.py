@@ -6,6 +6,7 @@ spectrum `[..., channels, frames, bins]`, and finished features
 `[..., frames, bands, channels]`, the order of axes of a convolution.
 """
 
+from seld_jax.features.bands import band_frequencies, num_direction_bands
 from seld_jax.features.foa import foa_features, intensity_vector
 from seld_jax.features.formats import (
   FORMATS,
@@ -42,6 +43,8 @@ __all__ = [
   'framewise_features',
   'is_framewise',
   'path_periods',
+  'band_frequencies',
+  'num_direction_bands',
   'stack',
   'intensity_vector',
   'gcc_phat',

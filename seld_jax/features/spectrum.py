@@ -164,8 +164,7 @@ def mel_filter_bank(
     7992
   """
   f_max = sample_rate / 2 if f_max is None else f_max
-  lowest, highest = _hz_to_mel(np.array([f_min, f_max]))
-  edges = _mel_to_hz(np.linspace(lowest, highest, n_mels + 2))
+  edges = _mel_edges(n_mels, f_min, f_max)
   bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
   lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
   rising = (bins - lower) / (centre - lower)
@@ -173,6 +172,11 @@ def mel_filter_bank(
   weights = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
   weights.flags.writeable = False  # all callers share the cached array
   return weights
+
+
+def mel_centres(*, sample_rate: int, n_mels: int) -> np.ndarray:
+  """Centres of mel bands up to half the sample rate, in Hz: `[n_mels]`."""
+  return _mel_edges(n_mels, 0.0, sample_rate / 2)[1:-1]
 
 
 def log_mel(
@@ -374,6 +378,12 @@ def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
     _MEL_KNEE + np.log(np.maximum(hz, 1e-9) / _MEL_KNEE_HZ) / _MEL_LOG_STEP
   )
   return np.where(hz < _MEL_KNEE_HZ, hz / _MEL_HZ, logarithmic)
+
+
+def _mel_edges(n_mels: int, f_min: float, f_max: float) -> np.ndarray:
+  """The edges of mel bands in Hz; each is the centre of the band around it."""
+  lowest, highest = _hz_to_mel(np.array([f_min, f_max]))
+  return _mel_to_hz(np.linspace(lowest, highest, n_mels + 2))
 
 
 def _mel_to_hz(mel: np.ndarray) -> np.ndarray:

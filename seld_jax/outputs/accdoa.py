@@ -122,6 +122,20 @@ class Accdoa(_Coupled):
     target[place] = self._coupled(events)[rows]
     return {'accdoa': target}
 
+  def merge(
+    self, targets: Arrays, others: Arrays
+  ) -> tuple[dict[str, Array], Array]:
+    """See `OutputFormat.merge`."""
+    ours, theirs = targets['accdoa'], others['accdoa']
+    xp = geometry.namespace(ours, theirs)
+    is_active, is_other = (
+      (xp.asarray(one)[..., : self.axes] != 0).any(axis=-1, keepdims=True)
+      for one in (ours, theirs)
+    )
+    merged = xp.where(is_active, ours, theirs)
+    is_full = (is_active & is_other).any(axis=(-3, -2, -1))
+    return {'accdoa': merged}, ~is_full
+
   def loss_terms(
     self, outputs: Arrays, targets: Arrays
   ) -> dict[str, tuple[jax.Array, jax.Array]]:
@@ -235,6 +249,20 @@ class MultiAccdoa(_Coupled):
     count = np.zeros((num_frames, self.num_classes), np.float32)
     np.add.at(count, (frame, class_index), 1)
     return {'sources': sources, 'count': count}
+
+  def merge(
+    self, targets: Arrays, others: Arrays
+  ) -> tuple[dict[str, Array], Array]:
+    """See `OutputFormat.merge`."""
+    count, total = targets['count'], targets['count'] + others['count']
+    sources = slots.joined(
+      targets['sources'],
+      others['sources'],
+      count[..., None, :, None],
+      axis=count.ndim - 1,
+    )
+    merged = {'sources': sources, 'count': total.clip(0, self.num_tracks)}
+    return merged, (total <= self.num_tracks).all(axis=-1)
 
   def loss_terms(
     self, outputs: Arrays, targets: Arrays

@@ -7,9 +7,9 @@ from typing import ClassVar
 import jax
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import geometry, labels
 from seld_jax.outputs import vectors
-from seld_jax.outputs.format import Array, Arrays, SeparateFormat
+from seld_jax.outputs.format import Array, Arrays, SeparateFormat, expanded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,6 +85,19 @@ class ClassWise(SeparateFormat):
       targets['distance'] = np.zeros(shape, np.float32)
       targets['distance'][place] = vectors.distances_of(events)[rows]
     return targets
+
+  def merge(
+    self, targets: Arrays, others: Arrays
+  ) -> tuple[dict[str, Array], Array]:
+    """See `OutputFormat.merge`."""
+    xp = geometry.namespace(*targets.values(), *others.values())
+    is_active = xp.asarray(targets['activity']) > 0
+    merged = {
+      name: xp.where(expanded(is_active, values.ndim), values, others[name])
+      for name, values in targets.items()
+    }
+    is_full = is_active & (xp.asarray(others['activity']) > 0)
+    return merged, ~is_full.any(axis=-1)
 
   def loss_terms(
     self, outputs: Arrays, targets: Arrays

@@ -28,9 +28,9 @@ class OutputFormat(abc.ABC):
   """The interface of an output format; `outputs.make` makes one.
 
   Every method is a pure function, and `activate`, `loss_terms`, `turn`,
-  `activity` and `doa` work under jit, vmap, grad and pmap. Formats can be
-  compared and hashed, so that they can be static arguments of `jit` and fields
-  of Flax modules.
+  `merge`, `silence`, `activity` and `doa` work under jit, vmap, grad and pmap.
+  Formats can be compared and hashed, so that they can be static arguments of
+  `jit` and fields of Flax modules.
 
   Attributes:
     num_classes: Number of classes.
@@ -149,6 +149,53 @@ class OutputFormat(abc.ABC):
       The targets or outputs of the turned scene. Norms, distances, activities
       and padding are the same.
     """
+
+  @abc.abstractmethod
+  def merge(
+    self, targets: Arrays, others: Arrays
+  ) -> tuple[dict[str, Array], Array]:
+    """Merges the targets of two recordings into those of their mixture.
+
+    Formats with one direction for each class have no room for two events of a
+    class in a frame, and the others only for as many as they have tracks.
+
+    Args:
+      targets: From `targets`.
+      others: From `targets` for as many frames of another recording.
+
+    Returns:
+      Targets with the events of both, those of the first recording first; and
+      for each frame whether there was room for all of them, bool with shape
+      `[...]`. A frame without room has all events of the first recording, and
+      those of the second that have a place.
+    """
+
+  def silence(self, targets: Arrays, is_silent: Array) -> dict[str, Array]:
+    """Removes all events from some frames.
+
+    Args:
+      targets: From `targets`.
+      is_silent: Whether a label frame loses its events, bool with shape `[...]`
+        (the axes before those of a frame, usually `[num_frames]`).
+
+    Returns:
+      Targets in which nothing is active in these frames, with the same shapes.
+
+    Example:
+      >>> from seld_jax import outputs
+      >>> format = outputs.make('accdoa', num_classes=1)
+      >>> targets = {'accdoa': np.ones((2, 1, 1, 3))}
+      >>> silent = format.silence(targets, np.array([False, True]))
+      >>> print(silent['accdoa'][:, 0, 0])
+      [[1. 1. 1.]
+       [0. 0. 0.]]
+    """
+    xp = geometry.namespace(is_silent, *targets.values())
+    is_silent = xp.asarray(is_silent)
+    return {
+      name: xp.where(expanded(is_silent, values.ndim), 0, values)
+      for name, values in targets.items()
+    }
 
   @abc.abstractmethod
   def events(
@@ -361,6 +408,11 @@ class OutputFormat(abc.ABC):
     if xp is np:
       return vectors @ matrix
     return jnp.matmul(vectors, matrix, precision=jax.lax.Precision.HIGHEST)
+
+
+def expanded(values: Array, ndim: int) -> Array:
+  """Adds axes of size 1 at the end, up to `ndim` axes."""
+  return values.reshape(*values.shape, *[1] * (ndim - values.ndim))
 
 
 def mean_term(values: jax.Array) -> tuple[jax.Array, jax.Array]:

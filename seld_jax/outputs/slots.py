@@ -76,6 +76,41 @@ def events_of_tracks(
   return number
 
 
+def joined(
+  first: vectors.Array,
+  second: vectors.Array,
+  count: vectors.Array,
+  *,
+  axis: int,
+) -> vectors.Array:
+  """Puts the tracks of one array behind some tracks of another.
+
+  It only needs slices: gathers take much longer on a CPU.
+
+  Args:
+    first: Values of tracks, with shape `[..., tracks, ...]`.
+    second: Values of other tracks, with the same shape.
+    count: Number of tracks of `first` that are kept, with as many axes, and
+      size 1 on that of the tracks.
+    axis: The axis of the tracks, counted from 0.
+
+  Returns:
+    The kept tracks of `first`, then those of `second`, as many as there are
+    places for, with the same shape.
+  """
+  xp = geometry.namespace(first, second, count)
+  first, later, count = (
+    xp.moveaxis(xp.asarray(one), axis, 0) for one in (first, second, count)
+  )
+  number = len(first)
+  placed = later
+  for shift in range(1, number + 1):
+    later = xp.concatenate([xp.zeros_like(later[:1]), later[:-1]])
+    placed = xp.where(count >= shift, later, placed)
+  place = xp.arange(number).reshape(-1, *[1] * (first.ndim - 1))
+  return xp.moveaxis(xp.where(place < count, first, placed), 0, axis)
+
+
 def best_order(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Orders of tracks with the least cost.
 

@@ -11,7 +11,13 @@ import numpy as np
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError, shown
 from seld_jax.outputs import slots, vectors
-from seld_jax.outputs.format import Array, Arrays, SeparateFormat, mean_term
+from seld_jax.outputs.format import (
+  Array,
+  Arrays,
+  SeparateFormat,
+  expanded,
+  mean_term,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,6 +126,25 @@ class Tracks(SeparateFormat):
       targets['distance'] = np.zeros(shape, np.float32)
       targets['distance'][frame, slot] = vectors.distances_of(events)[rows]
     return targets
+
+  def merge(
+    self, targets: Arrays, others: Arrays
+  ) -> tuple[dict[str, Array], Array]:
+    """See `OutputFormat.merge`."""
+    count, more = (
+      (one['activity'] > 0).any(axis=-1).sum(axis=-1)
+      for one in (targets, others)
+    )
+    merged = {
+      name: slots.joined(
+        values,
+        others[name],
+        expanded(count, values.ndim),
+        axis=count.ndim,
+      )
+      for name, values in targets.items()
+    }
+    return merged, count + more <= self.num_tracks
 
   def loss_terms(
     self, outputs: Arrays, targets: Arrays

@@ -302,7 +302,10 @@ def make_train_step(
 
 
 def _augment(key, batch, statistics, config, axis_name):
-  """Rotates, standardises and masks; every example has its own draws."""
+  """Rotates, standardises and masks, or applies the steps of the config.
+
+  Every example has its own draws.
+  """
   crops, targets, options = (
     batch['features'],
     batch['targets'],
@@ -313,6 +316,12 @@ def _augment(key, batch, statistics, config, axis_name):
     index += lax.axis_index(axis_name) * crops.shape[0]
   keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
   rotate_keys, mask_keys = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
+  if options.steps:
+    before, after, _ = config_lib.augmentation_steps(config)
+    crops, targets = _apply(before, rotate_keys, crops, targets)
+    crops = dataset.standardise(crops, statistics)
+    crops, targets = _apply(after, mask_keys, crops, targets)
+    return {'features': crops, 'targets': targets}
   if options.rotate:
     turn = augment.make_turns(
       microphones=config_lib.microphone_positions(config),
@@ -337,3 +346,8 @@ def _augment(key, batch, statistics, config, axis_name):
     )
     crops = jax.vmap(mask)(mask_keys, crops)
   return {'features': crops, 'targets': targets}
+
+
+def _apply(step, keys, crops, targets):
+  """Applies a step to each example; mixup finds the others by the axis."""
+  return jax.vmap(step, axis_name=augment.EXAMPLES)(keys, crops, dict(targets))

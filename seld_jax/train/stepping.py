@@ -152,7 +152,7 @@ def several(
 
 def _turned(config: config_lib.Config) -> list[list[float]] | None:
   """The positions by which examples are turned; the settings name a file."""
-  if not config.augment.rotate:
+  if not config.augment.rotate and not config.augment.steps:
     return None
   positions = config_lib.microphone_positions(config)
   return None if positions is None else positions.tolist()

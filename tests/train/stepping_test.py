@@ -86,11 +86,14 @@ def test_runs_of_other_seeds_and_recordings_share_a_traced_step(
   assert len([*tmp_path.iterdir()]) == 2
 
 
+@pytest.mark.parametrize(
+  'fields', [{'rotate': True}, {'steps': ('symmetries()',)}], ids=str
+)
 def test_other_positions_of_microphones_in_the_same_file_have_another_trace(
-  tmp_path, monkeypatch
+  fields, tmp_path, monkeypatch
 ):
   config = audio_sets.make_config('five microphones', tmp_path)
-  config.augment.rotate = True
+  config.augment.update(fields)
   array = tmp_path / 'array.csv'
   config.features.microphones = str(array)
   mesh, fold = devices.make_mesh(), device_speed.make_fold(config, 2)

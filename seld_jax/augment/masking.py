@@ -1,4 +1,4 @@
-"""SpecAugment: intervals of time and ranges of bands are masked."""
+"""Intervals of time, ranges of bands and rectangles of both are masked."""
 
 import jax
 import jax.numpy as jnp
@@ -48,8 +48,46 @@ def spec_augment(
     >>> masked.shape, bool((masked != crops).any())
     ((4, 50, 64, 7), True)
   """
+  masked, _ = augment_and_mark(
+    key,
+    features,
+    num_time_masks=num_time_masks,
+    max_time_width=max_time_width,
+    num_band_masks=num_band_masks,
+    max_band_width=max_band_width,
+    share_channels=share_channels,
+  )
+  return masked
+
+
+def augment_and_mark(
+  key: jax.Array,
+  features: jax.Array,
+  *,
+  num_time_masks: int,
+  max_time_width: int,
+  num_band_masks: int,
+  max_band_width: int,
+  share_channels: bool,
+) -> tuple[jax.Array, jax.Array]:
+  """Masks as `spec_augment` does, and says which frames were masked.
+
+  Args:
+    key: PRNG key.
+    features: As for `spec_augment`, and so are the options.
+    num_time_masks: Number of masks along time.
+    max_time_width: Largest width of a time mask in frames.
+    num_band_masks: Number of masks along frequency.
+    max_band_width: Largest width of a frequency mask in bands.
+    share_channels: Whether all channels have the same masks.
+
+  Returns:
+    Masked features, with the same shape, and whether a time mask covers a frame
+    in all channels, with shape `[frames]`.
+  """
   frames, mels, channels = features.shape
   fill = jnp.mean(features, axis=(0, 1))
+  is_gone = jnp.zeros(frames, bool)
   for axis, size, count, width, axis_key in zip(
     (0, 1),
     (frames, mels),
@@ -63,7 +101,9 @@ def spec_augment(
     widths = jax.random.randint(width_key, shape, 0, min(width, size) + 1)
     starts = jax.random.randint(start_key, shape, 0, size - widths + 1)
     features = mask_bands(features, starts, widths, axis=axis, fill=fill)
-  return features
+    if axis == 0:
+      is_gone = _covered(starts, widths, size).all(axis=-1)
+  return features, is_gone
 
 
 def mask_bands(
@@ -102,6 +142,56 @@ def mask_bands(
     >>> print(masked[:, 0, 0])  # frames 1 and 2 are masked
     [1. 0. 0. 1.]
   """
-  index = jnp.arange(features.shape[axis])[:, None, None]
-  masked = jnp.any((index >= starts) & (index < starts + widths), axis=1)
+  masked = _covered(starts, widths, features.shape[axis])
   return jnp.where(jnp.expand_dims(masked, 1 - axis), fill, features)
+
+
+def cut_out(
+  features: jax.Array,
+  starts: jax.Array,
+  sizes: jax.Array,
+  *,
+  num_channels: int | None = None,
+) -> jax.Array:
+  """Sets a rectangle of time and bands to 0, the mean of standardised values.
+
+  Args:
+    features: Standardised features, with shape `[frames, bands, channels]`.
+    starts: First frame and first band, integers with shape `[2]`.
+    sizes: Number of frames and number of bands, integers with shape `[2]`.
+    num_channels: How many of the first channels are changed; None for all.
+
+  Returns:
+    The features, with the same shape.
+
+  References:
+    DeVries and Taylor, `Improved Regularization of Convolutional Neural
+    Networks with Cutout <https://arxiv.org/abs/1708.04552>`_, 2017
+
+  See Also:
+    `cutout`, which draws the rectangle.
+
+  Example:
+    >>> from seld_jax import augment
+    >>> features = jnp.ones((3, 4, 7))
+    >>> cut = augment.cut_out(features, jnp.array([1, 0]), jnp.array([1, 2]))
+    >>> print(cut[..., 0])
+    [[1. 1. 1. 1.]
+     [0. 0. 1. 1.]
+     [1. 1. 1. 1.]]
+  """
+  frames, bands, channels = features.shape
+  within = [
+    (jnp.arange(size) >= starts[axis])
+    & (jnp.arange(size) < starts[axis] + sizes[axis])
+    for axis, size in enumerate((frames, bands))
+  ]
+  count = channels if num_channels is None else num_channels
+  is_cut = within[0][:, None, None] & within[1][:, None]
+  return jnp.where(is_cut & (jnp.arange(channels) < count), 0, features)
+
+
+def _covered(starts: jax.Array, widths: jax.Array, size: int) -> jax.Array:
+  """Which of `size` indices are in any interval: `[size, channels or 1]`."""
+  index = jnp.arange(size)[:, None, None]
+  return jnp.any((index >= starts) & (index < starts + widths), axis=1)
