@@ -12,6 +12,11 @@ one thing at a time in the proposed system. Runs of `seld_jax.reproduce` in the
 same workdir are reused. The study `length` trains the four systems of the
 paper, and two more weights of CE + MSE, for as many steps as --steps says: does
 their order stand if no system is cut short?
+
+The study `recipe` changes one thing at a time in `configs/best_foa.py`, made as
+small as --scale says, and `augmentation` compares augmentations alone and left
+out; see `benchmarks.recipe`. --only selects runs, and --seeds how often each is
+trained.
 """
 
 import csv
@@ -22,7 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
-from benchmarks import studies
+from benchmarks import recipe, studies
 from seld_jax import commands, figures, files, reproduce
 from seld_jax.config import Config
 from seld_jax.report import page
@@ -31,6 +36,7 @@ from seld_jax.reproduce import tables
 CE_WEIGHTS = (1, 10, 30, 100, 1000)
 MSE_WEIGHTS = (0.1, 1, 10)
 SPLITS = ('validation', 'test')
+STUDIES = ('weights', 'ablation', 'length', 'recipe', 'augmentation')
 
 
 def weight_runs() -> dict[str, tuple[str, float, Callable[[Config], None]]]:
@@ -266,13 +272,26 @@ def _precise(value: float) -> str:
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define = commands.Define(values)
-  define.enum('study', None, ['weights', 'ablation', 'length'], 'The study.')
+  define.enum('study', None, STUDIES, 'The study.')
   studies.define_flags(values)
-  define.integer('seed', 0, 'Seed of all runs.', lower_bound=0)
+  define.integer('seed', 0, 'Seed of the first runs.', lower_bound=0)
+  define.integer(
+    'seeds',
+    1,
+    'Number of seeds in the studies recipe and augmentation.',
+    lower_bound=1,
+  )
+  define.list(
+    'only',
+    [],
+    'Names of the systems to train in these studies, such as base. Default: '
+    'all. The tables have all that are finished.',
+  )
   define.integer(
     'steps',
     12000,
-    'Number of steps of each run in the study of lengths.',
+    'Number of steps of each run in the studies length, recipe and '
+    'augmentation.',
     lower_bound=_EVALUATIONS,
   )
 
@@ -280,6 +299,9 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Trains what is not yet trained, and writes the tables of the study."""
   commands.refuse_arguments(arguments)
+  if values.study in recipe.STUDIES:
+    recipe.run(values)
+    return
   options = {
     'data': values.data,
     'scale': values.scale,

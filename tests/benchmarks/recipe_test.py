@@ -1,0 +1,64 @@
+"""Runs of the studies of the recipe and of augmentation: valid, different."""
+
+import pytest
+
+from benchmarks import recipe
+from seld_jax import config as config_lib
+
+
+def configs_of(study, *, data, format='foa', steps=800):
+  return recipe.plan(
+    study,
+    data=str(data),
+    scale='quick',
+    format=format,
+    seeds=range(2),
+    steps=steps,
+  )
+
+
+@pytest.mark.parametrize(
+  ('study', 'format'),
+  [('recipe', 'foa'), ('augmentation', 'foa'), ('augmentation', 'mic')],
+)
+def test_runs_are_valid_and_all_different(study, format, tiny_root):
+  configs = configs_of(study, data=tiny_root, format=format)
+  texts = {str(config_lib.resolve(config)) for config in configs.values()}
+  assert len(texts) == len(configs)
+  for config in configs.values():
+    config_lib.validate(config, num_devices=1)
+    assert config.train.num_steps == 800
+
+
+def test_runs_of_the_recipe_change_one_section_of_the_base(tiny_root):
+  """But for the crops, whose length is also that of evaluations."""
+  configs = configs_of('recipe', data=tiny_root)
+  base = configs['base_foa_seed0']
+  for name in recipe.RECIPE:
+    config = configs[f'{name}_foa_seed0']
+    changed = {
+      section
+      for section in ('data', 'features', 'model', 'loss', 'augment', 'train')
+      if config[section] != base[section]
+    }
+    if name in ('accdoa', 'multi_accdoa'):
+      changed.add('output')
+    assert len(changed) == (name != 'base'), name
+
+
+def test_augmentations_alone_and_left_out_add_up(tiny_root):
+  configs = configs_of('augmentation', data=tiny_root)
+  steps = {
+    name.removesuffix('_foa_seed0'): set(config.augment.steps)
+    for name, config in configs.items()
+    if name.endswith('seed0')
+  }
+  assert not steps['none']
+  everything = steps['all']
+  left_out = [name for name in steps if name.startswith('without_')]
+  assert len(left_out) == len(everything)
+  for name in left_out:
+    alone = steps[name.replace('without', 'only')]
+    assert len(alone) == 1
+    assert alone | steps[name] == everything
+    assert not alone & steps[name]
