@@ -113,7 +113,7 @@ def plan(
 
 # Runs of the study of lengths. Those that learn slowly come first: their curves
 # show early whether there are enough steps.
-LENGTHS = (
+LENGTHS: Sequence[str] = (
   'ce_mse_1_1000',
   'baseline',
   'mse',
