@@ -1,12 +1,37 @@
 """What steps of augmentation change: audio or features, and targets."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from seld_jax import features as features_lib
-from seld_jax.outputs import OutputFormat
+
+
+class TargetFormat(Protocol):
+  """What steps need of the format of targets; those of `outputs` have it."""
+
+  @property
+  def axes(self) -> int:
+    """Components of a direction: 3, or 2 on the horizon."""
+    ...
+
+  def turn(self, targets: Mapping[str, Any], matrix: Any) -> dict[str, Any]:
+    """Rotates or mirrors every direction."""
+    ...
+
+  def merge(
+    self, targets: Mapping[str, Any], others: Mapping[str, Any]
+  ) -> tuple[dict[str, Any], Any]:
+    """Merges the events of two recordings; says where there was room."""
+    ...
+
+  def silence(
+    self, targets: Mapping[str, Any], is_silent: Any
+  ) -> dict[str, Any]:
+    """Removes all events from some frames."""
+    ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -17,7 +42,8 @@ class Domain:
 
   Attributes:
     format: Audio format, `'foa'`, `'mic'` or `'stereo'`.
-    output: The output format, whose targets are changed with the sound.
+    output: The output format, from `outputs.make`, whose targets are changed
+      with the sound.
     num_channels: Number of channels of the audio.
     microphones: Positions of the microphones of the format `'mic'`, with shape
       `[microphones, 3]`; None for the tetrahedral array.
@@ -35,7 +61,7 @@ class Domain:
   """
 
   format: str
-  output: OutputFormat
+  output: TargetFormat
   num_channels: int
   microphones: np.ndarray | None = None
   sample_rate: int = 24000
@@ -69,7 +95,7 @@ class Domain:
 def audio_domain(
   *,
   format: str,
-  output: OutputFormat,
+  output: TargetFormat,
   sample_rate: int = 24000,
   num_channels: int = 0,
   microphones: np.ndarray | None = None,
@@ -78,7 +104,7 @@ def audio_domain(
 
   Args:
     format: Audio format, `'foa'`, `'mic'` or `'stereo'`.
-    output: The output format of the targets.
+    output: The output format of the targets, from `outputs.make`.
     sample_rate: Sample rate in Hz.
     num_channels: Number of microphones of the format `'mic'`; 0 for four.
     microphones: Positions x, y, z in metres of the microphones of the format
@@ -118,7 +144,7 @@ def audio_domain(
 def feature_domain(
   *,
   format: str,
-  output: OutputFormat,
+  output: TargetFormat,
   microphones: np.ndarray | None = None,
   num_frames: int | None = None,
   **options: Any,
@@ -127,7 +153,7 @@ def feature_domain(
 
   Args:
     format: Audio format, a name in `features.FORMATS`.
-    output: The output format of the targets.
+    output: The output format of the targets, from `outputs.make`.
     microphones: Positions x, y, z in metres of the microphones of the format
       `'mic'`, with shape `[microphones, 3]`; None for the tetrahedral array.
     num_frames: Number of frames of an example, if it is known: then intervals
