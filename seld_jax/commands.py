@@ -242,7 +242,7 @@ def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
     if 'Did you mean' in text:
       raise InputError(f'{text}?') from error
     # Commands name a trained network by either flag.
-    other = {'model': 'workdir', 'workdir': 'model'}.get(error.flagname)
+    other = {'model': 'workdir', 'workdir': 'model'}.get(error.flagname, '')
     meant = f'did you mean --{other}? ' if other in values else ''
     raise InputError(f'{text}: {meant}--help lists all flags.') from error
   except Exception as error:
