@@ -170,6 +170,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_eight_devices_give_the_examples_of_one():
   """Under pmap, mixup mixes the examples of each device with each other."""
   found = json.loads(start(_SCRIPT, str(pathlib.Path(__file__).parent)))
