@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from seld_jax import outputs
 from seld_jax.model import blocks
-from seld_jax.model.layers import Dropout, dense
+from seld_jax.model.layers import Dropout, dense, time_maxima
 from seld_jax.model.sequences import SEQUENCES
 from seld_jax.model.streaming import is_streaming
 from seld_jax.model.trunks import TRUNKS
@@ -170,10 +170,7 @@ class ComposedNet(nn.Module):
     x = x.reshape(*x.shape[:2], -1)
     x = dense(self.sequence_features, self.dtype, name='projection')(x)
     x = SEQUENCES[self.sequence](self, x, train=train)
-    batch, frames, size = x.shape
-    pool = self.sequence_pool
-    if pool > 1:
-      x = x.reshape(batch, frames // pool, pool, size).max(axis=2)
+    x = time_maxima(x, self.sequence_pool)
     x = x[:, ahead:]
 
     def hidden(y):
@@ -213,7 +210,7 @@ class ResNetConformer(ComposedNet):
     >>> outputs['accdoa'].shape
     (1, 100, 3, 13, 4)
     >>> model.count_parameters(variables['params'])
-    0
+    9748732
   """
 
   trunk: str = 'resnet'

@@ -17,20 +17,20 @@ from seld_jax import model, outputs
 OUTPUT = outputs.make('class_wise', num_classes=3)
 SMALL: dict[str, Any] = {
   'output': OUTPUT,
-  'filters': (4, 6),
-  'pools': ((1, 4), (2, 2)),
-  'stage_blocks': (1, 2),
+  'filters': (6,),
+  'pools': ((2, 4),),
+  'stage_blocks': (1,),
   'sequence_features': 8,
   'sequence_pool': 2,
   'gru_features': 4,
   'gru_layers': 1,
-  'sequence_layers': 2,
+  'sequence_layers': 1,
   'attention_layers': 1,
   'attention_heads': 2,
   'attention_distance': 3,
   'attention_history': 4,
   'kernel': 3,
-  'head_features': (7,),
+  'head_features': (16,),
 }
 WITHOUT_DROPOUT = dict.fromkeys(
   ('conv_dropout', 'gru_dropout', 'attention_dropout', 'sequence_dropout'), 0.0
@@ -91,13 +91,13 @@ def test_label_frames_are_frames_over_the_time_pooling(trunk, sequence, causal):
     == {
       'gru': 'Gru_0' if causal else 'BiGru_0',
       'gru_attention': 'RelativeAttention_0',
-      'conformer': 'ConformerBlock_1',
+      'conformer': 'ConformerBlock_0',
     }[sequence]
   )
 
 
 CHANGED: dict[str, Any] = {
-  'stage_blocks': (2, 1),
+  'stage_blocks': (2,),
   'gru_features': 6,
   'gru_reset_first': True,
   'gru_layers': 2,
@@ -106,31 +106,28 @@ CHANGED: dict[str, Any] = {
   'attention_heads': 1,
   'attention_dropout': 0.3,
   'attention_distance': 2,
-  'attention_history': 3,
-  'sequence_layers': 1,
+  'attention_history': 1,
+  'sequence_layers': 2,
   'feed_forward': 3,
   'kernel': 5,
   'sequence_dropout': 0.3,
 }
 
 
-@every_combination
 @pytest.mark.parametrize('causal', [False, True])
+@pytest.mark.parametrize(
+  ('trunk', 'sequence'), [('cnn', 'conformer'), ('resnet', 'gru_attention')]
+)
 def test_exactly_the_unused_fields_have_no_effect(trunk, sequence, causal):
-  """The program of a training step shows whether a field has an effect."""
+  """The program of a network shows whether a field has an effect."""
 
   def program(**options):
     network = small(trunk, sequence, causal=causal, **options)
-    _, variables = shapes_of(network, (1, 2 * POOL, 8, 7))
-    apply = lambda variables, features, key: network.apply(
-      variables,
-      features,
-      train=True,
-      mutable=['batch_stats'],
-      rngs={'dropout': key},
-    )
+    start = functools.partial(network.init_with_output, train=True)
+    keys = {'params': jax.random.key(0), 'dropout': jax.random.key(1)}
     features = jax.ShapeDtypeStruct((1, 2 * POOL, 8, 7), jnp.float32)
-    return str(jax.make_jaxpr(apply)(variables, features, jax.random.key(0)))
+    found = jax.make_jaxpr(start)(keys, features)
+    return str(found) + str([np.asarray(x).tolist() for x in found.consts])
 
   unused = model.unused_fields(trunk=trunk, sequence=sequence, causal=causal)
   before = program()
@@ -146,8 +143,8 @@ def test_exactly_the_unused_fields_have_no_effect(trunk, sequence, causal):
   [
     ({'trunk': 'vgg'}, "trunk .*one of cnn, resnet, got 'vgg'"),
     ({'sequence': 'lstm'}, "sequence .*one of gru, .*got 'lstm'"),
-    ({'filters': (4,)}, 'filters 1, pools 2, stage_blocks 2'),
-    ({'stage_blocks': (1, 0)}, 'stage_blocks = .*block or more'),
+    ({'filters': (4, 4)}, 'filters 2, pools 1, stage_blocks 1'),
+    ({'stage_blocks': (0,)}, 'stage_blocks = .*block or more'),
     ({'attention_heads': 3}, 'attention_heads = 3 .*sequence_features = 8'),
     (
       {'attention_heads': 3, 'sequence': 'gru_attention'},
@@ -170,8 +167,10 @@ def test_frames_that_do_not_divide_are_refused():
 # Causality.
 
 
-@every_combination
-@pytest.mark.parametrize('look_ahead', [0, 2])
+@pytest.mark.parametrize(
+  ('trunk', 'sequence', 'look_ahead'),
+  [*((*names, 2) for names in COMBINATIONS), ('resnet', 'conformer', 0)],
+)
 def test_causal_outputs_do_not_depend_on_the_future(
   trunk, sequence, look_ahead
 ):
@@ -190,9 +189,8 @@ def test_causal_outputs_do_not_depend_on_the_future(
   assert not same[6 - look_ahead]
 
 
-@every_combination
-def test_other_networks_see_the_future(trunk, sequence):
-  network = small(trunk, sequence)
+def test_other_networks_see_the_future():
+  network = small()
   features = numbers(1, 10 * POOL, 8, 7)
   variables = initialized(network, features)
   later = features.copy()
@@ -217,7 +215,7 @@ def test_parts_of_a_recording_give_the_outputs_of_the_whole(trunk, sequence):
   padded = np.pad(features, ((0, 0), (0, look_ahead * POOL), (0, 0), (0, 0)))
   found: dict[str, list[Any]] = {name: [] for name in whole}
   # Parts shorter and longer than the history, the kernel and the look-ahead.
-  for part in np.split(padded, np.array([1, 2, 3, 9, 10]) * POOL, axis=1):
+  for part in np.split(padded, np.array([1, 2, 8]) * POOL, axis=1):
     part_outputs, after = step({**variables, 'state': state}, part)
     state = after['state']
     for name, array in part_outputs.items():
@@ -237,11 +235,11 @@ def test_only_causal_networks_have_a_state():
 
 
 def test_it_learns_a_batch_by_heart():
-  network = small(**WITHOUT_DROPOUT, sequence_layers=1, stage_blocks=(1, 1))
+  network = small(**WITHOUT_DROPOUT)
   features = numbers(4, 4 * POOL, 8, 7)
   target = np.random.default_rng(0).random((4, 4, 3)) < 0.3
   variables = jit(network.init)(jax.random.key(0), features)
-  optimizer = optax.adam(1e-2)
+  optimizer = optax.adam(3e-2)
 
   def loss(params, stats):
     found, changed = network.apply(
@@ -263,7 +261,7 @@ def test_it_learns_a_batch_by_heart():
 
   params, stats = variables['params'], variables['batch_stats']
   moments, values = optimizer.init(params), []
-  for _ in range(60):
+  for _ in range(100):
     params, stats, moments, value = step(params, stats, moments)
     values.append(float(value))
   assert values[0] > 0.1
@@ -272,11 +270,7 @@ def test_it_learns_a_batch_by_heart():
 
 @pytest.mark.parametrize(
   ('trunk', 'sequence', 'causal'),
-  [
-    ('resnet', 'conformer', False),
-    ('resnet', 'conformer', True),
-    ('cnn', 'gru_attention', True),
-  ],
+  [('resnet', 'conformer', False), ('cnn', 'gru_attention', True)],
 )
 def test_every_parameter_learns(trunk, sequence, causal):
   network = small(trunk, sequence, causal=causal, **WITHOUT_DROPOUT)
@@ -296,8 +290,6 @@ def test_every_parameter_learns(trunk, sequence, causal):
   slopes = jit(jax.grad(loss))(variables['params'])
   for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
     assert np.isfinite(slope).all(), path
-    if jax.tree_util.keystr(path).endswith("['positions']"):
-      continue  # distances of the future have none in causal networks
     assert np.abs(slope).max() > 1e-7, path
 
 
@@ -311,7 +303,7 @@ def test_bfloat16_computes_but_does_not_store():
     narrow.apply, capture_intermediates=True, mutable=['intermediates']
   )
   found, seen = jit(capture)(variables, features)
-  for name in 'Conv_0', 'BatchNorm_0', 'projection', 'ConformerBlock_1', 'doa':
+  for name in 'Conv_0', 'BatchNorm_0', 'projection', 'ConformerBlock_0', 'doa':
     (inner,) = seen['intermediates'][name]['__call__']
     assert inner.dtype == jnp.bfloat16, name
   for name, value in found.items():
