@@ -13,6 +13,7 @@ import numpy as np
 from seld_jax import dataset
 from seld_jax.dataset import sampling
 from seld_jax.features import window_features
+from seld_jax.model import STATE
 
 # Number of batches that may be computed while an earlier one is fetched.
 _WAITING = 2
@@ -115,6 +116,78 @@ def make_audio_program(
 
   def program(variables, audio, num_frames):
     return apply(variables, jax.vmap(extract)(audio, num_frames))
+
+  return program
+
+
+def make_causal_program(
+  model: nn.Module, *, feature_options: Mapping[str, Any]
+) -> Callable[..., tuple[tuple[jax.Array, ...], Any]]:
+  """Returns a pure function from a part of a recording to its outputs.
+
+  The network is causal and keeps a state from part to part; see
+  `model.initial_state`. `prediction.CausalStream` calls the function.
+
+  Args:
+    model: A causal network of `seld_jax.model`.
+    feature_options: Keyword arguments of `features.window_features`.
+
+  Returns:
+    `program(variables, state, audio, num_frames, num_kept, length=...)`. The
+    audio is that of a window, as in `make_audio_program`; the part is its last
+    `length` frames, which is a static argument. Frames of the window from
+    `num_frames` on repeat the last one before them, and from `num_kept` on the
+    standardised features are 0; both have shape `[batch]`. It returns the
+    outputs `model.output.predicted` of the part, which are
+    `model.look_ahead` label frames late, and the next state.
+
+  Example:
+    >>> from seld_jax import inference, model
+    >>> network = model.ComposedNet(
+    ...   filters=(4,), pools=((5, 8),), sequence_features=4, gru_features=4,
+    ...   causal=True,
+    ... )
+    >>> part = jnp.zeros((1, 10, 64, 7))
+    >>> variables = dict(jax.jit(network.init)(jax.random.key(0), part))
+    >>> state = model.initial_state(network, variables, part.shape)
+    >>> variables['statistics'] = {
+    ...   'mean': jnp.zeros((64, 7)), 'std': jnp.ones((64, 7))
+    ... }
+    >>> program = inference.make_causal_program(
+    ...   network, feature_options={'format': 'foa'}
+    ... )
+    >>> (activity, doa), state = jax.jit(program, static_argnames='length')(
+    ...   variables,
+    ...   state,
+    ...   jnp.zeros((1, 4, 24000 + 1024)),  # 1 s and the context of the window
+    ...   jnp.array([50]),
+    ...   jnp.array([50]),
+    ...   length=10,
+    ... )
+    >>> activity.shape, doa.shape
+    ((1, 2, 14), (1, 2, 14, 3))
+  """
+  extract = functools.partial(window_features, **feature_options)
+  predicted = model.output.predicted  # a field of all networks
+
+  def program(variables, state, audio, num_frames, num_kept, *, length):
+    features = jax.vmap(extract)(audio, num_frames)
+    window = features.shape[1]
+    part = dataset.standardise(
+      features[:, window - length :], variables['statistics']
+    )
+    is_kept = np.arange(window - length, window) < num_kept[:, None]
+    outputs: Any
+    outputs, changed = model.apply(
+      {
+        'params': variables['params'],
+        'batch_stats': variables['batch_stats'],
+        STATE: state,
+      },
+      jnp.where(is_kept[..., None, None], part, 0),
+      mutable=[STATE],
+    )
+    return tuple(outputs[name] for name in predicted), changed[STATE]
 
   return program
 

@@ -23,8 +23,9 @@ from seld_jax.prediction import (
 
 # Default window in seconds: a short delay, but enough context for the network.
 _WINDOW = 2.0
-# Default time between two windows in seconds.
-_UPDATE = 0.5
+# Default time between two windows in seconds; of a causal network, which needs
+# no window again, one label frame.
+_UPDATE, _CAUSAL_UPDATE = 0.5, 0.1
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -33,7 +34,8 @@ def define_flags(values: flags.FlagValues) -> None:
     values,
     window=f'{_WINDOW:g}, or the window of an export; it determines the delay',
     overlap=f'{_UPDATE:g} s less than the window, for a result every '
-    f'{_UPDATE:g} s',
+    f'{_UPDATE:g} s; {_CAUSAL_UPDATE:g} s less for a causal network, whose '
+    'delay is this difference and its look-ahead',
   )
   define = commands.Define(values)
   define.string(
@@ -74,7 +76,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if window is None:
     window = loaded.window_seconds if loaded.has_fixed_window else _WINDOW
   if overlap is None:
-    overlap = max(0.0, window - _UPDATE)
+    update = _CAUSAL_UPDATE if loaded.is_causal else _UPDATE
+    overlap = max(0.0, window - update)
   if values.file:
     rate = audio.info(values.file).sample_rate
     blocks = live.play(values.file, selection=selection, speed=values.speed)

@@ -218,5 +218,6 @@ def _of_run(
       snapshot.make_network, run.config, run.variables
     ),
     extract=snapshot.make_extractor(run.config),
+    causal=snapshot.make_causal(run.config, run.variables),
   )
   return predictor, run

@@ -142,28 +142,64 @@ def default() -> Config:
   features.alias_frequency = 0.0
 
   config.model = model = ml_collections.ConfigDict()
-  # Network: 'seld_crnn' (of the paper), 'seld_net' (the DCASE 2020 baseline) or
-  # 'dcase_net' (the baselines of DCASE 2022 to 2025).
+  # Network: 'seld_crnn' (of the paper), 'seld_net' (the DCASE 2020 baseline),
+  # 'dcase_net' (the baselines of DCASE 2022 to 2025) or 'composed' (of the
+  # parts trunk and sequence).
   model.name = 'seld_crnn'
-  # Number of filters of each convolution.
+  # Part with the convolutions: 'cnn' or 'resnet' (composed only).
+  model.trunk = 'cnn'
+  # Part over time: 'gru', 'gru_attention' (multi-head self-attention after the
+  # GRUs) or 'conformer' (composed only).
+  model.sequence = 'gru'
+  # Number of filters of each convolution, or of each stage of the trunk
+  # 'resnet'.
   model.filters = (64, 64, 128, 128, 256, 256)
-  # (frames, bands) of the max pooling after each convolution, at most 256
-  # elements each; the product of all frames, times hop_length, must be one
-  # label frame of 100 ms.
+  # (frames, bands) of the max pooling after each convolution or stage, at most
+  # 256 elements each; the product of all frames (of composed, times
+  # sequence_pool), times hop_length, must be one label frame of 100 ms.
   model.pools = ((1, 1), (5, 2), (1, 2), (1, 2), (1, 2), (1, 2))
+  # Number of basic blocks of each stage, 1 or more (trunk 'resnet').
+  model.stage_blocks = (2, 2, 2, 2)
+  # Width of the vectors that the trunk gives to the sequence (composed only).
+  model.sequence_features = 256
+  # Max pooling in time after the sequence, in frames, at most 256 (composed
+  # only).
+  model.sequence_pool = 1
+  # Number of conformer blocks (sequence 'conformer'), 1 or more.
+  model.sequence_layers = 8
+  # Largest distance in frames with a position of its own in the attention
+  # (sequence 'conformer'); 0: no positions.
+  model.attention_distance = 100
+  # Number of frames of the sequence that attention looks back if causal, 1 or
+  # more. A stream keeps so many.
+  model.attention_history = 250
+  # Units of the dense steps of a conformer block, as a multiple of
+  # sequence_features (sequence 'conformer').
+  model.feed_forward = 2
+  # Length of the convolutions of conformer blocks in frames, an odd number
+  # (sequence 'conformer').
+  model.kernel = 7
+  # Whether label frames depend on no later ones than the look_ahead next ones:
+  # convolutions and attention see earlier frames only, GRUs run forwards
+  # (composed only).
+  model.causal = False
+  # Number of later label frames that a causal network sees, in all its layers
+  # together. Live predictions are so much later.
+  model.look_ahead = 0
   # Number of units of the GRU in each direction.
   model.gru_features = 256
   # Whether the GRU applies its reset gate before the matrix product, as in the
   # published system (3 737 464 parameters instead of 3 737 976).
   model.gru_reset_first = False
-  # Number of bidirectional GRUs (seld_net and dcase_net), 1 or more.
+  # Number of GRUs (seld_net, dcase_net and composed), 1 or more.
   model.gru_layers = 2
   # Size of the self-attention (seld_crnn only); 0: no attention.
   model.attention_features = 64
-  # Number of layers of multi-head self-attention (dcase_net only); 0: none, as
-  # in 2022.
+  # Number of layers of multi-head self-attention (dcase_net, and the sequence
+  # 'gru_attention'); 0: none, as in 2022.
   model.attention_layers = 2
-  # Number of heads of each of them, a divisor of gru_features (dcase_net only).
+  # Number of heads of each of them, a divisor of gru_features, and of each
+  # conformer block, a divisor of sequence_features.
   model.attention_heads = 8
   # Number of units of each hidden layer of the SED head and of the DOA head.
   model.head_features = (512, 512)
@@ -171,11 +207,13 @@ def default() -> Config:
   model.conv_dropout = 0.5
   # Dropout rate after the GRU, in [0, 1); dcase_net: between its GRUs.
   model.gru_dropout = 0.1
-  # Dropout rate of the weights of the self-attention, in [0, 1) (dcase_net
-  # only).
+  # Dropout rate of the weights of the self-attention (dcase_net), or of its
+  # output (sequence 'gru_attention'), in [0, 1).
   model.attention_dropout = 0.05
-  # Dropout rate after each hidden layer of the heads, in [0, 1) (seld_crnn and
-  # seld_net).
+  # Dropout rate in conformer blocks, in [0, 1) (sequence 'conformer').
+  model.sequence_dropout = 0.1
+  # Dropout rate after each hidden layer of the heads, in [0, 1) (not in
+  # dcase_net).
   model.head_dropout = 0.25
   # Momentum of the running statistics of batch normalisation, in [0, 1).
   model.bn_momentum = 0.999
@@ -354,15 +392,17 @@ def label_pool(config: Config) -> int:
     config: The configuration.
 
   Returns:
-    The product of the time pooling in `model.pools`.
+    The product of the time pooling in `model.pools`; for the network
+    `composed`, times `model.sequence_pool`.
 
   Example:
     >>> from seld_jax import config
     >>> config.label_pool(config.default())
     5
   """
-  product = 1
-  for frames, _ in config.model.pools:
+  model = config.model
+  product = model.sequence_pool if model.name == 'composed' else 1
+  for frames, _ in model.pools:
     product *= frames
   return product
 

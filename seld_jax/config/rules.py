@@ -10,6 +10,7 @@ from seld_jax.config import (
   augment_rules,
   editions,
   feature_rules,
+  network_rules,
   purposes,
   sense,
 )
@@ -69,6 +70,7 @@ def validate(
   check_types('', config, default())
   check_names(config)
   check_model(config, default())
+  network_rules.check_parts(config, default())
   check_ranges(config)
   feature_rules.check_kind(config, default())
   check_features(config)
@@ -124,6 +126,8 @@ def check_names(config: Config) -> None:
   _one_of('features.layout', feats.layout, ('aligned', 'published'))
   _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
   _one_of('model.name', model.name, model_lib.MODELS)
+  _one_of('model.trunk', model.trunk, model_lib.TRUNKS)
+  _one_of('model.sequence', model.sequence, model_lib.SEQUENCES)
   _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
   _one_of('loss.sed', loss.sed, SED_TERMS)
   _one_of('loss.doa', loss.doa, DOA_TERMS)
@@ -158,6 +162,8 @@ def check_ranges(config: Config) -> None:
     'model.gru_features': model.gru_features,
     'model.gru_layers': model.gru_layers,
     'model.attention_heads': model.attention_heads,
+    **{f'model.{name}': model[name] for name in network_rules.POSITIVE},
+    **{f'model.stage_blocks[{i}]': n for i, n in enumerate(model.stage_blocks)},
     **{
       f'model.head_features[{i}]': n for i, n in enumerate(model.head_features)
     },
@@ -191,6 +197,8 @@ def check_ranges(config: Config) -> None:
     'data.synthesize_workers': data.synthesize_workers,
     'model.attention_features': model.attention_features,
     'model.attention_layers': model.attention_layers,
+    'model.attention_distance': model.attention_distance,
+    'model.look_ahead': model.look_ahead,
     'loss.sed_weight': loss.sed_weight,
     'loss.doa_weight': loss.doa_weight,
     'loss.distance_weight': loss.distance_weight,
@@ -235,7 +243,7 @@ def check_ranges(config: Config) -> None:
   )
   for name in (
     *('conv_dropout', 'gru_dropout', 'attention_dropout', 'head_dropout'),
-    'bn_momentum',
+    *('sequence_dropout', 'bn_momentum'),
   ):
     if not 0 <= model[name] < 1:
       raise InputError(f'model.{name} must be in [0, 1), got {model[name]}.')
@@ -251,14 +259,14 @@ def check_model(config: Config, example: Config) -> None:
         f'= {config.model.name} has no such field; leave it at its default, '
         f'{example.model[name]}.'
       )
-  for name in 'gru_layers', 'attention_layers':
+  for name in 'gru_layers', 'attention_layers', 'sequence_layers':
     _check(
       config.model[name] <= _MOST_LAYERS,
       f'model.{name} must be at most {_MOST_LAYERS}, got {config.model[name]}.',
     )
   model = config.model
   _check(
-    'attention_heads' not in used
+    model.name != 'dcase_net'
     or not model.attention_layers
     or model.gru_features % max(1, model.attention_heads) == 0,
     f'model.attention_heads = {model.attention_heads} must divide '
@@ -378,10 +386,13 @@ def check_features(config: Config) -> None:
   remedy = f'set features.hop_length to {exact}'
   if rest or not exact:
     remedy = 'change model.pools or features.sample_rate'
+  pooled = 'model.pools'
+  if model.name == 'composed':
+    pooled = 'model.pools and model.sequence_pool'
   _check(
     feats.hop_length * pool * rate == feats.sample_rate,
     f'features.hop_length = {feats.hop_length} times the time pooling {pool} '
-    f'of model.pools is {1000 * feats.hop_length * pool / feats.sample_rate:g} '
+    f'of {pooled} is {1000 * feats.hop_length * pool / feats.sample_rate:g} '
     f'ms at features.sample_rate = {feats.sample_rate} Hz, but a label frame '
     f'has {1000 // rate} ms: {remedy}.',
   )

@@ -143,6 +143,7 @@ def _check_training(config: Config) -> None:
     ('conv_dropout', _LARGEST_DROPOUT),
     ('gru_dropout', _LARGEST_DROPOUT),
     ('attention_dropout', _LARGEST_DROPOUT),
+    ('sequence_dropout', _LARGEST_DROPOUT),
     ('head_dropout', _LARGEST_DROPOUT),
     ('bn_momentum', _LARGEST_MOMENTUM),
   ):

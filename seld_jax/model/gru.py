@@ -1,4 +1,4 @@
-"""The recurrent layer of the networks: a bidirectional GRU."""
+"""The recurrent layers of the networks: GRUs."""
 
 import functools
 from typing import Any
@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from seld_jax.model.streaming import STATE, is_streaming
 
 
 class BiGru(nn.Module):
@@ -44,43 +46,84 @@ class BiGru(nn.Module):
     join = jnp.stack if x.ndim == 3 else jnp.concatenate
     both = join([x, jnp.flip(x, axis=-2)]).astype(self.dtype)
     # The leading axis is the direction (forwards, backwards), or for several
-    # GRUs (direction, GRU). The gates are in the order r, z, n.
-    count = both.shape[0]
-    input_kernel = self.param(
-      'input_kernel',
-      _per_gate_glorot,
-      (count, x.shape[-1], 3, size),
-      jnp.float32,
-    )
-    input_bias = self.param(
-      'input_bias',
-      _open_gates if self.reset_first else nn.initializers.zeros,
-      (count, 3, size),
-      jnp.float32,
-    )
-    hidden_kernel = self.param(
-      'hidden_kernel',
-      _per_gate_orthogonal,
-      (count, size, 3, size),
-      jnp.float32,
-    )
-    hidden_bias = jnp.zeros((count, size))  # not used if reset_first
-    if not self.reset_first:
-      hidden_bias = self.param(
-        'hidden_bias', nn.initializers.zeros, (count, size), jnp.float32
-      )
-    input_kernel, input_bias, hidden_kernel, hidden_bias = (
-      array.astype(self.dtype)
-      for array in (input_kernel, input_bias, hidden_kernel, hidden_bias)
-    )
-    gates = jnp.einsum(
-      'dbti,dio->tdbo', both, input_kernel.reshape(count, -1, 3 * size)
-    ) + input_bias.reshape(count, 1, 3 * size)
-    kernel = hidden_kernel.reshape(count, size, 3 * size)
-    states = gru(gates, kernel, hidden_bias, self.reset_first)
-    states = jnp.einsum('tdbh->dbth', states)
+    # GRUs (direction, GRU).
+    gates, weights = _prepare(self, both)
+    states = jnp.einsum('tdbh->dbth', gru(gates, *weights, self.reset_first))
     forwards, backwards = states.reshape(2, *x.shape[:-1], size)
     return jnp.concatenate([forwards, jnp.flip(backwards, axis=-2)], axis=-1)
+
+
+class Gru(nn.Module):
+  """GRU forwards in time, with the cell of `BiGru`.
+
+  In a stream of parts of a recording, it continues from its last state.
+
+  Attributes:
+    features: Units.
+    reset_first: Whether it has the cell of `BiGru.reset_first`.
+    dtype: Type of the computation.
+  """
+
+  features: int
+  reset_first: bool = False
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps `[batch, frames, inputs]` to `[batch, frames, features]`."""
+    gates, weights = _prepare(self, x[None].astype(self.dtype))
+    if not is_streaming(self):
+      states = gru(gates, *weights, self.reset_first)
+    else:
+      shape = (1, x.shape[0], self.features)
+      last = self.variable(STATE, 'last', jnp.zeros, shape, self.dtype)
+      states, _ = _run(gates, *weights, self.reset_first, last.value)
+      last.value = states[-1]
+    return jnp.swapaxes(states[:, 0], 0, 1)
+
+
+def _prepare(
+  module: BiGru | Gru, x: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+  """The arguments of `gru`, with new parameters of the module.
+
+  Args:
+    module: The module, from within its `__call__`.
+    x: Inputs of each GRU, with shape `[grus, batch, frames, inputs]`.
+  """
+  count, size = x.shape[0], module.features
+  # The gates are in the order r, z, n.
+  input_kernel = module.param(
+    'input_kernel',
+    _per_gate_glorot,
+    (count, x.shape[-1], 3, size),
+    jnp.float32,
+  )
+  input_bias = module.param(
+    'input_bias',
+    _open_gates if module.reset_first else nn.initializers.zeros,
+    (count, 3, size),
+    jnp.float32,
+  )
+  hidden_kernel = module.param(
+    'hidden_kernel',
+    _per_gate_orthogonal,
+    (count, size, 3, size),
+    jnp.float32,
+  )
+  hidden_bias = jnp.zeros((count, size))  # not used if reset_first
+  if not module.reset_first:
+    hidden_bias = module.param(
+      'hidden_bias', nn.initializers.zeros, (count, size), jnp.float32
+    )
+  input_kernel, input_bias, hidden_kernel, hidden_bias = (
+    array.astype(module.dtype)
+    for array in (input_kernel, input_bias, hidden_kernel, hidden_bias)
+  )
+  gates = jnp.einsum(
+    'dbti,dio->tdbo', x, input_kernel.reshape(count, -1, 3 * size)
+  ) + input_bias.reshape(count, 1, 3 * size)
+  return gates, (hidden_kernel.reshape(count, size, 3 * size), hidden_bias)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -108,7 +151,7 @@ def gru(
   return _run(gates, kernel, bias, reset_first)[0]
 
 
-def _run(gates, kernel, bias, reset_first):
+def _run(gates, kernel, bias, reset_first, start=None):
   """The states, and the values of each frame that the backward pass needs."""
   _, grus, batch, _ = gates.shape
   size = kernel.shape[1]
@@ -132,7 +175,8 @@ def _run(gates, kernel, bias, reset_first):
     # of its own, and their number determines the time of the loop.
     return state, (state, jnp.concatenate([rz, n, inner], axis=-1))
 
-  start = jnp.zeros((grus, batch, size), gates.dtype)
+  if start is None:
+    start = jnp.zeros((grus, batch, size), gates.dtype)
   return lax.scan(step, start, gates)[1]
 
 

@@ -142,6 +142,47 @@ def _rectified_maxima_backward(pool, residuals, gradient):
 rectified_maxima.defvjp(_rectified_maxima_forward, _rectified_maxima_backward)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def time_maxima(x: jax.Array, pool: int) -> jax.Array:
+  """Max pooling over frames.
+
+  As in `rectified_maxima`, only one element of a block has a gradient, and the
+  forward pass keeps its position. The gradient of `jnp.max` compares elements
+  with maxima instead, which is not a number if no element is equal.
+
+  Args:
+    x: Vectors, with shape `[batch, frames, channels]`.
+    pool: Number of frames in a block, 1 to 256, a divisor of the frames.
+
+  Returns:
+    Maxima, with shape `[batch, frames // pool, channels]`.
+  """
+  return _time_maxima(x, pool)[0]
+
+
+def _time_maxima(x, pool):
+  """Maxima, and their positions in the blocks."""
+  batch, frames, channels = x.shape
+  blocks = x.reshape(batch, frames // pool, pool, channels)
+  maxima = blocks[:, :, 0]
+  places = jnp.zeros(maxima.shape, jnp.uint8)
+  for place in range(1, pool):
+    is_greater = blocks[:, :, place] > maxima
+    maxima = jnp.where(is_greater, blocks[:, :, place], maxima)
+    places = jnp.where(is_greater, jnp.uint8(place), places)
+  return maxima, places
+
+
+def _time_maxima_backward(pool, places, gradient):
+  own = np.arange(pool, dtype=np.uint8)[:, None]
+  spread = jnp.where(places[:, :, None] == own, gradient[:, :, None], 0)
+  batch, frames, _, channels = spread.shape
+  return (spread.reshape(batch, frames * pool, channels),)
+
+
+time_maxima.defvjp(_time_maxima, _time_maxima_backward)
+
+
 class Dropout(nn.Module):
   """Dropout with a mask for each example, however the batch is divided.
 

@@ -8,7 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from seld_jax.model.gru import BiGru
+from seld_jax.model.attention import RelativeAttention
+from seld_jax.model.conformer import ConformerBlock
+from seld_jax.model.gru import BiGru, Gru
 from seld_jax.model.layers import Dropout, MultiHeadAttention, SelfAttention
 
 # The factors below were fitted to the memory of programs that XLA compiled for
@@ -21,6 +23,13 @@ _KEPT = 2
 _GRU_KEPT, _GRU_NEEDED = 11, 8
 # Scores of the attention, their softmax, and a gradient; matrices of float32.
 _SCORES_KEPT, _SCORES_NEEDED = 3, 2
+# The same for attention with relative positions, which keeps no scores; the
+# products with the positions are twice as many. A CPU has those of one example
+# and head at a time.
+_RELATIVE_NEEDED = 6
+# Sums and activations of a conformer block that are no layers of their own:
+# multiples of its output, beside those of the dense steps.
+_BLOCK_KEPT = 7
 
 
 class Memory(NamedTuple):
@@ -65,7 +74,7 @@ def needed_memory(network: nn.Module, shape: Sequence[int]) -> Memory:
     >>> f'{needed.training / 1e9:.1f} GB'
     '5.7 GB'
   """
-  kept, needed = [0], [0]
+  kept, needed, again = [0], [0], [0]
 
   def count(apply, arguments, options, context):
     outputs = apply(*arguments, **options)
@@ -73,8 +82,11 @@ def needed_memory(network: nn.Module, shape: Sequence[int]) -> Memory:
     if context.method_name == '__call__' and layer.path:
       size, inside = _bytes(outputs), 0
       kept.append(_kept_bytes(layer, size, arguments[0].shape))
-      if isinstance(layer, BiGru):
+      if isinstance(layer, BiGru | Gru):
         inside = _GRU_NEEDED * size
+      elif isinstance(layer, RelativeAttention):
+        inside = _RELATIVE_NEEDED * _scores_at_once(layer, arguments[0].shape)
+        again.append(inside)
       elif isinstance(layer, SelfAttention | MultiHeadAttention):
         inside = _SCORES_NEEDED * _scores_bytes(layer, arguments[0].shape)
       needed.append(2 * (_bytes(arguments) + size) + inside)
@@ -86,7 +98,9 @@ def needed_memory(network: nn.Module, shape: Sequence[int]) -> Memory:
       jax.ShapeDtypeStruct((2,), jnp.uint32),
       jax.ShapeDtypeStruct(tuple(shape), jnp.float32),
     )
-  return Memory(variables, training=sum(kept), inference=max(needed))
+  return Memory(
+    variables, training=sum(kept) + max(again), inference=max(needed)
+  )
 
 
 def _kept_bytes(layer: nn.Module, size: int, shape: Sequence[int]) -> int:
@@ -97,8 +111,10 @@ def _kept_bytes(layer: nn.Module, size: int, shape: Sequence[int]) -> int:
     size: Bytes of its output.
     shape: Shape of its input.
   """
-  if isinstance(layer, BiGru):
+  if isinstance(layer, BiGru | Gru):
     return _GRU_KEPT * size
+  if isinstance(layer, ConformerBlock):
+    return (_BLOCK_KEPT + 2 * layer.feed_forward) * size
   if isinstance(layer, SelfAttention | MultiHeadAttention):
     return _KEPT * size + _SCORES_KEPT * _scores_bytes(layer, shape)
   if isinstance(layer, Dropout) and layer.rate == 0:
@@ -112,6 +128,14 @@ def _scores_bytes(
   batch, frames, _ = shape
   heads = layer.heads if isinstance(layer, MultiHeadAttention) else 1
   return 4 * batch * heads * frames**2
+
+
+def _scores_at_once(layer: RelativeAttention, shape: Sequence[int]) -> int:
+  """Bytes of the scores that exist at the same time."""
+  batch, frames, _ = shape
+  one = 4 * frames * (frames + (layer.history or 0))
+  is_cpu = jax.default_backend() == 'cpu'
+  return one if is_cpu else batch * layer.heads * one
 
 
 def _bytes(tree: Any) -> int:

@@ -1,4 +1,4 @@
-"""The networks of 2020: the paper's CRNN with self-attention, and SELDnet.
+"""The networks by name: the paper's CRNN and SELDnet of 2020, and later ones.
 
 They are Flax Linen modules: use their pure functions `init` and `apply`.
 """
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from seld_jax import outputs
 from seld_jax.model import blocks
+from seld_jax.model.composed import ComposedNet
 from seld_jax.model.cross_stitch import CrossStitch
 from seld_jax.model.dcase_net import DcaseNet
 from seld_jax.model.gru import BiGru
@@ -277,7 +278,23 @@ class SeldNet(nn.Module):
 
 
 # The networks by their name in a config.
-MODELS = {'seld_crnn': SeldCrnn, 'seld_net': SeldNet, 'dcase_net': DcaseNet}
+MODELS = {
+  'seld_crnn': SeldCrnn,
+  'seld_net': SeldNet,
+  'dcase_net': DcaseNet,
+  'composed': ComposedNet,
+}
+
+# Kinds of layers of which the last one is the last that all branches share: the
+# first kind that a network has.
+_SHARED = (
+  'ConformerBlock',
+  'SelfAttention',
+  'MultiHeadAttention',
+  'RelativeAttention',
+  'BiGru',
+  'Gru',
+)
 
 
 def last_shared_layer(params: Mapping[str, Any]) -> str:
@@ -287,8 +304,8 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     params: Parameters of a network.
 
   Returns:
-    The last attention, or the last GRU if the network has no attention: a key
-    of `params`.
+    The last conformer block or attention, or the last GRU if the network has
+    none: a key of `params`.
 
   Raises:
     ValueError: The network has a trunk for each task (`soft_sharing`), so that
@@ -310,7 +327,7 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     )
   layers = {
     kind: [name for name in params if re.fullmatch(rf'{kind}_\d+', name)]
-    for kind in ('SelfAttention', 'MultiHeadAttention', 'BiGru')
+    for kind in _SHARED
   }
   last = next(names for names in layers.values() if names)
   return max(last, key=lambda name: int(name.rpartition('_')[2]))

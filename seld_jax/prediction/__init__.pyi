@@ -1,6 +1,7 @@
 from . import export_file, live, recordings, symmetries
 from .averaged_predictor import AveragedPredictor
 from .averaged_stream import AveragedStream
+from .causal_stream import Causal, CausalStream
 from .flags import channel_selection, define_prediction_flags
 from .predictor import Prediction, PredictionOptions, Predictor
 from .stream import Frames, Spec, Stream
@@ -8,6 +9,8 @@ from .stream import Frames, Spec, Stream
 __all__ = [
   'AveragedPredictor',
   'AveragedStream',
+  'Causal',
+  'CausalStream',
   'Prediction',
   'PredictionOptions',
   'Predictor',

@@ -65,6 +65,11 @@ class AveragedPredictor(Predictor):
     """Length in seconds of the window that is fixed, or of the first one."""
     return self._longest
 
+  @property
+  def is_causal(self) -> bool:
+    """Whether all networks continue from part to part of a recording."""
+    return all(one.is_causal for one, _ in self._members)
+
   def outputs(self, features: np.ndarray | jax.Array) -> dict[str, np.ndarray]:
     """Refuses, because each prediction starts from audio of its own.
 

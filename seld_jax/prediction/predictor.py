@@ -14,6 +14,7 @@ from seld_jax import labels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction.averaged_stream import AveragedStream
+from seld_jax.prediction.causal_stream import Causal, CausalStream
 from seld_jax.prediction.stream import (
   Frames,
   Spec,
@@ -128,6 +129,7 @@ class Predictor:
     has_fixed_window: bool = False,
     make_network: Callable[[], Callable[..., Any]] | None = None,
     extract: Callable[..., Any] | None = None,
+    causal: Causal | None = None,
   ):
     """Compiles a program; most users call `seld_jax.load` instead.
 
@@ -144,6 +146,8 @@ class Predictor:
       extract: For features that need the whole recording
         (`not spec.is_framewise`): a pure function from audio with shape
         `[channels, samples]` to features, `[frames, bands, channels]`.
+      causal: For a causal network: it then continues from part to part of a
+        recording, instead of from windows that start anew.
     """
     self.spec, self.source = spec, source
     self.models: tuple[str, ...] = (source,)
@@ -154,10 +158,19 @@ class Predictor:
     self._logged_rates: set[int] = set()
     self._make_network = make_network
     self._network: Callable[..., Any] | None = None
+    on_device = jax.device_put(variables)
+    options = compilation.compiler_options()
     self._compiled = functools.partial(
-      jax.jit(program, compiler_options=compilation.compiler_options()),
-      jax.device_put(variables),
+      jax.jit(program, compiler_options=options), on_device
     )
+    self._causal = causal
+    if causal is not None:
+      self._continued = functools.partial(
+        jax.jit(
+          causal.program, static_argnames='length', compiler_options=options
+        ),
+        on_device,
+      )
 
   def __call__(
     self,
@@ -310,8 +323,11 @@ class Predictor:
         'predict complete recordings (python -m seld_jax.predict), or train '
         f'with another --config.features.kind than {self.spec.kind}.'
       )
-    options = self._stream_options(sample_rate, window, overlap, batch_size)
-    return Stream(self._compiled, self.spec, **options)
+    stream = self._start(
+      sample_rate, window=window, overlap=overlap, batch_size=batch_size
+    )
+    assert not isinstance(stream, WholeRecording)
+    return stream
 
   def _start(
     self,
@@ -323,6 +339,9 @@ class Predictor:
   ) -> Stream | WholeRecording | AveragedStream:
     """Starts a recording, which is predicted at its end if it must be whole."""
     options = self._stream_options(sample_rate, window, overlap, batch_size)
+    if self._causal is not None:
+      del options['batch_size']  # a part needs the state after the one before
+      return CausalStream(self._continued, self._causal, self.spec, **options)
     if self._extract is None:
       return Stream(self._compiled, self.spec, **options)
     return WholeRecording(self._extract, self._compiled, self.spec, **options)
@@ -381,6 +400,14 @@ class Predictor:
       sample_rate,
       own,
     )
+
+  @property
+  def is_causal(self) -> bool:
+    """Whether the network continues from part to part of a recording.
+
+    The length of a part is that of a window without its overlap.
+    """
+    return self._causal is not None
 
   @property
   def window_seconds(self) -> float:

@@ -226,6 +226,8 @@ class Stream:
     self._program, self._spec, self._window = program, spec, window
     self._span = window // spec.pool
     self._step = self._span - overlap
+    # Label frames before the next window whose audio is kept.
+    self._behind = self._step
     if not 0 <= overlap < self._span:
       raise InputError(
         f'The overlap must be less than the window of {self._span} label '
@@ -315,7 +317,7 @@ class Stream:
   def _append(self, block: np.ndarray) -> None:
     # The audio of the previous window is kept: the extra window at the end may
     # start anywhere after the start of the previous window.
-    begin = max(0, self._next - self._step) * self._spec.label_samples
+    begin = max(0, self._next - self._behind) * self._spec.label_samples
     unused = max(0, begin - self._spec.n_fft // 2 - self._audio_first)
     self._audio = np.concatenate([self._audio[:, unused:], block], axis=-1)
     self._audio_first += unused
@@ -363,18 +365,23 @@ class Stream:
         np.stack([audio for _, _, audio, _ in filled]),
         np.array([frames for _, _, _, frames in filled], np.int32),
       )
-      outputs = {
-        name: np.asarray(array)
-        for name, array in zip(self._sums, arrays, strict=True)
-      }
-      if not all(np.isfinite(array).all() for array in outputs.values()):
-        raise InputError(
-          'The outputs of the network are NaN or infinite for this audio; '
-          'samples must be in [-1, 1] and the parameters must be finite.'
-        )
+      outputs = self._named(arrays)
       for index, (start, skip, _, _) in enumerate(batch):
         window = {name: array[index, skip:] for name, array in outputs.items()}
         self._add(start + skip, window)
+
+  def _named(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs of the program by name, which must be finite."""
+    outputs = {
+      name: np.asarray(array)
+      for name, array in zip(self._sums, arrays, strict=True)
+    }
+    if not all(np.isfinite(array).all() for array in outputs.values()):
+      raise InputError(
+        'The outputs of the network are NaN or infinite for this audio; '
+        'samples must be in [-1, 1] and the parameters must be finite.'
+      )
+    return outputs
 
   def _add(self, start: int, window: Mapping[str, np.ndarray]) -> None:
     """Adds the outputs of a window from a label frame on to the sums."""

@@ -44,6 +44,7 @@ _MODEL_FIELDS = (
   'model.filters',
   'model.gru_features',
   'model.attention_features',
+  'model.sequence_features',
   'model.head_features',
 )
 

@@ -22,7 +22,7 @@ from seld_jax import model as model_lib
 from seld_jax.audio import channels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
-from seld_jax.prediction import Spec, export_file
+from seld_jax.prediction import Causal, Spec, export_file
 from seld_jax.train import checkpoint, parameter_average
 from seld_jax.train import step as train_step
 
@@ -168,6 +168,30 @@ def make_program(config: config_lib.Config) -> Callable[..., Any]:
   options = config_lib.feature_options(config)
   del options['pad_mode']  # the caller pads the audio
   return inference.make_audio_program(network, feature_options=options)
+
+
+def make_causal(
+  config: config_lib.Config, variables: Mapping[str, Any]
+) -> Causal | None:
+  """What a stream needs of a causal network; None for other networks.
+
+  It needs features that are equal in windows, so that it is None, too, if the
+  features need the whole recording.
+  """
+  network = train_step.make_model(config)
+  is_causal = config.model.causal and config.model.name == 'composed'
+  if not is_causal or not spec_of(config).is_framewise:
+    return None
+  options = config_lib.feature_options(config)
+  del options['pad_mode']  # the caller pads the audio
+  shape = np.shape(variables['statistics']['mean'])
+  return Causal(
+    inference.make_causal_program(network, feature_options=options),
+    model_lib.initial_state(
+      network, variables, (1, config_lib.label_pool(config), *shape)
+    ),
+    config.model.look_ahead,
+  )
 
 
 def make_extractor(config: config_lib.Config) -> Callable[..., Any] | None:

@@ -2,10 +2,12 @@
 
 import pathlib
 
+import jax.numpy as jnp
 import pytest
 from helpers.config_files import load
 
 from seld_jax import config as config_lib
+from seld_jax import model
 from seld_jax.config import systems
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
@@ -95,13 +97,16 @@ def test_submissions_have_the_papers_folds():
 
 
 @pytest.mark.parametrize('scale', systems.SCALES)
-def test_later_systems_differ_in_output_and_losses_only(scale):
+def test_later_systems_differ_in_output_and_losses_or_network_only(scale):
   """So that a comparison with the paper's system shows nothing else."""
   mse = systems.make('mse', format='foa', scale=scale)
   changed = {
     name: differences(systems.make(name, format='foa', scale=scale), mse)
     for name in systems.LATER_SYSTEMS
   }
+  of_network = changed.pop('resnet_conformer')
+  assert of_network['model.name'] == 'composed'
+  assert all(name.startswith('model.') for name in of_network)
   assert changed == {
     'accdoa': {'output.format': 'accdoa'},
     'multi_accdoa': {'output.format': 'multi_accdoa'},
@@ -120,3 +125,20 @@ def test_later_systems_differ_in_output_and_losses_only(scale):
 
 def test_later_systems_are_not_in_the_table_of_the_paper():
   assert not set(systems.SYSTEMS) & set(systems.LATER_SYSTEMS)
+
+
+def test_the_resnet_conformer_is_that_of_the_model():
+  """The fields of the config give the defaults of `model.ResNetConformer`."""
+  config = systems.make('resnet_conformer', format='foa')
+  usual = model.ResNetConformer()
+  unused = model.unused_fields(
+    trunk=usual.trunk, sequence=usual.sequence, causal=usual.causal
+  )
+  for name in config_lib.model_fields(config):
+    if name in unused:
+      continue
+    expected = getattr(usual, name)
+    found = config.model[name]
+    if name == 'dtype':
+      found = jnp.dtype(found)
+    assert found == expected, name

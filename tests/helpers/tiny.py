@@ -13,7 +13,13 @@ def make_tiny(config, root):
   config.features.hop_length = 480
   config.model.filters = (4, 4)
   config.model.pools = ((1, 2), (5, 4))
-  config.model.gru_features = 4
+  if config.model.name == 'composed':
+    config.model.stage_blocks = (1, 1)
+    config.model.sequence_pool = config.model.sequence_layers = 1
+    config.model.sequence_features = 8
+    config.model.attention_heads = 2
+  else:
+    config.model.gru_features = 4
   if config.model.name == 'seld_crnn':
     config.model.attention_features = 4
   config.model.head_features = (8,)

@@ -56,6 +56,24 @@ def test_maxima_without_scale_and_shift_equal_those_of_flax(pool, shape):
     np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.parametrize('pool', [1, 2, 5])
+def test_time_maxima_equal_flax(pool):
+  x = numbers(2, 20, 3)
+  ours = functools.partial(layers.time_maxima, pool=pool)
+  theirs = lambda x: nn.max_pool(x, (pool,), strides=(pool,))
+  for actual, expected in values_and_gradients(ours, theirs, x):
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_time_maxima_give_each_block_one_gradient_among_equal_values():
+  slope = jax.grad(lambda x: layers.time_maxima(x, 4).sum())(
+    jnp.ones((1, 8, 2))
+  )
+  expected = np.zeros((1, 8, 2))
+  expected[:, ::4] = 1
+  np.testing.assert_array_equal(slope, expected)
+
+
 def test_rectified_maxima_of_bfloat16_sum_their_gradients_in_float32():
   """A sum of many small numbers stops growing in bfloat16."""
   x = jnp.ones((8, 64, 16, 3), jnp.bfloat16)

@@ -31,6 +31,8 @@ def small(name='seld_crnn', **options):
     ('seld_crnn', {'soft_sharing': True}),
     ('seld_net', {}),
     ('dcase_net', {}),
+    ('composed', {'sequence': 'conformer', 'sequence_layers': 1}),
+    ('composed', {'sequence': 'gru_attention', 'causal': True}),
   ],
 )
 def test_the_variables_are_those_of_the_network(name, options):
@@ -107,6 +109,17 @@ def test_sizes_without_bounds_are_estimated_in_python_integers():
     ('seld_crnn', {'soft_sharing': True}),
     ('seld_net', {'normalise_bands': True}),
     ('dcase_net', {}),
+    ('composed', {'sequence': 'gru_attention', 'causal': True}),
+    (
+      'composed',
+      {
+        'trunk': 'resnet',
+        'stage_blocks': (1, 1),
+        'sequence': 'conformer',
+        'sequence_features': 64,
+        'sequence_layers': 2,
+      },
+    ),
   ],
 )
 def test_the_estimate_is_near_the_memory_that_xla_reserves(name, options):
