@@ -16,7 +16,7 @@ from absl import flags
 
 from benchmarks import output_study, studies
 from seld_jax import figures, files, reproduce, runs
-from seld_jax.config import Config, systems
+from seld_jax.config import Config, default, systems
 from seld_jax.errors import InputError
 from seld_jax.report import page
 from seld_jax.reproduce import tables
@@ -47,6 +47,28 @@ def base(config: Config) -> None:
   systems.tracks(config)
   config.output.num_tracks = 3
   config.train.log_gradient_norms = False
+
+
+def _network(trunk: str, sequence: str) -> Change:
+  """A composed network whose step takes about as long as that of the base."""
+
+  def change(config: Config) -> None:
+    model, usual = config.model, default().model
+    model.update(systems.narrow(systems.resnet_conformer(default())).model)
+    model.trunk, model.sequence = trunk, sequence
+    if trunk == 'cnn':  # that of the base
+      model.filters = (24, 24, 48, 48, 96, 96)
+      model.pools = ((2, 2), (1, 2), (1, 2), (1, 1), (1, 2), (1, 1))
+      model.stage_blocks = usual.stage_blocks
+    if sequence == 'conformer':
+      model.sequence_features = 128
+    else:
+      model.sequence_layers = usual.sequence_layers
+      model.sequence_dropout = usual.sequence_dropout
+      model.gru_features, model.gru_dropout = 96, 0.0
+      model.gru_layers = model.attention_layers = 1
+
+  return change
 
 
 def _format(system: str) -> Change:
@@ -102,6 +124,12 @@ def _scenes(config: Config) -> None:
 # Name of a run -> what differs from the base, and the change of the base.
 RECIPE: Mapping[str, tuple[str, Change]] = {
   'base': ('nothing (three tracks)', lambda config: None),
+  'resnet': ('trunk: ResNet', _network('resnet', 'gru_attention')),
+  'conformer': ('sequence: conformer', _network('cnn', 'conformer')),
+  'resnet_conformer': (
+    'both: ResNet-Conformer',
+    _network('resnet', 'conformer'),
+  ),
   'accdoa': ('format: ACCDOA', _format('accdoa')),
   'multi_accdoa': ('format: multi-ACCDOA', _format('multi_accdoa')),
   'doa_weight_0.3': (
