@@ -32,8 +32,9 @@ def check(config: config_lib.Config) -> dict[str, float]:
     AssertionError: A difference is too large for rounding.
   """
   with config.copy_and_resolve_references().unlocked() as plain:
-    for name in 'conv_dropout', 'gru_dropout', 'head_dropout':
-      plain.model[name] = 0.0
+    for name in config_lib.model_fields(plain):
+      if name.endswith('_dropout'):
+        plain.model[name] = 0.0
   batch = network_speed.random_batch(
     plain, batch=2, frames=10 * config_lib.label_pool(plain)
   )
@@ -90,18 +91,45 @@ def _compare(network, batch, loss, gradients):
     tensors['targets']['doa'],
   )
   their_loss.backward()
-  pairs: list[tuple[Any, tuple[int, ...], Any]] = [
+  pairs = _of_conformer if hasattr(network, 'blocks') else _of_crnn
+  errors = [
+    np.abs(np.asarray(ours).transpose(axes) - their).max() / np.abs(their).max()
+    for their, axes, ours in pairs(network, gradients)
+  ]
+  return {
+    'loss': abs(float(loss) - their_loss.item()),
+    'gradients': float(max(errors)),
+  }
+
+
+# Gradients of PyTorch, the axes of ours in their order, and ours.
+_Pairs = list[tuple[Any, tuple[int, ...], Any]]
+
+
+def _of_crnn(network, gradients) -> _Pairs:
+  pairs: _Pairs = [
     (layer.weight.grad.numpy(), (3, 2, 0, 1), gradients[f'Conv_{i}']['kernel'])
     for i, layer in enumerate(network.convolutions)
   ]
   for name in 'query', 'key', 'value':
     weight = getattr(network, name).weight.grad.numpy()
     pairs.append((weight, (1, 0), gradients['SelfAttention_0'][name]['kernel']))
-  errors = [
-    np.abs(np.asarray(ours).transpose(axes) - their).max() / np.abs(their).max()
-    for their, axes, ours in pairs
-  ]
-  return {
-    'loss': abs(float(loss) - their_loss.item()),
-    'gradients': float(max(errors)),
-  }
+  return pairs
+
+
+def _of_conformer(network, gradients) -> _Pairs:
+  first = network.stages[0][0].first.weight.grad.numpy()
+  pairs: _Pairs = [(first, (3, 2, 0, 1), gradients['Conv_0']['kernel'])]
+  for number, block in enumerate(network.blocks):
+    ours = gradients[f'ConformerBlock_{number}']
+    attention, of_attention = block.attention, ours['attention']
+    pairs += [
+      (attention.positions.grad.numpy(), (0, 1), of_attention['positions']),
+      (
+        attention.query_key_value.weight.grad.numpy(),
+        (1, 0),
+        of_attention['query_key_value']['kernel'],
+      ),
+      (block.depthwise.weight.grad.numpy()[:, 0], (1, 0), ours['depthwise']),
+    ]
+  return pairs

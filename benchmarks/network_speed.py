@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks import floor, timing
 from seld_jax import config as config_lib
 from seld_jax import features, inference
+from seld_jax import model as model_lib
 from seld_jax.dataset import sampling
 from seld_jax.devices import compilation
 from seld_jax.train import step as train_step
@@ -98,15 +99,23 @@ def torch_step(
 
 def torch_network(config: config_lib.Config, memory_format: str):
   """Makes the network of a configuration in PyTorch, with new parameters."""
-  from benchmarks import torch_seld
+  from benchmarks import torch_conformer, torch_seld
 
-  options = {
-    name: config.model[name] for name in config_lib.model_fields(config)
-  }
-  for name in 'gru_reset_first', 'soft_sharing', 'dtype':
+  model = config.model
+  options = {name: model[name] for name in config_lib.model_fields(config)}
+  left_out = ['gru_reset_first', 'soft_sharing', 'dtype']
+  network = torch_seld.TorchSeld
+  if model.name == 'composed':
+    assert (model.trunk, model.sequence) == ('resnet', 'conformer')
+    network = torch_conformer.TorchResNetConformer
+    unused = model_lib.unused_fields(
+      trunk=model.trunk, sequence=model.sequence, causal=model.causal
+    )
+    left_out += ['trunk', 'sequence', 'causal', *unused]
+  for name in left_out:
     options.pop(name, None)
   bands, channels = features.shape(**config_lib.feature_options(config))
-  return torch_seld.TorchSeld(
+  return network(
     num_channels=channels,
     num_mels=bands,
     num_classes=len(config.data.classes),
@@ -138,14 +147,14 @@ def training(
   times = timing.interleave(
     {'ours': jax_step(config, given), 'torch': calls[chosen]}, rounds=rounds
   )
-  flops = floor.network_flops(config, batch=batch, frames=frames, train=True)
+  is_crnn = config.model.name == 'seld_crnn'
   figure = timing.Figure(
-    name=f'training step, batch {batch}, T = {frames}',
+    name=f'{_name(config)}training step, batch {batch}, T = {frames}',
     ours=times['ours'],
     other=times['torch'],
     against='PyTorch',
-    target=1.5,
-    flops=sum(flops.values()),
+    target=1.5 if is_crnn else 1.0,
+    flops=_flops(config, batch=batch, frames=frames, train=True),
   )
   return figure, chosen
 
@@ -209,14 +218,24 @@ def minute(
   difference = np.abs(ours()['sed'] - chosen()[0]).max()
   assert difference < _TOLERANCE, f'activity differs by {difference:.2g}'
   times = timing.interleave({'ours': ours, 'torch': chosen}, rounds=rounds)
-  flops = floor.network_flops(
-    config, batch=len(starts), frames=window, train=False
-  )
+  is_crnn = config.model.name == 'seld_crnn'
   return timing.Figure(
-    name=f'inference, {seconds:g} s of features',
+    name=f'{_name(config)}inference, {seconds:g} s of features',
     ours=times['ours'],
     other=times['torch'],
     against='PyTorch',
-    target=1.25,
-    flops=sum(flops.values()),
+    target=1.25 if is_crnn else 1.0,
+    flops=_flops(config, batch=len(starts), frames=window, train=False),
   )
+
+
+def _name(config: config_lib.Config) -> str:
+  """Start of the name of a figure."""
+  return 'ResNet-Conformer, ' if config.model.name == 'composed' else ''
+
+
+def _flops(config: config_lib.Config, **sizes: Any) -> float | None:
+  """Necessary operations; None for networks whose operations nobody counted."""
+  if config.model.name != 'seld_crnn':
+    return None
+  return sum(floor.network_flops(config, **sizes).values())

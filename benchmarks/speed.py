@@ -25,7 +25,7 @@ from seld_jax.errors import InputError
 
 FIGURES = (
   *('train', 'stages', 'inference', 'losses', 'features', 'metrics'),
-  'memory',
+  *('memory', 'conformer'),
 )
 
 # The batch size of the DCASE 2024 baseline.
@@ -70,6 +70,20 @@ def compare(
     figures.append(
       network_speed.minute(config, seconds=values.seconds, rounds=rounds)
     )
+  if 'conformer' in only:
+    from benchmarks import network_check, network_speed
+
+    config = systems.make('resnet_conformer', format='foa', scale=values.scale)
+    found = network_check.check(config)
+    say(
+      'PyTorch with our weights, ResNet-Conformer: '
+      + ', '.join(f'{name} differ by {d:.1g}' for name, d in found.items())
+    )
+    figure, _ = network_speed.training(config, rounds=rounds, **sizes)
+    figures += [
+      figure,
+      network_speed.minute(config, seconds=values.seconds, rounds=rounds),
+    ]
   if 'losses' in only:
     from benchmarks import loss_speed
 
@@ -93,13 +107,17 @@ def compare(
   return figures, stage_times
 
 
-def memory(values: flags.FlagValues) -> dict[str, float]:
+def memory(values: flags.FlagValues, system: str) -> dict[str, float]:
   """Measures the peak memory of a training step by side in bytes."""
   from benchmarks import step_memory
 
   return {
     side: step_memory.measure(
-      side, scale=values.scale, batch=values.batch, frames=values.frames
+      side,
+      system=system,
+      scale=values.scale,
+      batch=values.batch,
+      frames=values.frames,
     )
     for side in step_memory.SIDES
   }
@@ -199,12 +217,15 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
     console.print(_stage_table(stage_times, flops, peak))
     result['stages'] = {n: list(t.seconds) for n, t in stage_times.items()}
-  if 'memory' in only:
-    result['memory'] = used = memory(values)
-    table = _table('Peak memory of a training step', 'side', 'MB')
+  for name, system in ('memory', 'mse'), ('conformer', 'resnet_conformer'):
+    if name not in only:
+      continue
+    used = memory(values, system)
+    result['memory' if name == 'memory' else f'memory_{name}'] = used
+    table = _table(f'Peak memory of a training step, {system}', 'side', 'MB')
     for side, amount in used.items():
-      name = side if side == 'seld_jax' else f'PyTorch, {side}'
-      table.add_row(name, f'{amount / 1e6:.0f}')
+      row = side if side == 'seld_jax' else f'PyTorch, {side}'
+      table.add_row(row, f'{amount / 1e6:.0f}')
     console.print(table)
     ours, *others = used.values()
     verdict = 'met' if ours <= min(others) else 'missed'

@@ -6,7 +6,7 @@ reset after the first step, and the memory before the state was made is
 subtracted.
 
 Example:
-  python -m benchmarks.step_memory seld_jax paper 8 600
+  python -m benchmarks.step_memory seld_jax mse paper 8 600
 """
 
 import ctypes
@@ -28,11 +28,15 @@ SIDES = ('seld_jax', 'channels first', 'channels last')
 _STEPS = 2
 
 
-def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
+def measure(
+  side: str, *, system: str, scale: str, batch: int, frames: int
+) -> float:
   """Measures the peak memory of a training step.
 
   Args:
     side: One of `SIDES`; the last two are memory formats of PyTorch.
+    system: The system whose network is trained, `'mse'` or
+      `'resnet_conformer'`.
     scale: One of `systems.SCALES`.
     batch: Number of examples.
     frames: Number of feature frames in each example.
@@ -44,7 +48,7 @@ def measure(side: str, *, scale: str, batch: int, frames: int) -> float:
     run = lambda: subprocess.run(
       [
         *(sys.executable, '-m', 'benchmarks.step_memory'),
-        *(side, scale, str(batch), str(frames)),
+        *(side, system, scale, str(batch), str(frames)),
       ],
       capture_output=True,
       text=True,
@@ -86,13 +90,13 @@ def _give_back() -> None:
 
 def main(arguments: list[str]) -> None:
   """Prints the bytes of one side; see the example for the arguments."""
-  if len(arguments) != 4 or arguments[0] not in SIDES:
+  if len(arguments) != 5 or arguments[0] not in SIDES:
     raise InputError(
-      f'Expected a side ({", ".join(SIDES)}), scale, batch and frames, got '
-      f'{arguments}.'
+      f'Expected a side ({", ".join(SIDES)}), system, scale, batch and frames, '
+      f'got {arguments}.'
     )
-  side, scale, batch, frames = arguments
-  config = systems.make('mse', format='foa', scale=scale)
+  side, system, scale, batch, frames = arguments
+  config = systems.make(system, format='foa', scale=scale)
   # A small network first, so that threads and libraries are not counted.
   _start(side, config, batch=1, frames=4 * config_lib.label_pool(config))()
   _give_back()

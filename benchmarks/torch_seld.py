@@ -108,31 +108,31 @@ class TorchSeld(nn.Module):
     params, stats = variables['params'], variables['batch_stats']
     for i, layer in enumerate(self.convolutions):
       kernel = np.asarray(params[f'Conv_{i}']['kernel'])
-      _copy(layer.weight, kernel.transpose(3, 2, 0, 1))
+      copy(layer.weight, kernel.transpose(3, 2, 0, 1))
     for i, norm in enumerate(self.norms):
       name = f'BatchNorm_{i}'
-      _copy(norm.weight, params[name]['scale'])
-      _copy(norm.bias, params[name]['bias'])
-      _copy(norm.running_mean, stats[name]['mean'])
-      _copy(norm.running_var, stats[name]['var'])
+      copy(norm.weight, params[name]['scale'])
+      copy(norm.bias, params[name]['bias'])
+      copy(norm.running_mean, stats[name]['mean'])
+      copy(norm.running_var, stats[name]['var'])
     gru = {k: np.asarray(v) for k, v in params['BiGru_0'].items()}
     size = gru['hidden_bias'].shape[-1]
     for direction, suffix in enumerate(('l0', 'l0_reverse')):
       for ours, theirs in ('input', 'weight_ih'), ('hidden', 'weight_hh'):
         kernel = gru[f'{ours}_kernel'][direction]
         weight = getattr(self.gru, f'{theirs}_{suffix}')
-        _copy(weight, kernel.reshape(-1, 3 * size).T)
+        copy(weight, kernel.reshape(-1, 3 * size).T)
       bias = gru['input_bias'][direction].reshape(-1)
-      _copy(getattr(self.gru, f'bias_ih_{suffix}'), bias)
+      copy(getattr(self.gru, f'bias_ih_{suffix}'), bias)
       # Flax has a second bias only for the third gate.
       bias = np.concatenate([np.zeros(2 * size), gru['hidden_bias'][direction]])
-      _copy(getattr(self.gru, f'bias_hh_{suffix}'), bias)
+      copy(getattr(self.gru, f'bias_hh_{suffix}'), bias)
     for name in 'query', 'key', 'value':
-      _load_dense(getattr(self, name), params['SelfAttention_0'][name])
+      load_dense(getattr(self, name), params['SelfAttention_0'][name])
     for name, head in self.heads.items():
       for i, layer in enumerate(head[:-1]):
-        _load_dense(layer, params[f'{name}_hidden_{i}'])
-      _load_dense(head[-1], params[name])
+        load_dense(layer, params[f'{name}_hidden_{i}'])
+      load_dense(head[-1], params[name])
 
 
 def losses(
@@ -182,7 +182,7 @@ def spec_augment(
 
 
 def train_step(
-  network: TorchSeld,
+  network: nn.Module,
   optimizer: torch.optim.Optimizer,
   batch: Mapping[str, torch.Tensor],
   statistics: Mapping[str, torch.Tensor],
@@ -210,10 +210,12 @@ def train_step(
   return loss.item()
 
 
-def _copy(target: torch.Tensor, values: Any) -> None:
+def copy(target: torch.Tensor, values: Any) -> None:
+  """Copies numbers into a parameter or buffer."""
   target.copy_(torch.from_numpy(np.array(values, np.float32)))
 
 
-def _load_dense(layer: nn.Linear, params: Mapping[str, Any]) -> None:
-  _copy(layer.weight, np.asarray(params['kernel']).T)
-  _copy(layer.bias, params['bias'])
+def load_dense(layer: nn.Linear, params: Mapping[str, Any]) -> None:
+  """Copies the parameters of a dense layer of Flax."""
+  copy(layer.weight, np.asarray(params['kernel']).T)
+  copy(layer.bias, params['bias'])

@@ -83,6 +83,26 @@ def test_pytorch_computes_the_same_network(tiny):
   assert set(network_check.check(tiny)) == {'outputs', 'loss', 'gradients'}
 
 
+def test_pytorch_computes_the_same_resnet_conformer():
+  pytest.importorskip('torch', reason='the other side of the benchmark')
+  from benchmarks import network_check
+
+  config = systems.make('resnet_conformer', format='foa')
+  config.model.update(
+    {
+      'filters': (4, 6),
+      'pools': ((1, 4), (1, 4)),
+      'stage_blocks': (2, 1),
+      'sequence_features': 8,
+      'sequence_layers': 2,
+      'attention_heads': 2,
+      'attention_distance': 3,
+      'head_features': (8,),
+    }
+  )
+  assert set(network_check.check(config)) == {'outputs', 'loss', 'gradients'}
+
+
 def test_pytorch_computes_the_same_multi_accdoa_loss():
   torch = pytest.importorskip('torch', reason='the other side of the benchmark')
   from benchmarks import loss_speed, torch_adpit
