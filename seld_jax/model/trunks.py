@@ -94,7 +94,7 @@ def resnet(network: Convolutional, x: jax.Array, *, train: bool) -> jax.Array:
 TRUNKS: Mapping[str, Callable[..., jax.Array]] = {'cnn': cnn, 'resnet': resnet}
 
 
-def _basic_block(network, x, filters, pool, *, train):
+def _basic_block(network, x, filters, pool, *, train) -> Any:
   norm = functools.partial(
     BatchNorm,
     network.bn_momentum,

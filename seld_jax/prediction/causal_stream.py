@@ -111,11 +111,12 @@ class CausalStream(Stream):
       labels = -(-total // pool)
       num_frames = int(np.clip(total - start * pool, 1, self._window))
       num_kept = int(np.clip((labels - start) * pool, 0, self._window))
-    arrays, self._state = self._program(  # pyright: ignore[reportCallIssue]
+    program: Callable[..., Any] = self._program
+    arrays, self._state = program(
       self._state,
       audio[None],
-      np.int32([num_frames]),
-      np.int32([num_kept]),
+      np.array([num_frames], np.int32),
+      np.array([num_kept], np.int32),
       length=self._step * pool,
     )
     place = self._next - self._look_ahead

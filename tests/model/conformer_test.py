@@ -1,6 +1,7 @@
 """Attention, convolution and blocks of the conformer against NumPy."""
 
 import itertools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -18,9 +19,14 @@ from seld_jax.model.gru import BiGru, Gru
 
 HEADS, WIDTH = 2, 3
 
+# NumPy arrays take the place of those of JAX.
+attend: Any = attention.attend
+convolve: Any = depthwise
 
-def attended(query, key, value, positions, exists, *, history):
+
+def attended(*arrays: Any, history: int | None) -> np.ndarray:
   """The definition of the attention, in float64, one query after the other."""
+  query, key, value, positions, exists = arrays
   batch, frames, heads, width = query.shape
   most = len(positions) // 2
   means = np.zeros(query.shape)
@@ -57,9 +63,7 @@ def test_attention_equals_its_definition(
   exists = np.ones((2, keys), bool)
   exists[1, :2] = keys == frames  # every query has a key
   monkeypatch.setattr(attention.jax, 'default_backend', lambda: platform)
-  found = attention.attend(
-    *(query, key, value, positions, exists), history=history
-  )
+  found = attend(*(query, key, value, positions, exists), history=history)
   expected = attended(
     *map(np.float64, (query, key, value, positions)), exists, history=history
   )
@@ -69,7 +73,7 @@ def test_attention_equals_its_definition(
 def test_attention_without_positions_or_bounds_is_that_of_flax():
   query, key, value = (numbers(2, 6, HEADS, WIDTH, seed=i) for i in range(3))
   np.testing.assert_allclose(
-    attention.attend(query, key, value),
+    attend(query, key, value),
     nn.dot_product_attention(query, key, value),
     atol=1e-5,
   )
@@ -85,7 +89,7 @@ def test_gradients_of_the_attention_are_those_of_its_definition():
     weights = np.float64(numbers(1, 5, HEADS, WIDTH, seed=9))
 
     def loss(*arrays):
-      return jnp.sum(attention.attend(*arrays, history=3) * weights)
+      return jnp.sum(attend(*arrays, history=3) * weights)
 
     slopes = jax.grad(loss, (0, 1, 2, 3))(*arrays)
     exists = np.ones((1, 5), bool)
@@ -104,14 +108,14 @@ def test_gradients_of_the_attention_are_those_of_its_definition():
 def test_depthwise_convolution_equals_that_of_xla(length):
   x, kernel = numbers(2, 12, 5), numbers(length, 5, seed=1)
   expected = lax.conv_general_dilated(
-    x,
-    kernel[:, None],
+    jnp.asarray(x),
+    jnp.asarray(kernel[:, None]),
     (1,),
     'VALID',
     dimension_numbers=('NWC', 'WIO', 'NWC'),
     feature_group_count=5,
   )
-  np.testing.assert_allclose(depthwise(x, kernel), expected, atol=1e-5)
+  np.testing.assert_allclose(convolve(x, kernel), expected, atol=1e-5)
 
 
 def block(**options):
@@ -183,7 +187,7 @@ def test_a_gru_is_the_forward_half_of_a_bidirectional_one(reset_first):
   variables = initialized(both, x)
   forwards = jax.tree.map(lambda leaf: leaf[:1], variables['params'])
   one = Gru(4, reset_first)
-  found = one.apply({'params': forwards}, x)
+  found: Any = one.apply({'params': forwards}, x)
   expected = np.asarray(both.apply(variables, x))[..., :4]
   np.testing.assert_allclose(found, expected, atol=1e-6)
   first, after = one.apply({'params': forwards}, x[:, :3], mutable=['state'])
