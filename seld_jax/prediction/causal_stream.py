@@ -17,6 +17,12 @@ class Causal:
     program: From `inference.make_causal_program`.
     state: State of the network before a recording, for a batch of one.
     look_ahead: Number of later label frames that the network sees.
+
+  Example:
+    >>> from seld_jax import prediction
+    >>> causal = prediction.Causal(program=max, state={}, look_ahead=2)
+    >>> causal.look_ahead
+    2
   """
 
   program: Callable[..., Any]
@@ -36,6 +42,28 @@ class CausalStream(Stream):
   Attributes:
     latency: Largest delay in seconds between a sound and its label frame: the
       length of a part, the look-ahead, and half a Fourier transform.
+
+  Example:
+    A program of the state, audio and numbers of frames, here one that counts
+    parts:
+
+    >>> import seld_jax
+    >>> from seld_jax import prediction
+    >>> def program(state, audio, num_frames, num_kept, *, length):
+    ...   sed = np.full((1, length // 2, 14), state / 10)
+    ...   return (sed, np.zeros((*sed.shape, 3))), state + 1
+    >>> stream = prediction.CausalStream(
+    ...   program,
+    ...   prediction.Causal(program, state=0, look_ahead=0),
+    ...   seld_jax.load('demo').spec,
+    ...   window=20,  # one second
+    ...   overlap=9,
+    ... )
+    >>> print(f'{stream.latency:.2f} s')
+    0.14 s
+    >>> frames = stream.push(np.zeros((4, 9600)))
+    >>> print(frames.activity[:, 0])
+    [0.  0.1 0.2]
   """
 
   def __init__(
