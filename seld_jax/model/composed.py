@@ -170,8 +170,7 @@ class ComposedNet(nn.Module):
     x = x.reshape(*x.shape[:2], -1)
     x = dense(self.sequence_features, self.dtype, name='projection')(x)
     x = SEQUENCES[self.sequence](self, x, train=train)
-    x = time_maxima(x, self.sequence_pool)
-    x = x[:, ahead:]
+    x = jnp.asarray(time_maxima(x, self.sequence_pool))[:, ahead:]
 
     def hidden(y):
       drop = Dropout(
@@ -241,7 +240,9 @@ def unused_fields(*, trunk: str, sequence: str, causal: bool) -> dict[str, str]:
     >>> unused['stage_blocks'], unused['gru_layers'], unused['look_ahead']
     ('trunk', 'sequence', 'causal')
   """
-  unused = {} if causal else dict.fromkeys(_CAUSAL_FIELDS, 'causal')
+  unused: dict[str, str] = {}
+  if not causal:
+    unused.update(dict.fromkeys(_CAUSAL_FIELDS, 'causal'))
   for kind, chosen, parts in (
     ('trunk', trunk, TRUNKS),
     ('sequence', sequence, SEQUENCES),

@@ -73,7 +73,7 @@ class Gru(nn.Module):
     """Maps `[batch, frames, inputs]` to `[batch, frames, features]`."""
     gates, weights = _prepare(self, x[None].astype(self.dtype))
     if not is_streaming(self):
-      states = gru(gates, *weights, self.reset_first)
+      states = jnp.asarray(gru(gates, *weights, self.reset_first))
     else:
       shape = (1, x.shape[0], self.features)
       last = self.variable(STATE, 'last', jnp.zeros, shape, self.dtype)

@@ -94,6 +94,7 @@ class CausalStream(Stream):
     super().__init__(
       program, spec, window=window, overlap=overlap, sample_rate=sample_rate
     )
+    self._continue = program
     self._state, self._look_ahead = causal.state, causal.look_ahead
     self._behind = overlap
     # A part is complete before a window would be.
@@ -139,11 +140,11 @@ class CausalStream(Stream):
       labels = -(-total // pool)
       num_frames = int(np.clip(total - start * pool, 1, self._window))
       num_kept = int(np.clip((labels - start) * pool, 0, self._window))
-    arrays, self._state = self._program(  # pyright: ignore[reportCallIssue]
+    arrays, self._state = self._continue(
       self._state,
       audio[None],
-      np.int32([num_frames]),
-      np.int32([num_kept]),
+      np.array([num_frames], np.int32),
+      np.array([num_kept], np.int32),
       length=self._step * pool,
     )
     place = self._next - self._look_ahead

@@ -19,8 +19,16 @@ from seld_jax.model.gru import BiGru, Gru
 HEADS, WIDTH = 2, 3
 
 
+def drawn(*shape, seed=0):
+  """Random numbers as an array of JAX."""
+  return jnp.asarray(numbers(*shape, seed=seed))
+
+
 def attended(query, key, value, positions, exists, *, history):
   """The definition of the attention, in float64, one query after the other."""
+  query, key, value, positions = (
+    np.asarray(x, np.float64) for x in (query, key, value, positions)
+  )
   batch, frames, heads, width = query.shape
   most = len(positions) // 2
   means = np.zeros(query.shape)
@@ -51,23 +59,23 @@ def attended(query, key, value, positions, exists, *, history):
 def test_attention_equals_its_definition(
   monkeypatch, frames, keys, history, distance, platform
 ):
-  query = numbers(2, frames, HEADS, WIDTH)
-  key, value = (numbers(2, keys, HEADS, WIDTH, seed=i) for i in (1, 2))
-  positions = numbers(2 * distance + 1, WIDTH, seed=3)
+  query = drawn(2, frames, HEADS, WIDTH)
+  key, value = (drawn(2, keys, HEADS, WIDTH, seed=i) for i in (1, 2))
+  positions = drawn(2 * distance + 1, WIDTH, seed=3)
   exists = np.ones((2, keys), bool)
   exists[1, :2] = keys == frames  # every query has a key
   monkeypatch.setattr(attention.jax, 'default_backend', lambda: platform)
   found = attention.attend(
-    *(query, key, value, positions, exists), history=history
+    query, key, value, positions, jnp.asarray(exists), history=history
   )
   expected = attended(
-    *map(np.float64, (query, key, value, positions)), exists, history=history
+    query, key, value, np.asarray(positions), exists, history=history
   )
   np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_attention_without_positions_or_bounds_is_that_of_flax():
-  query, key, value = (numbers(2, 6, HEADS, WIDTH, seed=i) for i in range(3))
+  query, key, value = (drawn(2, 6, HEADS, WIDTH, seed=i) for i in range(3))
   np.testing.assert_allclose(
     attention.attend(query, key, value),
     nn.dot_product_attention(query, key, value),
@@ -95,14 +103,16 @@ def test_gradients_of_the_attention_are_those_of_its_definition():
       for sign in 1, -1:
         moved = list(arrays)
         moved[which] = array + sign * step
-        ends.append(np.sum(attended(*moved, exists, history=3) * weights))
+        query, key, value, positions = moved
+        means = attended(query, key, value, positions, exists, history=3)
+        ends.append(np.sum(means * weights))
       expected = (ends[0] - ends[1]) / 2
       assert np.sum(slope * step) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize('length', [1, 3, 7])
 def test_depthwise_convolution_equals_that_of_xla(length):
-  x, kernel = numbers(2, 12, 5), numbers(length, 5, seed=1)
+  x, kernel = drawn(2, 12, 5), drawn(length, 5, seed=1)
   expected = lax.conv_general_dilated(
     x,
     kernel[:, None],
@@ -183,7 +193,7 @@ def test_a_gru_is_the_forward_half_of_a_bidirectional_one(reset_first):
   variables = initialized(both, x)
   forwards = jax.tree.map(lambda leaf: leaf[:1], variables['params'])
   one = Gru(4, reset_first)
-  found = one.apply({'params': forwards}, x)
+  found = np.asarray(one.apply({'params': forwards}, x))
   expected = np.asarray(both.apply(variables, x))[..., :4]
   np.testing.assert_allclose(found, expected, atol=1e-6)
   first, after = one.apply({'params': forwards}, x[:, :3], mutable=['state'])
