@@ -25,7 +25,7 @@ class BasicBlock(nn.Module):
     norm = lambda: nn.BatchNorm2d(filters, _EPSILON, momentum)
     self.first = nn.Conv2d(inputs, filters, 3, padding=1, bias=False)
     self.second = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
-    self.norms = nn.ModuleList([norm(), norm()])
+    self.norms: Any = nn.ModuleList([norm(), norm()])
     self.widen = None
     if inputs != filters:
       self.widen = nn.Conv2d(inputs, filters, 1, bias=False)
@@ -84,7 +84,9 @@ class Block(nn.Module):
     momentum: float,
   ) -> None:
     super().__init__()
-    self.norms = nn.ModuleList(nn.LayerNorm(size, _EPSILON) for _ in range(5))
+    self.norms: Any = nn.ModuleList(
+      nn.LayerNorm(size, _EPSILON) for _ in range(5)
+    )
     hidden = feed_forward * size
     self.first = nn.ModuleList(
       [nn.Linear(size, hidden), nn.Linear(hidden, size)]
@@ -144,7 +146,9 @@ class TorchResNetConformer(nn.Module):
     memory_format: torch.memory_format,
   ) -> None:
     super().__init__()
-    self.stages, inputs = nn.ModuleList(), num_channels
+    # Type checkers do not know the modules in a list.
+    self.stages: Any = nn.ModuleList()
+    inputs = num_channels
     for width, count in zip(filters, stage_blocks, strict=True):
       sizes = [inputs, *[width] * count]
       self.stages.append(
@@ -159,7 +163,7 @@ class TorchResNetConformer(nn.Module):
       num_mels //= bands
     size = sequence_features
     self.projection = nn.Linear(num_mels * filters[-1], size)
-    self.blocks = nn.ModuleList(
+    self.blocks: Any = nn.ModuleList(
       Block(
         size,
         heads=attention_heads,
@@ -171,7 +175,7 @@ class TorchResNetConformer(nn.Module):
       )
       for _ in range(sequence_layers)
     )
-    self.heads = nn.ModuleDict()
+    self.heads: Any = nn.ModuleDict()
     for name, outputs in ('sed', num_classes), ('doa', 3 * num_classes):
       widths = [size, *head_features, outputs]
       self.heads[name] = nn.ModuleList(

@@ -114,7 +114,8 @@ def _basic_block(network, x, filters, pool, *, train) -> Any:
     x = norm()(widen(x), train=train)
   if pool == (1, 1):
     return nn.relu(x + y)
-  return rectified_maxima(x + y, jnp.ones(filters), jnp.zeros(filters), pool)
+  ones, zeros = jnp.ones(filters), jnp.zeros(filters)
+  return jnp.asarray(rectified_maxima(x + y, ones, zeros, pool))
 
 
 def _convolution(network, x, filters):

@@ -200,6 +200,20 @@ def test_eight_devices_equal_one_in_each_output_format(fields):
   assert_equal('seld_crnn', fields, dtype='float64', bound=1e-10)
 
 
+@pytest.mark.slow
+def test_eight_devices_equal_one_in_a_resnet_conformer():
+  fields = {
+    'model.trunk': 'resnet',
+    'model.stage_blocks': (1,),
+    'model.sequence': 'conformer',
+    'model.sequence_features': 8,
+    'model.sequence_layers': 1,
+    'model.attention_heads': 2,
+    'model.kernel': 3,
+  }
+  assert_equal('composed', fields, dtype='float64', bound=1e-10)
+
+
 def assert_equal(network, fields, *, dtype, bound):
   """Compares a training step on eight devices with one on one."""
   script = _SCRIPT
