@@ -37,6 +37,8 @@ def make_tiny(config, root):
 def make_one_convolution(config):
   """Makes the network of a tiny config smaller still, to compile faster."""
   config.model.filters, config.model.pools = (4,), ((5, 8),)
+  if config.model.name == 'composed':
+    config.model.stage_blocks = (1,)
   return config
 
 
