@@ -29,17 +29,17 @@ _STEPS = 2
 
 
 def measure(
-  side: str, *, system: str, scale: str, batch: int, frames: int
+  side: str, *, scale: str, batch: int, frames: int, system: str = 'mse'
 ) -> float:
   """Measures the peak memory of a training step.
 
   Args:
     side: One of `SIDES`; the last two are memory formats of PyTorch.
-    system: The system whose network is trained, `'mse'` or
-      `'resnet_conformer'`.
     scale: One of `systems.SCALES`.
     batch: Number of examples.
     frames: Number of feature frames in each example.
+    system: The system whose network is trained, `'mse'` or
+      `'resnet_conformer'`.
 
   Returns:
     Bytes of the state, the batch and the step.
