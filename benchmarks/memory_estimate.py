@@ -43,14 +43,16 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   print('scale   batch  frames  measured  estimated  ratio')
   for size in values.sizes.split(','):
     try:
-      scale, batch, frames = size.split(':')
-      numbers = {'batch': int(batch), 'frames': int(frames)}
+      scale, *numbers = size.split(':')
+      batch, frames = map(int, numbers)
     except ValueError as error:
       raise InputError(
         f'--sizes: expected SCALE:BATCH:FRAMES, got {size!r}.'
       ) from error
-    found = step_memory.measure('seld_jax', scale=scale, **numbers)
-    guess = estimated(scale, **numbers)
+    found = step_memory.measure(
+      'seld_jax', scale=scale, batch=batch, frames=frames
+    )
+    guess = estimated(scale, batch=batch, frames=frames)
     print(
       f'{scale:6} {batch:>6} {frames:>7} {found / 1e9:9.2f} {guess / 1e9:10.2f}'
       f' {guess / found:6.2f}',
