@@ -37,7 +37,19 @@ WITHOUT_DROPOUT = dict.fromkeys(
 )
 POOL = 4  # feature frames of a label frame
 COMBINATIONS = list(itertools.product(model.TRUNKS, model.SEQUENCES))
-every_combination = pytest.mark.parametrize(('trunk', 'sequence'), COMBINATIONS)
+# These two have every part but the plain GRU.
+QUICK = ('cnn', 'gru_attention'), ('resnet', 'conformer')
+
+
+def marked(*values):
+  """Parameters of a test; those of other combinations are marked slow."""
+  is_quick = values[:2] in QUICK
+  return pytest.param(*values, marks=[] if is_quick else pytest.mark.slow)
+
+
+every_combination = pytest.mark.parametrize(
+  ('trunk', 'sequence'), [marked(*names) for names in COMBINATIONS]
+)
 
 
 def small(trunk='resnet', sequence='conformer', **options):
@@ -169,7 +181,10 @@ def test_frames_that_do_not_divide_are_refused():
 
 @pytest.mark.parametrize(
   ('trunk', 'sequence', 'look_ahead'),
-  [*((*names, 2) for names in COMBINATIONS), ('resnet', 'conformer', 0)],
+  [
+    *(marked(*names, 2) for names in COMBINATIONS),
+    pytest.param('resnet', 'conformer', 0, marks=pytest.mark.slow),
+  ],
 )
 def test_causal_outputs_do_not_depend_on_the_future(
   trunk, sequence, look_ahead
