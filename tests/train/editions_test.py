@@ -79,7 +79,11 @@ def networks(monkeypatch):
 
 def state_of(step) -> Any:
   return types.SimpleNamespace(
-    step=step, params={}, batch_stats={}, statistics={'step': step}
+    step=step,
+    params={},
+    batch_stats={},
+    statistics={'step': step},
+    average=None,
   )
 
 

@@ -52,7 +52,7 @@ def run_without_steps(monkeypatch):
   def train_nothing(run, **options):
     del options
     state: Any = types.SimpleNamespace(
-      step=2, params={}, batch_stats={}, statistics={}
+      step=2, params={}, batch_stats={}, statistics={}, average=None
     )
     evaluators = scoring.make_evaluators(run)
     assert scoring.record_scores(run, state, evaluators) is not None
