@@ -152,10 +152,8 @@ def plan_length(
     ).values()
     if name in weighted:
       weighted[name][2](config)
-    train = config.train
-    train.num_steps = steps // 2 if name == 'baseline' else steps
-    between = train.num_steps // _EVALUATIONS
-    train.evaluate_every = max(between // train.log_every, 1) * train.log_every
+    own = steps // 2 if name == 'baseline' else steps
+    studies.set_steps(config, own, num_evaluations=_EVALUATIONS)
     configs[reproduce.run_name(name, format, seed)] = config
   return configs
 
@@ -163,23 +161,15 @@ def plan_length(
 def write_length(
   workdir: pathlib.Path, results: Sequence[reproduce.Result]
 ) -> list[pathlib.Path]:
-  """Writes the scores as Markdown, and all validation curves as CSV."""
+  """Writes the scores as Markdown, and all curves as CSV."""
   names = list(LENGTHS)
   results = sorted(results, key=lambda one: names.index(one.system))
   lines = [
     [one.system, f'{gradient_ratio(one):.3g}', *_cells(one)] for one in results
   ]
-  output = io.StringIO()
-  writer = csv.writer(output, lineterminator='\n')
-  writer.writerow(['system', 'split', 'step', *reproduce.METRICS])
-  for one in results:
-    for record in one.records:
-      if record['split'] != 'train':
-        values = [_precise(record[name]) for name in reproduce.METRICS]
-        writer.writerow([one.system, record['split'], record['step'], *values])
   paths = [workdir / 'length.md', workdir / 'length.csv']
   heads = ['system', 'gradients, DOA by SED', *_HEADS]
-  texts = [_markdown(heads, lines), output.getvalue()]
+  texts = [studies.markdown(heads, lines), tables.curves_csv(results)]
   for path, text in zip(paths, texts, strict=True):
     files.write_text(path, text)
   return paths
@@ -215,7 +205,7 @@ def write_weights(
     curves.setdefault(losses, []).append(point)
     lines.append([f'{losses} (1, {weight:g})', f'{ratio:.3g}', *_cells(one)])
   heads = ['losses', 'gradients, DOA by SED', *_HEADS]
-  texts = {'weights.md': _markdown(heads, lines), 'weights.csv': output}
+  texts = {'weights.md': studies.markdown(heads, lines), 'weights.csv': output}
   paths = []
   for name, text in texts.items():
     paths.append(workdir / name)
@@ -241,7 +231,7 @@ def write_ablation(
       lines.append([one.system, window, *_cells(one, ('validation', split))])
   path = workdir / 'ablation.md'
   heads = ['system', 'window at test', *_HEADS]
-  files.write_text(path, _markdown(heads, lines))
+  files.write_text(path, studies.markdown(heads, lines))
   return [path]
 
 
@@ -258,11 +248,6 @@ def _cells(one: reproduce.Result, splits: Sequence[str] = SPLITS) -> list[str]:
     for split in splits
     for metric in reproduce.METRICS
   ]
-
-
-def _markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-  rows = [heads, ['---'] * len(heads), *lines]
-  return '\n'.join(f'| {" | ".join(row)} |' for row in rows) + '\n'
 
 
 def _precise(value: float) -> str:

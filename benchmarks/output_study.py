@@ -87,11 +87,7 @@ def plan(
       ).values()
       change(config)
       if steps:
-        config.train.num_steps = steps
-        config.train.evaluate_every = max(
-          config.train.log_every,
-          steps // 4 // config.train.log_every * config.train.log_every,
-        )
+        studies.set_steps(config, steps, num_evaluations=4)
       # Formats with one loss have no gradients to compare.
       config.train.log_gradient_norms = False
       configs[reproduce.run_name(name, format, seed)] = config
@@ -149,8 +145,7 @@ def write(
     ]
     for system, of_runs in scores.items()
   ]
-  table = [heads, ['---'] * len(heads), *lines]
-  text = ''.join(f'| {" | ".join(row)} |\n' for row in table)
+  text = studies.markdown(heads, lines)
   output = io.StringIO()
   writer = csv.writer(output, lineterminator='\n')
   writer.writerow(['system', 'seed', 'edition', *(n for n, *_ in METRICS)])

@@ -19,7 +19,7 @@ from seld_jax import figures, files, reproduce, runs
 from seld_jax.config import Config, default, systems
 from seld_jax.errors import InputError
 from seld_jax.report import page
-from seld_jax.reproduce import tables
+from seld_jax.reproduce import comparison, tables
 
 STUDIES = ('recipe', 'augmentation')
 _EVALUATIONS = 8
@@ -230,7 +230,7 @@ def write(
   *,
   drawn: Sequence[str] = (),
 ) -> list[pathlib.Path]:
-  """Writes the means over seeds as Markdown, each run and its curve as CSV.
+  """Writes the means over seeds as Markdown, each run and its curves as CSV.
 
   Args:
     workdir: The folder of the runs, to which the files are written.
@@ -247,7 +247,7 @@ def write(
   time_of = lambda one: minutes(
     workdir / reproduce.run_name(one.system, one.format, one.seed)
   )
-  lines, table, curves = [], io.StringIO(), io.StringIO()
+  lines, table = [], io.StringIO()
   writer = csv.writer(table, lineterminator='\n')
   writer.writerow(
     ['system', 'format', 'seed', 'minutes']
@@ -255,7 +255,10 @@ def write(
   )
   for name, alike in by_system.items():
     cells = [
-      _cell(metric, [one.scores[split][metric] for one in alike])
+      tables.format_cell(
+        metric,
+        comparison.over_seeds([one.scores[split][metric] for one in alike]),
+      )
       for split, metric in _COLUMNS
     ]
     time = statistics.fmean(map(time_of, alike))
@@ -272,22 +275,10 @@ def write(
       )
   heads = ['changed', 'seeds', 'minutes']
   heads += [f'{split} {metric}' for split, metric in _COLUMNS]
-  rows = [heads, ['---'] * len(heads), *lines]
-  curve_writer = csv.writer(curves, lineterminator='\n')
-  curve_writer.writerow(
-    ['system', 'format', 'seed', 'split', 'step', *reproduce.METRICS]
-  )
-  for one in results:
-    for record in one.records:
-      if record['split'] != 'train':
-        curve_writer.writerow(
-          [one.system, one.format, one.seed, record['split'], record['step']]
-          + [f'{record[name]:.6g}' for name in reproduce.METRICS]
-        )
   texts = {
-    f'{study}.md': ''.join(f'| {" | ".join(row)} |\n' for row in rows),
+    f'{study}.md': studies.markdown(heads, lines),
     f'{study}.csv': table.getvalue(),
-    f'{study}_curves.csv': curves.getvalue(),
+    f'{study}_curves.csv': tables.curves_csv(results),
   }
   for name, text in texts.items():
     files.write_text(workdir / name, text)
@@ -323,12 +314,6 @@ def _what(name: str) -> str:
   return f'{kind} {rest}'.replace('_', ' ').strip()
 
 
-def _cell(metric: str, values: Sequence[float]) -> str:
-  deviation = statistics.stdev(values) if len(values) > 1 else None
-  cell = statistics.fmean(values), deviation, len(values)
-  return tables.format_cell(metric, cell)
-
-
 def plan(
   study: str,
   *,
@@ -360,9 +345,7 @@ def plan(
       (config,) = reproduce.plan(
         data, names=['mse'], formats=[format], seeds=[seed], scale=scale
       ).values()
-      config.train.num_steps = steps
-      between = steps // _EVALUATIONS // config.train.log_every
-      config.train.evaluate_every = max(between, 1) * config.train.log_every
+      studies.set_steps(config, steps, num_evaluations=_EVALUATIONS)
       change(config)
       configs[reproduce.run_name(name, format, seed)] = config
   return configs

@@ -1,7 +1,7 @@
-"""What the studies have in common: flags, and the training of their runs."""
+"""What the studies have in common: flags, steps, training and tables."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 
@@ -20,6 +20,27 @@ def define_flags(values: flags.FlagValues) -> None:
   shared_flags.define_scale(values, default='quick')
   shared_flags.define_format(values)
   define.integer('jobs', 1, 'Number of runs at the same time.', lower_bound=1)
+
+
+def set_steps(config: Config, steps: int, *, num_evaluations: int) -> None:
+  """Sets the length of a run, and about as many evaluations as wanted.
+
+  Args:
+    config: The configuration to change.
+    steps: Number of steps.
+    num_evaluations: Number of evaluations; the steps between two are a multiple
+      of `train.log_every`.
+  """
+  train = config.train
+  train.num_steps = steps
+  between = steps // num_evaluations // train.log_every
+  train.evaluate_every = max(between, 1) * train.log_every
+
+
+def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+  """Makes a table in Markdown."""
+  rows = [heads, ['---'] * len(heads), *lines]
+  return ''.join(f'| {" | ".join(row)} |\n' for row in rows)
 
 
 def train(

@@ -12,7 +12,13 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
-from benchmarks.torch_seld import copy, load_dense
+from benchmarks.torch_seld import (
+  branches,
+  copy,
+  load_branches,
+  load_dense,
+  load_norm,
+)
 
 _EPSILON = 1e-5
 
@@ -182,7 +188,7 @@ class TorchResNetConformer(nn.Module):
         nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
       )
     self.rates = conv_dropout, head_dropout
-    self.sequence_pool, self.num_classes = sequence_pool, num_classes
+    self.sequence_pool = sequence_pool
     self.memory_format = memory_format
     self.to(memory_format=memory_format)
 
@@ -203,17 +209,7 @@ class TorchResNetConformer(nn.Module):
       x = block(x)
     x = functional.max_pool1d(x.transpose(1, 2), self.sequence_pool)
     x = x.transpose(1, 2)
-    outputs = []
-    for head in self.heads.values():
-      y = x
-      for layer in head[:-1]:
-        y = functional.dropout(
-          functional.relu(layer(y)), head_rate, self.training
-        )
-      outputs.append(head[-1](y))
-    sed, doa = outputs
-    doa = torch.tanh(doa).unflatten(-1, (self.num_classes, 3))
-    return torch.sigmoid(sed), doa
+    return branches(x, self.heads, rate=head_rate, training=self.training)
 
   @torch.no_grad()
   def load(self, variables: Mapping[str, Any]) -> None:
@@ -242,15 +238,12 @@ class TorchResNetConformer(nn.Module):
         load_convolution(block.widen, following('Dense'))
       for norm in block.norms:
         name = following('BatchNorm')
-        _load_norm(norm, params[name], stats[name])
+        load_norm(norm, params[name], stats[name])
     load_dense(self.projection, params['projection'])
     for number, block in enumerate(self.blocks):
       name = f'ConformerBlock_{number}'
       _load_block(block, params[name], stats[name])
-    for name, head in self.heads.items():
-      for i, layer in enumerate(head[:-1]):
-        load_dense(layer, params[f'{name}_hidden_{i}'])
-      load_dense(head[-1], params[name])
+    load_branches(self.heads, params)
 
 
 def _load_block(block: Block, params: Any, stats: Any) -> None:
@@ -269,11 +262,4 @@ def _load_block(block: Block, params: Any, stats: Any) -> None:
   load_dense(block.gated, params['gated'])
   load_dense(block.mixed, params['mixed'])
   copy(block.depthwise.weight, np.asarray(params['depthwise']).T[:, None])
-  _load_norm(block.batch_norm, params['BatchNorm_0'], stats['BatchNorm_0'])
-
-
-def _load_norm(norm: Any, params: Any, stats: Any) -> None:
-  copy(norm.weight, params['scale'])
-  copy(norm.bias, params['bias'])
-  copy(norm.running_mean, stats['mean'])
-  copy(norm.running_var, stats['var'])
+  load_norm(block.batch_norm, params['BatchNorm_0'], stats['BatchNorm_0'])

@@ -49,7 +49,6 @@ class TorchSeld(nn.Module):
     )
     self.pools = [tuple(pool) for pool in pools]
     self.rates = conv_dropout, gru_dropout, head_dropout
-    self.num_classes = num_classes
     self.memory_format = memory_format
     for _, bands in self.pools:
       num_mels //= bands
@@ -86,17 +85,7 @@ class TorchSeld(nn.Module):
     query, key, value = self.query(x), self.key(x), self.value(x)
     scores = query @ key.transpose(1, 2) / query.shape[-1] ** 0.5
     x = torch.softmax(scores, -1) @ value
-    outputs = []
-    for head in self.heads.values():
-      y = x
-      for layer in head[:-1]:
-        y = functional.dropout(
-          functional.relu(layer(y)), head_rate, self.training
-        )
-      outputs.append(head[-1](y))
-    sed, doa = outputs
-    doa = torch.tanh(doa).unflatten(-1, (self.num_classes, 3))
-    return torch.sigmoid(sed), doa
+    return branches(x, self.heads, rate=head_rate, training=self.training)
 
   @torch.no_grad()
   def load(self, variables: Mapping[str, Any]) -> None:
@@ -111,10 +100,7 @@ class TorchSeld(nn.Module):
       copy(layer.weight, kernel.transpose(3, 2, 0, 1))
     for i, norm in enumerate(self.norms):
       name = f'BatchNorm_{i}'
-      copy(norm.weight, params[name]['scale'])
-      copy(norm.bias, params[name]['bias'])
-      copy(norm.running_mean, stats[name]['mean'])
-      copy(norm.running_var, stats[name]['var'])
+      load_norm(norm, params[name], stats[name])
     gru = {k: np.asarray(v) for k, v in params['BiGru_0'].items()}
     size = gru['hidden_bias'].shape[-1]
     for direction, suffix in enumerate(('l0', 'l0_reverse')):
@@ -129,10 +115,21 @@ class TorchSeld(nn.Module):
       copy(getattr(self.gru, f'bias_hh_{suffix}'), bias)
     for name in 'query', 'key', 'value':
       load_dense(getattr(self, name), params['SelfAttention_0'][name])
-    for name, head in self.heads.items():
-      for i, layer in enumerate(head[:-1]):
-        load_dense(layer, params[f'{name}_hidden_{i}'])
-      load_dense(head[-1], params[name])
+    load_branches(self.heads, params)
+
+
+def branches(
+  x: torch.Tensor, heads: Any, *, rate: float, training: bool
+) -> tuple[torch.Tensor, ...]:
+  """Applies the branches of activity and directions."""
+  outputs = []
+  for head in heads.values():
+    y = x
+    for layer in head[:-1]:
+      y = functional.dropout(functional.relu(layer(y)), rate, training)
+    outputs.append(head[-1](y))
+  sed, doa = outputs
+  return torch.sigmoid(sed), torch.tanh(doa).unflatten(-1, (-1, 3))
 
 
 def losses(
@@ -219,3 +216,19 @@ def load_dense(layer: nn.Linear, params: Mapping[str, Any]) -> None:
   """Copies the parameters of a dense layer of Flax."""
   copy(layer.weight, np.asarray(params['kernel']).T)
   copy(layer.bias, params['bias'])
+
+
+def load_branches(heads: Any, params: Mapping[str, Any]) -> None:
+  """Copies the parameters of all branches of a network of Flax."""
+  for name, head in heads.items():
+    for i, layer in enumerate(head[:-1]):
+      load_dense(layer, params[f'{name}_hidden_{i}'])
+    load_dense(head[-1], params[name])
+
+
+def load_norm(norm: Any, params: Any, stats: Any) -> None:
+  """Copies parameters and statistics of a batch normalisation of Flax."""
+  copy(norm.weight, params['scale'])
+  copy(norm.bias, params['bias'])
+  copy(norm.running_mean, stats['mean'])
+  copy(norm.running_var, stats['var'])

@@ -81,7 +81,7 @@ def make_table(results: Iterable[Result]) -> list[Row]:
         continue
       cells = {
         format: {
-          metric: _over_seeds([one.scores[split][metric] for one in among])
+          metric: over_seeds([one.scores[split][metric] for one in among])
           for metric in METRICS
         }
         for format in FORMATS
@@ -136,7 +136,7 @@ def paired_differences(
       ]
       if system != reference and pairs:
         differences = {
-          metric: _over_seeds([one[metric] - two[metric] for one, two in pairs])
+          metric: over_seeds([one[metric] - two[metric] for one, two in pairs])
           for metric in METRICS
         }
         found.append((system, format, differences))
@@ -177,6 +177,19 @@ def label(system: str) -> str:
   return named.get(system, system)
 
 
-def _over_seeds(values: Sequence[float]) -> Cell:
+def over_seeds(values: Sequence[float]) -> Cell:
+  """Mean and deviation of a metric over the seeds of a system.
+
+  Args:
+    values: The value of each seed.
+
+  Returns:
+    Mean, sample standard deviation (None for one seed), and number of seeds.
+
+  Example:
+    >>> from seld_jax import reproduce
+    >>> reproduce.comparison.over_seeds([0.25, 0.25])
+    (0.25, 0.0, 2)
+  """
   deviation = statistics.stdev(values) if len(values) > 1 else None
   return statistics.fmean(values), deviation, len(values)
