@@ -129,12 +129,7 @@ def begin(
   if weighting.LOG_VARIANCES in state.params:
     own = state.params[weighting.LOG_VARIANCES]
     tree['params'][weighting.LOG_VARIANCES] = own
-  state = state.replace(**tree)
-  return state.replace(
-    average=parameter_average.start(
-      run.config, params=state.params, batch_stats=state.batch_stats
-    )
-  )
+  return parameter_average.start(run.config, state.replace(**tree))
 
 
 def merge(

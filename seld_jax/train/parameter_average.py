@@ -10,35 +10,25 @@ from seld_jax.config import Config
 from seld_jax.train import weighting
 
 
-def start(config: Config, *, params: Any, batch_stats: Any) -> Any:
-  """`TrainState.average` before the first step; None without averages.
+def start(config: Config, state: Any) -> Any:
+  """Lets the averages start from the variables of a state.
 
   Args:
     config: The configuration.
-    params: Parameters of the network and of the loss.
-    batch_stats: Statistics of batch normalisation.
+    state: A `TrainState`.
 
   Returns:
-    Copies of the parameters of the network and of the statistics.
+    The state, whose `average` has copies of the parameters of the network and
+    of the statistics, or is None if the configuration has no averages.
   """
   if not config.train.ema_decay:
-    return None
+    return state
   # Copies, since each step gives its buffers away.
-  return jax.tree.map(
-    jnp.copy,
-    {'params': weighting.of_network(params), 'batch_stats': batch_stats},
-  )
+  return state.replace(average=jax.tree.map(jnp.copy, _current(state)))
 
 
-def advance(
-  config: Config,
-  average: Any,
-  *,
-  params: Any,
-  batch_stats: Any,
-  step: jax.Array,
-) -> Any:
-  """The averages after a step.
+def advance(config: Config, state: Any, *, step: jax.Array) -> Any:
+  """Updates the averages after a step.
 
   The decay grows to `train.ema_decay`, so that the random parameters of the
   first steps are soon forgotten: it is (1 + n) / (10 + n) after n steps, as in
@@ -46,21 +36,17 @@ def advance(
 
   Args:
     config: The configuration.
-    average: The averages before; None without averages.
-    params: Parameters after the step.
-    batch_stats: Statistics of batch normalisation after the step.
+    state: The `TrainState` after the step, but for its averages.
     step: Number of steps done before this one.
 
   Returns:
-    The averages; None without averages.
+    The state with its averages, if there are any.
   """
-  if average is None:
-    return None
+  if state.average is None:
+    return state
   decay = jnp.minimum(config.train.ema_decay, (1 + step) / (10 + step))
-  return optax.incremental_update(
-    {'params': weighting.of_network(params), 'batch_stats': batch_stats},
-    average,
-    1 - decay,
+  return state.replace(
+    average=optax.incremental_update(_current(state), state.average, 1 - decay)
   )
 
 
@@ -73,7 +59,12 @@ def variables_of(state: Any) -> dict[str, Any]:
   Returns:
     `params` and `batch_stats`: the averages if there are any.
   """
-  return state.average or {
+  return state.average or _current(state)
+
+
+def _current(state: Any) -> dict[str, Any]:
+  """The variables of the network that is trained."""
+  return {
     'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,
   }

@@ -331,11 +331,7 @@ def write_run(
       for name in ('params', 'batch_stats')
     }
   )
-  state = state.replace(
-    average=parameter_average.start(
-      config, params=state.params, batch_stats=state.batch_stats
-    )
-  )
+  state = parameter_average.start(config, state)
   scores = {
     'selected_step': trained.step,
     'num_steps': trained.step,

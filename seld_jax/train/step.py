@@ -112,7 +112,7 @@ def state_maker(
     if statistics is None:  # made here, so that `eval_shape` takes no memory
       statistics = {'mean': jnp.zeros(shape), 'std': jnp.ones(shape)}
     params = weighting.with_log_variances(config, variables['params'])
-    return TrainState(
+    state = TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
       batch_stats=variables['batch_stats'],
@@ -121,10 +121,8 @@ def state_maker(
       statistics=jax.tree.map(jnp.asarray, dict(statistics)),
       metrics=step_metrics.zero_metrics(config),
       loss_history=weighting.zero_history(config),
-      average=parameter_average.start(
-        config, params=params, batch_stats=variables['batch_stats']
-      ),
     )
+    return parameter_average.start(config, state)
 
   key = jax.random.PRNGKey(config.seed)
   if isinstance(key, core.Tracer):  # under another jit, or eval_shape
@@ -279,24 +277,17 @@ def make_train_step(
     updates, opt_state = optimizer.update(
       gradients, state.opt_state, state.params
     )
-    params = optax.apply_updates(state.params, updates)
-    return state.replace(
+    after = state.replace(
       step=state.step + 1,
-      params=params,
+      params=optax.apply_updates(state.params, updates),
       batch_stats=batch_stats,
       opt_state=opt_state,
       metrics=step_metrics.add_metrics(
         state.metrics, {'loss': loss, **terms, **norms, **recorded}, state.step
       ),
       loss_history=history,
-      average=parameter_average.advance(
-        config,
-        state.average,
-        params=params,
-        batch_stats=batch_stats,
-        step=state.step,
-      ),
     )
+    return parameter_average.advance(config, after, step=state.step)
 
   return train_step
 
