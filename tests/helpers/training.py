@@ -1,7 +1,8 @@
-"""The last state of a training run, and whether two runs are equal."""
+"""Training runs of tests: killed ones, last states, and equal ones."""
 
 import jax
 import numpy as np
+import pytest
 
 from seld_jax import runs, train
 from seld_jax.train import checkpoint
@@ -22,3 +23,18 @@ def assert_same_run(config, one, other):
   assert (one / name).read_bytes() == (other / name).read_bytes()
   states = final_state(config, one), final_state(config, other)
   jax.tree.map(np.testing.assert_array_equal, *states)
+
+
+def train_until_first_checkpoint(config, workdir, monkeypatch):
+  """Trains a run that is killed after its first checkpoint."""
+  save = checkpoint.save
+
+  def die(manager, step, state, **keywords):
+    save(manager, step, state, **keywords)
+    manager.wait_until_finished()
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(checkpoint, 'save', die)
+    with pytest.raises(KeyboardInterrupt):
+      train.train_and_evaluate(config, workdir)

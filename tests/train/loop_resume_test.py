@@ -9,7 +9,11 @@ import signal
 import jax
 import pytest
 from helpers.tiny import make_one_convolution
-from helpers.training import assert_same_run, final_state
+from helpers.training import (
+  assert_same_run,
+  final_state,
+  train_until_first_checkpoint,
+)
 
 from seld_jax import losses, runs, train
 from seld_jax.errors import InputError
@@ -88,17 +92,7 @@ def test_runs_with_weights_or_formats_of_their_own_resume_to_the_same_bits(
   tiny_config.train.evaluate_every = 9
   whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
   train.train_and_evaluate(tiny_config, whole)
-  save = checkpoint.save
-
-  def die(manager, step, state, **keywords):
-    save(manager, step, state, **keywords)
-    manager.wait_until_finished()
-    raise KeyboardInterrupt
-
-  with monkeypatch.context() as patch:
-    patch.setattr(checkpoint, 'save', die)
-    with pytest.raises(KeyboardInterrupt):
-      train.train_and_evaluate(tiny_config, stopped)
+  train_until_first_checkpoint(tiny_config, stopped, monkeypatch)
   train.train_and_evaluate(tiny_config, stopped)
   assert_same_run(tiny_config, whole, stopped)
   state = final_state(tiny_config, whole)

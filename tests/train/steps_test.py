@@ -11,11 +11,11 @@ from helpers.eight_devices import start
 from helpers.output_formats import EACH, name_of, random_scene
 from helpers.quick_jit import jit
 from helpers.tiny import make_one_convolution
-from helpers.training import assert_same_run
+from helpers.training import assert_same_run, train_until_first_checkpoint
 
 from seld_jax import augment, dataset, outputs, train
 from seld_jax import config as config_lib
-from seld_jax.train import checkpoint, step
+from seld_jax.train import step
 
 STEPS = (
   'symmetries(count=48)',
@@ -187,16 +187,6 @@ def test_a_run_with_steps_resumes_to_the_same_bits(
   tiny_config.augment.steps = STEPS
   whole, stopped = tmp_path / 'whole', tmp_path / 'stopped'
   train.train_and_evaluate(tiny_config, whole)
-  save = checkpoint.save
-
-  def die(manager, step, state, **keywords):
-    save(manager, step, state, **keywords)
-    manager.wait_until_finished()
-    raise KeyboardInterrupt
-
-  with monkeypatch.context() as patch:
-    patch.setattr(checkpoint, 'save', die)
-    with pytest.raises(KeyboardInterrupt):
-      train.train_and_evaluate(tiny_config, stopped)
+  train_until_first_checkpoint(tiny_config, stopped, monkeypatch)
   train.train_and_evaluate(tiny_config, stopped)
   assert_same_run(tiny_config, whole, stopped)
