@@ -5,12 +5,16 @@ import pathlib
 
 import numpy as np
 import pytest
+from helpers import compiling
 from helpers.tiny import make_run, make_tiny
 
 from seld_jax import audio, geometry, labels
 from seld_jax import config as config_lib
 
 SECONDS = 4
+
+# Before JAX starts; also for the programs that tests start.
+os.environ.setdefault('XLA_FLAGS', compiling.QUICK_FLAGS)
 
 
 # Parts of the paths of tests that take longest.

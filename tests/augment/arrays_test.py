@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.array_sounds import RATE, noise, plane_wave
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import augment, features, geometry
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.array_sounds import noise
 from helpers.output_formats import EACH, make_events, name_of
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import augment, features, outputs
 

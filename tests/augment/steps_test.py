@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from helpers.array_sounds import noise, plane_wave
 from helpers.output_formats import CLASSES, EACH, make_events, name_of
-from helpers.quick_jit import jit
 from helpers.random_arrays import distinct_features
+from jax import jit
 
 from seld_jax import augment, features, geometry, outputs
 

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import distinct_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import augment, features, geometry
 from seld_jax.scenes import arrays

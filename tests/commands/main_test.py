@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 from helpers.config_files import load
-from helpers.quick_jit import jit
 from helpers.tiny import make_one_convolution, make_tiny
+from jax import jit
 
 from seld_jax import config as config_lib
 from seld_jax import labels, report, runs, scenes, train
@@ -42,7 +42,7 @@ def smoke_tests():
     is_mic = path.stem.endswith('_mic')
     if is_mic and path.stem not in ('mse_mic', 'baseline_mic'):
       continue
-    is_slow = path.stem not in ('mse_mic', 'baseline_foa')
+    is_slow = path.stem != 'mse_foa'
     marks = [pytest.mark.slow] if is_slow else []
     tests.append(pytest.param(path, id=path.stem, marks=marks))
   return tests
@@ -81,7 +81,7 @@ _TEXTS = ('train', 'validation')
     pytest.param(
       path,
       id=path.stem,
-      marks=[] if path.stem == 'einv2_mic' else [pytest.mark.slow],
+      marks=pytest.mark.slow,
     )
     for path in LATER
     if path.stem.endswith('_mic')

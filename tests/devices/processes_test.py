@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import compiling
 
 from seld_jax import runs
 from seld_jax.devices import processes
@@ -52,9 +53,8 @@ def begin(config, workdir, *, num_processes, cache):
   """Starts the command in several processes, with eight devices in total."""
   environment = {
     **os.environ,
-    # Compiling takes most of the time; the level only changes rounding.
     'XLA_FLAGS': f'--xla_force_host_platform_device_count={8 // num_processes} '
-    '--xla_backend_optimization_level=0',
+    + compiling.QUICK_FLAGS,
     'JAX_PLATFORMS': 'cpu',
     'JAX_COMPILATION_CACHE_DIR': str(cache),
     'PYTHONPATH': os.pathsep.join(

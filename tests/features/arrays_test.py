@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.array_sounds import delayed, noise
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import features
 

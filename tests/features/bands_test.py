@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers.array_sounds import noise
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import features
 

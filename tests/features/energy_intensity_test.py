@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.array_sounds import RATE, noise, plane_wave, scene
-from helpers.quick_jit import jit
 from helpers.shared_files import shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import features, geometry
 

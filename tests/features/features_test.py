@@ -17,14 +17,15 @@ from helpers.array_sounds import (
   noise,
   scene,
 )
+from helpers.compiling import USUAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax import features
 
-# Compiled as by default, unlike those of most other tests.
+# Compiled as for a user, unlike those of most other tests.
 FORMATS = {
-  name: jax.jit(function, static_argnames=OPTIONS)
+  name: jax.jit(function, static_argnames=OPTIONS, compiler_options=USUAL)
   for name, function in {
     'foa': features.foa_features,
     'mic': features.mic_features,

@@ -6,9 +6,9 @@ import librosa
 import numpy as np
 import pytest
 from helpers.array_sounds import RATE, bursts, delayed, noise, scene
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import features
 

@@ -18,10 +18,9 @@ from helpers.array_sounds import (
   plane_wave,
   reverberate,
 )
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jax import test_util
+from jax import jit, test_util
 
 from seld_jax import features, geometry
 from seld_jax.features import salsa

@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import pytest
 from helpers.array_sounds import RATE, bursts, delayed, noise
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import augment, features
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.array_sounds import FORMATS
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import features
 

@@ -3,9 +3,9 @@
 import itertools
 
 import numpy as np
+from jax import jit
 from scipy import signal
 
-from helpers.quick_jit import jit
 from seld_jax import features, geometry
 
 RATE = 24000

@@ -5,14 +5,15 @@ import pathlib
 import subprocess
 import sys
 
+from helpers import compiling
+
 
 def start(script: str, *arguments: str) -> str:
   """Runs a Python script with eight devices; returns what it prints."""
   environment = {
     **os.environ,
-    # Compiling takes most of the time; the level only changes rounding.
     'XLA_FLAGS': '--xla_force_host_platform_device_count=8 '
-    '--xla_backend_optimization_level=0',
+    + compiling.QUICK_FLAGS,
     'JAX_PLATFORMS': 'cpu',
     'PYTHONPATH': os.pathsep.join(
       [*sys.path, str(pathlib.Path(__file__).parents[1])]

@@ -4,6 +4,7 @@ A room is a package of seld_jax, or a module that lies beside the packages.
 """
 
 import ast
+import functools
 import importlib
 import pathlib
 import subprocess
@@ -66,6 +67,7 @@ def room_of(path):
   return path.relative_to(ROOT).parts[0].removesuffix('.py')
 
 
+@functools.cache
 def imported(tree):
   """All that is imported anywhere in a file: full names, functions included."""
   found = set()
@@ -84,6 +86,7 @@ def rooms(tree):
   return {name[1] for name in parts if name[0] == 'seld_jax' and len(name) > 1}
 
 
+@functools.cache
 def sources():
   """Room, path and syntax tree of every file but that of seld_jax itself."""
   paths = sorted(ROOT.rglob('*.py'))

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.loss_examples import CLASSES, sources
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import losses
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.network_outputs import CLASSES, batch
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jax import jit
 
 from seld_jax import losses
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.eight_devices import start
 from helpers.loss_examples import examples
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import losses
 

@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.network_outputs import CLASSES, batch, masked_mse
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from jax import test_util
+from jax import jit, test_util
 
 from seld_jax import losses
 

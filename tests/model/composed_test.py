@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
+from jax import jit
 
 from seld_jax import model, outputs
 
@@ -126,7 +126,9 @@ CHANGED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize('causal', [False, True])
+@pytest.mark.parametrize(
+  'causal', [pytest.param(False, marks=pytest.mark.slow), True]
+)
 @pytest.mark.parametrize(
   ('trunk', 'sequence'), [('cnn', 'conformer'), ('resnet', 'gru_attention')]
 )

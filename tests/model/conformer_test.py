@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
-from jax import lax
+from jax import jit, lax
 
 from seld_jax import model
 from seld_jax.model import attention

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import numbers
+from jax import jit
 
 from seld_jax.model import cross_stitch
 

@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pytest
 from helpers.published_network import outputs_of, random_tensors
-from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
 from helpers.shared_files import shared
+from jax import jit
 
 from seld_jax import model, outputs, published
 from seld_jax.prediction import export_file

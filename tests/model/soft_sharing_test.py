@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import initialized, numbers
+from jax import jit
 
 from seld_jax import model, outputs
 
@@ -129,6 +129,7 @@ def test_a_task_reaches_the_other_trunk_through_stitches_only():
         assert largest == 0, path
 
 
+@pytest.mark.slow
 def test_it_learns_one_batch_by_heart():
   """Activity of two tracks and their directions, up to a few percent."""
   network = make(
@@ -171,6 +172,7 @@ def test_it_learns_one_batch_by_heart():
   assert np.abs(changed - 0.4).max() > 0.01, 'the stitches learn'
 
 
+@pytest.mark.slow
 def test_training_does_not_depend_on_how_the_batch_is_divided():
   """With dropout, in float64: outputs, statistics and gradients."""
   with jax.enable_x64(True):

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from helpers.quick_jit import jit
 from helpers.random_arrays import numbers
 from helpers.reference_convolution import xla_convolution as xla
+from jax import jit
 
 from seld_jax.model import winograd
 

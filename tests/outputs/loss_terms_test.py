@@ -18,7 +18,7 @@ from helpers.output_formats import (
   random_outputs,
   random_scene,
 )
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import labels, losses, outputs
 

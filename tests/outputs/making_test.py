@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.output_formats import CLASSES, EACH, FORMATS, name_of
-from helpers.quick_jit import jit
+from jax import jit
 
 from seld_jax import outputs
 from seld_jax.errors import InputError

@@ -13,9 +13,9 @@ from helpers.output_formats import (
   scenes,
   take,
 )
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import labels
 

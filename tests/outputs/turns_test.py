@@ -12,9 +12,9 @@ from helpers.output_formats import (
   perfect,
   random_scene,
 )
-from helpers.quick_jit import jit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import jit
 
 from seld_jax import augment, labels, outputs
 

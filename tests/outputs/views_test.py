@@ -14,7 +14,7 @@ from helpers.output_formats import (
   random_outputs,
   random_scene,
 )
-from helpers.quick_jit import jit
+from jax import jit
 
 SHAPE = 2, 6
 

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import audio_sets
-from helpers.quick_jit import jit
 from helpers.tiny import make_run
+from jax import jit
 
 import seld_jax
 from seld_jax import audio, dataset, features, labels, predictor

@@ -59,6 +59,7 @@ def test_a_run_turns_as_a_whole(tiny_run, sound):
   )
 
 
+@pytest.mark.slow
 def test_the_positions_of_microphones_are_those_of_the_run(tmp_path):
   positions = tmp_path / 'pair.csv'
   positions.write_text('x,y,z\n0,0.1,0\n0,-0.1,0\n')

@@ -21,7 +21,10 @@ AUDIO = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 3 * RATE + 700))
 AUDIO = AUDIO.astype(np.float32)
 
 
-@pytest.fixture(scope='module', params=['conformer', 'gru_attention'])
+RUNS = ['conformer', pytest.param('gru_attention', marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope='module', params=RUNS)
 def run(request, tmp_path_factory):
   """A run directory of a causal network, whose features have no top_db."""
   folder = tmp_path_factory.mktemp(request.param)

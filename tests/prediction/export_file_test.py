@@ -60,7 +60,7 @@ def test_an_export_predicts_like_its_run(run, exported, sound):
 @pytest.mark.parametrize(
   ('name', 'distance'),
   [
-    ('multi_accdoa', True),
+    pytest.param('multi_accdoa', True, marks=pytest.mark.slow),
     pytest.param('class_wise', True, marks=pytest.mark.slow),
     pytest.param('accdoa', False, marks=pytest.mark.slow),
     pytest.param('tracks', True, marks=pytest.mark.slow),

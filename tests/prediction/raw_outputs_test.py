@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers.quick_jit import jit
 from helpers.random_arrays import numbers
+from jax import jit
 
 import seld_jax
 from seld_jax import config as config_lib

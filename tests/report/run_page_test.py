@@ -177,6 +177,7 @@ def test_figures_are_not_empty_and_suit_light_and_dark_pages(reported):
     assert name in found
 
 
+@pytest.mark.slow
 def test_report_is_deterministic(reported, workdir):
   first = (reported / 'report.html').read_bytes()
   assert report.write_report(workdir).read_bytes() == first

@@ -15,7 +15,7 @@ from seld_jax.prediction import export_file, recordings
 
 # Each takes as long to compile.
 CASES = [
-  'stereo',
+  pytest.param('stereo', marks=pytest.mark.slow),
   pytest.param('salsa', marks=pytest.mark.slow),
   pytest.param('salsa_lite of five', marks=pytest.mark.slow),
 ]

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.output_formats import EACH, name_of, random_scene
-from helpers.quick_jit import jit
 from helpers.random_arrays import distinct_features
+from jax import jit
 
 from seld_jax import augment, labels, outputs
 from seld_jax import config as config_lib

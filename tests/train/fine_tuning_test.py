@@ -133,6 +133,7 @@ def config(tiny_root):
   return config
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another_network_and_resumes_exactly(
   tiny_run, config, tmp_path, caplog
 ):

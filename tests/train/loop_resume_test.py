@@ -106,7 +106,8 @@ def test_runs_with_weights_or_formats_of_their_own_resume_to_the_same_bits(
     assert all(jax.tree.leaves(state.params[weighting.LOG_VARIANCES]))
 
 
-@pytest.mark.parametrize('calls', [pytest.param(1, marks=pytest.mark.slow), 6])
+@pytest.mark.slow
+@pytest.mark.parametrize('calls', [1, 6])
 def test_an_evaluation_that_is_stopped_by_a_signal_is_repeated(
   calls, watched_run, watched_config, tmp_path, monkeypatch, caplog
 ):
@@ -171,6 +172,7 @@ def test_a_run_that_was_killed_resumes_to_the_same_bits(
   assert [path.name for path in tmp_path.rglob('.*')] == ['.lock']
 
 
+@pytest.mark.slow
 def test_a_run_resumes_before_a_damaged_checkpoint(
   plain_run, copied_run, tiny_config, caplog
 ):

@@ -55,7 +55,10 @@ def test_a_complete_run_is_not_trained_again(plain_run, tiny_config, caplog):
   assert (plain_run / runs.METRICS).stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
+@pytest.mark.parametrize(
+  'budget',
+  [pytest.param('device_budget', marks=pytest.mark.slow), 'host_budget'],
+)
 def test_a_run_that_streams_equals_one_with_all_data_on_the_device(
   budget, watched_run, watched_config, tmp_path, caplog
 ):
@@ -153,6 +156,7 @@ def link_dataset(root, tiny_root, folders):
   return str(root)
 
 
+@pytest.mark.slow
 def test_evaluation_recordings_without_labels_are_predicted_but_not_scored(
   tiny_config, tiny_root, tmp_path
 ):

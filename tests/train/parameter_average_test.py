@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from helpers import quick_jit
 from helpers.tiny import make_one_convolution
 from helpers.training import final_state
+from jax import jit
 
 from seld_jax import train
 from seld_jax.train import fine_tuning, snapshot
@@ -33,7 +33,7 @@ def test_the_average_is_that_of_all_steps_with_falling_weights(averaged_config):
       'doa': generator.normal(size=(2, 10, 14, 3)).astype(np.float32),
     },
   }
-  step = quick_jit.jit(train.make_train_step(config))
+  step = jit(train.make_train_step(config))
   states = [train.create_state(config)]
   for _ in range(5):
     states.append(step(states[-1], batch))
@@ -60,6 +60,7 @@ def test_the_average_is_that_of_all_steps_with_falling_weights(averaged_config):
     )
 
 
+@pytest.mark.slow
 def test_averages_are_scored_exported_and_start_with_the_copied_network(
   averaged_config, tmp_path
 ):

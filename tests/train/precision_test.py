@@ -54,11 +54,7 @@ def make(config, dtype):
   config.train.learning_rate = 1e-2
   config.train.warmup_epochs = 0
   config.model.dtype = dtype
-  step = jax.jit(
-    train_step.make_train_step(config),
-    # Compiling takes most of the time.
-    compiler_options={'xla_backend_optimization_level': '0'},
-  )
+  step = jax.jit(train_step.make_train_step(config))
   return step, train_step.create_state(config)
 
 
@@ -84,6 +80,7 @@ def test_gradients_have_the_direction_of_those_in_float32(tiny_config, batch):
   assert not np.array_equal(wide, narrow), 'bfloat16 was not used'
 
 
+@pytest.mark.slow
 def test_a_small_training_learns_as_much(tiny_config, batch):
   """The loss of a batch that is repeated falls as much in both types."""
   fallen = {}

@@ -64,6 +64,7 @@ def test_scenes_are_rendered_on_first_use_also_those_of_evaluation(
   assert again == found
 
 
+@pytest.mark.slow
 def test_rendered_scenes_have_the_label_files_of_the_config(
   tiny_config, tmp_path, monkeypatch
 ):
@@ -87,6 +88,7 @@ def test_rendered_scenes_have_the_label_files_of_the_config(
     prepare.extract_features(tiny_config)
 
 
+@pytest.mark.slow
 def test_rendered_scenes_have_the_folds_and_rooms_of_the_edition(
   tmp_path, monkeypatch
 ):

@@ -12,7 +12,9 @@ from seld_jax.train import step as train_step
 from seld_jax.train import stepping
 
 
-@pytest.mark.parametrize('resident', [True, False])
+@pytest.mark.parametrize(
+  'resident', [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_a_step_compiled_in_the_background_equals_one_compiled_at_use(
   tiny_config, resident
 ):

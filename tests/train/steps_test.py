@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from helpers.eight_devices import start
 from helpers.output_formats import EACH, name_of, random_scene
-from helpers.quick_jit import jit
 from helpers.tiny import make_one_convolution
 from helpers.training import assert_same_run, train_until_first_checkpoint
+from jax import jit
 
 from seld_jax import augment, dataset, outputs, train
 from seld_jax import config as config_lib
