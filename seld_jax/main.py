@@ -45,8 +45,8 @@ def define_flags(values: flags.FlagValues) -> None:
   define.string(
     'init_from',
     '',
-    "Run directory, export or 'demo' to fine-tune. Layers of the same shape "
-    'are copied; the output layers are initialised again if the '
+    "Run directory, shared folder, export or 'demo' to fine-tune. Layers of "
+    'the same shape are copied; the output layers are initialised again if the '
     'classes differ.',
   )
   define.bool(

@@ -1,4 +1,4 @@
-"""Loads trained networks: from a run directory, an export, or the demo."""
+"""Loads trained networks: a run, a shared folder, an export, or the demo."""
 
 import dataclasses
 import functools
@@ -38,11 +38,14 @@ def load(
   """Loads a trained network, or several, whose outputs are averaged.
 
   Args:
-    source: A run directory (its best checkpoint is loaded), an export of
-      `python -m seld_jax.export`, or `'demo'` for the demo network, which is
-      part of the package. The dataset is not needed. Several of them, in a list
-      or separated by commas, are averaged; they need the same classes, format
-      of audio and output format. A file or folder may have commas in its name.
+    source: A run directory (its best checkpoint is loaded), a folder of
+      `python -m seld_jax.save_pretrained`, the name of such a folder on a model
+      hub (`'hf:OWNER/NAME'` or `'hf:OWNER/NAME@REVISION'`, which needs
+      `pip install "seld_jax[hub]"`), an export of `python -m seld_jax.export`,
+      or `'demo'` for the demo network, which is part of the package. The
+      dataset is not needed. Several of them, in a list or separated by commas,
+      are averaged; they need the same classes, format of audio and output
+      format. A file or folder may have commas in its name.
     average_symmetries: Number of rotations and reflections of a recording over
       which outputs are averaged: up to 16 for FOA, 8 for the tetrahedral array,
       and 2 for stereo; 0 or 1 for the recording as it is.
@@ -148,9 +151,9 @@ def load_variables(
     >>> variables['params/sed/kernel'].shape[-1] == len(classes)
     True
   """
-  from seld_jax.train import snapshot
+  from seld_jax.train import sources
 
-  variables, spec, _ = snapshot.load_variables(source)
+  variables, spec, _ = sources.load_variables(source)
   return variables, spec.classes
 
 
@@ -206,9 +209,9 @@ def _of_run(
   source: str | os.PathLike[str],
 ) -> tuple[Predictor, Any]:
   # Imported here because it needs Flax and Orbax, and an export does not.
-  from seld_jax.train import snapshot
+  from seld_jax.train import snapshot, sources
 
-  run = snapshot.read(source)
+  run = sources.read(source)
   predictor = Predictor(
     snapshot.make_program(run.config),
     run.variables,

@@ -82,7 +82,7 @@ def initial_state(
     ...   causal=True,
     ... )
     >>> features = jax.random.normal(jax.random.key(0), (1, 100, 16, 7))
-    >>> variables = network.init(jax.random.key(1), features)
+    >>> variables = jax.jit(network.init)(jax.random.key(1), features)
     >>> whole = network.apply(variables, features)
     >>> state = model.initial_state(network, variables, (1, 50, 16, 7))
     >>> parts = []

@@ -30,10 +30,11 @@ def define_prediction_flags(
   define.string(
     'model',
     None,
-    'The trained network: a run directory, an export of `python -m '
-    "seld_jax.export`, or 'demo'. Several, separated by commas, are averaged "
-    'before events are found; they need the same classes, format of audio and '
-    'output format.',
+    'The trained network: a run directory, a folder of `python -m '
+    'seld_jax.save_pretrained` or its name on a model hub (hf:OWNER/NAME), an '
+    "export of `python -m seld_jax.export`, or 'demo'. Several, separated by "
+    'commas, are averaged before events are found; they need the same classes, '
+    'format of audio and output format.',
   )
   define.integer(
     'average_symmetries',

@@ -1,4 +1,13 @@
-from . import checkpoint, many, memory, prepare, snapshot
+from . import (
+  checkpoint,
+  many,
+  memory,
+  model_card,
+  prepare,
+  pretrained,
+  snapshot,
+  sources,
+)
 from .loop import train_and_evaluate
 from .step import TrainState, create_state, make_train_step
 
@@ -10,6 +19,9 @@ __all__ = [
   'checkpoint',
   'many',
   'memory',
+  'model_card',
   'prepare',
+  'pretrained',
   'snapshot',
+  'sources',
 ]

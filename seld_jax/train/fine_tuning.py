@@ -66,8 +66,8 @@ def begin(
   Args:
     run: The run.
     state: The state with random parameters, or a restored one.
-    source: Run directory, export, or `'demo'` to start from. When empty, it is
-      read from the note, if there is one.
+    source: The network to start from, as for `sources.load_variables`. When
+      empty, it is read from the note, if there is one.
     is_resumed: Whether the state was restored; it is then returned as it is.
 
   Returns:
@@ -92,9 +92,9 @@ def begin(
     return state
   # Imported here because other runs do not need them.
   from seld_jax.prediction import export_file
-  from seld_jax.train import snapshot
+  from seld_jax.train import sources
 
-  theirs, spec, features = snapshot.load_variables(source)
+  theirs, spec, features = sources.load_variables(source)
   ours = {
     'params': weighting.of_network(state.params),
     'batch_stats': state.batch_stats,

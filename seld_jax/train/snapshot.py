@@ -105,31 +105,6 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
   return Trained(config, step, variables)
 
 
-def load_variables(
-  source: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], Spec, dict[str, Any]]:
-  """Reads the variables of a trained network, for fine-tuning.
-
-  Args:
-    source: Run directory, export, or `'demo'`.
-
-  Returns:
-    Arrays of any shape by name, such as `params/Conv_0/kernel`, the inputs and
-    outputs of the network, and the fields of its `config.features`.
-
-  Raises:
-    InputError: The source is missing, damaged, or of another version.
-  """
-  path = export_file.locate(source)
-  if path.is_file():
-    export = export_file.read(path)
-    features = export.config.get('features', {})
-    return export.variables, export.spec, features
-  run = read(path)
-  features = run.config_values['features']
-  return export_file.flatten(run.variables), spec_of(run.config), features
-
-
 def spec_of(config: config_lib.Config) -> Spec:
   """Describes inputs and outputs of the network of a config.
 

@@ -119,6 +119,7 @@ HELP = {
   'predict': ['--out=... (required)', '--channels=acn|fuma|aformat|em32'],
   'report': ['--workdir=...', '--predictions=...', '--out=...'],
   'reproduce': ['--data=... (required)', '--scale=paper|small|quick'],
+  'save_pretrained': ['--dtype=float32|float16', '--name=...'],
   'synthesize': [
     *('--out=... (required)', '(default: 60)', '--format=foa|mic|both'),
     *('--gain_db=', '--equalizer_db=', '--stretch=', '--rt60=', '--snr_db='),

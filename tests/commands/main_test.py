@@ -32,15 +32,16 @@ LATER = [
 def smoke_tests():
   """Config files; two of them have everything that is in the others.
 
-  Most of those on the microphone array differ from those on FOA in the features
-  only. Later systems on it are trained for two steps below.
+  Those on the microphone array differ from those on FOA in the features only,
+  so that one is enough. Later systems on it are trained for two steps below.
+  ce_mse_1_1000 differs from ce_mse_1_1 in a weight.
   """
   tests = []
   for path in sorted(CONFIGS.glob('*.py')):
     if path.stem.startswith('dcase'):
       continue  # see tasks_test.py
     is_mic = path.stem.endswith('_mic')
-    if is_mic and path.stem not in ('mse_mic', 'baseline_mic'):
+    if (is_mic and path.stem != 'mse_mic') or path.stem == 'ce_mse_1_1000_foa':
       continue
     is_slow = path.stem != 'mse_foa'
     marks = [pytest.mark.slow] if is_slow else []

@@ -110,7 +110,7 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
 ):
   """FOA of 2020 and of 2021 have the same shapes, but not the same numbers."""
   from seld_jax import config as config_lib
-  from seld_jax.train import fine_tuning, snapshot, step
+  from seld_jax.train import fine_tuning, snapshot, sources, step
 
   config = audio_sets.make_config('stereo', tmp_path)
   config.features.update({'format': 'foa', 'stereo': ()})
@@ -122,7 +122,7 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
   }
   theirs = config_lib.to_dict(config)['features']
   source = export_file.flatten(tree), snapshot.spec_of(config), theirs
-  monkeypatch.setattr(snapshot, 'load_variables', lambda _: source)
+  monkeypatch.setattr(sources, 'load_variables', lambda _: source)
   for name in 'norm', 'energy':
     config.features.intensity = name
     (tmp_path / name).mkdir()

@@ -105,7 +105,7 @@ def test_output_layers_of_other_vectors_are_not_copied(
   started, tmp_path, monkeypatch
 ):
   """(x, y, distance) has as many numbers as (x, y, z)."""
-  from seld_jax.train import snapshot
+  from seld_jax.train import snapshot, sources
 
   source, state, _ = started
   run: Any = types.SimpleNamespace(config=source.config, workdir=tmp_path)
@@ -116,7 +116,7 @@ def test_output_layers_of_other_vectors_are_not_copied(
     config.output.axes, config.output.distance = axes, distance
     spec = snapshot.spec_of(config)
     monkeypatch.setattr(
-      snapshot, 'load_variables', lambda _, spec=spec: (variables, spec, {})
+      sources, 'load_variables', lambda _, spec=spec: (variables, spec, {})
     )
     (tmp_path / fine_tuning.NOTE).unlink(missing_ok=True)
     fine_tuning.begin(run, state, 'source', is_resumed=False)

@@ -15,7 +15,7 @@ import pytest
 
 from seld_jax import report, reproduce, runs, train
 from seld_jax.errors import InputError
-from seld_jax.train import checkpoint, fine_tuning, loop, snapshot
+from seld_jax.train import checkpoint, fine_tuning, loop, snapshot, sources
 
 RUN = pathlib.Path(__file__).parents[1] / 'data' / 'version_0_1' / 'run'
 FILES = sorted(
@@ -69,7 +69,7 @@ def read_all(workdir, config, state):
   """What each reader says of a directory; None where it says nothing."""
   readers = {
     # Of predictions and fine-tuning.
-    'network': lambda: snapshot.load_variables(workdir),
+    'network': lambda: sources.load_variables(workdir),
     'report': lambda: report.read_run(workdir),
     'compare': lambda: reproduce.read_result(
       workdir, system='mse', format='foa', seed=0

@@ -1,0 +1,86 @@
+"""Model cards, read by the library of a hub."""
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import huggingface_hub
+import pytest
+
+import seld_jax
+from seld_jax import config as config_lib
+from seld_jax import runs
+from seld_jax.train import model_card
+
+RUN = pathlib.Path(__file__).parents[1] / 'data' / 'version_0_1' / 'run'
+
+
+def metadata(card: huggingface_hub.ModelCard) -> Any:
+  return card.data
+
+
+def make(**keywords):
+  options = {'num_channels': 4, 'num_parameters': 1524, 'step': 4}
+  return model_card.make(
+    config_lib.default(), **{'name': 'rooms: "two"', **options, **keywords}
+  )
+
+
+def test_a_hub_reads_the_scores():
+  scores = runs.read_scores(RUN)
+  card = huggingface_hub.ModelCard(make(scores=scores, license='cc-by-4.0'))
+  data = metadata(card)
+  assert data.library_name == 'seld_jax'
+  assert data.license == 'cc-by-4.0'
+  assert 'ambisonics' in data.tags
+  assert data.model_name == 'rooms: "two"'
+  found = {
+    (one.dataset_name, one.metric_type): one.metric_value
+    for one in data.eval_results
+  }
+  expected = {
+    (f'{one["name"]} ({one["num_recordings"]})', name): one['scores'][name]
+    for one in scores['results']
+    for name in ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
+  }
+  assert found == expected
+  for value in '3.062', '180.0°':
+    assert f'| {value} |' in card.text
+
+
+def test_a_card_without_scores_and_licence_says_so():
+  card = huggingface_hub.ModelCard(make())
+  assert metadata(card).license is None
+  assert 'The run has no scores.' in card.text
+  assert 'no licence is stated' in card.text
+
+
+@pytest.mark.parametrize('format', ['foa', 'mic', 'stereo'])
+def test_the_audio_is_named(format):
+  config = config_lib.default()
+  config.features.format = format
+  card = huggingface_hub.ModelCard(
+    model_card.make(config, name='n', num_channels=2, num_parameters=1, step=0)
+  )
+  word = {'foa': 'W, Y, Z, X', 'mic': 'array', 'stereo': 'left, right'}[format]
+  assert word in card.text
+  assert 'alarm' in card.text
+
+
+def test_the_command_writes_what_load_reads(tmp_path):
+  folder = tmp_path / 'shared'
+  done = subprocess.run(
+    [sys.executable, '-m', 'seld_jax.save_pretrained', '--dtype=float16']
+    + ['--license=cc-by-nc-4.0', str(RUN), str(folder)],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'step 4, 1,524 parameters in float16' in done.stdout
+  card = huggingface_hub.ModelCard.load(folder / 'README.md')
+  assert metadata(card).model_name == 'shared'
+  assert metadata(card).license == 'cc-by-nc-4.0'
+  assert json.loads((folder / 'config.json').read_text())['step'] == 4
+  assert len(seld_jax.load(folder).spec.classes) == 14
