@@ -180,17 +180,6 @@ def test_a_terminated_run_resumes_to_the_same_metrics(whole, root, tmp_path):
   assert_finishes_as(whole, tmp_path, root)
 
 
-@pytest.mark.slow
-def test_killed_runs_resume_to_the_same_metrics(whole, root, tmp_path):
-  """Three kills, each some steps later than the one before."""
-  for lines in 1, 4, 7:
-    process = start(tmp_path, root)
-    wait_for_lines(tmp_path, lines, process)
-    process.kill()
-    process.communicate(timeout=300)
-  assert_finishes_as(whole, tmp_path, root)
-
-
 def wait_for_lines(workdir, number, process):
   """Waits until metrics.jsonl has this many records, or the process ended."""
   path = workdir / runs.METRICS

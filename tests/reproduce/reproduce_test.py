@@ -224,9 +224,7 @@ def test_complete_runs_are_not_trained_again(trained, caplog):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-  'number', [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
-)
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_command_saves_all_runs(number, tmp_path, tiny_root):
   """Even if it is killed: its children notice that."""
   script = (
