@@ -202,7 +202,7 @@ def _power(phases: np.ndarray, gains: np.ndarray, context: int) -> np.ndarray:
     gains: From `_steered`.
     context: Label frames before and after that are averaged.
   """
-  power = np.zeros((phases.shape[1], _POINTS), np.float32)
+  power = np.zeros((phases.shape[1], gains.shape[1]), np.float32)
   count = np.zeros(phases.shape[1])
   for measured, steered in zip(_pairs(phases), _pairs(gains), strict=True):
     count += (measured != 0).sum(axis=(-2, -1))
