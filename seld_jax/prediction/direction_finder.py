@@ -38,7 +38,7 @@ def _tetrahedral_array(
 
 # The thresholds give about the best F20 without classes on rendered scenes.
 _METHODS = {
-  'intensity': _Method('foa', localization.intensity_directions, 0.08),
+  'intensity': _Method('foa', localization.intensity_directions, 0.09),
   'srp': _Method(
     'mic',
     functools.partial(localization.srp_directions, steering=_tetrahedral_array),

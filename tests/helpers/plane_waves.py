@@ -1,7 +1,7 @@
 """Sounds from known directions, as FOA and on the tetrahedral array."""
 
 import numpy as np
-from scipy import fft
+from numpy import fft
 
 from seld_jax import geometry, localization, scenes
 
