@@ -197,6 +197,6 @@ def array_response(
   array = ARRAYS[name]
   weights = array.weights(frequencies)
   shapes = array.polynomials(directions, len(weights))
-  gains = np.einsum('ocf,ocn->cnf', weights, shapes)
+  gains = np.moveaxis(shapes, 0, -1) @ np.moveaxis(weights, 0, 1)
   shape = array.num_channels, len(directions), len(frequencies)
   return np.broadcast_to(gains, shape).astype(complex)

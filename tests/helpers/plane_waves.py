@@ -1,5 +1,7 @@
 """Sounds from known directions, as FOA and on the tetrahedral array."""
 
+import functools
+
 import numpy as np
 from numpy import fft
 
@@ -39,12 +41,13 @@ def plane_waves(
   return fft.irfft(np.einsum('cnf,nf->cf', gains, spectra), samples), xyz
 
 
+@functools.cache
 def diffuse(format, *, rate=24000, seconds=1.0, seed=0):
-  """Independent noises of equal power from a hundred directions."""
-  index = np.arange(100) + 0.5
-  elevation = np.degrees(np.arcsin(1 - index / 50))
+  """Independent noises of equal power from sixty directions."""
+  index = np.arange(60) + 0.5
+  elevation = np.degrees(np.arcsin(1 - index / 30))
   azimuth = 180 * (3 - np.sqrt(5)) * index
-  everywhere = np.stack([azimuth, elevation, np.ones(100)], axis=-1)
+  everywhere = np.stack([azimuth, elevation, np.ones(60)], axis=-1)
   audio, _ = plane_waves(
     format, everywhere, rate=rate, seconds=seconds, seed=seed
   )

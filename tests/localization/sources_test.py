@@ -125,7 +125,9 @@ def test_pieces_of_a_recording_give_the_whole(format, monkeypatch):
 
 def test_a_turned_recording_gives_turned_directions():
   """The grid has no symmetry, so that this is no property of the code alone."""
-  audio, _ = plane_waves('foa', [(30, 10, 1), (150, -20, 0.9)], seconds=2)
+  audio, _ = plane_waves(
+    'foa', [(30, 10, 1), (150, -20, 0.8)], seconds=2, width=400
+  )
   audio = audio + 0.2 * diffuse('foa', seconds=2)
   w, y, z, x = audio
   turned = find('foa', np.stack([w, x, -z, -y]))  # x to y, y to -x, z to -z
