@@ -42,7 +42,7 @@ _METHODS = {
   'srp': _Method(
     'mic',
     functools.partial(localization.srp_directions, steering=_tetrahedral_array),
-    0.12,
+    0.11,
   ),
 }
 

@@ -61,7 +61,7 @@ def define_prediction_flags(
     None,
     'A class is active if its activity, from 0 to 1, is above this threshold. '
     'Default: the threshold of the config. For intensity and srp: the share of '
-    'the sound that comes from a direction, by default 0.09 and 0.12.',
+    'the sound that comes from a direction, by default 0.09 and 0.11.',
   )
   define.enum(
     'channels',

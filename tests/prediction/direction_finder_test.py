@@ -147,7 +147,7 @@ def test_silence_gives_an_empty_file(tmp_path):
   assert done.returncode == 0, done.stderr
   assert (tmp_path / 'silence.csv').read_text() == ''
   assert (
-    'the highest activity is 0.00, and the threshold is 0.12' in done.stdout
+    'the highest activity is 0.00, and the threshold is 0.11' in done.stdout
   )
 
 
