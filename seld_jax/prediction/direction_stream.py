@@ -16,6 +16,10 @@ Finder = Callable[..., localization.Directions]
 # they need.
 _PIECE, _CONTEXT = 600, 2
 
+# The highest frequency in Hz that counts, and as a share of the sample rate of
+# the recording: above half of it, resampling leaves only traces.
+_HIGHEST, _SHARE = 5000.0, 0.45
+
 
 class DirectionStream:
   """Finds the directions in a recording, and its label frames at its end.
@@ -42,6 +46,7 @@ class DirectionStream:
       InputError: The sample rate is out of range.
     """
     self._finder, self._spec = finder, spec
+    self._high = min(_HIGHEST, _SHARE * (sample_rate or spec.sample_rate))
     self._resampler = None
     if sample_rate is not None and sample_rate != spec.sample_rate:
       self._resampler = Resampler(
@@ -93,7 +98,9 @@ class DirectionStream:
     return self._frames(localization.join(self._parts))
 
   def _find(self, audio: np.ndarray) -> localization.Directions:
-    return self._finder(audio, sample_rate=self._spec.sample_rate)
+    return self._finder(
+      audio, sample_rate=self._spec.sample_rate, high=self._high
+    )
 
   def _frames(self, found: localization.Directions) -> Frames:
     """Label frames whose tracks are the sources, the strongest first."""

@@ -109,6 +109,15 @@ def test_a_cough_in_a_real_recording(method):
   assert angle.max() < 15
 
 
+@pytest.mark.parametrize('method', METHODS)
+def test_frequencies_that_a_recording_lacks_do_not_count(method):
+  sound, xyz = plane_waves(FORMAT_OF[method], PLACES[:1], rate=8000)
+  [*_, found] = seld_jax.load(method).frames([sound], 8000)
+  assert found.activity[1:-1].min() > 0.95
+  angle = geometry.angular_distance(found.outputs['doa'][1:-1, 0], xyz[0])
+  assert angle.max() < 5
+
+
 def test_conventions_of_channels(tmp_path):
   (w, y, z, x), _ = scene('intensity')
   fuma = np.stack([w / np.sqrt(2), x, y, z])
