@@ -8,10 +8,14 @@ files need the channels that the network was trained on: FOA (W, Y, Z, X; SN3D),
 the microphones of an array, or left and right. --channels, --norm and --array
 convert other conventions.
 
+Two methods without a network find directions only: --model=intensity in FOA,
+and --model=srp with the four microphones of the tetrahedral array.
+
 Examples:
   python -m seld_jax.predict --model=runs/mse_foa --out=predictions FOLDER
   python -m seld_jax.predict --model=demo --out=predictions --plot a.wav b.flac
   python -m seld_jax.predict --model=runs/a,runs/b --out=means FOLDER
+  python -m seld_jax.predict --model=intensity --out=directions FOLDER
 """
 
 from absl import flags
@@ -68,7 +72,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if len(given) != 1:
     raise InputError(
       '--model must name a run directory, an export or demo, or several with '
-      'commas (--workdir is another name for it), got '
+      'commas, or be intensity or srp (--workdir is another name for it), got '
       f'{" and ".join(sorted(given)) or "none"}.'
     )
   compilation.use_persistent_cache()

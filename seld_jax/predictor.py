@@ -1,4 +1,7 @@
-"""Loads trained networks: a run, a shared folder, an export, or the demo."""
+"""Loads trained networks: a run, a shared folder, an export, or the demo.
+
+Also the methods without a network that find directions.
+"""
 
 import dataclasses
 import functools
@@ -10,7 +13,9 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.prediction import (
+  METHODS,
   AveragedPredictor,
+  DirectionFinder,
   Prediction,
   Predictor,
   export_file,
@@ -46,6 +51,8 @@ def load(
       dataset is not needed. Several of them, in a list or separated by commas,
       are averaged; they need the same classes, format of audio and output
       format. A file or folder may have commas in its name.
+      Or `'intensity'` (FOA) or `'srp'` (four microphones) for directions of
+      sounds without a network: see `prediction.DirectionFinder`.
     average_symmetries: Number of rotations and reflections of a recording over
       which outputs are averaged: up to 16 for FOA, 8 for the tetrahedral array,
       and 2 for stereo; 0 or 1 for the recording as it is.
@@ -55,7 +62,8 @@ def load(
 
   Raises:
     InputError: A source is missing, damaged, or has another version; networks
-      cannot be averaged; or there are no so many symmetries.
+      cannot be averaged; there are no so many symmetries; or `'intensity'` or
+      `'srp'` is to be averaged.
 
   Example:
     >>> import seld_jax
@@ -66,6 +74,10 @@ def load(
     16
   """
   sources = _divided(source)
+  for one in sources:
+    if one in METHODS:
+      _check_alone(str(one), len(sources), average_symmetries)
+      return DirectionFinder(str(one))
   members = []
   for one in sources:
     try:
@@ -176,6 +188,21 @@ def _divided(
       f'runs/a,runs/b, got {source!r}.'
     )
   return sources
+
+
+def _check_alone(method: str, count: int, average_symmetries: int) -> None:
+  """Raises an InputError if a method without a network is to be averaged."""
+  if count > 1:
+    raise InputError(
+      f'{method} is no network, so that nothing can be averaged with it: '
+      f'predict with --model={method} alone.'
+    )
+  if average_symmetries not in (0, 1):
+    raise InputError(
+      f'{method} finds the same directions in a turned recording, so that '
+      'there is nothing to average: leave out --average_symmetries='
+      f'{average_symmetries}.'
+    )
 
 
 def _load_one(

@@ -10,6 +10,7 @@ import rich.console
 from absl import flags
 
 from seld_jax import commands
+from seld_jax.errors import InputError
 from seld_jax.evaluate import averages, run_settings, tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import read_folders, score_folders
@@ -28,6 +29,13 @@ def define_flags(values: flags.FlagValues) -> None:
     'Follow the published code of the edition where it differs from these '
     'scores; the output names the differences.',
   )
+  define.bool(
+    'classless',
+    False,
+    'Score directions whatever their class, instead of the scores of an '
+    'edition: mean angle, recall and precision in frames. Default lengths are '
+    'those of the edition.',
+  )
   per = 'Also show the scores of each class, overlap, room or fold.'
   define.enum('per', None, list(BREAKDOWNS), per)
 
@@ -35,10 +43,17 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Prints the scores of a folder of CSV files."""
   commands.refuse_arguments(argv)
+  if values.classless and values.per == 'class':
+    raise InputError(
+      'Scores without classes have none of each class: leave out --per=class '
+      'or --classless.'
+    )
   found = read_folders(
     values.reference, values.predictions, folder_options(values)
   )
-  names = classes.names_of(found.edition, found.num_classes)
+  names = None
+  if not found.classless:
+    names = classes.names_of(found.edition, found.num_classes)
   run = run_settings.settings_of_run(values.predictions)
   if run and len(run.class_names) == found.num_classes:
     names = run.class_names

@@ -184,6 +184,7 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
     label_hop=_label_hops(values.label_hop),
     predictions_form=form,
     as_published=as_published,
+    classless='classless' in values and values.classless,
   )
 
 

@@ -19,6 +19,9 @@ from seld_jax.evaluate.predictions import (
 # Units of distance in metres.
 UNITS = {'m': 1.0, 'cm': 0.01}
 
+# Classes of files whose classes do not matter.
+_ANY = 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class FolderOptions:
@@ -41,6 +44,7 @@ class FolderOptions:
   label_hop: float | tuple[float, float] | None = None
   predictions_form: str | None = None
   as_published: bool = False
+  classless: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Folders:
       stated, that of the form of the references.
     own_missing: Whether the caller stated what happens to recordings without a
       file of predictions.
+    classless: Whether the scores are those of directions whatever their class.
 
   Example:
     >>> from seld_jax import evaluate, labels
@@ -83,6 +88,7 @@ class Folders:
   as_published: bool = False
   distance_unit: float = 1.0
   own_missing: bool = False
+  classless: bool = False
 
 
 def evaluate_folders(
@@ -101,6 +107,7 @@ def evaluate_folders(
   label_hop: float | tuple[float, float] | None = None,
   predictions_form: str | None = None,
   as_published: bool = False,
+  classless: bool = False,
 ) -> dict[str, Any]:
   """Scores a folder of CSV files against another with the same file names.
 
@@ -134,6 +141,8 @@ def evaluate_folders(
       recognise it from each file.
     as_published: Whether to follow the published code of the edition where it
       differs, as for `evaluate_predictions`.
+    classless: Whether to score directions whatever their class, with
+      `metrics.CLASSLESS` instead of the scores of the edition.
 
   Returns:
     The same as `evaluate_predictions`. A warning reports predictions after the
@@ -168,6 +177,7 @@ def evaluate_folders(
     label_hop=label_hop,
     predictions_form=predictions_form,
     as_published=as_published,
+    classless=classless,
   )
   found = read_folders(reference, predictions, options)
   return score_folders(found, class_names=class_names)
@@ -201,6 +211,11 @@ def read_folders(
     >>> found.names, found.num_classes
     (['mix1'], 12)
   """
+  if options.classless and options.as_published:
+    raise InputError(
+      'Scores without classes are of no edition, so that there is no published '
+      'code to follow: leave out --as_published or --classless.'
+    )
   missing = options.missing or 'error'
   if options.missing is None and options.as_published:
     missing = metrics.published_missing(options.edition)
@@ -225,15 +240,17 @@ def read_folders(
   if not isinstance(hops, tuple):
     hops = hops, hops
   names = [name for name, *_ in files]
+  num_classes = options.num_classes
+  if options.classless and num_classes is None:
+    num_classes = _ANY
   references, reference_forms = labels.read_csv_files(
     [path for _, path, _ in files],
     edition=options.csv_edition,
-    num_classes=options.num_classes or len(labels.TAU2020_CLASSES),
+    num_classes=num_classes or len(labels.TAU2020_CLASSES),
     distance_scale=scales[0],
     label_hop=hops[0],
     frames_per_second=frames_per_second,
   )
-  num_classes = options.num_classes
   if num_classes is None:
     num_classes = default_num_classes(options.edition, references)
   predicted, predicted_forms = labels.read_csv_files(
@@ -248,12 +265,12 @@ def read_folders(
     # The grid of 2019 has elevations up to 40 degrees in any case.
     mend=not options.as_published or options.edition == '2019',
   )
-  if options.edition in metrics.WITH_DISTANCES:
+  if options.edition in metrics.WITH_DISTANCES and not options.classless:
     if options.units is None:
       contradictions.check_units(references, predicted)
     if scales[0] is None:
       contradictions.check_metres(references)
-  if options.edition == '2025':
+  if options.edition == '2025' and not options.classless:
     contradictions.tell_onscreen(references, predicted)
   if frames_per_second != labels.FRAMES_PER_SECOND:
     references = [
@@ -267,7 +284,7 @@ def read_folders(
     hop_is_stated=options.csv_edition is not None or hops[1] is not None,
     form_is_stated=bool(options.csv_edition or options.predictions_form),
   )
-  if options.csv_edition is None:
+  if options.csv_edition is None and not options.classless:
     for column, forms in (1, reference_forms), (2, predicted_forms):
       contradictions.tell_other_edition(
         options.edition, zip([one[column] for one in files], forms, strict=True)
@@ -300,6 +317,7 @@ def read_folders(
     options.as_published,
     unit,
     options.missing is not None,
+    options.classless,
   )
 
 
@@ -329,16 +347,23 @@ def score_folders(
     >>> result['num_frames'], result['length_rule']
     (600, 'last_reference')
   """
+  edition, num_frames = found.edition, found.num_frames
+  if found.classless:
+    edition = metrics.CLASSLESS
+    if num_frames is None:
+      num_frames = metrics.DEFAULT_NUM_FRAMES.get(found.edition)
   result = evaluate_predictions(
     zip(found.names, found.references, found.predictions, strict=True),
-    edition=found.edition,
-    num_frames=found.num_frames,
+    edition=edition,
+    num_frames=num_frames,
     num_classes=found.num_classes,
     class_names=class_names,
     as_published=found.as_published,
   )
   if found.length_rule is not None:
     result['length_rule'] = found.length_rule
+  elif num_frames != found.num_frames:
+    result['length_rule'] = 'default'
   if found.as_published:
     result['as_published'] = metrics.published_rules(
       found.edition,

@@ -33,10 +33,11 @@ def evaluate_predictions(
   Args:
     recordings: Name, reference events and predicted events of each recording.
       Names such as `fold1_room2_mix003_ov1` contain fold, room and overlap.
-    edition: The edition of the challenge whose scores are computed.
+    edition: The edition of the challenge whose scores are computed, or
+      `metrics.CLASSLESS` for those of directions whatever their class.
     num_frames: Label frames of every recording, or of each by its name. None
-      means 600 up to 2021 and 50 in 2025; the editions between need a value,
-      unless `as_published` is set.
+      means 600 up to 2021 and 50 in 2025; the editions between and
+      `metrics.CLASSLESS` need a value, unless `as_published` is set.
     num_classes: Number of classes. None means that of the edition, or the 14 of
       2020 if a reference has a higher class index.
     class_names: Names of the classes for the breakdown, or None for numbers.
@@ -46,7 +47,7 @@ def evaluate_predictions(
   Returns:
     A dictionary that can be written as JSON:
 
-    - `edition`, `recordings` (their number), `num_classes`;
+    - `edition`, `recordings` (their number), `num_classes` (1 without classes);
     - `num_frames`: label frames of a recording, or the smallest and the largest
       number if they differ;
     - `length_rule`: where these come from, a key of `tables.LENGTH_RULES`;
@@ -60,7 +61,9 @@ def evaluate_predictions(
     - `per_class`, `per_overlap`, `per_room` and `per_fold`: for each group, its
       scores and `reference_segments`. This is the number of segments with a
       class in the reference, summed over classes (tracks in segments from 2021
-      to 2023, rows in 2024 and 2025). If it is 0, the scores are None.
+      to 2023, rows in 2024 and 2025, directions in frames without classes). If
+      it is 0, the scores are None. There are no classes in `per_class` for
+      `metrics.CLASSLESS`.
       Recordings whose name lacks the part belong to the group `other`; if all
       names lack it, there are no groups.
 
@@ -76,6 +79,8 @@ def evaluate_predictions(
     (0.0, 60)
   """
   recordings = list(recordings)
+  if edition == metrics.CLASSLESS:
+    num_classes, class_names = 1, None
   if num_classes is None:
     num_classes = default_num_classes(
       edition, [one for _, one, _ in recordings]
@@ -128,6 +133,7 @@ def evaluate_predictions(
         metrics.of_class(total, index)
       )
       for index in range(num_classes)
+      if edition != metrics.CLASSLESS
     },
   }
   if as_published:

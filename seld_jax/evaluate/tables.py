@@ -5,6 +5,7 @@ from typing import Any
 
 import rich.table
 
+from seld_jax import metrics
 from seld_jax.evaluate.predictions import BREAKDOWNS
 
 # Where the lengths of the recordings come from. Scores of two systems can be
@@ -17,7 +18,7 @@ LENGTH_RULES = {
   'as_published': 'as in the published code',
 }
 
-_ANGLES = ('LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
+_ANGLES = ('LE', 'LE_CD', 'LE_CD_micro', 'DOAE', 'DOAE_micro', 'DOA_error')
 CAPTIONS = {
   '2019': 'ER, F: of classes by the second; DOA_error, frame_recall: by frame',
   '2020': 'LR_CD: the F-score published in 2020',
@@ -27,6 +28,8 @@ CAPTIONS = {
   '2024': 'means over classes; _micro: over all classes together',
   '2025': 'azimuths folded to the front; means over classes; _micro: over all '
   'classes together',
+  metrics.CLASSLESS: 'directions in frames, whatever their class; 20: at most '
+  '20 degrees off',
 }
 # The unit of `reference_segments`, where it is not segments.
 UNITS = {
@@ -35,6 +38,7 @@ UNITS = {
   '2023': 'tracks',
   '2024': 'rows',
   '2025': 'rows',
+  metrics.CLASSLESS: 'rows',
 }
 
 
@@ -50,9 +54,12 @@ def table(result: Mapping[str, Any]) -> rich.table.Table:
   frames = result['num_frames']
   if isinstance(frames, list):
     frames = ' to '.join(map(str, frames))
+  subject = f'DCASE {result["edition"]}'
+  if result['edition'] == metrics.CLASSLESS:
+    subject = 'Directions without classes'
   shown = rich.table.Table(
     min_width=64,
-    title=f'DCASE {result["edition"]}, {result["recordings"]} '
+    title=f'{subject}, {result["recordings"]} '
     f'recording{"s" * (result["recordings"] != 1)} of {frames} frames',
     caption='\n'.join(
       [

@@ -9,7 +9,8 @@
 
 The functions are in `counting`; `editions` lists the module of each edition:
 `dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023), `dcase2024` and
-`dcase2025`.
+`dcase2025`; `classless` compares directions whatever their class
+(`edition=metrics.CLASSLESS`).
 `matching` pairs predicted directions with reference directions for all of them,
 `batches` places recordings one after another, and `published` holds what the
 published code of an edition does differently.
@@ -27,7 +28,12 @@ from seld_jax.metrics.counting import (
   scores,
 )
 from seld_jax.metrics.dcase2020 import Counts, Scores
-from seld_jax.metrics.editions import EDITIONS, WITH_DISTANCES, main_scores
+from seld_jax.metrics.editions import (
+  CLASSLESS,
+  EDITIONS,
+  WITH_DISTANCES,
+  main_scores,
+)
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
 from seld_jax.metrics.published import (
   published_missing,
@@ -48,6 +54,7 @@ __all__ = [
   'published_num_frames',
   'published_missing',
   'EDITIONS',
+  'CLASSLESS',
   'WITH_DISTANCES',
   'DEFAULT_NUM_FRAMES',
   'Counts',

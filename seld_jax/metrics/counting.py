@@ -14,11 +14,14 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.metrics import batches, dcase2024, matching, published
-from seld_jax.metrics.editions import WITH_DISTANCES, edition_of
+from seld_jax.metrics.editions import CLASSLESS, WITH_DISTANCES, edition_of
 
 # Label frames of a recording, where all have the same length: one minute until
 # 2021, and five seconds in 2025.
 DEFAULT_NUM_FRAMES = {'2019': 600, '2020': 600, '2021': 600, '2025': 50}
+
+# More classes than there are.
+_ANY = 2**62
 
 
 def counts(
@@ -47,6 +50,8 @@ def counts(
   - 2024: rows per frame, with their distance; as corrected on 2024-06-18.
   - 2025: like 2024, but of directions only their azimuth counts, folded to the
     front, and rows may say what is on screen.
+  - `CLASSLESS`: directions per frame, whatever their class: how far they are
+    off, and how many of them are found. This is of no edition.
 
   Args:
     reference: Events of the reference.
@@ -54,13 +59,13 @@ def counts(
       ignores events after the end of the recording. In 2020 to 2023 this is the
       end of the last segment: a last segment that is cut short counts as a
       full one.
-    edition: A key of `EDITIONS`.
+    edition: A key of `EDITIONS`, or `CLASSLESS`.
     num_frames: Label frames of the recording. None means 600 up to 2021 and 50
-      in 2025; the editions between need a number. With `as_published`, None
-      means the rule of the published code: 3000 frames of 20 ms in 2019, 600
-      frames of 0.1 s in 2020 and 2021, and later the index of the last frame of
-      the reference, so that this frame is left out.
-    num_classes: Number of classes.
+      in 2025; the editions between and `CLASSLESS` need a number. With
+      `as_published`, None means the rule of the published code: 3000 frames of
+      20 ms in 2019, 600 frames of 0.1 s in 2020 and 2021, and later the index
+      of the last frame of the reference, so that this frame is left out.
+    num_classes: Number of classes. Classes do not matter for `CLASSLESS`.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive. Only
       2024 and 2025 use it.
@@ -80,7 +85,8 @@ def counts(
   Raises:
     InputError: The edition is unknown, it needs `num_frames` or distances that
       are missing, a frame or class is out of range, a direction is not finite,
-      or a frame has more directions than can be paired.
+      a frame has more directions than can be paired, or `CLASSLESS` is to be
+      counted as published.
 
   References:
     Politis et al., `Overview and Evaluation of Sound Event Localization and
@@ -130,7 +136,7 @@ def counts_each(
     names: Name of each recording, for error messages.
     edition: As for `counts`, like all options that follow.
     num_frames: Label frames of every recording, or one number for each.
-    num_classes: Number of classes.
+    num_classes: Number of classes; they do not matter for `CLASSLESS`.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive.
     segment_frames: Label frames per segment of one second.
@@ -152,6 +158,13 @@ def counts_each(
   """
   count = edition_of(edition).count
   pairs = list(pairs)
+  if edition == CLASSLESS:
+    if as_published:
+      raise InputError(
+        'Scores without classes are of no edition, so that there is no '
+        'published code to follow: leave out as_published.'
+      )
+    num_classes = 1
   if num_frames is None:
     lengths = _default_lengths(pairs, edition, as_published)
   elif isinstance(num_frames, Sequence):
@@ -262,7 +275,7 @@ def scores(counts: Any) -> Any:
 
   Returns:
     A dataclass of the edition, `Scores` in 2020. All of them have
-    `seld_score`.
+    `seld_score`; the scores of `CLASSLESS` have none.
 
   Example:
     >>> from seld_jax import labels, metrics
@@ -370,7 +383,7 @@ def _default_lengths(
   if edition not in DEFAULT_NUM_FRAMES:
     raise InputError(
       f'The scores of {edition} need the length of each recording '
-      '(num_frames), because recordings of 2022 to 2024 differ in length.'
+      '(num_frames), because recordings differ in length.'
     )
   return [DEFAULT_NUM_FRAMES[edition]] * len(pairs)
 
@@ -389,14 +402,16 @@ def _check(
   # The published code ignores what comes after the end.
   end = None if rules.as_published else num_frames
   both = ('reference', reference, end), ('prediction', predictions, None)
+  known = _ANY if rules.edition == CLASSLESS else classes
   for what, events, limit in both:
-    matching.check_events(what, events, limit, classes)
+    matching.check_events(what, events, limit, known)
     if rules.edition in WITH_DISTANCES:
       # The published code accepts any number that a system predicts.
       is_free = rules.as_published and what == 'prediction'
       lowest = -np.inf if is_free else 0.0
       dcase2024.check_distances(what, events, rules.edition, lowest=lowest)
-  if rules.edition == '2019':  # directions of all classes are compared
+  # Directions of all classes are compared.
+  if rules.edition in ('2019', CLASSLESS):
     classes = 1
     keys = reference.frame, predictions.frame
   else:

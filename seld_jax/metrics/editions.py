@@ -7,6 +7,7 @@ from typing import Any
 from seld_jax.errors import InputError
 from seld_jax.metrics import (
   batches,
+  classless,
   dcase2019,
   dcase2020,
   dcase2021,
@@ -52,6 +53,8 @@ EDITIONS = {
   '2024': _own(dcase2024),
   '2025': _own(dcase2025),
 }
+# The scores of directions whatever their class, which are of no edition.
+CLASSLESS = 'classless'
 # The editions that need distances.
 WITH_DISTANCES = ('2024', '2025')
 
@@ -60,14 +63,16 @@ def edition_of(name: str) -> Edition:
   """Looks up an edition by its year.
 
   Args:
-    name: A key of `EDITIONS`.
+    name: A key of `EDITIONS`, or `CLASSLESS`.
 
   Returns:
-    The edition.
+    The edition, or the scores without classes.
 
   Raises:
     InputError: The edition is unknown.
   """
+  if name == CLASSLESS:
+    return _own(classless)
   if name not in EDITIONS:
     raise InputError(
       f'There are no scores for edition {name!r}; the editions are '
@@ -83,7 +88,7 @@ def main_scores(edition: str) -> tuple[str, ...]:
   over classes (`_micro`), and the recall that 2020 has beside its `LR_CD`.
 
   Args:
-    edition: A key of `EDITIONS`.
+    edition: A key of `EDITIONS`, or `CLASSLESS`, of which it is all scores.
 
   Returns:
     The names in the order of the challenge; the last one is `seld_score`.
@@ -99,6 +104,8 @@ def main_scores(edition: str) -> tuple[str, ...]:
   names = [
     field.name for field in dataclasses.fields(edition_of(edition).scores)
   ]
+  if edition == CLASSLESS:
+    return tuple(names)
   left_out = 'seld_score', 'LR_CD_recall'
   return (
     *(

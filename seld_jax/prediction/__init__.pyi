@@ -2,6 +2,7 @@ from . import export_file, live, recordings, symmetries
 from .averaged_predictor import AveragedPredictor
 from .averaged_stream import AveragedStream
 from .causal_stream import Causal, CausalStream
+from .direction_finder import METHODS, DirectionFinder
 from .flags import channel_selection, define_prediction_flags
 from .predictor import Prediction, PredictionOptions, Predictor
 from .stream import Frames, Spec, Stream
@@ -11,6 +12,8 @@ __all__ = [
   'AveragedStream',
   'Causal',
   'CausalStream',
+  'DirectionFinder',
+  'METHODS',
   'Prediction',
   'PredictionOptions',
   'Predictor',

@@ -34,7 +34,10 @@ def define_prediction_flags(
     'seld_jax.save_pretrained` or its name on a model hub (hf:OWNER/NAME), an '
     "export of `python -m seld_jax.export`, or 'demo'. Several, separated by "
     'commas, are averaged before events are found; they need the same classes, '
-    'format of audio and output format.',
+    'format of audio and output format. Without a network: intensity (FOA) or '
+    'srp (the four microphones of the tetrahedral array), which find the '
+    'directions of one or two sources in complete recordings, all of the class '
+    'sound.',
   )
   define.integer(
     'average_symmetries',
@@ -59,7 +62,8 @@ def define_prediction_flags(
     'threshold',
     None,
     'A class is active if its activity, from 0 to 1, is above this threshold. '
-    'Default: the threshold of the config.',
+    'Default: the threshold of the config. For intensity and srp: the share of '
+    'the sound that comes from a direction, by default 0.09 and 0.11.',
   )
   define.enum(
     'channels',

@@ -15,6 +15,7 @@ from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction.averaged_stream import AveragedStream
 from seld_jax.prediction.causal_stream import Causal, CausalStream
+from seld_jax.prediction.direction_stream import DirectionStream
 from seld_jax.prediction.stream import (
   Frames,
   Spec,
@@ -326,7 +327,7 @@ class Predictor:
     stream = self._start(
       sample_rate, window=window, overlap=overlap, batch_size=batch_size
     )
-    assert not isinstance(stream, WholeRecording)
+    assert not isinstance(stream, WholeRecording | DirectionStream)
     return stream
 
   def _start(
@@ -336,7 +337,7 @@ class Predictor:
     window: float | None = None,
     overlap: float = 0.0,
     batch_size: int = 1,
-  ) -> Stream | WholeRecording | AveragedStream:
+  ) -> Stream | WholeRecording | AveragedStream | DirectionStream:
     """Starts a recording, which is predicted at its end if it must be whole."""
     options = self._stream_options(sample_rate, window, overlap, batch_size)
     if self._causal is not None:

@@ -1,5 +1,6 @@
 """Sound scenes: dry sounds, rooms, arrays, rendering, writing, stereo."""
 
+from seld_jax.scenes.arrays import array_response
 from seld_jax.scenes.class_maps import CLASS_MAPS, map_of
 from seld_jax.scenes.composer import Style
 from seld_jax.scenes.conversion import FoaRecording, convert_foa
@@ -28,6 +29,7 @@ __all__ = [
   'foa_to_stereo',
   'convert_foa',
   'FoaRecording',
+  'array_response',
   'CLASS_MAPS',
   'map_of',
   'LAYOUTS',

@@ -168,3 +168,35 @@ ARRAYS = {
     'mic', geometry.to_cartesian(*np.array(CAPSULES).T), _sphere_weights
   ),
 }
+
+
+def array_response(
+  name: str, *, directions: np.ndarray, frequencies: np.ndarray
+) -> np.ndarray:
+  """Gains of the channels of an array for plane waves.
+
+  Args:
+    name: A key of `ARRAYS`: `'foa'`, or `'mic'` for the four capsules on a
+      rigid sphere.
+    directions: Unit vectors towards the sources, with shape `[n, 3]`.
+    frequencies: Frequencies in Hz, with shape `[f]`.
+
+  Returns:
+    Gains with shape `[channels, n, f]`, complex; 1 is the pressure at the
+    centre of the array without the array.
+
+  Example:
+    >>> from seld_jax import scenes
+    >>> left = np.array([[0.0, 1, 0]])
+    >>> gains = scenes.array_response(
+    ...   'foa', directions=left, frequencies=np.array([100.0])
+    ... )
+    >>> gains[:, 0, 0].real.tolist()  # W, Y, Z, X
+    [1.0, 1.0, 0.0, 0.0]
+  """
+  array = ARRAYS[name]
+  weights = array.weights(frequencies)
+  shapes = array.polynomials(directions, len(weights))
+  gains = np.moveaxis(shapes, 0, -1) @ np.moveaxis(weights, 0, 1)
+  shape = array.num_channels, len(directions), len(frequencies)
+  return np.broadcast_to(gains, shape).astype(complex)

@@ -19,7 +19,7 @@ ORDER = """
   geometry stopping streams
   files json_files npy_files listing progress shards commands
   averaging_record
-  audio labels features metrics losses published
+  audio labels features localization metrics losses published
   augment outputs
   scenes evaluate devices
   figures dataset
@@ -40,7 +40,10 @@ LEVELS = {
 }
 
 # Rooms that know neither Flax nor a configuration, and read or print nothing.
-PURE = ('geometry', 'features', 'losses', 'outputs', 'augment', 'metrics')
+PURE = (
+  *('geometry', 'features', 'localization', 'losses', 'outputs', 'augment'),
+  'metrics',
+)
 
 # Packages that any program can import without JAX, and what of other packages.
 WITHOUT_JAX = (
@@ -49,6 +52,7 @@ WITHOUT_JAX = (
   'seld_jax.evaluate',
   'seld_jax.geometry',
   'seld_jax.labels',
+  'seld_jax.localization',
   'seld_jax.metrics',
   'seld_jax.published',
   'seld_jax.runs',
@@ -217,7 +221,7 @@ def test_pure_rooms_know_no_network_and_no_config():
 def test_numpy_rooms_import_no_jax_in_functions_either():
   """Only an import in a function could be hidden from the test of imports."""
   for room, path, tree in sources():
-    if room in ('audio', 'geometry', 'labels', 'metrics'):
+    if room in ('audio', 'geometry', 'labels', 'localization', 'metrics'):
       roots = {name.split('.')[0] for name in imported(tree)}
       assert not roots & {'jax', 'flax', 'optax', 'ml_collections'}, path
 
