@@ -99,7 +99,7 @@ def join(events: labels.Events, classes: Sequence[str]) -> list[Found]:
     else:
       open_events.append([row])
   found = [
-    _found(events, np.array(one), classes[events.class_index[one[0]]])
+    _found(events, np.array(one), classes[int(events.class_index[one[0]])])
     for one in [*done, *open_events]
     if len(one) >= _LEAST
   ]
