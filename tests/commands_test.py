@@ -293,6 +293,7 @@ print(json.dumps([before, imported, used, stream.getvalue()]))
 """
 
 
+@pytest.mark.slow
 def test_a_host_program_keeps_its_loggers(tiny_run):
   """Imports and functions do not change them; messages arrive in them."""
   done = subprocess.run(

@@ -119,6 +119,7 @@ def test_costs_of_a_program_add_up(tiny_config):
   assert found['arithmetic_seconds'] == flops / mesh.size / 82.6e12
 
 
+@pytest.mark.slow
 def test_the_command_compiles_or_names_the_missing_package():
   """Without the XLA for CUDA it ends with one sentence, not a traceback."""
   found = subprocess.run(

@@ -251,6 +251,7 @@ def test_only_causal_networks_have_a_state():
 # Learning.
 
 
+@pytest.mark.slow
 def test_it_learns_a_batch_by_heart():
   network = small(**WITHOUT_DROPOUT)
   features = numbers(4, 4 * POOL, 8, 7)
@@ -328,6 +329,7 @@ def test_bfloat16_computes_but_does_not_store():
     np.testing.assert_allclose(value, expected[name], atol=0.1)
 
 
+@pytest.mark.slow
 def test_training_does_not_depend_on_how_the_batch_is_divided():
   """As under pmap: the axis of the devices is mapped."""
   with jax.enable_x64(True):

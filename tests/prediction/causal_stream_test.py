@@ -64,6 +64,7 @@ def streamed(stream, block):
   return [part for part in [*parts, stream.flush()] if len(part)]
 
 
+@pytest.mark.slow
 def test_any_parts_give_the_outputs_of_the_whole_recording(run):
   predictor = seld_jax.load(run)
   assert predictor.is_causal

@@ -116,6 +116,7 @@ def write_tunables(config, workdir):
   (workdir / 'tunables').write_text(os.environ.get('GLIBC_TUNABLES', ''))
 
 
+@pytest.mark.slow
 def test_runs_have_large_pages(tmp_path, tiny_root, monkeypatch):
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
   helps = large_pages.would_help(os.environ)

@@ -145,6 +145,7 @@ def test_sound_comes_from_the_labelled_side():
   assert agreed / total > 0.9
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers_shards_or_interruptions(made, tmp_path):
   out = tmp_path / 'two'
   for number in 2, 1:

@@ -135,6 +135,7 @@ def test_an_evaluation_that_is_stopped_by_a_signal_is_repeated(
     assert (tmp_path / name).read_bytes() == (watched_run / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_losses(plain_run, tiny_config, tmp_path):
   """Otherwise, the comparisons with equal bytes would prove nothing."""
   tiny_config.seed = 1

@@ -55,10 +55,8 @@ def test_a_complete_run_is_not_trained_again(plain_run, tiny_config, caplog):
   assert (plain_run / runs.METRICS).stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize(
-  'budget',
-  [pytest.param('device_budget', marks=pytest.mark.slow), 'host_budget'],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
 def test_a_run_that_streams_equals_one_with_all_data_on_the_device(
   budget, watched_run, watched_config, tmp_path, caplog
 ):
@@ -132,6 +130,7 @@ def test_the_error_for_a_missing_dataset_names_that_of_the_edition(
   assert name in fetch.DATASETS and format in fetch.DATASETS[name].formats
 
 
+@pytest.mark.slow
 def test_a_run_without_validation_is_tested_on_its_last_state(
   tiny_config, tmp_path
 ):

@@ -45,6 +45,7 @@ def test_tri_stage_rises_holds_and_falls_to_its_last_factor(warmup, hold):
   np.testing.assert_allclose(rates[end:], falls, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_weight_decay_makes_kernels_smaller_and_nothing_else(tiny_config):
   tiny_config.loss.weighting = 'uncertainty'  # parameters of the loss, too
   tiny_config.train.update(

@@ -58,6 +58,7 @@ def make(config, dtype):
   return step, train_step.create_state(config)
 
 
+@pytest.mark.slow
 def test_gradients_have_the_direction_of_those_in_float32(tiny_config, batch):
   found = {}
   for dtype in 'float32', 'bfloat16':

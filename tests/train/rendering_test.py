@@ -95,6 +95,7 @@ def assert_same_fold(one, other):
     np.testing.assert_array_equal(values, other.targets[name])
 
 
+@pytest.mark.slow
 def test_workers_render_the_same_scenes_until_one_is_killed(
   config, monkeypatch
 ):
