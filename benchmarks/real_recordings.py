@@ -124,6 +124,7 @@ def _found(events: labels.Events, rows: np.ndarray, name: str) -> Found:
 
 def rows(folder: pathlib.Path, models: Sequence[str]) -> Iterator[list[str]]:
   """Yields the rows of the table."""
+  predictors = {pathlib.Path(one).name: seld_jax.load(one) for one in models}
   for name, (format, order) in RECORDINGS.items():
     clip, rate = soundfile.read(folder / name, dtype='float32')
     sound = clip.T
@@ -131,8 +132,7 @@ def rows(folder: pathlib.Path, models: Sequence[str]) -> Iterator[list[str]]:
       norm = 'fuma' if order == 'fuma' else 'sn3d'
       chosen = channels.by_name(format=format, order=order, norm=norm)
       sound = channels.select(sound, chosen)
-    for model in models:
-      predictor = seld_jax.load(model)
+    for model, predictor in predictors.items():
       if predictor.spec.format != format:
         continue
       prediction = predictor(sound, rate)
@@ -140,7 +140,7 @@ def rows(folder: pathlib.Path, models: Sequence[str]) -> Iterator[list[str]]:
       for one in events:
         yield [
           name,
-          pathlib.Path(model).name,
+          model,
           f'{one.start:.1f}-{one.end:.1f} s',
           one.name,
           f'{round(one.azimuth)}°',
@@ -150,7 +150,7 @@ def rows(folder: pathlib.Path, models: Sequence[str]) -> Iterator[list[str]]:
       if not events:
         highest = f'{float(prediction.activity.max()):.2f}'
         nothing = f'nothing (highest activity {highest})'
-        yield [name, pathlib.Path(model).name, '', nothing, '', '', '']
+        yield [name, model, '', nothing, '', '', '']
 
 
 def define_flags(values: flags.FlagValues) -> None:

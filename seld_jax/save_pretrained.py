@@ -13,7 +13,6 @@ Examples:
 
 import pathlib
 
-import numpy as np
 from absl import flags
 
 from seld_jax import commands, runs
@@ -54,21 +53,18 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   run, folder = map(pathlib.Path, arguments)
   trained = snapshot.read(run)
-  num_parameters = model_lib.count_parameters(trained.variables['params'])
   card = model_card.make(
-    trained.config,
+    trained,
     name=values.name or folder.resolve().name,
-    num_channels=snapshot.spec_of(trained.config).num_channels,
-    num_parameters=num_parameters,
-    step=trained.step,
-    scores=runs.read_scores(run) if (run / 'scores.json').exists() else None,
+    scores=runs.read_scores(run) if runs.is_complete(run) else None,
     license=values.license,
   )
   pretrained.write(folder, trained, card=card, dtype=values.dtype)
   size = (folder / pretrained.WEIGHTS).stat().st_size
+  count = model_lib.count_parameters(trained.variables['params'])
   print(
-    f'{folder}: step {trained.step}, {num_parameters:,} parameters in '
-    f'{np.dtype(values.dtype).name}, {size / 1e6:.2f} MB'
+    f'{folder}: step {trained.step}, {count:,} parameters in {values.dtype}, '
+    f'{size / 1e6:.2f} MB'
   )
   print(
     f'{folder / pretrained.CARD}: say there what the network was trained on, '

@@ -54,6 +54,22 @@ class Directions:
     return np.where(audible(self.level)[:, None], self.strength, 0)
 
 
+def nothing(num_sources: int) -> Directions:
+  """The directions of no label frames.
+
+  Args:
+    num_sources: Number of sources.
+
+  Returns:
+    Directions that can be joined with others.
+  """
+  return Directions(
+    np.zeros((0, num_sources, 3), np.float32),
+    np.zeros((0, num_sources), np.float32),
+    np.zeros(0),
+  )
+
+
 def join(parts: Sequence[Directions]) -> Directions:
   """Joins the directions of consecutive label frames.
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from seld_jax.localization import spectra, sphere
-from seld_jax.localization.directions import Directions, join
+from seld_jax.localization.directions import Directions, join, nothing
 
 # Points of the histogram, about 6 degrees apart.
 _POINTS = 1000
@@ -77,7 +77,7 @@ def intensity_directions(
     num_sources=num_sources, low=low, high=high, sample_rate=sample_rate
   )
   kernel = _kernel(width)
-  found = [_nothing(num_sources)]
+  found = [nothing(num_sources)]
   for spectrum, kept in spectra.pieces(
     audio, sample_rate=sample_rate, low=low, high=high, context=context
   ):
@@ -169,12 +169,3 @@ def _sources(
     xyz.append(sphere.unit(sums, directions[index]))
     strength.append(np.clip(height, 0, 1).astype(np.float32))
   return np.stack(xyz, axis=1), np.stack(strength, axis=1)
-
-
-def _nothing(num_sources: int) -> Directions:
-  """No label frames."""
-  return Directions(
-    np.zeros((0, num_sources, 3), np.float32),
-    np.zeros((0, num_sources), np.float32),
-    np.zeros(0),
-  )

@@ -8,7 +8,7 @@ import numpy as np
 
 from seld_jax.errors import InputError
 from seld_jax.localization import spectra, sphere
-from seld_jax.localization.directions import Directions, join
+from seld_jax.localization.directions import Directions, join, nothing
 
 # Maps unit vectors `[n, 3]` and frequencies in Hz `[f]` to the gains of the
 # microphones for plane waves, complex with shape `[microphones, n, f]`.
@@ -99,13 +99,7 @@ def srp_directions(
       f'The audio has {len(audio)} channels, but steering has {len(gains)} '
       'microphones.'
     )
-  found = [
-    Directions(
-      np.zeros((0, num_sources, 3), np.float32),
-      np.zeros((0, num_sources), np.float32),
-      np.zeros(0),
-    )
-  ]
+  found = [nothing(num_sources)]
   for spectrum, kept in spectra.pieces(
     audio, sample_rate=sample_rate, low=low, high=high, context=context
   ):

@@ -27,21 +27,15 @@ class _Method:
   threshold: float
 
 
-def _tetrahedral_array(
-  directions: np.ndarray, frequencies: np.ndarray
-) -> np.ndarray:
-  """Gains of the four capsules on the rigid sphere of TAU-NIGENS."""
-  return scenes.array_response(
-    'mic', directions=directions, frequencies=frequencies
-  )
-
+# The four capsules on the rigid sphere of TAU-NIGENS.
+_TETRAHEDRAL = functools.partial(scenes.array_response, 'mic')
 
 # The thresholds give about the best F20 without classes on rendered scenes.
 _METHODS = {
   'intensity': _Method('foa', localization.intensity_directions, 0.09),
   'srp': _Method(
     'mic',
-    functools.partial(localization.srp_directions, steering=_tetrahedral_array),
+    functools.partial(localization.srp_directions, steering=_TETRAHEDRAL),
     0.11,
   ),
 }

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax import localization
-from seld_jax.audio import Resampler
-from seld_jax.prediction.stream import Frames, Spec, checked
+from seld_jax.prediction.stream import Frames, Spec, checked, resampler_to
 
 # Maps audio `[channels, samples]` to directions; `sample_rate` is an argument.
 Finder = Callable[..., localization.Directions]
@@ -47,11 +46,7 @@ class DirectionStream:
     """
     self._finder, self._spec = finder, spec
     self._high = min(_HIGHEST, _SHARE * (sample_rate or spec.sample_rate))
-    self._resampler = None
-    if sample_rate is not None and sample_rate != spec.sample_rate:
-      self._resampler = Resampler(
-        sample_rate, spec.sample_rate, num_channels=spec.num_channels
-      )
+    self._resampler = resampler_to(spec, sample_rate)
     self._audio = [np.zeros((spec.num_channels, 0), np.float32)]
     self._waiting = 0  # samples in self._audio
     self._before = 0  # label frames in self._audio that are done

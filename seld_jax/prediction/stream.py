@@ -234,12 +234,9 @@ class Stream:
         f'frames (0.1 s each), got {overlap} label frames; lower --overlap.'
       )
     self._batch_size = batch_size
-    self._resampler = None
+    self._resampler = resampler_to(spec, sample_rate)
     held_back = 0.0
-    if sample_rate is not None and sample_rate != spec.sample_rate:
-      self._resampler = Resampler(
-        sample_rate, spec.sample_rate, num_channels=spec.num_channels
-      )
+    if self._resampler is not None and sample_rate is not None:
       held_back = self._resampler.delay / sample_rate
     waiting = (batch_size - 1) * self._step * spec.label_samples
     self.latency = held_back + (
@@ -433,6 +430,26 @@ class Stream:
     self._counts = self._counts[count:]
     self._emitted += count
     return frames
+
+
+def resampler_to(spec: Spec, sample_rate: int | None) -> Resampler | None:
+  """Resamples blocks to the sample rate of a network.
+
+  Args:
+    spec: Channels and sample rate of the network.
+    sample_rate: Sample rate of the blocks in Hz; None for that of the network.
+
+  Returns:
+    The resampler; None if nothing has to be resampled.
+
+  Raises:
+    InputError: The sample rate is out of range.
+  """
+  if sample_rate in (None, spec.sample_rate):
+    return None
+  return Resampler(
+    sample_rate, spec.sample_rate, num_channels=spec.num_channels
+  )
 
 
 def checked(block: np.ndarray, *, num_channels: int = 4) -> np.ndarray:

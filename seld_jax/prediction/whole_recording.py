@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from seld_jax.audio import Resampler
 from seld_jax.errors import InputError
 from seld_jax.prediction.stream import (
   Frames,
@@ -15,6 +14,7 @@ from seld_jax.prediction.stream import (
   Stream,
   checked,
   join_frames,
+  resampler_to,
 )
 
 # Longest recording in seconds. Its samples and features are in memory.
@@ -64,11 +64,7 @@ class WholeRecording:
       'overlap': overlap,
       'batch_size': batch_size,
     }
-    self._resampler = None
-    if sample_rate is not None and sample_rate != spec.sample_rate:
-      self._resampler = Resampler(
-        sample_rate, spec.sample_rate, num_channels=spec.num_channels
-      )
+    self._resampler = resampler_to(spec, sample_rate)
     self._blocks: list[np.ndarray] = []
     self._num_samples = 0
     self._nothing = self._stream((1, 1)).push(np.zeros((1, 0), np.float32))

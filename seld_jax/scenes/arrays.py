@@ -171,7 +171,7 @@ ARRAYS = {
 
 
 def array_response(
-  name: str, *, directions: np.ndarray, frequencies: np.ndarray
+  name: str, directions: np.ndarray, frequencies: np.ndarray
 ) -> np.ndarray:
   """Gains of the channels of an array for plane waves.
 
@@ -188,9 +188,7 @@ def array_response(
   Example:
     >>> from seld_jax import scenes
     >>> left = np.array([[0.0, 1, 0]])
-    >>> gains = scenes.array_response(
-    ...   'foa', directions=left, frequencies=np.array([100.0])
-    ... )
+    >>> gains = scenes.array_response('foa', left, np.array([100.0]))
     >>> gains[:, 0, 0].real.tolist()  # W, Y, Z, X
     [1.0, 1.0, 0.0, 0.0]
   """

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import TypeGuard
 
 from seld_jax.errors import InputError, shown
 from seld_jax.train import pretrained
@@ -11,7 +12,7 @@ PREFIX = 'hf:'
 _NAME = re.compile(r'(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w./-]*))?')
 
 
-def is_name(source: object) -> bool:
+def is_name(source: object) -> TypeGuard[str]:
   """Whether a source is the name of a network on a hub.
 
   Args:

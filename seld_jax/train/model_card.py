@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax import metrics
-from seld_jax.config import Config
+from seld_jax import evaluate, metrics, runs
+from seld_jax import model as model_lib
+from seld_jax.train import snapshot
 
 _TAGS = (
   'seld',
@@ -26,19 +27,14 @@ _FEATURES = {
   'salsa': 'SALSA',
   'salsa_lite': 'SALSA-Lite',
 }
-_ANGLES = ('LE_CD', 'DOAE')
 
 
 def make(
-  config: Config,
+  trained: snapshot.Trained,
   *,
   name: str,
-  num_channels: int,
-  num_parameters: int,
-  step: int,
   scores: Mapping[str, Any] | None = None,
   license: str = '',
-  source: str = '',
 ) -> str:
   """Writes the card of a network: the text of README.md.
 
@@ -46,22 +42,19 @@ def make(
   but the author can know is asked for in the text.
 
   Args:
-    config: The configuration of the run.
+    trained: The network.
     name: Name of the network.
-    num_channels: Number of channels of the audio.
-    num_parameters: Number of parameters.
-    step: Training step of the parameters.
     scores: The content of scores.json of the run; None without scores.
     license: Identifier of the licence of the weights, such as `cc-by-nc-4.0`.
-    source: What `seld_jax.load` should be given in the example; by default the
-      placeholder `FOLDER`.
 
   Returns:
     Markdown.
   """
-  tag, format = _FORMATS[config.features.format]
-  results = [] if scores is None else scores['results']
-  edition = '2020' if scores is None else scores.get('edition', '2020')
+  config, spec = trained.config, snapshot.spec_of(trained.config)
+  num_parameters = model_lib.count_parameters(trained.variables['params'])
+  tag, format = _FORMATS[spec.format]
+  scores = scores or {'results': []}
+  results, edition = scores['results'], runs.edition_of(scores)
   names = metrics.main_scores(edition)
   head: dict[str, Any] = {
     'library_name': 'seld_jax',
@@ -79,7 +72,6 @@ def make(
     ]
   # JSON is YAML.
   front = [f'{key}: {json.dumps(value)}' for key, value in head.items()]
-  rate = config.features.sample_rate
   lines = [
     '---',
     *front,
@@ -92,26 +84,25 @@ def make(
     '',
     '| | |',
     '|---|---|',
-    f'| audio | {format}, {num_channels} channels, {rate} Hz (other rates are '
-    'resampled) |',
-    f'| features | {_FEATURES[config.features.kind]} |',
+    f'| audio | {format}, {spec.num_channels} channels, {spec.sample_rate} Hz '
+    '(other rates are resampled) |',
+    f'| features | {_FEATURES[spec.kind]} |',
     f'| network | {config.model.name}, {num_parameters:,} parameters |',
     f'| output format | {config.output.format} |',
-    f'| training | {step} steps; all settings are in config.json |',
-    f'| classes | {", ".join(config.data.classes)} |',
+    f'| training | {trained.step} steps; all settings are in config.json |',
+    f'| classes | {", ".join(spec.classes)} |',
     '',
     '## Use',
     '',
     '```python',
     'import seld_jax',
     '',
-    f"predictor = seld_jax.load('{source or 'FOLDER'}')",
+    "predictor = seld_jax.load('FOLDER')",
     'prediction = predictor(audio, sample_rate)  # [channels, samples]',
     '```',
     '',
     '```',
-    f'python -m seld_jax.predict --model={source or "FOLDER"} '
-    '--out=predictions RECORDINGS',
+    'python -m seld_jax.predict --model=FOLDER --out=predictions RECORDINGS',
     '```',
     '',
     '## Scores',
@@ -161,7 +152,9 @@ def _scores(
     '|---' * (1 + len(names)) + '|',
   ]
   for result in results:
-    cells = [_cell(name, result['scores'].get(name)) for name in names]
+    cells = [
+      evaluate.tables.number(name, result['scores'].get(name)) for name in names
+    ]
     lines.append(f'| {_recordings(result)} | ' + ' | '.join(cells) + ' |')
   return lines
 
@@ -169,9 +162,3 @@ def _scores(
 def _recordings(result: Mapping[str, Any]) -> str:
   count = result.get('num_recordings')
   return str(result['name']) + ('' if count is None else f' ({count})')
-
-
-def _cell(name: str, value: float | None) -> str:
-  if value is None:
-    return '-'
-  return f'{value:.1f}°' if name in _ANGLES else f'{value:.3f}'

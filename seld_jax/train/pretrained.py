@@ -19,7 +19,6 @@ import pathlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
-import jax
 import msgspec
 import numpy as np
 import safetensors
@@ -29,8 +28,7 @@ from seld_jax import config as config_lib
 from seld_jax import files, json_files
 from seld_jax.errors import InputError, shown
 from seld_jax.prediction import export_file
-from seld_jax.train import parameter_average, snapshot
-from seld_jax.train import step as train_step
+from seld_jax.train import snapshot
 
 WEIGHTS = 'model.safetensors'
 CONFIG = 'config.json'
@@ -117,12 +115,6 @@ def write(
     'config': trained.config_values,
   }
   microphones = trained.microphones()
-  try:
-    folder.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise InputError(
-      f'{folder} cannot be made: {error.strerror or error}.'
-    ) from error
   with files.atomic(folder / WEIGHTS) as temporary:
     safetensors.numpy.save_file(
       arrays, temporary, metadata={'format': 'seld_jax'}
@@ -167,16 +159,8 @@ def read(folder: str | os.PathLike[str]) -> snapshot.Trained:
   folder = pathlib.Path(folder)
   about = _read_about(folder)
   config = _config(about['config'], folder)
-  shapes = jax.eval_shape(lambda: train_step.create_state(config))
-  expected = {
-    **parameter_average.variables_of(shapes),
-    'statistics': shapes.statistics,
-  }
-  wanted = {
-    jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape
-    for path, leaf in jax.tree_util.tree_leaves_with_path(expected)
-  }
-  arrays = read_arrays(folder / WEIGHTS, wanted)
+  shapes = snapshot.variable_shapes(config)
+  arrays = read_arrays(folder / WEIGHTS, shapes)
   return snapshot.Trained(config, about['step'], export_file.unflatten(arrays))
 
 

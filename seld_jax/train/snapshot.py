@@ -131,6 +131,27 @@ def spec_of(config: config_lib.Config) -> Spec:
   )
 
 
+def variable_shapes(config: config_lib.Config) -> dict[str, tuple[int, ...]]:
+  """The shapes of the variables of a network, without memory for them.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    Shapes by name, such as `params/Conv_0/kernel`, as `export_file.flatten`
+    names the variables of `Trained`.
+  """
+  state = jax.eval_shape(lambda: train_step.create_state(config))
+  variables = {
+    **parameter_average.variables_of(state),
+    'statistics': state.statistics,
+  }
+  return {
+    jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables)
+  }
+
+
 def make_program(config: config_lib.Config) -> Callable[..., Any]:
   """Features and network of a config; see `inference.make_audio_program`.
 
@@ -263,16 +284,8 @@ def network_of_export(
       export.spec
     ):
       raise InputError('it does not fit the inputs and outputs of the file')
-    shapes = jax.eval_shape(lambda: train_step.create_state(config))
-    expected = {
-      **parameter_average.variables_of(shapes),
-      'statistics': shapes.statistics,
-    }
-    names = {
-      jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape
-      for path, leaf in jax.tree_util.tree_leaves_with_path(expected)
-    }
-    if names != {name: one.shape for name, one in export.variables.items()}:
+    shapes = variable_shapes(config)
+    if shapes != {name: one.shape for name, one in export.variables.items()}:
       raise InputError('it does not fit the variables of the file')
   except InputError as error:
     raise InputError(

@@ -23,7 +23,7 @@ def read(source: str | os.PathLike[str]) -> snapshot.Trained:
   Raises:
     InputError: The source is missing, damaged, or of another version.
   """
-  if isinstance(source, str) and hub.is_name(source):
+  if hub.is_name(source):
     return pretrained.read(hub.download(source))
   if pretrained.is_pretrained(source):
     return pretrained.read(source)

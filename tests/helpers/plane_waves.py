@@ -32,7 +32,7 @@ def plane_waves(
   azimuth, elevation, level = np.array(sources, np.float64).T
   xyz = geometry.to_cartesian(azimuth, elevation)
   frequencies = fft.rfftfreq(samples, 1 / rate)
-  gains = scenes.array_response(format, directions=xyz, frequencies=frequencies)
+  gains = scenes.array_response(format, xyz, frequencies)
   noise = 0.05 * rng.standard_normal((len(level), samples)) * level[:, None]
   spectra = fft.rfft(noise)
   if width is not None:
@@ -54,11 +54,8 @@ def diffuse(format, *, rate=24000, seconds=1.0, seed=0):
   return audio
 
 
-def tetrahedral(directions, frequencies):
-  """The steering of the tetrahedral array."""
-  return scenes.array_response(
-    'mic', directions=directions, frequencies=frequencies
-  )
+# The steering of the tetrahedral array.
+tetrahedral = functools.partial(scenes.array_response, 'mic')
 
 
 def find(format, audio, *, rate=24000, **options):

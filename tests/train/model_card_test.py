@@ -12,7 +12,7 @@ import pytest
 import seld_jax
 from seld_jax import config as config_lib
 from seld_jax import runs
-from seld_jax.train import model_card
+from seld_jax.train import model_card, snapshot
 
 RUN = pathlib.Path(__file__).parents[1] / 'data' / 'version_0_1' / 'run'
 
@@ -21,11 +21,9 @@ def metadata(card: huggingface_hub.ModelCard) -> Any:
   return card.data
 
 
-def make(**keywords):
-  options = {'num_channels': 4, 'num_parameters': 1524, 'step': 4}
-  return model_card.make(
-    config_lib.default(), **{'name': 'rooms: "two"', **options, **keywords}
-  )
+def make(config=None, **keywords):
+  trained = snapshot.Trained(config or config_lib.default(), 4, {'params': {}})
+  return model_card.make(trained, name='rooms: "two"', **keywords)
 
 
 def test_a_hub_reads_the_scores():
@@ -61,9 +59,7 @@ def test_a_card_without_scores_and_licence_says_so():
 def test_the_audio_is_named(format):
   config = config_lib.default()
   config.features.format = format
-  card = huggingface_hub.ModelCard(
-    model_card.make(config, name='n', num_channels=2, num_parameters=1, step=0)
-  )
+  card = huggingface_hub.ModelCard(make(config))
   word = {'foa': 'W, Y, Z, X', 'mic': 'array', 'stereo': 'left, right'}[format]
   assert word in card.text
   assert 'alarm' in card.text
