@@ -46,7 +46,7 @@ def load(
     source: A run directory (its best checkpoint is loaded), a folder of
       `python -m seld_jax.save_pretrained`, the name of such a folder on a model
       hub (`'hf:OWNER/NAME'` or `'hf:OWNER/NAME@REVISION'`, which needs
-      `pip install "seld_jax[hub]"`), an export of `python -m seld_jax.export`,
+      `pip install '.[hub]'`), an export of `python -m seld_jax.export`,
       or `'demo'` for the demo network, which is part of the package. The
       dataset is not needed. Several of them, in a list or separated by commas,
       are averaged; they need the same classes, format of audio and output

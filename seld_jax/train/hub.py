@@ -54,7 +54,7 @@ def download(source: str) -> pathlib.Path:
   except ImportError as error:
     raise InputError(
       f'{source} needs the package huggingface_hub: install it with '
-      '`pip install "seld_jax[hub]"`.'
+      "`pip install '.[hub]'` in a clone of seld_jax."
     ) from error
   name, revision = match.groups()
   try:
