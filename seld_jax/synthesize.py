@@ -11,6 +11,7 @@ Example:
   python -m seld_jax.synthesize --out=data/three --max_overlap=3
   python -m seld_jax.synthesize --out=data/starss --layout=starss23
   python -m seld_jax.synthesize --out=data/stereo --format=stereo
+  python -m seld_jax.synthesize --out=data/measured --rirs=RESPONSES
 
 With --from_foa=ROOT, nothing is rendered: stereo clips are made of the
 recordings in ROOT/foa_dev and their labels, as the set of DCASE 2025 was made
@@ -37,7 +38,8 @@ _FORMATS = {
 _RENDERING = (
   *('events', 'recordings', 'evaluation', 'seconds', 'layout', 'folds'),
   *('max_overlap', 'same_class_overlap', 'moving', 'rt60', 'snr_db'),
-  *('gain_db', 'equalizer_db', 'stretch'),
+  *('gain_db', 'equalizer_db', 'stretch', 'others', 'others_share', 'silent'),
+  *('peak_dbfs', 'rirs', 'rir_rooms', 'measured_rooms'),
 )
 _STYLE = scenes.Style()
 _VARIATION = scenes.Variation()
@@ -187,6 +189,48 @@ def define_flags(values: flags.FlagValues) -> None:
     'Largest random change of pitch and tempo of an event, up or down, as a '
     'fraction; 0 for none.',
   )
+  define.string(
+    'others',
+    None,
+    'Sounds that recordings have besides, without labels: a folder with '
+    'folders of wav, flac or ogg files, or a manifest.csv as for --events with '
+    'any classes. Sounds of the labelled classes are left out.',
+  )
+  define.float(
+    'others_share',
+    _STYLE.others,
+    'Fraction of the recordings with such other sounds, 0 to 1.',
+  )
+  define.float(
+    'silent',
+    _STYLE.silent,
+    'Fraction of the recordings without any labelled event, 0 to 1.',
+  )
+  define.string(
+    'peak_dbfs',
+    None,
+    'Range LOW,HIGH of the peak levels of the recordings in dB of full scale, '
+    'such as -40,-3. Default: an RMS of 0.05, and a peak of at most 0.89.',
+  )
+  define.string(
+    'rirs',
+    None,
+    'Folder of measured room responses in first-order Ambisonics with a table '
+    'directions.csv: events are filtered by them instead of by those of '
+    'simulated rooms. For the formats foa and stereo.',
+  )
+  define.list(
+    'rir_rooms',
+    [],
+    'Names of the measured rooms to use, as in the column room of '
+    'directions.csv. Default: all.',
+  )
+  define.float(
+    'measured_rooms',
+    _STYLE.measured_rooms,
+    'With --rirs, the fraction of the rooms that are measured ones, 0 to 1; '
+    'the others are simulated.',
+  )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
@@ -214,7 +258,20 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       equalizer_db=values.equalizer_db,
       stretch=values.stretch,
     ),
+    measured_rooms=values.measured_rooms,
+    others=values.others_share,
+    silent=values.silent,
+    peak_dbfs=values.peak_dbfs and _range('peak_dbfs', values.peak_dbfs),
   )
+  for name, needed in (
+    ('others_share', 'others'),
+    ('measured_rooms', 'rirs'),
+  ):
+    if values[name].present and values[needed].value is None:
+      raise InputError(
+        f'--{name} means nothing without --{needed}: add it, or leave out '
+        f'--{name}.'
+      )
   folds = _folds(values.folds)
   evaluation = values.evaluation
   if evaluation is None and not (out / 'synthesis.json').exists():
@@ -235,6 +292,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     layout=values.layout,
     clips=values.clips,
     shard=shard,
+    others=values.others,
+    rirs=values.rirs,
+    rir_rooms=values.rir_rooms,
   )
   if shard is not None:
     print(f'Shard {shard} of the scenes is in {out}.')

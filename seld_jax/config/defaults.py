@@ -80,6 +80,12 @@ def default() -> Config:
   # Sounds of the rendered recordings: a folder CLASS/*.wav or a manifest; '':
   # synthetic sounds.
   data.synthesize_events = ''
+  # Sounds without labels that half of the rendered recordings have besides: a
+  # folder KIND/*.wav or a manifest; '': none.
+  data.synthesize_others = ''
+  # Folder of measured room responses with a directions.csv, which all rendered
+  # recordings are in; '': simulated rooms.
+  data.synthesize_rirs = ''
   # Seed of the rendered recordings. 0 to 2**63 - 1.
   data.synthesize_seed = 0
   # Number of scenes that worker processes render beside the training, new ones
@@ -382,6 +388,9 @@ def default() -> Config:
   evaluation.select_on_test = False
   # A class is active if its activity is above this threshold, in [0.01, 0.999].
   evaluation.threshold = 0.5
+  # Thresholds of each class instead, in the order of data.classes; (): the same
+  # for all. `python -m seld_jax.calibrate RUN` finds those of a run.
+  evaluation.class_thresholds = ()
   return config.lock()
 
 

@@ -16,6 +16,9 @@ MOST = 2**31 - 1
 # seed of a run, so that two larger ones would draw the same parameters.
 _MOST_OF = {'seed': 2**32 - 1, 'data.synthesize_seed': 2**63 - 1}
 
+# Tuples of numbers that are empty by default; the others have strings.
+_NUMBERS = ('eval.class_thresholds',)
+
 # The types of fields in error messages.
 _TYPE_NAMES = {
   bool: 'True or False',
@@ -48,8 +51,7 @@ def check_types(name: str, value: Any, example: Any) -> None:
     ):
       kind = f' of {len(example)} numbers' if is_pair else ''
       raise InputError(f'{name} must be a tuple{kind}, got {shown(value)}.')
-    # The tuples that are empty by default have strings.
-    entries = example or ('',)
+    entries = example or ((0.0,) if name in _NUMBERS else ('',))
     for index, entry in enumerate(value):
       check_types(f'{name}[{index}]', entry, entries[0])
   else:

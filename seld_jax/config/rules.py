@@ -228,6 +228,18 @@ def check_ranges(config: Config) -> None:
     0 <= config.eval.threshold < 1,
     f'eval.threshold must be from 0.01 to 0.999, got {config.eval.threshold}.',
   )
+  thresholds = config.eval.class_thresholds
+  _check(
+    not thresholds or len(thresholds) == len(data.classes),
+    f'eval.class_thresholds needs a number for each of the {len(data.classes)} '
+    f'data.classes, got {len(thresholds)}.',
+  )
+  for threshold in thresholds:
+    _check(
+      0.01 <= threshold <= 0.999,
+      'eval.class_thresholds must be numbers from 0.01 to 0.999, got '
+      f'{threshold}.',
+    )
   _check(
     0.001 <= data.label_hop <= 10,
     f'data.label_hop must be from 0.001 to 10 seconds, got {data.label_hop}.',

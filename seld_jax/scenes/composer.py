@@ -7,7 +7,7 @@ import numpy as np
 from seld_jax import geometry, labels
 from seld_jax.errors import InputError
 from seld_jax.scenes import library as library_lib
-from seld_jax.scenes import rooms, sounds
+from seld_jax.scenes import measured, rooms, sounds
 
 SAMPLE_RATE = sounds.SAMPLE_RATE
 # Speeds of moving sources, in degrees of azimuth per second.
@@ -20,6 +20,8 @@ MAX_OVERLAP = 3
 # Probability that an event which begins during others takes the class of one of
 # them, in sets with overlap of the same class.
 SAME_CLASS_SHARE = 0.4
+# Mean pause between two unlabelled other sounds, in seconds.
+_PAUSE_OF_OTHERS = 6.0
 # Clips that are drawn for an event at most, until none of the others plays it.
 _MOST_DRAWS = 5
 
@@ -29,7 +31,7 @@ class Event:
   """A sound that stands still, or moves along an arc around the array.
 
   Attributes:
-    class_name: The class.
+    class_name: The class; `library.OTHER` for a sound without a label.
     sound: The dry sound.
     onset: Seconds from the start of the recording.
     track: 0, 1 or 2; simultaneous events have different tracks.
@@ -39,6 +41,8 @@ class Event:
     speed: Degrees of azimuth per second, positive to the left; 0 when static.
     level_db: Level of the direct sound at the array in dB, relative to the
       other events.
+    response: The measured response that it is heard through; None in a
+      simulated room.
   """
 
   class_name: str
@@ -50,6 +54,7 @@ class Event:
   distance: float
   speed: float
   level_db: float
+  response: measured.Response | None = None
 
   @property
   def duration(self) -> float:
@@ -67,23 +72,29 @@ class Scene:
   """A complete description of a recording, from which it is rendered.
 
   Attributes:
-    room: The room.
-    receiver: Position of the array in metres, with shape `[3]`.
+    room: The room, simulated or measured.
+    receiver: Position of the array in metres, with shape `[3]`; 0 in a measured
+      room.
     events: The events, sorted by onset.
     seconds: Length of the recording.
     snr_db: Ratio in dB of the power of the events, in frames with any event, to
       the power of the ambience.
     seed: Determines reverberation and ambience.
     class_names: The names of all classes, by index.
+    others: Sounds without a label, sorted by onset.
+    peak_dbfs: Peak level of the recording in dB of full scale; None for the
+      usual level.
   """
 
-  room: rooms.Room
+  room: rooms.Room | measured.MeasuredRoom
   receiver: np.ndarray
   events: tuple[Event, ...]
   seconds: float
   snr_db: float
   seed: int
   class_names: tuple[str, ...] = labels.TAU2020_CLASSES
+  others: tuple[Event, ...] = ()
+  peak_dbfs: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +113,14 @@ class Style:
     same_class_overlap: Whether some simultaneous events have the same class:
       about a third of the events that overlap others. If False, none do.
     variation: How much every event is varied.
+    measured_rooms: Fraction of the rooms that are measured ones, 0 to 1, if
+      there are measured rooms.
+    others: Fraction of the recordings with unlabelled other sounds, 0 to 1, if
+      there are such sounds.
+    silent: Fraction of the recordings without any labelled event, 0 to 1.
+    peak_dbfs: Range of the peak levels of the recordings, in dB of full scale.
+      None for the usual level: a root mean square of 0.05, or less if the
+      peak would exceed 0.89.
 
   Example:
     >>> from seld_jax import scenes
@@ -117,14 +136,23 @@ class Style:
   max_overlap: int = 2
   same_class_overlap: bool = False
   variation: sounds.Variation = sounds.Variation()
+  measured_rooms: float = 1.0
+  others: float = 0.5
+  silent: float = 0.0
+  peak_dbfs: tuple[float, float] | None = None
 
   def __post_init__(self) -> None:
     """Raises InputError if a value is out of its range."""
-    if not 0 <= self.moving <= 1:
-      raise InputError(
-        '--moving is a fraction of the events from 0 to 1, got '
-        f'{self.moving:g}.'
-      )
+    for name, value, whole in (
+      ('moving', self.moving, 'events'),
+      ('measured_rooms', self.measured_rooms, 'rooms'),
+      ('others_share', self.others, 'recordings'),
+      ('silent', self.silent, 'recordings'),
+    ):
+      if not 0 <= value <= 1:
+        raise InputError(
+          f'--{name} is a fraction of the {whole} from 0 to 1, got {value:g}.'
+        )
     if self.max_overlap not in range(1, MAX_OVERLAP + 1):
       raise InputError(
         '--max_overlap is a number of simultaneous events from 1 to '
@@ -139,6 +167,7 @@ class Style:
       ('rt60', self.rt60, 0.1, 5.0),
       ('snr_db', self.snr_db, -50.0, 100.0),
       ('pause', self.pause, 0.0, 60.0),
+      ('peak_dbfs', self.peak_dbfs or (0.0, 0.0), -80.0, 0.0),
     ):
       if not least <= low <= high <= most:
         raise InputError(
@@ -147,15 +176,34 @@ class Style:
         )
 
 
+def draw_room(
+  rng: np.random.Generator, *, style: Style, available: measured.Rooms | None
+) -> rooms.Room | measured.MeasuredRoom:
+  """Draws a simulated room, or one of the measured ones.
+
+  Args:
+    rng: Determines the room.
+    style: Reverberation times, and the fraction of measured rooms.
+    available: The measured rooms; None if there are none.
+
+  Returns:
+    The room.
+  """
+  if available is not None and rng.random() < style.measured_rooms:
+    return available.rooms[rng.integers(len(available.rooms))]
+  return rooms.draw_room(rng, rt60=style.rt60)
+
+
 def draw_scene(
   rng: np.random.Generator,
   library: library_lib.Library,
   fold: int,
-  room: rooms.Room,
+  room: rooms.Room | measured.MeasuredRoom,
   *,
   overlap: int,
   seconds: float = 60.0,
   style: Style | None = None,
+  others: library_lib.Library | None = None,
 ) -> Scene:
   """Draws the events of a recording.
 
@@ -167,6 +215,7 @@ def draw_scene(
     overlap: Largest number of simultaneous events, 1 to 3.
     seconds: Length of the recording.
     style: Properties of the scene.
+    others: Sounds that some scenes have besides, without labels.
 
   Returns:
     The scene.
@@ -175,24 +224,32 @@ def draw_scene(
     InputError: A clip cannot be read.
   """
   style = style or Style()
-  receiver = rooms.place_array(rng, room)
+  receiver = np.zeros(3)
+  if isinstance(room, rooms.Room):
+    receiver = rooms.place_array(rng, room)
+  if style.silent and rng.random() < style.silent:
+    overlap = 0
   # With several tracks, the pauses of each are longer.
   pause = rng.uniform(*style.pause) * min(overlap, 2)
   placed: list[Event] = []
   for track in range(overlap):
     time = rng.uniform(0.0, min(2 * pause, 0.3 * seconds))
     while time < seconds - _MIN_SECONDS:
-      others = _sounding(placed, time)
-      name = _draw_class(rng, library, fold, others, time, style)
+      nearby = _sounding(placed, time)
+      name = _draw_class(rng, library, fold, nearby, time, style)
       if name is None:
         time += 0.5
         continue
-      sound = _draw_sound(rng, library, fold, name, others, style)
+      sound = _draw_sound(rng, library, fold, name, nearby, style)
       sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
       placed.append(
         _place(rng, room, receiver, sound, name, time, track, style)
       )
       time += placed[-1].duration + rng.gamma(2.0, pause / 2.0)
+  extra = []
+  if others is not None and rng.random() < style.others:
+    extra = _draw_others(rng, others, fold, room, receiver, seconds, style)
+  peak = style.peak_dbfs and float(rng.uniform(*style.peak_dbfs))
   return Scene(
     room=room,
     receiver=receiver,
@@ -201,6 +258,8 @@ def draw_scene(
     snr_db=float(rng.uniform(*style.snr_db)),
     seed=int(rng.integers(2**63)),
     class_names=library.class_names,
+    others=tuple(extra),
+    peak_dbfs=peak,
   )
 
 
@@ -351,9 +410,35 @@ def _draw_sound(
   return sounds.draw(rng, library, fold, name, variation=style.variation)
 
 
+def _draw_others(
+  rng: np.random.Generator,
+  others: library_lib.Library,
+  fold: int,
+  room: rooms.Room | measured.MeasuredRoom,
+  receiver: np.ndarray,
+  seconds: float,
+  style: Style,
+) -> list[Event]:
+  """Draws sounds without labels, one after the other."""
+  placed: list[Event] = []
+  if not others.classes(fold):
+    return placed
+  time = rng.gamma(2.0, _PAUSE_OF_OTHERS / 2.0)
+  while time < seconds - _MIN_SECONDS:
+    sound = sounds.draw(
+      rng, others, fold, library_lib.OTHER, variation=style.variation
+    )
+    sound = sounds.shorten(sound, min(seconds - time, sounds.MAX_SECONDS))
+    placed.append(
+      _place(rng, room, receiver, sound, library_lib.OTHER, time, 0, style)
+    )
+    time += placed[-1].duration + rng.gamma(2.0, _PAUSE_OF_OTHERS / 2.0)
+  return placed
+
+
 def _place(
   rng: np.random.Generator,
-  room: rooms.Room,
+  room: rooms.Room | measured.MeasuredRoom,
   receiver: np.ndarray,
   sound: sounds.Sound,
   name: str,
@@ -367,6 +452,21 @@ def _place(
   speed = 0.0
   if rng.random() < style.moving:
     speed = float(rng.choice(SPEEDS) * rng.choice([-1, 1]))
+  gain = style.variation.gain_db
+  if not isinstance(room, rooms.Room):
+    response = room.responses[rng.integers(len(room.responses))]
+    return Event(
+      class_name=name,
+      sound=sound,
+      onset=float(onset),
+      track=track,
+      azimuth=float(azimuth),
+      elevation=response.elevation,
+      distance=response.distance,
+      speed=speed,
+      level_db=float(rng.uniform(-gain, gain)),
+      response=response,
+    )
   duration = sound.samples.size / SAMPLE_RATE
   # A little beyond the end, because responses are computed at fixed steps.
   path = azimuth + np.sign(speed) * np.linspace(
@@ -376,7 +476,6 @@ def _place(
     room, receiver, geometry.to_cartesian(path, elevation)
   )
   reach = float(np.clip(free.min(), 1.0, _MAX_DISTANCE))
-  gain = style.variation.gain_db
   return Event(
     class_name=name,
     sound=sound,

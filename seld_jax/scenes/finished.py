@@ -31,6 +31,7 @@ def is_finished(
   seconds: float,
   csv_edition: str = '2020',
   class_names: Sequence[str] = labels.TAU2020_CLASSES,
+  may_be_silent: bool = False,
 ) -> bool:
   """Whether all files of a recording are there and belong together.
 
@@ -42,6 +43,7 @@ def is_finished(
     seconds: Length of the recording.
     csv_edition: Edition whose form the label files have.
     class_names: The names of all classes, by index.
+    may_be_silent: Whether a recording may have no events.
 
   Returns:
     True if the sound files have their length, and labels and rows name the same
@@ -64,7 +66,7 @@ def is_finished(
       seconds=seconds,
       csv_edition=csv_edition,
       class_names=class_names,
-      may_be_silent=bool(recording.clips),
+      may_be_silent=may_be_silent or bool(recording.clips),
     )
     for file in recording.files
   )

@@ -10,7 +10,8 @@ import logging
 import os
 import pathlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError, printable
@@ -18,7 +19,13 @@ from seld_jax.scenes import class_maps
 
 DEVELOPMENT_FOLDS: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 EVALUATION_FOLDS: tuple[int, ...] = (7, 8)
+# The class of sounds that have no label.
+OTHER = 'other'
 _log = logging.getLogger(__name__)
+
+
+# A clip on disk: its file, its class, its fold and its group.
+_Entry: TypeAlias = tuple[pathlib.Path, str, int, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,28 +130,9 @@ def open_library(
       'folder of wav, flac or ogg files per class, or a manifest.csv with the '
       'columns file, class and fold.'
     )
-  used_by = {fold: fold for fold in DEVELOPMENT_FOLDS + EVALUATION_FOLDS}
-  if sounds is not None:
-    used_by = {fold: user for user, own in sounds.items() for fold in own}
-  clips: dict[tuple[int, str], list[Clip]] = {}
-  digest = hashlib.sha256()
-  for file, name, fold, group in sorted(entries):
-    relative = os.path.relpath(file, path.parent if path.is_file() else path)
-    clip = Clip(str(file), printable(relative), group)
-    if fold in used_by:
-      clips.setdefault((used_by[fold], name), []).append(clip)
-    try:
-      size = file.stat().st_size
-    except OSError as error:
-      raise InputError(f'{file} cannot be read: {error.strerror}.') from error
-    # Systems differ in the Unicode form of names, which must not matter here.
-    text = unicodedata.normalize('NFC', f'{relative},{name},{fold},{size}\n')
-    digest.update(text.encode(errors='surrogateescape'))
+  clips, fingerprint = _collect(entries, path, sounds)
   library = Library(
-    str(path),
-    {k: tuple(v) for k, v in clips.items()},
-    digest.hexdigest()[:16],
-    class_maps.CLASS_MAPS[class_map],
+    str(path), clips, fingerprint, class_maps.CLASS_MAPS[class_map]
   )
   missing = [
     f'fold {fold}: '
@@ -164,10 +152,158 @@ def open_library(
   return library
 
 
-def _read_manifest(path: pathlib.Path, class_map: str, *, quiet: bool):
-  """Lists (file, class, fold, group) of a manifest."""
+def open_others(
+  others: str | os.PathLike[str],
+  *,
+  labelled: Library,
+  sounds: Mapping[int, tuple[int, ...]] | None = None,
+) -> Library:
+  """Finds other sounds, which scenes have without labels.
+
+  Sounds of the labelled classes are left out, and so are the clips of the
+  labelled library.
+
+  Args:
+    others: A folder with one folder of wav, flac or ogg files per kind of
+      sound; a folder with a manifest.csv; or a manifest as for `open_library`,
+      with any classes.
+    labelled: The library of the labelled sounds.
+    sounds: As for `open_library`.
+
+  Returns:
+    A library with the single class `OTHER`.
+
+  Raises:
+    InputError: There is no usable sound, or a group is in two folds.
+  """
+  path = pathlib.Path(others)
+  if path.is_dir() and (path / 'manifest.csv').is_file():
+    path = path / 'manifest.csv'
+  used = {
+    os.path.realpath(clip.path)
+    for some in (labelled.clips or {}).values()
+    for clip in some
+  }
+  if path.is_dir():
+    files = {
+      folder.name: audio.list_files(folder)
+      for folder in sorted(path.iterdir())
+      if folder.is_dir()
+      and not folder.name.startswith('.')
+      and class_maps.find_class(folder.name, labelled.class_names) is None
+    }
+    entries = _distribute(files)
+  elif path.is_file():
+    entries = _read_entries(
+      path,
+      lambda text, _: (
+        None if class_maps.find_class(text, labelled.class_names) else OTHER
+      ),
+    )
+  else:
+    raise InputError(
+      f'{path} does not exist; other sounds (--others) are a folder with '
+      'folders of wav, flac or ogg files, or a manifest.csv with the columns '
+      'file, class and fold.'
+    )
+  kept = [
+    (file, OTHER, fold, group)
+    for file, _, fold, group in entries
+    if os.path.realpath(file) not in used
+  ]
+  if not kept:
+    raise InputError(
+      f'{path} has no other sounds (--others): all of its sounds are of the '
+      f'labelled classes ({", ".join(labelled.class_names)}), or in '
+      f'{labelled.name}.'
+    )
+  clips, fingerprint = _collect(kept, path, sounds)
+  return Library(str(path), clips, fingerprint, (OTHER,))
+
+
+def _collect(
+  entries: Iterable[_Entry],
+  path: pathlib.Path,
+  sounds: Mapping[int, tuple[int, ...]] | None,
+) -> tuple[dict[tuple[int, str], tuple[Clip, ...]], str]:
+  """The clips by the fold that uses them and class, and their fingerprint."""
+  used_by = {fold: fold for fold in DEVELOPMENT_FOLDS + EVALUATION_FOLDS}
+  if sounds is not None:
+    used_by = {fold: user for user, own in sounds.items() for fold in own}
+  clips: dict[tuple[int, str], list[Clip]] = {}
+  digest = hashlib.sha256()
+  for file, name, fold, group in sorted(entries):
+    relative = os.path.relpath(file, path.parent if path.is_file() else path)
+    clip = Clip(str(file), printable(relative), group)
+    if fold in used_by:
+      clips.setdefault((used_by[fold], name), []).append(clip)
+    try:
+      size = file.stat().st_size
+    except OSError as error:
+      raise InputError(f'{file} cannot be read: {error.strerror}.') from error
+    # Systems differ in the Unicode form of names, which must not matter here.
+    text = unicodedata.normalize('NFC', f'{relative},{name},{fold},{size}\n')
+    digest.update(text.encode(errors='surrogateescape'))
+  found = {key: tuple(some) for key, some in clips.items()}
+  return found, digest.hexdigest()[:16]
+
+
+def _read_manifest(
+  path: pathlib.Path, class_map: str, *, quiet: bool
+) -> list[_Entry]:
+  """Lists the clips of a manifest that have a class of the class map."""
   classes = class_maps.CLASS_MAPS[class_map]
   dropped: list[str] = []
+
+  def class_of(text: str, where: str) -> str | None:
+    name = class_maps.find_class(text, classes)
+    if name is not None:
+      return name
+    if class_map == 'tau2021':
+      # The sounds of 2020, two classes of which were given up in 2021.
+      name = class_maps.find_class(text, labels.TAU2020_CLASSES)
+    if name is None:
+      raise InputError(
+        f'{where}: the class must be one of the {len(classes)} of '
+        f'{class_maps.TITLES[class_map]} ({", ".join(classes)}), got '
+        f'{text!r}{_other_map(text)}.'
+      )
+    if name not in dropped:
+      dropped.append(name)
+    return None
+
+  entries = _read_entries(path, class_of)
+  if dropped and not quiet:
+    _log.warning(
+      '%s has sounds of classes that %s does not have, which are ignored: %s.',
+      path,
+      class_maps.TITLES[class_map],
+      ', '.join(dropped),
+    )
+  if not entries:
+    raise InputError(
+      f'{path} has no sound of a class of {class_maps.TITLES[class_map]} '
+      f'({", ".join(classes)}); add some, or choose other classes (--classes).'
+    )
+  return entries
+
+
+def _read_entries(
+  path: pathlib.Path, class_of: Callable[[str, str], str | None]
+) -> list[_Entry]:
+  """Lists the clips of a manifest.
+
+  Args:
+    path: The manifest.
+    class_of: A function from the text in the column class and the place of the
+      row to the class, or to None for a row to leave out.
+
+  Returns:
+    The clips.
+
+  Raises:
+    InputError: The manifest is damaged, or a group is in two folds.
+  """
   try:
     # Spreadsheets write a byte-order mark before the first column name.
     with open(path, newline='', encoding='utf-8-sig') as file:
@@ -195,16 +331,7 @@ def _read_manifest(path: pathlib.Path, class_map: str, *, quiet: bool):
     if not row['file']:
       raise InputError(f'{path} line {number}: the column file is empty.')
     clip = path.parent / row['file']
-    name = class_maps.find_class(row['class'], classes)
-    if name is None and class_map == 'tau2021':
-      # The sounds of 2020, two classes of which were given up in 2021.
-      name = class_maps.find_class(row['class'], labels.TAU2020_CLASSES)
-    if name is None:
-      raise InputError(
-        f'{path} line {number}: the class must be one of the {len(classes)} of '
-        f'{class_maps.TITLES[class_map]} ({", ".join(classes)}), got '
-        f'{row["class"]!r}{_other_map(row["class"])}.'
-      )
+    name = class_of(row['class'], f'{path} line {number}')
     fold = row['fold']
     if fold not in map(str, DEVELOPMENT_FOLDS + EVALUATION_FOLDS):
       raise InputError(
@@ -228,22 +355,8 @@ def _read_manifest(path: pathlib.Path, class_map: str, *, quiet: bool):
           f'{path} line {number}: {what} must be in one fold, but is in folds '
           f'{fold_of[key]} and {fold}.'
         )
-    if name in classes:
+    if name is not None:
       entries.append((clip, name, int(fold), group))
-    elif name not in dropped:
-      dropped.append(name)
-  if dropped and not quiet:
-    _log.warning(
-      '%s has sounds of classes that %s does not have, which are ignored: %s.',
-      path,
-      class_maps.TITLES[class_map],
-      ', '.join(dropped),
-    )
-  if not entries:
-    raise InputError(
-      f'{path} has no sound of a class of {class_maps.TITLES[class_map]} '
-      f'({", ".join(classes)}); add some, or choose other classes (--classes).'
-    )
   return entries
 
 
@@ -259,8 +372,10 @@ def _other_map(text: str) -> str:
   return f', a class of --classes={" or --classes=".join(names)}'
 
 
-def _scan_folder(path: pathlib.Path, class_map: str, *, quiet: bool):
-  """Lists (file, class, fold, group) of a folder of class folders."""
+def _scan_folder(
+  path: pathlib.Path, class_map: str, *, quiet: bool
+) -> list[_Entry]:
+  """Lists the clips of a folder of class folders."""
   classes = class_maps.CLASS_MAPS[class_map]
   found: dict[str, list[pathlib.Path]] = {}
   unknown = []
@@ -288,9 +403,16 @@ def _scan_folder(path: pathlib.Path, class_map: str, *, quiet: bool):
       class_maps.TITLES[class_map],
       printable(', '.join(unknown)),
     )
-  # The stems of a class go to the folds in turn, in the order of their hash, so
-  # that all folds get about as many. A stem that occurs in two classes stays in
-  # one fold.
+  return _distribute(found)
+
+
+def _distribute(found: Mapping[str, list[pathlib.Path]]) -> list[_Entry]:
+  """Distributes the files of each class over the folds 1 to 6.
+
+  The stems of a class go to the folds in turn, in the order of their hash, so
+  that all folds get about as many. A stem that occurs in two classes stays in
+  one fold.
+  """
   fold_of: dict[str, int] = {}
   entries = []
   for name in sorted(found):

@@ -15,11 +15,10 @@ from seld_jax.scenes import (
   layouts,
   plan,
   renderer,
-  rooms,
   settings,
   sounds,
 )
-from seld_jax.scenes import library as library_lib
+from seld_jax.scenes import material as material_lib
 
 # The first key of the random generators of new scenes; the scenes of a set have
 # others, so that no new scene equals one of them.
@@ -31,7 +30,7 @@ class NewScenes:
   """What new scenes are drawn from.
 
   Attributes:
-    library: The dry sounds of the set.
+    material: The sounds and the measured rooms of the set.
     style: Properties of the scenes of the set.
     parts: Fold and largest number of simultaneous events of each scene.
     format: `'foa'` or `'mic'`.
@@ -48,7 +47,7 @@ class NewScenes:
     ('foa', 1.0)
   """
 
-  library: library_lib.Library
+  material: material_lib.Material
   style: composer.Style
   parts: tuple[tuple[int, int], ...]
   format: str
@@ -66,6 +65,8 @@ def open_new_scenes(
   format: str = 'foa',
   seconds: float = 0.0,
   seed: int = 0,
+  others: str | os.PathLike[str] | None = None,
+  rirs: str | os.PathLike[str] | None = None,
 ) -> NewScenes:
   """Prepares new scenes of some folds of a set that `synthesize` rendered.
 
@@ -83,13 +84,16 @@ def open_new_scenes(
     format: `'foa'` or `'mic'`.
     seconds: Length of a scene; 0 for that of the set.
     seed: Determines all scenes, 0 or more.
+    others: The sounds without labels that the set was rendered with, if any.
+    rirs: The folder of room responses that the set was rendered with, if any.
 
   Returns:
     What `render_new_scene` needs.
 
   Raises:
     InputError: The folder has no set of scenes, the set was made from other
-      sounds or for other classes, or there are no sounds for these folds.
+      sounds, with other measured rooms or for other classes, or there are no
+      sounds for these folds.
 
   Example:
     >>> from seld_jax import labels, scenes
@@ -104,12 +108,16 @@ def open_new_scenes(
   found = settings.read(root)
   style = _style(found, root)
   layout = layouts.LAYOUTS[found['layout']]
-  library = library_lib.open_library(
+  material = material_lib.open_material(
     events,
     class_map=found['classes'],
     sounds=layouts.sounds_of(layout, found['folds']),
+    others=others,
+    rirs=rirs,
+    rir_rooms=found['rir_rooms'] or (),
     quiet=True,
   )
+  library = material.library
   if library.fingerprint != found['events']:
     raise InputError(
       f'{root} was not rendered from {library.name}, so that new scenes could '
@@ -122,6 +130,14 @@ def open_new_scenes(
       f'{found["classes"]}, but config.data.classes are '
       f'{", ".join(classes)}: set the classes of the scenes, or render others.'
     )
+  for name, value in (('others', others), ('rirs', rirs)):
+    if material.fingerprints[name] != found[name]:
+      given = 'none were given' if value is None else f'{value} is not the same'
+      had = 'with' if found[name] else 'without'
+      raise InputError(
+        f'{root} was rendered {had} --{name}, but {given}: give what it was '
+        f'rendered with (config.data.synthesize_{name}).'
+      )
   members = [fold for fold in folds if fold in library.folds]
   planned = plan.plan_recordings(
     members,
@@ -140,7 +156,7 @@ def open_new_scenes(
   used = sorted({recording.fold for recording in planned})
   sounds.check_clips(library, used)
   return NewScenes(
-    library=library,
+    material=material,
     style=style,
     parts=tuple((one.fold, one.overlap) for one in planned),
     format=format,
@@ -190,12 +206,13 @@ def draw(new: NewScenes, generation: int, number: int) -> composer.Scene:
   fold, overlap = new.parts[number]
   return composer.draw_scene(
     rng,
-    new.library,
+    new.material.library,
     fold,
-    rooms.draw_room(rng, rt60=new.style.rt60),
+    composer.draw_room(rng, style=new.style, available=new.material.rooms),
     overlap=overlap,
     seconds=new.seconds,
     style=new.style,
+    others=new.material.others,
   )
 
 
@@ -210,7 +227,10 @@ def _style(found: dict[str, Any], root: pathlib.Path) -> composer.Style:
       or not found['seconds'] > 0
     ):
       raise TypeError('it has no such settings')
-    ranges = {name: tuple(values[name]) for name in ('pause', 'snr_db', 'rt60')}
+    ranges = {
+      name: values[name] and tuple(values[name])
+      for name in ('pause', 'snr_db', 'rt60', 'peak_dbfs')
+    }
     variation = sounds.Variation(**values['variation'])
     style: dict[str, Any] = {**values, **ranges, 'variation': variation}
     return composer.Style(**style)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from seld_jax import labels
 from seld_jax.scenes import arrays, composer, layouts, stereo
+from seld_jax.scenes.material import Material
 from seld_jax.scenes.plan import Recording
 
 # Paragraphs and items are wrapped to lines after all values are inserted.
@@ -44,9 +45,7 @@ tail is not labelled.
 
 ## Physics
 
-The rooms are shoeboxes with an RT60 of {rt60[0]:g} to {rt60[1]:g} s: image
-sources up to 40 ms, then diffuse noise with the decay of each octave, down to
--60 dB. {moving:.0%} of the events move on an arc at 10, 20 or 40 degrees per
+{rooms} {moving:.0%} of the events move on an arc at 10, 20 or 40 degrees per
 second, the others are static. {same_class}
 Every event is varied: its level by up to {gain_db:g} dB, each octave by up to
 {equalizer_db:g} dB, pitch and tempo together by up to {stretch:g} %. Sounds are
@@ -56,8 +55,26 @@ The ambience is spherically isotropic noise that falls by 2 to 4 dB per octave.
 The SNR is {snr_db[0]:g} to {snr_db[1]:g} dB per recording. It is the ratio of
 the power of the reverberant events to the power of the ambience, both
 unweighted and at the centre of the array (W), over the frames in which any
-event is labelled.
+event is labelled.{negatives}{level}
 """
+_SIMULATED = """The rooms are shoeboxes with an RT60 of {rt60[0]:g} to
+{rt60[1]:g} s: image sources up to 40 ms, then diffuse noise with the decay of
+each octave, down to -60 dB."""
+_MEASURED = """{share} of the rooms are measured: {names}, whose responses are
+in {folder}. A response is turned about the vertical to the azimuth of the
+event; elevation and distance are those of the loudspeaker. The first 20 ms
+after the direct sound turn with a source that moves. In scenes.csv, these rooms
+have their name as `room_size`. All folds have the same measured rooms."""
+_OTHERS = """
+
+{share} of the recordings have other sounds from {folder} besides. They have
+neither labels nor rows in scenes.csv, and do not count for the SNR."""
+_SILENT = """
+
+{share} of the recordings have no labelled event."""
+_LEVEL = """
+
+The peak level of a recording is {low:g} to {high:g} dB of full scale."""
 _FORMATS = {
   'foa': """- foa: Ambisonics of first order, channels W, Y, Z, X
   (ACN) with the gains 1, sin(az) cos(el), sin(el), cos(az) cos(el) (SN3D).""",
@@ -87,15 +104,14 @@ are folded to the front, so that all are in [-90, 90]: 120 becomes 60.
 Elevations are left out."""
 _NAMES = """Development recordings are named `fold_room_mix_overlap`. Rooms are
 numbered from 1 in every fold, so that a room is identified by fold and room,
-and recordings are numbered from 1 in every room. Folds share neither rooms nor
-sounds."""
+and recordings are numbered from 1 in every room. Folds share {shared}."""
 _NAMES_IN_FOLDERS = """Development recordings are named `fold_room_mix` and lie
 in {folders}. A room is identified by fold and room, and recordings are numbered
-from 1 in every room. Folds share neither rooms nor sounds."""
+from 1 in every room. Folds share {shared}."""
 _NAMES_OF_CLIPS = """Development clips are named `fold_room_mix_deg_start` and
 lie in {folders}: fold, room and mix are those of the scene, `deg` is the
 heading in degrees, and `start` the first label frame of the clip in the scene.
-A room is identified by fold and room. Folds share neither rooms nor sounds."""
+A room is identified by fold and room. Folds share {shared}."""
 _OVERLAP = {
   1: '`ov1`: events are never simultaneous.',
   2: '`ov1` and `ov2`: at most one or two simultaneous events.',
@@ -128,7 +144,7 @@ def text(
   *,
   formats: Sequence[str],
   seconds: float,
-  source: str,
+  material: Material,
   seed: int,
   style: composer.Style,
   csv_edition: str,
@@ -141,7 +157,7 @@ def text(
     plan: The recordings of the set.
     formats: Its formats.
     seconds: Length of a recording.
-    source: Name of the library of dry sounds.
+    material: Sounds and measured rooms.
     seed: The seed.
     style: Properties of the scenes.
     csv_edition: Edition whose form the label files have.
@@ -176,7 +192,7 @@ def text(
     _TEXT.format(
       recordings=numbers,
       title=layout.title,
-      source=source,
+      source=material.library.name,
       seed=seed,
       folders=', '.join(folders),
       channels=2 if is_stereo else 4,
@@ -192,7 +208,11 @@ def text(
       rows=_ROWS_OF_CLIPS * is_stereo,
       another=', and adds another format when `--format` requests it'
       * (not is_stereo),
-      names=_names(plan, layout, is_stereo=is_stereo),
+      names=_names(plan, layout, is_stereo=is_stereo).format(
+        shared='neither rooms nor sounds'
+        if _is_simulated(style, material)
+        else 'no sounds'
+      ),
       overlap=(_OVERLAP if layout.has_overlap else _OVERLAP_OF_SETS)[
         style.max_overlap
       ],
@@ -202,7 +222,11 @@ def text(
       classes='\n'.join(
         f'- {index}: {name}' for index, name in enumerate(class_names)
       ),
-      rt60=style.rt60,
+      rooms=_rooms(style, material),
+      negatives=_negatives(style, material),
+      level=''
+      if style.peak_dbfs is None
+      else _LEVEL.format(low=style.peak_dbfs[0], high=style.peak_dbfs[1]),
       moving=style.moving,
       same_class=_SAME_CLASS if style.same_class_overlap else _OTHER_CLASS,
       gain_db=style.variation.gain_db,
@@ -211,6 +235,39 @@ def text(
       snr_db=style.snr_db,
     )
   )
+
+
+def _is_simulated(style: composer.Style, material: Material) -> bool:
+  """Whether all rooms are simulated."""
+  return material.rooms is None or not style.measured_rooms
+
+
+def _rooms(style: composer.Style, material: Material) -> str:
+  """What the rooms are."""
+  simulated = _SIMULATED.format(rt60=style.rt60)
+  if _is_simulated(style, material):
+    return simulated
+  assert material.rooms is not None
+  text = _MEASURED.format(
+    share=f'{style.measured_rooms:.0%}' if style.measured_rooms < 1 else 'All',
+    names=', '.join(room.name for room in material.rooms.rooms),
+    folder=material.rooms.folder,
+  )
+  if style.measured_rooms == 1:
+    return text
+  return f'{text} The others are simulated. {simulated}'
+
+
+def _negatives(style: composer.Style, material: Material) -> str:
+  """What recordings have besides, or instead of, labelled events."""
+  text = ''
+  if material.others is not None and style.others:
+    text += _OTHERS.format(
+      share=f'About {style.others:.0%}', folder=material.others.name
+    )
+  if style.silent:
+    text += _SILENT.format(share=f'About {style.silent:.0%}')
+  return text
 
 
 def _names(
@@ -228,7 +285,7 @@ def _names(
     for folder, own in folds.items()
   )
   text = _NAMES_OF_CLIPS if is_stereo else _NAMES_IN_FOLDERS
-  return text.format(folders=named)
+  return text.replace('{folders}', named)
 
 
 def _wrap(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import signal
 
 from seld_jax import labels
-from seld_jax.scenes import fourier, responses
+from seld_jax.scenes import fourier, measured, responses, rooms
 from seld_jax.scenes.arrays import ARRAYS, MicArray
 from seld_jax.scenes.composer import (
   ARC_STEP,
@@ -24,7 +24,7 @@ RMS = 0.05
 # phase and would be unrealistically loud.
 _HIGH_PASS = signal.butter(2, 40, 'highpass', fs=SAMPLE_RATE, output='sos')
 # Keys of the random generators for different purposes.
-_TAIL_CHOICE, _AMBIENCE, _TAILS = range(3)
+_TAIL_CHOICE, _AMBIENCE, _TAILS, _TAILS_OF_OTHERS = range(4)
 
 
 def render(
@@ -38,7 +38,8 @@ def render(
   frames with any event, to the power of the ambience.
 
   Args:
-    scene: The scene.
+    scene: The scene. In a measured room it can be rendered in FOA and stereo
+      only.
     formats: Keys of `arrays.ARRAYS`, and `'stereo'` for FOA at a level at which
       its conversion to stereo keeps that peak at all headings.
     num_tails: Number of realisations of the late reverberation. Each event gets
@@ -46,26 +47,25 @@ def render(
 
   Returns:
     For each format, audio at 24 kHz with shape `[channels, samples]`, float32,
-    with a peak of 0.89 or less.
+    with a peak of 0.89 or less, or that of the scene if it has one.
   """
   names = ['foa', *(name for name in formats if name not in ('foa', 'stereo'))]
   arrays = [ARRAYS[name] for name in names]
-  tails = [
-    responses.late_tail(_generator(scene, _TAILS, k), scene.room, arrays)
-    for k in range(min(num_tails, max(len(scene.events), 1)))
-  ]
-  choice = _generator(scene, _TAIL_CHOICE)
+  tails = []
+  if isinstance(scene.room, rooms.Room):
+    tails = [
+      responses.late_tail(_generator(scene, _TAILS, k), scene.room, arrays)
+      for k in range(min(num_tails, max(len(scene.events), 1)))
+    ]
   num_samples = round(scene.seconds * SAMPLE_RATE)
-  mix = np.zeros((tails[0].shape[0], num_samples), np.float32)
-  for event in scene.events:
-    tail = tails[choice.integers(len(tails))]
-    wet = render_event(event, scene, arrays, tail=tail)
-    start = round(event.onset * SAMPLE_RATE)
-    stop = min(start + wet.shape[-1], num_samples)
-    mix[:, start:stop] += wet[:, : stop - start]
+  mix = np.zeros(
+    (sum(array.num_channels for array in arrays), num_samples), np.float32
+  )
+  _add_events(mix, scene, scene.events, arrays, tails, key=_TAIL_CHOICE)
   noise = ambience(_generator(scene, _AMBIENCE), arrays, num_samples)
   power = _active_power(mix[0], scene)
   noise *= np.float32(np.sqrt(power * 10 ** (-scene.snr_db / 10)))
+  _add_events(mix, scene, scene.others, arrays, tails, key=_TAILS_OF_OTHERS)
   mix += noise
   scale = RMS / max(np.sqrt(np.mean(np.square(mix[0]))), 1e-12)
   ends = np.cumsum([array.num_channels for array in arrays])
@@ -75,14 +75,50 @@ def render(
     omni, left, _, front = audio['stereo'] = audio['foa']
     # The largest of W + Y and W - Y at any heading.
     peaks['stereo'] = np.max(np.abs(omni) + np.hypot(left, front))
+  if scene.peak_dbfs is None:
+    limit = PEAK
+  else:
+    limit, scale = 10 ** (scene.peak_dbfs / 20), np.inf
   return {
-    name: audio[name] * np.float32(min(scale, PEAK / max(peaks[name], 1e-12)))
+    name: audio[name] * np.float32(min(scale, limit / max(peaks[name], 1e-12)))
     for name in formats
   }
 
 
+def _add_events(
+  mix: np.ndarray,
+  scene: Scene,
+  events: Sequence[Event],
+  arrays: Sequence[MicArray],
+  tails: Sequence[np.ndarray],
+  *,
+  key: int,
+) -> None:
+  """Renders some events of a scene, and adds them to the mix in place.
+
+  Args:
+    mix: Audio with shape `[channels of all arrays, samples]`.
+    scene: The scene.
+    events: The events.
+    arrays: The arrays.
+    tails: Realisations of the late reverberation; none in a measured room.
+    key: Key of the random generator that chooses the tails.
+  """
+  choice = _generator(scene, key)
+  for event in events:
+    tail = tails[int(choice.integers(len(tails)))] if tails else None
+    wet = render_event(event, scene, arrays, tail=tail)
+    start = round(event.onset * SAMPLE_RATE)
+    stop = min(start + wet.shape[-1], mix.shape[-1])
+    mix[:, start:stop] += wet[:, : stop - start]
+
+
 def render_event(
-  event: Event, scene: Scene, arrays: Sequence[MicArray], *, tail: np.ndarray
+  event: Event,
+  scene: Scene,
+  arrays: Sequence[MicArray],
+  *,
+  tail: np.ndarray | None = None,
 ) -> np.ndarray:
   """Renders one event in the room, from its onset on.
 
@@ -90,7 +126,8 @@ def render_event(
     event: The event.
     scene: The scene, for room and receiver.
     arrays: The arrays.
-    tail: Late reverberation, with shape `[channels of all arrays, n]`.
+    tail: Late reverberation of a simulated room, with shape `[channels of all
+      arrays, n]`; a measured response has its own.
 
   Returns:
     Audio with shape `[channels of all arrays, samples]`, float32. It is longer
@@ -105,12 +142,18 @@ def render_event(
     times = np.arange(dry.size // hop + 2) * (hop / SAMPLE_RATE)
   else:
     hop, times = 0, np.zeros(1)
-  early = responses.early_responses(
-    scene.room,
-    scene.receiver,
-    scene.receiver + event.position(times),
-    arrays,
-  )
+  if event.response is not None:
+    early, tail = measured.turned_parts(
+      event.response, event.azimuth + event.speed * times
+    )
+  else:
+    assert isinstance(scene.room, rooms.Room) and tail is not None
+    early = responses.early_responses(
+      scene.room,
+      scene.receiver,
+      scene.receiver + event.position(times),
+      arrays,
+    )
   if not event.speed:
     response = tail.copy()
     response[:, : early.shape[-1]] += early[0]

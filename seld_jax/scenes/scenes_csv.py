@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Sequence
 
 from seld_jax import files, geometry, labels
-from seld_jax.scenes import composer, stereo
+from seld_jax.scenes import composer, rooms, stereo
 from seld_jax.scenes.plan import Recording
 from seld_jax.shards import Shard
 
@@ -106,11 +106,18 @@ def _rows(
       f'{event.speed:g}',
       f'{event.level_db:.1f}',
       f'{scene.room.mid_rt60:.2f}',
-      'x'.join(f'{side:.2f}' for side in scene.room.size),
+      _size(scene),
       f'{scene.snr_db:.1f}',
     )
     rows.append(dict(zip(COLUMNS, map(str, values), strict=True)))
   return rows
+
+
+def _size(scene: composer.Scene) -> str:
+  """The size of a simulated room, or the name of a measured one."""
+  if isinstance(scene.room, rooms.Room):
+    return 'x'.join(f'{side:.2f}' for side in scene.room.size)
+  return scene.room.name
 
 
 def read(path: pathlib.Path) -> dict[str, list[dict[str, str]]]:

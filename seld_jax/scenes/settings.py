@@ -15,7 +15,22 @@ from seld_jax.scenes.class_maps import CLASS_MAPS
 
 _EARLIER = 'by the rules of an earlier version'
 # Settings that synthesis.json has only if they differ from these values.
-_USUAL = {'layout': 'tau2020', 'classes': 'tau2020', 'clips': None}
+_USUAL = {
+  'layout': 'tau2020',
+  'classes': 'tau2020',
+  'clips': None,
+  'rirs': None,
+  'rir_rooms': None,
+  'others': None,
+}
+# Properties of scenes that earlier sets do not have.
+_USUAL_STYLE = {
+  'max_overlap': 2,
+  'measured_rooms': 1.0,
+  'others': 0.5,
+  'silent': 0.0,
+  'peak_dbfs': None,
+}
 # The formats in the order in which they are listed.
 FORMATS = (*ARRAYS, 'stereo')
 
@@ -161,8 +176,8 @@ def read(out: pathlib.Path) -> dict:
   if isinstance(style, dict):
     # The former setting same_class gave other scenes than same_class_overlap.
     same_class = _EARLIER if style.pop('same_class', False) else False
-    style.setdefault('max_overlap', 2)
     style.setdefault('same_class_overlap', same_class)
+    found['style'] = _USUAL_STYLE | style
   return {'csv_edition': '2020'} | _USUAL | found
 
 
@@ -178,6 +193,8 @@ def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
     _compare(out, found, wanted)
   others = {
     'events': 'from other events than requested',
+    'rirs': 'with other measured rooms (--rirs) than requested',
+    'others': 'with other unlabelled sounds (--others) than requested',
     'version': 'by another version of seld_jax',
   }
   if key in others:

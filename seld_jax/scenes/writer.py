@@ -19,12 +19,12 @@ from seld_jax.scenes import (
   pool,
   readme,
   renderer,
-  rooms,
   scenes_csv,
   sounds,
   stereo,
 )
 from seld_jax.scenes import library as library_lib
+from seld_jax.scenes import material as material_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes import settings as settings_lib
 from seld_jax.scenes.class_maps import CLASS_MAPS
@@ -56,6 +56,9 @@ def synthesize(
   layout: str | None = None,
   clips: float = 1.0,
   shard: shards.Shard | None = None,
+  others: str | os.PathLike[str] | None = None,
+  rirs: str | os.PathLike[str] | None = None,
+  rir_rooms: Sequence[str] = (),
 ) -> None:
   """Renders a set of scenes, or the missing rest of it.
 
@@ -99,6 +102,13 @@ def synthesize(
       its own table, and a call without `shard` joins the tables when all shards
       are rendered. Shards can be rendered at the same time on several machines
       that share the folder.
+    others: Sounds without labels that some recordings have besides: a folder
+      with one folder of files per kind of sound, or a manifest with any
+      classes. Sounds of the labelled classes are left out. None for none.
+    rirs: A folder of measured room responses of first-order Ambisonics with a
+      table directions.csv, for the formats foa and stereo; None for simulated
+      rooms only. `style.measured_rooms` is the fraction of these rooms.
+    rir_rooms: Names of the measured rooms to use; () for all.
 
   Raises:
     InputError: An argument is invalid, a clip is unreadable, `out` contains
@@ -124,9 +134,26 @@ def synthesize(
   form = layouts.LAYOUTS[layout]
   csv_edition = csv_edition or form.csv_edition
   classes = classes or form.classes
-  library = library_lib.open_library(
-    events, class_map=classes, sounds=layouts.sounds_of(form, folds)
+  if rirs is not None and 'mic' in formats:
+    raise InputError(
+      '--rirs has room responses of first-order Ambisonics, which cannot be '
+      'rendered for microphone arrays: choose --format=foa or --format=stereo, '
+      'or leave out --rirs.'
+    )
+  if rir_rooms and rirs is None:
+    raise InputError(
+      'Names of measured rooms (--rir_rooms) need a folder of room responses: '
+      'add --rirs.'
+    )
+  material = material_lib.open_material(
+    events,
+    class_map=classes,
+    sounds=layouts.sounds_of(form, folds),
+    others=others,
+    rirs=rirs,
+    rir_rooms=rir_rooms,
   )
+  library = material.library
   members = library.folds
   if evaluation is None:
     evaluation = bool(settings_lib.read(out).get('evaluation', False))
@@ -142,7 +169,8 @@ def synthesize(
     plan = plan_lib.add_clips(plan, seed=seed, seconds=seconds, clips=clips)
   settings = {
     'version': _VERSION,
-    'events': library.fingerprint,
+    **material.fingerprints,
+    'rir_rooms': material.rooms and [one.name for one in material.rooms.rooms],
     'layout': layout,
     'classes': classes,
     'clips': clips if is_stereo else None,
@@ -186,6 +214,7 @@ def synthesize(
       seconds=seconds,
       csv_edition=csv_edition,
       class_names=library.class_names,
+      may_be_silent=style.silent > 0,
     )
   ]
   _remove_fragments(out, share, formats)
@@ -193,7 +222,7 @@ def synthesize(
   make = functools.partial(
     write_recording,
     out=out,
-    library=library,
+    material=material,
     formats=tuple(formats),
     seed=seed,
     seconds=seconds,
@@ -238,7 +267,7 @@ def synthesize(
     plan,
     formats=formats,
     seconds=seconds,
-    source=library.name,
+    material=material,
     seed=seed,
     style=style,
     csv_edition=csv_edition,
@@ -252,7 +281,7 @@ def write_recording(
   recording: plan_lib.Recording,
   *,
   out: pathlib.Path,
-  library: library_lib.Library,
+  material: material_lib.Material,
   formats: Sequence[str],
   seed: int,
   seconds: float,
@@ -267,7 +296,7 @@ def write_recording(
   Args:
     recording: The recording.
     out: The folder of the set.
-    library: The library of dry sounds.
+    material: Sounds and measured rooms.
     formats: The formats of the set.
     seed: Seed of the set.
     seconds: Length of the recording.
@@ -277,17 +306,20 @@ def write_recording(
   Returns:
     The rows of scenes.csv by the name of the recording, or of each clip.
   """
-  room = rooms.draw_room(
-    _generator(seed, 0, recording.fold, recording.room), rt60=style.rt60
+  room = composer.draw_room(
+    _generator(seed, 0, recording.fold, recording.room),
+    style=style,
+    available=material.rooms,
   )
   scene = composer.draw_scene(
     _generator(seed, 1, recording.fold, recording.mix),
-    library,
+    material.library,
     recording.fold,
     room,
     overlap=recording.overlap,
     seconds=seconds,
     style=style,
+    others=material.others,
   )
   if recording.clips:
     return _write_clips(recording, scene, out=out)

@@ -138,16 +138,11 @@ def load_data(config: config_lib.Config) -> Data:
     left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
     is_unused = purpose == 'train' and config.data.synthesize_every_epoch
-    fold = dataset.load_fold(
+    fold = _load_fold(
+      config,
       entries,
       paths,
-      output=config_lib.output_format(config),
-      class_names=tuple(config.data.classes),
-      pool=config_lib.label_pool(config),
       min_frames=longest,
-      csv_edition=config.data.csv_edition or None,
-      label_hop=config.data.label_hop,
-      distance_scale=evaluate.UNITS.get(config.data.distance_unit),
       max_bytes=0 if is_unused else left,
     )
     if isinstance(fold.features, np.ndarray):
@@ -169,6 +164,59 @@ def load_data(config: config_lib.Config) -> Data:
     test=folds.get('test'),
     evaluation=folds.get('evaluation'),
     statistics=_statistics([paths[entry.name] for entry in found['train']]),
+  )
+
+
+def load_validation(config: config_lib.Config) -> dataset.Fold:
+  """Loads the recordings that selected the checkpoint of a run.
+
+  Args:
+    config: The configuration.
+
+  Returns:
+    The fold, with labels.
+
+  Raises:
+    InputError: The config has no validation recordings, or the dataset is
+      missing or broken.
+  """
+  if not pathlib.Path(config.data.root).is_dir():
+    raise InputError(*missing_dataset(config).split('\n  '))
+  entries = _find_recordings(config).get('validation')
+  if not entries:
+    raise InputError(
+      'The run has no validation recordings (config.data.validation_folds, '
+      'validation_rooms or validation_share), which thresholds are calibrated '
+      'on.'
+    )
+  options = config_lib.feature_options(config)
+  folder = pathlib.Path(
+    config.data.cache or pathlib.Path(config.data.root, 'features')
+  )
+  paths = _extract(entries, folder, options)
+  return _load_fold(config, entries, paths, min_frames=config.eval.window)
+
+
+def _load_fold(
+  config: config_lib.Config,
+  entries: list[dataset.Recording],
+  paths: dict[str, pathlib.Path],
+  *,
+  min_frames: int,
+  max_bytes: float = float('inf'),
+) -> dataset.Fold:
+  """Loads the features and the labels of some recordings."""
+  return dataset.load_fold(
+    entries,
+    paths,
+    output=config_lib.output_format(config),
+    class_names=tuple(config.data.classes),
+    pool=config_lib.label_pool(config),
+    min_frames=min_frames,
+    csv_edition=config.data.csv_edition or None,
+    label_hop=config.data.label_hop,
+    distance_scale=evaluate.UNITS.get(config.data.distance_unit),
+    max_bytes=max_bytes,
   )
 
 
@@ -267,6 +315,10 @@ def _render_missing(
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   asked |= {'csv_edition': config.data.csv_edition or None}
+  asked |= {
+    'others': config.data.synthesize_others or None,
+    'rirs': config.data.synthesize_rirs or None,
+  }
   # Folds and rooms as the config of an edition expects them.
   if config.data.edition in _DATASETS:
     asked |= {'layout': _DATASETS[config.data.edition][-1]}

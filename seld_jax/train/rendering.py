@@ -113,6 +113,8 @@ def plan(config: config_lib.Config) -> Plan | None:
   new = scenes.open_new_scenes(
     data.root,
     events=data.synthesize_events or None,
+    others=data.synthesize_others or None,
+    rirs=data.synthesize_rirs or None,
     folds=tuple(data.train_folds),
     count=data.synthesize_every_epoch,
     classes=tuple(data.classes),

@@ -167,6 +167,7 @@ def test_sound_arrives_after_the_time_of_the_labelled_distance(speed):
   rows = composer.label_events(scene)
   assert rows.distance is not None and len(rows.distance) == 10
   time = (rows.frame + 0.5) / 10
+  assert isinstance(scene.room, rooms.Room)
   early = responses.early_responses(
     scene.room,
     scene.receiver,

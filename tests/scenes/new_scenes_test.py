@@ -8,7 +8,7 @@ import pytest
 
 from seld_jax import audio, labels, scenes
 from seld_jax.errors import InputError
-from seld_jax.scenes import new_scenes, scenes_csv
+from seld_jax.scenes import new_scenes, rooms, scenes_csv
 
 STYLE = scenes.Style(
   max_overlap=3,
@@ -31,6 +31,11 @@ def root(tmp_path_factory):
 def open_new(root, **options):
   options = {'folds': (3, 5), 'count': 7, 'seed': 3} | options
   return scenes.open_new_scenes(root, classes=labels.TAU2020_CLASSES, **options)
+
+
+def size_of(scene):
+  assert isinstance(scene.room, rooms.Room)
+  return scene.room.size
 
 
 def test_they_have_the_settings_of_the_set(root):
@@ -69,9 +74,9 @@ def test_no_sound_of_another_fold_and_no_room_of_the_set_occurs(root):
   assert len({*origins}) == len(origins)
   rows = scenes_csv.read(root / 'scenes.csv')
   theirs = {row['room_size'] for some in rows.values() for row in some}
-  rooms = {'x'.join(f'{side:.2f}' for side in one.room.size) for one in drawn}
-  assert theirs and not theirs & rooms
-  assert len(rooms) == len(drawn)
+  ours = {'x'.join(f'{side:.2f}' for side in size_of(one)) for one in drawn}
+  assert theirs and not theirs & ours
+  assert len(ours) == len(drawn)
 
 
 def test_clips_of_a_manifest_stay_in_their_folds(root, tmp_path):

@@ -54,6 +54,7 @@ def test_drawn_scenes_follow_the_rules(overlap):
   active = []
   for seed in range(3):
     scene = draw_some(overlap=overlap, seed=seed)
+    assert isinstance(scene.room, rooms.Room)
     size = np.asarray(scene.room.size)
     for event in scene.events:
       assert -45 <= event.elevation <= 45

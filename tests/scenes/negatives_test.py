@@ -1,0 +1,169 @@
+"""Recordings with unlabelled sounds, without events, and of any level."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from seld_jax import audio, labels, scenes
+from seld_jax.errors import InputError
+from seld_jax.scenes import composer, library, renderer, rooms
+
+RATE = 24000
+
+
+def write_sounds(folder, kinds):
+  """A folder with three clips of noise for each kind."""
+  rng = np.random.default_rng(0)
+  for kind in kinds:
+    (folder / kind).mkdir(parents=True)
+    for number in range(6):
+      sound = 0.2 * rng.standard_normal((1, RATE))
+      audio.write(folder / kind / f'{kind}{number}.wav', sound)
+  return folder
+
+
+def draw(*, seed=0, style=None, others=None, seconds=20.0):
+  rng = np.random.default_rng(seed)
+  return composer.draw_scene(
+    rng,
+    library.open_library(None),
+    1,
+    rooms.draw_room(rng),
+    overlap=2,
+    seconds=seconds,
+    style=style,
+    others=others,
+  )
+
+
+def open_others(folder):
+  return library.open_others(folder, labelled=library.open_library(None))
+
+
+def names_of(found):
+  assert found.clips is not None
+  return {clip.name for some in found.clips.values() for clip in some}
+
+
+@pytest.fixture(scope='module')
+def extra(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('sounds') / 'others'
+  return write_sounds(folder, ['bell', 'laughter', 'Dog', 'barking dog'])
+
+
+def test_others_are_of_no_labelled_class(extra):
+  found = open_others(extra)
+  names = names_of(found)
+  assert {name.split('/')[0] for name in names} == {'bell', 'laughter'}
+  assert len(names) == 12
+  assert found.folds == (1, 2, 3, 4, 5, 6)
+  assert found.class_names == ('other',)
+
+
+def test_others_are_no_clip_of_the_labelled_sounds(extra, tmp_path):
+  rows = ['file,class,fold']
+  rows += [f'{extra}/bell/bell{k}.wav,alarm,1' for k in range(5)]
+  (tmp_path / 'manifest.csv').write_text('\n'.join(rows))
+  labelled = library.open_library(tmp_path / 'manifest.csv', quiet=True)
+  found = library.open_others(extra, labelled=labelled)
+  names = names_of(found)
+  assert {name for name in names if 'bell' in name} == {'bell/bell5.wav'}
+
+
+def test_a_manifest_of_others_keeps_its_folds(extra, tmp_path):
+  rows = ['file,class,fold', f'{extra}/bell/bell0.wav,Doorbell,4']
+  rows += [f'{extra}/bell/bell1.wav,piano,2']
+  (tmp_path / 'm.csv').write_text('\n'.join(rows))
+  found = open_others(tmp_path / 'm.csv')
+  assert found.folds == (4,)
+  (tmp_path / 'n.csv').write_text('\n'.join([rows[0], rows[2]]))
+  with pytest.raises(InputError, match='no other sounds.*labelled classes'):
+    open_others(tmp_path / 'n.csv')
+  with pytest.raises(InputError, match='does not exist.*--others'):
+    open_others(tmp_path / 'o.csv')
+
+
+def test_others_are_heard_but_not_labelled(extra):
+  style = scenes.Style(others=1.0, silent=1.0, snr_db=(60.0, 60.0))
+  scene = draw(style=style, others=open_others(extra))
+  assert not scene.events and scene.others
+  assert not len(composer.label_events(scene).frame)
+  sound = renderer.render(scene, ('foa',))['foa'][0]
+  heard = np.zeros(sound.size, bool)
+  for event in scene.others:
+    first = round(event.onset * RATE)
+    heard[first : first + round(event.duration * RATE)] = True
+  power = np.square(sound)
+  assert power[heard].mean() > 30 * power[: heard.argmax()].mean()
+
+
+def test_without_others_nothing_else_changes(extra):
+  plain, more = draw(), draw(others=open_others(extra))
+  assert [event.onset for event in plain.events] == [
+    event.onset for event in more.events
+  ]
+  assert plain.snr_db != more.snr_db or not more.others
+
+
+def test_the_shares_of_recordings(extra):
+  style = scenes.Style(others=0.3, silent=0.4)
+  others = open_others(extra)
+  drawn = [
+    draw(seed=seed, style=style, others=others, seconds=8.0)
+    for seed in range(60)
+  ]
+  assert 0.2 < np.mean([not scene.events for scene in drawn]) < 0.6
+  assert 0.1 < np.mean([bool(scene.others) for scene in drawn]) < 0.5
+
+
+def test_silent_sets_are_complete_and_resume(extra, tmp_path):
+  make = lambda: scenes.synthesize(
+    tmp_path / 'set',
+    recordings=12,
+    seconds=4.0,
+    num_workers=0,
+    others=extra,
+    style=scenes.Style(silent=0.5, others=1.0, peak_dbfs=(-40.0, -3.0)),
+  )
+  make()
+  written = {
+    path: path.stat().st_mtime_ns
+    for path in sorted((tmp_path / 'set').rglob('*_dev/*'))
+  }
+  make()
+  for path, time in written.items():
+    assert path.stat().st_mtime_ns == time, path
+  counts, peaks = [], []
+  for path in written:
+    if path.suffix == '.csv':
+      counts.append(len(labels.read_csv(path, edition='2020').frame))
+    else:
+      sound = audio.read(path, num_channels=4)
+      peaks.append(20 * np.log10(np.abs(sound).max()))
+  assert len(counts) == len(peaks) == 12
+  assert 2 <= sum(count == 0 for count in counts) <= 10
+  assert -40.1 < min(peaks) < -20 and -25 < max(peaks) < -2.9
+  text = (tmp_path / 'set' / 'scenes.csv').read_text()
+  rows = list(csv.DictReader(io.StringIO(text)))
+  assert len({row['file'] for row in rows}) == sum(x > 0 for x in counts)
+  assert 'other' not in {row['class'] for row in rows}
+  readme = ' '.join((tmp_path / 'set' / 'README.md').read_text().split())
+  assert 'About 50% of the recordings have no labelled event' in readme
+  assert 'peak level of a recording is -40 to -3 dB' in readme
+
+
+@pytest.mark.parametrize(
+  'options, text',
+  [
+    ({'silent': 1.5}, '--silent is a fraction of the recordings'),
+    ({'others': -1}, '--others_share is a fraction'),
+    ({'measured_rooms': 2}, '--measured_rooms is a fraction of the rooms'),
+    ({'peak_dbfs': (-3, -40)}, 'peak_dbfs is a range from low to high'),
+    ({'peak_dbfs': (-40, 3)}, 'peak_dbfs is a range'),
+  ],
+)
+def test_wrong_styles_are_refused(options, text):
+  with pytest.raises(InputError, match=text):
+    scenes.Style(**options)
