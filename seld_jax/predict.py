@@ -102,7 +102,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     print('classes: ' + ', '.join(f'{i} {name}' for i, name in names))
     threshold = values.threshold
     if threshold is None:
-      threshold = loaded.spec.threshold
+      threshold = min(loaded.spec.thresholds)
     if outcome.highest <= threshold:
       print(
         f'No class is active in these recordings: the highest activity is '

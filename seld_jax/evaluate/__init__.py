@@ -26,11 +26,13 @@ from seld_jax.evaluate.run_settings import (
   form_of_predictions,
   settings_of_run,
 )
+from seld_jax.evaluate.thresholds import best_thresholds
 
 __all__ = [
   'evaluate_folders',
   'evaluate_predictions',
   'BREAKDOWNS',
+  'best_thresholds',
   'read_folders',
   'score_folders',
   'FolderOptions',

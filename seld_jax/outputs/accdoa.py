@@ -148,7 +148,9 @@ class Accdoa(_Coupled):
     return {'accdoa_mse': mean_term(values)}
 
   def events(
-    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+    self,
+    outputs: Mapping[str, np.ndarray],
+    threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     self.check_recording(outputs)
@@ -276,7 +278,9 @@ class MultiAccdoa(_Coupled):
     return {'adpit_mse': mean_term(values)}
 
   def events(
-    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+    self,
+    outputs: Mapping[str, np.ndarray],
+    threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     self.check_recording(outputs)

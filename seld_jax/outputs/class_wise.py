@@ -113,7 +113,9 @@ class ClassWise(SeparateFormat):
     }
 
   def events(
-    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+    self,
+    outputs: Mapping[str, np.ndarray],
+    threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     self.check_recording(outputs)

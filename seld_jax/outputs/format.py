@@ -199,13 +199,16 @@ class OutputFormat(abc.ABC):
 
   @abc.abstractmethod
   def events(
-    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+    self,
+    outputs: Mapping[str, np.ndarray],
+    threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """Finds the events of a recording.
 
     Args:
       outputs: The outputs of `predicted`, with shape `[frames, ...]`.
-      threshold: A class or track is active where its activity is above this.
+      threshold: A class or track is active where its activity is above this:
+        one number, or one for each class with shape `[classes]`.
 
     Returns:
       Events in the order of frame, then class. Several events of a class in a

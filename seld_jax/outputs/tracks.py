@@ -173,13 +173,16 @@ class Tracks(SeparateFormat):
     }
 
   def events(
-    self, outputs: Mapping[str, np.ndarray], threshold: float = 0.5
+    self,
+    outputs: Mapping[str, np.ndarray],
+    threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
     self.check_recording(outputs)
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
     strongest = sed.argmax(axis=-1)
-    frame, track = np.nonzero(sed.max(axis=-1) > threshold)
+    limits = np.broadcast_to(threshold, sed.shape[-1:])
+    frame, track = np.nonzero(sed.max(axis=-1) > limits[strongest])
     order = np.lexsort((track, strongest[frame, track], frame))
     frame, track = frame[order], track[order]
     distance = None

@@ -126,15 +126,20 @@ class AveragedPredictor(Predictor):
       self.spec,
     )
 
-  def _threshold(self, value: float | None) -> float:
-    thresholds = {one.source: one.spec.threshold for one, _ in self._members}
+  def _check_threshold(self, value: float | None) -> None:
+    thresholds = {
+      one.source: tuple(one.spec.thresholds) for one, _ in self._members
+    }
     if value is None and len(set(thresholds.values())) > 1:
-      each = ', '.join(f'{name} {one:g}' for name, one in thresholds.items())
+      each = ', '.join(
+        f'{name} {one[0]:g}' if len({*one}) == 1 else f'{name} one a class'
+        for name, one in thresholds.items()
+      )
       raise InputError(
         f'The networks have different thresholds of activity ({each}): state '
         'one for their mean with --threshold.'
       )
-    return super()._threshold(value)
+    super()._check_threshold(value)
 
 
 def _check_alike(first: Predictor, other: Predictor) -> None:

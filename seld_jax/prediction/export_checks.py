@@ -109,6 +109,10 @@ class _Spec(TypedDict):
   # Exports of versions 1 and 2 have neither.
   num_channels: NotRequired[Annotated[int, msgspec.Meta(ge=2, le=1024)]]
   kind: NotRequired[Literal['log_mel', 'salsa', 'salsa_lite']]
+  # Only networks that were calibrated have them.
+  class_thresholds: NotRequired[
+    list[Annotated[float, msgspec.Meta(gt=0, lt=1)]]
+  ]
 
 
 class _Config(TypedDict, total=False):
@@ -220,7 +224,20 @@ def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
       )
   classes = tuple(values['classes'])
   output = _make_output(values.get('output'), num_classes=len(classes))
-  spec = Spec(**{**values, 'classes': classes, 'output': output})
+  thresholds = tuple(values.get('class_thresholds', ()))
+  if thresholds and len(thresholds) != len(classes):
+    raise ValueError(
+      f'spec.class_thresholds has {len(thresholds)} numbers for '
+      f'{len(classes)} classes'
+    )
+  spec = Spec(
+    **{
+      **values,
+      'classes': classes,
+      'output': output,
+      'class_thresholds': thresholds,
+    }
+  )
   if len(set(spec.classes)) < len(spec.classes):
     raise ValueError('spec.classes has a class twice')
   if spec.label_samples * labels.FRAMES_PER_SECOND != spec.sample_rate:
@@ -266,10 +283,14 @@ def spec_values(spec: Spec) -> dict[str, Any]:
   values = {
     field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)
   }
-  return values | {
+  values |= {
     'classes': list(spec.classes),
     'output': outputs.options(spec.output),
+    'class_thresholds': list(spec.class_thresholds),
   }
+  if not spec.class_thresholds:  # earlier versions do not know the field
+    del values['class_thresholds']
+  return values
 
 
 def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:

@@ -69,8 +69,6 @@ def watch(
   console = console or rich.console.Console(highlight=False)
   predictor.check(options)
   threshold = options.threshold
-  if threshold is None:
-    threshold = predictor.spec.threshold
   stream = predictor.stream(
     sample_rate, window=options.window, overlap=options.overlap
   )
@@ -102,13 +100,16 @@ def watch(
   return count + len(frames)
 
 
-def table(frames: Frames, spec: Spec, *, threshold: float) -> rich.table.Table:
+def table(
+  frames: Frames, spec: Spec, *, threshold: float | None = None
+) -> rich.table.Table:
   """Makes a table with a row for each active source.
 
   Args:
     frames: Consecutive label frames.
     spec: The classes and the output format of the network.
-    threshold: Mean activity in [0, 1] above which a source is active.
+    threshold: Mean activity in [0, 1] above which a source is active; None for
+      the thresholds of the network.
 
   Returns:
     A table with class, activity of the class, an arrow that shows the azimuth
@@ -128,13 +129,14 @@ def table(frames: Frames, spec: Spec, *, threshold: float) -> rich.table.Table:
   return result
 
 
-def line(frames: Frames, spec: Spec, *, threshold: float) -> str:
+def line(frames: Frames, spec: Spec, *, threshold: float | None = None) -> str:
   """Makes a line of text with the sources that `table` shows.
 
   Args:
     frames: Consecutive label frames.
     spec: The classes and the output format of the network.
-    threshold: Mean activity in [0, 1] above which a source is active.
+    threshold: Mean activity in [0, 1] above which a source is active; None for
+      the thresholds of the network.
 
   Returns:
     The end of the frames in seconds, then name, arrow, azimuth and elevation in
@@ -295,7 +297,7 @@ def _pieces(frames: Frames) -> Iterator[Frames]:
 
 
 def _active(
-  frames: Frames, spec: Spec, threshold: float
+  frames: Frames, spec: Spec, threshold: float | None
 ) -> list[tuple[str, float, *tuple[str, ...]]]:
   """Class, activity, arrow, and place in words of each source."""
   mean = _mean_frame(frames.outputs, spec)

@@ -386,7 +386,7 @@ class Predictor:
     Raises:
       InputError: The threshold is not between 0 and 1.
     """
-    threshold = self._threshold(threshold)
+    self._check_threshold(threshold)
     found = self.spec.events(frames.outputs, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
 
@@ -425,13 +425,13 @@ class Predictor:
       InputError: An option is invalid.
     """
     self._start(window=options.window, overlap=options.overlap)
-    self._threshold(options.threshold)
+    self._check_threshold(options.threshold)
 
-  def _threshold(self, value: float | None) -> float:
+  def _check_threshold(self, value: float | None) -> None:
+    """Raises InputError unless events can be found with a threshold."""
     value = self.spec.threshold if value is None else value
     if not 0 < value < 1:
       raise InputError(f'The threshold must be between 0 and 1, got {value:g}.')
-    return value
 
   def window_frames(self, seconds: float | None) -> int:
     """Converts the length of a window from seconds to feature frames.

@@ -41,6 +41,8 @@ class Spec:
     output: The output format of the network, from `seld_jax.outputs`.
     num_channels: Number of channels of the audio.
     kind: Kind of features: `'log_mel'`, `'salsa'` or `'salsa_lite'`.
+    class_thresholds: Thresholds of each class instead of `threshold`; () for
+      none.
 
   Example:
     >>> import seld_jax
@@ -64,6 +66,7 @@ class Spec:
   output: 'OutputFormat'
   num_channels: int = 4
   kind: str = 'log_mel'
+  class_thresholds: tuple[float, ...] = ()
 
   @property
   def label_samples(self) -> int:
@@ -93,19 +96,32 @@ class Spec:
     """Channels and samples of a window, as `window_samples` counts them."""
     return self.num_channels, self.window_samples(window)
 
+  @property
+  def thresholds(self) -> np.ndarray:
+    """The threshold of each class, with shape `[classes]`."""
+    if self.class_thresholds:
+      return np.array(self.class_thresholds)
+    return np.full(len(self.classes), self.threshold)
+
   def events(
-    self, outputs: Mapping[str, np.ndarray], *, threshold: float
+    self,
+    outputs: Mapping[str, np.ndarray],
+    *,
+    threshold: float | np.ndarray | None = None,
   ) -> labels.Events:
     """Finds the events in the outputs of a network.
 
     Args:
       outputs: The outputs by name, with shape `[label_frames, ...]`.
-      threshold: Activity in [0, 1] above which a class is active.
+      threshold: Activity in [0, 1] above which a class is active: one for all
+        classes, or one for each with shape `[classes]`. None for `thresholds`.
 
     Returns:
       The events of `output.events`. If the network `is_frontal`, a direction
       that points back is mirrored to the front.
     """
+    if threshold is None:
+      threshold = self.thresholds
     found = self.output.events(outputs, threshold=threshold)
     if self.is_frontal:
       directions = geometry.stereo_directions(found.xyz)

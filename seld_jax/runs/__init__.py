@@ -24,6 +24,11 @@ from seld_jax.runs.records import (
   read_records,
   rewind_records,
 )
+from seld_jax.runs.thresholds import (
+  THRESHOLDS,
+  read_thresholds,
+  write_thresholds,
+)
 
 __all__ = [
   'check',
@@ -44,4 +49,7 @@ __all__ = [
   'append_record',
   'read_records',
   'rewind_records',
+  'THRESHOLDS',
+  'read_thresholds',
+  'write_thresholds',
 ]

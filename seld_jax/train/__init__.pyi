@@ -8,6 +8,7 @@ from . import (
   snapshot,
   sources,
 )
+from .calibration import Calibration, calibrate
 from .loop import train_and_evaluate
 from .step import TrainState, create_state, make_train_step
 
@@ -16,6 +17,8 @@ __all__ = [
   'TrainState',
   'create_state',
   'make_train_step',
+  'calibrate',
+  'Calibration',
   'checkpoint',
   'many',
   'memory',

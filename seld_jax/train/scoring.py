@@ -92,9 +92,7 @@ class Evaluator:
       batch_size=config.eval.batch_size,
     )
     spec = snapshot.spec_of(config)
-    events = [
-      spec.events(output, threshold=config.eval.threshold) for output in outputs
-    ]
+    events = [spec.events(output) for output in outputs]
     if not fold.is_labelled:
       return None, {}, events
     scores = evaluate.evaluate_predictions(

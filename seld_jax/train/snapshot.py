@@ -26,6 +26,12 @@ from seld_jax.prediction import Causal, Spec, export_file
 from seld_jax.train import checkpoint, parameter_average
 from seld_jax.train import step as train_step
 
+# Fields of `config.data` with paths of the machine that trained a run.
+_PLACES = (
+  *('root', 'cache'),
+  *('synthesize_events', 'synthesize_others', 'synthesize_rirs'),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -54,8 +60,7 @@ class Trained:
   def config_values(self) -> dict[str, Any]:
     """The configuration as dictionaries and lists, without paths of folders."""
     values = config_lib.to_dict(self.config)
-    places = dict.fromkeys(('root', 'cache', 'synthesize_events'), '')
-    values['data'] |= places  # paths of the machine that trained it
+    values['data'] |= dict.fromkeys(_PLACES, '')
     values['features']['microphones'] = ''
     if values['data']['class_map'] not in labels.CLASS_MAPS:
       values['data']['class_map'] = ''  # a file, whose names are the classes
@@ -102,6 +107,13 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
     **parameter_average.variables_of(state),
     'statistics': state.statistics,
   }
+  config = config.copy_and_resolve_references()
+  found = runs.read_thresholds(workdir, step=step)
+  if found and set(found) == set(config.data.classes):
+    config.eval.class_thresholds = tuple(
+      found[name] for name in config.data.classes
+    )
+    config_lib.validate(config, num_devices=1, for_training=False)
   return Trained(config, step, variables)
 
 
@@ -128,6 +140,7 @@ def spec_of(config: config_lib.Config) -> Spec:
       features.format, num_channels=features.num_channels
     ),
     kind=features.kind,
+    class_thresholds=tuple(config.eval.class_thresholds),
   )
 
 
@@ -280,9 +293,12 @@ def network_of_export(
     config = config_lib.from_dict(export.config)
     config_lib.validate(config, num_devices=1, for_training=False)
     spec = dataclasses.replace(spec_of(config), window=export.spec.window)
-    if dataclasses.replace(spec, threshold=export.spec.threshold) != (
-      export.spec
-    ):
+    spec = dataclasses.replace(
+      spec,
+      threshold=export.spec.threshold,
+      class_thresholds=export.spec.class_thresholds,
+    )
+    if spec != export.spec:
       raise InputError('it does not fit the inputs and outputs of the file')
     shapes = variable_shapes(config)
     if shapes != {name: one.shape for name, one in export.variables.items()}:

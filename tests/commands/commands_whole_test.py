@@ -100,6 +100,7 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
+  'calibrate': ['python -m seld_jax.calibrate runs/mse_foa'],
   'convert': [
     *('--from=dcase2024|dcase2025 (required)', '--weights=... (required)'),
     *('--out=... (required)', '--[no]export'),
@@ -124,6 +125,7 @@ HELP = {
     *('--out=... (required)', '(default: 60)', '--format=foa|mic|both'),
     *('--gain_db=', '--equalizer_db=', '--stretch=', '--rt60=', '--snr_db='),
     *('--moving=', '--[no]same_class', '--[no]plot', '--[no]evaluation'),
+    *('--rirs=', '--measured_rooms=', '--others=', '--silent=', '--peak_dbfs='),
   ],
   'tau2020': ['--out=... (required)', '--formats=foa|mic|both'],
   'validate': [

@@ -11,7 +11,8 @@ ROOT = pathlib.Path(seld_jax.__file__).parent
 
 # Rooms of commands, whose examples are command lines.
 COMMANDS = (
-  *('convert', 'export', 'listen', 'main', 'predict', 'save_pretrained'),
+  *('calibrate', 'convert', 'export', 'listen', 'main', 'predict'),
+  'save_pretrained',
   *('synthesize', 'tau2020'),
 )
 

@@ -30,7 +30,7 @@ ORDER = """
   train
   predictor report
   reproduce
-  main predict synthesize export save_pretrained listen convert fetch
+  main predict synthesize export save_pretrained calibrate listen convert fetch
   tau2020
 """
 LEVELS = {

@@ -1,0 +1,86 @@
+"""The calibrated thresholds of a run, in its file thresholds.json."""
+
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Annotated, TypedDict
+
+import msgspec
+
+from seld_jax import files, json_files
+
+_log = logging.getLogger(__name__)
+# The file in a run directory.
+THRESHOLDS = 'thresholds.json'
+
+
+class _Contents(TypedDict):
+  """thresholds.json."""
+
+  step: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+  class_thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0.01, le=0.999)]]
+
+
+def write_thresholds(
+  workdir: str | os.PathLike[str], thresholds: Mapping[str, float], *, step: int
+) -> None:
+  """Writes the thresholds of each class into a run directory.
+
+  Args:
+    workdir: The run directory.
+    thresholds: A threshold from 0.01 to 0.999 by the name of each class.
+    step: The step of the checkpoint that they are for.
+
+  Raises:
+    InputError: The file cannot be written.
+
+  Example:
+    >>> from seld_jax import config, runs
+    >>> runs.write_config('run', config.default())
+    >>> runs.write_thresholds('run', {'alarm': 0.4}, step=100)
+    >>> runs.read_thresholds('run', step=100)
+    {'alarm': 0.4}
+  """
+  values = {'step': step, 'class_thresholds': dict(thresholds)}
+  text = json.dumps(values, indent=2, ensure_ascii=False) + '\n'
+  files.write_text(pathlib.Path(workdir, THRESHOLDS), text)
+
+
+def read_thresholds(
+  workdir: str | os.PathLike[str], *, step: int
+) -> dict[str, float]:
+  """Reads the thresholds of a run.
+
+  Args:
+    workdir: The run directory.
+    step: The step of the checkpoint that is used. If the thresholds are those
+      of another one, they are ignored, with a warning.
+
+  Returns:
+    Thresholds by the name of each class; empty if there are none.
+
+  Raises:
+    InputError: The file is damaged.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> runs.read_thresholds('run', step=100)
+    {}
+  """
+  path = pathlib.Path(workdir, THRESHOLDS)
+  if not path.is_file():
+    return {}
+  found = json_files.check(json_files.read(path), _Contents, path)
+  if found['step'] != step:
+    _log.warning(
+      '%s is ignored: it is for step %d, but the best checkpoint is now that '
+      'of step %d; run python -m seld_jax.calibrate %s again.',
+      path,
+      found['step'],
+      step,
+      workdir,
+    )
+    return {}
+  return found['class_thresholds']

@@ -1,0 +1,115 @@
+"""Calibrates the thresholds of a trained run on its validation recordings."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+from seld_jax import devices, evaluate, runs
+from seld_jax.dataset import placement
+from seld_jax.devices import compilation
+from seld_jax.inference import make_predict_step, predict_fold
+from seld_jax.train import prepare, snapshot
+from seld_jax.train.step import make_model
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+  """Thresholds of a run, and what they change.
+
+  Attributes:
+    step: The step of the checkpoint.
+    thresholds: Thresholds by the name of the class.
+    before: Scores of the validation recordings with the threshold of the
+      config, as `evaluate.evaluate_predictions` returns them.
+    after: The scores with the thresholds of each class. They are too good,
+      because the thresholds were chosen on these recordings.
+
+  Example:
+    >>> from seld_jax import train
+    >>> found = train.Calibration(100, {'alarm': 0.4}, before={}, after={})
+    >>> found.thresholds['alarm']
+    0.4
+  """
+
+  step: int
+  thresholds: dict[str, float]
+  before: dict[str, Any]
+  after: dict[str, Any]
+
+
+def calibrate(workdir: str | os.PathLike[str]) -> Calibration:
+  """Finds the thresholds of a run, and writes them into its directory.
+
+  Every later reader of the run uses them: predictions, exports and shared
+  folders. The scores that the training wrote do not change.
+
+  Args:
+    workdir: The run directory; its dataset is needed.
+
+  Returns:
+    The thresholds, and the scores of the validation recordings.
+
+  Raises:
+    InputError: The run has no validation recordings with labels, or its dataset
+      is missing.
+
+  Example:
+    >>> from seld_jax import train
+    >>> found = train.calibrate('runs/quick')  # doctest: +SKIP
+    >>> found.thresholds['piano']  # doctest: +SKIP
+    0.35
+  """
+  trained = snapshot.read(workdir)
+  config = trained.config
+  config.eval.class_thresholds = ()
+  fold = prepare.load_validation(config)
+  mesh = devices.make_mesh()
+  outputs = predict_fold(
+    make_predict_step(
+      make_model(config),
+      out_shardings=devices.replicated(mesh),
+      compiler_options=compilation.compiler_options(),
+    ),
+    {
+      name: trained.variables[name]
+      for name in trained.variables
+      if name != 'statistics'
+    },
+    trained.variables['statistics'],
+    fold,
+    source=placement.streamed(mesh, fold.features),
+    window=config.eval.window,
+    batch_size=config.eval.batch_size,
+  )
+  spec = snapshot.spec_of(config)
+  options = {
+    'edition': config.eval.edition,
+    'class_names': tuple(config.data.classes),
+  }
+  find = lambda threshold: [
+    spec.events(output, threshold=threshold) for output in outputs
+  ]
+  best = evaluate.best_thresholds(
+    find,
+    fold.references,
+    names=fold.names,
+    num_frames=fold.num_label_frames.tolist(),
+    default=config.eval.threshold,
+    **options,
+  )
+  spec = dataclasses.replace(spec, class_thresholds=tuple(best.values()))
+  score = functools.partial(
+    evaluate.evaluate_predictions,
+    num_frames=dict(
+      zip(fold.names, map(int, fold.num_label_frames), strict=True)
+    ),
+    num_classes=len(config.data.classes),
+    **options,
+  )
+  scores = [
+    score(zip(fold.names, fold.references, find(threshold), strict=True))
+    for threshold in (config.eval.threshold, spec.thresholds)
+  ]
+  runs.write_thresholds(workdir, best, step=trained.step)
+  return Calibration(trained.step, best, *scores)
