@@ -113,6 +113,21 @@ def _crops(config: Config) -> None:
   config.eval.test_windows = (config.train.crop_frames,)
 
 
+def _batches(config: Config) -> None:
+  """Batches of half the size, and twice as many steps: the same audio."""
+  train = config.train
+  train.batch_size //= 2
+  train.num_steps *= 2
+  train.evaluate_every *= 2
+
+
+def _dropout(config: Config) -> None:
+  """The dropout of the scale `small`."""
+  model = config.model
+  model.conv_dropout = model.gru_dropout = 0.1
+  model.head_dropout = 0.2
+
+
 def _scenes(config: Config) -> None:
   """New scenes for every forty epochs, as many as the dataset has."""
   config.data.synthesize_every_epoch = 128
@@ -150,6 +165,7 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
     'moving average, 0.998',
     lambda config: config.train.update(ema_decay=0.998),
   ),
+  'dropout': ('dropout of 0.1 and 0.2', _dropout),
   'weight_decay': (
     'AdamW, decay 0.05',
     lambda config: config.train.update(weight_decay=0.05),
@@ -160,6 +176,7 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
   ),
   'new_scenes': ('new scenes during the training', _scenes),
   'crops': ('crops of twice the length', _crops),
+  'batches': ('batches of half the size, twice the steps', _batches),
 }
 
 
