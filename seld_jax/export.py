@@ -9,6 +9,7 @@ Example:
   python -m seld_jax.export --workdir=runs/mse_foa --out=mse_foa.seld
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
@@ -36,6 +37,12 @@ def define_flags(values: flags.FlagValues) -> None:
     'Platforms that the export can run on, separated by commas: some of cpu, '
     'cuda, tpu, rocm.',
   )
+  define.string(
+    'card',
+    None,
+    'Text file (Markdown) that the export contains as README.md: data, scores, '
+    'licence and limits of the network.',
+  )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
@@ -49,9 +56,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   out = pathlib.Path(str(values.out))
+  card = _read_card(values.card) if values.card else ''
   export = predictor.export_run(
     str(values.workdir), window=values.window, platforms=values.platforms
   )
+  export = dataclasses.replace(export, card=card)
   export_file.write(out, export)
   spec = export.spec
   window = spec.window * spec.hop_length / spec.sample_rate
@@ -60,6 +69,18 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     f'{spec.sample_rate} Hz, windows of {window:g} s, '
     f'{out.stat().st_size / 1e6:.2f} MB'
   )
+
+
+def _read_card(path: str) -> str:
+  """Reads the text of a model card."""
+  try:
+    return pathlib.Path(path).read_text(encoding='utf-8')
+  except UnicodeDecodeError as error:
+    raise InputError(f'{path} (--card) must be text in UTF-8.') from error
+  except OSError as error:
+    raise InputError(
+      f'{path} (--card) cannot be read: {error.strerror or error}.'
+    ) from error
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Exports: a trained network in one file that runs without the model code.
 
-An export is a zip archive with three members:
+An export is a zip archive with three members, or four:
 
 - `export.json`: inputs and outputs of the network, the config of its run, and
   the names, shapes and types of its variables; from version 2 on with the
@@ -9,7 +9,8 @@ An export is a zip archive with three members:
   and 2 have four channels and log-mel features;
 - `program.bin`: features and network as a program of `jax.export` (StableHLO),
   which takes the variables as an argument;
-- `variables.npz`: the variables.
+- `variables.npz`: the variables;
+- `README.md`, if its author gave one: a model card.
 
 No member is a pickle. Programs of strangers are checked by `export_checks`
 before they are used; docs/robustness.md says what they can still do.
@@ -49,6 +50,7 @@ DEMO = pathlib.Path(__file__).with_name('demo.seld')
 _WEIGHTS = ('.h5', '.pt', '.pth')
 
 _MEMBERS = ('export.json', 'program.bin', 'variables.npz')
+_CARD = 'README.md'
 # Exceptions of zipfile, zlib, json and NumPy for damaged files.
 _DAMAGED = (
   zipfile.BadZipFile,
@@ -77,6 +79,7 @@ class Export:
     variables: Arrays by name, such as `params/Conv_0/kernel`.
     program: Features and network as a program of `jax.export`. Its first
       argument is `variables`.
+    card: A model card in Markdown; empty for none.
   """
 
   spec: Spec
@@ -84,6 +87,7 @@ class Export:
   step: int
   variables: dict[str, np.ndarray]
   program: jax.export.Exported
+  card: str = ''
 
 
 def make(
@@ -210,16 +214,18 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
   }
   arrays = io.BytesIO()
   np.savez(arrays, allow_pickle=False, **export.variables)
-  contents = (
-    json.dumps(about, indent=2).encode(),
-    bytes(export.program.serialize()),
-    arrays.getvalue(),
-  )
+  contents = {
+    'export.json': json.dumps(about, indent=2).encode(),
+    'program.bin': bytes(export.program.serialize()),
+    'variables.npz': arrays.getvalue(),
+  }
+  if export.card:
+    contents[_CARD] = export.card.encode()
   with (
     files.atomic(path) as temporary,
     zipfile.ZipFile(temporary, 'w') as archive,
   ):
-    for name, content in zip(_MEMBERS, contents, strict=True):
+    for name, content in contents.items():
       entry = zipfile.ZipInfo(name, _DATE)
       entry.compress_type = zipfile.ZIP_DEFLATED
       archive.writestr(entry, content, compresslevel=9)
@@ -241,9 +247,11 @@ def read(path: str | os.PathLike[str]) -> Export:
   path = pathlib.Path(path)
   try:
     with zipfile.ZipFile(path) as archive:
-      about, program, arrays = export_checks.read_members(
-        archive, _MEMBERS, size=path.stat().st_size
+      names = [*_MEMBERS, *[_CARD] * (_CARD in archive.namelist())]
+      about, program, arrays, *card = export_checks.read_members(
+        archive, names, size=path.stat().st_size
       )
+    text = b''.join(card).decode()
     values = json_files.parse(about, 'export.json')
   except _DAMAGED as error:
     remedy = 'export the run again'
@@ -297,7 +305,9 @@ def read(path: str | os.PathLike[str]) -> Export:
       f'{path} is refused: {_first(error)}; load only exports of '
       '`python -m seld_jax.export`.'
     ) from error
-  return Export(spec, values['config'], values['step'], variables, exported)
+  return Export(
+    spec, values['config'], values['step'], variables, exported, text
+  )
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,10 +12,12 @@ import jax
 import jax.export
 import numpy as np
 import pytest
+from absl import flags
 from helpers.tiny import make_one_convolution, make_run, make_tiny
 
 import seld_jax
 from seld_jax import config as config_lib
+from seld_jax import export as export_command
 from seld_jax import labels, outputs, predictor
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
@@ -256,6 +259,42 @@ def test_variables_of_an_export_are_those_of_its_run(tiny_run, path):
   assert from_run.keys() == from_export.keys()
   for name, value in from_run.items():
     np.testing.assert_array_equal(from_export[name], value)
+
+
+def test_an_export_may_have_a_card(path, tiny_run, tmp_path, capsys):
+  plain = export_file.read(path)
+  assert plain.card == ''
+  card = tmp_path / 'card.md'
+  card.write_text('# Netz für drei Räume\n', encoding='utf-8')
+  out = tmp_path / 'a.seld'
+  values = flags.FlagValues()
+  export_command.define_flags(values)
+  values(
+    ['x', f'--workdir={tiny_run}', f'--out={out}', '--platforms=cpu']
+    + [f'--card={card}']
+  )
+  export_command.main([], values)
+  assert 'a.seld: step' in capsys.readouterr().out
+  assert export_file.read(out).card == card.read_text(encoding='utf-8')
+  with zipfile.ZipFile(out) as archive:
+    assert archive.read('README.md') == card.read_bytes()
+  card.write_bytes(b'\xff\xfe\x00')
+  with pytest.raises(InputError, match=r'card\.md \(--card\) must be text'):
+    export_command.main([], values)
+  card.unlink()
+  with pytest.raises(InputError, match=r'card\.md \(--card\) cannot be read'):
+    export_command.main([], values)
+
+
+def test_a_card_that_is_no_text_is_damage(path, tmp_path):
+  damaged = tmp_path / 'b.seld'
+  shutil.copy(path, damaged)
+  with zipfile.ZipFile(damaged, 'a') as archive:
+    archive.writestr('README.md', b'\xff\xfe\x00')
+  with pytest.raises(
+    InputError, match='is not an export of seld_jax, or it is'
+  ):
+    export_file.read(damaged)
 
 
 def test_the_demo_is_part_of_the_package():
