@@ -32,7 +32,7 @@ set_up() {
     echo "making $venv with $("$python" --version)"
     "$python" -m venv "$venv"
   fi
-  stamp=$(cat pyproject.toml; find seld_jax -type f ! -name '*.pyc' -exec cksum {} + | sort)
+  stamp=$(cat pyproject.toml; find seld_jax configs -type f ! -name '*.pyc' -exec cksum {} + | sort)
   stamp="$extras $(printf '%s' "$stamp" | cksum)"
   if [[ "$(cat "$venv/.installed" 2>/dev/null)" != "$stamp" ]]; then
     echo "installing seld_jax$extras and its dependencies into $venv"

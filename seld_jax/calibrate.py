@@ -15,27 +15,31 @@ import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, runs, train
+from seld_jax import commands, labels, runs, train
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
 
 
 def define_flags(values: flags.FlagValues) -> None:
-  """Defines the flags of this command; it has none of its own."""
-  del values
+  """Defines the flags of this command."""
+  commands.Define(values).enum(
+    'edition',
+    None,
+    list(labels.EDITIONS),
+    'Edition of the challenge whose F20 is used. Default: that of the run.',
+  )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Calibrates a run, and prints its thresholds."""
-  del values
   if len(arguments) != 1:
     raise InputError(
       'A run directory is needed: python -m seld_jax.calibrate RUN, got '
       f'{len(arguments)} arguments.'
     )
   compilation.use_persistent_cache()
-  result = train.calibrate(arguments[0])
+  result = train.calibrate(arguments[0], edition=values.edition)
   table = rich.table.Table('class', 'threshold', 'F20 before', 'F20 after')
   for name, threshold in result.thresholds.items():
     table.add_row(

@@ -38,7 +38,7 @@ def run(
   define_flags: Callable[[flags.FlagValues], None] = lambda values: None,
   required: Sequence[str] = (),
   more_help: Callable[[], str] | None = None,
-  check: Callable[[list[str]], None] | None = None,
+  prepare: Callable[[list[str]], list[str]] | None = None,
   resumes: bool = False,
 ) -> None:
   """Parses the command line in `sys.argv` and calls the main function.
@@ -54,8 +54,9 @@ def run(
     define_flags: Defines the flags of the command in the given object.
     required: Names of the flags that must be present.
     more_help: Returns text that `--help` prints below the flags.
-    check: Called with the arguments of the command line before they are parsed.
-      It can raise an InputError that is clearer than that of the parser.
+    prepare: Called with the arguments of the command line before they are
+      parsed; returns those to parse. It can raise an InputError that is clearer
+      than that of the parser.
     resumes: Whether the same command resumes the work of a stopped one.
 
   Example:
@@ -78,7 +79,7 @@ def run(
     try:
       with interruptions.raised():
         define_flags(values)
-        _run(main, values, required, more_help=more_help, check=check)
+        _run(main, values, required, more_help=more_help, prepare=prepare)
         sys.stdout.flush()
     except SystemExit as stop:
       _refuse_loss(out, stop.code)
@@ -109,15 +110,16 @@ def _run(
   required: Sequence[str],
   *,
   more_help: Callable[[], str] | None,
-  check: Callable[[list[str]], None] | None,
+  prepare: Callable[[list[str]], list[str]] | None,
 ) -> None:
   """Shows the help, or parses the flags and calls the main function."""
   if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
     _print_help(values, required, more_help)
     sys.exit(0)
-  if check is not None:
-    check(sys.argv[1:])
-  arguments = _parse(values, required)
+  words = sys.argv[1:]
+  if prepare is not None:
+    words = prepare(words)
+  arguments = _parse(values, required, words)
   main(arguments[1:], values)
 
 
@@ -231,10 +233,12 @@ def refuse_arguments(arguments: Sequence[str]) -> None:
     )
 
 
-def _parse(values: flags.FlagValues, required: Sequence[str]) -> list[str]:
-  """Parses sys.argv; every error here is a mistake of the user."""
+def _parse(
+  values: flags.FlagValues, required: Sequence[str], words: Sequence[str]
+) -> list[str]:
+  """Parses the words; every error here is a mistake of the user."""
   try:
-    arguments = values(sys.argv)
+    arguments = values([sys.argv[0], *words])
   except InputError:
     raise
   except flags.UnrecognizedFlagError as error:

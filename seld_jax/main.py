@@ -35,7 +35,8 @@ def define_flags(values: flags.FlagValues) -> None:
   config_flags.DEFINE_config_file(
     'config',
     None,
-    'Python file with the function get_config(), e.g. configs/mse_foa.py.',
+    'Name of a config that comes with seld_jax, such as mse_foa, or a Python '
+    'file with the function get_config(), such as configs/mse_foa.py.',
     flag_values=values,
   )
   define = commands.Define(values)
@@ -147,29 +148,36 @@ def extract(config: config_lib.Config, shard: shards.Shard | None) -> None:
   print(f'{len(paths)} of {total} recordings have their features.')
 
 
-def check_words(words: Sequence[str]) -> None:
-  """Checks that the config file and the config fields of the flags exist.
+def prepare_words(words: Sequence[str]) -> list[str]:
+  """Finds the config file of the flags, and checks that their fields exist.
 
   Args:
     words: The arguments of the command line.
+
+  Returns:
+    The same words, in which the name of a config that comes with seld_jax is
+    the path of its file.
 
   Raises:
     InputError: The file or a field does not exist. For a field, the message
       suggests the most similar one.
   """
-  for word, following in zip(words, [*words, ''][1:], strict=True):
+  found = list(words)
+  for place, word in enumerate(words):
     name, equals, value = word.partition('=')
-    if name in ('--config', '-config'):
-      path = pathlib.Path((value if equals else following).partition(':')[0])
-      if not path.is_file():
-        raise InputError(
-          f'--config: there is no file {path}; use one of configs/, such as '
-          'configs/quick.py, or write your own.'
-        )
+    if name in ('--config', '-config') and (equals or place + 1 < len(words)):
+      given = value if equals else words[place + 1]
+      file, colon, options = given.partition(':')
+      path = f'{config_lib.find_config(file)}{colon}{options}'
+      if equals:
+        found[place] = f'{name}={path}'
+      else:
+        found[place + 1] = path
     field = re.fullmatch(r'--?(?:no)?config\.(.+)', name)
     if field:
       # Flags can also set an item of a tuple: config.data.train_folds[0].
       config_lib.refuse_unknown(re.sub(r'\[.*', '', field[1]))
+  return found
 
 
 def loaded_config(config: Any) -> config_lib.Config:
@@ -241,6 +249,6 @@ if __name__ == '__main__':
     define_flags=define_flags,
     required=('config',),
     more_help=_config_help,
-    check=check_words,
+    prepare=prepare_words,
     resumes=True,
   )

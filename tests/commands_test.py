@@ -202,13 +202,21 @@ def test_invalid_flags_are_refused_in_one_line(words, expected, call):
     assert text in err
 
 
-def test_the_check_runs_before_the_parser(call):
-  def check(words):
+def test_words_are_prepared_before_the_parser_reads_them(call):
+  def refuse(words):
     raise InputError(f'{words} are refused.')
 
-  status, _, err = call('--cuont=3', check=check)
+  status, _, err = call('--cuont=3', prepare=refuse)
   assert status == 1
   assert err == "error: ['--cuont=3'] are refused.\n"
+
+  seen = []
+  status, _, err = call(
+    '--cuont=3',
+    prepare=lambda words: [word.replace('cuont', 'count') for word in words],
+    main=lambda arguments: seen.append(arguments),
+  )
+  assert (status, err, seen) == (0, '', [[]])
 
 
 def test_arguments_that_are_not_flags_are_refused(call):

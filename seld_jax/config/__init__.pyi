@@ -4,12 +4,15 @@ from .defaults import default, feature_options, label_pool
 from .editions import resolve
 from .formats import output_format, trained_terms
 from .microphones import microphone_positions
+from .named import config_files, find_config
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
 from .serialization import from_dict, refuse_unknown, to_dict
 from .types import Config
 
 __all__ = [
   'augmentation_steps',
+  'config_files',
+  'find_config',
   'default',
   'feature_options',
   'from_dict',

@@ -452,30 +452,22 @@ def _place(
   speed = 0.0
   if rng.random() < style.moving:
     speed = float(rng.choice(SPEEDS) * rng.choice([-1, 1]))
-  gain = style.variation.gain_db
-  if not isinstance(room, rooms.Room):
-    response = room.responses[rng.integers(len(room.responses))]
-    return Event(
-      class_name=name,
-      sound=sound,
-      onset=float(onset),
-      track=track,
-      azimuth=float(azimuth),
-      elevation=response.elevation,
-      distance=response.distance,
-      speed=speed,
-      level_db=float(rng.uniform(-gain, gain)),
-      response=response,
+  response = None
+  if isinstance(room, rooms.Room):
+    duration = sound.samples.size / SAMPLE_RATE
+    # A little beyond the end, because responses are computed at fixed steps.
+    path = azimuth + np.sign(speed) * np.linspace(
+      0, abs(speed) * duration + ARC_STEP, 64
     )
-  duration = sound.samples.size / SAMPLE_RATE
-  # A little beyond the end, because responses are computed at fixed steps.
-  path = azimuth + np.sign(speed) * np.linspace(
-    0, abs(speed) * duration + ARC_STEP, 64
-  )
-  free = rooms.free_distance(
-    room, receiver, geometry.to_cartesian(path, elevation)
-  )
-  reach = float(np.clip(free.min(), 1.0, _MAX_DISTANCE))
+    free = rooms.free_distance(
+      room, receiver, geometry.to_cartesian(path, elevation)
+    )
+    reach = float(np.clip(free.min(), 1.0, _MAX_DISTANCE))
+    distance = rng.uniform(1.0, reach)
+  else:
+    response = room.responses[rng.integers(len(room.responses))]
+    elevation, distance = response.elevation, response.distance
+  gain = style.variation.gain_db
   return Event(
     class_name=name,
     sound=sound,
@@ -483,7 +475,8 @@ def _place(
     track=track,
     azimuth=float(azimuth),
     elevation=float(elevation),
-    distance=float(rng.uniform(1.0, reach)),
+    distance=float(distance),
     speed=speed,
     level_db=float(rng.uniform(-gain, gain)),
+    response=response,
   )

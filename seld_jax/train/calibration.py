@@ -38,7 +38,9 @@ class Calibration:
   after: dict[str, Any]
 
 
-def calibrate(workdir: str | os.PathLike[str]) -> Calibration:
+def calibrate(
+  workdir: str | os.PathLike[str], *, edition: str | None = None
+) -> Calibration:
   """Finds the thresholds of a run, and writes them into its directory.
 
   Every later reader of the run uses them: predictions, exports and shared
@@ -46,6 +48,8 @@ def calibrate(workdir: str | os.PathLike[str]) -> Calibration:
 
   Args:
     workdir: The run directory; its dataset is needed.
+    edition: The edition of the challenge whose F20 is used; None for that of
+      the run.
 
   Returns:
     The thresholds, and the scores of the validation recordings.
@@ -84,7 +88,7 @@ def calibrate(workdir: str | os.PathLike[str]) -> Calibration:
   )
   spec = snapshot.spec_of(config)
   options = {
-    'edition': config.eval.edition,
+    'edition': edition or config.eval.edition,
     'class_names': tuple(config.data.classes),
   }
   find = lambda threshold: [

@@ -100,7 +100,7 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
-  'calibrate': ['python -m seld_jax.calibrate runs/mse_foa'],
+  'calibrate': ['--edition=2019|2020|2021|2022|2023|2024|2025'],
   'convert': [
     *('--from=dcase2024|dcase2025 (required)', '--weights=... (required)'),
     *('--out=... (required)', '--[no]export'),
@@ -125,7 +125,13 @@ HELP = {
     *('--out=... (required)', '(default: 60)', '--format=foa|mic|both'),
     *('--gain_db=', '--equalizer_db=', '--stretch=', '--rt60=', '--snr_db='),
     *('--moving=', '--[no]same_class', '--[no]plot', '--[no]evaluation'),
-    *('--rirs=', '--measured_rooms=', '--others=', '--silent=', '--peak_dbfs='),
+    *(
+      '--rirs=...',
+      '--measured_rooms=',
+      '--others=',
+      '--silent=',
+      '--peak_dbfs=',
+    ),
   ],
   'tau2020': ['--out=... (required)', '--formats=foa|mic|both'],
   'validate': [
@@ -218,7 +224,19 @@ def test_main_refuses_a_config_file_that_returns_no_config(tmp_path):
 )
 def test_main_refuses_a_missing_config_file(words, tmp_path):
   text = message(call_main(tmp_path, *words))
-  assert text.startswith('--config: there is no file configs/mse_fao.py; use ')
+  assert text == (
+    '--config: there is no file configs/mse_fao.py, and no config of this '
+    'name; did you mean mse_foa?'
+  )
+
+
+def test_main_knows_its_configs_by_name_from_any_folder(tmp_path):
+  for words in ['--config=mse_foa'], ['--config', 'mse_foa']:
+    status, _, err = call_main(tmp_path, *words)
+    assert status == 1
+    assert 'is missing. Get TAU-NIGENS' in err  # the dataset, not the config
+  text = message(call_main(tmp_path, '--config=configs/mse_foa.py'))
+  assert '--config=mse_foa is the config of this name' in text
 
 
 def test_main_requires_a_config(tmp_path):

@@ -117,13 +117,16 @@ def test_a_run_without_validation_recordings_is_refused(tiny_run, tmp_path):
 def test_the_command_shows_each_class(plain_run, tmp_path, capsys):
   run = tmp_path / 'run'
   shutil.copytree(plain_run, run)
-  calibrate.main([str(run)], flags.FlagValues())
+  values = flags.FlagValues()
+  calibrate.define_flags(values)
+  values(['calibrate', '--edition=2021'])
+  calibrate.main([str(run)], values)
   shown = capsys.readouterr().out
   for name in snapshot.read(run).config.data.classes:
     assert name in shown
   assert 'thresholds of step' in shown
   with pytest.raises(InputError, match='A run directory is needed'):
-    calibrate.main([], flags.FlagValues())
+    calibrate.main([], values)
 
 
 def test_a_threshold_for_each_class_or_none(calibrated):
