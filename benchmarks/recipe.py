@@ -128,6 +128,13 @@ def _dropout(config: Config) -> None:
   model.head_dropout = 0.2
 
 
+def _together(config: Config) -> None:
+  """What a long training needs: small batches, symmetries and dropout."""
+  _batches(config)
+  _dropout(config)
+  augment(config, ['symmetries_16'])
+
+
 def _scenes(config: Config) -> None:
   """New scenes for every forty epochs, as many as the dataset has."""
   config.data.synthesize_every_epoch = 128
@@ -177,6 +184,7 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
   'new_scenes': ('new scenes during the training', _scenes),
   'crops': ('crops of twice the length', _crops),
   'batches': ('batches of half the size, twice the steps', _batches),
+  'together': ('small batches, 16 symmetries, dropout', _together),
 }
 
 

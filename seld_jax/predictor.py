@@ -160,7 +160,7 @@ def load_variables(
   Example:
     >>> from seld_jax import predictor
     >>> variables, classes = predictor.load_variables('demo')
-    >>> variables['params/sed/kernel'].shape[-1] == len(classes)
+    >>> variables['params/sed_0/kernel'].shape[-1] == len(classes)
     True
   """
   from seld_jax.train import sources

@@ -50,8 +50,8 @@ class CausalStream(Stream):
     >>> import seld_jax
     >>> from seld_jax import prediction
     >>> def program(state, audio, num_frames, num_kept, *, length):
-    ...   sed = np.full((1, length // 2, 14), state / 10)
-    ...   return (sed, np.zeros((*sed.shape, 3))), state + 1
+    ...   sed = np.full((1, length // 2, 3, 14), state / 10)  # three tracks
+    ...   return (sed, np.zeros((*sed.shape[:-1], 3))), state + 1
     >>> stream = prediction.CausalStream(
     ...   program,
     ...   prediction.Causal(program, state=0, look_ahead=0),

@@ -50,7 +50,7 @@ class Spec:
     >>> spec.format, spec.sample_rate, len(spec.classes)
     ('foa', 24000, 14)
     >>> spec.output.name
-    'class_wise'
+    'tracks'
   """
 
   classes: tuple[str, ...]

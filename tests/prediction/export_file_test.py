@@ -298,7 +298,9 @@ def test_a_card_that_is_no_text_is_damage(path, tmp_path):
 
 
 def test_the_demo_is_part_of_the_package():
-  assert predictor.DEMO.stat().st_size < 3e6
+  assert predictor.DEMO.stat().st_size < 4e6
+  card = export_file.read(predictor.DEMO).card
+  assert card.startswith('# The demo network') and 'Licence' in card
   demo = seld_jax.load('demo')
   assert demo.spec.classes == labels.TAU2020_CLASSES
   silence = demo(1e-4 * np.ones((4, 24000), np.float32), 24000)

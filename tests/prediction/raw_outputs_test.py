@@ -46,8 +46,8 @@ def test_audio_and_its_standardised_features_have_the_same_outputs():
   )
   raw = predictor.outputs(np.asarray(features)[None])
   found = predictor(audio, 24000)
-  np.testing.assert_allclose(raw['sed'][0], found.activity, atol=1e-4)
-  np.testing.assert_allclose(raw['doa'][0], found.doa, atol=1e-4)
+  for name, values in found.outputs.items():
+    np.testing.assert_allclose(raw[name][0], values, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,8 @@ def test_features_of_another_shape_are_refused(tiny_run, features):
     ('model', 'gru_features', 7, 'does not fit the variables'),
     ('model', 'newer_field', 7, 'newer_field'),
     ('eval', 'edition', '3000', 'eval.edition'),
-    ('data', 'classes', ['a'], 'does not fit the inputs and outputs'),
+    ('features', 'hop_length', 1600, 'does not fit the inputs and outputs'),
+    ('data', 'classes', ['a'], 'eval.class_thresholds needs a number'),
   ],
 )
 def test_an_export_whose_network_is_unknown_says_so(

@@ -1,0 +1,136 @@
+"""The tables of a model card: scores by class, by overlap and by noise.
+
+python -m benchmarks.card_tables --root=DIR --predictions=DIR
+
+DIR is a set of scenes and the folder of the predictions for it. The command
+prints DCASE 2020 scores with 95% intervals over recordings: in all, by class,
+by the largest number of simultaneous events, and by the SNR of the recordings
+in steps of 10 dB; and the classes that are most often taken for another one.
+"""
+
+import collections
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from benchmarks import studies
+from seld_jax import commands, evaluate, scenes
+
+_SCORES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
+_MOST = 8
+_STEP = 10
+
+
+def row(
+  name: str, scores: Mapping[str, Any], *, with_intervals: bool
+) -> list[str]:
+  """The cells of a line: its name, and each score."""
+  cells = [name]
+  for metric in _SCORES:
+    text = evaluate.tables.number(metric, scores[metric])
+    if with_intervals and (ends := scores['intervals'][metric]):
+      low, high = (evaluate.tables.number(metric, end) for end in ends)
+      text += f' ({low} to {high})'
+    cells.append(text)
+  return cells
+
+
+def by_noise(
+  found: evaluate.Folders, conditions: Mapping[str, Any]
+) -> list[list[str]]:
+  """A line for the recordings of each 10 dB of SNR.
+
+  Args:
+    found: From `evaluate.read_folders`.
+    conditions: From `evaluate.read_conditions`.
+
+  Returns:
+    The lines. Recordings without events have no SNR, and are left out.
+  """
+  groups: dict[int, list[tuple[Any, ...]]] = collections.defaultdict(list)
+  for one in zip(found.names, found.references, found.predictions, strict=True):
+    rows = conditions.get(one[0])
+    if rows:
+      groups[int(float(rows[0]['snr_db']) // _STEP)].append(one)
+  lines = []
+  for step, some in sorted(groups.items()):
+    scores = evaluate.evaluate_predictions(
+      some, num_frames=found.num_frames, num_classes=found.num_classes
+    )
+    name = f'{_STEP * step} to {_STEP * (step + 1)} dB ({len(some)})'
+    lines.append(row(name, scores, with_intervals=True))
+  return lines
+
+
+def confusions(
+  found: evaluate.Folders, names: Sequence[str]
+) -> list[list[str]]:
+  """The pairs of classes that are most often confused, most frequent first."""
+  counts, segments = evaluate.confusion_matrix(
+    zip(found.references, found.predictions, strict=True),
+    num_classes=found.num_classes,
+  )
+  share = counts[:, :-1] / np.maximum(segments, 1)[:, None]
+  np.fill_diagonal(share, 0)
+  order = np.argsort(share, axis=None)[::-1][:_MOST]
+  return [
+    [names[truth], names[other], f'{100 * share[truth, other]:.0f} %']
+    for truth, other in zip(
+      *(part.tolist() for part in np.unravel_index(order, share.shape)),
+      strict=True,
+    )
+  ]
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  define = commands.Define(values)
+  define.string('root', None, 'Folder of the scenes.')
+  define.string('predictions', None, 'Folder of the predictions.')
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+  """Prints the tables."""
+  commands.refuse_arguments(arguments)
+  root = pathlib.Path(values.root)
+  found = evaluate.read_folders(
+    root / 'metadata_dev', values.predictions, evaluate.FolderOptions()
+  )
+  names = scenes.classes_of(root)
+  scores = evaluate.score_folders(found, class_names=names)
+  heads = ['recordings', *_SCORES]
+  print(
+    studies.markdown(heads, [row('all', scores, with_intervals=True)]),
+    studies.markdown(
+      ['class', *_SCORES],
+      [
+        row(name, some, with_intervals=False)
+        for name, some in scores['per_class'].items()
+        if some['reference_segments']
+      ],
+    ),
+    studies.markdown(
+      ['simultaneous events', *_SCORES],
+      [
+        row(name, some, with_intervals=False)
+        for name, some in scores['per_overlap'].items()
+      ],
+    ),
+    studies.markdown(
+      ['SNR (recordings)', *_SCORES],
+      by_noise(found, evaluate.read_conditions(root / 'scenes.csv')),
+    ),
+    studies.markdown(
+      ['class', 'taken for', 'seconds'], confusions(found, names)
+    ),
+    sep='\n',
+  )
+
+
+if __name__ == '__main__':
+  commands.run(
+    main, define_flags=define_flags, required=('root', 'predictions')
+  )
