@@ -76,13 +76,13 @@ def confusions(
   share = counts[:, :-1] / np.maximum(segments, 1)[:, None]
   np.fill_diagonal(share, 0)
   order = np.argsort(share, axis=None)[::-1][:_MOST]
-  return [
-    [names[truth], names[other], f'{100 * share[truth, other]:.0f} %']
-    for truth, other in zip(
-      *(part.tolist() for part in np.unravel_index(order, share.shape)),
-      strict=True,
+  lines = []
+  for place in order.tolist():
+    truth, other = divmod(place, share.shape[1])
+    lines.append(
+      [names[truth], names[other], f'{100 * share[truth, other]:.0f} %']
     )
-  ]
+  return lines
 
 
 def define_flags(values: flags.FlagValues) -> None:
