@@ -10,11 +10,13 @@ import dataclasses
 import pickletools
 import warnings
 from collections.abc import Callable, Collection
-from typing import IO, Any
+from typing import IO, Any, cast
 
 # Instructions of a pickle. A file with the states of an optimizer has some
 # thousands.
 _MOST_INSTRUCTIONS = 1_000_000
+# Bytes that an instruction may have: those of an array within a pickle.
+_MOST_BYTES = 64_000_000
 
 # Keys of dictionaries: integers of this size cannot be made to collide.
 _LARGEST_KEY = 2**31
@@ -91,6 +93,24 @@ class _Mark:
   """The start of the items of a tuple, list or dictionary on the stack."""
 
 
+class _Bounded:
+  """A file that refuses to read more at once than an instruction can need.
+
+  A damaged instruction may announce any number of bytes, and memory would be
+  taken for all of them.
+  """
+
+  def __init__(self, file: IO[bytes]):
+    self._file = file
+    self.readline, self.tell = file.readline, file.tell
+
+  def read(self, size: int) -> bytes:
+    """Reads some bytes."""
+    if size > _MOST_BYTES:
+      raise ValueError(f'an instruction has {size:,} bytes')
+    return self._file.read(size)
+
+
 def read(
   file: IO[bytes],
   *,
@@ -120,7 +140,8 @@ def read(
     with warnings.catch_warnings():
       # A backslash in a damaged text: pickletools warns, and keeps it.
       warnings.filterwarnings('ignore', 'invalid escape', DeprecationWarning)
-      for count, (code, argument, _) in enumerate(pickletools.genops(file)):
+      bounded = cast('IO[bytes]', _Bounded(file))
+      for count, (code, argument, _) in enumerate(pickletools.genops(bounded)):
         if count > _MOST_INSTRUCTIONS:
           raise Refused(f'it has more than {_MOST_INSTRUCTIONS:,} instructions')
         machine.step(code.name, argument)

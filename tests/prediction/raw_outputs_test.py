@@ -75,7 +75,7 @@ def test_features_of_another_shape_are_refused(tiny_run, features):
     ('model', 'gru_features', 7, 'does not fit the variables'),
     ('model', 'newer_field', 7, 'newer_field'),
     ('eval', 'edition', '3000', 'eval.edition'),
-    ('features', 'hop_length', 1600, 'does not fit the inputs and outputs'),
+    ('features', 'offset', 1e-7, 'does not fit the inputs and outputs'),
     ('data', 'classes', ['a'], 'eval.class_thresholds needs a number'),
   ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from helpers.shared_files import shared
 from helpers.torch_files import Tensor, stream_file, zip_file, zipped
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import preprocessing
 
@@ -238,6 +238,8 @@ def test_a_zip_file_with_a_changed_byte_is_refused_or_the_same(
   ),
   added=st.binary(max_size=20),
 )
+@example(ZIP, [(0, 0)], b'\x8e' + 8 * b'\x7f')  # a text of 2**63 bytes
+@example(STREAM, [(0, 0)], b'\x8d' + 8 * b'\x7f')
 @settings(max_examples=150, deadline=None)
 def test_damaged_files_are_input_errors(tmp_path_factory, content, cuts, added):
   for start, length in cuts:
