@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from benchmarks import studies
+from benchmarks import shared_flags, studies
 from seld_jax import commands, evaluate, scenes
 
 _SCORES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
@@ -87,9 +87,7 @@ def confusions(
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  define = commands.Define(values)
-  define.string('root', None, 'Folder of the scenes.')
-  define.string('predictions', None, 'Folder of the predictions.')
+  shared_flags.define_predictions(values)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
@@ -132,5 +130,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
 
 if __name__ == '__main__':
   commands.run(
-    main, define_flags=define_flags, required=('root', 'predictions')
+    main,
+    define_flags=define_flags,
+    required=('root', 'predictions'),
   )

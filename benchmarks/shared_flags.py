@@ -29,6 +29,13 @@ def define_dtypes(values: flags.FlagValues) -> None:
   define.list('dtypes', ['float32', 'bfloat16'], 'Data types of the network.')
 
 
+def define_predictions(values: flags.FlagValues) -> None:
+  """Defines --root and --predictions."""
+  define = commands.Define(values)
+  define.string('root', None, 'Folder of the scenes.')
+  define.string('predictions', None, 'Folder of the predictions.')
+
+
 def define_json(values: flags.FlagValues) -> None:
   """Defines --json."""
   define = commands.Define(values)

@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 from scipy import stats
 
-from benchmarks import studies
+from benchmarks import shared_flags, studies
 from seld_jax import commands, geometry, labels, scenes
 from seld_jax.errors import InputError
 
@@ -91,9 +91,7 @@ def table(
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  define = commands.Define(values)
-  define.string('root', None, 'Folder of the scenes.')
-  define.string('predictions', None, 'Folder of the predictions.')
+  shared_flags.define_predictions(values)
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
@@ -119,5 +117,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
 
 if __name__ == '__main__':
   commands.run(
-    main, define_flags=define_flags, required=('root', 'predictions')
+    main,
+    define_flags=define_flags,
+    required=('root', 'predictions'),
   )

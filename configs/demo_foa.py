@@ -5,7 +5,7 @@ from seld_jax.config import systems
 
 
 def get_config():
-  """Hours on two CPU cores; docs/demo.md has the command of its scenes."""
+  """About an hour on a CPU core; docs/demo.md has the scenes."""
   config = systems.narrow(systems.tracks(config_lib.default()))
   config.output.num_tracks = 3
   config.data.root = 'data/demo'

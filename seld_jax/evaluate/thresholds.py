@@ -59,12 +59,13 @@ def best_thresholds(
     ... )
     {'alarm': 0.3}
   """
+  lengths = dict(zip(names, map(int, num_frames), strict=True))
   scores = []
   for threshold in CANDIDATES:
     result = evaluate_predictions(
       zip(names, references, find(threshold), strict=True),
       edition=edition,
-      num_frames=dict(zip(names, map(int, num_frames), strict=True)),
+      num_frames=lengths,
       num_classes=len(class_names),
       class_names=class_names,
     )

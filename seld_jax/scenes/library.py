@@ -117,9 +117,7 @@ def open_library(
       if sounds is None
       else tuple(sorted(sounds)),
     )
-  path = pathlib.Path(events)
-  if path.is_dir() and (path / 'manifest.csv').is_file():
-    path = path / 'manifest.csv'
+  path = _manifest_or_folder(events)
   if path.is_dir():
     entries = _scan_folder(path, class_map, quiet=quiet)
   elif path.is_file():
@@ -176,9 +174,7 @@ def open_others(
   Raises:
     InputError: There is no usable sound, or a group is in two folds.
   """
-  path = pathlib.Path(others)
-  if path.is_dir() and (path / 'manifest.csv').is_file():
-    path = path / 'manifest.csv'
+  path = _manifest_or_folder(others)
   used = {
     os.path.realpath(clip.path)
     for some in (labelled.clips or {}).values()
@@ -219,6 +215,13 @@ def open_others(
     )
   clips, fingerprint = _collect(kept, path, sounds)
   return Library(str(path), clips, fingerprint, (OTHER,))
+
+
+def _manifest_or_folder(sounds: str | os.PathLike[str]) -> pathlib.Path:
+  """The manifest of a folder that has one, else the path itself."""
+  path = pathlib.Path(sounds)
+  manifest = path / 'manifest.csv'
+  return manifest if path.is_dir() and manifest.is_file() else path
 
 
 def _collect(

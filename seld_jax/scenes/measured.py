@@ -16,13 +16,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import signal
 
 from seld_jax import audio
 from seld_jax.errors import InputError
-from seld_jax.scenes import rooms
+from seld_jax.scenes import rooms, sounds
+from seld_jax.scenes.sounds import SAMPLE_RATE
 
-SAMPLE_RATE = 24000
 # Responses whose direct sound comes from a direction that is farther from the
 # loudspeaker than this many degrees are left out.
 MAX_RESIDUAL = 10.0
@@ -191,15 +190,10 @@ def read_response(response: Response) -> np.ndarray:
   Raises:
     InputError: The file cannot be read, or is silent.
   """
-  found = audio.read(response.path, num_channels=4)
-  sample_rate = audio.info(response.path).sample_rate
-  if sample_rate != SAMPLE_RATE:
-    divisor = math.gcd(sample_rate, SAMPLE_RATE)
-    found = np.asarray(
-      signal.resample_poly(
-        found, SAMPLE_RATE // divisor, sample_rate // divisor, axis=-1
-      )
-    )
+  found = sounds.resampled(
+    audio.read(response.path, num_channels=4),
+    audio.info(response.path).sample_rate,
+  )
   pressure = np.abs(found[0])
   if not pressure.max() > 1e-6:
     raise InputError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -165,14 +166,19 @@ def read_clip(path: str) -> np.ndarray:
   samples = next(audio.blocks(path, num_samples=size)).mean(axis=0)
   if not np.max(np.abs(samples)) > 1e-6:
     raise InputError(f'{path} contains only silence: remove it.')
-  if sample_rate != SAMPLE_RATE:
-    divisor = np.gcd(sample_rate, SAMPLE_RATE)
-    samples = np.asarray(
-      signal.resample_poly(
-        samples, SAMPLE_RATE // divisor, sample_rate // divisor
-      )
+  return _trim(resampled(samples, sample_rate))[0].astype(np.float32)
+
+
+def resampled(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+  """Resamples `[..., samples]` to 24 kHz."""
+  if sample_rate == SAMPLE_RATE:
+    return samples
+  divisor = math.gcd(sample_rate, SAMPLE_RATE)
+  return np.asarray(
+    signal.resample_poly(
+      samples, SAMPLE_RATE // divisor, sample_rate // divisor, axis=-1
     )
-  return _trim(samples)[0].astype(np.float32)
+  )
 
 
 def active_intervals(

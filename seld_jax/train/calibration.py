@@ -1,16 +1,14 @@
 """Calibrates the thresholds of a trained run on its validation recordings."""
 
 import dataclasses
-import functools
 import os
 from typing import Any
 
-from seld_jax import devices, evaluate, runs
+import numpy as np
+
+from seld_jax import devices, evaluate, inference, runs
 from seld_jax.dataset import placement
-from seld_jax.devices import compilation
-from seld_jax.inference import make_predict_step, predict_fold
-from seld_jax.train import prepare, snapshot
-from seld_jax.train.step import make_model
+from seld_jax.train import prepare, scoring, snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +67,8 @@ def calibrate(
   config.eval.class_thresholds = ()
   fold = prepare.load_validation(config)
   mesh = devices.make_mesh()
-  outputs = predict_fold(
-    make_predict_step(
-      make_model(config),
-      out_shardings=devices.replicated(mesh),
-      compiler_options=compilation.compiler_options(),
-    ),
+  outputs = inference.predict_fold(
+    scoring.make_predict_step(config, mesh),
     {
       name: trained.variables[name]
       for name in trained.variables
@@ -87,10 +81,6 @@ def calibrate(
     batch_size=config.eval.batch_size,
   )
   spec = snapshot.spec_of(config)
-  options = {
-    'edition': edition or config.eval.edition,
-    'class_names': tuple(config.data.classes),
-  }
   find = lambda threshold: [
     spec.events(output, threshold=threshold) for output in outputs
   ]
@@ -99,21 +89,13 @@ def calibrate(
     fold.references,
     names=fold.names,
     num_frames=fold.num_label_frames.tolist(),
+    class_names=tuple(config.data.classes),
+    edition=edition or config.eval.edition,
     default=config.eval.threshold,
-    **options,
   )
-  spec = dataclasses.replace(spec, class_thresholds=tuple(best.values()))
-  score = functools.partial(
-    evaluate.evaluate_predictions,
-    num_frames=dict(
-      zip(fold.names, map(int, fold.num_label_frames), strict=True)
-    ),
-    num_classes=len(config.data.classes),
-    **options,
+  before, after = (
+    scoring.score_events(config, fold, find(threshold), edition=edition)
+    for threshold in (config.eval.threshold, np.array([*best.values()]))
   )
-  scores = [
-    score(zip(fold.names, fold.references, find(threshold), strict=True))
-    for threshold in (config.eval.threshold, spec.thresholds)
-  ]
   runs.write_thresholds(workdir, best, step=trained.step)
-  return Calibration(trained.step, best, *scores)
+  return Calibration(trained.step, best, before, after)

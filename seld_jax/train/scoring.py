@@ -3,7 +3,7 @@
 import functools
 import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -56,11 +56,7 @@ class Evaluator:
     # Made at first use: the test folds need no device memory before the end.
     self._source: placement.Source | None = None
     self._loss_sums = jax.jit(functools.partial(loss_sums, config))
-    self._predict_step = inference.make_predict_step(
-      make_model(config),
-      out_shardings=devices.replicated(mesh),
-      compiler_options=compilation.compiler_options(),
-    )
+    self._predict_step = make_predict_step(config, mesh)
 
   def __call__(
     self, state: TrainState, window: int
@@ -95,15 +91,7 @@ class Evaluator:
     events = [spec.events(output) for output in outputs]
     if not fold.is_labelled:
       return None, {}, events
-    scores = evaluate.evaluate_predictions(
-      zip(fold.names, fold.references, events, strict=True),
-      edition=config.eval.edition,
-      num_frames=dict(
-        zip(fold.names, map(int, fold.num_label_frames), strict=True)
-      ),
-      num_classes=len(config.data.classes),
-      class_names=tuple(config.data.classes),
-    )
+    scores = score_events(config, fold, events)
     return scores, self._losses(outputs), events
 
   def _losses(self, outputs: list[inference.Outputs]) -> dict[str, float]:
@@ -124,6 +112,46 @@ class Evaluator:
       name: float(value) / max(float(count), 1)
       for name, (value, count) in sums.items()
     }
+
+
+def make_predict_step(
+  config: config_lib.Config, mesh: jax.sharding.Mesh
+) -> Callable[..., dict[str, jax.Array]]:
+  """The compiled network of a config for `inference.predict_fold`."""
+  return inference.make_predict_step(
+    make_model(config),
+    out_shardings=devices.replicated(mesh),
+    compiler_options=compilation.compiler_options(),
+  )
+
+
+def score_events(
+  config: config_lib.Config,
+  fold: dataset.Fold,
+  events: Sequence[labels.Events],
+  *,
+  edition: str | None = None,
+) -> dict[str, Any]:
+  """Scores the predicted events of a fold.
+
+  Args:
+    config: The configuration.
+    fold: The recordings, with labels.
+    events: The predicted events of each recording.
+    edition: The edition of the scores; None for that of the config.
+
+  Returns:
+    Scores as `evaluate.evaluate_predictions` returns them.
+  """
+  return evaluate.evaluate_predictions(
+    zip(fold.names, fold.references, events, strict=True),
+    edition=edition or config.eval.edition,
+    num_frames=dict(
+      zip(fold.names, map(int, fold.num_label_frames), strict=True)
+    ),
+    num_classes=len(config.data.classes),
+    class_names=tuple(config.data.classes),
+  )
 
 
 def make_evaluators(run: Run) -> dict[str, Evaluator]:

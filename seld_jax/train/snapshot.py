@@ -107,13 +107,11 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
     **parameter_average.variables_of(state),
     'statistics': state.statistics,
   }
-  config = config.copy_and_resolve_references()
   found = runs.read_thresholds(workdir, step=step)
   if found and set(found) == set(config.data.classes):
     config.eval.class_thresholds = tuple(
       found[name] for name in config.data.classes
     )
-    config_lib.validate(config, num_devices=1, for_training=False)
   return Trained(config, step, variables)
 
 
