@@ -135,6 +135,24 @@ def _together(config: Config) -> None:
   augment(config, ['symmetries_16'])
 
 
+def _varied(config: Config) -> None:
+  """As `_together`, and clips that hardly ever sound the same twice."""
+  _together(config)
+  augment(
+    config, ['symmetries_16', 'equaliser', 'frequency_shift', 'masks']
+  )
+  config.train.ema_decay = 0.999
+
+
+def _mixed(config: Config) -> None:
+  """As `_varied`, and half of the crops are mixed with another one."""
+  _varied(config)
+  augment(
+    config,
+    ['symmetries_16', 'equaliser', 'mixup', 'frequency_shift', 'masks'],
+  )
+
+
 def _scenes(config: Config) -> None:
   """New scenes for every forty epochs, as many as the dataset has."""
   config.data.synthesize_every_epoch = 128
@@ -185,6 +203,11 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
   'crops': ('crops of twice the length', _crops),
   'batches': ('batches of half the size, twice the steps', _batches),
   'together': ('small batches, 16 symmetries, dropout', _together),
+  'varied': (
+    'and equaliser, frequency shift, masks, moving average',
+    _varied,
+  ),
+  'mixed': ('and mixup', _mixed),
 }
 
 

@@ -60,7 +60,8 @@ def test_every_config_trains_in_the_tiny_shape(path, tiny_root, tmp_path):
   scores = train.train_and_evaluate(config, tmp_path)
   records = runs.read_records(tmp_path / 'metrics.jsonl')
   for record in records:
-    assert all(np.isfinite(v) for v in record.values() if v not in _TEXTS)
+    numbers = [v for v in record.values() if not isinstance(v, str)]
+    assert np.all(np.isfinite(numbers))
   trained = [record for record in records if record['split'] == 'train']
   assert trained[-1]['step'] == 200
   assert trained[-1]['loss'] < trained[0]['loss']
@@ -71,9 +72,6 @@ def test_every_config_trains_in_the_tiny_shape(path, tiny_root, tmp_path):
     page = report.write_report(tmp_path).read_text()
     value = scores['results'][-1]['scores']['seld_score']
     assert f'{value:.3f}' in page
-
-
-_TEXTS = ('train', 'validation')
 
 
 @pytest.mark.parametrize(
