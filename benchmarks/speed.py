@@ -25,7 +25,7 @@ from seld_jax.errors import InputError
 
 FIGURES = (
   *('train', 'stages', 'inference', 'losses', 'features', 'metrics'),
-  *('memory', 'conformer'),
+  *('commands', 'memory', 'conformer'),
 )
 
 # The batch size of the DCASE 2024 baseline.
@@ -103,6 +103,15 @@ def compare(
     figures += [
       measure(recordings=values.recordings, rounds=min(rounds, 3))
       for measure in (host_speed.metric_figure, host_speed.file_figure)
+    ]
+  if 'commands' in only:
+    from benchmarks import command_speed
+
+    figures += [
+      command_speed.help_figure(rounds=rounds),
+      command_speed.evaluate_figure(
+        recordings=values.recordings, rounds=rounds
+      ),
     ]
   return figures, stage_times
 

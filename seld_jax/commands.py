@@ -1,6 +1,7 @@
 """Shared parts of all commands: flags, help, messages and exit statuses."""
 
 import contextlib
+import difflib
 import functools
 import logging
 import os
@@ -23,7 +24,7 @@ from seld_jax.errors import (
 )
 
 # Paragraphs of help, in 80 columns.
-_HELP = textwrap.TextWrapper(
+HELP_LINES = textwrap.TextWrapper(
   80,
   initial_indent=' ' * 6,
   subsequent_indent=' ' * 6,
@@ -114,7 +115,8 @@ def _run(
 ) -> None:
   """Shows the help, or parses the flags and calls the main function."""
   if any(word in ('--help', '-h', '-help') for word in sys.argv[1:]):
-    _print_help(values, required, more_help)
+    about = sys.modules[main.__module__].__doc__ or ''
+    _print_help(about, values, required, more_help)
     sys.exit(0)
   words = sys.argv[1:]
   if prepare is not None:
@@ -242,12 +244,12 @@ def _parse(
   except InputError:
     raise
   except flags.UnrecognizedFlagError as error:
-    text = _one_line(error).rstrip(' ?')
-    if 'Did you mean' in text:
-      raise InputError(f'{text}?') from error
+    text = _one_line(error).rstrip(' ?').partition('. Did you mean')[0]
     # Commands name a trained network by either flag.
     other = {'model': 'workdir', 'workdir': 'model'}.get(error.flagname, '')
-    meant = f'did you mean --{other}? ' if other in values else ''
+    near = difflib.get_close_matches(error.flagname, list(values), n=1)
+    nearest = [other] if other in values else near
+    meant = f'did you mean --{nearest[0]}? ' if nearest else ''
     raise InputError(f'{text}: {meant}--help lists all flags.') from error
   except Exception as error:
     # Besides flags.Error, a config file on the command line can raise anything,
@@ -320,13 +322,12 @@ def _one_line(error: BaseException) -> str:
 
 
 def _print_help(
+  about: str,
   values: flags.FlagValues,
   required: Sequence[str],
   more_help: Callable[[], str] | None,
 ) -> None:
-  import __main__
-
-  print((__main__.__doc__ or '').strip())
+  print(about.strip())
   print(_flag_help(values, required))
   if more_help is not None:
     print(more_help())
@@ -356,5 +357,5 @@ def _flag_help(values: flags.FlagValues, required: Sequence[str]) -> str:
       note = ''
     else:
       note = f' (default: {default})'
-    lines += [f'  {head}{note}', *_HELP.wrap(about)]
+    lines += [f'  {head}{note}', *HELP_LINES.wrap(about)]
   return '\n'.join(lines)

@@ -233,13 +233,11 @@ def print_scores(scores: dict) -> None:
 
 
 def _config_help() -> str:
-  """All fields of the config with their defaults."""
+  """All fields of the config with their defaults and meanings."""
   lines = ['', 'Fields of the config, with their defaults:']
-  for section, fields in config_lib.to_dict(config_lib.default()).items():
-    entries = fields.items() if isinstance(fields, dict) else [('', fields)]
-    for name, value in entries:
-      path = '.'.join(filter(None, ('config', section, name)))
-      lines.append(f'  --{path}={value}')
+  for field in config_lib.describe_fields():
+    lines.append(f'  --config.{field.path}={field.default}')
+    lines += commands.HELP_LINES.wrap(field.about)
   return '\n'.join(lines)
 
 

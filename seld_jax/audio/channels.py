@@ -351,8 +351,9 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
     >>> channels.check(2, channels.STANDARD, name='stereo.wav')
     Traceback (most recent call last):
     ...
-    seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed: use
-    a network that was trained on stereo, or another recording.
+    seld_jax.errors.InputError: stereo.wav has 2 channels, but 4 are needed,
+    those of Ambisonics or of four microphones: use a network that was trained
+    on stereo, or another recording.
   """
   needed = selection.num_channels
   if num_channels == needed or num_channels in selection.also:
@@ -376,7 +377,8 @@ def check(num_channels: int, selection: Selection, *, name: str) -> None:
     hint = ', FOA that is mixed to left and right: leave out --channels and '
     hint += '--norm if the recording is stereo'
   elif num_channels == 2 and needed == 4:
-    hint = ': use a network that was trained on stereo, or another recording'
+    hint = ', those of Ambisonics or of four microphones: use a network that '
+    hint += 'was trained on stereo, or another recording'
   elif needed == 4 and num_channels == 32 and not selection.also:
     hint = ': use --channels=em32 for an Eigenmike, or choose four channels '
     hint += 'with --array=FILE'

@@ -2,6 +2,7 @@ from . import systems, tasks
 from .augment_rules import augmentation_steps
 from .defaults import default, feature_options, label_pool
 from .editions import resolve
+from .field_help import Field, describe_fields
 from .formats import output_format, trained_terms
 from .microphones import microphone_positions
 from .named import config_files, find_config
@@ -14,6 +15,8 @@ __all__ = [
   'config_files',
   'find_config',
   'default',
+  'Field',
+  'describe_fields',
   'feature_options',
   'from_dict',
   'label_pool',

@@ -35,6 +35,11 @@ from seld_jax.labels.forms import (
   EDITIONS,
   FORMS,
 )
+from seld_jax.labels.intervals import (
+  Interval,
+  IntervalFinder,
+  find_intervals,
+)
 from seld_jax.labels.names import NameParts, fold_of, parse_name, room_of
 
 __all__ = [
@@ -58,6 +63,9 @@ __all__ = [
   'median_distance',
   'no_events',
   'to_dense',
+  'Interval',
+  'IntervalFinder',
+  'find_intervals',
   'NameParts',
   'parse_name',
   'fold_of',

@@ -1,4 +1,4 @@
-from . import export_file, live, recordings, symmetries
+from . import event_list, export_file, live, piped_audio, recordings, symmetries
 from .averaged_predictor import AveragedPredictor
 from .averaged_stream import AveragedStream
 from .causal_stream import Causal, CausalStream
@@ -22,8 +22,10 @@ __all__ = [
   'Stream',
   'channel_selection',
   'define_prediction_flags',
+  'event_list',
   'export_file',
   'live',
+  'piped_audio',
   'recordings',
   'symmetries',
 ]

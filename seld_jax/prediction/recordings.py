@@ -1,6 +1,7 @@
 """Predictions of sound files, as CSV files and pictures."""
 
 import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -45,6 +46,8 @@ class Outcome:
     audio_seconds: Total length of the predicted recordings in seconds.
     seconds: Computing time in seconds, including compilation.
     highest: The highest activity of a class in all of these recordings.
+    sources: The sound file of each CSV file in `written`.
+    intervals: The sound events of each of them, if asked for.
   """
 
   written: list[pathlib.Path]
@@ -52,6 +55,10 @@ class Outcome:
   audio_seconds: float = 0.0
   seconds: float = 0.0
   highest: float = 0.0
+  sources: list[pathlib.Path] = dataclasses.field(default_factory=list)
+  intervals: list[list[labels.Interval]] = dataclasses.field(
+    default_factory=list
+  )
 
   def __str__(self) -> str:
     count = len(self.written)
@@ -65,12 +72,13 @@ class Outcome:
 def predict_files(
   predictor: Predictor,
   inputs: Sequence[str | os.PathLike[str]],
-  out: str | os.PathLike[str],
+  out: str | os.PathLike[str] | None,
   *,
   selection: channels.Selection | None = None,
   options: PredictionOptions = DEFAULT_OPTIONS,
   csv_edition: str | None = None,
   plot: bool = False,
+  find_intervals: bool = False,
 ) -> Outcome:
   """Predicts recordings and writes a DCASE CSV file for each.
 
@@ -84,6 +92,8 @@ def predict_files(
     inputs: Sound files and folders; folders are searched recursively.
     out: Folder for the CSV files. A CSV file has the name of its sound file,
       and the same subfolder that the sound file has in the searched folder.
+      None: each is written beside its sound file, and one that exists already
+      is a failure and stays as it is.
     selection: The channels of the sound files to use; None for those of the
       format of the network.
     options: Window, overlap and threshold.
@@ -91,6 +101,7 @@ def predict_files(
       `predict_file`.
     plot: Whether to draw each recording, or its first ten minutes, beside its
       CSV file.
+    find_intervals: Whether the result has the events with start and end.
 
   Returns:
     The written files and the failures.
@@ -103,15 +114,19 @@ def predict_files(
   predictor.check(options)
   outcome = Outcome([], [])
   todo = []
-  for path, target in find_files(inputs, outcome.failures):
+  for path, target in find_files(inputs, outcome.failures, beside=out is None):
     try:
       header = audio.info(path)
       _check_header(path, header, selection, predictor.spec)
+      if out is None:
+        _refuse_existing(target)
     except InputError as error:
       outcome.failures.append(str(error))
     else:
-      todo.append((path, pathlib.Path(out) / target, header))
-  _check_writable(pathlib.Path(out))
+      todo.append((path, pathlib.Path(out or '') / target, header))
+  folders = {target.parent for _, target, _ in todo} if out is None else {out}
+  for folder in sorted(map(pathlib.Path, folders)):
+    _check_writable(folder)
   if csv_edition == '2025':
     _check_stereo(predictor)
   if (
@@ -136,6 +151,9 @@ def predict_files(
     'predictions', round(sum(lengths), 1), unit='seconds of audio'
   ) as advance:
     for (path, target, header), length in zip(todo, lengths, strict=True):
+      finder = labels.IntervalFinder()
+      found: list[labels.Interval] = []
+
       try:
         events, doubt = predict_file(
           predictor,
@@ -147,9 +165,12 @@ def predict_files(
           csv_edition=csv_edition,
           advance=advance,
           watch=watch,
+          collect=functools.partial(_collect, finder, found)
+          if find_intervals
+          else lambda events: None,
         )
         averaging_record.add(
-          out,
+          target.parent if out is None else out,
           target,
           models=predictor.models,
           average_symmetries=predictor.average_symmetries,
@@ -169,7 +190,10 @@ def predict_files(
         outcome.failures.append(text)
       else:
         outcome.written.append(target)
+        outcome.sources.append(path)
         outcome.audio_seconds += length
+        if find_intervals:
+          outcome.intervals.append([*found, *finder.flush()])
   outcome.seconds = time.monotonic() - started
   return outcome
 
@@ -185,6 +209,7 @@ def predict_file(
   keep: float = 0.0,
   advance: Callable[[float], None] = lambda seconds: None,
   watch: Callable[[Frames], None] = lambda frames: None,
+  collect: Callable[[labels.Events], None] = lambda events: None,
 ) -> tuple[labels.Events, str | None]:
   """Predicts one recording, which need not fit into memory.
 
@@ -202,6 +227,7 @@ def predict_file(
     keep: Seconds from the start whose events are returned.
     advance: Called with the length in seconds of each block that was predicted.
     watch: Called with the label frames of each part of the recording.
+    collect: Called with the events of each part.
 
   Returns:
     The events of the first `keep` seconds, and a reason why the channels are
@@ -230,6 +256,7 @@ def predict_file(
     ):
       watch(frames)
       events = predictor.events(frames, threshold=options.threshold)
+      collect(events)
       if frames.first < keep * labels.FRAMES_PER_SECOND:
         kept.append(events)
       yield events
@@ -272,7 +299,10 @@ def _check_stereo(predictor: Predictor) -> None:
 
 
 def find_files(
-  inputs: Sequence[str | os.PathLike[str]], failures: list[str]
+  inputs: Sequence[str | os.PathLike[str]],
+  failures: list[str],
+  *,
+  beside: bool = False,
 ) -> list[tuple[pathlib.Path, pathlib.Path]]:
   """Finds sound files and the names of their CSV files.
 
@@ -280,9 +310,11 @@ def find_files(
     inputs: Sound files and folders; folders are searched recursively.
     failures: A list; an error message is added for each folder that cannot be
       read or has no sound files.
+    beside: Whether the CSV files lie beside the sound files.
 
   Returns:
-    Pairs of a sound file and the relative path of its CSV file.
+    Pairs of a sound file and the path of its CSV file: relative to a folder of
+    CSV files, unless they lie beside the sound files.
 
   Raises:
     InputError: Two sound files would have the same CSV file.
@@ -310,6 +342,8 @@ def find_files(
           f'({", ".join(audio.SUFFIXES)}).'
         )
     for path, target in pairs:
+      if beside:
+        target = path.with_suffix('.csv')
       other = found.setdefault(target, path)
       if other != path:
         raise InputError(
@@ -317,6 +351,27 @@ def find_files(
           'into two folders (--out).'
         )
   return [(path, target) for target, path in found.items()]
+
+
+def _collect(
+  finder: labels.IntervalFinder,
+  found: list[labels.Interval],
+  events: labels.Events,
+) -> None:
+  found += finder.push(events)
+
+
+def _refuse_existing(target: pathlib.Path) -> None:
+  """Refuses to replace a file that the user has not named.
+
+  Raises:
+    InputError: The file exists.
+  """
+  if target.exists():
+    raise InputError(
+      f'{printable(target)} exists already and was not replaced; give --out, '
+      f'the folder to write to (--out={printable(target.parent)} replaces it).'
+    )
 
 
 def _check_header(

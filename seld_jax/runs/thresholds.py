@@ -4,12 +4,13 @@ import json
 import logging
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypedDict
 
 import msgspec
 
 from seld_jax import files, json_files
+from seld_jax.errors import InputError, shown
 
 _log = logging.getLogger(__name__)
 # The file in a run directory.
@@ -40,8 +41,8 @@ def write_thresholds(
     >>> from seld_jax import config, runs
     >>> runs.write_config('run', config.default())
     >>> runs.write_thresholds('run', {'alarm': 0.4}, step=100)
-    >>> runs.read_thresholds('run', step=100)
-    {'alarm': 0.4}
+    >>> runs.read_thresholds('run', step=100, classes=['alarm'])
+    (0.4,)
   """
   values = {'step': step, 'class_thresholds': dict(thresholds)}
   text = json.dumps(values, indent=2, ensure_ascii=False) + '\n'
@@ -49,29 +50,30 @@ def write_thresholds(
 
 
 def read_thresholds(
-  workdir: str | os.PathLike[str], *, step: int
-) -> dict[str, float]:
+  workdir: str | os.PathLike[str], *, step: int, classes: Sequence[str]
+) -> tuple[float, ...]:
   """Reads the thresholds of a run.
 
   Args:
     workdir: The run directory.
     step: The step of the checkpoint that is used. If the thresholds are those
       of another one, they are ignored, with a warning.
+    classes: Names of the classes of the run.
 
   Returns:
-    Thresholds by the name of each class; empty if there are none.
+    The threshold of each class; () if there are none.
 
   Raises:
-    InputError: The file is damaged.
+    InputError: The file is damaged or has other classes.
 
   Example:
     >>> from seld_jax import runs
-    >>> runs.read_thresholds('run', step=100)
-    {}
+    >>> runs.read_thresholds('run', step=100, classes=['alarm'])
+    ()
   """
   path = pathlib.Path(workdir, THRESHOLDS)
   if not path.is_file():
-    return {}
+    return ()
   found = json_files.check(json_files.read(path), _Contents, path)
   if found['step'] != step:
     _log.warning(
@@ -82,5 +84,12 @@ def read_thresholds(
       step,
       workdir,
     )
-    return {}
-  return found['class_thresholds']
+    return ()
+  thresholds = found['class_thresholds']
+  for name in sorted(thresholds.keys() ^ set(classes)):
+    has, lacks = (path, 'the run') if name in thresholds else ('the run', path)
+    raise InputError(
+      f'{path} does not belong to the run: {has} has the class {shown(name)}, '
+      f'which {lacks} lacks; delete the file.'
+    )
+  return tuple(thresholds[name] for name in classes)

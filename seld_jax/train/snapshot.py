@@ -107,11 +107,11 @@ def read(workdir: str | os.PathLike[str]) -> Trained:
     **parameter_average.variables_of(state),
     'statistics': state.statistics,
   }
-  found = runs.read_thresholds(workdir, step=step)
-  if found and set(found) == set(config.data.classes):
-    config.eval.class_thresholds = tuple(
-      found[name] for name in config.data.classes
-    )
+  thresholds = runs.read_thresholds(
+    workdir, step=step, classes=config.data.classes
+  )
+  if thresholds:
+    config.eval.class_thresholds = thresholds
   return Trained(config, step, variables)
 
 

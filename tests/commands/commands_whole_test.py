@@ -101,6 +101,7 @@ FILES = {
 # Texts that the help of each command must contain once.
 HELP = {
   'calibrate': ['--edition=2019|2020|2021|2022|2023|2024|2025'],
+  'completion': ['--shell=bash|zsh|fish (required)'],
   'convert': [
     *('--from=dcase2024|dcase2025 (required)', '--weights=... (required)'),
     *('--out=... (required)', '--[no]export'),
@@ -117,7 +118,7 @@ HELP = {
   ],
   'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
   'main': ['--config=... (required)', '--config.train.batch_size='],
-  'predict': ['--out=... (required)', '--channels=acn|fuma|aformat|em32'],
+  'predict': ['--[no]json', '--channels=acn|fuma|aformat|em32'],
   'report': ['--workdir=...', '--predictions=...', '--out=...'],
   'reproduce': ['--data=... (required)', '--scale=paper|small|quick'],
   'save_pretrained': ['--dtype=float32|float16', '--name=...'],
@@ -144,8 +145,14 @@ HELP = {
 _GONE = 'x does not exist, but a run directory or an export'
 REFUSED = {
   'predict --model=x --out=y': 'Sound files or folders of them are missing',
-  'predict --out=y a.wav': '--model must name a run .* got none',
-  'predict --model=x --workdir=z --out=y a.wav': 'must name a run .* x and z',
+  'predict --model=x --workdir=z --out=y a.wav': 'two names .* x and z',
+  'predict --out= a.wav': '--out must name a folder',
+  'predict --out=- a.wav b.wav': '--out=- is for one sound file .* 2 inputs',
+  'predict --out=- .': r'--out=- is for one sound file, but \. is a folder',
+  'predict --out=- --json a.wav': 'nothing else: leave out --json',
+  'predict --plot -': '--plot needs --out=FOLDER',
+  'predict - a.wav': 'the input - is for one sound file alone',
+  'predict --model=intensity -': 'Standard input is empty',
   'predict --model=x --out=y a.wav': _GONE,
   'listen --model=x --file=a.wav': _GONE,
   'listen --model=x --file=a --device=b': '--file and --device exclude',
@@ -329,8 +336,8 @@ def commands():
   """The modules of all commands by name, imported into this one process."""
   found = {}
   for path in PACKAGE.rglob('*.py'):
-    if path.parent != PACKAGE and path.name != '__main__.py':
-      continue
+    if (path.parent != PACKAGE) != (path.name == '__main__.py'):
+      continue  # no command; see seld_test.py for that of seld itself
     if re.search(r'^  commands\.run\(', path.read_text(), re.MULTILINE):
       parts = path.relative_to(PACKAGE.parent).with_suffix('').parts
       importlib.import_module('.'.join(parts))
@@ -379,6 +386,18 @@ def test_help_of_main_lists_all_flags_and_fields(tmp_path):
   for section, fields in config.items():
     for field, value in fields.items():
       assert f'  --config.{section}.{field}={value}' in out.splitlines()
+
+
+def test_every_field_of_the_config_is_explained():
+  source = (PACKAGE / 'config' / 'defaults.py').read_text()
+  comments = ' '.join(line.strip(' #') for line in source.splitlines())
+  fields = config_lib.describe_fields()
+  for field in fields:
+    assert field.about.endswith(('.', ').')), field
+    assert field.about in comments
+  names = config_lib.to_dict(config_lib.default())
+  sections = {**names, 'seed': {'': names['seed']}}
+  assert len(fields) == sum(map(len, sections.values()))
 
 
 def test_a_closed_output_gives_no_traceback(tmp_path):

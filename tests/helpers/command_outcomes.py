@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
   stderr: str
 
 
-def outcome(module, *arguments, folder=None, closed=False):
+def outcome(module, *arguments, folder=None, closed=False, piped=None):
   """Runs `python -m MODULE ARGUMENTS...` until it ends.
 
   Args:
@@ -42,6 +42,7 @@ def outcome(module, *arguments, folder=None, closed=False):
     *arguments: Its command line.
     folder: Current folder of the command; None for that of the test.
     closed: Whether the reader of its standard output has already ended.
+    piped: File whose content is its standard input; None for nothing.
 
   Returns:
     The outcome.
@@ -52,6 +53,7 @@ def outcome(module, *arguments, folder=None, closed=False):
     'folder': str(folder or os.getcwd()),
     'environment': {**os.environ, 'JAX_PLATFORMS': 'cpu'},
     'closed': closed,
+    'piped': str(piped or os.devnull),
   }
   process = _warm_process()
   assert process.stdin and process.stdout
@@ -101,13 +103,15 @@ def _import(module):
       importlib.import_module(name)
 
 
-def _run(module, arguments, folder, environment, closed):
+def _run(module, arguments, folder, environment, closed, piped):
   out, err = os.memfd_create('out'), os.memfd_create('err')
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')  # JAX advises against fork.
     child = os.fork()
   if not child:
-    _be_command(module, arguments, folder, environment, closed, out, err)
+    _be_command(
+      *(module, arguments, folder, environment, closed, piped, out, err)
+    )
   status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
   texts = []
   for descriptor in out, err:
@@ -117,13 +121,15 @@ def _run(module, arguments, folder, environment, closed):
   return [status, *texts]
 
 
-def _be_command(module, arguments, folder, environment, closed, out, err):
+def _be_command(
+  module, arguments, folder, environment, closed, piped, out, err
+):
   """Runs a command in this process and ends it."""
   signal.alarm(_PATIENCE)
   if closed:
     reader, out = os.pipe()
     os.close(reader)
-  os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+  os.dup2(os.open(piped, os.O_RDONLY), 0)
   os.dup2(out, 1)
   os.dup2(err, 2)
   os.environ.clear()

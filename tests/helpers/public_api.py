@@ -11,8 +11,8 @@ ROOT = pathlib.Path(seld_jax.__file__).parent
 
 # Rooms of commands, whose examples are command lines.
 COMMANDS = (
-  *('calibrate', 'convert', 'export', 'listen', 'main', 'predict'),
-  'save_pretrained',
+  *('calibrate', 'completion', 'convert', 'export', 'listen', 'main'),
+  *('predict', 'save_pretrained'),
   *('synthesize', 'tau2020'),
 )
 

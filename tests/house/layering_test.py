@@ -32,6 +32,8 @@ ORDER = """
   reproduce
   main predict synthesize export save_pretrained calibrate listen convert fetch
   tau2020
+  __main__
+  completion
 """
 LEVELS = {
   name: level
@@ -233,8 +235,8 @@ def test_only_training_and_commands_see_a_configuration():
     if 'config' in rooms(tree) or 'ml_collections' in imported(tree)
   }
   assert users <= {
-    *('config', 'convert', 'main', 'reproduce', 'runs', 'synthesize'),
-    *('train', 'validate'),
+    *('completion', 'config', 'convert', 'main', 'reproduce', 'runs'),
+    *('synthesize', 'train', 'validate'),
   }
 
 

@@ -65,7 +65,7 @@ def test_it_does_what_the_readme_shows(installed, tiny_root, tmp_path):
 
   def run(*words):
     done = subprocess.run(
-      [sys.executable, '-m', *words],
+      [sys.executable, str(installed / 'bin' / 'seld'), *words],
       cwd=tmp_path,
       env=environment,
       capture_output=True,
@@ -85,10 +85,10 @@ def test_it_does_what_the_readme_shows(installed, tiny_root, tmp_path):
   rng = np.random.default_rng(0)
   sound = 0.1 * rng.standard_normal((4, 48000))
   audio.write(tmp_path / 'recording.wav', sound)
-  run('seld_jax.predict', '--model=demo', '--out=predictions', 'recording.wav')
-  assert (tmp_path / 'predictions' / 'recording.csv').is_file()
+  run('predict', 'recording.wav')
+  assert (tmp_path / 'recording.csv').is_file()
   shown = run(
-    'seld_jax.main',
+    'train',
     '--config=quick',
     '--workdir=run',
     '--config.data.synthesize=0',
@@ -108,12 +108,12 @@ def test_it_does_what_the_readme_shows(installed, tiny_root, tmp_path):
   assert 'seld_score' in shown
   (folder,) = (tmp_path / 'run' / 'predictions').glob('test*')
   scores = run(
-    'seld_jax.evaluate',
+    'evaluate',
     f'--reference={tiny_root / "metadata_dev"}',
     f'--predictions={folder}',
     '--missing=leave_out',
     '--json',
   )
   assert '"seld_score"' in scores
-  run('seld_jax.report', '--workdir=run')
+  run('report', '--workdir=run')
   assert (tmp_path / 'run' / 'report.html').is_file()

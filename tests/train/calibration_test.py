@@ -101,6 +101,16 @@ def test_damaged_thresholds_are_named(plain_run, tmp_path, text):
     seld_jax.load(run)
 
 
+def test_thresholds_of_other_classes_are_refused(plain_run, tmp_path):
+  run = tmp_path / 'run'
+  shutil.copytree(plain_run, run)
+  trained = snapshot.read(run)
+  others = [*trained.config.data.classes[1:], 'whistle']
+  runs.write_thresholds(run, dict.fromkeys(others, 0.3), step=trained.step)
+  with pytest.raises(InputError, match=r'thresholds\.json does not belong'):
+    seld_jax.load(run)
+
+
 def test_a_run_without_validation_recordings_is_refused(tiny_run, tmp_path):
   run = tmp_path / 'run'
   shutil.copytree(tiny_run, run)

@@ -1,0 +1,87 @@
+"""Times whole commands, from their start to their end."""
+
+import functools
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from benchmarks import host_speed, timing
+from seld_jax import labels
+
+# Reads and scores two folders without seld_jax; see plain_metrics.
+_PLAIN = """
+import pathlib, sys
+from benchmarks import plain_metrics
+reference, predicted = (
+  [plain_metrics.read(path) for path in sorted(pathlib.Path(folder).iterdir())]
+  for folder in sys.argv[1:]
+)
+print(plain_metrics.seld_scores([*zip(reference, predicted, strict=True)]))
+"""
+
+
+def help_figure(*, rounds: int) -> timing.Figure:
+  """Times `seld --help`, and that of pip.
+
+  Args:
+    rounds: Number of rounds.
+
+  Returns:
+    The figure.
+  """
+  times = timing.interleave(
+    {
+      'ours': functools.partial(_run, '-m', 'seld_jax', '--help'),
+      'pip': functools.partial(_run, '-m', 'pip', '--help'),
+    },
+    rounds=rounds,
+  )
+  return timing.Figure(
+    name='seld --help',
+    ours=times['ours'],
+    other=times['pip'],
+    against='pip --help',
+    target=1.0,
+    limit=0.3,
+  )
+
+
+def evaluate_figure(*, recordings: int, rounds: int) -> timing.Figure:
+  """Times `seld evaluate`, and a plain program with the same scores.
+
+  Ours has the confidence intervals as well.
+
+  Args:
+    recordings: Number of recordings.
+    rounds: Number of rounds.
+
+  Returns:
+    The figure.
+  """
+  with tempfile.TemporaryDirectory() as root:
+    folders = [pathlib.Path(root, name) for name in ('reference', 'predicted')]
+    for index, pair in enumerate(host_speed.random_pairs(recordings)):
+      for folder, part in zip(folders, pair, strict=True):
+        labels.write_csv(folder / f'mix{index:03d}.csv', part)
+    names = [str(folder) for folder in folders]
+    words = ['--reference=' + names[0], '--predictions=' + names[1]]
+    times = timing.interleave(
+      {
+        'ours': functools.partial(_run, '-m', 'seld_jax', 'evaluate', *words),
+        'plain': functools.partial(_run, '-c', _PLAIN, *names),
+      },
+      rounds=rounds,
+    )
+  return timing.Figure(
+    name=f'seld evaluate, {recordings} files',
+    ours=times['ours'],
+    other=times['plain'],
+    against='csv, dictionaries',
+    target=1.0,
+    limit=1.5,
+  )
+
+
+def _run(*words: str) -> None:
+  subprocess.run([sys.executable, *words], check=True, capture_output=True)

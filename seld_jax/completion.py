@@ -1,0 +1,179 @@
+"""Prints a script that completes the command seld in a shell.
+
+The shell then completes commands, flags, their values, fields of the config and
+names of configs. Write the script where the shell looks for it, once:
+  python -m seld_jax.completion --shell=bash \
+    > ~/.local/share/bash-completion/completions/seld
+  python -m seld_jax.completion --shell=fish \
+    > ~/.config/fish/completions/seld.fish
+  python -m seld_jax.completion --shell=zsh > ~/.seld.zsh
+For zsh, add the line `source ~/.seld.zsh` to ~/.zshrc, below compinit.
+"""
+
+import importlib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from absl import flags
+
+from seld_jax import commands
+from seld_jax import config as config_lib
+from seld_jax.__main__ import COMMANDS, summary
+
+SHELLS = ('bash', 'zsh', 'fish')
+
+
+class Flag(NamedTuple):
+  """What a shell needs to know about a flag.
+
+  Attributes:
+    name: The name, without dashes.
+    about: The first sentence of its help.
+    values: Its possible values; () if there are too many.
+    is_switch: Whether it has no value.
+  """
+
+  name: str
+  about: str
+  values: tuple[str, ...]
+  is_switch: bool
+
+
+def define_flags(values: flags.FlagValues) -> None:
+  """Defines the flags of this command."""
+  commands.Define(values).enum('shell', None, list(SHELLS), 'The shell.')
+
+
+def main(arguments: list[str], values: flags.FlagValues) -> None:
+  """Prints the script."""
+  commands.refuse_arguments(arguments)
+  found = {name: flags_of(module) for name, module in COMMANDS.items()}
+  make = _fish if values.shell == 'fish' else _bash
+  print(make(found, is_zsh=values.shell == 'zsh'))
+
+
+def flags_of(module: str) -> list[Flag]:
+  """Finds the flags of a command.
+
+  Args:
+    module: Name of the module of the command in seld_jax.
+
+  Returns:
+    The flags in alphabetical order; then the fields of the config if it has
+    one.
+  """
+  name = f'seld_jax.{module}'
+  if importlib.util.find_spec(name).submodule_search_locations is not None:
+    name += '.__main__'
+  values = flags.FlagValues()
+  importlib.import_module(name).define_flags(values)
+  found = [
+    Flag('help', 'Explain the command and its flags.', (), is_switch=True)
+  ]
+  for one in sorted(values):
+    flag = values[one]
+    about = re.split(r'(?<=[.:;]) ', flag.help, maxsplit=1)[0]
+    choices = tuple(getattr(flag.parser, 'enum_values', None) or ())
+    about = about.removeprefix(f'<{"|".join(choices)}>: ')
+    if one == 'config':
+      choices = tuple(config_lib.config_files())
+    is_switch = isinstance(flag, flags.BooleanFlag)
+    found.append(Flag(one, about, choices, is_switch))
+  if 'config' in values:
+    for field in config_lib.describe_fields():
+      found.append(Flag(f'config.{field.path}', field.about, (), False))
+  return found
+
+
+def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
+  """The script for bash, and for the emulation of it in zsh."""
+  cases = []
+  for name, known in found.items():
+    words = ' '.join(
+      f'--{flag.name}{"" if flag.is_switch else "="}' for flag in known
+    )
+    cases.append(f'    {name}) words={shlex.quote(words)} ;;')
+  values = [
+    f'    {name},{flag.name}) words={shlex.quote(" ".join(flag.values))} ;;'
+    for name, known in found.items()
+    for flag in known
+    if flag.values
+  ]
+  names = shlex.quote(' '.join([*found, 'help']))
+  head = 'autoload -U +X bashcompinit && bashcompinit\n' if is_zsh else ''
+  return f"""{head}_seld() {{
+  local line word command flag words=
+  # Shells divide words at = or not, so the line is read here.
+  line=${{COMP_LINE:0:COMP_POINT}}
+  word=${{line##* }}
+  command=${{COMP_WORDS[1]}}
+  COMPREPLY=()
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    COMPREPLY=($(compgen -W {names} -- "$word"))
+    return
+  fi
+  if [[ $word == --*=* ]]; then
+    flag=${{word%%=*}}
+    case "$command,${{flag#--}}" in
+{chr(10).join(values)}
+    esac
+    local value=${{word#*=}}
+    if [[ -n $words ]]; then
+      COMPREPLY=($(compgen -W "$words" -- "$value"))
+    else
+      COMPREPLY=($(compgen -f -- "$value"))
+    fi
+    # Where = does not divide words, the whole word is replaced.
+    if [[ ${{COMP_WORDS[COMP_CWORD]}} == --*=* ]]; then
+      COMPREPLY=("${{COMPREPLY[@]/#/$flag=}}")
+    fi
+    return
+  fi
+  if [[ $word == -* ]]; then
+    case $command in
+{chr(10).join(cases)}
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    if [[ ${{COMPREPLY[0]}} == *= ]]; then compopt -o nospace 2>/dev/null; fi
+    return
+  fi
+  if [[ $command == help ]]; then
+    COMPREPLY=($(compgen -W {shlex.quote(' '.join(found))} -- "$word"))
+  else
+    COMPREPLY=($(compgen -f -- "$word"))
+  fi
+}}
+complete -o filenames -F _seld seld"""
+
+
+def _fish(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
+  """The script for fish."""
+  del is_zsh
+  lines = []
+  for name in found:
+    lines.append(
+      f'complete -c seld -n __fish_use_subcommand -f -a {name} '
+      f'-d {_quoted(summary(COMMANDS[name]))}'
+    )
+  for name, known in found.items():
+    start = f'complete -c seld -n "__fish_seen_subcommand_from {name}"'
+    for flag in known:
+      line = f'{start} -l {flag.name} -d {_quoted(flag.about)}'
+      if flag.values:
+        line += f' -x -a {_quoted(" ".join(flag.values))}'
+      elif not flag.is_switch:
+        line += ' -r'
+      lines.append(line)
+  return '\n'.join(lines)
+
+
+def _quoted(text: str) -> str:
+  """A string of fish, in which only backslash and quote are special."""
+  escaped = text.replace('\\', '\\\\').replace("'", "\\'")
+  return f"'{escaped}'"
+
+
+if __name__ == '__main__':
+  commands.run(main, define_flags=define_flags, required=('shell',))

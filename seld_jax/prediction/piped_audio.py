@@ -1,0 +1,53 @@
+"""Audio that another program writes to standard input."""
+
+import contextlib
+import pathlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from seld_jax.errors import InputError
+
+# What the command line, and messages, call it.
+NAME = '-'
+SHOWN = 'standard input'
+
+
+@contextlib.contextmanager
+def stored() -> Iterator[pathlib.Path]:
+  """Keeps the sound file from standard input on disk while the block runs.
+
+  The formats of sound files need to be read at any place, which a pipe does not
+  allow. The file vanishes at the end of the block.
+
+  Yields:
+    The path of the file, which has no suffix.
+
+  Raises:
+    InputError: Standard input is a terminal, is closed, or is empty, or the
+      disk is full.
+  """
+  source = None if sys.stdin is None else getattr(sys.stdin, 'buffer', None)
+  if source is None or sys.stdin.isatty():
+    raise InputError(
+      f'The input {NAME} is a sound file from a pipe, but {SHOWN} is '
+      f'{"closed" if source is None else "a terminal"}; pipe one into this '
+      'command, such as `sox a.wav -t wav - | seld predict -`, or name a file.'
+    )
+  with tempfile.TemporaryDirectory(prefix='seld_jax_') as folder:
+    path = pathlib.Path(folder) / 'stdin'
+    try:
+      with open(path, 'wb') as file:
+        shutil.copyfileobj(source, file, 2**20)
+    except OSError as error:
+      raise InputError(
+        f'The sound file from {SHOWN} cannot be kept in {folder}: '
+        f'{error.strerror}; set TMPDIR to a folder with more space.'
+      ) from error
+    if not path.stat().st_size:
+      raise InputError(
+        f'{SHOWN.capitalize()} is empty: the command before the pipe wrote no '
+        'sound file.'
+      )
+    yield path

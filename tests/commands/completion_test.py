@@ -1,0 +1,109 @@
+"""What the shells complete, asked as they ask."""
+
+import functools
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from helpers.command_outcomes import outcome
+
+from seld_jax import config
+
+
+@functools.cache
+def script(shell):
+  status, out, err = outcome('seld_jax.completion', f'--shell={shell}')
+  assert (status, err) == (0, '')
+  return out
+
+
+def bash(line, words, *, head=''):
+  """The completions of a command line, whose words a shell has divided."""
+  array = ' '.join(map(shlex.quote, words))
+  source = (
+    f'{head}{script("bash")}\n'
+    f'COMP_LINE={shlex.quote(line)} COMP_POINT={len(line)}\n'
+    f'COMP_WORDS=({array}) COMP_CWORD={len(words) - 1}\n'
+    '_seld; printf "%s\\n" "${COMPREPLY[@]}"'
+  )
+  done = subprocess.run(
+    ['bash', '-c', source], capture_output=True, text=True, check=True
+  )
+  assert done.stderr == ''
+  return done.stdout.split()
+
+
+needs_bash = pytest.mark.skipif(not shutil.which('bash'), reason='needs bash')
+
+
+@needs_bash
+@pytest.mark.parametrize(
+  'line, expected',
+  [
+    ('seld tr', ['train']),
+    ('seld ex', ['export']),
+    ('seld evaluate --predictions', ['--predictions=']),
+    ('seld evaluate --jso', ['--json']),
+    ('seld train --config.train.batch', ['--config.train.batch_size=']),
+    ('seld help val', ['validate']),
+  ],
+)
+def test_commands_and_flags(line, expected):
+  assert bash(line, line.split()) == expected
+
+
+@needs_bash
+@pytest.mark.parametrize('divides', [True, False])
+def test_values(divides):
+  """Whether the shell divides words at = or not."""
+
+  def words(text):
+    return text.replace('=', ' = ').split() if divides else text.split()
+
+  line = 'seld evaluate --edition=202'
+  before = '' if divides else '--edition='
+  found = bash(line, words(line))
+  assert found == [f'{before}202{one}' for one in range(6)]
+  line = 'seld train --config='
+  names = [one.removeprefix('--config=') for one in bash(line, words(line))]
+  if not divides:
+    assert set(names) == set(config.config_files())
+
+
+@needs_bash
+def test_files(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'song.wav').touch()
+  assert bash('seld predict so', ['seld', 'predict', 'so']) == ['song.wav']
+  words = ['seld', 'predict', '--out', '=', 'so']
+  assert bash('seld predict --out=so', words) == ['song.wav']
+
+
+@pytest.mark.skipif(not shutil.which('zsh'), reason='needs zsh')
+def test_zsh_reads_it():
+  done = subprocess.run(
+    ['zsh', '-f', '-c', f'autoload -U compinit; compinit -u; {script("zsh")}'],
+    capture_output=True,
+    text=True,
+  )
+  assert (done.returncode, done.stderr) == (0, '')
+
+
+@pytest.mark.skipif(not shutil.which('fish'), reason='needs fish')
+@pytest.mark.parametrize(
+  'line, expected',
+  [
+    ('seld tr', ['train']),
+    ('seld evaluate --edition=202', [f'--edition=202{n}' for n in range(6)]),
+    ('seld train --config.train.batch', ['--config.train.batch_size']),
+  ],
+)
+def test_fish_completes(line, expected):
+  source = f'{script("fish")}\ncomplete -C {shlex.quote(line)}'
+  done = subprocess.run(
+    ['fish', '--no-config', '-c', source], capture_output=True, text=True
+  )
+  assert (done.returncode, done.stderr) == (0, '')
+  found = [one.partition('\t')[0] for one in done.stdout.splitlines()]
+  assert found == expected
