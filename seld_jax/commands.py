@@ -10,7 +10,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import flags
 
@@ -145,6 +145,10 @@ def _refuse_loss(out: streams.Stream, status: object = None) -> None:
     )
 
 
+# A function that defines a flag.
+_Define = Callable[..., Any]
+
+
 class Define:
   """The functions of absl that define flags, for one `FlagValues` object.
 
@@ -165,12 +169,24 @@ class Define:
   """
 
   def __init__(self, values: flags.FlagValues):
-    self.string = functools.partial(flags.DEFINE_string, flag_values=values)
-    self.integer = functools.partial(flags.DEFINE_integer, flag_values=values)
-    self.float = functools.partial(flags.DEFINE_float, flag_values=values)
-    self.bool = functools.partial(flags.DEFINE_bool, flag_values=values)
-    self.enum = functools.partial(flags.DEFINE_enum, flag_values=values)
-    self.list = functools.partial(flags.DEFINE_list, flag_values=values)
+    self.string: _Define = functools.partial(
+      flags.DEFINE_string, flag_values=values
+    )
+    self.integer: _Define = functools.partial(
+      flags.DEFINE_integer, flag_values=values
+    )
+    self.float: _Define = functools.partial(
+      flags.DEFINE_float, flag_values=values
+    )
+    self.bool: _Define = functools.partial(
+      flags.DEFINE_bool, flag_values=values
+    )
+    self.enum: _Define = functools.partial(
+      flags.DEFINE_enum, flag_values=values
+    )
+    self.list: _Define = functools.partial(
+      flags.DEFINE_list, flag_values=values
+    )
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ if __name__ == '__main__':
 import logging
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -205,7 +205,7 @@ def loaded_config(config: Any) -> config_lib.Config:
   )
 
 
-def print_scores(scores: dict) -> None:
+def print_scores(scores: Mapping[str, Any]) -> None:
   """Prints the table of scores of a run.
 
   Args:

@@ -7,6 +7,8 @@ when the command is started again. When all files are there, the command does
 nothing.
 """
 
+from collections.abc import Mapping
+
 from absl import flags
 
 from seld_jax import commands, fetch
@@ -29,8 +31,16 @@ CHECKSUMS = {
   for archive in fetch.DATASETS['tau2020'].archives
   for name, checksum in archive.checksums.items()
 }
-FORMATS = {'foa': ('foa',), 'mic': ('mic',), 'both': ('foa', 'mic')}
-SPLITS = {'dev': ('dev',), 'eval': ('eval',), 'both': ('dev', 'eval')}
+FORMATS: Mapping[str, tuple[str, ...]] = {
+  'foa': ('foa',),
+  'mic': ('mic',),
+  'both': ('foa', 'mic'),
+}
+SPLITS: Mapping[str, tuple[str, ...]] = {
+  'dev': ('dev',),
+  'eval': ('eval',),
+  'both': ('dev', 'eval'),
+}
 URL = 'https://zenodo.org/records/4064792/files/{name}?download=1'
 
 

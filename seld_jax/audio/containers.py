@@ -10,7 +10,7 @@ import io
 import os
 import struct
 from collections.abc import Mapping
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 # Sizes that programs write when they do not know the size, because their output
 # goes to a pipe: SoX, FFmpeg, arecord, and recorders on phones.
@@ -122,7 +122,7 @@ class Overlay(io.RawIOBase):
     """Returns the position."""
     return self._file.tell()
 
-  def readinto(self, buffer) -> int:
+  def readinto(self, buffer: Any) -> int:
     """Reads into a buffer, as `io.RawIOBase.readinto`."""
     start = self._file.tell()
     data = bytearray(self._file.read(len(buffer)))

@@ -58,7 +58,7 @@ class Resampler:
     # the same times as if the whole signal were resampled at once.
     context = -(-(half // self._up + 1) // self._down)
     self._context = context * self._down
-    self.delay = self._context + self._down
+    self.delay: int = self._context + self._down
     # Silence before the beginning of the signal.
     self._buffer = np.zeros((num_channels, self._context), np.float32)
     self._num_in = self._num_out = 0

@@ -1,6 +1,7 @@
 """Features by the audio format and the kind of features of a config."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from seld_jax.features.options import DEFAULTS, FeatureOptions
 FORMATS = {'foa': 4, 'mic': 4, 'stereo': 2}
 
 # The kinds of features, and the formats that have them.
-KINDS = {
+KINDS: Mapping[str, tuple[str, ...]] = {
   'log_mel': ('foa', 'mic', 'stereo'),
   'salsa': ('foa', 'mic'),
   'salsa_lite': ('mic',),

@@ -20,6 +20,7 @@ The layouts within the archives (`...` stands for foa and mic):
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 from seld_jax.errors import InputError
 from seld_jax.fetch.archives import Archive
@@ -28,7 +29,11 @@ from seld_jax.fetch.archives import Archive
 URL = 'https://zenodo.org/records/{record}/files/{name}?download=1'
 RECORD_URL = 'https://zenodo.org/api/records/{record}'
 
-SPLITS = {'dev': ('dev',), 'eval': ('eval',), 'both': ('dev', 'eval')}
+SPLITS: Mapping[str, tuple[str, ...]] = {
+  'dev': ('dev',),
+  'eval': ('eval',),
+  'both': ('dev', 'eval'),
+}
 
 # Bytes of a second of a channel: 16 bits at 24 kHz.
 _BYTES_OF_SECOND = 2 * 24000

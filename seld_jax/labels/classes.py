@@ -1,5 +1,7 @@
 """Class names of the DCASE challenges on localization and detection."""
 
+from collections.abc import Mapping
+
 from seld_jax.errors import InputError
 
 # TAU Spatial Sound Events 2019, in the order of the published baseline. Label
@@ -79,7 +81,7 @@ L3DAS22_CLASSES = (
 )
 
 # The class names of each edition of the challenge.
-BY_EDITION = {
+BY_EDITION: Mapping[str, tuple[str, ...]] = {
   '2019': TAU2019_CLASSES,
   '2020': TAU2020_CLASSES,
   '2021': TAU2021_CLASSES,

@@ -1,6 +1,7 @@
 """The forms of CSV files, and how to find the form of a file."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import NoReturn
 
 import numpy as np
@@ -24,7 +25,7 @@ from seld_jax.labels.vectors import (
 
 # The columns of each form. Files of those in HEADERS begin with these names;
 # files of the others may.
-FORMS = {
+FORMS: Mapping[str, tuple[str, ...]] = {
   'submission': ('frame', 'class', 'azimuth', 'elevation'),
   'polar': ('frame', 'class', 'track', 'azimuth', 'elevation'),
   'submission_distance': (
@@ -67,7 +68,7 @@ _LATE = (
   'cartesian_distance',
   'submission_distance',
 )
-EDITIONS = {
+EDITIONS: Mapping[str, tuple[str, ...]] = {
   '2019': ('seconds',),
   '2020': _EARLY,
   '2021': _EARLY,

@@ -278,7 +278,7 @@ class SeldNet(nn.Module):
 
 
 # The networks by their name in a config.
-MODELS = {
+MODELS: Mapping[str, type[nn.Module]] = {
   'seld_crnn': SeldCrnn,
   'seld_net': SeldNet,
   'dcase_net': DcaseNet,

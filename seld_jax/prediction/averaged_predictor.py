@@ -52,11 +52,13 @@ class AveragedPredictor(Predictor):
     for other in predictors[1:]:
       _check_alike(first, other)
     fixed = [one for one in predictors if one.has_fixed_window]
-    self.spec = first.spec
-    self.models = tuple(model for one in predictors for model in one.models)
-    self.source = ','.join(self.models)
-    self.average_symmetries = len(members[0][1])
-    self.has_fixed_window = bool(fixed)
+    self.spec: Spec = first.spec
+    self.models: tuple[str, ...] = tuple(
+      model for one in predictors for model in one.models
+    )
+    self.source: str = ','.join(self.models)
+    self.average_symmetries: int = len(members[0][1])
+    self.has_fixed_window: bool = bool(fixed)
     self._members = list(members)
     self._longest = (fixed or predictors)[0].window_seconds
 

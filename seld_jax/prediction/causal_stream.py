@@ -98,7 +98,7 @@ class CausalStream(Stream):
     self._behind = overlap
     # A part is complete before a window would be.
     later = (self._look_ahead - overlap) * spec.label_samples
-    self.latency += later / float(spec.sample_rate)
+    self.latency: float = self.latency + later / float(spec.sample_rate)
 
   def push(self, block: np.ndarray) -> Frames:
     """Adds the next samples, as `Stream.push`."""

@@ -75,11 +75,11 @@ class DirectionFinder(Predictor):
     chosen = _METHODS[method]
     self._finder = chosen.finder
     self._causal = None
-    self.source = method
-    self.models = (method,)
-    self.average_symmetries = 1
-    self.has_fixed_window = True
-    self.spec = Spec(
+    self.source: str = method
+    self.models: tuple[str, ...] = (method,)
+    self.average_symmetries: int = 1
+    self.has_fixed_window: bool = True
+    self.spec: Spec = Spec(
       classes=('sound',),
       format=chosen.format,
       sample_rate=_SAMPLE_RATE,

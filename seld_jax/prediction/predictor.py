@@ -150,10 +150,11 @@ class Predictor:
       causal: For a causal network: it then continues from part to part of a
         recording, instead of from windows that start anew.
     """
-    self.spec, self.source = spec, source
+    self.spec: Spec = spec
+    self.source: str = source
     self.models: tuple[str, ...] = (source,)
-    self.average_symmetries = 1
-    self.has_fixed_window = has_fixed_window
+    self.average_symmetries: int = 1
+    self.has_fixed_window: bool = has_fixed_window
     self.program = program
     self._extract = None if extract is None else jax.jit(extract)
     self._logged_rates: set[int] = set()

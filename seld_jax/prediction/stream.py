@@ -255,7 +255,7 @@ class Stream:
     if self._resampler is not None and sample_rate is not None:
       held_back = self._resampler.delay / sample_rate
     waiting = (batch_size - 1) * self._step * spec.label_samples
-    self.latency = held_back + (
+    self.latency: float = held_back + (
       window * spec.hop_length + spec.n_fft // 2 + waiting
     ) / float(spec.sample_rate)
     self._audio = np.zeros((spec.num_channels, 0), np.float32)

@@ -120,7 +120,7 @@ def classes_of(out: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def claim(
-  out: pathlib.Path, settings: dict, formats: Sequence[str]
+  out: pathlib.Path, settings: dict[str, Any], formats: Sequence[str]
 ) -> tuple[str, ...]:
   """Writes the settings into a folder, or checks that they are the same.
 
@@ -158,7 +158,7 @@ def claim(
   return tuple(union)
 
 
-def read(out: pathlib.Path) -> dict:
+def read(out: pathlib.Path) -> dict[str, Any]:
   """Reads the settings of the set in a folder; empty if they are unknown.
 
   Settings that did not exist when the set was made have their defaults.
