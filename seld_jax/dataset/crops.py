@@ -3,7 +3,7 @@
 import dataclasses
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class CropSource:
   def __len__(self) -> int:
     return len(self.starts)
 
-  def __getitem__(self, index: int) -> dict[str, Any]:
+  def __getitem__(self, index: SupportsIndex) -> dict[str, Any]:
     """An example.
 
     Args:

@@ -84,7 +84,7 @@ def test_segments_are_those_of_training():
 def test_it_is_a_sequence():
   fold, _ = make_fold()
   source = dataset.crop_source(fold, crop_frames=40)
-  assert len(source) == len(list(source)) == 5
+  assert len(source) == 5
   assert_same(source[-1], source[np.int64(4)])
   for index in 5, -6:
     with pytest.raises(IndexError, match='5 examples'):
@@ -107,7 +107,7 @@ def test_changing_an_example_changes_no_other(tmp_path):
 def test_features_are_standardised(tmp_path):
   fold, features = make_fold(tmp_path)
   statistics = dataset.statistics(
-    dataset.moments([array.path for array in fold.features.arrays])
+    dataset.moments(sorted(tmp_path.glob('*.npy')))
   )
   source = dataset.crop_source(fold, crop_frames=20, statistics=statistics)
   whole = dataset.standardise(features, statistics)
