@@ -8,8 +8,8 @@ from seld_jax.train import prepare
 
 def load_crops(
   config: config_lib.Config,
-  purpose: str = 'train',
   *,
+  purpose: str = 'train',
   hop_frames: int | None = None,
 ) -> dataset.CropSource:
   """Opens the training examples of a config for another training loop.
@@ -39,7 +39,7 @@ def load_crops(
     >>> options = config.default()
     >>> options.data.root = 'data'
     >>> options.train.crop_frames = 50
-    >>> source = train.load_crops(options, 'validation')
+    >>> source = train.load_crops(options, purpose='validation')
     >>> len(source), source[0]['features'].shape
     (1, (50, 64, 7))
   """

@@ -155,7 +155,7 @@ def test_crops_of_a_config_are_those_of_its_training(tiny_config, tmp_path):
   data = prepare.load_data(tiny_config)
   for purpose in 'train', 'validation', 'test':
     fold = getattr(data, purpose)
-    source = train.load_crops(tiny_config, purpose, hop_frames=5)
+    source = train.load_crops(tiny_config, purpose=purpose, hop_frames=5)
     frames = tiny_config.train.crop_frames
     standard = dataset.standardise(fold.features, data.statistics)
     for index in range(0, len(source), 7):
@@ -171,4 +171,4 @@ def test_crops_of_a_config_are_those_of_its_training(tiny_config, tmp_path):
         )
   tiny_config.data.validation_folds = ()
   with pytest.raises(InputError, match='no validation recordings'):
-    train.load_crops(tiny_config, 'validation')
+    train.load_crops(tiny_config, purpose='validation')
