@@ -36,6 +36,7 @@ from seld_jax.labels.forms import (
   FORMS,
 )
 from seld_jax.labels.names import NameParts, fold_of, parse_name, room_of
+from seld_jax.labels.spatial_events import from_spatial_events
 
 __all__ = [
   'read_csv',
@@ -49,6 +50,7 @@ __all__ = [
   'count_frames',
   'find_conflicts',
   'from_dense',
+  'from_spatial_events',
   'check_range',
   'choose_rows',
   'find_behind',
