@@ -263,13 +263,10 @@ class ComputeSELDResults:
     self, paths: Any, *, role: str, distance_scale: float = 1.0
   ) -> list[labels.Events]:
     """Reads files, which are not mended, as in the published code."""
-    edition = self._options.edition
-    # Only files of these editions can be taken for those of others.
-    early = edition if edition <= '2022' else None
     found, _ = labels.read_csv_files(
       list(paths),
       role=role,
-      edition=early,
+      edition=self._options.edition,
       num_classes=self._options.num_classes,
       distance_scale=distance_scale,
       mend=False,
