@@ -194,6 +194,18 @@ def test_references_without_predictions_are_left_out(tmp_path):
   assert_equal(found, published_results('2022', pairs))
 
 
+@pytest.mark.parametrize('edition', EDITIONS)
+def test_files_without_rows_are_silence(tmp_path, edition):
+  pairs = make(tmp_path, edition)
+  pairs[1] = (pairs[1][0], [])
+  write(
+    tmp_path / 'predictions' / f'{NAMES[1]}.csv', edition, [], predicted=True
+  )
+  scorer = results_of(parameters(tmp_path, edition), edition)
+  found = scorer.get_SELD_Results(tmp_path / 'predictions')
+  assert_equal(found, published_results(edition, pairs))
+
+
 def test_rooms_are_scored_alone(tmp_path, capsys):
   pairs = make(tmp_path, '2023')
   folder = tmp_path / 'metadata_dev'
