@@ -1,4 +1,5 @@
 from . import cache, placement, sampling
+from .crops import CropSource, crop_source
 from .folds import Fold, load_fold, take_recordings
 from .placement import fits
 from .recordings import Recording, find_recordings, list_pairs
@@ -13,6 +14,8 @@ __all__ = [
   'split_rooms',
   'Fold',
   'load_fold',
+  'CropSource',
+  'crop_source',
   'moments',
   'standardise',
   'statistics',

@@ -100,16 +100,20 @@ def segment_starts(
 SAMPLERS = {'crops': crop_starts, 'segments': segment_starts}
 
 
-def all_segments(offsets: np.ndarray, length: int) -> np.ndarray:
+def all_segments(
+  offsets: np.ndarray, length: int, *, hop: int | None = None
+) -> np.ndarray:
   """First frames of the segments into which joined recordings are divided.
 
-  Segments do not overlap, except that the last segment of a recording ends at
-  its end.
+  Segments do not overlap, unless `hop` is shorter than `length`, and except
+  that the last segment of a recording ends at its end.
 
   Args:
     offsets: First frame of each recording, and the end of the last, with shape
       `[recordings + 1]`.
     length: Length of a segment in frames.
+    hop: Frames from the start of a segment to that of the next one, at most
+      `length`; None for `length`.
 
   Returns:
     First frames, int64 with shape `[segments]`.
@@ -118,16 +122,21 @@ def all_segments(offsets: np.ndarray, length: int) -> np.ndarray:
     >>> from seld_jax.dataset import sampling
     >>> sampling.all_segments(np.array([0, 50, 90]), 20).tolist()
     [0, 20, 30, 50, 70]
+    >>> sampling.all_segments(np.array([0, 50]), 20, hop=10).tolist()
+    [0, 10, 20, 30]
   """
+  hop = length if hop is None else hop
   sizes = np.diff(offsets)
-  counts = -(-sizes // length)
+  # A segment that ends at the end of the recording is the last one.
+  counts = 1 + np.maximum(-(-(sizes - length) // hop), 0)
+  counts = np.where(sizes > 0, counts, 0)
   # Index of each segment within its recording: 0, 1, ..., 0, 1, ...
   number = np.arange(counts.sum()) - np.repeat(
     np.cumsum(counts) - counts, counts
   )
   latest = np.repeat(np.maximum(sizes - length, 0), counts)
   first = np.repeat(offsets[:-1], counts)
-  return first + np.minimum(number * length, latest)
+  return first + np.minimum(number * hop, latest)
 
 
 def window_starts(num_frames: int, window: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 `evaluate_folders` scores two folders of CSV files, `evaluate_predictions`
 recordings in memory. `confusion_matrix`, `direction_errors` and `profile` show
 the errors; `read_conditions` and `snr_and_speed` say under which conditions
-they occur. Nothing here needs JAX.
+they occur. `ComputeSELDResults` takes the place of the published class of this
+name. Nothing here needs JAX.
 """
 
 from seld_jax.evaluate import tables
@@ -21,6 +22,7 @@ from seld_jax.evaluate.folders import (
 )
 from seld_jax.evaluate.pairs import audio_files
 from seld_jax.evaluate.predictions import BREAKDOWNS, evaluate_predictions
+from seld_jax.evaluate.results_class import ComputeSELDResults
 from seld_jax.evaluate.run_settings import (
   RunSettings,
   form_of_predictions,
@@ -31,6 +33,7 @@ from seld_jax.evaluate.thresholds import best_thresholds
 __all__ = [
   'evaluate_folders',
   'evaluate_predictions',
+  'ComputeSELDResults',
   'BREAKDOWNS',
   'best_thresholds',
   'read_folders',

@@ -41,6 +41,7 @@ from seld_jax.labels.intervals import (
   find_intervals,
 )
 from seld_jax.labels.names import NameParts, fold_of, parse_name, room_of
+from seld_jax.labels.spatial_events import from_spatial_events
 
 __all__ = [
   'read_csv',
@@ -54,6 +55,7 @@ __all__ = [
   'count_frames',
   'find_conflicts',
   'from_dense',
+  'from_spatial_events',
   'check_range',
   'choose_rows',
   'find_behind',

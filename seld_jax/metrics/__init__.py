@@ -13,10 +13,12 @@ The functions are in `counting`; `editions` lists the module of each edition:
 (`edition=metrics.CLASSLESS`).
 `matching` pairs predicted directions with reference directions for all of them,
 `batches` places recordings one after another, and `published` holds what the
-published code of an edition does differently.
+published code of an edition does differently. `SELDMetrics2020` to
+`SELDMetrics2025` take the place of its classes; `results` puts scores in the
+order in which these return them.
 """
 
-from seld_jax.metrics import matching
+from seld_jax.metrics import matching, results
 from seld_jax.metrics.counting import (
   DEFAULT_NUM_FRAMES,
   counts,
@@ -40,6 +42,16 @@ from seld_jax.metrics.published import (
   published_num_frames,
   published_rules,
 )
+from seld_jax.metrics.seld_metrics import (
+  SELDMetrics2020,
+  SELDMetrics2021,
+  SELDMetrics2022,
+  SELDMetrics2023,
+  SELDMetrics2024,
+  SELDMetrics2025,
+  SELDMetricsSegmentLevel,
+  early_stopping_metric,
+)
 
 __all__ = [
   'counts',
@@ -53,6 +65,14 @@ __all__ = [
   'published_rules',
   'published_num_frames',
   'published_missing',
+  'SELDMetrics2020',
+  'SELDMetrics2021',
+  'SELDMetrics2022',
+  'SELDMetrics2023',
+  'SELDMetrics2024',
+  'SELDMetrics2025',
+  'SELDMetricsSegmentLevel',
+  'early_stopping_metric',
   'EDITIONS',
   'CLASSLESS',
   'WITH_DISTANCES',
@@ -61,4 +81,5 @@ __all__ = [
   'Scores',
   'ANGLE_TOLERANCE',
   'matching',
+  'results',
 ]

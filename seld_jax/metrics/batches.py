@@ -31,6 +31,8 @@ class Rules:
     distance_threshold: Largest relative distance error of a true positive.
     segment_frames: Label frames per segment of one second.
     as_published: Whether to count as the published code does, where it differs.
+    angles_of: The edition whose formula gives the angles as published; empty
+      for `edition`.
   """
 
   edition: str
@@ -39,6 +41,7 @@ class Rules:
   distance_threshold: float
   segment_frames: int
   as_published: bool
+  angles_of: str = ''
 
   @property
   def largest_angle(self) -> float:
@@ -121,7 +124,7 @@ class Batch:
       self.reference.places,
       keys[1],
       self.predictions.places,
-      angle_between=published.angle_formula(rules.edition),
+      angle_between=published.angle_formula(rules.angles_of or rules.edition),
       rounded=False,
     )
     # Sums of the same angles in another order have other rounding errors.
@@ -255,7 +258,9 @@ def _join(
     track = np.concatenate([np.asarray(one, np.int64) for one in tracks])
     kept = published.tracks_kept(key, track[~late])
     rows, key = rows.chosen(kept), key[kept]
-  places, kept = published.places(rules.edition, key, rows.places)
+  places, kept = published.places(
+    rules.angles_of or rules.edition, key, rows.places
+  )
   rows = dataclasses.replace(
     rows, places=places, distance=rows.distance.round(published.DECIMALS)
   )

@@ -185,7 +185,7 @@ def counts_each(
   )
   for index, (pair, length) in enumerate(zip(pairs, lengths, strict=True)):
     try:
-      _check(*pair, length, rules)
+      check_recording(*pair, length, rules)
     except InputError as error:
       if names is None:
         raise
@@ -364,7 +364,7 @@ def _leave_one_out(
     return names, nan, nan
   value = np.array(dataclasses.astuple(scores(whole)))
   left_out = np.array(
-    [dataclasses.astuple(scores(_without(whole, one))) for one in counts]
+    [dataclasses.astuple(scores(without(whole, one))) for one in counts]
   )
   freedom = len(counts) - 1
   bias = freedom * (left_out.mean(axis=0) - value)
@@ -388,10 +388,28 @@ def _default_lengths(
   return [DEFAULT_NUM_FRAMES[edition]] * len(pairs)
 
 
-def _check(
-  reference: Any, predictions: Any, num_frames: int, rules: batches.Rules
+def check_recording(
+  reference: Any,
+  predictions: Any,
+  num_frames: int,
+  rules: batches.Rules,
+  *,
+  with_distances: bool | None = None,
 ) -> None:
-  """Raises InputError if a recording cannot be counted."""
+  """Raises InputError if a recording cannot be counted.
+
+  Args:
+    reference: Events of the reference.
+    predictions: Events that a system predicted.
+    num_frames: Label frames of the recording.
+    rules: How it is counted.
+    with_distances: Whether events need distances; None: if the edition does.
+
+  Raises:
+    InputError: As for `counts`.
+  """
+  if with_distances is None:
+    with_distances = rules.edition in WITH_DISTANCES
   classes = rules.num_classes
   fewest = 0 if rules.as_published else 1
   if num_frames < fewest or classes < 1:
@@ -405,7 +423,7 @@ def _check(
   known = _ANY if rules.edition == CLASSLESS else classes
   for what, events, limit in both:
     matching.check_events(what, events, limit, known)
-    if rules.edition in WITH_DISTANCES:
+    if with_distances:
       # The published code accepts any number that a system predicts.
       is_free = rules.as_published and what == 'prediction'
       lowest = -np.inf if is_free else 0.0
@@ -431,8 +449,16 @@ def _sums(counts: Any) -> dict[str, Any]:
   }
 
 
-def _without(whole: Any, one: Any) -> Any:
-  """The merged counts minus those of one recording."""
+def without(whole: Any, one: Any) -> Any:
+  """The merged counts minus those of one recording.
+
+  Args:
+    whole: From `merge`.
+    one: Counts that are part of them.
+
+  Returns:
+    The counts of the other recordings.
+  """
   parts = _sums(one)
   rest = {name: value - parts[name] for name, value in _sums(whole).items()}
   return dataclasses.replace(whole, **rest)

@@ -9,6 +9,7 @@ from . import (
   sources,
 )
 from .calibration import Calibration, calibrate
+from .crops import load_crops
 from .loop import train_and_evaluate
 from .step import TrainState, create_state, make_train_step
 
@@ -17,6 +18,7 @@ __all__ = [
   'TrainState',
   'create_state',
   'make_train_step',
+  'load_crops',
   'calibrate',
   'Calibration',
   'checkpoint',

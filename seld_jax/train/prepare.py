@@ -138,7 +138,7 @@ def load_data(config: config_lib.Config) -> Data:
     left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
     is_unused = purpose == 'train' and config.data.synthesize_every_epoch
-    fold = _load_fold(
+    fold = load_fold(
       config,
       entries,
       paths,
@@ -147,8 +147,6 @@ def load_data(config: config_lib.Config) -> Data:
     )
     if isinstance(fold.features, np.ndarray):
       left -= fold.features.nbytes
-    if snapshot.spec_of(config).is_frontal:
-      _check_front(entries, fold)
     folds[purpose] = fold
   _log.info(
     '%s: %s',
@@ -163,7 +161,9 @@ def load_data(config: config_lib.Config) -> Data:
     validation=folds.get('validation'),
     test=folds.get('test'),
     evaluation=folds.get('evaluation'),
-    statistics=_statistics([paths[entry.name] for entry in found['train']]),
+    statistics=training_statistics(
+      [paths[entry.name] for entry in found['train']]
+    ),
   )
 
 
@@ -194,10 +194,10 @@ def load_validation(config: config_lib.Config) -> dataset.Fold:
     config.data.cache or pathlib.Path(config.data.root, 'features')
   )
   paths = _extract(entries, folder, options)
-  return _load_fold(config, entries, paths, min_frames=config.eval.window)
+  return load_fold(config, entries, paths, min_frames=config.eval.window)
 
 
-def _load_fold(
+def load_fold(
   config: config_lib.Config,
   entries: list[dataset.Recording],
   paths: dict[str, pathlib.Path],
@@ -205,8 +205,23 @@ def _load_fold(
   min_frames: int,
   max_bytes: float = float('inf'),
 ) -> dataset.Fold:
-  """Loads the features and the labels of some recordings."""
-  return dataset.load_fold(
+  """Loads the features and the labels of some recordings.
+
+  Args:
+    config: The configuration.
+    entries: The recordings.
+    paths: The feature file of each recording, from `extract_features`.
+    min_frames: As for `dataset.load_fold`.
+    max_bytes: As for `dataset.load_fold`.
+
+  Returns:
+    The recordings, joined along time.
+
+  Raises:
+    InputError: As for `dataset.load_fold`; or the network predicts only
+      directions in front, and a label is behind.
+  """
+  fold = dataset.load_fold(
     entries,
     paths,
     output=config_lib.output_format(config),
@@ -218,6 +233,9 @@ def _load_fold(
     distance_scale=evaluate.UNITS.get(config.data.distance_unit),
     max_bytes=max_bytes,
   )
+  if snapshot.spec_of(config).is_frontal:
+    _check_front(entries, fold)
+  return fold
 
 
 def _check_front(
@@ -380,8 +398,15 @@ def _find_recordings(
   return found
 
 
-def _statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
-  """Statistics of the training features; every process reads a part."""
+def training_statistics(paths: list[pathlib.Path]) -> dict[str, np.ndarray]:
+  """Statistics of the training features; every process reads a part.
+
+  Args:
+    paths: The feature files of the training recordings.
+
+  Returns:
+    `mean` and `std`, with shape `[mels, channels]`.
+  """
   own = processes.together(
     lambda: dataset.moments(shards.take(paths, _share()))
   )

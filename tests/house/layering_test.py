@@ -59,6 +59,7 @@ WITHOUT_JAX = (
   'seld_jax.published',
   'seld_jax.runs',
   'seld_jax.scenes',
+  'seld_jax.dataset.crops',
   'seld_jax.dataset.recordings',
   'seld_jax.devices.large_pages',
   'seld_jax.prediction.stream',

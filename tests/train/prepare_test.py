@@ -3,10 +3,11 @@
 import functools
 import pathlib
 
+import numpy as np
 import pytest
 
 from seld_jax import config as config_lib
-from seld_jax import labels, scenes, shards
+from seld_jax import dataset, labels, scenes, shards, train
 from seld_jax.config import tasks
 from seld_jax.dataset import cache
 from seld_jax.errors import InputError
@@ -147,3 +148,27 @@ def test_more_scenes_than_the_disk_can_hold_are_refused(tiny_config, tmp_path):
   assert 'config.data.synthesize = 2147483647 recordings need 2.47e+07' in text
   assert 'reduce config.data.synthesize' in text
   assert not list(tmp_path.iterdir())
+
+
+def test_crops_of_a_config_are_those_of_its_training(tiny_config, tmp_path):
+  tiny_config.data.cache = str(tmp_path / 'features')
+  data = prepare.load_data(tiny_config)
+  for purpose in 'train', 'validation', 'test':
+    fold = getattr(data, purpose)
+    source = train.load_crops(tiny_config, purpose=purpose, hop_frames=5)
+    frames = tiny_config.train.crop_frames
+    standard = dataset.standardise(fold.features, data.statistics)
+    for index in range(0, len(source), 7):
+      start = int(source.starts[index])
+      one = source[index]
+      first = start * fold.pool
+      np.testing.assert_array_equal(
+        one['features'], standard[first : first + frames]
+      )
+      for name, values in fold.targets.items():
+        np.testing.assert_array_equal(
+          one['targets'][name], values[start : start + frames // fold.pool]
+        )
+  tiny_config.data.validation_folds = ()
+  with pytest.raises(InputError, match='no validation recordings'):
+    train.load_crops(tiny_config, purpose='validation')
