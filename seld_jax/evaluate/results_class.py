@@ -96,8 +96,8 @@ class ComputeSELDResults:
       )
     self._options = _options(params, edition, use_polar_format, second)
     self._longest = int(float(params.get('max_audio_len_s', 60)) / hop + 1e-9)
-    self.segment_level = not self._options.has_frames
-    self.evaluate_distance = 'DistE' in self._options.names
+    self.segment_level: bool = not self._options.has_frames
+    self.evaluate_distance: bool = 'DistE' in self._options.names
     if ref_files_folder is None:
       root = 'root_dir' if edition == '2025' else 'dataset_dir'
       if root not in params and 'dataset_dir' in params:

@@ -59,7 +59,7 @@ class Options:
   polar: bool = True
   segment_frames: int = 10
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.edition not in EDITIONS:
       raise InputError(
         f'There is no published results class of edition {self.edition!r}; the '
