@@ -1,6 +1,6 @@
 """HTML pages about a run, or about the CSV files of any system."""
 
-from seld_jax.report import page
+from seld_jax.report import page, score_tables
 from seld_jax.report.folder_page import write_folder_report
 from seld_jax.report.run_page import write_report
 from seld_jax.report.score_tables import COLUMNS
@@ -13,4 +13,5 @@ __all__ = [
   'read_run',
   'COLUMNS',
   'page',
+  'score_tables',
 ]
