@@ -15,7 +15,7 @@ from seld_jax.compare.comparison import Comparison
 from seld_jax.compare.tables import Table, make_tables
 from seld_jax.errors import printable
 from seld_jax.evaluate import tables as score_texts
-from seld_jax.report import page, score_tables
+from seld_jax.report import describe_progress, page, score_tables
 
 # Values of settings may be long; other cells are not broken.
 _STYLE = """
@@ -206,12 +206,10 @@ def _notes(found: Comparison) -> list[str]:
   notes = []
   for system in found.systems:
     if system.found is None and system.training is not None:
-      done = f'step {system.training.step:,}'
-      if system.training.num_steps:
-        done += f' of {system.training.num_steps:,}'
       notes.append(
-        f'{system.name} has no scores yet ({done}): it is still training, or '
-        'was stopped. It is compared by its learning curves and its '
+        f'{system.name} has no scores yet '
+        f'({describe_progress(system.training)}): it is still training, or was '
+        'stopped. It is compared by its learning curves and its '
         'configuration.'
       )
     elif system.note:

@@ -247,8 +247,8 @@ def _read_run(
     raise InputError(
       f'{run.workdir} has predictions for {len(predicted)} recordings with '
       f'labels in {run.config["data"]["root"]}, but its result {result_name} '
-      f'is of {result["num_recordings"]}: restore the missing files, or compare '
-      'those that are there with --common.'
+      f'is of {result["num_recordings"]}: restore the missing files, or '
+      'compare those that are there with --common.'
     )
   own = runs.edition_of(run.scores)
   found = evaluate.Folders(
