@@ -72,8 +72,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       'A comparison needs at least two runs, or --reference=DIR and at least '
       f'two folders of predictions, got {len(arguments)}.'
     )
-  suffix = pathlib.Path(values.out or '.html').suffix or values.out
-  if suffix not in ('.html', '.md'):
+  suffix = pathlib.Path(values.out or '').suffix
+  if values.out is not None and suffix not in ('.html', '.md'):
     raise InputError(
       f'--out must be a page FILE.html or FILE.md, got {values.out}.'
     )

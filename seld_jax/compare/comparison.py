@@ -13,6 +13,9 @@ from seld_jax.labels import classes
 # Directions and distances of two copies of a label file differ by less.
 _SAME = 1e-3
 
+# So many scores of samples take several seconds, so that progress is shown.
+_MANY = 50_000
+
 
 @dataclasses.dataclass(frozen=True)
 class System:
@@ -160,7 +163,9 @@ def compare_systems(
     counts = {
       name: evaluate.count_folders(found) for name, found in scored.items()
     }
-    with progress.bar('comparing', len(others), unit='systems') as advance:
+    samples = (len(recordings) + resamples) * (1 + count) * len(others)
+    shown = len(others) if samples > _MANY else 0
+    with progress.bar('comparing', shown, unit='systems') as advance:
       for other in others:
         differences[other] = metrics.paired_differences(
           counts[first],
@@ -203,29 +208,25 @@ def _same_recordings(
 ) -> tuple[tuple[str, ...], int]:
   """The recordings to compare, and how many others there are."""
   first = next(iter(scored))
-  every = dict.fromkeys(
-    name for found in scored.values() for name in found.names
-  )
-  shared = tuple(
-    name
-    for name in scored[first].names
-    if all(name in set(found.names) for found in scored.values())
-  )
-  if len(shared) < len(every) and not common:
-    for name, found in scored.items():
-      lost = sorted(set(every).difference(found.names))
-      if lost:
-        owner = next(n for n, one in scored.items() if lost[0] in one.names)
-        raise InputError(
-          f'{name} has no predictions for {lost[0]}, but {owner} has; systems '
-          f'are compared on the same recordings ({len(shared)} of '
-          f'{len(every)} are in all of them): --common compares only these.'
-        )
+  sets = {name: set(found.names) for name, found in scored.items()}
+  every = set().union(*sets.values())
+  both = set.intersection(*sets.values())
+  shared = tuple(name for name in scored[first].names if name in both)
   if not shared:
     raise InputError(
       f'{" and ".join(scored)} have no recording in common; systems are '
       'compared on the same recordings.'
     )
+  if len(shared) < len(every) and not common:
+    for name, known in sets.items():
+      lost = sorted(every - known)
+      if lost:
+        owner = next(other for other, of in sets.items() if lost[0] in of)
+        raise InputError(
+          f'{name} has no predictions for {lost[0]}, but {owner} has; systems '
+          f'are compared on the same recordings ({len(shared)} of '
+          f'{len(every)} are in all of them): --common compares only these.'
+        )
   return shared, len(every) - len(shared)
 
 

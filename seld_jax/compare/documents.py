@@ -10,7 +10,7 @@ import rich.console
 import rich.table
 import rich.text
 
-from seld_jax import figures, files
+from seld_jax import figures, files, runs
 from seld_jax.compare.comparison import Comparison
 from seld_jax.compare.tables import Table, make_tables
 from seld_jax.errors import printable
@@ -120,7 +120,9 @@ def write_markdown(
     else:
       for one in made:
         if one.kind == kind:
-          content += [f'### {_escape(one.heading)}', '', _markdown(one), '']
+          if one.heading != heading:
+            content += [f'### {_escape(one.heading)}', '']
+          content += [_markdown(one), '']
     if content:
       lines += ['', f'## {heading}', '', *content]
       lines += [f'\n{_escape(one)}' for one in _legend(found, kind)]
@@ -175,12 +177,11 @@ def _title(found: Comparison) -> str:
 
 def _facts(found: Comparison) -> dict[str, str]:
   """What is compared."""
-  facts = {
-    system.name: ', '.join(
-      [*([system.about] if system.about else []), *_place(system)]
-    )
-    for system in found.systems
-  }
+  facts = {}
+  for number, system in enumerate(found.systems, 1):
+    place = '' if system.training is None else str(system.training.workdir)
+    about = ', '.join(filter(None, (system.about, place)))
+    facts[f'{number}. {system.name}'] = about
   if found.results:
     result = next(iter(found.results.values()))
     frames = result['num_frames']
@@ -195,10 +196,6 @@ def _facts(found: Comparison) -> dict[str, str]:
   if found.differences:
     facts['differences'] = f'each system minus {found.baseline}'
   return facts
-
-
-def _place(system) -> list[str]:
-  return [] if system.training is None else [str(system.training.workdir)]
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -218,6 +215,11 @@ def _notes(found: Comparison) -> list[str]:
     notes.append(
       'Fewer than two systems have scores, so that there are no differences.'
     )
+  trainings = [one.training for one in found.systems if one.training]
+  if len(trainings) > 1 and not runs.differing_fields(
+    [one.config for one in trainings]
+  ):
+    notes.append('The configurations of the runs are the same.')
   if found.left_out:
     notes.append(
       f'{found.left_out:,} recordings that only some systems have are left out.'
@@ -236,27 +238,32 @@ def _legend(found: Comparison, kind: str) -> list[str]:
     return [score_tables.legend(found.edition)]
   if kind == 'differences' and found.differences:
     bootstrap = (
-      f'the percentiles of {found.resamples:,} bootstrap samples (seed '
-      f'{found.seed})'
-      if found.resamples
-      else 'no bootstrap'
+      f', and the percentiles of {found.resamples:,} bootstrap samples (seed '
+      f'{found.seed}), which draw the same recordings for both systems'
     )
     return [
       f'Differences are those of each system minus {found.baseline}. Their 95% '
       'intervals are paired over recordings: a jackknife that leaves out one '
-      f'recording for both systems, and {bootstrap}, which draw the same '
-      'recordings for both systems.',
-      '*: both intervals exclude 0. Of twenty intervals of systems that do not '
-      'differ, one excludes 0 by chance. Intervals over recordings do not '
+      'recording for both systems'
+      f'{bootstrap * bool(found.resamples)}.',
+      f'{_mark(found)} Of twenty intervals of systems that do not differ, '
+      'about one excludes 0 by chance. Intervals over recordings do not '
       'include what another seed of the training would change.',
     ]
-  if kind == 'classes' and found.edition:
+  if kind == 'classes' and found.differences and found.edition:
     return [
       'Scores of each class alone; classes that are not in the reference are '
-      'left out. *: both intervals exclude 0.',
+      f'left out. {_mark(found)}',
       score_tables.breakdown_legend(found.edition),
     ]
   return []
+
+
+def _mark(found: Comparison) -> str:
+  """What the mark beside a difference means."""
+  if found.resamples:
+    return '*: both intervals exclude 0.'
+  return '*: the interval excludes 0.'
 
 
 def _html(table: Table) -> str:

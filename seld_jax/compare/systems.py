@@ -242,11 +242,18 @@ def _read_run(
   (result,) = [
     one for one in run.scores['results'] if one['name'] == result_name
   ][:1]
+  root = run.config['data']['root']
+  if not pathlib.Path(root).is_dir():
+    raise InputError(
+      f'{run.workdir} was tested on the dataset in {root}, which does not '
+      'exist here; state the folder of its label files: --reference=DIR '
+      'RUN RUN.'
+    )
   predicted = runs.read_predictions(run, result)
   if len(predicted) != result['num_recordings'] and not common:
     raise InputError(
       f'{run.workdir} has predictions for {len(predicted)} recordings with '
-      f'labels in {run.config["data"]["root"]}, but its result {result_name} '
+      f'labels in {root}, but its result {result_name} '
       f'is of {result["num_recordings"]}: restore the missing files, or '
       'compare those that are there with --common.'
     )
