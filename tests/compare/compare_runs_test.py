@@ -77,7 +77,8 @@ def test_a_run_without_scores_has_curves_and_settings_only(made):
   systems = compare.read_runs(
     [made / 'runs' / name for name in ('young', 'tiny', 'other')]
   )
-  assert systems[0].found is None and systems[0].training.step == 200
+  assert systems[0].found is None
+  assert systems[0].training and systems[0].training.step == 200
   found = compare.compare_systems(systems, resamples=0)
   assert found.baseline == 'tiny' and list(found.differences) == ['other']
   (settings,) = [
@@ -242,4 +243,4 @@ def test_systems_that_do_not_fit_are_refused(fields, message):
 def test_a_run_is_read_even_if_it_has_no_curves(folder):
   (folder / 'tiny' / runs.METRICS).unlink()
   systems = compare.read_runs([folder / 'tiny', folder / 'young'])
-  assert systems[0].training.records == []
+  assert systems[0].training and systems[0].training.records == []
