@@ -13,19 +13,19 @@ from seld_jax.errors import InputError
 def by_hand(workdir, names=NAMES):
   """Counts of the test of a run, read without `compare`."""
   root = json_files.read(workdir / 'config.json')['data']['root']
-  options = {'num_classes': len(HOSTILE)}
-  return metrics.counts_each(
+  folders = f'{root}/metadata_dev', workdir / 'predictions' / 'test'
+  count = len(HOSTILE)
+  reference, predicted = (
     [
-      (
-        labels.read_csv(f'{root}/metadata_dev/{name}.csv', **options),
-        labels.read_csv(
-          workdir / 'predictions/test' / f'{name}.csv', **options
-        ),
-      )
+      labels.read_csv(f'{folder}/{name}.csv', num_classes=count)
       for name in names
-    ],
+    ]
+    for folder in folders
+  )
+  return metrics.counts_each(
+    zip(reference, predicted, strict=True),
     num_frames=NUM_FRAMES,
-    **options,
+    num_classes=count,
   )
 
 
