@@ -14,7 +14,7 @@ from seld_jax.labels import classes
 _SAME = 1e-3
 
 # So many scores of samples take several seconds, so that progress is shown.
-_MANY = 50_000
+_MANY = 20_000
 
 
 @dataclasses.dataclass(frozen=True)

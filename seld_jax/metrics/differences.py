@@ -213,9 +213,6 @@ class _Replicates:
       if name not in _ABOUT
     }
     self._number = len(counts)
-    # Most recordings have few of the classes, so that many sums of a single
-    # class are the same.
-    self._known: dict[bytes, tuple[float, ...]] = {}
 
   def whole(self) -> np.ndarray:
     """The scores of all recordings, with shape `[1 + classes, scores]`."""
@@ -224,10 +221,14 @@ class _Replicates:
   def left_out(self) -> np.ndarray:
     """Without each of the recordings: `[recordings, 1 + classes, scores]`."""
     whole = self._sums()
+    # Most recordings have few of the classes, so that many sums of a single
+    # class are the same.
+    known: dict[bytes, tuple[float, ...]] = {}
     return np.array(
       [
         self._scores(
-          {name: whole[name] - self._fields[name][index] for name in whole}
+          {name: whole[name] - self._fields[name][index] for name in whole},
+          known=known,
         )
         for index in range(self._number)
       ]
@@ -249,15 +250,29 @@ class _Replicates:
   def _sums(self) -> dict[str, np.ndarray]:
     return {name: values.sum(axis=0) for name, values in self._fields.items()}
 
-  def _scores(self, sums: dict[str, np.ndarray]) -> np.ndarray:
+  def _scores(
+    self,
+    sums: dict[str, np.ndarray],
+    *,
+    known: dict[bytes, tuple[float, ...]] | None = None,
+  ) -> np.ndarray:
+    """The scores of sums; those of equal sums of a class can be kept."""
     total = dataclasses.replace(self._example, **sums)
-    rows = [dataclasses.astuple(scores(total))]
+    rows = [_values(scores(total))]
     for index in self._classes:
       alone = of_class(total, index)
+      if known is None:
+        rows.append(_values(scores(alone)))
+        continue
       key = b''.join(
         np.float64(getattr(alone, name)).tobytes() for name in self._fields
       )
-      if key not in self._known:
-        self._known[key] = dataclasses.astuple(scores(alone))
-      rows.append(self._known[key])
+      if key not in known:
+        known[key] = _values(scores(alone))
+      rows.append(known[key])
     return np.array(rows)
+
+
+def _values(found: Any) -> tuple[float, ...]:
+  """The scores in their order; faster than dataclasses.astuple."""
+  return tuple(vars(found).values())
