@@ -60,7 +60,7 @@ def define_flags(values: flags.FlagValues) -> None:
     1000,
     'Number of resamples of the bootstrap; 0 leaves it out.',
     lower_bound=0,
-    upper_bound=100_000,
+    upper_bound=10_000,
   )
   define.integer('seed', 0, 'Seed of the bootstrap.', lower_bound=0)
 

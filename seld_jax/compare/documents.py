@@ -202,15 +202,15 @@ def _notes(found: Comparison) -> list[str]:
   """Sentences that a reader has to know first."""
   notes = []
   for system in found.systems:
-    if system.found is None and system.training is not None:
+    if system.note:
+      notes.append(f'{system.name}: {system.note}')
+    elif system.found is None and system.training is not None:
       notes.append(
         f'{system.name} has no scores yet '
         f'({describe_progress(system.training)}): it is still training, or was '
         'stopped. It is compared by its learning curves and its '
         'configuration.'
       )
-    elif system.note:
-      notes.append(f'{system.name}: {system.note}')
   if len(found.results) < 2:
     notes.append(
       'Fewer than two systems have scores, so that there are no differences.'
@@ -293,12 +293,7 @@ def _write_curves(
     for system in found.systems
     if system.training is not None
   }
-  if not any(
-    one.get('seld_score' if one['split'] != 'train' else 'loss') is not None
-    for of_run in records.values()
-    for one in of_run
-    if one['split'] in ('train', 'validation', 'test')
-  ):
+  if not figures.has_curves(records):
     return None
   return page.write_figure(
     lambda dark: figures.plot_runs(records, dark=dark),

@@ -23,6 +23,11 @@ _PREFERRED = ('test', 'evaluation', 'validation')
 # Scores of files differ less from those of the test, because of rounding.
 _SAME_SCORE = 2e-3
 
+_UNSCORED = (
+  'It is finished, but none of its results has scores, because nothing with '
+  'labels was tested. It is compared by its learning curves and its '
+  'configuration.'
+)
 _SELECTED_ON = (
   'These recordings also selected its checkpoint (eval.select_on_test), so '
   'that its scores are too good.'
@@ -73,11 +78,22 @@ def read_runs(
     for name, workdir in zip(names, workdirs, strict=True)
     if runs.is_complete(workdir)
   }
-  _check_classes(finished)
-  chosen = _result_name(finished, result) if finished else ''
+  scored = {
+    name: run
+    for name, run in finished.items()
+    if any(one['scores'] is not None for one in run.scores['results'])
+  }
+  _check_classes(scored)
+  chosen = _result_name(scored, result) if scored else ''
   return [
     _read_run(
-      name, training, finished.get(name), chosen, edition, common=common
+      name,
+      training,
+      scored.get(name),
+      chosen,
+      edition,
+      common=common,
+      note=_UNSCORED if name in finished else '',
     )
     for name, training in zip(names, trainings, strict=True)
   ]
@@ -235,10 +251,11 @@ def _read_run(
   edition: str | None,
   *,
   common: bool,
+  note: str,
 ) -> System:
-  """Reads the predictions of a run and scores them."""
+  """Reads the predictions of a run; the note is for one without scores."""
   if run is None:
-    return System(name, training=training, about='no scores yet')
+    return System(name, training=training, about='no scores', note=note)
   (result,) = [
     one for one in run.scores['results'] if one['name'] == result_name
   ][:1]

@@ -49,16 +49,7 @@ def plot_runs(
     >>> figure.axes[0].get_title()
     'seld_score: lower is better'
   """
-  panels = []
-  for name, splits, title in _PANELS:
-    drawn = [
-      (number, split, points)
-      for number, records in enumerate(runs.values())
-      for split in splits
-      if (points := _points(records, split, name))
-    ]
-    if drawn:
-      panels.append((title, drawn))
+  panels = _panels(runs)
   if not panels:
     raise InputError('plot_runs got no seld_score and no training loss.')
   theme = style.DARK if dark else style.LIGHT
@@ -102,6 +93,43 @@ def plot_runs(
     ]
   style.add_legend(figure, theme, handles, columns=_COLUMNS)
   return figure
+
+
+def has_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
+  """Whether `plot_runs` has something to draw.
+
+  Args:
+    runs: The lines of the metrics.jsonl of each run by its name.
+
+  Returns:
+    True or False.
+
+  Example:
+    >>> from seld_jax import figures
+    >>> figures.has_curves({'one': []})
+    False
+  """
+  return bool(_panels(runs))
+
+
+def _panels(
+  runs: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[tuple[str, list[tuple[int, str, list[tuple[int, float]]]]]]:
+  """The title of each panel, and its curves: number of the run, split, points.
+
+  Panels without curves are left out.
+  """
+  panels = []
+  for name, splits, title in _PANELS:
+    drawn = [
+      (number, split, points)
+      for number, records in enumerate(runs.values())
+      for split in splits
+      if (points := _points(records, split, name))
+    ]
+    if drawn:
+      panels.append((title, drawn))
+  return panels
 
 
 def _points(

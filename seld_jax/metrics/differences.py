@@ -86,9 +86,10 @@ def draw_recordings(
     ((1000, 5), {5})
   """
   shares = np.full(num_recordings, 1 / num_recordings)
-  return rng.multinomial(num_recordings, shares, size=resamples).astype(
-    np.int32
-  )
+  drawn = np.empty((resamples, num_recordings), np.int32)
+  for some in _blocks(resamples, num_recordings):
+    drawn[some] = rng.multinomial(num_recordings, shares, size=len(drawn[some]))
+  return drawn
 
 
 def paired_differences(
@@ -240,9 +241,8 @@ class _Replicates:
 
   def _weighted(self, weights: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
     """The sums of each resample, computed as products of matrices."""
-    block = max(1, _MOST_NUMBERS // self._number)
-    for start in range(0, len(weights), block):
-      some = weights[start : start + block].astype(np.float64)
+    for block in _blocks(len(weights), self._number):
+      some = weights[block].astype(np.float64)
       sums = {name: some @ values for name, values in self._fields.items()}
       for row in range(len(some)):
         yield {name: values[row] for name, values in sums.items()}
@@ -271,6 +271,13 @@ class _Replicates:
         known[key] = _values(scores(alone))
       rows.append(known[key])
     return np.array(rows)
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+  """Divides the rows of a matrix so that a block does not take much memory."""
+  size = max(1, _MOST_NUMBERS // columns)
+  for start in range(0, rows, size):
+    yield slice(start, start + size)
 
 
 def _values(found: Any) -> tuple[float, ...]:

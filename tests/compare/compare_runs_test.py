@@ -91,6 +91,15 @@ def test_a_run_without_scores_has_curves_and_settings_only(made):
   ]
 
 
+def test_a_finished_run_without_scores_is_no_young_one(folder):
+  change(folder / 'other' / 'scores.json', results=[])
+  paths = [folder / name for name in ('tiny', 'other', 'young')]
+  _, other, young = compare.read_runs(paths)
+  assert other.found is None and young.found is None
+  assert 'is finished, but none of its results' in other.note
+  assert not young.note
+
+
 def test_missing_recordings_are_refused_or_left_out(folder):
   paths = [folder / 'tiny', folder / 'other']
   (paths[1] / 'predictions' / 'test' / f'{NAMES[2]}.csv').unlink()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from seld_jax import metrics
 from seld_jax.errors import InputError
+from seld_jax.metrics import differences
 
 CLASSES = 3
 
@@ -173,6 +174,18 @@ def test_draws_have_as_many_recordings_and_are_repeatable():
   np.testing.assert_array_equal(drawn, again)
   # Each recording is drawn once on average, with a deviation of 0.05.
   np.testing.assert_allclose(drawn.mean(axis=0), 1, atol=0.3)
+
+
+def test_blocks_do_not_change_draws_or_intervals(monkeypatch):
+  first, second = two_systems('2020')
+  found = []
+  for most in (4_000_000, 13):
+    monkeypatch.setattr(differences, '_MOST_NUMBERS', most)
+    drawn = metrics.draw_recordings(np.random.default_rng(2), 6, resamples=31)
+    (whole,) = metrics.paired_differences(first, second, drawn=drawn)
+    found.append((drawn, ends(whole, 'bootstrap')))
+  np.testing.assert_array_equal(found[0][0], found[1][0])
+  np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-12)
 
 
 def test_other_recordings_classes_and_editions_are_refused():
