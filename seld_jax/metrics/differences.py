@@ -26,6 +26,9 @@ _MOST_NUMBERS = 4_000_000
 # Differences up to here can come from rounding.
 _ROUNDING = 1e-9
 
+# The largest share of resamples that may have no score.
+_MOST_UNDEFINED = 0.05
+
 # The fields that are not added up.
 _ABOUT = ('edition', 'as_published')
 
@@ -121,8 +124,11 @@ def paired_differences(
 
   Returns:
     The difference of each score by its name: of all classes, and then of each
-    of the `class_indices`. An interval is NaN if a score is NaN in one of its
-    samples; that of the jackknife also with fewer than two recordings.
+    of the `class_indices`. A class that the reference of a sample lacks has no
+    scores there. The interval of the jackknife is NaN with fewer than two
+    recordings, or if a score is NaN without one of them. The bootstrap leaves
+    out resamples where a score is NaN; with more than 5 % of them, its interval
+    is NaN.
 
   Raises:
     InputError: The systems differ in the number of recordings, in edition or in
@@ -174,8 +180,7 @@ def paired_differences(
     )
   if drawn is not None and len(drawn):
     sampled = sides[1].drawn(drawn) - sides[0].drawn(drawn)
-    outside = (1 - confidence) / 2
-    ends['bootstrap'] = np.quantile(sampled, [outside, 1 - outside], axis=0)
+    ends['bootstrap'] = _percentiles(sampled, confidence)
   return [
     {
       name: Difference(
@@ -261,6 +266,9 @@ class _Replicates:
     rows = [_values(scores(total))]
     for index in self._classes:
       alone = of_class(total, index)
+      if not alone.reference.sum():  # nothing to find, as in evaluations
+        rows.append((np.nan,) * len(rows[0]))
+        continue
       if known is None:
         rows.append(_values(scores(alone)))
         continue
@@ -271,6 +279,17 @@ class _Replicates:
         known[key] = _values(scores(alone))
       rows.append(known[key])
     return np.array(rows)
+
+
+def _percentiles(sampled: np.ndarray, confidence: float) -> np.ndarray:
+  """Both ends of the intervals of differences `[resamples, ...]`."""
+  undefined = np.isnan(sampled)
+  known = undefined.mean(axis=0) <= _MOST_UNDEFINED
+  outside = (1 - confidence) / 2
+  ends = np.nanquantile(
+    np.where(known, sampled, 0.0), [outside, 1 - outside], axis=0
+  )
+  return np.where(known, ends, np.nan)
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:

@@ -165,6 +165,34 @@ def test_undefined_scores_have_no_interval(edition):
   assert found['F20'].excludes_zero
 
 
+@pytest.mark.parametrize('edition', EDITIONS)
+def test_a_class_has_no_scores_where_the_reference_lacks_it(edition):
+  """Class 1 is in a part of the recordings only."""
+  with_both = events((0, 0, 0), (3, 1, 40))
+  alone = events((0, 0, 0))
+  wrong = events((0, 0, 0), (3, 1, 140), (4, 1, 0))
+
+  def compare(*references):
+    sides = (
+      count_all(2, [(one, found or one, 10) for one in references], edition)
+      for found in (None, wrong)
+    )
+    drawn = metrics.draw_recordings(
+      np.random.default_rng(0), len(references), resamples=200
+    )
+    return metrics.paired_differences(
+      *sides, drawn=drawn, class_indices=range(2)
+    )[2]['seld_score']
+
+  often = compare(*[with_both] * 5, *[alone] * 5)
+  # Rates over an empty reference would be far higher.
+  assert all(0 < end < 5 for end in (*often.jackknife, *often.bootstrap))
+  once = compare(with_both, *[alone] * 9)
+  assert np.isfinite(once.value)
+  assert np.isnan([*once.jackknife, *once.bootstrap]).all()
+  assert np.isnan(compare(alone, alone).value)
+
+
 def test_draws_have_as_many_recordings_and_are_repeatable():
   drawn, again = (
     metrics.draw_recordings(np.random.default_rng(5), 7, resamples=300)
