@@ -1,17 +1,21 @@
 """The page about a training follows it until the run is finished."""
 
 import re
+import signal
 import threading
 import time
+import types
 
 import pytest
 from helpers.command_outcomes import outcome
 from helpers.finished_run import change
 from helpers.pages import Page
 
+from seld_jax import commands, report, runs
 from seld_jax import config as config_lib
-from seld_jax import report, runs
 from seld_jax.errors import InputError
+from seld_jax.report import __main__ as command
+from seld_jax.report import progress_page
 
 RELOAD = re.compile(r'<meta http-equiv="refresh" content="(\d+)">')
 
@@ -138,6 +142,18 @@ def test_the_command_follows_a_run(training):
   thread.join()
   assert (status, err) == (0, '')
   assert out.splitlines() == [f'{path}: step 300', str(path)]
+
+
+def test_ctrl_c_ends_the_command(tmp_path, monkeypatch, capsys):
+  """While it waits for a training."""
+  press = lambda seconds: signal.raise_signal(signal.SIGINT)
+  monkeypatch.setattr(progress_page, 'time', types.SimpleNamespace(sleep=press))
+  monkeypatch.setattr('sys.argv', ['report', '--follow', str(tmp_path)])
+  with pytest.raises(SystemExit) as stop:
+    commands.run(command.main, define_flags=command.define_flags)
+  out, err = capsys.readouterr()
+  assert (stop.value.code, err) == (130, 'Ctrl-C: stopped.\n')
+  assert out == f'{tmp_path}: no training has begun yet; waiting for one\n'
 
 
 def test_the_command_takes_one_run_and_tells_how_to_follow(training):
