@@ -30,6 +30,7 @@ COMMANDS = {
   'predict': 'predict',
   'listen': 'listen',
   'evaluate': 'evaluate',
+  'compare': 'compare',
   'report': 'report',
   'fetch': 'fetch',
   'synthesize': 'synthesize',

@@ -1,6 +1,6 @@
 """The flags that select and compare two folders of CSV files.
 
-The commands `evaluate` and `report` share them.
+The commands `evaluate`, `report` and `compare` share them.
 """
 
 import math
@@ -17,11 +17,15 @@ from seld_jax.evaluate.folders import UNITS, FolderOptions
 _MOST_DIGITS = 9
 
 
-def define_folder_flags(values: flags.FlagValues) -> None:
+def define_folder_flags(
+  values: flags.FlagValues, *, predictions: str = '--predictions'
+) -> None:
   """Defines --reference, --predictions and the flags of `folder_options`.
 
   Args:
     values: The object in which the flags are defined.
+    predictions: What the help calls the folder of predictions. Only the default
+      is a flag; other commands get folders as arguments.
 
   Example:
     >>> from absl import flags
@@ -34,13 +38,15 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   define = commands.Define(values)
   text, choice = define.string, define.enum
   text('reference', None, 'Folder of the reference CSV files.')
-  text('predictions', None, 'Folder of the CSV files that a system predicted.')
+  if predictions == '--predictions':
+    about = 'Folder of the CSV files that a system predicted.'
+    text('predictions', None, about)
   choice(
     'edition',
     None,
     list(metrics.EDITIONS),
     'Edition of the challenge whose scores are computed. Default: that of the '
-    'run if --predictions is in a run directory, otherwise 2020.',
+    f'run if {predictions} is in a run directory, otherwise 2020.',
   )
   text(
     'frames',
@@ -80,7 +86,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
   define.integer(
     'classes',
     None,
-    'Number of classes. Default: that of the run if --predictions is in a run '
+    f'Number of classes. Default: that of the run if {predictions} is in a run '
     'directory, otherwise that of the edition, or the 14 of 2020 if the '
     'reference has a higher class number.',
     lower_bound=1,
@@ -100,21 +106,27 @@ def define_folder_flags(values: flags.FlagValues) -> None:
     'Folds to compare, such as 1 or 1,2; file names begin with their fold. '
     'Default: all files.',
   )
-  for name in 'reference', 'predictions':
+  for name, folder in (
+    ('reference', '--reference'),
+    ('predictions', predictions),
+  ):
     choice(
       f'{name}_unit',
       None,
       list(UNITS),
-      f'Unit of the distances in --{name}; state both units, or neither. Those '
+      f'Unit of the distances in {folder}; state both units, or neither. Those '
       'of a run directory are known.',
     )
 
 
-def folder_options(values: flags.FlagValues) -> FolderOptions:
+def folder_options(
+  values: flags.FlagValues, *, predictions: str | None = None
+) -> FolderOptions:
   """The options of `read_folders` from the flags of `define_folder_flags`.
 
   Args:
     values: The parsed flags.
+    predictions: The folder of predictions; None for that of --predictions.
 
   Returns:
     The options.
@@ -141,9 +153,11 @@ def folder_options(values: flags.FlagValues) -> FolderOptions:
       '--reference_unit and --predictions_unit belong together: state both of '
       'them, or neither.'
     )
+  if predictions is None:
+    predictions = values.predictions
   run = None
-  if values.predictions is not None:
-    run = run_settings.settings_of_run(values.predictions)
+  if predictions is not None:
+    run = run_settings.settings_of_run(predictions)
   edition = values.edition or (run.edition if run else '2020')
   form = values.predictions_form
   if run and form is None and values.csv_edition is None:

@@ -10,7 +10,7 @@ import numpy as np
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import contradictions, pairs
-from seld_jax.evaluate.lengths import Recordings, find_lengths
+from seld_jax.evaluate.lengths import Recordings, find_lengths, length_of
 from seld_jax.evaluate.predictions import (
   default_num_classes,
   evaluate_predictions,
@@ -347,11 +347,7 @@ def score_folders(
     >>> result['num_frames'], result['length_rule']
     (600, 'last_reference')
   """
-  edition, num_frames = found.edition, found.num_frames
-  if found.classless:
-    edition = metrics.CLASSLESS
-    if num_frames is None:
-      num_frames = metrics.DEFAULT_NUM_FRAMES.get(found.edition)
+  edition, num_frames = _edition_and_lengths(found)
   result = evaluate_predictions(
     zip(found.names, found.references, found.predictions, strict=True),
     edition=edition,
@@ -372,6 +368,54 @@ def score_folders(
       own_missing=found.own_missing,
     )
   return result
+
+
+def count_folders(found: Folders) -> list[Any]:
+  """Counts each of the recordings that `read_folders` returned.
+
+  Args:
+    found: The recordings of two folders.
+
+  Returns:
+    The counts of each recording, in the order of `found.names`; their scores
+    are those of `score_folders`.
+
+  Raises:
+    InputError: As for `metrics.counts`.
+
+  Example:
+    >>> from seld_jax import evaluate, labels, metrics
+    >>> silence = labels.no_events()
+    >>> found = evaluate.Folders(
+    ...   '2020', ['mix1'], [silence], [silence], 14, None, None
+    ... )
+    >>> (one,) = evaluate.count_folders(found)
+    >>> metrics.scores(one).ER20
+    0.0
+  """
+  edition, lengths = _edition_and_lengths(found)
+  if lengths is not None:
+    lengths = [length_of(lengths, name) for name in found.names]
+  return metrics.counts_each(
+    zip(found.references, found.predictions, strict=True),
+    names=found.names,
+    edition=edition,
+    num_frames=lengths,
+    num_classes=found.num_classes,
+    as_published=found.as_published,
+  )
+
+
+def _edition_and_lengths(
+  found: Folders,
+) -> tuple[str, int | Mapping[str, int] | None]:
+  """The edition of the scores, and the lengths as scoring takes them."""
+  if not found.classless:
+    return found.edition, found.num_frames
+  lengths = found.num_frames
+  if lengths is None:
+    lengths = metrics.DEFAULT_NUM_FRAMES.get(found.edition)
+  return metrics.CLASSLESS, lengths
 
 
 def _with_late_ends(events: labels.Events) -> labels.Events:

@@ -67,8 +67,8 @@ def pair(
     if not found:
       some = f' of the folds {", ".join(map(str, folds))}' if folds else ''
       raise InputError(
-        f'{predictions} holds no CSV files{some}; --predictions must be their '
-        'folder.'
+        f'{predictions} holds no CSV files{some}; it must be the folder of the '
+        'predictions.'
       )
     if missing == 'error':
       raise InputError(

@@ -1,5 +1,6 @@
 """Figures of recordings, errors, learning curves and compared systems."""
 
+from seld_jax.figures.compared import has_curves, plot_runs
 from seld_jax.figures.confusion import plot_confusion
 from seld_jax.figures.curves import plot_learning_curves
 from seld_jax.figures.direction_errors import plot_direction_errors
@@ -21,10 +22,12 @@ __all__ = [
   'Theme',
   'class_mark',
   'frequency_places',
+  'has_curves',
   'measure_spectrogram',
   'plot_confusion',
   'plot_direction_errors',
   'plot_learning_curves',
+  'plot_runs',
   'plot_systems',
   'plot_tracks',
   'plot_weights',

@@ -42,7 +42,7 @@ SPLITS = {
 _LARGEST = 1e100
 
 # Approximate largest number of markers on a line.
-_MOST_MARKERS = 25
+MOST_MARKERS = 25
 
 # Values in metrics.jsonl that are neither losses nor scores.
 _NEITHER = {
@@ -152,12 +152,12 @@ def plot_learning_curves(
       panel.set_title(_title(name), fontsize=10, color=theme.ink)
       for split, look in looks.items():
         points = sorted(
-          (step, _drawn(record[name]))
+          (step, drawn(record[name]))
           for step, record in splits[split].items()
           if name in record
         )
         if points:
-          every = max(1, len(points) // _MOST_MARKERS)
+          every = max(1, len(points) // MOST_MARKERS)
           panel.plot(
             *zip(*points, strict=True), label=split, markevery=every, **look
           )
@@ -180,7 +180,8 @@ def plot_learning_curves(
   return figure
 
 
-def _drawn(value: float | None) -> float:
+def drawn(value: float | None) -> float:
+  """A value as it is drawn; NaN if it is not."""
   if value is None or math.isinf(value):
     return np.nan
   return min(max(value, -_LARGEST), _LARGEST)

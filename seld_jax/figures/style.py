@@ -81,13 +81,17 @@ def style_axes(panel: axes.Axes, theme: Theme) -> None:
 
 
 def add_legend(
-  figure: Figure, theme: Theme, handles: Sequence[lines.Line2D]
+  figure: Figure,
+  theme: Theme,
+  handles: Sequence[lines.Line2D],
+  *,
+  columns: int | None = None,
 ) -> None:
-  """Adds a legend with one row above all axes."""
+  """Adds a legend above all axes, in one row or with so many columns."""
   figure.legend(
     handles=list(handles),
     loc='outside upper right',
-    ncols=len(handles),
+    ncols=min(columns or len(handles), len(handles)),
     frameon=False,
     fontsize=11,
     labelcolor=theme.ink,

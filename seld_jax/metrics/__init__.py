@@ -5,7 +5,8 @@
     metrics.jackknife(per_recording)['seld_score']
 
 `counts` compares one recording with its reference, `merge` adds recordings up,
-`scores` turns counts into scores, `jackknife` gives confidence intervals.
+`scores` turns counts into scores, `jackknife` gives confidence intervals, and
+`paired_differences` compares two systems on the same recordings.
 
 The functions are in `counting`; `editions` lists the module of each edition:
 `dcase2019`, `dcase2020`, `dcase2021` (also 2022 and 2023), `dcase2024` and
@@ -25,11 +26,17 @@ from seld_jax.metrics.counting import (
   counts_each,
   jackknife,
   jackknife_estimates,
+  jackknife_interval,
   merge,
   of_class,
   scores,
 )
 from seld_jax.metrics.dcase2020 import Counts, Scores
+from seld_jax.metrics.differences import (
+  Difference,
+  draw_recordings,
+  paired_differences,
+)
 from seld_jax.metrics.editions import (
   CLASSLESS,
   EDITIONS,
@@ -62,6 +69,10 @@ __all__ = [
   'main_scores',
   'jackknife',
   'jackknife_estimates',
+  'jackknife_interval',
+  'paired_differences',
+  'draw_recordings',
+  'Difference',
   'published_rules',
   'published_num_frames',
   'published_missing',

@@ -317,16 +317,46 @@ def jackknife(
     >>> round(low, 2), round(high, 2)
     (-5.85, 6.85)
   """
+  names, value, left_out = _leave_one_out(counts)
+  ends = jackknife_interval(value, left_out, confidence=confidence)
+  return {
+    name: (float(a), float(b)) for name, a, b in zip(names, *ends, strict=True)
+  }
+
+
+def jackknife_interval(
+  value: np.ndarray, left_out: np.ndarray, *, confidence: float = 0.95
+) -> np.ndarray:
+  """Confidence intervals of any numbers, from those without each recording.
+
+  Args:
+    value: The numbers of all recordings, with any shape.
+    left_out: The numbers without each of the recordings, with the shape
+      `[recordings, *value.shape]`.
+    confidence: Probability that the interval covers the number, from 0 to 1.
+
+  Returns:
+    The lower and the upper ends, with shape `[2, *value.shape]`; NaN with fewer
+    than two recordings, or where a number is NaN.
+
+  Example:
+    >>> from seld_jax import metrics
+    >>> ends = metrics.jackknife_interval(
+    ...   np.array([2.0]), np.array([[2.5], [2.0], [1.5]])
+    ... )
+    >>> ends.round(2).tolist()
+    [[-0.48], [4.48]]
+  """
   # Importing SciPy is slow; a training needs it only when it validates.
   from scipy import special
 
-  names, centre, error = _leave_one_out(counts)
-  freedom = len(counts) - 1
+  freedom = len(left_out) - 1
+  if freedom < 1:
+    return np.full((2, *np.shape(value)), np.nan)
+  error = np.sqrt(freedom * left_out.var(axis=0))
   reach = special.stdtrit(freedom, 0.5 + confidence / 2) * error
-  return {
-    name: (float(a), float(b))
-    for name, a, b in zip(names, centre - reach, centre + reach, strict=True)
-  }
+  centre = _corrected(value, left_out)
+  return np.stack([centre - reach, centre + reach])
 
 
 def jackknife_estimates(counts: Sequence[Any]) -> dict[str, float]:
@@ -349,26 +379,29 @@ def jackknife_estimates(counts: Sequence[Any]) -> dict[str, float]:
     >>> round(metrics.jackknife_estimates(found)['ER20'], 6)
     0.5
   """
-  names, centre, _ = _leave_one_out(counts)
+  names, value, left_out = _leave_one_out(counts)
+  centre = _corrected(value, left_out)
   return dict(zip(names, centre.tolist(), strict=True))
 
 
 def _leave_one_out(
   counts: Sequence[Any],
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
-  """Names of the scores, their jackknife estimates, and standard errors."""
+  """Names of the scores, their values, and those without each recording."""
   whole = merge(counts)
   names = [field.name for field in dataclasses.fields(scores(whole))]
-  if len(counts) < 2:
-    nan = np.full(len(names), np.nan)
-    return names, nan, nan
   value = np.array(dataclasses.astuple(scores(whole)))
+  if len(counts) < 2:
+    return names, value, np.full((1, len(names)), np.nan)
   left_out = np.array(
     [dataclasses.astuple(scores(without(whole, one))) for one in counts]
   )
-  freedom = len(counts) - 1
-  bias = freedom * (left_out.mean(axis=0) - value)
-  return names, value - bias, np.sqrt(freedom * left_out.var(axis=0))
+  return names, value, left_out
+
+
+def _corrected(value: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+  """Numbers without the bias that the jackknife estimates."""
+  return value - (len(left_out) - 1) * (left_out.mean(axis=0) - value)
 
 
 def _default_lengths(

@@ -1,15 +1,17 @@
 """Writes an HTML page about a run, or about the CSV files of any system.
 
 python -m seld_jax.report --workdir=DIR
+python -m seld_jax.report --follow --workdir=DIR
 python -m seld_jax.report --reference=DIR --predictions=DIR --out=FILE.html
 """
 
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from seld_jax import commands
+from seld_jax import commands, runs
 from seld_jax.errors import InputError
 from seld_jax.evaluate import (
   define_folder_flags,
@@ -17,6 +19,7 @@ from seld_jax.evaluate import (
   settings_of_run,
 )
 from seld_jax.report.folder_page import write_folder_report
+from seld_jax.report.progress_page import describe_progress, follow_run
 from seld_jax.report.run_page import write_report
 
 # The flags of a page about two folders; the first three are required.
@@ -33,7 +36,21 @@ _FOLDER_FLAGS = (
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define = commands.Define(values)
-  define.string('workdir', None, 'Directory of a finished run.')
+  define.string(
+    'workdir',
+    None,
+    'Directory of a run, finished unless --follow is given. The name of the '
+    'directory alone says the same.',
+  )
+  define.bool(
+    'follow',
+    False,
+    'Make the page of a training again whenever it has new losses or scores, '
+    'until the run is finished.',
+  )
+  define.float(
+    'every', 10.0, 'With --follow: seconds between two looks.', lower_bound=0.1
+  )
   define_folder_flags(values)
   define.string('out', None, 'The page to write, FILE.html.')
   define.list(
@@ -53,9 +70,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Writes the page about a run or about two folders, and prints its path."""
-  commands.refuse_arguments(argv)
+  workdir = _workdir(argv, values)
   given = [name for name in _FOLDER_FLAGS if getattr(values, name)]
-  if values.workdir:
+  if workdir:
     if given:
       raise InputError(
         f'--{given[0]} cannot be used with --workdir: a run directory already '
@@ -67,8 +84,23 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
         'that the run was trained with (eval.edition); for another edition, '
         'give --reference, --predictions and --out.'
       )
-    print(write_report(values.workdir))
+    if values.follow:
+      _follow(workdir, values.every)
+      return
+    if pathlib.Path(workdir, 'config.json').is_file() and not runs.is_complete(
+      workdir
+    ):
+      raise InputError(
+        f'{workdir} has no scores.json, so its run is not finished: --follow '
+        'shows a training, and `python -m seld_jax.main --config=CONFIG '
+        f'--workdir={workdir}` resumes one that was stopped.'
+      )
+    print(write_report(workdir))
     return
+  if values.follow:
+    raise InputError(
+      '--follow needs the directory of a run: --follow --workdir=DIR.'
+    )
   for name in _FOLDER_FLAGS[:3]:
     if name not in given:
       raise InputError(
@@ -84,6 +116,30 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       **_with_class_names(values, vars(folder_options(values))),
     )
   )
+
+
+def _workdir(arguments: Sequence[str], values: flags.FlagValues) -> str | None:
+  """The run directory, from --workdir or the one argument."""
+  if not arguments:
+    return values.workdir
+  if values.workdir:
+    raise InputError(
+      f'--workdir={values.workdir} already names the run, got {arguments[0]!r} '
+      'as well; leave out one of them.'
+    )
+  if len(arguments) > 1:
+    raise InputError(
+      f'A report is about one run, got {len(arguments)}: '
+      f'{" and ".join(arguments)}; `python -m seld_jax.compare` compares runs.'
+    )
+  return arguments[0]
+
+
+def _follow(workdir: str, every: float) -> None:
+  """Makes the page again and again, and says so."""
+  for path, training in follow_run(workdir, every=every):
+    progress = '' if training is None else f': {describe_progress(training)}'
+    print(f'{path}{progress}', flush=True)
 
 
 def _with_class_names(

@@ -41,6 +41,7 @@ figure { margin: 1rem 0; }
 figure img { width: 100%; min-width: 40rem; height: auto; }
 figcaption, .note { color: var(--faint); }
 pre { padding: 1rem; overflow-x: auto; background: var(--wash); }
+progress { width: 100%; }
 summary { cursor: pointer; margin: .5rem 0; font-weight: 600; }
 """
 
@@ -57,7 +58,12 @@ _POLICY = (
 
 
 def document(
-  title: str, sections: Iterable[str], *, script: str = '', style: str = ''
+  title: str,
+  sections: Iterable[str],
+  *,
+  script: str = '',
+  style: str = '',
+  reload: int | None = None,
 ) -> str:
   """Makes a whole page.
 
@@ -67,6 +73,8 @@ def document(
     script: JavaScript that runs when the page is loaded. No other script may
       run. It must not contain `</script`. Empty for no script.
     style: CSS to add to the style that all pages have.
+    reload: Seconds after which a browser loads the page again; None if it does
+      not.
 
   Returns:
     The HTML document.
@@ -77,12 +85,15 @@ def document(
     digest = hashlib.sha256(script.encode()).digest()
     policy += f"; script-src 'sha256-{base64.b64encode(digest).decode()}'"
     body += f'\n<script>{script}</script>'
+  again = ''
+  if reload is not None:
+    again = f'\n<meta http-equiv="refresh" content="{reload}">'
   return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="viewport" content="width=device-width, initial-scale=1">{again}
 <title>{escape(title)}</title>
 <style>{_STYLE}{style}</style>
 </head>

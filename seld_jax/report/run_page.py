@@ -1,18 +1,18 @@
 """The page about a run: scores, recordings, errors and learning curves."""
 
-import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seld_jax import figures, files, outputs, runs
+from seld_jax import files, runs
 from seld_jax.errors import InputError
 from seld_jax.report import (
   choice,
   page,
   players,
   run_contents,
+  run_settings,
   score_tables,
 )
 
@@ -58,7 +58,8 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
     'run/report.html'
   """
   run = runs.read_run(workdir)
-  title = f'{_name(run)}: sound event localization and detection'
+  name = run_settings.name_of(run.workdir)
+  title = f'{name}: sound event localization and detection'
   sections = [f'<h1>{page.escape(title)}</h1>', _summary(run)]
   for heading, section in SECTIONS.items():
     sections.append(f'<h2>{page.escape(heading)}</h2>\n{section(run)}')
@@ -73,43 +74,22 @@ def write_report(workdir: str | os.PathLike[str]) -> pathlib.Path:
   return path
 
 
-def _name(run: runs.Run) -> str:
-  """The name of the directory: runs of configs/NAME.py are in runs/NAME."""
-  return run.workdir.resolve().name
-
-
 def _summary(run: runs.Run) -> str:
   scores = run.scores
   parameters = scores.get('num_parameters')
-  settings = ', '.join(
-    f'{key} {value}' for key, value in run.config['features'].items()
-  )
-  classes = run.config['data']['classes']
+  settings = run_settings.facts(run.workdir, run.config)
+  data = settings.pop('data')
   return page.facts(
     {
-      'run': _name(run),
-      'features': settings,
-      'output': _output(run.config, num_classes=len(classes)),
-      'classes': f'{len(classes)}: {", ".join(classes)}',
+      **settings,
       'parameters': 'unknown' if parameters is None else f'{parameters:,}',
       'scores': f'DCASE {runs.edition_of(scores)}',
       'steps': f'{scores["num_steps"]:,}',
       'selected step': f'{scores["selected_step"]:,}',
       'selected by': scores['selection'],
-      'data': run.config['data']['root'],
+      'data': data,
     }
   )
-
-
-def _output(config: Mapping[str, Any], *, num_classes: int) -> str:
-  """The output format of a run and those of its options that it uses."""
-  # Runs of the first version are class-wise and have no such fields.
-  fields = {'format': 'class_wise', **config.get('output', {})}
-  format = outputs.make(fields.pop('format'), num_classes=num_classes, **fields)
-  values = outputs.options(format)
-  hidden = ('name', 'num_classes', 'weights')
-  options = (f'{key} {one}' for key, one in values.items() if key not in hidden)
-  return ', '.join([format.name, *options])
 
 
 def _scores(run: runs.Run) -> str:
@@ -151,19 +131,12 @@ def _curves(run: runs.Run) -> str:
       'metrics.jsonl holds no losses and scores, so there are no curves.'
     )
   step = run.scores['selected_step']
-  images = page.write_figure(
-    lambda dark: figures.plot_learning_curves(
-      run.records, selected_step=step, dark=dark
-    ),
-    folder=run.workdir / 'figures',
-    name='learning_curves',
-  )
-  return page.figure(
-    *images,
+  return run_settings.curves(
+    run.workdir,
+    run.records,
     caption='Losses and scores over the steps. The checkpoint of step '
     f'{step:,} was selected: {run.scores["selection"]}.',
-    alt='Learning curves: losses of training and validation, and scores of the '
-    'validation, over the steps, each in its own panel',
+    selected_step=step,
   )
 
 
@@ -194,8 +167,7 @@ def _recordings(run: runs.Run) -> str:
 
 
 def _configuration(run: runs.Run) -> str:
-  text = page.escape(json.dumps(run.config, indent=2))
-  return page.fold('Show all fields', f'<pre>{text}</pre>')
+  return run_settings.configuration(run.config)
 
 
 def _main_result(results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

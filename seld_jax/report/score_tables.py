@@ -111,7 +111,7 @@ def scores_table(result: Mapping[str, Any]) -> str:
       (name, ''),
       (_number(name, result[name]), ''),
       (_interval(name, ends) or '–', ''),
-      ('higher' if name.startswith(_HIGHER_IS_BETTER) else 'lower', ''),
+      (better(name), ''),
     ]
     for name, ends in result['intervals'].items()
   ]
@@ -144,6 +144,11 @@ def breakdown_tables(result: Mapping[str, Any]) -> str:
       parts.append(f'<h3>By {page.escape(kind)}</h3>')
       parts.append(page.table([kind, *names, unit], rows))
   return '\n'.join(parts)
+
+
+def better(name: str) -> str:
+  """Whether higher or lower is better for a score: `'higher'` or `'lower'`."""
+  return 'higher' if name.startswith(_HIGHER_IS_BETTER) else 'lower'
 
 
 def legend(edition: str) -> str:

@@ -17,6 +17,7 @@ from seld_jax.runs.folder import (
   lock,
   write_config,
 )
+from seld_jax.runs.predictions import Predicted, read_predictions
 from seld_jax.runs.records import (
   METRICS,
   TIMINGS,
@@ -24,11 +25,13 @@ from seld_jax.runs.records import (
   read_records,
   rewind_records,
 )
+from seld_jax.runs.settings import differing_fields
 from seld_jax.runs.thresholds import (
   THRESHOLDS,
   read_thresholds,
   write_thresholds,
 )
+from seld_jax.runs.training import Training, read_training
 
 __all__ = [
   'check',
@@ -44,6 +47,11 @@ __all__ = [
   'edition_of',
   'predictions_folder',
   'is_inside',
+  'Predicted',
+  'read_predictions',
+  'Training',
+  'read_training',
+  'differing_fields',
   'METRICS',
   'TIMINGS',
   'append_record',

@@ -163,9 +163,9 @@ def read_run(workdir: str | os.PathLike[str]) -> Run:
       )
   return Run(
     workdir,
-    _read_values(workdir / 'config.json'),
+    read_values(workdir / 'config.json'),
     read_scores(workdir),
-    _read_curves(workdir / records.METRICS),
+    read_curves(workdir / records.METRICS),
   )
 
 
@@ -341,7 +341,7 @@ def _check_results(values: Mapping[str, Any], path: pathlib.Path) -> None:
     json_files.check(scores, _scores_type(edition), where)
 
 
-def _read_values(path: pathlib.Path) -> dict[str, Any]:
+def read_values(path: pathlib.Path) -> dict[str, Any]:
   """Reads config.json and checks the fields that this version knows."""
   values = json_files.read(path)
   for field in _NEEDED:
@@ -375,7 +375,7 @@ def _check_classes(config: config_lib.Config, path: pathlib.Path) -> None:
     )
 
 
-def _read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
+def read_curves(path: pathlib.Path) -> list[dict[str, Any]]:
   """Reads metrics.jsonl: numbers by name for a step and a split."""
   found = records.read_records(path)
   for number, record in enumerate(found, 1):

@@ -101,6 +101,10 @@ FILES = {
 # Texts that the help of each command must contain once.
 HELP = {
   'calibrate': ['--edition=2019|2020|2021|2022|2023|2024|2025'],
+  'compare': [
+    *('--reference=...', '--out=...', '--[no]common', '(default: 1000)'),
+    'run if a folder of predictions is in a run directory',
+  ],
   'completion': ['--shell=bash|zsh|fish (required)'],
   'convert': [
     *('--from=dcase2024|dcase2025 (required)', '--weights=... (required)'),

@@ -29,7 +29,7 @@ ORDER = """
   runs validate
   train
   predictor report
-  reproduce
+  compare reproduce
   main predict synthesize export save_pretrained calibrate listen convert fetch
   tau2020
   __main__
