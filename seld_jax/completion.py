@@ -49,9 +49,22 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Prints the script."""
   commands.refuse_arguments(arguments)
+  print(script(values.shell))
+
+
+def script(shell: str) -> str:
+  """Makes the script of a shell.
+
+  Args:
+    shell: One of `SHELLS`.
+
+  Returns:
+    The script.
+  """
   found = {name: flags_of(module) for name, module in COMMANDS.items()}
-  make = _fish if values.shell == 'fish' else _bash
-  print(make(found, is_zsh=values.shell == 'zsh'))
+  if shell == 'fish':
+    return _fish(found)
+  return _bash(found, is_zsh=shell == 'zsh')
 
 
 def flags_of(module: str) -> list[Flag]:
@@ -148,9 +161,8 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
 complete -o filenames -F _seld seld"""
 
 
-def _fish(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
+def _fish(found: Mapping[str, Sequence[Flag]]) -> str:
   """The script for fish."""
-  del is_zsh
   lines = []
   for name in found:
     lines.append(

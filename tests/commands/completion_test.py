@@ -8,14 +8,15 @@ import subprocess
 import pytest
 from helpers.command_outcomes import outcome
 
-from seld_jax import config
+from seld_jax import completion, config
+
+script = functools.cache(completion.script)
 
 
-@functools.cache
-def script(shell):
-  status, out, err = outcome('seld_jax.completion', f'--shell={shell}')
+def test_the_command_prints_the_script():
+  status, out, err = outcome('seld_jax.completion', '--shell=bash')
   assert (status, err) == (0, '')
-  return out
+  assert out == script('bash') + '\n'
 
 
 def bash(line, words, *, head=''):
@@ -43,7 +44,7 @@ needs_bash = pytest.mark.skipif(not shutil.which('bash'), reason='needs bash')
   [
     ('seld tr', ['train']),
     ('seld ex', ['export']),
-    ('seld evaluate --predictions', ['--predictions=']),
+    ('seld evaluate --missi', ['--missing=']),
     ('seld evaluate --jso', ['--json']),
     ('seld train --config.train.batch', ['--config.train.batch_size=']),
     ('seld help val', ['validate']),
