@@ -138,9 +138,7 @@ def _together(config: Config) -> None:
 def _varied(config: Config) -> None:
   """As `_together`, and clips that hardly ever sound the same twice."""
   _together(config)
-  augment(
-    config, ['symmetries_16', 'equaliser', 'frequency_shift', 'masks']
-  )
+  augment(config, ['symmetries_16', 'equaliser', 'frequency_shift', 'masks'])
   config.train.ema_decay = 0.999
 
 

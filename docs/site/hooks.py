@@ -65,8 +65,13 @@ def to_mathml(text: str) -> str:
 
 def on_config(config: Any, **_: Any) -> Any:
   """Adds the reference to the navigation."""
-  pages = [{f'seld_jax.{name}': f'reference/{name}.md'} for name in references()]
-  config.nav.append({'Reference': pages})
+  config.nav.append(
+    {
+      'Reference': [
+        {f'seld_jax.{name}': f'reference/{name}.md'} for name in references()
+      ]
+    }
+  )
   return config
 
 
