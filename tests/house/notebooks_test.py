@@ -55,11 +55,10 @@ def test_stored_results_are_small_and_complete(program):
 @pytest.mark.slow
 @pytest.mark.parametrize('program', PROGRAMS, ids=name)
 def test_notebooks_run(program, tmp_path, monkeypatch):
-  for needed in 'nbclient', 'ipykernel', 'jupytext', 'equinox':
+  for needed in 'ipykernel', 'equinox':
     pytest.importorskip(needed, reason=MISSING)
-  import jupytext
-  import nbclient
-
+  jupytext = pytest.importorskip('jupytext', reason=MISSING)
+  nbclient = pytest.importorskip('nbclient', reason=MISSING)
   monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
   monkeypatch.setenv('PYTHONPATH', str(FOLDER.parent), prepend=os.pathsep)
   # The pictures of a notebook belong to its kernel, not to this process.
