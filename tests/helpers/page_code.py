@@ -18,7 +18,7 @@ PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
 # Programs, and words of the shell, with which a command on a page may begin.
 PROGRAMS = {
   *('python', 'pip', './run.sh', 'seld', 'ruff', 'pyright', 'pytest', 'mkdocs'),
-  *('jupytext', 'srun', 'gcloud', 'taskset', 'unzip', 'cd'),
+  *('jupyter', 'jupytext', 'srun', 'gcloud', 'taskset', 'unzip', 'cd'),
   *('for', 'do', 'done', 'export', 'wait'),
 }
 

@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 import re
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCS = ROOT / 'docs'
@@ -44,6 +45,21 @@ def test_links_lead_to_headings():
       if anchor and '://' not in link and anchor not in anchors(target):
         lost.append((page.name, link))
   assert not lost
+
+
+def test_addresses_elsewhere_are_well_formed():
+  """Whether they answer depends on others."""
+  wrong = []
+  for page in PAGES:
+    text = page.read_text(encoding='utf-8')
+    found = [one for one in LINK.findall(text) if '://' in one]
+    found += re.findall(r'<(\w+://[^>]*)>', text)
+    for address in found:
+      parts = urllib.parse.urlsplit(address)
+      is_host = re.fullmatch(r'([a-z0-9-]+\.)+[a-z]{2,}', parts.netloc)
+      if parts.scheme != 'https' or not is_host or address[-1] in '.,;':
+        wrong.append((page.name, address))
+  assert not wrong
 
 
 def test_the_index_lists_all_pages():
