@@ -50,7 +50,7 @@ def reference_page(name: str) -> str:
   parts = [f'# {full}', f'::: {full}']
   for one in offered:
     parts += [f'## {one}', f'::: {one}\n    options:\n      heading_level: 3']
-  return '\n\n'.join(parts)
+  return '\n\n'.join([*parts, ''])
 
 
 def to_mathml(text: str) -> str:
