@@ -19,14 +19,15 @@ PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
 PROGRAMS = {
   *('python', 'pip', './run.sh', 'seld', 'ruff', 'pyright', 'pytest', 'mkdocs'),
   *('jupyter', 'jupytext', 'srun', 'gcloud', 'taskset', 'unzip', 'cd'),
+  *('sox', 'jq'),
   *('for', 'do', 'done', 'export', 'wait'),
 }
 
 # What the commands of `seld` are called as modules, where the names differ.
 SELD = {'train': 'main'}
 
-# Why no test executes the commands of two pages that cannot say so themselves:
-# one must be short, the other is a part of the demo network.
+# Why no test executes the commands of pages that cannot say so themselves: one
+# must be short, one is a part of the demo network.
 REASONS = {
   'README.md': 'they take minutes; tests/house/wheel_test.py runs short forms',
   'docs/demo.md': 'its sounds are not in the repository; hours of training',
@@ -101,8 +102,9 @@ def commands_in_text() -> dict[str, list[list[str]]]:
 def module_of(words: list[str]) -> tuple[str, list[str]]:
   """The module that a command runs, '' for none, and its arguments."""
   if words[:1] == ['seld']:
-    name = words[1] if len(words) > 1 else '__main__'
-    return f'seld_jax.{SELD.get(name, name)}', words[2:]
+    if len(words) == 1 or words[1].startswith('-'):
+      return 'seld_jax.__main__', words[1:]
+    return f'seld_jax.{SELD.get(words[1], words[1])}', words[2:]
   for place in range(len(words) - 2):
     if words[place : place + 2] == ['python', '-m']:
       return words[place + 2], words[place + 3 :]
@@ -123,11 +125,13 @@ def required_flags(module: str) -> tuple[str, ...]:
 
 def _divided(line: str) -> list[list[str]]:
   """The commands of a line of the shell, and those within quotation marks."""
-  lexer = shlex.shlex(line, posix=True, punctuation_chars='&;')
+  lexer = shlex.shlex(line, posix=True, punctuation_chars='&;>')
   lexer.whitespace_split = True
   found: list[list[str]] = [[]]
   for word in lexer:
-    if set(word) <= {'&', ';'}:
+    if word == '>':
+      next(lexer)  # the file that output is written to
+    elif set(word) <= {'&', ';', '|'}:
       found.append([])
     elif 'python -m ' in word:
       found += [*_divided(word.partition('=')[2]), []]

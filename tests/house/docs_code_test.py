@@ -175,6 +175,8 @@ def test_wrong_commands_are_seen(configs, monkeypatch):
   assert 'no_such' in wrong('python -m seld_jax.main --config=no_such')
   assert 'nothing' in wrong("ssh --command='cd a && python -m nothing --b=1'")
   assert not wrong('python -m seld_jax.predict --model=demo --out=a FILE ...')
+  assert not wrong('sox a | seld evaluate --reference=a --predictions=b > c')
+  assert 'edtion' in wrong('seld evaluate --reference=a --edtion=2 | jq .a')
 
 
 @pytest.mark.slow
