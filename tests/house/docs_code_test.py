@@ -107,7 +107,7 @@ def parse(words, *, is_whole=True):
   name, arguments = page_code.module_of(words)
   if words[0].startswith('--config.'):
     name, arguments = 'seld_jax.main', ['--config=mse_foa', *words]
-  if not name:
+  if not name or re.fullmatch(r'seld_jax\.[A-Z]+', name):
     return
   spec = importlib.util.find_spec(name)
   assert spec is not None, f'there is no {name}'
@@ -167,7 +167,7 @@ def test_wrong_commands_are_seen(configs, monkeypatch):
     return ''
 
   assert 'thresh' in wrong('python -m seld_jax.predict --thresh=1 --out=a b')
-  assert 'out is missing' in wrong('python -m seld_jax.predict --model=demo a')
+  assert 'out is missing' in wrong('python -m seld_jax.export --workdir=a')
   assert 'batchsize' in wrong(
     'FOO=1 python -m seld_jax.main --config=quick \\\n'
     '  --config.train.batchsize=3 &'
@@ -175,6 +175,8 @@ def test_wrong_commands_are_seen(configs, monkeypatch):
   assert 'no_such' in wrong('python -m seld_jax.main --config=no_such')
   assert 'nothing' in wrong("ssh --command='cd a && python -m nothing --b=1'")
   assert not wrong('python -m seld_jax.predict --model=demo --out=a FILE ...')
+  assert not wrong('sox a | seld evaluate --reference=a --predictions=b > c')
+  assert 'edtion' in wrong('seld evaluate --reference=a --edtion=2 | jq .a')
   assert not wrong('sox a | seld evaluate --reference=a --predictions=b > c')
   assert 'edtion' in wrong('seld evaluate --reference=a --edtion=2 | jq .a')
 
