@@ -7,6 +7,7 @@ work in both.
 import html
 import importlib
 import inspect
+import json
 import pathlib
 import re
 from typing import Any
@@ -64,7 +65,11 @@ def to_mathml(text: str) -> str:
 
 
 def on_config(config: Any, **_: Any) -> Any:
-  """Adds the reference to the navigation."""
+  """Adds pages that mkdocs.yml does not name, and the reference, to the nav."""
+  listed = json.dumps(config.nav)
+  names = [f'docs/{path.name}' for path in sorted(ROOT.glob('docs/*.md'))]
+  if others := [name for name in names if f'"{name}"' not in listed]:
+    config.nav.append({'More': others})
   config.nav.append(
     {
       'Reference': [
