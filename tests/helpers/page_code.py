@@ -6,11 +6,19 @@ a comment with `commands not executed` says so for all commands of a page.
 """
 
 import ast
+import importlib
 import importlib.util
 import pathlib
 import re
 import shlex
+import warnings
 from typing import NamedTuple
+from unittest import mock
+
+from absl import flags
+from ml_collections import config_flags
+
+from seld_jax import config as config_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
@@ -122,6 +130,45 @@ def required_flags(module: str) -> tuple[str, ...]:
         if keyword.arg == 'required':
           return ast.literal_eval(keyword.value)
   return ()
+
+
+def check(words: list[str], *, is_whole: bool = True) -> None:
+  """Parses a command as its module does, and checks the config that it has.
+
+  Args:
+    words: The command. Programs other than seld_jax are not checked.
+    is_whole: Whether it has all flags that it requires. Sentences show commands
+      without them.
+  """
+  name, arguments = module_of(words)
+  if words[0].startswith('--config.'):
+    name, arguments = 'seld_jax.main', ['--config=mse_foa', *words]
+  if not name or re.fullmatch(r'seld_jax\.[A-Z]+', name):
+    return
+  spec = importlib.util.find_spec(name)
+  assert spec is not None, f'there is no {name}'
+  if spec.submodule_search_locations:
+    name = f'{name}.__main__'
+  module = importlib.import_module(name)
+  values = flags.FlagValues()
+  module.define_flags(values)
+  if arguments in (['...'], ['--help']):  # any flags, all flags
+    return
+  if name == 'seld_jax.main':
+    arguments = module.prepare_words(arguments)
+  line = ['command', *arguments]
+  # ml_collections reads the fields to set from sys.argv, and loads config files
+  # by load_module().
+  with mock.patch('sys.argv', line), warnings.catch_warnings():
+    warnings.simplefilter('ignore', DeprecationWarning)
+    values(line)
+  for flag in required_flags(name) if is_whole else ():
+    assert values[flag].value is not None, f'--{flag} is missing'
+  if name == 'seld_jax.main' and values['config'].value is not None:
+    config_lib.resolve(
+      module.loaded_config(values.config),
+      stated=config_flags.get_override_values(values['config']),
+    )
 
 
 def _divided(line: str) -> list[list[str]]:

@@ -1,21 +1,14 @@
 """README and docs: code runs, and commands have flags that exist."""
 
-import importlib
-import importlib.util
 import re
 import shutil
-import warnings
-from unittest import mock
 
 import numpy as np
 import pytest
-from absl import flags
 from helpers import page_code
 from helpers.command_outcomes import outcome
-from ml_collections import config_flags
 
 from seld_jax import audio
-from seld_jax import config as config_lib
 
 BLOCKS = page_code.blocks()
 PYTHON = [one for one in BLOCKS if one.language == 'python' and not one.reason]
@@ -53,7 +46,7 @@ def make_folder(folder):
   sound('FOLDER/recording.wav')
   for one in 'reference', 'predictions', 'metadata_dev':
     rows(f'{one}/fold1_room1_mix001_ov1.csv', '10,3,0,45,0\n11,3,0,45,0\n')
-  for one in 'DIR', 'predictions', 'metadata_dev':  # with distances
+  for one in 'DIR', 'reference', 'predictions', 'metadata_dev':
     rows(f'{one}/fold4_room2_mix001.csv', '3,3,0,45,0,150\n')
   sound('foa_dev/fold4_room2_mix001.wav')
 
@@ -99,47 +92,11 @@ def configs(tmp_path_factory):
   return folder
 
 
-def parse(words, *, is_whole=True):
-  """Parses a command as its module does, and checks the config that it has.
-
-  Sentences show commands without all the flags that they require.
-  """
-  name, arguments = page_code.module_of(words)
-  if words[0].startswith('--config.'):
-    name, arguments = 'seld_jax.main', ['--config=mse_foa', *words]
-  if not name or re.fullmatch(r'seld_jax\.[A-Z]+', name):
-    return
-  spec = importlib.util.find_spec(name)
-  assert spec is not None, f'there is no {name}'
-  if spec.submodule_search_locations:
-    name = f'{name}.__main__'
-  module = importlib.import_module(name)
-  values = flags.FlagValues()
-  module.define_flags(values)
-  if arguments in (['...'], ['--help']):  # any flags, all flags
-    return
-  if name == 'seld_jax.main':
-    arguments = module.prepare_words(arguments)
-  line = ['command', *arguments]
-  # ml_collections reads the fields to set from sys.argv, and loads config files
-  # by load_module().
-  with mock.patch('sys.argv', line), warnings.catch_warnings():
-    warnings.simplefilter('ignore', DeprecationWarning)
-    values(line)
-  for flag in page_code.required_flags(name) if is_whole else ():
-    assert values[flag].value is not None, f'--{flag} is missing'
-  if name == 'seld_jax.main' and values['config'].value is not None:
-    config_lib.resolve(
-      module.loaded_config(values.config),
-      stated=config_flags.get_override_values(values['config']),
-    )
-
-
 @pytest.mark.parametrize('block', COMMANDS, ids=place)
 def test_commands_have_flags_that_exist(block, configs, monkeypatch):
   monkeypatch.chdir(configs)
   for words in page_code.commands(block):
-    parse(words)
+    page_code.check(words)
 
 
 def test_commands_in_sentences_have_flags_that_exist(configs, monkeypatch):
@@ -148,7 +105,7 @@ def test_commands_in_sentences_have_flags_that_exist(configs, monkeypatch):
   for page, found in page_code.commands_in_text().items():
     for words in found:
       try:
-        parse(words, is_whole=False)
+        page_code.check(words, is_whole=False)
       except Exception as error:
         wrong[page, ' '.join(words)] = str(error)
   assert not wrong
@@ -161,7 +118,7 @@ def test_wrong_commands_are_seen(configs, monkeypatch):
     block = page_code.Block('page', '', text, '')
     try:
       for words in page_code.commands(block):
-        parse(words)
+        page_code.check(words)
     except Exception as error:
       return str(error)
     return ''

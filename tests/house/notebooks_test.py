@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import re
 import warnings
 
 import pytest
+from helpers import page_code
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'notebooks'
 PROGRAMS = sorted(FOLDER.glob('*.py'))
@@ -50,6 +52,18 @@ def test_stored_results_are_small_and_complete(program):
   ]
   kinds = {out['output_type'] for one in code for out in one['outputs']}
   assert kinds and 'error' not in kinds
+
+
+@pytest.mark.parametrize('program', PROGRAMS, ids=name)
+def test_links_and_commands_of_the_text_are_right(program):
+  kinds = cells(program.with_suffix('.ipynb'))
+  text = '\n'.join(text for kind, text in kinds if kind == 'markdown')
+  for link in re.findall(r'\]\(([^)\s]+)\)', text):
+    assert (FOLDER / link).is_file(), link
+  for code in re.findall(r'^```\n(.*?)^```$', text, re.DOTALL | re.MULTILINE):
+    block = page_code.Block(program.name, '', code, '')
+    for words in page_code.commands(block):
+      page_code.check(words)
 
 
 @pytest.mark.slow
