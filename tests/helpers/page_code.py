@@ -38,7 +38,7 @@ SELD = {'train': 'main'}
 # must be short, one is a part of the demo network.
 REASONS = {
   'docs/command_line.md': 'tests/commands/seld_test.py runs such commands',
-  'README.md': 'they take minutes; tests/house/wheel_test.py runs short forms',
+  'README.md': 'installing and training; wheel_test.py runs short forms',
   'docs/demo.md': 'its sounds are not in the repository; hours of training',
 }
 
