@@ -123,7 +123,8 @@ def wandb_records(path):
   """The records of a log: blocks of 32 KiB with parts of records."""
   protobuf = importlib.import_module('wandb.proto.wandb_internal_pb2')
   content, whole, place = path.read_bytes(), b'', 7
-  assert content[:4] == b':W&B'
+  if content[:4] != b':W&B':
+    return  # nothing is written yet
   while place + 7 <= len(content):
     left = 32768 - place % 32768
     _, length, kind = struct.unpack('<IHB', content[place : place + 7])
