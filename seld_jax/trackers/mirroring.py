@@ -76,6 +76,14 @@ class Mirror:
     path: The file `STATE` of the run.
     state: Its content.
     opened: The trackers by name.
+
+  Example:
+    >>> from seld_jax import trackers
+    >>> with trackers.mirror(
+    ...   'run', ['jsonl'], project='test', settings={'seed': 0}
+    ... ) as copies:
+    ...   copies.follow([{'step': 100, 'split': 'train', 'loss': 0.5}])
+    ...   copies.finish({'test': {'seld_score': 0.4}}, step=100)
   """
 
   def __init__(
