@@ -2,8 +2,8 @@
 
 import importlib.metadata
 
-# jaxlib 0.12 has other emitters no more, and ends the process if XLA_FLAGS has
-# a name that it does not know.
+# jaxlib 0.12 has only these emitters and no option for them. XLA ends the
+# process if XLA_FLAGS has a name that it does not know.
 _JAXLIB = importlib.metadata.version('jaxlib').split('.')
 _HAS_EMITTERS = tuple(map(int, _JAXLIB[:2])) < (0, 12)
 
