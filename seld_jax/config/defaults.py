@@ -391,6 +391,14 @@ def default() -> Config:
   # Thresholds of each class instead, in the order of data.classes; (): the same
   # for all. `python -m seld_jax.calibrate RUN` finds those of a run.
   evaluation.class_thresholds = ()
+
+  config.log = log = ml_collections.ConfigDict()
+  # Where losses and scores go during the training: 'jsonl' (metrics.jsonl in
+  # the run directory, always), 'tensorboard' (event files there), 'trackio'
+  # and 'wandb'. The others need the extra of their name.
+  log.to = ('jsonl',)
+  # Name of the project in trackio and wandb.
+  log.project = 'seld_jax'
   return config.lock()
 
 

@@ -10,6 +10,7 @@ from seld_jax.config import (
   augment_rules,
   editions,
   feature_rules,
+  log_rules,
   network_rules,
   purposes,
   sense,
@@ -72,6 +73,7 @@ def validate(
   check_model(config, default())
   network_rules.check_parts(config, default())
   check_ranges(config)
+  log_rules.check_log(config)
   feature_rules.check_kind(config, default())
   check_features(config)
   if for_training:

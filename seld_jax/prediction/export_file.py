@@ -213,7 +213,7 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
     },
   }
   arrays = io.BytesIO()
-  np.savez(arrays, allow_pickle=False, **export.variables)
+  np.savez(arrays, **export.variables)
   contents = {
     'export.json': json.dumps(about, indent=2).encode(),
     'program.bin': bytes(export.program.serialize()),

@@ -14,15 +14,15 @@ from seld_jax.runs import records
 
 # Fields that may differ when a run is resumed: the folders of the data, the
 # limits of memory, the number of worker processes, whether there are evaluation
-# recordings, and the fields that only stand for others, which are compared
-# themselves.
+# recordings, the trackers, and the fields that only stand for others, which are
+# compared themselves.
 _MOVABLE = {
   ('data', name)
   for name in (
     *('root', 'cache', 'device_budget', 'host_budget', 'evaluation'),
     *('edition', 'class_map', 'synthesize_workers'),
   )
-} | {('train', 'memory_limit')}
+} | {('train', 'memory_limit'), ('log', 'to'), ('log', 'project')}
 
 # The files of a run, without checkpoints, predictions and report.
 _FILES = (

@@ -14,7 +14,15 @@ import jax
 import numpy as np
 
 from seld_jax import config as config_lib
-from seld_jax import dataset, devices, files, json_files, progress, runs
+from seld_jax import (
+  dataset,
+  devices,
+  files,
+  json_files,
+  progress,
+  runs,
+  trackers,
+)
 from seld_jax import model as model_lib
 from seld_jax.devices import processes, traced_steps
 from seld_jax.errors import InputError
@@ -70,7 +78,8 @@ def train_and_evaluate(
   Raises:
     InputError: The configuration or the dataset cannot be used, the run needs
       more than `train.memory_limit`, `workdir` holds another run or is in use,
-      or the disk is full.
+      a tracker of `log.to` is not installed or cannot be started, or the disk
+      is full.
     FloatingPointError: The loss or gradient is not finite.
     SystemExit: A signal stopped the run; its state is saved.
 
@@ -88,12 +97,16 @@ def train_and_evaluate(
   config = config_lib.resolve(config)
   mesh = devices.make_mesh()
   config_lib.validate(config, num_devices=mesh.size)
+  processes.first(lambda: trackers.check_installed(config.log.to))
   processes.together(lambda: memory.check(config, mesh))
   with contextlib.ExitStack() as stack:
     if processes.first(lambda: _claim(stack, workdir, config)):
       _log.info('The run in %s is complete.', workdir)
       return runs.read_scores(workdir)
-    run = prepare_run(config, workdir, mesh)
+    copies: list[trackers.Mirror] = []
+    if set(config.log.to) != {trackers.JSONL}:
+      processes.first(lambda: copies.append(_track(stack, workdir, config)))
+    run = prepare_run(config, workdir, mesh, copies=next(iter(copies), None))
     processes.first(lambda: _keep_rooms(run))
     step, state, evaluators = _train(run, init_from=init_from, traces=traces)
     return _test(run, step, state, evaluators)
@@ -221,9 +234,8 @@ class TrainingLoop:
     self._pending = None
     means = mean_metrics(jax.device_get(metrics))
     rate = float(np.asarray(self._schedule(step - 1)))
-    self._append(
-      runs.METRICS,
-      {'step': step, 'split': 'train', **means, 'learning_rate': rate},
+    self._run.record(
+      {'step': step, 'split': 'train', **means, 'learning_rate': rate}
     )
     note = f'loss {means["loss"]:.4f}'
     if self._scenes is not None:
@@ -252,7 +264,8 @@ class TrainingLoop:
     }
     if self._scenes is not None:
       record['waiting_seconds'] = round(self._scenes.waited, 3)
-    self._append(runs.TIMINGS, record)
+    if processes.is_first():
+      runs.append_record(self._run.workdir / runs.TIMINGS, record)
 
   def _save_and_leave(self, number: signal.Signals) -> None:
     """Saves the state unless it is saved already, and ends the process."""
@@ -267,11 +280,6 @@ class TrainingLoop:
     )
     raise SystemExit(128 + number)
 
-  def _append(self, name: str, record: dict[str, Any]) -> None:
-    """Appends a record to a file of the run, in the first process only."""
-    if processes.is_first():
-      runs.append_record(self._run.workdir / name, record)
-
 
 def _claim(
   stack: contextlib.ExitStack, workdir: pathlib.Path, config: config_lib.Config
@@ -280,6 +288,29 @@ def _claim(
   stack.enter_context(runs.lock(workdir))
   runs.claim(workdir, config)
   return runs.is_complete(workdir)
+
+
+def _track(
+  stack: contextlib.ExitStack, workdir: pathlib.Path, config: config_lib.Config
+) -> trackers.Mirror:
+  """Opens the trackers of a run until the stack ends."""
+  settings = {}
+  for section, fields in config_lib.to_dict(config).items():
+    if section == 'log':
+      continue
+    if isinstance(fields, dict):
+      settings |= {f'{section}.{name}': fields[name] for name in fields}
+    else:
+      settings[section] = fields
+  return stack.enter_context(
+    trackers.mirror(
+      workdir,
+      config.log.to,
+      project=config.log.project,
+      settings=settings,
+      has_checkpoint=runs.has_run(workdir),
+    )
+  )
 
 
 def _keep_rooms(run: Run) -> None:
@@ -347,7 +378,7 @@ def _train(
   ):
     state = devices.put_replicated(run.mesh, create(*arguments))
     step, state = _restore(run, manager, state, init_from)
-    is_evaluated = processes.first(lambda: _rewind(run.workdir, step))
+    is_evaluated = processes.first(lambda: _rewind(run, step))
     evaluators = scoring.make_evaluators(run)
     loop = TrainingLoop(
       run,
@@ -400,13 +431,16 @@ def _restore(
   )
 
 
-def _rewind(workdir: pathlib.Path, step: int) -> bool:
+def _rewind(run: Run, step: int) -> bool:
   """Drops the records after a step; returns whether the step was evaluated."""
+  workdir = run.workdir
   runs.rewind_records(workdir / runs.TIMINGS, step)
   # A signal during an evaluation leaves a checkpoint without an evaluation.
   times = runs.read_records(workdir / runs.TIMINGS)
   is_evaluated = step == 0 or any(record['step'] == step for record in times)
   runs.rewind_records(workdir / runs.METRICS, step, evaluated=is_evaluated)
+  if run.mirror is not None:
+    run.mirror.follow(runs.read_records(workdir / runs.METRICS))
   return is_evaluated
 
 
@@ -425,6 +459,11 @@ def _test(
     'edition': run.config.eval.edition,
     'results': scoring.final_results(run, state, evaluators),
   }
+  if run.mirror is not None:
+    results = {
+      result['name']: result['scores'] or {} for result in scores['results']
+    }
+    run.mirror.finish(results, step=step)
   # Written last: a run that has scores.json is complete.
   text = json.dumps(scores, indent=2)
   processes.first(lambda: files.write_text(run.workdir / 'scores.json', text))

@@ -2,11 +2,14 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 
 from seld_jax import config as config_lib
+from seld_jax import runs, trackers
 from seld_jax.dataset import sampling
+from seld_jax.devices import processes
 from seld_jax.train import prepare, rendering
 from seld_jax.train.optimizer import total_steps
 
@@ -26,6 +29,8 @@ class Run:
     scenes: The scenes that are rendered for the training, if it has such; the
       training recordings of `data` are then used for statistics only, and to
       be watched.
+    mirror: What shows the records of the run besides metrics.jsonl; None in
+      all processes but the first.
   """
 
   config: config_lib.Config
@@ -36,10 +41,32 @@ class Run:
   steps_per_epoch: int
   num_steps: int
   scenes: rendering.Plan | None = None
+  mirror: trackers.Mirror | None = None
+
+  def record(self, record: dict[str, Any]) -> None:
+    """Appends a record to metrics.jsonl, and copies it to the trackers.
+
+    Only the first process writes.
+
+    Args:
+      record: A JSON object with the fields `step` and `split`.
+
+    Raises:
+      InputError: metrics.jsonl cannot be written.
+    """
+    if not processes.is_first():
+      return
+    runs.append_record(self.workdir / runs.METRICS, record)
+    if self.mirror is not None:
+      self.mirror.write(record)
 
 
 def prepare_run(
-  config: config_lib.Config, workdir: pathlib.Path, mesh: jax.sharding.Mesh
+  config: config_lib.Config,
+  workdir: pathlib.Path,
+  mesh: jax.sharding.Mesh,
+  *,
+  copies: trackers.Mirror | None = None,
 ) -> Run:
   """Loads the data of a run, and checks that they fit its configuration.
 
@@ -47,6 +74,7 @@ def prepare_run(
     config: The configuration.
     workdir: The run directory.
     mesh: The devices.
+    copies: The trackers of the run, in the first process.
 
   Returns:
     The run.
@@ -81,4 +109,5 @@ def prepare_run(
     steps_per_epoch=steps_per_epoch,
     num_steps=total_steps(config, steps_per_epoch=steps_per_epoch),
     scenes=scenes,
+    mirror=copies,
   )

@@ -18,7 +18,6 @@ from seld_jax import (
   inference,
   labels,
   metrics,
-  runs,
 )
 from seld_jax.dataset import placement
 from seld_jax.devices import compilation, processes
@@ -218,11 +217,7 @@ def record_scores(
     if scores is None:
       continue
     curves = {name: scores[name] for name in names}
-    if processes.is_first():
-      runs.append_record(
-        run.workdir / runs.METRICS,
-        {'step': step, 'split': split, **losses, **curves},
-      )
+    run.record({'step': step, 'split': split, **losses, **curves})
     if split == selecting:
       seld_score = scores['seld_score']
       _log.info(

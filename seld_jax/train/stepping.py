@@ -66,7 +66,8 @@ def stepper(
   if template is not None and many == 1:
     # The program does not depend on these: they are in its arguments.
     settings = config_lib.to_dict(config)
-    del settings['seed'], settings['data'], settings['train']['memory_limit']
+    del settings['seed'], settings['data'], settings['log']
+    del settings['train']['memory_limit']
     lowered = traced_steps.lower(
       train_step,
       template,

@@ -300,6 +300,12 @@ def test_a_value_of_another_type_is_refused():
       {'model__name': 'dcase_net', 'model__attention_dropout': 1.0},
       ['model.attention_dropout', '[0, 1)'],
     ),
+    ({'log__to': ('tensorboard',)}, ['log.to', "'jsonl'", 'resumes']),
+    ({'log__to': ()}, ['log.to', "'jsonl'", 'resumes']),
+    ({'log__to': ('jsonl', 'mlflow')}, ['log.to[1]', 'tensorboard', 'wandb']),
+    ({'log__to': ('jsonl', 'jsonl')}, ['log.to', 'once']),
+    ({'log__project': ''}, ['log.project', '1 to 128']),
+    ({'log__project': 'a/b'}, ['log.project', 'letters']),
   ],
   ids=lambda value: next(iter(value)) if isinstance(value, dict) else '',
 )

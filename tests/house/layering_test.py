@@ -18,7 +18,7 @@ ORDER = """
   errors
   geometry stopping streams
   files json_files npy_files listing progress shards commands
-  averaging_record
+  averaging_record trackers
   audio labels features localization metrics losses published
   augment outputs
   scenes evaluate devices

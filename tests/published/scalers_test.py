@@ -149,7 +149,7 @@ def test_npz_files_without_numbers_are_refused(tmp_path):
     ({'mean': np.array([{}]), 'scale': np.ones(1)}, 'numbers'),
     ({'mean': np.array([np.nan]), 'scale': np.ones(1)}, 'finite'),
   ):
-    np.savez(path, allow_pickle=True, **arrays)
+    np.savez(path, **arrays)
     with pytest.raises(InputError, match=match):
       published.read_scaler(path)
 
