@@ -11,6 +11,7 @@ For zsh, add the line `source ~/.seld.zsh` to ~/.zshrc, below compinit.
 """
 
 import importlib
+import importlib.util
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -78,11 +79,12 @@ def flags_of(module: str) -> list[Flag]:
     one.
   """
   name = f'seld_jax.{module}'
-  if importlib.util.find_spec(name).submodule_search_locations is not None:
+  found = importlib.util.find_spec(name)
+  if found is not None and found.submodule_search_locations is not None:
     name += '.__main__'
   values = flags.FlagValues()
   importlib.import_module(name).define_flags(values)
-  found = [
+  known = [
     Flag('help', 'Explain the command and its flags.', (), is_switch=True)
   ]
   for one in sorted(values):
@@ -93,11 +95,11 @@ def flags_of(module: str) -> list[Flag]:
     if one == 'config':
       choices = tuple(config_lib.config_files())
     is_switch = isinstance(flag, flags.BooleanFlag)
-    found.append(Flag(one, about, choices, is_switch))
+    known.append(Flag(one, about, choices, is_switch))
   if 'config' in values:
     for field in config_lib.describe_fields():
-      found.append(Flag(f'config.{field.path}', field.about, (), False))
-  return found
+      known.append(Flag(f'config.{field.path}', field.about, (), False))
+  return known
 
 
 def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:

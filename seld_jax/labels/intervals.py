@@ -147,10 +147,10 @@ class IntervalFinder:
           began.append(one)
         else:
           one = known[place]
-        distance = events.distance
-        one.add(
-          frame, events.xyz[row], None if distance is None else distance[row]
-        )
+        distance = None
+        if events.distance is not None:
+          distance = float(events.distance[row])
+        one.add(frame, events.xyz[row], distance)
     self._open += began
 
   def _take(self) -> Iterator[Interval]:
@@ -201,7 +201,7 @@ class _Open:
       self._first.append(xyz)
     self._last.append(xyz)
     if distance is not None:
-      self._distance = (self._distance or 0.0) + float(distance)
+      self._distance = (self._distance or 0.0) + distance
 
   def direction(self) -> np.ndarray:
     return _unit(np.sum(self._last, axis=0), self._last[-1])

@@ -213,7 +213,8 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
     },
   }
   arrays = io.BytesIO()
-  np.savez(arrays, **export.variables)
+  variables: dict[str, Any] = dict(export.variables)
+  np.savez(arrays, **variables)
   contents = {
     'export.json': json.dumps(about, indent=2).encode(),
     'program.bin': bytes(export.program.serialize()),

@@ -28,8 +28,8 @@ def stored() -> Iterator[pathlib.Path]:
     InputError: Standard input is a terminal, is closed, or is empty, or the
       disk is full.
   """
-  source = None if sys.stdin is None else getattr(sys.stdin, 'buffer', None)
-  if source is None or sys.stdin.isatty():
+  source = getattr(sys.stdin, 'buffer', None)  # None if it is closed
+  if source is None or source.isatty():
     raise InputError(
       f'The input {NAME} is a sound file from a pipe, but {SHOWN} is '
       f'{"closed" if source is None else "a terminal"}; pipe one into this '

@@ -130,7 +130,8 @@ def predict_files(
   if csv_edition == '2025':
     _check_stereo(predictor)
   if (
-    csv_edition in labels.EDITIONS
+    csv_edition is not None
+    and csv_edition in labels.EDITIONS
     and predictor.spec.output.distance
     and labels.EDITIONS[csv_edition][0] == 'polar'  # has no distances
   ):

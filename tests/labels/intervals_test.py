@@ -104,11 +104,11 @@ def test_sources_of_a_class_that_cross_keep_their_directions():
   found = labels.find_intervals(events)
   assert spans(found) == [(0, 31, 7)] * 2
   ends = sorted(
-    (
-      geometry.to_polar(one.first_xyz)[0],
-      geometry.to_polar(one.last_xyz)[0],
-      one.distance,
-    )
+    [
+      float(geometry.to_polar(one.first_xyz)[0]),
+      float(geometry.to_polar(one.last_xyz)[0]),
+      one.distance or 0.0,
+    ]
     for one in found
   )
   # The ends are means of half a second.

@@ -149,7 +149,8 @@ def test_npz_files_without_numbers_are_refused(tmp_path):
     ({'mean': np.array([{}]), 'scale': np.ones(1)}, 'numbers'),
     ({'mean': np.array([np.nan]), 'scale': np.ones(1)}, 'finite'),
   ):
-    np.savez(path, **arrays)
+    content: dict[str, Any] = dict(arrays)
+    np.savez(path, **content)
     with pytest.raises(InputError, match=match):
       published.read_scaler(path)
 
