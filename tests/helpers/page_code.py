@@ -27,7 +27,7 @@ PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
 PROGRAMS = {
   *('python', 'pip', './run.sh', 'seld', 'ruff', 'pyright', 'pytest', 'mkdocs'),
   *('jupyter', 'jupytext', 'srun', 'gcloud', 'taskset', 'unzip', 'cd'),
-  *('sox', 'jq'),
+  *('sox', 'jq', 'tensorboard', 'tests/matrix.sh'),
   *('for', 'do', 'done', 'export', 'wait'),
 }
 

@@ -135,7 +135,7 @@ def test_conventions_of_channels(tmp_path):
       tmp_path / f'{name}.wav',
     )
     assert done.returncode == 0, done.stderr
-    assert 'classes: 0 sound' in done.stdout
+    assert ' s  sound  left ' in done.stdout
   fuma, acn = (
     labels.read_csv(tmp_path / 'out' / f'{name}.csv')
     for name in ('fuma', 'acn')

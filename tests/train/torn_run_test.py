@@ -51,7 +51,7 @@ def config():
 
 def resume(workdir, config, state):
   """What a training does before its first step, and a save."""
-  run: Any = types.SimpleNamespace(workdir=workdir, config=config)
+  run: Any = types.SimpleNamespace(workdir=workdir, config=config, mirror=None)
   with runs.lock(workdir):
     runs.claim(workdir, config)
     if runs.is_complete(workdir):
@@ -59,7 +59,7 @@ def resume(workdir, config, state):
     with checkpoint.open_manager(workdir / 'checkpoints') as manager:
       found = checkpoint.restore_latest(manager, state)
       assert found is not None and found[0] == 4
-      loop._rewind(workdir, 4)
+      loop._rewind(run, 4)
       fine_tuning.begin(run, state, '', is_resumed=True)
       assert checkpoint.restore_best(manager, state)[0] == 4
       checkpoint.save(manager, 6, state, seld_score=0.5)
