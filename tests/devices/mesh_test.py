@@ -170,9 +170,6 @@ _TRAINED = (
   [
     ('seld_crnn', 'masked_mse', 'float64', 1e-10),
     pytest.param(
-      *('seld_crnn', 'masked_mse', 'float32', 1e-4), marks=pytest.mark.slow
-    ),
-    pytest.param(
       *('seld_net', 'masked_norm', 'float64', 1e-10), marks=pytest.mark.slow
     ),
   ],
@@ -185,7 +182,6 @@ def test_eight_devices_equal_one(network, loss, dtype, bound):
 @pytest.mark.parametrize(
   'fields',
   [
-    {'output.distance': True, 'loss.weighting': 'uncertainty'},
     {'output.format': 'multi_accdoa', 'output.distance': True},
     {'output.format': 'tracks', 'loss.weighting': 'dynamic'},
   ],

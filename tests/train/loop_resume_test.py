@@ -71,8 +71,8 @@ def test_a_run_that_is_stopped_by_a_signal_resumes_to_the_same_bits(
       'loss.weighting': 'dynamic',
       'train.sampler': 'segments',
     },
-    {'loss.weighting': 'uncertainty'},
     {
+      'loss.weighting': 'uncertainty',
       'train.schedule': 'tri_stage',
       'train.ema_decay': 0.9,
       'train.weight_decay': 0.1,
