@@ -7,7 +7,7 @@ from .formats import output_format, trained_terms
 from .microphones import microphone_positions
 from .named import config_files, find_config
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
-from .serialization import from_dict, refuse_unknown, to_dict
+from .serialization import flatten, from_dict, refuse_unknown, to_dict
 from .types import Config
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
   'Field',
   'describe_fields',
   'feature_options',
+  'flatten',
   'from_dict',
   'label_pool',
   'microphone_positions',

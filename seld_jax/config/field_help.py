@@ -43,13 +43,11 @@ def describe_fields() -> list[Field]:
     'Number of epochs; used if num_steps is 0.'
   """
   comments = _comments()
-  found = []
-  for name, value in serialization.to_dict(defaults.default()).items():
-    inside = value if isinstance(value, dict) else {'': value}
-    for field, default in inside.items():
-      path = '.'.join(filter(None, (name, field)))
-      found.append(Field(path, default, comments.get(path, '')))
-  return found
+  values = serialization.flatten(serialization.to_dict(defaults.default()))
+  return [
+    Field(path, default, comments.get(path, ''))
+    for path, default in values.items()
+  ]
 
 
 def _comments() -> dict[str, str]:

@@ -138,3 +138,28 @@ def refuse_unknown(path: str) -> None:
   )
   hint = f'; did you mean config.{close[0]}?' if close else '.'
   raise InputError(f'There is no field config.{path}{hint}')
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+  """Names each field of a configuration by its section and its name.
+
+  Args:
+    values: A configuration as `to_dict` returns it, or the content of a
+      config.json.
+
+  Returns:
+    The values by names such as `train.batch_size`, in the same order. Fields
+    without a section have their name alone.
+
+  Example:
+    >>> from seld_jax import config
+    >>> config.flatten({'seed': 0, 'train': {'batch_size': 8}})
+    {'seed': 0, 'train.batch_size': 8}
+  """
+  flat = {}
+  for section, fields in values.items():
+    if isinstance(fields, Mapping):
+      flat |= {f'{section}.{name}': value for name, value in fields.items()}
+    else:
+      flat[section] = fields
+  return flat

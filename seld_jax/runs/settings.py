@@ -36,7 +36,8 @@ def differing_fields(
   for one in configs:
     known = config_lib.to_dict(config_lib.from_dict(one, skip_unknown=True))
     # The known fields first, for their order; their values are not replaced.
-    flat.append({**_flat(known), **_flat(one), **_flat(known)})
+    fields = config_lib.flatten(known)
+    flat.append({**fields, **config_lib.flatten(one), **fields})
   names = dict.fromkeys(itertools.chain.from_iterable(flat))
   values = {name: [one.get(name) for one in flat] for name in names}
   return {
@@ -44,14 +45,3 @@ def differing_fields(
     for name, of_all in values.items()
     if any(one != of_all[0] for one in of_all[1:])
   }
-
-
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-  """Fields by section and name; those without a section by their name."""
-  flat = {}
-  for section, fields in config.items():
-    if isinstance(fields, Mapping):
-      flat |= {f'{section}.{name}': value for name, value in fields.items()}
-    else:
-      flat[section] = fields
-  return flat

@@ -294,20 +294,14 @@ def _track(
   stack: contextlib.ExitStack, workdir: pathlib.Path, config: config_lib.Config
 ) -> trackers.Mirror:
   """Opens the trackers of a run until the stack ends."""
-  settings = {}
-  for section, fields in config_lib.to_dict(config).items():
-    if section == 'log':
-      continue
-    if isinstance(fields, dict):
-      settings |= {f'{section}.{name}': fields[name] for name in fields}
-    else:
-      settings[section] = fields
+  settings = config_lib.to_dict(config)
+  del settings['log']
   return stack.enter_context(
     trackers.mirror(
       workdir,
       config.log.to,
       project=config.log.project,
-      settings=settings,
+      settings=config_lib.flatten(settings),
       has_checkpoint=runs.has_run(workdir),
     )
   )
