@@ -76,7 +76,22 @@ class _SegmentMetrics(_Metrics):
     )
 
 
-class SELDMetrics2020(_SegmentMetrics):
+class _EarlyMetrics(_SegmentMetrics):
+  """Has four scores over all classes, as in 2020 and 2021."""
+
+  _edition: str
+
+  def __init__(self, doa_threshold: float = 20, nb_classes: int = 11):
+    super().__init__(
+      results.Options(self._edition, nb_classes, doa_threshold=doa_threshold)
+    )
+
+  def compute_seld_scores(self) -> tuple[float, ...]:
+    """Computes ER, F, LE_CD and LR_CD of all recordings so far."""
+    return super().compute_seld_scores()[:4]
+
+
+class SELDMetrics2020(_EarlyMetrics):
   """The class `SELDMetrics` of 2020.
 
   Its scores are ER, F, LE_CD (180 if nothing was found) and LR_CD, the F-score
@@ -95,16 +110,8 @@ class SELDMetrics2020(_SegmentMetrics):
     [0.0, 1.0, 0.0, 1.0]
   """
 
+  _edition = '2020'
   _margins = 0, 0
-
-  def __init__(self, doa_threshold: float = 20, nb_classes: int = 11):
-    super().__init__(
-      results.Options('2020', nb_classes, doa_threshold=doa_threshold)
-    )
-
-  def compute_seld_scores(self) -> tuple[float, ...]:
-    """Computes ER, F, LE_CD and LR_CD of all recordings so far."""
-    return super().compute_seld_scores()[:4]
 
   def update_seld_scores_xyz(self, pred: Any, gt: Any) -> None:
     """Counts a recording whose rows are x, y and z; see `update_seld_scores`.
@@ -116,7 +123,7 @@ class SELDMetrics2020(_SegmentMetrics):
     self.update_seld_scores(pred, gt)
 
 
-class SELDMetrics2021(_SegmentMetrics):
+class SELDMetrics2021(_EarlyMetrics):
   """The class `SELDMetrics` of 2021.
 
   Its scores are ER, F, LE_CD (180 if nothing was found) and LR_CD. Rows are
@@ -135,16 +142,8 @@ class SELDMetrics2021(_SegmentMetrics):
     [0.0, 1.0, 0.0, 1.0]
   """
 
+  _edition = '2021'
   _margins = 0, 1
-
-  def __init__(self, doa_threshold: float = 20, nb_classes: int = 11):
-    super().__init__(
-      results.Options('2021', nb_classes, doa_threshold=doa_threshold)
-    )
-
-  def compute_seld_scores(self) -> tuple[float, ...]:
-    """Computes ER, F, LE_CD and LR_CD of all recordings so far."""
-    return super().compute_seld_scores()[:4]
 
 
 class SELDMetrics2022(_SegmentMetrics):
