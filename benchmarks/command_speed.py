@@ -7,17 +7,12 @@ import sys
 import tempfile
 
 from benchmarks import host_speed, timing
-from seld_jax import labels
 
-# Reads and scores two folders without seld_jax; see plain_metrics.
+# Reads and scores two folders without seld_jax.
 _PLAIN = """
 import pathlib, sys
 from benchmarks import plain_metrics
-reference, predicted = (
-  [plain_metrics.read(path) for path in sorted(pathlib.Path(folder).iterdir())]
-  for folder in sys.argv[1:]
-)
-print(plain_metrics.seld_scores([*zip(reference, predicted, strict=True)]))
+print(plain_metrics.folder_scores(*map(pathlib.Path, sys.argv[1:])))
 """
 
 
@@ -60,10 +55,7 @@ def evaluate_figure(*, recordings: int, rounds: int) -> timing.Figure:
     The figure.
   """
   with tempfile.TemporaryDirectory() as root:
-    folders = [pathlib.Path(root, name) for name in ('reference', 'predicted')]
-    for index, pair in enumerate(host_speed.random_pairs(recordings)):
-      for folder, part in zip(folders, pair, strict=True):
-        labels.write_csv(folder / f'mix{index:03d}.csv', part)
+    folders = host_speed.write_random_folders(pathlib.Path(root), recordings)
     names = [str(folder) for folder in folders]
     words = ['--reference=' + names[0], '--predictions=' + names[1]]
     times = timing.interleave(

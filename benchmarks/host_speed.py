@@ -164,6 +164,25 @@ def metric_figure(*, recordings: int, rounds: int) -> timing.Figure:
   )
 
 
+def write_random_folders(
+  root: pathlib.Path, recordings: int
+) -> tuple[pathlib.Path, pathlib.Path]:
+  """Writes the pairs of `random_pairs` as CSV files.
+
+  Args:
+    root: Folder for both folders.
+    recordings: Number of recordings.
+
+  Returns:
+    The folder of the references, and that of the predictions.
+  """
+  folders = root / 'reference', root / 'predicted'
+  for index, pair in enumerate(random_pairs(recordings)):
+    for folder, part in zip(folders, pair, strict=True):
+      labels.write_csv(folder / f'mix{index:03d}.csv', part)
+  return folders
+
+
 def file_figure(*, recordings: int, rounds: int) -> timing.Figure:
   """Times the DCASE 2020 scores of two folders of CSV files.
 
@@ -177,22 +196,13 @@ def file_figure(*, recordings: int, rounds: int) -> timing.Figure:
     The figure.
   """
   with tempfile.TemporaryDirectory() as root:
-    folders = [pathlib.Path(root, name) for name in ('reference', 'predicted')]
-    for index, pair in enumerate(random_pairs(recordings)):
-      for folder, part in zip(folders, pair, strict=True):
-        labels.write_csv(folder / f'mix{index:03d}.csv', part)
+    folders = write_random_folders(pathlib.Path(root), recordings)
 
     def ours() -> dict[str, float]:
       return evaluate.evaluate_folders(*folders)
 
     def plain() -> dict[str, float]:
-      reference, predicted = (
-        [plain_metrics.read(path) for path in sorted(folder.iterdir())]
-        for folder in folders
-      )
-      return plain_metrics.seld_scores(
-        [*zip(reference, predicted, strict=True)]
-      )
+      return plain_metrics.folder_scores(*folders)
 
     times = timing.interleave({'ours': ours, 'plain': plain}, rounds=rounds)
     found = ours()

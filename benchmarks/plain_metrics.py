@@ -86,6 +86,17 @@ class Rows:
   xyz: list[tuple[float, float, float]]
 
 
+def folder_scores(
+  reference: pathlib.Path, predicted: pathlib.Path
+) -> dict[str, float]:
+  """Reads two folders, and computes their scores as `seld_scores`."""
+  expected, found = (
+    [read(path) for path in sorted(folder.iterdir())]
+    for folder in (reference, predicted)
+  )
+  return seld_scores([*zip(expected, found, strict=True)])
+
+
 def read(path: pathlib.Path) -> Rows:
   """Reads a file with the columns frame, class, track, azimuth, elevation."""
   rows = Rows([], [], [])
