@@ -7,6 +7,7 @@
 
 # %%
 import io
+import os
 import pathlib
 import tempfile
 
@@ -18,7 +19,8 @@ from seld_jax import audio, figures, labels, scenes, validate
 
 SAMPLE_RATE = 24000  # Hz
 rng = np.random.default_rng(0)
-folder = pathlib.Path(tempfile.mkdtemp())
+os.chdir(tempfile.mkdtemp())
+folder = pathlib.Path()
 
 
 def show(drawing):
