@@ -1,6 +1,7 @@
 """Times whole commands, from their start to their end."""
 
 import functools
+import os
 import pathlib
 import subprocess
 import sys
@@ -76,4 +77,10 @@ def evaluate_figure(*, recordings: int, rounds: int) -> timing.Figure:
 
 
 def _run(*words: str) -> None:
-  subprocess.run([sys.executable, *words], check=True, capture_output=True)
+  subprocess.run(
+    [sys.executable, *words],
+    check=True,
+    capture_output=True,
+    # An installed package is compiled once, and not at each start.
+    env={**os.environ, 'PYTHONDONTWRITEBYTECODE': ''},
+  )

@@ -99,7 +99,8 @@ def test_huge_file_is_refused(tmp_path, monkeypatch):
     labels.read_csv(tmp_path / 'a.csv')
 
 
-NUMBERS = '7 0 12 -3 4.5 .5 5. 1e3 1E-2 +1 1. 00001 -0'
+NUMBERS = '7 0 12 -3 4.5 .5 5. 1e3 1E-2 +1 1. 00001 -0 9007199254740993'
+NUMBERS += ' 1' + 20 * '0'
 OTHERS = '1e --1 1d2 0x1 1_0 nan inf 1e400 - . "1" 1j ٣'
 SPACES = ['', ' ', '\x0b1', '1\x0c', '1\x00', '\x1c1', '\xa01']
 CELLS = st.sampled_from([*NUMBERS.split(), *OTHERS.split(), *SPACES])
