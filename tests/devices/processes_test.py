@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,9 @@ from helpers import compiling
 from seld_jax import runs
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
+
+# Words of the library that connects the processes.
+_GLOO = 'Gloo Rank is connected to peer ranks Expected number of connected'
 
 _CONFIG = """
 from helpers.tiny import make_tiny
@@ -142,9 +146,10 @@ def test_two_processes_of_four_devices_equal_one_of_eight(root, tmp_path):
   assert codes == [0, 0], outputs
   assert 'resuming after step' in outputs[0][0]
   assert 'seld_score' in outputs[0][0]
-  lines = outputs[1][0].splitlines()
-  # Only the first process prints, except for the library that connects them.
-  assert all(line.startswith('[Gloo]') for line in lines)
+  # Only the first process prints, except for the library that connects them,
+  # whose threads may write into each other's lines.
+  words = set(re.findall('[A-Za-z_]+', outputs[1][0]))
+  assert words <= set(_GLOO.split()), outputs[1][0]
   assert (two / 'report.html').exists()
   assert_same_scores(two, tmp_path / 'one')
 
