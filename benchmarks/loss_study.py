@@ -266,6 +266,12 @@ def define_flags(values: flags.FlagValues) -> None:
     'Number of seeds in the studies recipe and augmentation.',
     lower_bound=1,
   )
+  define.string(
+    'events',
+    '',
+    'Dry sounds of which the scenes in --data were made, as for '
+    'seld_jax.synthesize; only new_scenes of the study recipe needs them.',
+  )
   define.list(
     'only',
     [],

@@ -368,6 +368,7 @@ def plan(
   format: str,
   seeds: Sequence[int],
   steps: int,
+  events: str = '',
 ) -> dict[str, Config]:
   """Makes the configuration of each run.
 
@@ -378,6 +379,7 @@ def plan(
     format: `'foa'` or `'mic'`.
     seeds: The seeds.
     steps: Number of steps of each run.
+    events: The dry sounds of the scenes, for runs that render new ones.
 
   Returns:
     Configurations by the name of the run. All runs of a seed are together.
@@ -393,6 +395,8 @@ def plan(
       ).values()
       studies.set_steps(config, steps, num_evaluations=_EVALUATIONS)
       change(config)
+      if config.data.synthesize_every_epoch:
+        config.data.synthesize_events = events
       configs[reproduce.run_name(name, format, seed)] = config
   return configs
 
@@ -414,6 +418,7 @@ def run(values: flags.FlagValues) -> None:
     format=values.format,
     seeds=range(values.seed, values.seed + values.seeds),
     steps=values.steps,
+    events=values.events,
   )
   known = [name.partition(f'_{values.format}_seed')[0] for name in configs]
   if unknown := sorted(set(values.only) - set(known)):

@@ -17,6 +17,7 @@ def configs_of(study, *, data, format='foa', steps=800):
     format=format,
     seeds=range(2),
     steps=steps,
+    events='sounds',
   )
 
 
@@ -51,6 +52,12 @@ def test_runs_of_the_recipe_change_one_section_of_the_base(tiny_root):
     several = dict.fromkeys(('together', 'varied', 'mixed'), 3)
     expected = ({'base': 0} | several).get(name, 1)
     assert len(changed) == expected, name
+
+
+def test_only_new_scenes_are_made_of_the_dry_sounds(tiny_root):
+  for run, config in configs_of('recipe', data=tiny_root).items():
+    expected = 'sounds' if run.startswith('new_scenes') else ''
+    assert config.data.synthesize_events == expected, run
 
 
 def test_augmentations_alone_and_left_out_add_up(tiny_root):
