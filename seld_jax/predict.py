@@ -1,7 +1,7 @@
 """Predicts which sounds occur in recordings, when, and from which direction.
 
 Without any flag, the bundled network is applied. A line is printed for each
-event, and each recording, from a tenth of a second to a day long, gives a DCASE
+event, and each recording, from a tenth of a second to 31 days long, gives a DCASE
 CSV file beside the sound file, or in the folder --out. Its columns are frame,
 class, track, azimuth and elevation, and the distance in centimetres if the
 network predicts distances; there are 10 label frames per second. --csv_edition
