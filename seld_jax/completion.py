@@ -117,11 +117,14 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
     if flag.values
   ]
   names = shlex.quote(' '.join([*found, 'help']))
-  head = 'autoload -U +X bashcompinit && bashcompinit\n' if is_zsh else ''
+  head, options = '', ''
+  if is_zsh:  # it cannot say for one word that it is the name of a file
+    head = 'autoload -U +X bashcompinit && bashcompinit\n'
+    options = '-o filenames '
   return f"""{head}_seld() {{
   local line word command flag words=
   # Shells divide words at = or not, so the line is read here.
-  line=${{COMP_LINE:0:COMP_POINT}}
+  line=${{COMP_LINE:0:$COMP_POINT}}
   word=${{line##* }}
   command=${{COMP_WORDS[1]}}
   COMPREPLY=()
@@ -138,7 +141,7 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
     if [[ -n $words ]]; then
       COMPREPLY=($(compgen -W "$words" -- "$value"))
     else
-      COMPREPLY=($(compgen -f -- "$value"))
+      _seld_files "$value"
     fi
     # Where = does not divide words, the whole word is replaced.
     if [[ ${{COMP_WORDS[COMP_CWORD]}} == --*=* ]]; then
@@ -157,10 +160,20 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
   if [[ $command == help ]]; then
     COMPREPLY=($(compgen -W {shlex.quote(' '.join(found))} -- "$word"))
   else
-    COMPREPLY=($(compgen -f -- "$word"))
+    _seld_files "${{COMP_WORDS[COMP_CWORD]}}"
   fi
 }}
-complete -o filenames -F _seld seld"""
+# Completes a file, whose name may have spaces.
+_seld_files() {{
+  local one start=${{1//\\\\/}}
+  start=${{start#[\\"\\']}}
+  COMPREPLY=()
+  while IFS= read -r one; do
+    if [[ -n $one ]]; then COMPREPLY+=("$one"); fi
+  done <<< "$(compgen -f -- "$start")"
+  compopt -o filenames 2>/dev/null
+}}
+complete {options}-F _seld seld"""
 
 
 def _fish(found: Mapping[str, Sequence[Flag]]) -> str:

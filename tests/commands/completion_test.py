@@ -1,6 +1,9 @@
 """What the shells complete, asked as they ask."""
 
 import functools
+import os
+import pty
+import select
 import shlex
 import shutil
 import subprocess
@@ -32,7 +35,7 @@ def bash(line, words, *, head=''):
     ['bash', '-c', source], capture_output=True, text=True, check=True
   )
   assert done.stderr == ''
-  return done.stdout.split()
+  return done.stdout.splitlines()
 
 
 needs_bash = pytest.mark.skipif(not shutil.which('bash'), reason='needs bash')
@@ -79,9 +82,77 @@ def test_files(tmp_path, monkeypatch):
   assert bash('seld predict so', ['seld', 'predict', 'so']) == ['song.wav']
   words = ['seld', 'predict', '--out', '=', 'so']
   assert bash('seld predict --out=so', words) == ['song.wav']
+  (tmp_path / 'my song *.wav').touch()
+  for start in 'my', 'my\\ s', '"my s', "'my song *":
+    words = ['seld', 'predict', start]
+    assert bash(f'seld predict {start}', words) == ['my song *.wav']
 
 
-@pytest.mark.skipif(not shutil.which('zsh'), reason='needs zsh')
+@needs_bash
+def test_a_folder_does_not_change_a_command(tmp_path):
+  """As an interactive shell shows it: with the name of a folder, no slash."""
+  (tmp_path / 'report').mkdir()
+  assert shows('bash', '--norc', tmp_path, 'seld repo\t', 'seld report ')
+
+
+needs_zsh = pytest.mark.skipif(not shutil.which('zsh'), reason='needs zsh')
+
+
+@needs_zsh
+@pytest.mark.parametrize(
+  'text, expected',
+  [
+    ('seld repo\t', 'seld report'),
+    ('seld evaluate --missi\t', 'seld evaluate --missing='),
+    ('seld predict so\t', 'seld predict song.wav'),
+    ('seld predict my\t', r'seld predict my\ tune.wav'),
+  ],
+)
+def test_zsh_completes(text, expected, tmp_path):
+  for name in 'song.wav', 'my tune.wav':
+    (tmp_path / name).touch()
+  assert shows('zsh', '-f', tmp_path, text, expected)
+
+
+def shows(shell, option, tmp_path, text, expected):
+  """Whether an interactive shell shows a text after some keys."""
+  path = tmp_path / '.script'
+  before = 'autoload -U compinit; compinit -u -D\n' if shell == 'zsh' else ''
+  path.write_text(f'{before}{script(shell)}\n')
+  main, other = pty.openpty()
+  process = subprocess.Popen(
+    [shell, option, '-i'],
+    cwd=tmp_path,
+    stdin=other,
+    stdout=other,
+    stderr=other,
+    start_new_session=True,
+    env=os.environ | {'TERM': 'dumb', 'PS1': '$ ', 'HOME': str(tmp_path)},
+  )
+  os.close(other)
+  try:
+    os.write(main, b'source .script; echo rea\\dy\n')
+    if not shown_until(main, 'ready\r'):
+      return False
+    os.write(main, text.encode())
+    return shown_until(main, expected)
+  finally:
+    process.kill()
+    process.wait()
+    os.close(main)
+
+
+def shown_until(terminal, end):
+  """Whether a terminal shows a text before it shows nothing for long."""
+  shown = ''
+  while select.select([terminal], [], [], 20)[0]:
+    shown += os.read(terminal, 4096).decode(errors='replace')
+    if end in shown:
+      return True
+  return False
+
+
+@needs_zsh
 def test_zsh_reads_it():
   done = subprocess.run(
     ['zsh', '-f', '-c', f'autoload -U compinit; compinit -u; {script("zsh")}'],
