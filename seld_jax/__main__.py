@@ -57,6 +57,8 @@ def main() -> None:
     words = [*words[1:2], '--help']
   if words and words[0] in COMMANDS:
     _start(COMMANDS[words[0]], words[1:])
+  if words and not words[0].startswith('-'):
+    words = words[:1]  # no command; --help does not make it one
   sys.argv[1:] = words or ['--help']
   commands.run(_main, define_flags=define_flags, more_help=_list)
 
@@ -68,7 +70,10 @@ def _start(module: str, words: Sequence[str]) -> NoReturn:
     with contextlib.suppress(ValueError):
       if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
-  command = [sys.executable, '-m', f'seld_jax.{module}', *words]
+  # Files of the folder where we are, such as random.py, are not ours. But in a
+  # clone without an installation, seld_jax itself is found there.
+  safe = [] if os.getcwd() in map(os.path.abspath, sys.path) else ['-P']
+  command = [sys.executable, *safe, '-m', f'seld_jax.{module}', *words]
   os.execv(sys.executable, command)
 
 
@@ -97,11 +102,10 @@ def _list() -> str:
 def summary(module: str) -> str:
   """The first line of the docstring of a command, which is not imported."""
   folder = pathlib.Path(__file__).parent
-  (path,) = (
-    path
-    for path in (folder / f'{module}.py', folder / module / '__main__.py')
-    if path.is_file()
-  )
+  paths = folder / f'{module}.py', folder / module / '__main__.py'
+  path = next(filter(pathlib.Path.is_file, paths), None)
+  if path is None:  # Python may have been installed without source files
+    return ''
   text = ast.get_docstring(ast.parse(path.read_bytes())) or ''
   return text.partition('\n')[0]
 

@@ -58,6 +58,8 @@ def test_the_status_of_a_command_is_that_of_seld(tmp_path):
     (['main'], "no command 'main': "),
     (['--vershion'], "flag 'vershion': did you mean --version?"),
     (['xyzzy'], "no command 'xyzzy': seld --help lists all commands"),
+    (['predct', '--help'], "no command 'predct': did you mean predict?"),
+    (['help', 'predct'], "no command 'predct': did you mean predict?"),
   ],
 )
 def test_mistakes_name_the_nearest(words, expected):
@@ -66,6 +68,32 @@ def test_mistakes_name_the_nearest(words, expected):
   assert done.stdout == ''
   assert expected in done.stderr
   assert len(done.stderr.splitlines()) == 1
+
+
+def test_files_of_the_current_folder_are_not_executed(tmp_path):
+  """An installed script does not have this folder in its path; -P is that."""
+  for name in 'random', 'numpy', 'seld_jax':
+    (tmp_path / f'{name}.py').write_text('raise SystemExit("executed")')
+  program = 'import sys; from seld_jax.__main__ import main; main()'
+  done = subprocess.run(
+    [sys.executable, '-P', '-c', program, 'evaluate', '--reference=x'],
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+    env=os.environ
+    | {'PYTHONPATH': os.pathsep.join(filter(None, map(absolute, sys.path)))},
+  )
+  assert 'executed' not in done.stderr
+  assert '--predictions' in done.stderr
+
+
+def absolute(path):
+  return os.path.abspath(path) if path else ''
+
+
+def test_a_command_without_its_source_has_no_summary(monkeypatch):
+  monkeypatch.setattr('pathlib.Path.is_file', lambda path: False)
+  assert summary('predict') == ''
 
 
 def test_the_help_imports_neither_jax_nor_numpy():
