@@ -127,7 +127,8 @@ def _run(
 
 def _fail(message: str, *, status: int = 1) -> NoReturn:
   """Prints a message about an error, and exits."""
-  sys.stdout.flush()
+  with contextlib.suppress(BrokenPipeError):
+    sys.stdout.flush()
   print(f'error: {message}', file=sys.stderr)
   sys.exit(status)
 

@@ -312,3 +312,29 @@ def test_a_host_program_keeps_its_loggers(tiny_run):
   assert before == imported == used
   assert before[1][0] == 17
   assert 'seld_jax.prediction.predictor:audio at 48000 Hz is' in text
+
+
+def test_a_reader_that_ends_early_does_not_hide_an_error():
+  """As `less` that is left while output waits to be written."""
+  program = (
+    'from seld_jax import commands, errors\n'
+    'def main(arguments, values):\n'
+    '  print("a line")\n'
+    '  raise errors.InputError("It failed.")\n'
+    'commands.run(main, define_flags=lambda values: None)'
+  )
+  reader, writer = os.pipe()
+  os.close(reader)
+  done = subprocess.run(
+    [sys.executable, '-c', program],
+    stdout=writer,
+    stderr=subprocess.PIPE,
+    text=True,
+    env={
+      **os.environ,
+      'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
+      'PYTHONUNBUFFERED': '',
+    },
+  )
+  os.close(writer)
+  assert (done.returncode, done.stderr) == (1, 'error: It failed.\n')
