@@ -1,12 +1,12 @@
 """Predicts which sounds occur in recordings, when, and from which direction.
 
 Without any flag, the bundled network is applied. A line is printed for each
-event, and each recording, from a tenth of a second to 31 days long, gives a DCASE
-CSV file beside the sound file, or in the folder --out. Its columns are frame,
-class, track, azimuth and elevation, and the distance in centimetres if the
-network predicts distances; there are 10 label frames per second. --csv_edition
-writes the columns of another edition of DCASE. The sound files need the
-channels that the network was trained on: FOA (W, Y, Z, X; SN3D), the
+event, and each recording, from a tenth of a second to 31 days long, gives a
+DCASE CSV file beside the sound file, or in the folder --out. Its columns are
+frame, class, track, azimuth and elevation, and the distance in centimetres if
+the network predicts distances; there are 10 label frames per second.
+--csv_edition writes the columns of another edition of DCASE. The sound files
+need the channels that the network was trained on: FOA (W, Y, Z, X; SN3D), the
 microphones of an array, or left and right. --channels, --norm and --array
 convert other conventions.
 
@@ -27,7 +27,6 @@ import contextlib
 import json
 import pathlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,11 +106,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   with contextlib.ExitStack() as stack:
     inputs, out = arguments, values.out
     if is_piped:
-      inputs = [str(stack.enter_context(piped_audio.stored()))]
+      piped = stack.enter_context(piped_audio.stored())
+      inputs = [str(piped)]
     if out == _STDOUT or (is_piped and out is None):
       # The CSV file is printed, or not asked for.
-      temporary = tempfile.TemporaryDirectory(prefix='seld_jax_')
-      out = stack.enter_context(temporary)
+      out = stack.enter_context(piped_audio.temporary_folder())
     is_listed = values.list
     if is_listed is None:
       is_listed = not any(pathlib.Path(one).is_dir() for one in inputs)
@@ -140,7 +139,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   failures = outcome.failures
   if is_piped:
     outcome.sources = [pathlib.Path(piped_audio.NAME)] * len(outcome.sources)
-    failures = [text.replace(inputs[0], piped_audio.SHOWN) for text in failures]
+    failures = [piped_audio.rename(text, piped) for text in failures]
     if values.out is None:
       outcome.written = []
   if values.out == _STDOUT:

@@ -1,6 +1,7 @@
 """Audio that another program writes to standard input."""
 
 import contextlib
+import logging
 import pathlib
 import shutil
 import sys
@@ -35,8 +36,8 @@ def stored() -> Iterator[pathlib.Path]:
       f'{"closed" if source is None else "a terminal"}; pipe one into this '
       'command, such as `sox a.wav -t wav - | seld predict -`, or name a file.'
     )
-  with tempfile.TemporaryDirectory(prefix='seld_jax_') as folder:
-    path = pathlib.Path(folder) / 'stdin'
+  with temporary_folder() as folder:
+    path = folder / 'stdin'
     try:
       with open(path, 'wb') as file:
         shutil.copyfileobj(source, file, 2**20)
@@ -50,4 +51,61 @@ def stored() -> Iterator[pathlib.Path]:
         f'{SHOWN.capitalize()} is empty: the command before the pipe wrote no '
         'sound file.'
       )
-    yield path
+    with _renamed(path):
+      yield path
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[pathlib.Path]:
+  """Makes a folder that vanishes at the end of the block.
+
+  Yields:
+    Its path.
+
+  Raises:
+    InputError: No folder can be made.
+  """
+  with contextlib.ExitStack() as stack:
+    try:
+      made = tempfile.TemporaryDirectory(prefix='seld_jax_')
+      folder = stack.enter_context(made)
+    except OSError as error:
+      raise InputError(
+        f'No temporary folder can be made ({error.strerror}); set TMPDIR to a '
+        'folder with space that can be written.'
+      ) from error
+    yield pathlib.Path(folder)
+
+
+def rename(text: str, path: pathlib.Path) -> str:
+  """Replaces the path of the stored file in a message.
+
+  Args:
+    text: A message.
+    path: The path that `stored` yields.
+
+  Returns:
+    The message with `standard input` instead of the path; in commands, which
+    have its name alone, with `-`.
+  """
+  return text.replace(str(path), SHOWN).replace(
+    f'-i {path.name} ', f'-i {NAME} '
+  )
+
+
+@contextlib.contextmanager
+def _renamed(path: pathlib.Path) -> Iterator[None]:
+  """Replaces the path in what is logged while the block runs."""
+
+  def rename_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = rename(record.getMessage(), path), None
+    return True
+
+  handlers = list(logging.getLogger('seld_jax').handlers)
+  for handler in handlers:
+    handler.addFilter(rename_record)
+  try:
+    yield
+  finally:
+    for handler in handlers:
+      handler.removeFilter(rename_record)

@@ -61,7 +61,7 @@ class Outcome:
   )
 
   def __str__(self) -> str:
-    count = len(self.written)
+    count = len(self.sources)
     factor = self.audio_seconds / max(self.seconds, 1e-9)
     return (
       f'{count} recording{"s" * (count != 1)}, {self.audio_seconds:.1f} s of '
@@ -120,6 +120,8 @@ def predict_files(
       _check_header(path, header, selection, predictor.spec)
       if out is None:
         _refuse_existing(target)
+        if plot:
+          _refuse_existing(target.with_suffix('.png'))
     except InputError as error:
       outcome.failures.append(str(error))
     else:

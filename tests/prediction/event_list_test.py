@@ -1,7 +1,10 @@
 """Events in words and as values, and the command that prints them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -104,6 +107,14 @@ def test_no_flag_is_needed(song, tmp_path):
   assert again.returncode == 1
   assert 'song.csv exists already and was not replaced' in again.stderr
   assert (tmp_path / 'song.csv').read_text() == 'mine'
+  # Neither is a picture.
+  (tmp_path / 'song.csv').unlink()
+  (tmp_path / 'song.png').write_text('mine')
+  again = predict('--plot', 'song.wav', folder=tmp_path)
+  assert again.returncode == 1
+  assert 'song.png exists already and was not replaced' in again.stderr
+  assert (tmp_path / 'song.png').read_text() == 'mine'
+  assert not (tmp_path / 'song.csv').exists()
 
 
 def test_words_json_and_csv_tell_the_same(song, tmp_path):
@@ -152,6 +163,43 @@ def test_a_pipe_without_a_sound_file_is_one_sentence(tmp_path):
   )
   assert (done.returncode, done.stdout) == (1, '')
   assert done.stderr.startswith('error: standard input ')
+  assert len(done.stderr.splitlines()) == 1
+
+
+def test_messages_about_a_pipe_name_no_temporary_file(song, tmp_path):
+  samples = song.read_bytes()
+  (tmp_path / 'zero').write_bytes(samples[:40] + bytes(4) + samples[44:])
+  done = predict(
+    '--model=intensity', '-', folder=tmp_path, piped=tmp_path / 'zero'
+  )
+  assert done.returncode == 0
+  assert done.stdout.splitlines()[-1].startswith('1 recording, 2.0 s')
+  assert done.stderr.startswith('warning: standard input ')
+  (tmp_path / 'more').write_bytes(samples + 2 * samples[44:])
+  done = predict(
+    '--model=intensity', '-', folder=tmp_path, piped=tmp_path / 'more'
+  )
+  assert done.stderr.startswith('error: standard input has')
+  assert '-i - new.wav' in done.stderr
+
+
+def test_a_pipe_without_space_on_the_disk_is_one_sentence(song, tmp_path):
+  program = (
+    'import tempfile, runpy\n'
+    'tempfile._candidate_tempdir_list = lambda: ["song.wav"]\n'
+    'runpy.run_module("seld_jax.predict", run_name="__main__")'
+  )
+  with song.open('rb') as source:
+    done = subprocess.run(
+      [sys.executable, '-c', program, '-'],
+      cwd=tmp_path,
+      stdin=source,
+      capture_output=True,
+      text=True,
+      env=os.environ | {'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
+    )
+  assert (done.returncode, done.stdout) == (1, '')
+  assert done.stderr.startswith('error: No temporary folder can be made')
   assert len(done.stderr.splitlines()) == 1
 
 
