@@ -14,7 +14,11 @@ from absl import flags
 from seld_jax import commands, runs
 from seld_jax.compare import documents
 from seld_jax.compare.comparison import System, compare_systems
-from seld_jax.compare.systems import read_csv_folders, read_runs
+from seld_jax.compare.systems import (
+  check_classes,
+  read_csv_folders,
+  read_runs,
+)
 from seld_jax.errors import InputError
 from seld_jax.evaluate import (
   define_folder_flags,
@@ -126,10 +130,14 @@ def _of_folders(
     common=values.common,
   )
   num_classes = {one.found.num_classes for one in systems if one.found}
-  for folder in folders:
-    run = settings_of_run(folder)
-    if run and {len(run.class_names)} == num_classes:
-      return systems, run.class_names
+  names = {}
+  for system, folder in zip(systems, folders, strict=True):
+    if run := settings_of_run(folder):
+      names[system.name] = run.class_names
+  check_classes(names)
+  for class_names in names.values():
+    if {len(class_names)} == num_classes:
+      return systems, class_names
   return systems, None
 
 

@@ -134,7 +134,7 @@ def write_markdown(
 def show(found: Comparison, console: rich.console.Console) -> None:
   """Prints a comparison on a terminal, but for tables of single scores."""
   for note in _notes(found):
-    console.print(rich.text.Text(note))
+    console.print(rich.text.Text(printable(note)))
   for table in make_tables(found):
     if not table.main:
       continue
@@ -157,7 +157,8 @@ def show(found: Comparison, console: rich.console.Console) -> None:
       )
     console.print(shown)
   if found.differences:
-    console.print(rich.text.Text('\n'.join(_legend(found, 'differences'))))
+    legend = map(printable, _legend(found, 'differences'))
+    console.print(rich.text.Text('\n'.join(legend)))
 
 
 def _terminal_title(found: Comparison, table: Table) -> str:
@@ -221,10 +222,11 @@ def _notes(found: Comparison) -> list[str]:
   ):
     notes.append('The configurations of the runs are the same.')
   if found.left_out:
-    notes.append(
-      f'{found.left_out:,} recordings that only some systems have are left out.'
-    )
-  if 1 <= len(found.recordings) < 10 and found.differences:
+    count = f'{found.left_out:,} recording{"s" * (found.left_out != 1)}'
+    notes.append(f'Left out, because only some systems have them: {count}.')
+  if len(found.recordings) == 1 and found.differences:
+    notes.append('There is only one recording, so that there are no intervals.')
+  elif len(found.recordings) < 10 and found.differences:
     notes.append(
       f'There are only {len(found.recordings)} recordings: intervals over so '
       'few are not reliable.'

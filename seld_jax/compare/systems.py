@@ -83,7 +83,9 @@ def read_runs(
     for name, run in finished.items()
     if any(one['scores'] is not None for one in run.scores['results'])
   }
-  _check_classes(scored)
+  check_classes(
+    {name: run.config['data']['classes'] for name, run in scored.items()}
+  )
   chosen = _result_name(scored, result) if scored else ''
   return [
     _read_run(
@@ -188,16 +190,26 @@ def _names(paths: Sequence[_Path], names: Sequence[str] | None) -> list[str]:
       f'--names needs a name for each of the {len(paths)} systems, got '
       f'{len(names)}.'
     )
+  if not all(name.strip() for name in names):
+    raise InputError(
+      f'--names needs names that are not empty, got {",".join(names)!r}.'
+    )
   return list(names)
 
 
-def _check_classes(finished: Mapping[str, runs.Run]) -> None:
-  first = next(iter(finished), '')
-  for name, run in finished.items():
-    here, there = (
-      one.config['data']['classes'] for one in (run, finished[first])
-    )
-    if here != there:
+def check_classes(classes: Mapping[str, Sequence[str]]) -> None:
+  """Refuses systems with different classes.
+
+  Args:
+    classes: The class names of each system by its name.
+
+  Raises:
+    InputError: Two systems have different classes.
+  """
+  first = next(iter(classes), '')
+  for name, here in classes.items():
+    there = classes[first]
+    if list(here) != list(there):
       index = next(
         (i for i, (a, b) in enumerate(zip(here, there)) if a != b),  # noqa: B905
         min(len(here), len(there)),
@@ -208,7 +220,7 @@ def _check_classes(finished: Mapping[str, runs.Run]) -> None:
       )
       raise InputError(
         f'{first} and {name} cannot be compared: class {index} is {a} in one '
-        f'and {b} in the other; compare runs with the same classes.'
+        f'and {b} in the other; compare systems with the same classes.'
       )
 
 

@@ -88,7 +88,7 @@ def add_legend(
   columns: int | None = None,
 ) -> None:
   """Adds a legend above all axes, in one row or with so many columns."""
-  figure.legend(
+  legend = figure.legend(
     handles=list(handles),
     loc='outside upper right',
     ncols=min(columns or len(handles), len(handles)),
@@ -96,6 +96,8 @@ def add_legend(
     fontsize=11,
     labelcolor=theme.ink,
   )
+  for text in legend.get_texts():
+    text.set_parse_math(False)  # names may have dollar signs
 
 
 def short_name(name: str) -> str:

@@ -125,10 +125,10 @@ def paired_differences(
   Returns:
     The difference of each score by its name: of all classes, and then of each
     of the `class_indices`. A class that the reference of a sample lacks has no
-    scores there. The interval of the jackknife is NaN with fewer than two
-    recordings, or if a score is NaN without one of them. The bootstrap leaves
-    out resamples where a score is NaN; with more than 5 % of them, its interval
-    is NaN.
+    scores there. Both intervals are NaN with fewer than two recordings, and
+    that of the jackknife if a score is NaN without one of them. The bootstrap
+    leaves out resamples where a score is NaN; with more than 5 % of them, its
+    interval is NaN.
 
   Raises:
     InputError: The systems differ in the number of recordings, in edition or in
@@ -178,7 +178,7 @@ def paired_differences(
     ends['jackknife'] = jackknife_interval(
       value, left_out, confidence=confidence
     )
-  if drawn is not None and len(drawn):
+  if drawn is not None and len(drawn) and len(first) > 1:
     sampled = sides[1].drawn(drawn) - sides[0].drawn(drawn)
     ends['bootstrap'] = _percentiles(sampled, confidence)
   return [

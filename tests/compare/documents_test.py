@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 from helpers.command_outcomes import outcome
-from helpers.finished_run import HOSTILE, NAMES
+from helpers.finished_run import HOSTILE, NAMES, change
 from helpers.pages import Page, pixels
 
-from seld_jax import compare, figures, metrics
+from seld_jax import compare, figures, json_files, metrics, runs
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
 
@@ -183,12 +183,12 @@ def test_the_command_compares_runs(made, tmp_path):
 
 def test_the_command_compares_folders_like_runs(made, tmp_path):
   """Also with the run directories themselves, for a dataset that was moved."""
-  runs = [made / 'runs' / name for name in ('tiny', 'other')]
-  folders = [one / 'predictions' / 'test' for one in runs]
+  workdirs = [made / 'runs' / name for name in ('tiny', 'other')]
+  folders = [one / 'predictions' / 'test' for one in workdirs]
   reference = f'--reference={made / "data" / "metadata_dev"}'
   pages = []
   for number, words in enumerate(
-    (runs, [reference, '--frames=120', *folders], [reference, *runs])
+    (workdirs, [reference, '--frames=120', *folders], [reference, *workdirs])
   ):
     out = tmp_path / f'{number}.md'
     words = [*words] + ['--frames=120'] * (number == 2)
@@ -202,6 +202,34 @@ def test_the_command_compares_folders_like_runs(made, tmp_path):
   ]
   assert len(rows[0]) > 20
   assert rows[0] == rows[1] == rows[2]
+
+
+def test_runs_of_other_classes_are_refused_as_folders_too(made, folder):
+  path = folder / 'other' / 'config.json'
+  data = {**json_files.read(path)['data'], 'classes': [*HOSTILE[:3], 'cat']}
+  change(path, data=data)
+  status, out, err = run(
+    f'--reference={made / "data" / "metadata_dev"}',
+    *(folder / name for name in ('tiny', 'other')),
+    '--frames=120',
+  )
+  assert (status, out) == (1, '')
+  assert 'tiny and other cannot be compared: class 3 is ' in err
+
+
+def test_names_reach_the_terminal_without_control_characters(tmp_path):
+  names = 'a\x1b[31m', '$\\frac$'
+  for name in ('reference', *names):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / 'mix1.csv').write_text('0,0,0,10,0\n')
+  status, out, err = run('--reference=reference', *names, folder=tmp_path)
+  assert (status, err) == (0, '')
+  assert '\x1b' not in out and 'There is only one recording' in out
+
+
+def test_curves_of_a_name_with_dollar_signs_are_drawn(made):
+  records = runs.read_records(made / 'runs' / 'tiny' / runs.METRICS)
+  figures.to_png(figures.plot_runs({'$\\frac$': records, 'b$': records}))
 
 
 def test_the_command_leaves_out_recordings_on_request(made, folder, tmp_path):
@@ -233,6 +261,7 @@ def test_the_command_leaves_out_recordings_on_request(made, folder, tmp_path):
     (['a', 'b', '--out=x.pdf'], r'--out must be a page FILE\.html or FILE\.md'),
     (['a', 'b', '--out=x'], '--out must be a page'),
     (['a', 'b', '--reference=c'], 'is not a folder, but a folder of CSV'),
+    (['.', 'b', '--reference=.', '--names=x,'], 'names that are not empty'),
   ],
 )
 def test_the_command_refuses_mistakes(words, message, tmp_path):
