@@ -1,5 +1,6 @@
 """The class `ComputeSELDResults` of the published code, for all editions."""
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -86,8 +87,8 @@ class ComputeSELDResults:
     *,
     edition: str | None = None,
   ):
-    edition = edition or _edition_of(params)
-    hop = float(params.get('label_hop_len_s', 0.1))
+    edition = str(edition or _edition_of(params))
+    hop = _number(params, 'label_hop_len_s', 0.1)
     # Published frames of a second and of a recording are rounded down.
     second = int(1 / hop + 1e-9) if 0 < hop <= 1 else 0
     if second < 1:
@@ -95,7 +96,12 @@ class ComputeSELDResults:
         f'label_hop_len_s must be above 0 and at most 1 second, got {hop}.'
       )
     self._options = _options(params, edition, use_polar_format, second)
-    self._longest = int(float(params.get('max_audio_len_s', 60)) / hop + 1e-9)
+    longest = _number(params, 'max_audio_len_s', 60)
+    if not 0 < longest < np.inf:
+      raise InputError(
+        f'max_audio_len_s must be above 0 and finite, got {longest:g}.'
+      )
+    self._longest = int(longest / hop + 1e-9)
     self.segment_level: bool = not self._options.has_frames
     self.evaluate_distance: bool = 'DistE' in self._options.names
     if ref_files_folder is None:
@@ -299,16 +305,18 @@ def _options(
   """What the published class of an edition reads from its parameters."""
   keys = 'unique_classes', 'nb_classes'
   classes = _needed(params, *(reversed(keys) if edition == '2025' else keys))
+  with contextlib.suppress(TypeError):
+    classes = len(classes)  # or a mapping from names to indices
   chosen: dict[str, Any] = {
-    'num_classes': classes if isinstance(classes, int) else len(classes),
-    'doa_threshold': _needed(params, 'lad_doa_thresh'),
+    'num_classes': int(_number({keys[0]: classes}, keys[0])),
+    'doa_threshold': _number(params, 'lad_doa_thresh'),
     'segment_frames': second,
   }
   if edition <= '2023':
     chosen['polar'] = polar
   else:
-    chosen['distance_threshold'] = params.get('lad_dist_thresh', np.inf)
-    chosen['relative_threshold'] = params.get('lad_reldist_thresh', np.inf)
+    chosen['distance_threshold'] = _number(params, 'lad_dist_thresh', np.inf)
+    chosen['relative_threshold'] = _number(params, 'lad_reldist_thresh', np.inf)
   if edition >= '2022':
     chosen['average'] = _needed(params, 'average')
   if edition == '2024':
@@ -329,3 +337,17 @@ def _options(
       needs_screen = False
     chosen['require_onscreen'] = needs_screen
   return metrics.results.Options(edition, **chosen)
+
+
+def _number(
+  params: Mapping[str, Any], key: str, default: float | None = None
+) -> float:
+  """A parameter as a number; it is needed if it has no default."""
+  value = _needed(params, key) if default is None else params.get(key, default)
+  try:
+    number = float(value)
+  except (TypeError, ValueError):
+    number = np.nan
+  if np.isnan(number):
+    raise InputError(f'{key} must be a number, got {value!r}.')
+  return number

@@ -37,6 +37,27 @@ class Events:
   polar: bool = True
 
 
+def check_complete(gt: Any, unit: str) -> None:
+  """Refuses a reference without some of its segments or frames.
+
+  Their number is the length of the recording, as in the published code.
+
+  Args:
+    gt: A reference, by segment or frame.
+    unit: What its keys are, in the plural.
+
+  Raises:
+    InputError: A key is missing.
+  """
+  missing = next((key for key in range(len(gt)) if key not in gt), None)
+  if missing is not None:
+    raise InputError(
+      f'The reference has {len(gt)} {unit}, but none with the number '
+      f'{missing}: it needs all {unit} of the recording from 0 on; those '
+      'without events are empty dictionaries.'
+    )
+
+
 def segment_frames(*blocks: Any) -> int:
   """Frames in a segment: 10, or more if a row has a later frame.
 

@@ -58,8 +58,10 @@ class _SegmentMetrics(_Metrics):
       gt: The reference, in the same form, with all segments of the recording.
 
     Raises:
-      InputError: A row has another number of columns than the edition has.
+      InputError: The reference lacks a segment, or a row has another number of
+        columns than the edition has.
     """
+    dictionaries.check_complete(gt, 'segments')
     size = dictionaries.segment_frames(gt, pred)
     events = [
       dictionaries.of_segments(
@@ -239,8 +241,8 @@ class SELDMetricsSegmentLevel(_SegmentMetrics):
       eval_dist: Must be False: segments are compared without distances.
 
     Raises:
-      InputError: Distances are to be evaluated, or a row has another number of
-        columns.
+      InputError: Distances are to be evaluated, the reference lacks a segment,
+        or a row has another number of columns.
     """
     if eval_dist:
       raise InputError(
@@ -315,8 +317,10 @@ class SELDMetrics2024(_Metrics):
       eval_dist: Whether the distances of this recording count.
 
     Raises:
-      InputError: Distances are to be evaluated and missing.
+      InputError: The reference lacks a frame, or distances are to be evaluated
+        and missing.
     """
+    dictionaries.check_complete(gt, 'frames')
     size, classes = len(gt), self._options.num_classes
     pair = (
       dictionaries.of_frames(gt, size, classes),
@@ -386,8 +390,10 @@ class SELDMetrics2025(_Metrics):
       gt: The reference, in the same form, with all frames of the recording.
 
     Raises:
-      InputError: A row has another number of columns.
+      InputError: The reference lacks a frame, or a row has another number of
+        columns.
     """
+    dictionaries.check_complete(gt, 'frames')
     size, classes = len(gt), self._options.num_classes
     pair = (
       dictionaries.of_stereo_frames(gt, size, classes),

@@ -242,6 +242,9 @@ def test_files_are_grouped_by_room():
     ('2022', {'dataset_dir': 'nowhere'}, 'is not a folder'),
     ('2022', {'label_hop_len_s': 0}, 'label_hop_len_s must be above 0'),
     ('2024', {'segment_based_metrics': True}, 'no scores of distances'),
+    ('2022', {'lad_doa_thresh': 'wide'}, "must be a number, got 'wide'"),
+    ('2022', {'max_audio_len_s': float('nan')}, 'must be a number, got nan'),
+    ('2022', {'max_audio_len_s': float('inf')}, 'above 0 and finite'),
   ],
 )
 def test_wrong_parameters_are_refused(tmp_path, edition, changes, message):
@@ -250,6 +253,19 @@ def test_wrong_parameters_are_refused(tmp_path, edition, changes, message):
   params = {key: value for key, value in params.items() if value is not None}
   with pytest.raises(InputError, match=message):
     evaluate.ComputeSELDResults(params)
+
+
+def test_numbers_of_other_types_are_numbers(tmp_path):
+  make(tmp_path, '2022')
+  params = parameters(tmp_path, '2022')
+  expected = evaluate.ComputeSELDResults(params)
+  count = params['unique_classes']
+  for classes in np.int64(count), float(count), range(count):
+    other = {**params, 'unique_classes': classes, 'lad_doa_thresh': '20'}
+    found = evaluate.ComputeSELDResults(other, edition=2022)
+    for one in found, expected:
+      one.scored = one.get_SELD_Results(tmp_path / 'predictions')
+    np.testing.assert_equal(found.scored, expected.scored)
 
 
 def test_wrong_files_are_refused(tmp_path):

@@ -165,6 +165,18 @@ def test_rows_of_another_edition_are_refused(found, pred, message):
     found.update_seld_scores(pred, pred, **options)
 
 
+def test_references_without_some_frames_are_refused():
+  """Their number is the length; later ones would be left out silently."""
+  row = {1: {0: {0: [1, 0, 0, 2.0]}}}
+  for found, gt, message in (
+    (metrics.SELDMetrics2024(), row, '1 frames, but none with the number 0'),
+    (metrics.SELDMetrics2025(), {0: {}, 2: {}}, 'none with the number 1'),
+    (metrics.SELDMetrics2022(), {5: {}}, '1 segments, but none'),
+  ):
+    with pytest.raises(InputError, match=message):
+      found.update_seld_scores({}, gt)
+
+
 def test_wrong_arguments_are_refused():
   with pytest.raises(InputError, match='average'):
     metrics.SELDMetrics2022(average='mean')
