@@ -13,7 +13,7 @@ import os
 import pathlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Protocol, TypedDict
+from typing import Annotated, Any, NotRequired, Protocol, TypedDict
 
 import msgspec
 
@@ -36,6 +36,7 @@ class _State(TypedDict):
   """The content of `STATE`."""
 
   name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+  project: NotRequired[str]
   settings: str
   written: dict[str, Annotated[int, msgspec.Meta(ge=0, le=2**53)]]
 
@@ -225,6 +226,14 @@ def mirror(
   if state is None or not (has_checkpoint or state['settings'] == digest):
     name = f'{workdir.resolve().name[:80]}-{secrets.token_hex(4)}'
     state = _State(name=name, settings=digest, written={})
+  if state.get('project', project) != project:
+    # Another project has none of the records; the event files have no project.
+    state['written'] = {
+      name: count
+      for name, count in state['written'].items()
+      if name == 'tensorboard'
+    }
+  state['project'] = project
   opened: dict[str, Tracker] = {}
   with contextlib.ExitStack() as stack:
     for name in names:

@@ -43,7 +43,7 @@ def opened(monkeypatch):
   found, kept = {}, {}
 
   def open_one(name, workdir, state, **options):
-    run = kept.setdefault((name, state['name']), [])
+    run = kept.setdefault((name, state['name'], options['project']), [])
     found[name] = Memory(run)
     return found[name]
 
@@ -92,6 +92,18 @@ def test_a_tracker_that_is_added_later_gets_all_records(tmp_path, opened):
   copies.write(RECORDS[3])
   for name in 'trackio', 'wandb':
     assert opened[name].kept == expected(RECORDS[:4])
+
+
+def test_another_project_gets_all_records(tmp_path, opened):
+  block, copies = follow(tmp_path)
+  for record in RECORDS[:3]:
+    copies.write(record)
+  block.__exit__(None, None, None)
+  _, copies = follow(
+    tmp_path, records=RECORDS[:3], project='q', has_checkpoint=True
+  )
+  copies.write(RECORDS[3])
+  assert opened['wandb'].kept == expected(RECORDS[:4])
 
 
 def test_a_tracker_that_fails_is_left_out_with_one_warning(
