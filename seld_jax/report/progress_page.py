@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 # A browser loads the page again after so many seconds or more.
 _SHORTEST_RELOAD = 2
+# Seconds of a day.
+_LONGEST_WAIT = 86400
 
 
 def follow_run(
@@ -29,15 +31,15 @@ def follow_run(
 
   Args:
     workdir: The run directory.
-    every: Seconds between two looks at the run.
+    every: Seconds between two looks at the run, up to a day.
 
   Yields:
     The path of the page each time that it was made, and what it shows of the
     training; None with the page of the finished run.
 
   Raises:
-    InputError: The directory does not exist, a file in it is damaged, or it
-      cannot be written.
+    InputError: The directory does not exist, a file in it is damaged, it cannot
+      be written, or `every` is out of range.
 
   Example:
     >>> import json
@@ -52,6 +54,11 @@ def follow_run(
     report.html True
   """
   workdir = pathlib.Path(workdir)
+  if not 0 < every <= _LONGEST_WAIT:
+    raise InputError(
+      f'--every must be above 0 and at most {_LONGEST_WAIT} seconds, got '
+      f'{every:g}.'
+    )
   known, is_told = None, False
   while True:
     if not workdir.is_dir():

@@ -91,6 +91,12 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     next(report.follow_run(tmp_path / 'gone'))
 
 
+@pytest.mark.parametrize('every', [0, -1, float('nan'), float('inf'), 1e300])
+def test_times_that_make_no_sense_are_refused(tmp_path, every):
+  with pytest.raises(InputError, match='must be above 0 and at most 86400'):
+    next(report.follow_run(tmp_path, every=every))
+
+
 def test_a_damaged_record_ends_it(training):
   workdir, _ = training
   followed = report.follow_run(workdir, every=0.05)
