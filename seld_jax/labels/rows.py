@@ -359,8 +359,13 @@ def _load(rows: Rows, dtype: type[np.generic]) -> np.ndarray | None:
       comments=None,
       ndmin=2,
     )
-  except ValueError:
+  except (ValueError, DeprecationWarning):
     return None
+  # Older NumPy clips integers that are too large, with a DeprecationWarning.
+  if dtype is np.int64 and table.size:
+    limits = np.iinfo(np.int64)
+    if table.min() == limits.min or table.max() == limits.max:
+      return None
   return table.astype(np.float64, copy=False)
 
 
