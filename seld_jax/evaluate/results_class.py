@@ -85,7 +85,7 @@ class ComputeSELDResults:
     ref_files_folder: str | os.PathLike[str] | None = None,
     use_polar_format: bool = True,
     *,
-    edition: str | None = None,
+    edition: str | int | None = None,
   ):
     edition = str(edition or _edition_of(params))
     hop = _number(params, 'label_hop_len_s', 0.1)

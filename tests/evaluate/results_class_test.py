@@ -263,9 +263,11 @@ def test_numbers_of_other_types_are_numbers(tmp_path):
   for classes in np.int64(count), float(count), range(count):
     other = {**params, 'unique_classes': classes, 'lad_doa_thresh': '20'}
     found = evaluate.ComputeSELDResults(other, edition=2022)
-    for one in found, expected:
-      one.scored = one.get_SELD_Results(tmp_path / 'predictions')
-    np.testing.assert_equal(found.scored, expected.scored)
+    scores, wanted = (
+      one.get_SELD_Results(tmp_path / 'predictions')
+      for one in (found, expected)
+    )
+    np.testing.assert_equal(scores, wanted)
 
 
 def test_wrong_files_are_refused(tmp_path):
