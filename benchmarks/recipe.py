@@ -135,6 +135,13 @@ def _together(config: Config) -> None:
   augment(config, ['symmetries_16'])
 
 
+def _together_conformer(config: Config) -> None:
+  """As `_together`, with the ResNet-Conformer, which has its own dropout."""
+  _network('resnet', 'conformer')(config)
+  _batches(config)
+  augment(config, ['symmetries_16'])
+
+
 def _varied(config: Config) -> None:
   """As `_together`, and clips that hardly ever sound the same twice."""
   _together(config)
@@ -201,6 +208,10 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
   'crops': ('crops of twice the length', _crops),
   'batches': ('batches of half the size, twice the steps', _batches),
   'together': ('small batches, 16 symmetries, dropout', _together),
+  'together_conformer': (
+    'small batches, 16 symmetries, ResNet-Conformer',
+    _together_conformer,
+  ),
   'varied': (
     'and equaliser, frequency shift, masks, moving average',
     _varied,

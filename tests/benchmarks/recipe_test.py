@@ -49,7 +49,8 @@ def test_runs_of_the_recipe_change_one_section_of_the_base(tiny_root):
     }
     if name in ('accdoa', 'multi_accdoa'):
       changed.add('output')
-    several = dict.fromkeys(('together', 'varied', 'mixed'), 3)
+    names = 'together', 'together_conformer', 'varied', 'mixed'
+    several = dict.fromkeys(names, 3)
     expected = ({'base': 0} | several).get(name, 1)
     assert len(changed) == expected, name
 
