@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seld_jax import audio as sound
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs
@@ -200,8 +201,6 @@ def _audio_lengths(
     raise InputError(
       'To take lengths from the audio, its folder is needed: --audio=DIR.'
     )
-  from seld_jax import audio as sound  # see `pairs.audio_files`
-
   paths = pairs.audio_files(folder)
   lengths = []
   for name in names:

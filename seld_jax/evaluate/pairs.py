@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Collection, Iterable, Sequence
 
-from seld_jax import labels, listing
+from seld_jax import audio, labels, listing
 from seld_jax.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -130,8 +130,6 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     >>> list(evaluate.audio_files('foa_dev'))
     ['mix1']
   """
-  from seld_jax import audio  # most scores need no sound, and no soundfile
-
   return _by_name(audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES))
 
 
