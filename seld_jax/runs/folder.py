@@ -17,12 +17,10 @@ from seld_jax.runs import records
 # recordings, the trackers, and the fields that only stand for others, which are
 # compared themselves.
 _MOVABLE = {
-  ('data', name)
-  for name in (
-    *('root', 'cache', 'device_budget', 'host_budget', 'evaluation'),
-    *('edition', 'class_map', 'synthesize_workers'),
-  )
-} | {('train', 'memory_limit'), ('log', 'to'), ('log', 'project')}
+  *('data.root', 'data.cache', 'data.device_budget', 'data.host_budget'),
+  *('data.evaluation', 'data.edition', 'data.class_map'),
+  *('data.synthesize_workers', 'train.memory_limit', 'log.to', 'log.project'),
+}
 
 # The files of a run, without checkpoints, predictions and report.
 _FILES = (
@@ -205,18 +203,7 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]):
   """Yields name, value in the directory and own value of fields that differ."""
-  flat = _flat(theirs)
-  for name, value in _flat(ours).items():
+  flat = config_lib.flatten(theirs)
+  for name, value in config_lib.flatten(ours).items():
     if name not in _MOVABLE and flat.get(name) != value:
-      yield '.'.join(name), flat.get(name), value
-
-
-def _flat(config: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-  """Fields by (section, name), those without a section by (name,)."""
-  flat = {}
-  for section, fields in config.items():
-    if isinstance(fields, dict):
-      flat |= {(section, name): value for name, value in fields.items()}
-    else:
-      flat[(section,)] = fields
-  return flat
+      yield name, flat.get(name), value
