@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.environments import environment
 
 from seld_jax import commands
 from seld_jax.errors import InputError
@@ -330,11 +331,7 @@ def test_a_reader_that_ends_early_does_not_hide_an_error():
     stdout=writer,
     stderr=subprocess.PIPE,
     text=True,
-    env={
-      **os.environ,
-      'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-      'PYTHONUNBUFFERED': '',
-    },
+    env=environment(PYTHONUNBUFFERED=''),
   )
   os.close(writer)
   assert (done.returncode, done.stderr) == (1, 'error: It failed.\n')

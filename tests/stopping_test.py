@@ -8,6 +8,7 @@ import textwrap
 import time
 
 import pytest
+from helpers.environments import environment
 
 from seld_jax import stopping
 
@@ -353,12 +354,7 @@ def test_workers_end_with_their_parent_however_it_ends(stage, way, tmp_path):
   out.mkdir()
   parent = subprocess.Popen(
     [sys.executable, script],
-    env={
-      **os.environ,
-      'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-      'OUT': str(out),
-      'STAGE': stage,
-    },
+    env=environment(OUT=str(out), STAGE=stage),
     start_new_session=True,
     stderr=subprocess.PIPE,
     text=True,

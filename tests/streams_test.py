@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.environments import environment
 
 from seld_jax import commands, labels, streams
 
@@ -144,15 +145,11 @@ REDIRECTIONS = {
 }
 
 
-def shell(module, arguments, redirection, environment):
+def shell(module, arguments, redirection, variables):
   return subprocess.run(
     ['sh', '-c', f'exec "$@" {redirection}', 'sh']
     + [sys.executable, '-m', module, *map(str, arguments)],
-    env={
-      **os.environ,
-      **environment,
-      'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-    },
+    env=environment(**variables),
     capture_output=True,
   )
 
@@ -182,8 +179,8 @@ def scored(tmp_path):
 @pytest.mark.parametrize('name', REDIRECTIONS)
 @needs_dev_full
 def test_evaluate_prints_its_table_into_anything(name, scored):
-  redirection, environment, *_ = REDIRECTIONS[name]
-  done = shell('seld_jax.evaluate', scored, redirection, environment)
+  redirection, variables, *_ = REDIRECTIONS[name]
+  done = shell('seld_jax.evaluate', scored, redirection, variables)
   check(done, name)
   if name in ('ascii', 'C'):
     lines = done.stdout.decode('ascii').splitlines()
@@ -204,7 +201,7 @@ def test_evaluate_prints_its_table_into_anything(name, scored):
 def test_commands_do_their_work_with_any_output(
   command, name, tiny_run, tiny_root, tmp_path
 ):
-  redirection, environment, *_ = REDIRECTIONS[name]
+  redirection, variables, *_ = REDIRECTIONS[name]
   out, foa = tmp_path / 'out', tmp_path / 'foa'
   # The MIC files of the set are no microphones, which would be an error.
   for folder in 'foa_dev', 'metadata_dev':
@@ -218,7 +215,7 @@ def test_commands_do_their_work_with_any_output(
       *('--workers=1', '--noevaluation'),
     ],
   }[command]
-  check(shell(f'seld_jax.{command}', arguments, redirection, environment), name)
+  check(shell(f'seld_jax.{command}', arguments, redirection, variables), name)
   if command == 'predict':
     assert labels.read_csv(out / 'mix001.csv') is not None
   if command == 'synthesize':

@@ -1,24 +1,23 @@
 """The command seld starts the commands, and names the nearest one."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 
 import pytest
 from helpers import public_api
+from helpers.environments import environment
 
 from seld_jax.__main__ import COMMANDS, summary
 
 
 def run(*words, folder=None):
-  path = os.pathsep.join(filter(None, sys.path))
   return subprocess.run(
     [sys.executable, '-m', 'seld_jax', *words],
     cwd=folder,
     capture_output=True,
     text=True,
-    env=os.environ | {'PYTHONPATH': path},
+    env=environment(),
   )
 
 
@@ -80,15 +79,10 @@ def test_files_of_the_current_folder_are_not_executed(tmp_path):
     cwd=tmp_path,
     capture_output=True,
     text=True,
-    env=os.environ
-    | {'PYTHONPATH': os.pathsep.join(filter(None, map(absolute, sys.path)))},
+    env=environment(),
   )
   assert 'executed' not in done.stderr
   assert '--predictions' in done.stderr
-
-
-def absolute(path):
-  return os.path.abspath(path) if path else ''
 
 
 def test_a_command_without_its_source_has_no_summary(monkeypatch):

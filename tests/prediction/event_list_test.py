@@ -1,7 +1,6 @@
 """Events in words and as values, and the command that prints them."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from helpers.command_outcomes import outcome
+from helpers.environments import environment
 from helpers.plane_waves import plane_waves
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,7 +196,7 @@ def test_a_pipe_without_space_on_the_disk_is_one_sentence(song, tmp_path):
       stdin=source,
       capture_output=True,
       text=True,
-      env=os.environ | {'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
+      env=environment(),
     )
   assert (done.returncode, done.stdout) == (1, '')
   assert done.stderr.startswith('error: No temporary folder can be made')
