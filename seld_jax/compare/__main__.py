@@ -135,10 +135,10 @@ def _of_folders(
     if run := settings_of_run(folder):
       names[system.name] = run.class_names
   check_classes(names)
-  for class_names in names.values():
-    if {len(class_names)} == num_classes:
-      return systems, class_names
-  return systems, None
+  class_names = next(iter(names.values()), None)  # those of all runs
+  if class_names is not None and {len(class_names)} != num_classes:
+    class_names = None
+  return systems, class_names
 
 
 def _folder(argument: str, result: str | None) -> str:

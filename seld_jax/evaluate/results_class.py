@@ -308,7 +308,7 @@ def _options(
   with contextlib.suppress(TypeError):
     classes = len(classes)  # or a mapping from names to indices
   chosen: dict[str, Any] = {
-    'num_classes': int(_number({keys[0]: classes}, keys[0])),
+    'num_classes': int(_as_number(keys[0], classes)),
     'doa_threshold': _number(params, 'lad_doa_thresh'),
     'segment_frames': second,
   }
@@ -343,7 +343,12 @@ def _number(
   params: Mapping[str, Any], key: str, default: float | None = None
 ) -> float:
   """A parameter as a number; it is needed if it has no default."""
-  value = _needed(params, key) if default is None else params.get(key, default)
+  if default is None:
+    return _as_number(key, _needed(params, key))
+  return _as_number(key, params.get(key, default))
+
+
+def _as_number(key: str, value: Any) -> float:
   try:
     number = float(value)
   except (TypeError, ValueError):

@@ -57,9 +57,9 @@ _REMEDIES = {
   'ele': 'in degrees above the horizon',
 }
 
-# The characters of numbers, and those between them.
-_PLAIN = b'0123456789+-.eE,; \t\n'
+# The characters of integers, those between numbers, and those of decimals.
 _PLAIN_INTEGERS = b'0123456789+-,; \t\n'
+_PLAIN_DECIMALS = b'.eE'
 _BLANKS = ' \t\r\v\f'
 _NOT_BLANK = re.compile(rf'[^{_BLANKS}\n]')
 # Larger files are no label files: 40 million rows.
@@ -336,11 +336,11 @@ def _parse_fast(rows: Rows) -> np.ndarray | None:
   the tests compare them. It is eight times faster, and again five times faster
   in a file of integers.
   """
-  body = rows.body.encode('utf-8', 'replace')
-  if body.translate(None, _PLAIN):
+  others = rows.body.encode('utf-8', 'replace').translate(None, _PLAIN_INTEGERS)
+  if others.translate(None, _PLAIN_DECIMALS):
     return None
   table = None
-  if not body.translate(None, _PLAIN_INTEGERS):
+  if not others:
     table = _load(rows, np.int64)  # None if an integer is too large
   if table is None:
     table = _load(rows, np.float64)

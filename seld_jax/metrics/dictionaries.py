@@ -37,17 +37,18 @@ class Events:
   polar: bool = True
 
 
-def check_complete(gt: Any, unit: str) -> None:
-  """Refuses a reference without some of its segments or frames.
-
-  Their number is the length of the recording, as in the published code.
+def length_of(gt: Any, unit: str) -> int:
+  """The length of a recording: as many segments or frames as it has keys.
 
   Args:
     gt: A reference, by segment or frame.
     unit: What its keys are, in the plural.
 
+  Returns:
+    The number of keys.
+
   Raises:
-    InputError: A key is missing.
+    InputError: A key from 0 on is missing; the published code needs it, too.
   """
   missing = next((key for key in range(len(gt)) if key not in gt), None)
   if missing is not None:
@@ -56,6 +57,7 @@ def check_complete(gt: Any, unit: str) -> None:
       f'{missing}: it needs all {unit} of the recording from 0 on; those '
       'without events are empty dictionaries.'
     )
+  return len(gt)
 
 
 def segment_frames(*blocks: Any) -> int:

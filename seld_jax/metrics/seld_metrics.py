@@ -61,7 +61,7 @@ class _SegmentMetrics(_Metrics):
       InputError: The reference lacks a segment, or a row has another number of
         columns than the edition has.
     """
-    dictionaries.check_complete(gt, 'segments')
+    length = dictionaries.length_of(gt, 'segments')
     size = dictionaries.segment_frames(gt, pred)
     events = [
       dictionaries.of_segments(
@@ -71,7 +71,7 @@ class _SegmentMetrics(_Metrics):
     ]
     self._add(
       (events[0], events[1]),
-      len(gt) * size,
+      length * size,
       # As in the published code, the reference decides about the formula.
       polar=events[0].polar,
       segment_frames=size,
@@ -320,8 +320,8 @@ class SELDMetrics2024(_Metrics):
       InputError: The reference lacks a frame, or distances are to be evaluated
         and missing.
     """
-    dictionaries.check_complete(gt, 'frames')
-    size, classes = len(gt), self._options.num_classes
+    size = dictionaries.length_of(gt, 'frames')
+    classes = self._options.num_classes
     pair = (
       dictionaries.of_frames(gt, size, classes),
       dictionaries.of_frames(pred, size, classes),
@@ -393,8 +393,8 @@ class SELDMetrics2025(_Metrics):
       InputError: The reference lacks a frame, or a row has another number of
         columns.
     """
-    dictionaries.check_complete(gt, 'frames')
-    size, classes = len(gt), self._options.num_classes
+    size = dictionaries.length_of(gt, 'frames')
+    classes = self._options.num_classes
     pair = (
       dictionaries.of_stereo_frames(gt, size, classes),
       dictionaries.of_stereo_frames(pred, size, classes),

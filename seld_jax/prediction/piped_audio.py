@@ -65,15 +65,14 @@ def temporary_folder() -> Iterator[pathlib.Path]:
   Raises:
     InputError: No folder can be made.
   """
-  with contextlib.ExitStack() as stack:
-    try:
-      made = tempfile.TemporaryDirectory(prefix='seld_jax_')
-      folder = stack.enter_context(made)
-    except OSError as error:
-      raise InputError(
-        f'No temporary folder can be made ({error.strerror}); set TMPDIR to a '
-        'folder with space that can be written.'
-      ) from error
+  try:
+    made = tempfile.TemporaryDirectory(prefix='seld_jax_')
+  except OSError as error:
+    raise InputError(
+      f'No temporary folder can be made ({error.strerror}); set TMPDIR to a '
+      'folder with space that can be written.'
+    ) from error
+  with made as folder:
     yield pathlib.Path(folder)
 
 

@@ -49,11 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
     'until the run is finished.',
   )
   define.float(
-    'every',
-    10.0,
-    'With --follow: seconds between two looks.',
-    lower_bound=0.1,
-    upper_bound=86400,
+    'every', 10.0, 'With --follow: seconds between two looks.', lower_bound=0.1
   )
   define_folder_flags(values)
   define.string('out', None, 'The page to write, FILE.html.')
