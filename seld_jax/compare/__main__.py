@@ -120,6 +120,11 @@ def _of_folders(
   arguments: Sequence[str], values: flags.FlagValues
 ) -> tuple[list[System], Sequence[str] | None]:
   """Reads folders of CSV files; that of a run is its folder of predictions."""
+  if values.result is not None and not any(map(runs.is_complete, arguments)):
+    raise InputError(
+      '--result names a result of a finished run, but all of '
+      f'{", ".join(arguments)} are folders of CSV files: leave it out.'
+    )
   folders = [_folder(one, values.result) for one in arguments]
   options = [folder_options(values, predictions=one) for one in folders]
   systems = read_csv_folders(

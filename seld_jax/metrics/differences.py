@@ -82,12 +82,19 @@ def draw_recordings(
     How often each recording was drawn, int32 with shape
     `[resamples, num_recordings]`; each row adds up to the number of recordings.
 
+  Raises:
+    InputError: There are no recordings.
+
   Example:
     >>> from seld_jax import metrics
     >>> drawn = metrics.draw_recordings(np.random.default_rng(0), 5)
     >>> drawn.shape, set(drawn.sum(axis=1).tolist())
     ((1000, 5), {5})
   """
+  if num_recordings < 1:
+    raise InputError(
+      f'num_recordings must be at least 1, got {num_recordings}.'
+    )
   shares = np.full(num_recordings, 1 / num_recordings)
   drawn = np.empty((resamples, num_recordings), np.int32)
   for some in _blocks(resamples, num_recordings):

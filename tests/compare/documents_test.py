@@ -262,6 +262,10 @@ def test_the_command_leaves_out_recordings_on_request(made, folder, tmp_path):
     (['a', 'b', '--out=x'], '--out must be a page'),
     (['a', 'b', '--reference=c'], 'is not a folder, but a folder of CSV'),
     (['.', 'b', '--reference=.', '--names=x,'], 'names that are not empty'),
+    (
+      ['.', 'b', '--reference=.', '--result=test'],
+      r'of \., b are folders of CSV',
+    ),
   ],
 )
 def test_the_command_refuses_mistakes(words, message, tmp_path):

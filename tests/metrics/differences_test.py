@@ -93,6 +93,11 @@ def test_bootstrap_equals_scoring_the_drawn_recordings(edition):
   )
 
 
+def test_no_recordings_cannot_be_drawn():
+  with pytest.raises(InputError, match='at least 1, got 0'):
+    metrics.draw_recordings(np.random.default_rng(0), 0)
+
+
 def test_one_recording_has_no_intervals():
   """Every difference would be outside of an interval without width."""
   first, second = two_systems('2020', number=1)
