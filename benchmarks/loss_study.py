@@ -15,8 +15,8 @@ their order stand if no system is cut short?
 
 The study `recipe` changes one thing at a time in `configs/best_foa.py`, made as
 small as --scale says, and `augmentation` compares augmentations alone and left
-out; see `benchmarks.recipe`. --only selects runs, and --seeds how often each is
-trained.
+out in a ResNet-Conformer; see `benchmarks.recipe`. --only selects runs, and
+--seeds how often each is trained.
 """
 
 import csv

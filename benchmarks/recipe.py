@@ -1,8 +1,9 @@
 """The runs of the studies `recipe` and `augmentation`, and their tables.
 
 `recipe` starts from `configs/best_foa.py` and changes one thing at a time.
-`augmentation` trains the same network with no augmentation, with each one
-alone, with all, and with all but one. `benchmarks.loss_study` trains the runs.
+`augmentation` trains the best network of the recipe, `together_conformer`, with
+no augmentation, with each one alone, with all, and with all but one.
+`benchmarks.loss_study` trains the runs.
 """
 
 import csv
@@ -21,8 +22,8 @@ from seld_jax.errors import InputError
 from seld_jax.report import page
 from seld_jax.reproduce import comparison, tables
 
-STUDIES = ('recipe', 'augmentation')
-_EVALUATIONS = 8
+# The studies, and how often each of their runs is evaluated.
+STUDIES: Mapping[str, int] = {'recipe': 8, 'augmentation': 4}
 
 Change = Callable[[Config], object]
 
@@ -135,10 +136,15 @@ def _together(config: Config) -> None:
   augment(config, ['symmetries_16'])
 
 
-def _together_conformer(config: Config) -> None:
-  """As `_together`, with the ResNet-Conformer, which has its own dropout."""
+def _conformer(config: Config) -> None:
+  """The ResNet-Conformer, which has its own dropout, and small batches."""
   _network('resnet', 'conformer')(config)
   _batches(config)
+
+
+def _together_conformer(config: Config) -> None:
+  """As `_together`, with the ResNet-Conformer."""
+  _conformer(config)
   augment(config, ['symmetries_16'])
 
 
@@ -260,7 +266,10 @@ def augmentation_changes(format: str) -> dict[str, Change]:
     },
   }
   return {
-    name: _both(base, lambda config, names=names: augment(config, names))
+    name: _both(
+      _both(base, _conformer),
+      lambda config, names=names: augment(config, names),
+    )
     for name, names in chosen.items()
   }
 
@@ -404,7 +413,7 @@ def plan(
       (config,) = reproduce.plan(
         data, names=['mse'], formats=[format], seeds=[seed], scale=scale
       ).values()
-      studies.set_steps(config, steps, num_evaluations=_EVALUATIONS)
+      studies.set_steps(config, steps, num_evaluations=STUDIES[study])
       change(config)
       if config.data.synthesize_every_epoch:
         config.data.synthesize_events = events
