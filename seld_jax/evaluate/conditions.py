@@ -1,6 +1,5 @@
 """Noise and motion of the events of a reference, from a scenes.csv."""
 
-import csv
 import math
 import os
 import pathlib
@@ -8,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import csv_files, labels
 from seld_jax.errors import InputError, shown
 
 # The columns of scenes.csv (written by seld_jax.scenes) that are used here.
@@ -48,33 +47,18 @@ def read_conditions(path: str | os.PathLike[str]) -> Mapping[str, Rows]:
   if not path.is_file():
     return {}
   found: dict[str, list[Mapping[str, str]]] = {}
-  try:
-    with open(path, newline='', encoding='utf-8-sig') as file:
-      table = csv.DictReader(file)
-      if lost := sorted({*_NEEDED}.difference(table.fieldnames or ())):
-        raise InputError(
-          f'{path} lacks the column {lost[0]}, which scenes.csv of '
-          'seld_jax.synthesize has; remove the file if another program wrote '
-          'it.'
-        )
-      for row in table:
-        try:
-          _numbers(row)
-        except ValueError as error:
-          raise InputError(
-            f'{path}, line {table.line_num}: {error}.'
-          ) from error
-        found.setdefault(row['file'], []).append(row)
-  except UnicodeDecodeError as error:
-    raise InputError(
-      f'{path} cannot be read as CSV: it is not UTF-8 text.'
-    ) from error
-  except OSError as error:
-    raise InputError(
-      f'{path} cannot be read as CSV: {error.strerror or error}.'
-    ) from error
-  except csv.Error as error:
-    raise InputError(f'{path} cannot be read as CSV: {error}.') from error
+  table = csv_files.read(
+    path,
+    columns=_NEEDED,
+    what='the table that seld_jax.synthesize writes (remove it if another '
+    'program wrote it)',
+  )
+  for where, row in table:
+    try:
+      _numbers(row)
+    except ValueError as error:
+      raise InputError(f'{where}: {error}.') from error
+    found.setdefault(row['file'], []).append(row)
   return found
 
 
@@ -86,7 +70,7 @@ def _numbers(row: Mapping[str, str]) -> Mapping[str, float] | None:
   """
   numbers = {}
   for name, (low, high) in _RANGES.items():
-    text = (row[name] or '').strip()
+    text = row[name].strip()
     if not text:
       return None
     try:

@@ -3,7 +3,6 @@
 Sounds are divided into folds, so that no sound occurs in two folds.
 """
 
-import csv
 import dataclasses
 import hashlib
 import logging
@@ -13,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from seld_jax import audio, labels, listing
+from seld_jax import audio, csv_files, labels, listing
 from seld_jax.errors import InputError, printable
 from seld_jax.scenes import class_maps
 
@@ -307,39 +306,21 @@ def _read_entries(
   Raises:
     InputError: The manifest is damaged, or a group is in two folds.
   """
-  try:
-    # Spreadsheets write a byte-order mark before the first column name.
-    with open(path, newline='', encoding='utf-8-sig') as file:
-      reader = csv.DictReader(file)
-      rows = [(reader.line_num, row) for row in reader]
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise InputError(
-      f'{path} must be a manifest, a CSV file with the columns file, class and '
-      f'fold, but it is not text: {error}.'
-    ) from error
-  if not rows or not {'file', 'class', 'fold'} <= set(rows[0][1]):
-    raise InputError(
-      f'{path} must be a CSV file with a header with the columns file, class '
-      f'and fold and at least one row, but it has '
-      f'{", ".join(map(str, rows[0][1])) if rows else "no rows"}.'
-    )
+  needed = 'file', 'class', 'fold'
+  rows = csv_files.read(path, columns=needed, what='a manifest of sounds')
+  if not rows:
+    raise InputError(f'{path} must be a manifest of sounds, but has no rows.')
   entries = []
   fold_of: dict[object, int] = {}  # by group, and by file
-  for number, row in rows:
-    short = [c for c in ('file', 'class', 'fold') if row[c] is None]
-    if short:
-      raise InputError(
-        f'{path} line {number}: the row ends before the column {short[0]}.'
-      )
-    if not row['file']:
-      raise InputError(f'{path} line {number}: the column file is empty.')
+  for where, row in rows:
+    for column in needed:
+      if not row[column]:
+        raise InputError(f'{where}: the column {column} is empty.')
     clip = path.parent / row['file']
-    name = class_of(row['class'], f'{path} line {number}')
+    name = class_of(row['class'], where)
     fold = row['fold']
     if fold not in map(str, DEVELOPMENT_FOLDS + EVALUATION_FOLDS):
-      raise InputError(
-        f'{path} line {number}: the fold must be 1 to 8, got {fold!r}.'
-      )
+      raise InputError(f'{where}: the fold must be 1 to 8, got {fold!r}.')
     if not clip.is_file():
       # The name may have accents in the other Unicode form.
       forms = (
@@ -348,14 +329,14 @@ def _read_entries(
       clip = next(filter(pathlib.Path.is_file, map(pathlib.Path, forms)), clip)
     if not clip.is_file():
       raise InputError(
-        f'{path} line {number}: {clip} does not exist; the column file is '
+        f'{where}: {clip} does not exist; the column file is '
         'relative to the folder of the manifest.'
       )
     group = row.get('group') or row['file']
     for key, what in (clip.resolve(), clip), (group, f'group {group}'):
       if fold_of.setdefault(key, int(fold)) != int(fold):
         raise InputError(
-          f'{path} line {number}: {what} must be in one fold, but is in folds '
+          f'{where}: {what} must be in one fold, but is in folds '
           f'{fold_of[key]} and {fold}.'
         )
     if name is not None:

@@ -5,7 +5,6 @@ its file and the direction that the loudspeaker had. A scene in a measured room
 turns each response about the vertical, so that an event can have any azimuth.
 """
 
-import csv
 import dataclasses
 import functools
 import hashlib
@@ -17,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seld_jax import audio
+from seld_jax import audio, csv_files
 from seld_jax.errors import InputError
 from seld_jax.scenes import rooms, sounds
 from seld_jax.scenes.sounds import SAMPLE_RATE
@@ -259,27 +258,10 @@ def turn(sound: np.ndarray, degrees: np.ndarray) -> np.ndarray:
 
 def _read_table(path: pathlib.Path) -> list[tuple[str, dict[str, str]]]:
   """The rows of the table, each with its place for messages."""
-  columns = ', '.join(_NEEDED)
-  if not path.is_file():
-    raise InputError(
-      f'{path} does not exist; a folder of room responses (--rirs) has this '
-      f'table with the columns {columns}.'
-    )
-  try:
-    with open(path, newline='', encoding='utf-8-sig') as file:
-      table = csv.DictReader(file)
-      rows = [(f'{path}, line {table.line_num}', row) for row in table]
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise InputError(
-      f'{path} must be a CSV file with the columns {columns}, but it cannot be '
-      f'read as CSV: {error}.'
-    ) from error
+  what = 'the table of a folder of room responses (--rirs)'
+  rows = csv_files.read(path, columns=_NEEDED, what=what)
   if not rows:
-    raise InputError(f'{path} has no row; it has the columns {columns}.')
-  if lost := [name for name in _NEEDED if name not in rows[0][1]]:
-    raise InputError(
-      f'{path} lacks the column {lost[0]}; it has the columns {columns}.'
-    )
+    raise InputError(f'{path} must be {what}, but has no row.')
   return rows
 
 

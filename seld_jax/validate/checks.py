@@ -1,7 +1,6 @@
 """The checks of a label file, of a sound file, and of the folds."""
 
 import collections
-import csv
 import dataclasses
 import os
 import pathlib
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import csv_files, labels
 from seld_jax.errors import InputError, printable
 from seld_jax.validate import measurement
 
@@ -228,21 +227,12 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
   """
   unreadable = ''
   rows: list[dict[str, str]] = []
-  columns: set[str] = set()
   try:
-    with open(path, newline='', encoding='utf-8-sig') as file:
-      table = csv.DictReader(file)
-      columns = {*(table.fieldnames or ())}
-      rows = list(table)
-  except UnicodeDecodeError:
-    unreadable = 'it is not UTF-8 text'
-  except OSError as error:
-    unreadable = f'it is unreadable: {error.strerror or error}'
-  except csv.Error as error:
-    unreadable = f'it is no CSV file: {error}'
-  if not unreadable and 'fold' not in columns:
-    unreadable = 'it lacks the column fold'
-  if not unreadable and not columns & {'sound', 'room', 'room_size'}:
+    table = csv_files.read(path, columns=('fold',), what='a table of scenes')
+    rows = [row for _, row in table]
+  except InputError as error:
+    unreadable = _reason(path, error)
+  if rows and not {'sound', 'room', 'room_size'} & {*rows[0]}:
     unreadable = 'it has none of the columns sound, room and room_size'
   if unreadable:
     text = f'{unreadable}, so that folds cannot be compared'
@@ -277,5 +267,9 @@ def _cut(text: str) -> str:
 
 def _unreadable(check: str, path: pathlib.Path, error: InputError) -> Finding:
   """The finding for an unreadable file, without its path in the text."""
-  text = str(error).removeprefix(printable(path)).lstrip(', ').rstrip('.')
-  return Finding(check, 'error', str(path), text)
+  return Finding(check, 'error', str(path), _reason(path, error))
+
+
+def _reason(path: str | os.PathLike[str], error: InputError) -> str:
+  """The text of an error about a file, without its path."""
+  return str(error).removeprefix(printable(path)).lstrip(', ').rstrip('.')

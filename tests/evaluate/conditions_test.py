@@ -69,13 +69,17 @@ def test_a_missing_file_is_empty_and_other_files_are_refused(tmp_path):
   path = tmp_path / 'scenes.csv'
   assert conditions.read_conditions(path) == {}
   path.write_text('file,class\nmix1,dog\n')
-  with pytest.raises(InputError, match=r'csv lacks the column duration'):
+  with pytest.raises(
+    InputError, match=r'csv must be the table .* lacks the column track'
+  ):
     conditions.read_conditions(path)
   path.write_bytes(b'\xff\xfe\x00')
-  with pytest.raises(InputError, match='CSV: it is not UTF-8 text'):
+  with pytest.raises(InputError, match='but it is not UTF-8 text'):
     conditions.read_conditions(path)
   path.write_text(f'{HEAD}\nmix1,{"d" * 200_000},0,0,1,0,0\n')
-  with pytest.raises(InputError, match='CSV: field larger than field limit'):
+  with pytest.raises(
+    InputError, match='but it is no CSV: field larger than field limit'
+  ):
     conditions.read_conditions(path)
 
 

@@ -17,7 +17,7 @@ import seld_jax
 ORDER = """
   errors
   geometry stopping streams
-  files json_files npy_files listing progress shards commands
+  files csv_files json_files npy_files listing progress shards commands
   averaging_record trackers
   audio labels features localization metrics losses published
   augment outputs

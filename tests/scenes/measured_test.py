@@ -283,7 +283,9 @@ def test_rooms_are_chosen_by_name(tmp_path):
 
 
 def test_what_is_no_response_is_refused(tmp_path):
-  with pytest.raises(InputError, match=r'directions\.csv does not exist'):
+  with pytest.raises(
+    InputError, match=r'directions\.csv must be .*--rirs.* does not exist'
+  ):
     measured.open_rooms(tmp_path)
   folder = write_rooms(tmp_path / 'r')
   audio.write(folder / 'a.wav', np.zeros((2, 100)))

@@ -219,9 +219,9 @@ def test_an_unreadable_clip_is_found_before_anything_is_rendered(tmp_path):
     ('z.wav,piano,1', 'line 2: .*z.wav does not exist'),
     ('', 'no rows'),
     (',piano,1', 'line 2: the column file is empty'),
-    ('a.wav', r'manifest\.csv line 2: the row ends before the column class'),
-    ('a.wav,piano', 'line 2: the row ends before the column fold'),
-    ('a.wav,piano,1\n\na.wav', 'line 4: the row ends before the column class'),
+    ('a.wav', r'manifest\.csv, line 2: the column class is empty'),
+    ('a.wav,piano', 'line 2: the column fold is empty'),
+    ('a.wav,piano,1\n\na.wav', 'line 4: the column class is empty'),
   ],
 )
 def test_bad_manifests_are_refused(tmp_path, row, words):
@@ -248,7 +248,9 @@ def test_a_sound_instead_of_a_manifest_is_refused(tmp_path):
 def test_text_that_is_not_utf_8_is_refused(tmp_path):
   manifest = tmp_path / 'manifest.csv'
   manifest.write_bytes('file,class,fold\nf\xfc.wav,piano,1\n'.encode('latin-1'))
-  with pytest.raises(InputError, match=r'manifest\.csv must be .* not text'):
+  with pytest.raises(
+    InputError, match=r'manifest\.csv must be .* not UTF-8 text'
+  ):
     library.open_library(manifest)
 
 

@@ -150,21 +150,21 @@ DEFECTS = {
 @pytest.mark.parametrize(
   ('content', 'text'),
   [
-    (b'\xff\xfe\x00', 'it is not UTF-8 text'),
+    (b'\xff\xfe\x00', 'must be a table of scenes, .* it is not UTF-8 text'),
     (
       b'fold,sound\n1,' + b'a' * 200_000,
-      'it is no CSV file: field larger',
+      'must be .* but it is no CSV: field larger',
     ),
-    (b'file,sound\na,b\n', 'it lacks the column fold'),
+    (b'file,sound\na,b\n', 'must be .* but it lacks the column fold'),
     (b'fold,file\n1,b\n', 'it has none of the columns sound, room and room_'),
-    (b'', 'it lacks the column fold'),
+    (b'', 'must be .* but it lacks the column fold'),
   ],
 )
 def test_strange_table_of_scenes_is_one_finding(tmp_path, content, text):
   (tmp_path / 'scenes.csv').write_bytes(content)
   (found,) = checks.check_folds(tmp_path / 'scenes.csv')
   assert (found.check, found.level) == ('folds', 'warning')
-  assert found.text.startswith(text)
+  assert re.match(text, found.text)
   assert found.text.endswith(', so that folds cannot be compared')
 
 
