@@ -1,7 +1,7 @@
 """Calibrates the threshold of each class on the validation recordings of a run.
 
-The threshold with the best F20 of each class is written to RUN/thresholds.json.
-From then on, predictions, exports and shared folders of the run use it. The
+The threshold with the best F-score of each class is written to
+RUN/thresholds.json. From then on, predictions, exports and shared folders of the run use it. The
 scores that the training wrote do not change: `seld_jax.predict` and
 `seld_jax.evaluate` tell what the thresholds change on other recordings.
 
@@ -15,7 +15,7 @@ import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, labels, runs, train
+from seld_jax import commands, labels, metrics, runs, train
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
@@ -27,7 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
     'edition',
     None,
     list(labels.EDITIONS),
-    'Edition of the challenge whose F20 is used. Default: that of the run.',
+    'Edition of the challenge whose F-score is used. Default: that of the run.',
   )
 
 
@@ -40,13 +40,16 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   result = train.calibrate(arguments[0], edition=values.edition)
-  table = rich.table.Table('class', 'threshold', 'F20 before', 'F20 after')
+  score = metrics.f_score(result.before['edition'])
+  table = rich.table.Table(
+    'class', 'threshold', f'{score} before', f'{score} after'
+  )
   for name, threshold in result.thresholds.items():
     table.add_row(
       name,
       f'{threshold:g}',
       *(
-        tables.number('F20', scores['per_class'][name]['F20'])
+        tables.number(score, scores['per_class'][name][score])
         for scores in (result.before, result.after)
       ),
     )
@@ -54,10 +57,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     'all',
     '',
     *(
-      tables.number('F20', one['F20']) for one in (result.before, result.after)
+      tables.number(score, one[score]) for one in (result.before, result.after)
     ),
   )
-  rich.console.Console().print(table)
+  rich.console.Console(markup=False).print(table)
   print(
     f'{pathlib.Path(arguments[0], runs.THRESHOLDS)}: thresholds of step '
     f'{result.step}, chosen on these validation recordings'

@@ -249,10 +249,10 @@ def swap_mic_channels(
 
   Draws one of the 8 symmetries that map the four microphones to each other.
   They only exchange channels. Therefore the result is exactly the features of
-  the rotated sound, with one exception: a reversed cross-correlation has lag
-  `+n_mels // 2`, which the features do not contain, at the place of
-  `-n_mels // 2`. That lag keeps its value. It contains only noise, because it
-  is many times longer than the delay across the array.
+  the rotated sound, with one exception if `n_mels` is even: a reversed
+  cross-correlation has lag `+n_mels // 2`, which the features do not contain,
+  at the place of `-n_mels // 2`. That lag keeps its value. It contains only
+  noise, because it is many times longer than the delay across the array.
 
   Args:
     key: PRNG key.
@@ -386,9 +386,11 @@ def _of_correlations(sources: np.ndarray) -> Callable[..., jax.Array]:
     )
     log_mels, correlations = features[..., :count], features[..., count:]
     correlations = correlations[..., sources_of_pairs[index]]
-    # Index k has the lag k - n / 2, so that the negative lag has the index
-    # n - k.
-    backwards = jnp.roll(jnp.flip(correlations, axis=-2), 1, axis=-2)
+    # Index k of n has the lag k - n // 2. If n is odd, the negative lags are
+    # those in reverse; if it is even, the first lag has no negative one.
+    backwards = jnp.flip(correlations, axis=-2)
+    if correlations.shape[-2] % 2 == 0:
+      backwards = jnp.roll(backwards, 1, axis=-2)
     correlations = jnp.where(reversed_pairs[index], backwards, correlations)
     return jnp.concatenate(
       [log_mels[..., channels[index]], correlations], axis=-1

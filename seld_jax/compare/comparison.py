@@ -109,7 +109,8 @@ def compare_systems(
 
   Raises:
     InputError: The systems differ in edition, classes, recordings, or in the
-      labels or length of one of them; or the recordings cannot be scored.
+      labels or length of one of them; or the recordings cannot be scored, or
+      are scored without classes.
 
   Example:
     >>> from seld_jax import compare, evaluate, labels
@@ -140,6 +141,11 @@ def compare_systems(
   }
   if not scored:
     return Comparison(tuple(systems), None, (), (), 0, {}, {}, resamples, seed)
+  if any(found.classless for found in scored.values()):
+    raise InputError(
+      'Scores without classes cannot be compared: read the folders with '
+      'classless=False.'
+    )
   _check_settings(scored)
   recordings, left_out = _same_recordings(scored, common=common)
   scored = {name: _chosen(found, recordings) for name, found in scored.items()}
@@ -257,7 +263,10 @@ def _check_references(
         f'{lengths[0]} label frames in one and {lengths[1]} in the other; were '
         'they tested on the same sound files?'
       )
-    if not _are_equal(one.references[index], two.references[index]):
+    labelled = [
+      (found.references[index], found.distance_unit) for found in (one, two)
+    ]
+    if not _are_equal(*labelled):
       raise InputError(
         f'{name} and {other_name} cannot be compared: they have different '
         f'labels for {recording}; compare systems on the same dataset.'
@@ -270,15 +279,22 @@ def _length(found: evaluate.Folders, name: str) -> int | None:
   return found.num_frames
 
 
-def _are_equal(one: labels.Events, two: labels.Events) -> bool:
-  """Whether two label files say the same, in any order of their rows."""
-  if one is two:
-    return True
+def _are_equal(*labelled: tuple[labels.Events, float]) -> bool:
+  """Whether label files say the same, in any order of their rows.
+
+  Args:
+    *labelled: The events of two files, each with the metres of their unit of
+      distances.
+
+  Returns:
+    Whether they are the same.
+  """
   tables = []
-  for events in (one, two):
+  for events, unit in labelled:
     distance = events.distance
     if distance is None:
       distance = np.zeros(len(events.frame))
+    distance = distance * unit
     table = np.column_stack(
       [events.frame, events.class_index, events.xyz, distance]
     )

@@ -129,7 +129,7 @@ def find_lengths(
     _check_predictions(recordings, published, 'the published code scores')
     return None, 'as_published'
   if rule == 'audio':
-    known = _audio_lengths(audio, names)
+    known = _audio_lengths(audio, names, frame=recordings.frame)
     lengths = _with_reference(recordings, known)
     _check_predictions(
       recordings,
@@ -190,7 +190,7 @@ def length_of(num_frames: int | Mapping[str, int], name: str) -> int:
 
 
 def _audio_lengths(
-  folder: str | os.PathLike[str] | None, names: Sequence[str]
+  folder: str | os.PathLike[str] | None, names: Sequence[str], *, frame: float
 ) -> list[int]:
   """Label frames of the sound files; the last one may be cut short.
 
@@ -211,7 +211,8 @@ def _audio_lengths(
         '--frames=last_reference.'
       )
     info = sound.info(paths[name])
-    lengths.append(labels.count_frames(info.num_samples, info.sample_rate))
+    per_second = round(1 / frame)
+    lengths.append(-(-info.num_samples * per_second // info.sample_rate))
   return lengths
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seld_jax import labels
+from seld_jax import labels, metrics
 from seld_jax.evaluate.predictions import evaluate_predictions
 
 # The thresholds that are tried.
@@ -70,7 +70,7 @@ def best_thresholds(
       class_names=class_names,
     )
     groups = [result['per_class'][name] for name in class_names]
-    scores.append([group['F20'] for group in groups])
+    scores.append([group[metrics.f_score(edition)] for group in groups])
   best = {}
   for name, column in zip(class_names, zip(*scores, strict=True), strict=True):
     values = np.array([-1.0 if one is None else one for one in column])

@@ -103,7 +103,9 @@ def shape(*, format: str, **options: Any) -> tuple[int, int]:
   spatial = {
     'foa': 3,
     'mic': math.comb(count, 2),
-    'stereo': sum(stereo.STEREO_CHANNELS[name] for name in chosen.stereo),
+    'stereo': sum(
+      stereo.STEREO_CHANNELS[name] for name in stereo.further_channels(chosen)
+    ),
   }
   return chosen.n_mels, count + spatial[format]
 

@@ -100,18 +100,27 @@ def stereo_features(
   return stacking.features_of(audio, channels, options, jointly=True)
 
 
-def channels(
-  spectrum: jax.Array, options: FeatureOptions
-) -> tuple[jax.Array, jax.Array]:
-  """The log-mel channels, mid and side included, and the other channels."""
+def further_channels(options: FeatureOptions) -> list[str]:
+  """The names of further channels in the order of the features.
+
+  Raises:
+    ValueError: A name is unknown.
+  """
   unknown = [name for name in options.stereo if name not in STEREO_CHANNELS]
   if unknown:
     raise ValueError(
       f'stereo must contain any of {", ".join(STEREO_CHANNELS)}, got '
       f'{unknown[0]!r}.'
     )
+  return [name for name in STEREO_CHANNELS if name in options.stereo]
+
+
+def channels(
+  spectrum: jax.Array, options: FeatureOptions
+) -> tuple[jax.Array, jax.Array]:
+  """The log-mel channels, mid and side included, and the other channels."""
+  chosen = further_channels(options)
   left, right = spectrum[..., 0, :, :], spectrum[..., 1, :, :]
-  chosen = [name for name in STEREO_CHANNELS if name in options.stereo]
   mixes = {'mid': (left + right) / 2, 'side': (left - right) / 2}
   powers = [left, right, *(mixes[name] for name in chosen if name in mixes)]
   log_mels = stacking.log_mels(jnp.stack(powers, axis=-3), options)

@@ -90,7 +90,8 @@ def write_csv_parts(
 
   Args:
     path: The file to write; it appears when the last part has been written.
-    parts: Events in the order of time; all have distances, or none has.
+    parts: Events in the order of time; all with rows have distances, or none
+      has.
     edition: As for `write_csv`, like all arguments below.
     form: One of the forms of the edition.
     class_names: Class names by index, to write in the form of 2019.
@@ -119,6 +120,8 @@ def write_csv_parts(
     )
     started = False
     for events in parts:
+      if not len(events.frame) and events.distance is None:
+        continue  # may stand between parts with distances
       chosen = chosen or _form_to_write(
         path, events, edition=edition, form=form
       )

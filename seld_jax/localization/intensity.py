@@ -4,11 +4,14 @@ import functools
 
 import numpy as np
 
+from seld_jax.errors import InputError
 from seld_jax.localization import spectra, sphere
 from seld_jax.localization.directions import Directions, join, nothing
 
 # Points of the histogram, about 6 degrees apart.
 _POINTS = 1000
+# Energies below count less; full scale is 1.
+_LEAST_ENERGY = 1e-30
 # Angle in degrees around a peak whose vectors give its direction.
 _CONE = 15.0
 
@@ -42,11 +45,11 @@ def intensity_directions(
     low: Lowest frequency in Hz.
     high: Highest frequency in Hz. Microphone arrays of a few centimetres have
       no first-order Ambisonics at much higher frequencies.
-    energy_power: Each time and frequency counts with its energy to this power.
-      1: by their energy; the loudest bands then decide nearly alone. 0: all
-      alike.
-    width: Standard deviation of the kernel in degrees.
-    min_angle: Least angle between two sources in degrees.
+    energy_power: Each time and frequency counts with its energy to this power,
+      0 to 1. 1: by their energy; the loudest bands then decide nearly alone.
+      0: all alike.
+    width: Standard deviation of the kernel in degrees, 1 to 180.
+    min_angle: Least angle between two sources in degrees, 0 to 180.
     context: Label frames before and after a label frame that add to its
       histogram.
 
@@ -76,6 +79,15 @@ def intensity_directions(
   spectra.check_options(
     num_sources=num_sources, low=low, high=high, sample_rate=sample_rate
   )
+  for name, value, (least, most) in (
+    ('energy_power', energy_power, (0, 1)),
+    ('width', width, (1, 180)),
+    ('min_angle', min_angle, (0, 180)),
+  ):
+    if not least <= value <= most:
+      raise InputError(
+        f'{name} must be a number from {least} to {most}, got {value}.'
+      )
   kernel = _kernel(width)
   found = [nothing(num_sources)]
   for spectrum, kept in spectra.pieces(
@@ -88,7 +100,8 @@ def intensity_directions(
     level = spectra.levels(
       square[0].sum(axis=-1).mean(axis=-1), sample_rate=sample_rate, peak=peak
     )
-    weight = np.where(energy > 0, energy, 1) ** (energy_power - 1)
+    # Smaller energies would overflow.
+    weight = np.maximum(energy, _LEAST_ENERGY) ** (energy_power - 1)
     vectors, shares = _histogram(intensity * weight)
     total = (energy * weight).sum(axis=(-2, -1))
     vectors, shares, total = (

@@ -41,6 +41,7 @@ from seld_jax.metrics.editions import (
   CLASSLESS,
   EDITIONS,
   WITH_DISTANCES,
+  f_score,
   main_scores,
 )
 from seld_jax.metrics.matching import ANGLE_TOLERANCE
@@ -66,6 +67,7 @@ __all__ = [
   'merge',
   'of_class',
   'scores',
+  'f_score',
   'main_scores',
   'jackknife',
   'jackknife_estimates',

@@ -119,7 +119,7 @@ def counts_each(
   *,
   names: Sequence[str] | None = None,
   edition: str = '2020',
-  num_frames: int | Sequence[int] | None = None,
+  num_frames: int | Sequence[int] | np.ndarray | None = None,
   num_classes: int = 14,
   doa_threshold: float = 20.0,
   distance_threshold: float = 1.0,
@@ -167,8 +167,8 @@ def counts_each(
     num_classes = 1
   if num_frames is None:
     lengths = _default_lengths(pairs, edition, as_published)
-  elif isinstance(num_frames, Sequence):
-    lengths = list(num_frames)
+  elif isinstance(num_frames, (Sequence, np.ndarray)) and np.ndim(num_frames):
+    lengths = [*map(int, num_frames)]
   else:
     lengths = [num_frames] * len(pairs)
   if segment_frames is None:

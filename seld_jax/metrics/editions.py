@@ -81,6 +81,27 @@ def edition_of(name: str) -> Edition:
   return EDITIONS[name]
 
 
+def f_score(edition: str) -> str:
+  """The name of the F-score of an edition.
+
+  Args:
+    edition: A key of `EDITIONS`, or `CLASSLESS`.
+
+  Returns:
+    The name of the field.
+
+  Raises:
+    InputError: The edition is unknown.
+
+  Example:
+    >>> from seld_jax import metrics
+    >>> metrics.f_score('2019'), metrics.f_score('2024')
+    ('F', 'F20')
+  """
+  names = main_scores(edition)
+  return 'F' if 'F' in names else 'F20'
+
+
 def main_scores(edition: str) -> tuple[str, ...]:
   """Names of the scores by which systems are compared.
 

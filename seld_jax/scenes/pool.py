@@ -65,6 +65,8 @@ def run_in_processes(
         result = make(item)
       yield result
     return
+  if not todo:
+    return
   count = min(num_workers or os.cpu_count() or 1, len(todo))
   try:
     with workers(count) as submit:

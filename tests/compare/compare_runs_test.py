@@ -1,5 +1,6 @@
 """Runs are compared on the same recordings, with the scores of evaluate."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -229,6 +230,30 @@ def test_the_order_of_files_does_not_matter():
   )
   assert found.differences['two'][0]['ER20'].value == 0
   assert json.dumps(found.results['one']) == json.dumps(found.results['two'])
+
+
+def test_equal_labels_may_be_read_in_different_units():
+  """Those of a run are in metres, those of CSV files in their own unit."""
+  front = labels.from_dense(np.ones((10, 1)), np.full((10, 1, 3), 1.0))
+  near, far = (
+    [dataclasses.replace(front, distance=np.full(10, value))]
+    for value in (2.0, 200.0)
+  )
+  options = {'edition': '2024', 'num_classes': 1}
+  one = folders(['a'], near, references=near, **options)
+  two = folders(['a'], far, references=far, distance_unit=0.01, **options)
+  systems = [compare.System('one', one), compare.System('two', two)]
+  found = compare.compare_systems(systems, resamples=0)
+  assert found.results['one'] == found.results['two']
+  other = dataclasses.replace(two, distance_unit=1.0)
+  with pytest.raises(InputError, match='they have different labels for a'):
+    compare.compare_systems([systems[0], compare.System('two', other)])
+
+
+def test_scores_without_classes_are_refused():
+  one = folders(['a'], [labels.no_events()], classless=True)
+  with pytest.raises(InputError, match='without classes cannot be compared'):
+    compare.compare_systems([compare.System('one', one)])
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.recordings_to_evaluate import run, some_recordings
 
-from seld_jax import evaluate, metrics
+from seld_jax import audio, evaluate, metrics
 from seld_jax.evaluate import tables
 
 
@@ -90,6 +91,25 @@ def test_the_command_scores_as_published(folders):
   done = run(*command)
   assert done.returncode == 0, done.stderr
   assert '- the length is the index of the last annotated frame' in done.stdout
+
+
+def test_sound_files_of_2019_are_counted_in_frames_of_20_ms(tmp_path):
+  folders = [tmp_path / which for which in ('r', 'p')]
+  texts = 'cough,1.0,50.0,0,0,1\n', '2499,8,0,0\n'
+  header = 'sound_event_recording,start_time,end_time,ele,azi,dist\n'
+  for folder, text in zip(folders, (header + texts[0], texts[1]), strict=True):
+    folder.mkdir()
+    (folder / 'split1_ir0_ov1_1.csv').write_text(text)
+  sound = tmp_path / 'audio' / 'split1_ir0_ov1_1.wav'
+  audio.write(sound, np.zeros((1, 50_010)), sample_rate=1000)
+  result = evaluate.evaluate_folders(
+    *folders,
+    edition='2019',
+    as_published=True,
+    num_frames='audio',
+    audio=sound.parent,
+  )
+  assert result['num_frames'] == 2501
 
 
 def test_files_of_2019_are_scored_in_frames_of_20_ms(tmp_path):

@@ -105,7 +105,7 @@ def test_named_channels_come_in_their_own_order(names):
   audio = scene(2400)
   wanted = [0, 1, *places[names[0]], *places[names[1]]]
   expected = np.asarray(stereo_features(audio, stereo=EVERY))[..., wanted]
-  for order in names, names[::-1]:
+  for order in names, names[::-1], (*names, names[0]):
     found = compute(audio, format='stereo', stereo=order)
     assert found.shape[-2:] == features.shape(format='stereo', stereo=order)
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -197,5 +197,7 @@ def _values_and_gradient(audio, offset):
 def test_other_names_and_channels_are_refused():
   with pytest.raises(ValueError, match="any of mid, side, .*, got 'middle'"):
     features.stereo_features(np.zeros((2, 480), 'f'), stereo=('middle',))
+  with pytest.raises(ValueError, match="any of mid, side, .*, got 'middle'"):
+    features.shape(format='stereo', stereo=('middle',))
   with pytest.raises(ValueError, match='the 2 channels'):
     features.stereo_features(np.zeros((4, 480), 'f'))

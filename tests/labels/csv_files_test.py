@@ -83,6 +83,16 @@ def test_parts_make_the_same_file_as_the_whole(tmp_path, rows, cuts):
   assert parts.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize('edition', [None, '2023', '2025'])
+def test_a_first_part_without_rows_does_not_choose_the_form(tmp_path, edition):
+  near = dataclasses.replace(make([(5, 1, 0, 30, 0)]), distance=np.array([2.0]))
+  whole, parts = (tmp_path / f'{n}.csv' for n in ('whole', 'parts'))
+  labels.write_csv(whole, near, edition=edition)
+  silence = labels.no_events()
+  labels.write_csv_parts(parts, [silence, near, silence], edition=edition)
+  assert parts.read_bytes() == whole.read_bytes()
+
+
 @relaxed
 @given(
   rows,

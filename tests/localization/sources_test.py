@@ -173,3 +173,21 @@ def test_mistakes_are_refused_in_a_sentence():
   ):
     with pytest.raises(InputError, match=message):
       localization.free_field(positions)
+
+
+def test_soft_passages_count_little_and_stay_finite():
+  """Also when all times and frequencies count alike."""
+  audio, xyz = plane_waves('foa', [(70, 20, 1)])
+  audio[:, 12000:] *= 1e-21
+  found = find('foa', audio, energy_power=0.0)
+  assert np.isfinite(found.xyz).all()
+  assert geometry.angular_distance(found.xyz[:4, 0], xyz[0]).max() < 1
+
+
+@pytest.mark.parametrize(
+  'option', [{'energy_power': 1.5}, {'width': 0}, {'min_angle': np.nan}]
+)
+def test_options_out_of_range_are_refused(option):
+  (name,) = option
+  with pytest.raises(InputError, match=f'{name} must be a number from'):
+    find('foa', np.zeros((4, 2400)), **option)

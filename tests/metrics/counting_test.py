@@ -53,7 +53,7 @@ def test_counts_each_equals_counts_of_each(edition, case):
   together = metrics.counts_each(
     [(reference, predictions) for reference, predictions, _ in drawn],
     edition=edition,
-    num_frames=[frames for *_, frames in drawn],
+    num_frames=np.array([frames for *_, frames in drawn]),
     num_classes=num_classes,
   )
   alone = count_all(num_classes, drawn, edition)

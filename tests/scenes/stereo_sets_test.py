@@ -236,6 +236,12 @@ def one_of(root):
   return conversion.FoaRecording(path, table, path.parent.name)
 
 
+def test_a_shard_without_recordings_has_nothing_to_do(recording, tmp_path):
+  out, shard = tmp_path / 'out', shards.Shard(2, 2)
+  scenes.convert_foa([one_of(recording)], out, shard=shard)
+  assert not [*out.rglob('*.wav')]
+
+
 def test_recordings_become_clips_that_are_cut_and_turned(recording, tmp_path):
   out = tmp_path / 'out'
   scenes.convert_foa([one_of(recording)], out, clips=4, num_workers=0)
