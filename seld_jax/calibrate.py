@@ -1,9 +1,10 @@
 """Calibrates the threshold of each class on the validation recordings of a run.
 
 The threshold with the best F-score of each class is written to
-RUN/thresholds.json. From then on, predictions, exports and shared folders of the run use it. The
-scores that the training wrote do not change: `seld_jax.predict` and
-`seld_jax.evaluate` tell what the thresholds change on other recordings.
+RUN/thresholds.json. From then on, predictions, exports and shared folders of
+the run use it. The scores that the training wrote do not change:
+`seld_jax.predict` and `seld_jax.evaluate` tell what the thresholds change on
+other recordings.
 
 Example:
   python -m seld_jax.calibrate runs/mse_foa

@@ -229,7 +229,7 @@ def print_scores(scores: Mapping[str, Any]) -> None:
       values = dict.fromkeys(names)
     numbers = [evaluate.tables.number(name, values[name]) for name in names]
     table.add_row(about, *numbers)
-  rich.console.Console(width=100).print(table)
+  rich.console.Console(width=100, markup=False).print(table)
 
 
 def _config_help() -> str:

@@ -53,7 +53,7 @@ def bar(
       rich_progress.MofNCompleteColumn(),
       rich_progress.TextColumn('{task.fields[rate]}'),
       rich_progress.TimeRemainingColumn(),
-      rich_progress.TextColumn('{task.fields[note]}'),
+      rich_progress.TextColumn('{task.fields[note]}', markup=False),
       console=rich_console.Console(stderr=True),
     ) as display:
       task = display.add_task(

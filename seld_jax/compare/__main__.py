@@ -108,7 +108,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   )
   # A file or pipe has no width of its own.
   width = None if sys.stdout.isatty() else 120
-  documents.show(found, rich.console.Console(width=width))
+  documents.show(found, rich.console.Console(width=width, markup=False))
   if values.out:
     write = documents.write_page
     if suffix == '.md':

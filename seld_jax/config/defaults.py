@@ -67,6 +67,7 @@ def default() -> Config:
   # mic_eval); they are scored if metadata_eval has their labels.
   data.evaluation = False
   # Folder of the extracted features; '': the folder features in data.root.
+  # Several datasets can share it, so that old features are not deleted there.
   data.cache = ''
   # Memory for features on each device, in GB; the rest is read from main memory
   # or disk during training. 0: no limit.

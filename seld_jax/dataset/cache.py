@@ -42,6 +42,7 @@ def extract(
   folder: str | os.PathLike[str],
   *,
   options: Mapping[str, Any],
+  shared: bool = False,
 ) -> dict[str, pathlib.Path]:
   """Computes the features of recordings that are not in the cache yet.
 
@@ -56,6 +57,8 @@ def extract(
     recordings: The recordings.
     folder: Folder of the cache.
     options: Keyword arguments of `features.compute`.
+    shared: Whether the folder may also have features of other datasets, whose
+      recordings have the same names. No features are deleted then.
 
   Returns:
     The path of the features of each recording by its name: .npy files of
@@ -111,6 +114,8 @@ def extract(
       )
     path = paths[entry.name]
     write(path, array)
+    if shared:
+      return
     for old in target.iterdir():
       if old != path and _STAMPED.sub('', old.name) == _stem(entry.name):
         old.unlink(missing_ok=True)

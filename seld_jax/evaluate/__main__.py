@@ -67,7 +67,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     print(json.dumps(kept, indent=2, allow_nan=False))
     return
   # A file or pipe has no width of its own.
-  console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
+  width = None if sys.stdout.isatty() else 100
+  # Names of classes and files may have brackets, which are no markup.
+  console = rich.console.Console(width=width, markup=False)
   console.print(tables.table(result))
   if values.as_published:
     console.print(tables.published_notes(result))

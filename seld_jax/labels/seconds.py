@@ -5,6 +5,7 @@ each frame and source.
 """
 
 import os
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -73,6 +74,8 @@ def format_seconds(
   for start, end, class_index, az, el, dist in rows:
     numbers = (start / FRAMES_PER_SECOND, end / FRAMES_PER_SECOND, el, az, dist)
     name = class_names[int(class_index)]
+    if re.search('[,;"\t]', name):
+      name = '"' + name.replace('"', '""') + '"'
     text.append(','.join([name, *map(format_number, numbers)]))
   return '\n'.join(text) + '\n'
 

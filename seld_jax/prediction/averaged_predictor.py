@@ -93,9 +93,10 @@ class AveragedPredictor(Predictor):
     batch_size: int = 1,
   ) -> AveragedStream:
     """See `Predictor.stream`."""
+    rate = sample_rate or self.spec.sample_rate
     return self._averaged(
       lambda predictor, size: predictor.stream(
-        sample_rate, window=window, overlap=overlap, batch_size=size
+        rate, window=window, overlap=overlap, batch_size=size
       ),
       batch_size,
     )
@@ -109,9 +110,10 @@ class AveragedPredictor(Predictor):
     batch_size: int = 1,
   ) -> AveragedStream:
     """See `Predictor._start`."""
+    rate = sample_rate or self.spec.sample_rate
     return self._averaged(
       lambda predictor, size: predictor._start(
-        sample_rate, window=window, overlap=overlap, batch_size=size
+        rate, window=window, overlap=overlap, batch_size=size
       ),
       batch_size,
     )

@@ -12,6 +12,7 @@ import numpy as np
 import rich.console
 import rich.live
 import rich.table
+import rich.text
 
 from seld_jax import audio, geometry, labels
 from seld_jax.audio import channel_checks, channels
@@ -76,13 +77,14 @@ def watch(
     f'{predictor.source}: sounds are shown up to {stream.latency:.1f} s after '
     'they occur',
     highlight=False,
+    markup=False,
     soft_wrap=True,
   )
 
   def show_lines(frames: Frames) -> None:
     for piece in _pieces(frames):
       text = line(piece, predictor.spec, threshold=threshold)
-      console.print(text, highlight=False, soft_wrap=True)
+      console.print(text, highlight=False, markup=False, soft_wrap=True)
 
   count = 0
   display = rich.live.Live(console=console, auto_refresh=False)
@@ -125,7 +127,9 @@ def table(
     result.add_column(name)
   for name, activity, arrow, *place in _active(frames, spec, threshold):
     filled = round(activity * _BAR)
-    result.add_row(name, '█' * filled + '░' * (_BAR - filled), arrow, *place)
+    bar = '█' * filled + '░' * (_BAR - filled)
+    # A text, because brackets in a name are no markup.
+    result.add_row(rich.text.Text(name), bar, arrow, *place)
   return result
 
 

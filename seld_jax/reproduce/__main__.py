@@ -134,7 +134,7 @@ def _print_table(rows: Sequence[comparison.Row]) -> None:
         str(cells['ER20'][2]),
         *(tables.format_cell(name, cells[name]) for name in METRICS),
       )
-  rich.console.Console(width=120).print(table)
+  rich.console.Console(width=120, markup=False).print(table)
 
 
 if __name__ == '__main__':

@@ -77,7 +77,8 @@ def read_predictions(run: Run, result: Mapping[str, Any]) -> list[Predicted]:
   data = run.config['data']
   num_classes = len(data['classes'])
   form = evaluate.form_of_predictions(run.config)
-  listed = _listed_files(run)
+  split = 'eval' if result['name'].startswith('evaluation') else 'dev'
+  listed = _listed_files(run, split)
   found = []
   for path in listing.list_files(folder, suffixes=('.csv',), recursive=False):
     if not is_inside(run.workdir, path):
@@ -86,7 +87,9 @@ def read_predictions(run: Run, result: Mapping[str, Any]) -> list[Predicted]:
         'run are read as its predictions.'
       )
     name = listing.name_of(path)
-    audio_path, label_path = listed.get(name) or _published_files(run, name)
+    audio_path, label_path = listed.get(name) or _published_files(
+      run, split, name
+    )
     if not label_path.is_file():
       continue
     reference = labels.read_csv(
@@ -111,14 +114,18 @@ def read_predictions(run: Run, result: Mapping[str, Any]) -> list[Predicted]:
   return found
 
 
-def _listed_files(run: Run) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+def _listed_files(
+  run: Run, split: str
+) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
   """Sound and label file of each recording of the dataset, by its name.
 
   Empty if the dataset has been moved or deleted since the training.
   """
   try:
     entries = dataset.find_recordings(
-      run.config['data']['root'], format=run.config['features']['format']
+      run.config['data']['root'],
+      format=run.config['features']['format'],
+      split=split,
     )
   except InputError:
     return {}
@@ -129,13 +136,15 @@ def _listed_files(run: Run) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
   }
 
 
-def _published_files(run: Run, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+def _published_files(
+  run: Run, split: str, name: str
+) -> tuple[pathlib.Path, pathlib.Path]:
   """Sound and label file of a recording in the published folder layout."""
   root = pathlib.Path(run.config['data']['root'])
   format = run.config['features']['format']
   return (
-    root / f'{format}_dev' / f'{name}.wav',
-    root / 'metadata_dev' / f'{name}.csv',
+    root / f'{format}_{split}' / f'{name}.wav',
+    root / f'metadata_{split}' / f'{name}.csv',
   )
 
 

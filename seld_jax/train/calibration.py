@@ -4,6 +4,7 @@ import dataclasses
 import os
 from typing import Any
 
+import jax
 import numpy as np
 
 from seld_jax import devices, evaluate, inference, runs
@@ -46,8 +47,8 @@ def calibrate(
 
   Args:
     workdir: The run directory; its dataset is needed.
-    edition: The edition of the challenge whose F20 is used; None for that of
-      the run.
+    edition: The edition of the challenge whose F-score is used; None for that
+      of the run.
 
   Returns:
     The thresholds, and the scores of the validation recordings.
@@ -66,7 +67,8 @@ def calibrate(
   config = trained.config
   config.eval.class_thresholds = ()
   fold = prepare.load_validation(config)
-  mesh = devices.make_mesh()
+  # One device suffices, and eval.batch_size need not be a multiple of more.
+  mesh = devices.make_mesh(devices=jax.devices()[:1])
   outputs = inference.predict_fold(
     scoring.make_predict_step(config, mesh),
     {

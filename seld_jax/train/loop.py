@@ -255,6 +255,8 @@ class TrainingLoop:
     checkpoint.save(self._manager, self._step, self._state, seld_score=score)
     seconds = began - self._started - self._paused
     self._paused += time.monotonic() - began
+    if self._step == self._start:
+      return  # a resumed run that first repeats an evaluation has no rate yet
     record = {
       'step': self._step,
       'num_steps': self._run.num_steps,

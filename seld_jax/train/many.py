@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import multiprocessing
@@ -169,9 +170,14 @@ def _train_all(
 
 def _gpus() -> list[str]:
   """Numbers of the GPUs that JAX would use, found without starting JAX."""
+  platforms = os.environ.get('JAX_PLATFORMS', '')
+  if platforms and not {'cuda', 'gpu'} & {*platforms.split(',')}:
+    return []
   named = os.environ.get('CUDA_VISIBLE_DEVICES')
   if named is not None:
-    return [entry for entry in named.split(',') if entry.strip()]
+    # CUDA ignores what comes after a number that is no GPU, such as -1.
+    entries = [entry.strip() for entry in named.split(',') if entry.strip()]
+    return [*itertools.takewhile(lambda one: one[0] != '-', entries)]
   try:
     listed = subprocess.run(
       ['nvidia-smi', '-L'], capture_output=True, text=True, check=True

@@ -134,7 +134,7 @@ def _indexed(
     'metrics': [
       {'type': name, 'value': value, 'name': f'{name} (DCASE {edition})'}
       for name in names
-      if (value := result['scores'].get(name)) is not None
+      if (value := (result['scores'] or {}).get(name)) is not None
     ],
   }
 
@@ -153,7 +153,8 @@ def _scores(
   ]
   for result in results:
     cells = [
-      evaluate.tables.number(name, result['scores'].get(name)) for name in names
+      evaluate.tables.number(name, (result['scores'] or {}).get(name))
+      for name in names
     ]
     lines.append(f'| {_recordings(result)} | ' + ' | '.join(cells) + ' |')
   return lines

@@ -44,6 +44,7 @@ class Data:
     validation: The recordings that select a checkpoint, or None.
     test: The recordings of the final test, or None.
     evaluation: The evaluation recordings, or None.
+    watched: Training recordings to score during the training, or None.
     statistics: `mean` and `std` of the training features, with shape
       `[mels, channels]`.
   """
@@ -52,6 +53,7 @@ class Data:
   validation: dataset.Fold | None
   test: dataset.Fold | None
   evaluation: dataset.Fold | None
+  watched: dataset.Fold | None
   statistics: dict[str, np.ndarray]
 
 
@@ -80,26 +82,40 @@ def extract_features(
   if not pathlib.Path(config.data.root).is_dir():
     raise InputError(*missing_dataset(config).split('\n  '))
   found = _find_recordings(config)
-  options = config_lib.feature_options(config)
-  folder = pathlib.Path(
-    config.data.cache or pathlib.Path(config.data.root, 'features')
-  )
-  entries = [entry for entries in found.values() for entry in entries]
+  by_name: dict[str, dataset.Recording] = {}
+  for entry in (entry for some in found.values() for entry in some):
+    other = by_name.setdefault(entry.name, entry)
+    if other.audio != entry.audio:
+      raise InputError(
+        f'{other.audio} and {entry.audio} have the same name, but each '
+        'recording needs its own name: rename one of them, and its labels.'
+      )
+  entries = [*by_name.values()]
   own = shards.take(entries, shard or _share())
-  paths = processes.together(lambda: _extract(own, folder, options))
+  paths = processes.together(lambda: _extract(config, own))
   if shard is None and len(own) < len(entries):  # others extracted the rest
+    folder, options = _cache_of(config)
     paths = cache.feature_paths(entries, folder, options=options)
   return found, paths
 
 
+def _cache_of(
+  config: config_lib.Config,
+) -> tuple[pathlib.Path, dict[str, Any]]:
+  """The folder of the features of a config, and their options."""
+  folder = config.data.cache or pathlib.Path(config.data.root, 'features')
+  return pathlib.Path(folder), config_lib.feature_options(config)
+
+
 def _extract(
-  recordings: list[dataset.Recording],
-  folder: pathlib.Path,
-  options: dict[str, Any],
+  config: config_lib.Config, recordings: list[dataset.Recording]
 ) -> dict[str, pathlib.Path]:
   """`cache.extract`; an error of the folder names the field that moves it."""
+  folder, options = _cache_of(config)
   try:
-    return cache.extract(recordings, folder, options=options)
+    return cache.extract(
+      recordings, folder, options=options, shared=bool(config.data.cache)
+    )
   except InputError as error:
     cause = error.__cause__
     # Of a system error only: a damaged recording is another matter.
@@ -129,9 +145,8 @@ def load_data(config: config_lib.Config) -> Data:
     InputError: The dataset is missing or broken.
   """
   found, paths = extract_features(config)
-  longest = max(
-    config.train.crop_frames, config.eval.window, *config.eval.test_windows
-  )
+  # Recordings are padded to what their use needs: a crop, or a window.
+  longest = max(config.eval.window, *config.eval.test_windows)
   folds: dict[str, dataset.Fold] = {}
   left = 1e9 * config.data.host_budget or float('inf')
   if processes.count() > 1:
@@ -142,7 +157,7 @@ def load_data(config: config_lib.Config) -> Data:
       config,
       entries,
       paths,
-      min_frames=longest,
+      min_frames=config.train.crop_frames if purpose == 'train' else longest,
       max_bytes=0 if is_unused else left,
     )
     if isinstance(fold.features, np.ndarray):
@@ -161,9 +176,34 @@ def load_data(config: config_lib.Config) -> Data:
     validation=folds.get('validation'),
     test=folds.get('test'),
     evaluation=folds.get('evaluation'),
+    watched=_load_watched(config, found['train'], paths, folds['train']),
     statistics=training_statistics(
       [paths[entry.name] for entry in found['train']]
     ),
+  )
+
+
+def _load_watched(
+  config: config_lib.Config,
+  entries: list[dataset.Recording],
+  paths: dict[str, pathlib.Path],
+  fold: dataset.Fold,
+) -> dataset.Fold | None:
+  """The training recordings to score; None unless `eval.watch` has train."""
+  if 'train' not in config.eval.watch:
+    return None
+  count = min(len(entries), config.eval.watch_recordings)
+  # Evenly spread, so that all folds and both overlaps are represented.
+  chosen = [index * len(entries) // count for index in range(count)]
+  if config.eval.window <= config.train.crop_frames:
+    return dataset.take_recordings(fold, chosen)
+  # Short recordings need more padding than in the training.
+  return load_fold(
+    config,
+    [entries[index] for index in chosen],
+    paths,
+    min_frames=config.eval.window,
+    max_bytes=float('inf') if isinstance(fold.features, np.ndarray) else 0,
   )
 
 
@@ -189,11 +229,7 @@ def load_validation(config: config_lib.Config) -> dataset.Fold:
       'validation_rooms or validation_share), which thresholds are calibrated '
       'on.'
     )
-  options = config_lib.feature_options(config)
-  folder = pathlib.Path(
-    config.data.cache or pathlib.Path(config.data.root, 'features')
-  )
-  paths = _extract(entries, folder, options)
+  paths = _extract(config, entries)
   return load_fold(config, entries, paths, min_frames=config.eval.window)
 
 

@@ -170,12 +170,8 @@ def make_evaluators(run: Run) -> dict[str, Evaluator]:
     'test': data.test,
     'evaluation': data.evaluation,
   }
-  if 'train' in config.eval.watch:
-    size = len(data.train.names)
-    count = min(size, config.eval.watch_recordings)
-    # Evenly spread, so that all folds and both overlaps are represented.
-    chosen = np.arange(count) * size // count
-    folds['train_fold'] = dataset.take_recordings(data.train, chosen.tolist())
+  if data.watched is not None:
+    folds['train_fold'] = data.watched
   purpose = {'train_fold': 'train'}
   return {
     name: Evaluator(

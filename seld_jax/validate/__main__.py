@@ -90,7 +90,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     **_classes(values),
   )
   # A file or pipe has no width of its own.
-  console = rich.console.Console(width=None if sys.stdout.isatty() else 100)
+  width = None if sys.stdout.isatty() else 100
+  # Names of classes and files may have brackets, which are no markup.
+  console = rich.console.Console(width=width, markup=False)
   console.print(table(report))
   for line in lines(report.findings, shown=None if values.all else _SHOWN):
     print(printable(line))

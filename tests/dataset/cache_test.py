@@ -176,6 +176,22 @@ def test_changed_recording_is_computed_again(root, computed):
   assert cached(root) == sorted(new.values())
 
 
+def test_a_shared_folder_keeps_the_features_of_other_datasets(root, tmp_path):
+  other, shared = tmp_path / 'other', tmp_path / 'shared'
+  shutil.copytree(root, other)
+  for path in (other / 'foa_dev').iterdir():
+    audio.write(path, audio.read(path)[:, :-480])
+  paths = [
+    cache.extract(
+      dataset.find_recordings(one), shared, options=OPTIONS, shared=True
+    )
+    for one in (root, other)
+  ]
+  for found in paths:
+    assert all(map(cache.is_intact, found.values()))
+  assert not {*paths[0].values()} & {*paths[1].values()}
+
+
 def test_changed_modification_time_is_computed_again(root, computed):
   """A file of the same size may have other contents."""
   extract(root)

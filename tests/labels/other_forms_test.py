@@ -464,3 +464,14 @@ def test_unknown_form_and_role_are_refused(tmp_path):
     read_text(tmp_path, '0', form='cartesian', edition='2023')
   with pytest.raises(InputError, match='4 columns .* but expected: frame'):
     read_text(tmp_path, '0,1,2,3', form='polar')
+
+
+@pytest.mark.parametrize('name', ['Walk, footsteps', 'a "loud" bang', 'x;y'])
+def test_names_with_separators_are_read_back_from_files_of_2019(tmp_path, name):
+  events = labels.Events(
+    np.array([3]), np.array([1]), np.array([0]), np.array([[1.0, 0.0, 0.0]])
+  )
+  options = {'edition': '2019', 'class_names': ('door', name)}
+  labels.write_csv(tmp_path / 'a.csv', events, **options)
+  found = labels.read_csv(tmp_path / 'a.csv', **options)
+  assert (found.frame.tolist(), found.class_index.tolist()) == ([3], [1])

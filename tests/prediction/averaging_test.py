@@ -228,6 +228,13 @@ def test_networks_with_other_features_windows_and_rates_are_averaged():
     joined = np.concatenate([part.outputs[one] for part in parts])
     np.testing.assert_array_equal(joined, array)
 
+  # Without a rate, it is that of the first network, for both.
+  stream = both.stream()
+  parts = [stream.push(audio), stream.flush()]
+  for one, array in whole.outputs.items():
+    joined = np.concatenate([part.outputs[one] for part in parts])
+    np.testing.assert_array_equal(joined, array)
+
   with pytest.raises(InputError, match=r'net0 0\.5, net1 0\.4.*--threshold'):
     both(audio, 4000)
 

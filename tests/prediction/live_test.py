@@ -1,5 +1,6 @@
 """Live predictions: speed, display, and microphones."""
 
+import dataclasses
 import io
 import itertools
 import logging
@@ -62,6 +63,16 @@ def test_active_classes_are_shown_with_their_directions():
   assert '135°' in shown
   assert '█' * 18 + '░' * 2 in shown
   assert live.line(frames(), SPEC, threshold=0.95).endswith('-')
+
+
+def test_brackets_in_names_of_classes_are_shown():
+  classes = 'alarm', 'door [front]', 'door [/back]'
+  spec = dataclasses.replace(SPEC, classes=classes)
+  out = io.StringIO()
+  console = rich.console.Console(file=out, width=80)
+  console.print(live.table(frames(), spec, threshold=0.5))
+  for name in classes[1:]:
+    assert name in out.getvalue()
 
 
 def two_dogs(format, *, swapped):

@@ -78,12 +78,32 @@ def test_a_folder_of_another_comparison_is_refused_before_training(
 
 
 def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
+  monkeypatch.delenv('JAX_PLATFORMS', raising=False)
   monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
   configs = reproduce.plan(
     tiny_root, names=['mse'], formats=['foa'], seeds=[0, 1, 2]
   )
   with pytest.raises(InputError, match='3 jobs .* but there are 2'):
     many.train_many(configs, tmp_path, jobs=3)
+
+
+@pytest.mark.parametrize(
+  ('visible', 'platforms', 'expected'),
+  [
+    ('3, 5', '', ['3', '5']),
+    ('3,5', 'cuda,cpu', ['3', '5']),
+    ('3,-1,5', '', ['3']),
+    ('-1', '', []),
+    ('', '', []),
+    ('3,5', 'cpu', []),
+  ],
+)
+def test_gpus_are_those_that_jax_would_use(
+  visible, platforms, expected, monkeypatch
+):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
+  monkeypatch.setenv('JAX_PLATFORMS', platforms)
+  assert many._gpus() == expected
 
 
 def test_features_of_all_runs_are_extracted_once(

@@ -153,3 +153,19 @@ def test_lengths_are_between_those_of_the_scores(tmp_path):
     assert {one.num_frames for one in found} == {NUM_FRAMES - 1}
     for path in (tmp_path / 'data' / 'foa_dev').iterdir():
       path.unlink()
+
+
+def test_labels_of_evaluation_recordings_are_found(tmp_path):
+  workdir = make_run(tmp_path)
+  for folder in 'foa', 'metadata':
+    root = tmp_path / 'data'
+    (root / f'{folder}_dev').rename(root / f'{folder}_eval')
+
+  results = json_files.read(workdir / 'scores.json')['results']
+  results[1]['name'] = 'evaluation'
+  change(workdir / 'scores.json', results=results)
+  run = runs.read_run(workdir)
+  result = run.scores['results'][1]
+  found = runs.read_predictions(run, result)
+  assert [one.name for one in found] == list(NAMES)
+  assert all(one.audio.is_file() for one in found)

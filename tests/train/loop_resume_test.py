@@ -133,6 +133,7 @@ def test_an_evaluation_that_is_stopped_by_a_signal_is_repeated(
   assert_same_run(watched_config, watched_run, tmp_path)
   for name in 'scores.json', 'metrics.jsonl':
     assert (tmp_path / name).read_bytes() == (watched_run / name).read_bytes()
+  assert runs.read_training(tmp_path).step == 4
 
 
 @pytest.mark.slow

@@ -48,6 +48,15 @@ def test_a_hub_reads_the_scores():
     assert f'| {value} |' in card.text
 
 
+def test_recordings_without_labels_have_no_scores():
+  scores = runs.read_scores(RUN)
+  scores['results'][-1] |= {'name': 'evaluation', 'scores': None}
+  card = huggingface_hub.ModelCard(make(scores=scores))
+  assert '| evaluation (2) | - | - |' in card.text
+  names = {one.dataset_name for one in metadata(card).eval_results}
+  assert names and not any('evaluation' in name for name in names)
+
+
 def test_a_card_without_scores_and_licence_says_so():
   card = huggingface_hub.ModelCard(make())
   assert metadata(card).license is None

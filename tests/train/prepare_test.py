@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -148,6 +149,43 @@ def test_more_scenes_than_the_disk_can_hold_are_refused(tiny_config, tmp_path):
   assert 'config.data.synthesize = 2147483647 recordings need 2.47e+07' in text
   assert 'reduce config.data.synthesize' in text
   assert not list(tmp_path.iterdir())
+
+
+def test_training_recordings_are_padded_for_crops_only(tiny_config, tmp_path):
+  """Windows of the evaluation may be longer than short recordings."""
+  config = tiny_config
+  config.data.cache = str(tmp_path / 'features')
+  config.eval.window, config.eval.test_windows = 500, (600, 50)
+  config.eval.watch = ('train',)
+  data = prepare.load_data(config)
+  assert np.diff(data.train.offsets).tolist() == [40, 40]
+  assert np.diff(data.validation.offsets).tolist() == [120, 120]
+  assert data.watched.names == data.train.names
+  assert np.diff(data.watched.offsets).tolist() == [100, 100]
+  for fold in data.train, data.watched:
+    assert fold.num_label_frames.tolist() == [40, 40]
+
+
+def test_watched_recordings_are_spread_over_the_training(tiny_config, tmp_path):
+  config = tiny_config
+  config.data.cache = str(tmp_path / 'features')
+  config.eval.watch, config.eval.watch_recordings = ('train',), 1
+  data = prepare.load_data(config)
+  assert data.watched.names == data.train.names[:1]
+  expected = dataset.take_recordings(data.train, [0])
+  np.testing.assert_array_equal(data.watched.features, expected.features)
+  config.eval.watch = ()
+  assert prepare.load_data(config).watched is None
+
+
+def test_evaluation_recordings_need_names_of_their_own(tiny_config, tmp_path):
+  root = shutil.copytree(tiny_config.data.root, tmp_path / 'data')
+  (one, *_) = sorted((root / 'foa_dev').glob('fold1*.wav'))
+  shutil.copy(one, root / 'foa_eval')
+  tiny_config.data.root = str(root)
+  tiny_config.data.evaluation = True
+  with pytest.raises(InputError, match=r'foa_dev.* and .*foa_eval.* same name'):
+    prepare.load_data(tiny_config)
 
 
 def test_crops_of_a_config_are_those_of_its_training(tiny_config, tmp_path):
