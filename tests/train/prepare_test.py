@@ -159,6 +159,7 @@ def test_training_recordings_are_padded_for_crops_only(tiny_config, tmp_path):
   config.eval.watch = ('train',)
   data = prepare.load_data(config)
   assert np.diff(data.train.offsets).tolist() == [40, 40]
+  assert data.validation and data.watched
   assert np.diff(data.validation.offsets).tolist() == [120, 120]
   assert data.watched.names == data.train.names
   assert np.diff(data.watched.offsets).tolist() == [100, 100]
@@ -171,7 +172,7 @@ def test_watched_recordings_are_spread_over_the_training(tiny_config, tmp_path):
   config.data.cache = str(tmp_path / 'features')
   config.eval.watch, config.eval.watch_recordings = ('train',), 1
   data = prepare.load_data(config)
-  assert data.watched.names == data.train.names[:1]
+  assert data.watched and data.watched.names == data.train.names[:1]
   expected = dataset.take_recordings(data.train, [0])
   np.testing.assert_array_equal(data.watched.features, expected.features)
   config.eval.watch = ()
