@@ -148,6 +148,13 @@ def _together_conformer(config: Config) -> None:
   augment(config, ['symmetries_16'])
 
 
+def _bands(config: Config) -> None:
+  """As `_together_conformer`, with the 64 mel bands of the paper."""
+  _together_conformer(config)
+  config.features.n_mels = 64
+  config.model.pools = ((2, 4), (1, 4), (1, 2))
+
+
 def _varied(config: Config) -> None:
   """As `_together`, and clips that hardly ever sound the same twice."""
   _together(config)
@@ -218,6 +225,7 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
     'small batches, 16 symmetries, ResNet-Conformer',
     _together_conformer,
   ),
+  'together_conformer_64': ('and 64 mel bands instead of 32', _bands),
   'varied': (
     'and equaliser, frequency shift, masks, moving average',
     _varied,
