@@ -72,11 +72,11 @@ def test_features_of_another_shape_are_refused(tiny_run, features):
 @pytest.mark.parametrize(
   ('section', 'field', 'value', 'match'),
   [
-    ('model', 'gru_features', 7, 'does not fit the variables'),
+    ('model', 'sequence_features', 64, 'does not fit the variables'),
     ('model', 'newer_field', 7, 'newer_field'),
     ('eval', 'edition', '3000', 'eval.edition'),
     ('features', 'offset', 1e-7, 'does not fit the inputs and outputs'),
-    ('data', 'classes', ['a'], 'eval.class_thresholds needs a number'),
+    ('data', 'classes', ['a'], 'does not fit the inputs and outputs'),
   ],
 )
 def test_an_export_whose_network_is_unknown_says_so(
