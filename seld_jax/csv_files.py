@@ -36,35 +36,32 @@ def read(
     >>> csv_files.read('sounds.csv', columns=columns, what='a list of sounds')
     [('sounds.csv, line 2', {'file': 'rex.wav', 'class': 'dog'})]
   """
+  names: list[str] = []
+  rows: list[tuple[str, dict[str, str]]] = []
+  reason = ''
   try:
     with open(path, newline='', encoding='utf-8-sig') as file:
       table = csv.DictReader(file, restval='')
       names = [name for name in table.fieldnames or () if name]
-      rows = [
-        (f'{path}, line {table.line_num}', {name: row[name] for name in names})
-        for row in table
-      ]
-  except UnicodeDecodeError as error:
-    raise _wrong(path, columns, what, 'it is not UTF-8 text') from error
-  except FileNotFoundError as error:
-    raise _wrong(path, columns, what, 'it does not exist') from error
+      for row in table:
+        cells = {name: row[name] for name in names}
+        rows.append((f'{path}, line {table.line_num}', cells))
+  except UnicodeDecodeError:
+    reason = 'it is not UTF-8 text'
+  except FileNotFoundError:
+    reason = 'it does not exist'
   except OSError as error:
     reason = f'it cannot be read: {error.strerror or error}'
-    raise _wrong(path, columns, what, reason) from error
   except csv.Error as error:
-    raise _wrong(path, columns, what, f'it is no CSV: {error}') from error
-  for name in columns:
-    if name not in names:
-      raise _wrong(path, columns, what, f'it lacks the column {name}')
+    reason = f'it is no CSV: {error}'
+  lost = [name for name in columns if name not in names]
+  if lost and not reason:
+    reason = f'it lacks the column {lost[0]}'
+  if reason:
+    noun = 'column' if len(columns) == 1 else 'columns'
+    every = ' and '.join(filter(None, [', '.join(columns[:-1]), columns[-1]]))
+    raise InputError(
+      f'{path} must be {what}, a CSV file with the {noun} {every}, '
+      f'but {reason}.'
+    )
   return rows
-
-
-def _wrong(
-  path: str | os.PathLike[str], columns: Sequence[str], what: str, reason: str
-) -> InputError:
-  """The error that says what a file must be, and why it is not."""
-  names = ' and '.join(filter(None, [', '.join(columns[:-1]), columns[-1]]))
-  noun = 'column' if len(columns) == 1 else 'columns'
-  return InputError(
-    f'{path} must be {what}, a CSV file with the {noun} {names}, but {reason}.'
-  )

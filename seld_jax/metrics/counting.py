@@ -135,7 +135,8 @@ def counts_each(
     pairs: Reference and predictions of each recording.
     names: Name of each recording, for error messages.
     edition: As for `counts`, like all options that follow.
-    num_frames: Label frames of every recording, or one number for each.
+    num_frames: Label frames of every recording, or one number for each, also
+      as an array with shape `[recordings]`.
     num_classes: Number of classes; they do not matter for `CLASSLESS`.
     doa_threshold: Largest angle of a true positive, in degrees.
     distance_threshold: Largest relative distance error of a true positive.
