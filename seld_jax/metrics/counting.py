@@ -168,8 +168,8 @@ def counts_each(
     num_classes = 1
   if num_frames is None:
     lengths = _default_lengths(pairs, edition, as_published)
-  elif isinstance(num_frames, (Sequence, np.ndarray)) and np.ndim(num_frames):
-    lengths = [*map(int, num_frames)]
+  elif isinstance(num_frames, (Sequence, np.ndarray)):
+    lengths = [int(one) for one in num_frames]
   else:
     lengths = [num_frames] * len(pairs)
   if segment_frames is None:
