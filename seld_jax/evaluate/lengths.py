@@ -211,8 +211,10 @@ def _audio_lengths(
         '--frames=last_reference.'
       )
     info = sound.info(paths[name])
-    per_second = round(1 / frame)
-    lengths.append(-(-info.num_samples * per_second // info.sample_rate))
+    count = labels.count_frames(
+      info.num_samples, info.sample_rate, frames_per_second=round(1 / frame)
+    )
+    lengths.append(count)
   return lengths
 
 

@@ -60,7 +60,7 @@ def best_thresholds(
     {'alarm': 0.3}
   """
   lengths = dict(zip(names, map(int, num_frames), strict=True))
-  scores = []
+  score, scores = metrics.f_score(edition), []
   for threshold in CANDIDATES:
     result = evaluate_predictions(
       zip(names, references, find(threshold), strict=True),
@@ -70,7 +70,7 @@ def best_thresholds(
       class_names=class_names,
     )
     groups = [result['per_class'][name] for name in class_names]
-    scores.append([group[metrics.f_score(edition)] for group in groups])
+    scores.append([group[score] for group in groups])
   best = {}
   for name, column in zip(class_names, zip(*scores, strict=True), strict=True):
     values = np.array([-1.0 if one is None else one for one in column])

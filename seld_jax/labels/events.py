@@ -21,22 +21,28 @@ _SAME = 1e-6
 SURPLUS_FRAMES = 5
 
 
-def count_frames(num_samples: int, sample_rate: int) -> int:
+def count_frames(
+  num_samples: int,
+  sample_rate: int,
+  *,
+  frames_per_second: int = FRAMES_PER_SECOND,
+) -> int:
   """The number of label frames of a recording; the last may be incomplete.
 
   Args:
     num_samples: Number of samples in each channel.
     sample_rate: Sample rate in Hz.
+    frames_per_second: Label frames per second; the usual ones last 0.1 s.
 
   Returns:
-    The number of frames of 0.1 s.
+    The number of frames.
 
   Example:
     >>> from seld_jax import labels
     >>> labels.count_frames(24001, sample_rate=24000)
     11
   """
-  return -(-num_samples * FRAMES_PER_SECOND // sample_rate)
+  return -(-num_samples * frames_per_second // sample_rate)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
