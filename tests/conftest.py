@@ -1,11 +1,13 @@
 """Fixtures of all tests: a tiny dataset, configuration and run directory."""
 
+import gc
 import os
 import pathlib
 
 import numpy as np
 import pytest
 from helpers import compiling
+from helpers.made_once import made_once, temporary_folder
 from helpers.tiny import make_run, make_tiny
 
 from seld_jax import audio, geometry, labels
@@ -15,6 +17,10 @@ SECONDS = 4
 
 # Before JAX starts; also for the programs that tests start.
 os.environ.setdefault('XLA_FLAGS', compiling.QUICK_FLAGS)
+
+# Tracing makes many small objects that live long. As often as Python looks for
+# garbage by default, it takes a tenth of the time of these tests.
+gc.set_threshold(100_000, 50, 100)
 
 
 # Parts of the paths of tests that take longest.
@@ -36,9 +42,7 @@ def _compilation_cache(tmp_path_factory):
   """JAX compiles a program that several tests use only once."""
   import jax
 
-  folder = tmp_path_factory.getbasetemp()
-  if 'PYTEST_XDIST_WORKER' in os.environ:
-    folder = folder.parent  # shared by the processes
+  folder = temporary_folder(tmp_path_factory)
   jax.config.update('jax_compilation_cache_dir', str(folder / 'xla'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
@@ -49,7 +53,10 @@ def tiny_root(tmp_path_factory) -> pathlib.Path:
 
   Each recording has one noise burst from a random azimuth.
   """
-  root = tmp_path_factory.mktemp('tiny')
+  return made_once(tmp_path_factory, 'tiny', write_recordings)
+
+
+def write_recordings(root):
   rng = np.random.default_rng(0)
   for fold in 1, 2, 3, None:
     for mix in 1, 2:
@@ -78,7 +85,6 @@ def tiny_root(tmp_path_factory) -> pathlib.Path:
           xyz=np.tile(direction, (len(frames), 1)),
         ),
       )
-  return root
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def tiny_run(tiny_root, tmp_path_factory) -> pathlib.Path:
 
   The checkpoint of step 4 has the best score; that of step 6 is the latest.
   """
-  return make_run(
-    tmp_path_factory.mktemp('run'),
-    make_tiny(config_lib.default(), tiny_root),
+  config = make_tiny(config_lib.default(), tiny_root)
+  return made_once(
+    tmp_path_factory, 'tiny_run', lambda folder: make_run(folder, config)
   )

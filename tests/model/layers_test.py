@@ -31,8 +31,21 @@ def values_and_gradients(ours, theirs, *inputs):
   return zip(*both(*inputs), strict=True)
 
 
-@pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
-@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 3), (2, 5, 7, 3)])
+# With and without frames and bands that are left over.
+every_pool = pytest.mark.parametrize(
+  ('shape', 'pool'),
+  [
+    ((2, 20, 12, 3), (1, 1)),
+    ((2, 20, 12, 3), (5, 2)),
+    ((1, 23, 9, 3), (5, 2)),
+    ((2, 5, 7, 3), (1, 2)),
+    ((1, 23, 9, 3), (2, 3)),
+    ((2, 5, 7, 3), (4, 4)),
+  ],
+)
+
+
+@every_pool
 def test_rectified_maxima_equal_flax(pool, shape):
   x, gain, shift = numbers(*shape), jnp.array([2.0, -1, 0]), numbers(3, seed=1)
   ours = functools.partial(layers.rectified_maxima, pool=pool)
@@ -45,8 +58,7 @@ def test_rectified_maxima_equal_flax(pool, shape):
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize('pool', [(1, 1), (5, 2), (1, 2), (2, 3), (4, 4)])
-@pytest.mark.parametrize('shape', [(2, 20, 12, 3), (1, 23, 9, 2), (2, 5, 7, 4)])
+@every_pool
 def test_maxima_without_scale_and_shift_equal_those_of_flax(pool, shape):
   x = numbers(*shape)
   ones, zeros = jnp.ones(shape[-1]), jnp.zeros(shape[-1])

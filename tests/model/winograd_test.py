@@ -19,10 +19,18 @@ def maps_and_kernel(batch, frames, bands, channels, filters):
   return x, numbers(3, 3, channels, filters, seed=1)
 
 
-@pytest.mark.parametrize('tiles', [1, 5, 1000])
 @pytest.mark.parametrize(
-  ('batch', 'frames', 'bands'),
-  [(2, 24, 8), (1, 1, 1), (1, 28, 3), (3, 13, 9), (2, 5, 4), (1, 42, 6)],
+  ('batch', 'frames', 'bands', 'tiles'),
+  [
+    (2, 24, 8, 1),
+    (2, 24, 8, 1000),
+    (1, 1, 1, 5),
+    (1, 28, 3, 5),
+    (3, 13, 9, 1),
+    (3, 13, 9, 5),
+    (2, 5, 4, 1000),
+    (1, 42, 6, 5),
+  ],
 )
 def test_any_shape_and_block_size_equals_xla(
   monkeypatch, batch, frames, bands, tiles

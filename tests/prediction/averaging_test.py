@@ -3,8 +3,6 @@
 The networks here are random functions of the samples of each label frame.
 """
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -107,7 +105,7 @@ def assert_same(format, found, expected, *, atol=1e-5):
   ('name', 'sound'),
   [
     *((name, 'foa') for name in FORMATS),
-    *itertools.product(SOME, ['mic', 'stereo']),
+    *zip(SOME, ['mic', 'stereo'], strict=True),
   ],
 )
 def test_the_prediction_turns_with_the_recording(name, sound):

@@ -50,9 +50,9 @@ def test_audio_and_its_standardised_features_have_the_same_outputs():
     np.testing.assert_allclose(raw[name][0], values, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-  'features',
-  [
+def test_features_of_another_shape_are_refused(tiny_run):
+  predictor = seld_jax.load(tiny_run)
+  for features in (
     np.zeros((1, 20, 16, 6)),
     np.zeros((1, 20, 15, 7)),
     np.zeros((1, 21, 16, 7)),
@@ -61,12 +61,9 @@ def test_audio_and_its_standardised_features_have_the_same_outputs():
     np.zeros((0, 20, 16, 7)),
     np.full((1, 20, 16, 7), 'x'),
     np.zeros((1, 20, 16, 7), complex),
-  ],
-)
-def test_features_of_another_shape_are_refused(tiny_run, features):
-  predictor = seld_jax.load(tiny_run)
-  with pytest.raises(InputError, match=r'16 bands, 7 channels.* multiple of 5'):
-    predictor.outputs(features)
+  ):
+    with pytest.raises(InputError, match='16 bands, 7 channels.* multiple of'):
+      predictor.outputs(features)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from helpers.command_outcomes import outcome
 
 from seld_jax import audio, evaluate, geometry, labels, report
 from seld_jax.errors import InputError
-from seld_jax.report import choice, error_sections, score_tables
+from seld_jax.report import choice, error_sections, page, score_tables
 from seld_jax.scenes import scenes_csv
 
 SECONDS = 6
@@ -43,6 +43,13 @@ def folder(tmp_path_factory) -> pathlib.Path:
   return folder
 
 
+@pytest.fixture
+def without_figures(monkeypatch):
+  """Leaves out the figures, which take most of the time of a page."""
+  image = b'no picture'
+  monkeypatch.setattr(page, 'write_figure', lambda *_, **__: (image, image))
+
+
 def write(folder: pathlib.Path, out: pathlib.Path, **options) -> str:
   path = report.write_folder_report(
     folder / 'metadata_dev', folder / 'system', out=out, **options
@@ -55,7 +62,7 @@ def write(folder: pathlib.Path, out: pathlib.Path, **options) -> str:
   ('scales', 'units'),
   [((None, None), None), ((1.0, None), ('m', 'cm')), ((100, 1), ('cm', 'm'))],
 )
-def test_players_show_metres(tmp_path, scales, units):
+def test_players_show_metres(tmp_path, scales, units, without_figures):
   """Label files of 2023 have centimetres, unless the units are stated."""
   frame = np.arange(20)
   events = labels.Events(
@@ -92,7 +99,9 @@ def test_every_score_of_an_edition_is_in_the_table(folder, edition):
   assert text.count('<h3>') == 2
 
 
-def test_the_page_of_2025_shows_the_directions_that_are_scored(tmp_path):
+def test_the_page_of_2025_shows_the_directions_that_are_scored(
+  tmp_path, without_figures
+):
   frame = np.arange(40)
   events = labels.Events(
     frame,
@@ -163,7 +172,9 @@ def test_page_without_sound_says_so(folder, tmp_path):
   assert 'no scenes.csv' in text
 
 
-def test_page_with_sound_and_chosen_recordings(folder, tmp_path):
+def test_page_with_sound_and_chosen_recordings(
+  folder, tmp_path, without_figures
+):
   names = ['fold1_room1_mix003_ov1', 'fold1_room0_mix000_ov1']
   text = write(
     folder,

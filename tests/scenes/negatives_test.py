@@ -112,7 +112,7 @@ def test_the_shares_of_recordings(extra):
   others = open_others(extra)
   drawn = [
     draw(seed=seed, style=style, others=others, seconds=8.0)
-    for seed in range(60)
+    for seed in range(30)
   ]
   assert 0.2 < np.mean([not scene.events for scene in drawn]) < 0.6
   assert 0.1 < np.mean([bool(scene.others) for scene in drawn]) < 0.5

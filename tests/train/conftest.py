@@ -3,6 +3,7 @@
 import pathlib
 
 import pytest
+from helpers.made_once import made_once
 from helpers.tiny import make_tiny
 
 from seld_jax import config as config_lib
@@ -12,18 +13,23 @@ from seld_jax import train
 @pytest.fixture(scope='session')
 def plain_run(tiny_root, tmp_path_factory) -> pathlib.Path:
   """A run of `tiny_config`: four steps, two evaluations, a test."""
-  workdir = tmp_path_factory.mktemp('plain')
-  train.train_and_evaluate(make_tiny(config_lib.default(), tiny_root), workdir)
-  return workdir
+  config = make_tiny(config_lib.default(), tiny_root)
+  return made_once(
+    tmp_path_factory,
+    'plain_run',
+    lambda workdir: train.train_and_evaluate(config, workdir),
+  )
 
 
 @pytest.fixture(scope='session')
 def watched_run(tiny_root, tmp_path_factory) -> pathlib.Path:
   """The same run, which also scores a training recording and the test fold."""
   config = watch(make_tiny(config_lib.default(), tiny_root))
-  workdir = tmp_path_factory.mktemp('watched')
-  train.train_and_evaluate(config, workdir)
-  return workdir
+  return made_once(
+    tmp_path_factory,
+    'watched_run',
+    lambda workdir: train.train_and_evaluate(config, workdir),
+  )
 
 
 @pytest.fixture

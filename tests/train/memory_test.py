@@ -51,12 +51,9 @@ def refusal(config, mesh):
   [
     {'features.n_mels': 4000, 'features.n_fft': 8192},
     {'model.filters': (10**6,) * 6},
-    {'model.gru_features': 10**6},
-    {'model.attention_features': 10**6},
     {'train.crop_frames': 10**7},
     {'eval.window': 10**9},
     {'eval.batch_size': 10**6},
-    {'features.n_fft': 10**9, 'features.win_length': 10**8},
     {
       'train.steps_per_dispatch': 10**9,
       'train.log_every': 10**9,

@@ -29,6 +29,7 @@ def test_the_first_state_is_the_same_under_jit(tiny_config):
 def test_the_error_for_a_loss_that_is_not_finite_names_the_step(
   tiny_config, tmp_path
 ):
+  make_one_convolution(tiny_config)
   tiny_config.train.learning_rate = 1e30
   tiny_config.train.schedule = 'paper'
   tiny_config.train.warmup_epochs = 0

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from helpers import audio_sets
+from helpers.tiny import make_one_convolution
 
 from benchmarks import device_speed
 from seld_jax import devices
@@ -18,6 +19,7 @@ from seld_jax.train import stepping
 def test_a_step_compiled_in_the_background_equals_one_compiled_at_use(
   tiny_config, resident
 ):
+  make_one_convolution(tiny_config)
   mesh, fold = devices.make_mesh(), device_speed.make_fold(tiny_config, 2)
   create, arguments = train_step.state_maker(tiny_config)
   template = create.eval_shape(*arguments)
@@ -89,7 +91,12 @@ def test_runs_of_other_seeds_and_recordings_share_a_traced_step(
 
 
 @pytest.mark.parametrize(
-  'fields', [{'rotate': True}, {'steps': ('symmetries()',)}], ids=str
+  'fields',
+  [
+    pytest.param({'rotate': True}, marks=pytest.mark.slow),
+    {'steps': ('symmetries()',)},
+  ],
+  ids=str,
 )
 def test_other_positions_of_microphones_in_the_same_file_have_another_trace(
   fields, tmp_path, monkeypatch
