@@ -307,11 +307,11 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       num_workers=values.workers,
     )
   if evaluation and not any(out.glob('*_eval')):
-    folds = ' and '.join(map(str, scenes.EVALUATION_FOLDS))
-    print(
-      f'No evaluation recordings were written because {values.events} has no '
-      f'sounds in folds {folds}.'
-    )
+    numbers = ' and '.join(map(str, scenes.EVALUATION_FOLDS))
+    reason = f'{values.events or "the bank"} has no sounds in folds {numbers}'
+    if folds is not None and not {*folds} & {*scenes.EVALUATION_FOLDS}:
+      reason = f'--folds leaves out folds {numbers}'
+    print(f'No evaluation recordings were written because {reason}.')
   print(f'The scenes are in {out}, described in {out / "scenes.csv"}.')
 
 

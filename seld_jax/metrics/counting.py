@@ -303,7 +303,8 @@ def jackknife(
 
   Returns:
     The lower and the upper end for each score of the edition. Both are NaN with
-    fewer than two recordings, or where the score is NaN without one of them.
+    fewer than two recordings, where the score is NaN without one of them, or
+    where the reference of the others has no event.
 
   References:
     Efron and Stein, `The Jackknife Estimate of Variance
@@ -370,7 +371,8 @@ def jackknife_estimates(counts: Sequence[Any]) -> dict[str, float]:
 
   Returns:
     The estimate for each score of the edition; NaN with fewer than two
-    recordings, or where the score is NaN without one of them.
+    recordings, where the score is NaN without one of them, or where the
+    reference of the others has no event.
 
   Example:
     >>> from seld_jax import labels, metrics
@@ -394,9 +396,12 @@ def _leave_one_out(
   value = np.array(dataclasses.astuple(scores(whole)))
   if len(counts) < 2:
     return names, value, np.full((1, len(names)), np.nan)
-  left_out = np.array(
-    [dataclasses.astuple(scores(without(whole, one))) for one in counts]
-  )
+  left_out = np.full((len(counts), len(names)), np.nan)
+  for row, one in zip(left_out, counts, strict=True):
+    rest = without(whole, one)
+    # A rate of errors among no events has no value that means anything.
+    if rest.reference.sum():
+      row[:] = dataclasses.astuple(scores(rest))
   return names, value, left_out
 
 

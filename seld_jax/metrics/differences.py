@@ -131,11 +131,11 @@ def paired_differences(
 
   Returns:
     The difference of each score by its name: of all classes, and then of each
-    of the `class_indices`. A class that the reference of a sample lacks has no
-    scores there. Both intervals are NaN with fewer than two recordings, and
-    that of the jackknife if a score is NaN without one of them. The bootstrap
-    leaves out resamples where a score is NaN; with more than 5 % of them, its
-    interval is NaN.
+    of the `class_indices`. A sample whose reference has no event has no scores,
+    nor has a class that the reference of a sample lacks: they are NaN. Both
+    intervals are NaN with fewer than two recordings, and that of the jackknife
+    if a score is NaN without one of them. The bootstrap leaves out resamples
+    where a score is NaN; with more than 5 % of them, its interval is NaN.
 
   Raises:
     InputError: The systems differ in the number of recordings, in edition or in
@@ -271,10 +271,13 @@ class _Replicates:
     """The scores of sums; those of equal sums of a class can be kept."""
     total = dataclasses.replace(self._example, **sums)
     rows = [_values(scores(total))]
+    unknown = (np.nan,) * len(rows[0])
+    if not total.reference.sum():
+      rows[0] = unknown
     for index in self._classes:
       alone = of_class(total, index)
       if not alone.reference.sum():  # nothing to find, as in evaluations
-        rows.append((np.nan,) * len(rows[0]))
+        rows.append(unknown)
         continue
       if known is None:
         rows.append(_values(scores(alone)))

@@ -38,8 +38,9 @@ _MOST_CLASSES = 5000
 
 # Any integer up to here is a float as well.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-# A score may be far above 1, but a page and a figure must be able to show it.
-_Finite = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+# The error rate divides by 2.2e-16 if the reference has no event. A page and a
+# figure must be able to show a score.
+_Finite = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
 _Number = _Finite | None
 # The limit of finite losses, which are below 1e39 in float32.
 _MOST_VALUE = 1e100

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from seld_jax import files, json_files
 from seld_jax.errors import InputError
-from seld_jax.scenes import library
+from seld_jax.scenes import library, measured
 from seld_jax.scenes.arrays import ARRAYS
 from seld_jax.scenes.class_maps import CLASS_MAPS
 
@@ -65,6 +65,8 @@ def check_settings(
   seed: int,
   events: str | os.PathLike[str] | types.EllipsisType | None = ...,
   classes: str | None = None,
+  others: str | os.PathLike[str] | None = None,
+  rirs: str | os.PathLike[str] | None = None,
 ) -> None:
   """Raises InputError if the scenes in a folder have other settings.
 
@@ -75,10 +77,13 @@ def check_settings(
     events: Expected dry sounds, see `synthesize`; `...` for any. Sounds that no
       longer exist are not compared: a complete set does not need them.
     classes: Expected class map, one of `CLASS_MAPS`; None for any.
+    others: Expected sounds without labels; None for any. Like measured rooms,
+      they are only compared while they exist.
+    rirs: Expected folder of measured rooms; None for any.
 
   Raises:
     InputError: The set was made with another number of recordings, another
-      seed, other sounds or other classes.
+      seed, other sounds, other classes or other rooms.
 
   Example:
     >>> from seld_jax import scenes
@@ -91,6 +96,18 @@ def check_settings(
   _compare(out, found, {'recordings': recordings, 'seed': seed})
   if classes is not None:
     _compare(out, found, {'classes': classes})
+  for name, given in (('others', others), ('rirs', rirs)):
+    if given is not None and found[name] is None:
+      raise InputError(
+        f'{out} contains scenes made without --{name}, but {given} was '
+        'requested; choose another folder (--out, config.data.root) or remove '
+        'it.'
+      )
+  if rirs is not None and pathlib.Path(rirs).exists():
+    rooms = measured.open_rooms(
+      rirs, names=found['rir_rooms'] or (), quiet=True
+    )
+    _compare(out, found, {'rirs': rooms.fingerprint})
   if isinstance(events, types.EllipsisType):
     return
   if events is None or pathlib.Path(events).exists():
@@ -99,6 +116,9 @@ def check_settings(
       class_map = 'tau2020'
     sounds = library.open_library(events, class_map=class_map, quiet=True)
     _compare(out, found, {'events': sounds.fingerprint})
+    if others is not None and pathlib.Path(others).exists():
+      extra = library.open_others(others, labelled=sounds)
+      _compare(out, found, {'others': extra.fingerprint})
 
 
 def classes_of(out: str | os.PathLike[str]) -> tuple[str, ...]:

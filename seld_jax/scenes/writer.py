@@ -37,6 +37,8 @@ CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024', '2025')
 LAYOUTS = tuple(layouts.LAYOUTS)
 # Seconds between two writings of scenes.csv.
 _SAVE_INTERVAL = 5.0
+# Longest recording: a day.
+_MOST_SECONDS = 86400
 
 
 def synthesize(
@@ -123,10 +125,11 @@ def synthesize(
   """
   style = style or composer.Style()
   out = pathlib.Path(out)
-  if recordings < 1 or seconds < 1 or seed < 0:
+  if recordings < 1 or not 1 <= seconds <= _MOST_SECONDS or seed < 0:
     raise InputError(
-      'A set needs at least 1 recording of at least 1 second and a seed of 0 '
-      f'or more, got {recordings} of {seconds:g} s with seed {seed}.'
+      'A set needs at least 1 recording of at least 1 second and at most '
+      f'{_MOST_SECONDS} seconds, and a seed of 0 or more, got {recordings} of '
+      f'{seconds:g} s with seed {seed}.'
     )
   is_stereo = 'stereo' in formats
   layout = layout or ('dcase2025' if is_stereo else 'tau2020')

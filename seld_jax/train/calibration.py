@@ -9,7 +9,7 @@ import numpy as np
 
 from seld_jax import devices, evaluate, inference, runs
 from seld_jax.dataset import placement
-from seld_jax.train import prepare, scoring, snapshot
+from seld_jax.train import drawn_rooms, prepare, scoring, snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +54,9 @@ def calibrate(
     The thresholds, and the scores of the validation recordings.
 
   Raises:
-    InputError: The run has no validation recordings with labels, or its dataset
-      is missing.
+    InputError: The run has no validation recordings with labels, its dataset is
+      missing, or `data.validation_share` now draws other rooms than in the
+      training.
 
   Example:
     >>> from seld_jax import train
@@ -67,6 +68,7 @@ def calibrate(
   config = trained.config
   config.eval.class_thresholds = ()
   fold = prepare.load_validation(config)
+  drawn_rooms.check(workdir, config, fold.names)
   # One device suffices, and eval.batch_size need not be a multiple of more.
   mesh = devices.make_mesh(devices=jax.devices()[:1])
   outputs = inference.predict_fold(

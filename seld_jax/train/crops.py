@@ -5,6 +5,14 @@ from seld_jax import dataset
 from seld_jax.errors import InputError
 from seld_jax.train import prepare
 
+# The recordings that a config may have, and the fields that select them.
+_FIELDS = {
+  'train': 'train_folds',
+  'validation': 'validation_folds',
+  'test': 'test_folds',
+  'evaluation': 'evaluation=True',
+}
+
 
 def load_crops(
   config: config_lib.Config,
@@ -30,8 +38,8 @@ def load_crops(
     The examples, without augmentation.
 
   Raises:
-    InputError: The dataset is missing or broken, the config has no such
-      recordings, or they have no labels.
+    InputError: A field of the config is wrong, the dataset is missing or
+      broken, the config has no such recordings, or they have no labels.
 
   Example:
     >>> from seld_jax import config, scenes, train
@@ -43,12 +51,18 @@ def load_crops(
     >>> len(source), source[0]['features'].shape
     (1, (50, 64, 7))
   """
+  if purpose not in _FIELDS:
+    raise InputError(
+      f'purpose must be one of {", ".join(_FIELDS)}, got {purpose!r}.'
+    )
+  config = config_lib.resolve(config)
+  config_lib.validate(config, num_devices=1)
   found, paths = prepare.extract_features(config)
   if purpose not in found:
     raise InputError(
       f'The config has no {purpose} recordings; it has those of '
       f'{", ".join(found)}: choose one of them, or set '
-      f'--config.data.{purpose}_folds.'
+      f'--config.data.{_FIELDS[purpose]}.'
     )
   fold = prepare.load_fold(
     config,

@@ -27,7 +27,15 @@ NOTE = 'init_from.json'
 
 
 # Fields of config.features that say what the channels of the features are.
-_MEANING = ('format', 'num_channels', 'kind', 'intensity', 'stereo')
+_MEANING = (
+  'format',
+  'num_channels',
+  'kind',
+  'intensity',
+  'stereo',
+  'layout',
+  'alias_frequency',
+)
 
 
 class _Note(TypedDict):

@@ -8,26 +8,24 @@ import pathlib
 import signal
 import time
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import jax
 import numpy as np
 
 from seld_jax import config as config_lib
 from seld_jax import (
-  dataset,
   devices,
   files,
-  json_files,
   progress,
   runs,
   trackers,
 )
 from seld_jax import model as model_lib
 from seld_jax.devices import processes, traced_steps
-from seld_jax.errors import InputError
 from seld_jax.train import (
   checkpoint,
+  drawn_rooms,
   fine_tuning,
   memory,
   rendering,
@@ -42,10 +40,6 @@ from seld_jax.train.step import TrainState, state_maker
 from seld_jax.train.step_metrics import check_finite, mean_metrics
 
 _log = logging.getLogger(__name__)
-
-# File in the run directory with the rooms that were drawn to select the
-# checkpoint.
-ROOMS = 'validation_rooms.json'
 
 
 def train_and_evaluate(
@@ -110,12 +104,6 @@ def train_and_evaluate(
     processes.first(lambda: _keep_rooms(run))
     step, state, evaluators = _train(run, init_from=init_from, traces=traces)
     return _test(run, step, state, evaluators)
-
-
-class _Rooms(TypedDict):
-  """The content of `ROOMS`."""
-
-  rooms: list[str]
 
 
 class TrainingLoop:
@@ -310,32 +298,16 @@ def _track(
 
 
 def _keep_rooms(run: Run) -> None:
-  """Refuses to resume with other rooms than those that were drawn before.
-
-  The draw depends on the rooms of the dataset. If some are added while a run is
-  stopped, rooms that it was trained on could select its checkpoint.
-  """
+  """Notes the rooms that were drawn; refuses to resume with other ones."""
   if not run.config.data.validation_share or run.data.validation is None:
     return
-  path = run.workdir / ROOMS
-  rooms = list(dataset.rooms_of(run.data.validation.names))
-  if path.is_file() and runs.has_run(run.workdir):
-    try:
-      known = json_files.check(json_files.read(path), _Rooms, path)['rooms']
-    except InputError as error:
-      raise InputError(
-        f'{error} Delete the file if {run.config.data.root} has not changed.'
-      ) from error
-    if known != rooms:
-      raise InputError(
-        f'{run.workdir} holds a run whose checkpoint is selected by the rooms '
-        f'{", ".join(known)}, but data.validation_share = '
-        f'{run.config.data.validation_share:g} now draws {", ".join(rooms)}, '
-        'because the recordings of data.train_folds have changed: restore '
-        f'those of {run.config.data.root}, or choose another --workdir.'
-      )
+  names = run.data.validation.names
+  is_noted = (run.workdir / drawn_rooms.NOTE).is_file()
+  if not is_noted or not runs.has_run(run.workdir):
+    drawn_rooms.write(run.workdir, names)
     return
-  files.write_text(path, json.dumps({'rooms': rooms}))
+  remedy = ', or choose another --workdir'
+  drawn_rooms.check(run.workdir, run.config, names, remedy=remedy)
 
 
 def _train(

@@ -23,9 +23,12 @@ _FORMATS = {
   'stereo': ('stereo', 'stereo (left, right)'),
 }
 _FEATURES = {
-  'log_mel': 'log-mel spectra and intensity vectors or GCC-PHAT',
-  'salsa': 'SALSA',
-  'salsa_lite': 'SALSA-Lite',
+  ('foa', 'log_mel'): 'log-mel spectra and intensity vectors',
+  ('mic', 'log_mel'): 'log-mel spectra and GCC-PHAT',
+  ('stereo', 'log_mel'): 'log-mel spectra',
+  ('foa', 'salsa'): 'SALSA',
+  ('mic', 'salsa'): 'SALSA',
+  ('mic', 'salsa_lite'): 'SALSA-Lite',
 }
 
 
@@ -53,6 +56,7 @@ def make(
   config, spec = trained.config, snapshot.spec_of(trained.config)
   num_parameters = model_lib.count_parameters(trained.variables['params'])
   tag, format = _FORMATS[spec.format]
+  features = _FEATURES[spec.format, spec.kind]
   scores = scores or {'results': []}
   results, edition = scores['results'], runs.edition_of(scores)
   names = metrics.main_scores(edition)
@@ -86,7 +90,7 @@ def make(
     '|---|---|',
     f'| audio | {format}, {spec.num_channels} channels, {spec.sample_rate} Hz '
     '(other rates are resampled) |',
-    f'| features | {_FEATURES[spec.kind]} |',
+    f'| features | {", ".join([features, *config.features.stereo])} |',
     f'| network | {config.model.name}, {num_parameters:,} parameters |',
     f'| output format | {config.output.format} |',
     f'| training | {trained.step} steps; all settings are in config.json |',

@@ -82,6 +82,10 @@ def make_optimizer(
   return optimizer
 
 
+# The ends of the names of matrices and filters.
+_KERNELS = ('kernel', 'depthwise')
+
+
 def are_kernels(params: Any) -> Any:
   """Marks the parameters that weight decay makes smaller.
 
@@ -90,9 +94,10 @@ def are_kernels(params: Any) -> Any:
 
   Returns:
     A tree of the same structure: True for matrices and filters, whose names end
-    in `kernel`; False for biases, scales, and the weights of the losses.
+    in `kernel` or `depthwise`; False for biases, scales, and the weights of the
+    losses.
   """
   return jax.tree_util.tree_map_with_path(
-    lambda path, _: jax.tree_util.keystr(path, simple=True).endswith('kernel'),
+    lambda path, _: jax.tree_util.keystr(path, simple=True).endswith(_KERNELS),
     params,
   )

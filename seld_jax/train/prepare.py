@@ -354,6 +354,8 @@ def _render_missing(
     'seed': config.data.synthesize_seed,
     'events': config.data.synthesize_events or None,
     'classes': scenes.map_of(config.data.classes),
+    'others': config.data.synthesize_others or None,
+    'rirs': config.data.synthesize_rirs or None,
   }
   scenes.check_settings(root, **asked)
   formats = (config.features.format,)
@@ -369,10 +371,6 @@ def _render_missing(
   # None keeps the choice that an unfinished set was begun with.
   asked |= {'formats': formats, 'evaluation': config.data.evaluation or None}
   asked |= {'csv_edition': config.data.csv_edition or None}
-  asked |= {
-    'others': config.data.synthesize_others or None,
-    'rirs': config.data.synthesize_rirs or None,
-  }
   # Folds and rooms as the config of an edition expects them.
   if config.data.edition in _DATASETS:
     asked |= {'layout': _DATASETS[config.data.edition][-1]}

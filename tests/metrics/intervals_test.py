@@ -60,3 +60,19 @@ def test_interval_narrows_with_more_recordings():
   few = np.diff(metrics.jackknife(counts[:10])['seld_score'])
   many = np.diff(metrics.jackknife(counts)['seld_score'])
   assert 0 < many < few / 2
+
+
+@pytest.mark.parametrize('edition', EDITIONS)
+def test_intervals_are_unknown_if_one_recording_has_all_events(edition):
+  """Without it, the rate of errors would be a number divided by almost 0."""
+  rng = np.random.default_rng(5)
+  reference, predictions = scene(rng, 40, 3, 20)
+  drawn = [(reference, predictions, 40)]
+  drawn += [(events(), predictions, 40), (events(), events(), 40)]
+  counts = count_all(3, drawn, edition)
+  assert np.isnan(list(metrics.jackknife(counts).values())).all()
+  assert np.isnan(list(metrics.jackknife_estimates(counts).values())).all()
+  (found,) = metrics.paired_differences(counts, counts)
+  assert all(np.isnan(one.jackknife).all() for one in found.values())
+  (found,) = metrics.paired_differences(counts[1:], counts[1:])
+  assert all(np.isnan(one.value) for one in found.values())

@@ -1,6 +1,7 @@
 """Sets of scenes have the published layout, and every run the same bytes."""
 
 import csv
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 from helpers.folder_contents import tree
 
-from seld_jax import labels
+from seld_jax import audio, labels
 from seld_jax.errors import InputError
 from seld_jax.scenes import check_settings, is_complete, plan, synthesize
 
@@ -109,6 +110,8 @@ def test_a_folder_of_another_set_is_refused(small_set, tmp_path):
   [
     ({'recordings': 0}, 'at least 1 recording'),
     ({'seconds': 0.5}, 'at least 1 second'),
+    ({'seconds': math.inf}, 'at most 86400 seconds, .* got 60 of inf s'),
+    ({'seconds': math.nan}, 'at most 86400 seconds'),
     ({'formats': ('binaural',)}, 'one of foa, mic, stereo, got binaural'),
     ({'events': 'nowhere'}, 'nowhere does not exist'),
     (
@@ -198,6 +201,32 @@ def test_other_settings_than_those_of_the_set_are_refused(tmp_path, caplog):
   check_settings(out, **mine)
   # Warnings about the sounds are given only when scenes are rendered.
   assert len(caplog.records) == warnings
+
+
+def test_other_sounds_and_rooms_than_those_of_the_set_are_refused(tmp_path):
+  for name in 'mine', 'other':
+    for number in range(6):
+      sound = 0.1 * np.random.default_rng(number).standard_normal(RATE)
+      path = tmp_path / name / 'rain' / f'{name}{number}.wav'
+      audio.write(path, sound[None])
+  options: dict[str, Any] = {'recordings': 2, 'seed': 0}
+  plain, out = tmp_path / 'plain', tmp_path / 'out'
+  synthesize(plain, seconds=1.0, num_workers=0, **options)
+  mine = {'others': tmp_path / 'mine'}
+  synthesize(out, seconds=1.0, num_workers=0, **options, **mine)
+  check_settings(plain, events=None, **options)
+  check_settings(out, events=None, **options)
+  check_settings(out, events=None, **options, **mine)
+  other = {'others': tmp_path / 'other'}
+  with pytest.raises(InputError, match='with other unlabelled sounds'):
+    check_settings(out, events=None, **options, **other)
+  for name in 'others', 'rirs':
+    gone = {name: tmp_path / 'gone'}
+    with pytest.raises(InputError, match=f'made without --{name}, but .*gone'):
+      check_settings(plain, events=None, **options, **gone)
+  # Rendered scenes do not need the sounds any more.
+  (tmp_path / 'mine').rename(tmp_path / 'gone')
+  check_settings(out, events=None, **options, **mine)
 
 
 @pytest.mark.parametrize('text', ['', '{', '[]', 'null'])

@@ -213,6 +213,7 @@ def test_the_command_renders_a_shard(tmp_path):
   assert len(list(tmp_path.glob('foa_dev/*.wav'))) == 1
   done = run(f'--out={tmp_path}', *flags)
   assert 'scenes: 3 recordings to do, 1 done before' in done.stderr
+  assert 'No evaluation recordings' not in done.stdout
   assert not list(tmp_path.glob('scenes_*'))
 
 

@@ -134,6 +134,20 @@ def test_a_network_of_other_features_keeps_its_own_statistics(
     assert ("intensity was 'norm' and is 'energy'" in caplog.text) != is_same
 
 
+@pytest.mark.parametrize(
+  ('field', 'value'), [('layout', 'published'), ('alias_frequency', 1500.0)]
+)
+def test_features_of_other_settings_are_other_features(field, value):
+  from seld_jax import config as config_lib
+  from seld_jax.train import fine_tuning
+
+  config = config_lib.default()
+  theirs = config_lib.to_dict(config)['features']
+  assert not fine_tuning._other_features(theirs, config)
+  theirs[field] = value
+  assert field in fine_tuning._other_features(theirs, config)
+
+
 def test_no_number_of_microphones_means_the_usual_one(tmp_path):
   """Otherwise equal features would keep their own statistics."""
   from seld_jax.train import fine_tuning

@@ -48,6 +48,22 @@ def test_a_hub_reads_the_scores():
     assert f'| {value} |' in card.text
 
 
+@pytest.mark.parametrize(
+  ('fields', 'words'),
+  [
+    ({'format': 'foa'}, 'log-mel spectra and intensity vectors'),
+    ({'format': 'mic'}, 'log-mel spectra and GCC-PHAT'),
+    ({'format': 'mic', 'kind': 'salsa_lite'}, 'SALSA-Lite'),
+    ({'format': 'stereo'}, 'log-mel spectra'),
+    ({'format': 'stereo', 'stereo': ('level',)}, 'log-mel spectra, level'),
+  ],
+)
+def test_the_features_are_those_of_the_network(fields, words):
+  config = config_lib.default()
+  config.features.update(fields)
+  assert f'| features | {words} |' in make(config)
+
+
 def test_recordings_without_labels_have_no_scores():
   scores = runs.read_scores(RUN)
   scores['results'][-1] |= {'name': 'evaluation', 'scores': None}

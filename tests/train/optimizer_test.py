@@ -97,3 +97,19 @@ def test_fields_out_of_range_are_refused(fields, message):
   config.train.update(fields)
   with pytest.raises(InputError, match=message):
     config_lib.validate(config, num_devices=1)
+
+
+def test_filters_of_conformers_decay():
+  config = config_lib.default()
+  config.model.name, config.model.sequence = 'composed', 'conformer'
+  config.model.sequence_layers = 1
+  shapes = jax.eval_shape(lambda: train.create_state(config)).params
+  block = shapes['ConformerBlock_0']
+  marks = optimizer.are_kernels(block)
+  assert marks['depthwise']
+  kept = {
+    jax.tree_util.keystr(path[-1:], simple=True)
+    for path, mark in jax.tree_util.tree_leaves_with_path(marks)
+    if not mark
+  }
+  assert kept and not {name for name in kept if 'kernel' in name}

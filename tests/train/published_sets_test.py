@@ -14,7 +14,14 @@ from seld_jax import config as config_lib
 from seld_jax.dataset import rooms_of
 from seld_jax.errors import InputError
 from seld_jax.report import run_page
-from seld_jax.train import loop, many, prepare, scoring
+from seld_jax.train import (
+  drawn_rooms,
+  loop,
+  many,
+  prepare,
+  scoring,
+  snapshot,
+)
 
 
 def config_of(root, *, folds, **data):
@@ -240,8 +247,35 @@ def test_a_run_is_not_resumed_with_other_rooms_for_validation(starss, tmp_path):
   keep('fold3_room6')
   with pytest.raises(InputError, match='by the rooms fold3_room6, but .* now'):
     keep('fold3_room7')
-  (tmp_path / loop.ROOMS).write_text('{')
+  (tmp_path / drawn_rooms.NOTE).write_text('{')
   with pytest.raises(InputError, match=r'rooms\.json.* Delete the file'):
     keep('fold3_room6')
   config.data.validation_share = 0.0  # nothing is drawn
   keep('fold3_room7')
+
+
+def test_thresholds_are_not_calibrated_on_other_rooms(
+  starss, tmp_path, monkeypatch
+):
+  config = config_of(starss, folds=((3,), (4,)), validation_share=0.4)
+  drawn_rooms.write(tmp_path, ['fold3_room6_mix001'])
+  trained = types.SimpleNamespace(config=config)
+  fold = types.SimpleNamespace(names=('fold3_room7_mix001',))
+  monkeypatch.setattr(snapshot, 'read', lambda _: trained)
+  monkeypatch.setattr(prepare, 'load_validation', lambda _: fold)
+  with pytest.raises(InputError, match='fold3_room6, but .* draws fold3_room7'):
+    train.calibrate(tmp_path)
+
+
+def test_crops_have_the_classes_of_the_edition(starss):
+  config = config_of(starss, folds=((3,), (4,)))
+  config.data.edition = '2023'
+  targets = train.load_crops(config)[0]['targets']
+  assert targets['activity'].shape == (10, len(labels.STARSS_CLASSES))
+  for purpose, words in (
+    ('validation', r'set --config\.data\.validation_folds'),
+    ('evaluation', r'set --config\.data\.evaluation=True'),
+    ('foo', 'one of train, validation, test, evaluation, got .foo'),
+  ):
+    with pytest.raises(InputError, match=words):
+      train.load_crops(config, purpose=purpose)
