@@ -73,11 +73,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     num_channels=loaded.spec.num_channels,
   )
   window, overlap = values.window, values.overlap
-  if window is None:
-    window = loaded.window_seconds if loaded.has_fixed_window else _WINDOW
+  if window is None and not loaded.has_fixed_window:
+    window = _WINDOW
   if overlap is None:
     update = _CAUSAL_UPDATE if loaded.is_causal else _UPDATE
-    overlap = max(0.0, window - update)
+    overlap = max(0.0, (window or loaded.window_seconds) - update)
   if values.file:
     rate = audio.info(values.file).sample_rate
     blocks = live.play(values.file, selection=selection, speed=values.speed)

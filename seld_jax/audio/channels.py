@@ -431,10 +431,14 @@ def for_file(
           'says, but left and right are needed: use --channels=foa to mix them '
           'from it.'
         )
+      remedy = (
+        'use a network of format foa, and leave out --channels and --norm'
+      )
+      if selection.matrix is not None and len(selection.matrix) == 2:
+        remedy = 'use --channels=foa alone to mix left and right from it'
       raise InputError(
         f'{name} holds Ambisonics in FuMa order and level, as its header says, '
-        'but other channels were selected: use a network of format foa, and '
-        'leave out --channels, --norm and --array.'
+        f'but other channels were selected: {remedy}.'
       )
     if header.num_channels not in FUMA_WITH_HEIGHT:
       raise InputError(

@@ -4,6 +4,7 @@ python -m seld_jax.compare runs/a runs/b
 python -m seld_jax.compare --reference=DIR DIR_A DIR_B --out=page.html
 """
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -18,12 +19,12 @@ from seld_jax.compare.systems import (
   check_classes,
   read_csv_folders,
   read_runs,
+  short_names,
 )
 from seld_jax.errors import InputError
 from seld_jax.evaluate import (
   define_folder_flags,
   folder_options,
-  settings_of_run,
 )
 
 # Flags about folders of CSV files, which runs do not need.
@@ -127,22 +128,26 @@ def _of_folders(
     )
   folders = [_folder(one, values.result) for one in arguments]
   options = [folder_options(values, predictions=one) for one in folders]
+  # A run has the name of its directory, like other folders.
+  names = values.names or short_names(arguments)
+  known = {
+    name: one.class_names
+    for name, one in zip(names, options, strict=False)
+    if one.class_names is not None
+  }
+  check_classes(known)
+  class_names = next(iter(known.values()), None)  # those of all runs
+  if values.classes is None:
+    options = [
+      dataclasses.replace(one, class_names=class_names) for one in options
+    ]
   systems = read_csv_folders(
     values.reference,
     folders,
     options,
-    names=values.names,
+    names=names,
     common=values.common,
   )
-  num_classes = {one.found.num_classes for one in systems if one.found}
-  names = {}
-  for system, folder in zip(systems, folders, strict=True):
-    if run := settings_of_run(folder):
-      names[system.name] = run.class_names
-  check_classes(names)
-  class_names = next(iter(names.values()), None)  # those of all runs
-  if class_names is not None and {len(class_names)} != num_classes:
-    class_names = None
   return systems, class_names
 
 

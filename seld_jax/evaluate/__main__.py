@@ -11,7 +11,7 @@ from absl import flags
 
 from seld_jax import commands
 from seld_jax.errors import InputError
-from seld_jax.evaluate import averages, run_settings, tables
+from seld_jax.evaluate import averages, tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
 from seld_jax.evaluate.folders import read_folders, score_folders
 from seld_jax.evaluate.predictions import BREAKDOWNS
@@ -48,15 +48,11 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       'Scores without classes have none of each class: leave out --per=class '
       'or --classless.'
     )
-  found = read_folders(
-    values.reference, values.predictions, folder_options(values)
-  )
-  names = None
-  if not found.classless:
+  options = folder_options(values)
+  found = read_folders(values.reference, values.predictions, options)
+  names = options.class_names
+  if names is None and not found.classless:
     names = classes.names_of(found.edition, found.num_classes)
-  run = run_settings.settings_of_run(values.predictions)
-  if run and len(run.class_names) == found.num_classes:
-    names = run.class_names
   result = score_folders(found, class_names=names)
   averaging = averages.of_recordings(values.predictions, found.names)
   if averaging:

@@ -92,6 +92,14 @@ def define_folder_flags(
     lower_bound=1,
     upper_bound=10_000,
   )
+  define.list(
+    'class_names',
+    None,
+    'Names of the classes in the order of their numbers, such as '
+    'speech,door,keys: for tables, and for CSV files that have names. Default: '
+    f'those of the run if {predictions} is in a run directory, otherwise those '
+    'of the edition.',
+  )
   choice(
     'missing',
     None,
@@ -191,7 +199,8 @@ def folder_options(
     num_frames=frames,
     audio=values.audio,
     csv_edition=values.csv_edition,
-    num_classes=values.classes or (len(run.class_names) if run else None),
+    num_classes=values.classes,
+    class_names=_class_names(values, run),
     missing=values.missing,
     units=units,
     folds=_fold_numbers(values.folds),
@@ -200,6 +209,21 @@ def folder_options(
     as_published=as_published,
     classless='classless' in values and values.classless,
   )
+
+
+def _class_names(
+  values: flags.FlagValues, run: run_settings.RunSettings | None
+) -> tuple[str, ...] | None:
+  """The names of --class_names, or else those of a run."""
+  names = values.class_names
+  if names and values.classes not in (None, len(names)):
+    raise InputError(
+      f'--class_names has {len(names)} names, but --classes is '
+      f'{values.classes}: leave out --classes.'
+    )
+  if not names and run and values.classes in (None, len(run.class_names)):
+    names = run.class_names
+  return tuple(names) if names else None
 
 
 def _label_hops(

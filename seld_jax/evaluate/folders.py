@@ -38,6 +38,7 @@ class FolderOptions:
   audio: str | os.PathLike[str] | None = None
   csv_edition: str | None = None
   num_classes: int | None = None
+  class_names: Sequence[str] | None = None
   missing: str | None = None
   units: tuple[str | None, str | None] | None = None
   folds: Collection[int] | None = None
@@ -123,8 +124,11 @@ def evaluate_folders(
     audio: Folder of the sound files, for `'audio'`.
     csv_edition: The edition that defines the columns of the files; None to
       recognise it from each file.
-    num_classes: Number of classes, as for `evaluate_predictions`.
-    class_names: Names of the classes for the breakdown, or None for numbers.
+    num_classes: Number of classes, as for `evaluate_predictions`; None for that
+      of `class_names`, if these are given.
+    class_names: Names of the classes by index, for files that have names and
+      for the breakdown. None for numbers, and for the names that
+      `labels.read_csv` knows.
     missing: What to do about a reference without a file of predictions:
       `'error'` raises InputError, `'empty'` scores it as an empty prediction,
       `'leave_out'` leaves the recording out. None means `'error'`, or
@@ -171,6 +175,7 @@ def evaluate_folders(
     audio=audio,
     csv_edition=csv_edition,
     num_classes=num_classes,
+    class_names=class_names,
     missing=missing,
     units=units,
     folds=folds,
@@ -241,12 +246,15 @@ def read_folders(
     hops = hops, hops
   names = [name for name, *_ in files]
   num_classes = options.num_classes
+  if num_classes is None and options.class_names is not None:
+    num_classes = len(options.class_names)
   if options.classless and num_classes is None:
     num_classes = _ANY
   references, reference_forms = labels.read_csv_files(
     [path for _, path, _ in files],
     edition=options.csv_edition,
     num_classes=num_classes or len(labels.TAU2020_CLASSES),
+    class_names=options.class_names,
     distance_scale=scales[0],
     label_hop=hops[0],
     frames_per_second=frames_per_second,
@@ -259,6 +267,7 @@ def read_folders(
     edition=options.csv_edition,
     form=options.predictions_form,
     num_classes=num_classes,
+    class_names=options.class_names,
     distance_scale=scales[1],
     label_hop=hops[1],
     frames_per_second=frames_per_second,

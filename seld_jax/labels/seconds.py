@@ -130,7 +130,7 @@ def parse_seconds(
         index,
         f'the class must be one of {", ".join(known)}, got {shown(name)} '
         '(state other names with data.class_map or data.classes in a config, '
-        'or with class_names of labels.read_csv)',
+        'with --class_names, or with class_names of labels.read_csv)',
       )
     classes.append(known.index(name))
   numbers, table = _numbers(rows, columns, place)

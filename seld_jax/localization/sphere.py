@@ -64,7 +64,8 @@ def peaks(
 
   Yields:
     For each source: the point of its peak, int64 with shape `[frames]`; the
-    height of the peak, with shape `[frames]`; and the map in which it was
+    height of the peak, with shape `[frames]`, which is 0 if no point is far
+    enough from the other sources; and the map in which it was
     found, with shape `[frames, points]`.
 
   References:
@@ -77,6 +78,7 @@ def peaks(
   for _ in range(num_sources):
     index = np.where(is_free, power, -np.inf).argmax(axis=-1)
     height = np.take_along_axis(power, index[:, None], axis=-1)
+    height = np.where(is_free.any(axis=-1, keepdims=True), height, 0)
     yield index, height[:, 0], power
     is_free &= ~near[index]
     power = power - height * response[index]

@@ -239,7 +239,7 @@ class _Replicates:
     known: dict[bytes, tuple[float, ...]] = {}
     return np.array(
       [
-        self._scores(
+        self._of_sample(
           {name: whole[name] - self._fields[name][index] for name in whole},
           known=known,
         )
@@ -249,7 +249,7 @@ class _Replicates:
 
   def drawn(self, weights: np.ndarray) -> np.ndarray:
     """Of resamples `[resamples, recordings]`: `[resamples, 1 + ...]`."""
-    return np.array([self._scores(sums) for sums in self._weighted(weights)])
+    return np.array([self._of_sample(sums) for sums in self._weighted(weights)])
 
   def _weighted(self, weights: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
     """The sums of each resample, computed as products of matrices."""
@@ -262,6 +262,18 @@ class _Replicates:
   def _sums(self) -> dict[str, np.ndarray]:
     return {name: values.sum(axis=0) for name, values in self._fields.items()}
 
+  def _of_sample(
+    self,
+    sums: dict[str, np.ndarray],
+    *,
+    known: dict[bytes, tuple[float, ...]] | None = None,
+  ) -> np.ndarray:
+    """The scores of a sample: NaN if its reference has no event."""
+    found = self._scores(sums, known=known)
+    if not sums['reference'].sum():
+      found[0] = np.nan
+    return found
+
   def _scores(
     self,
     sums: dict[str, np.ndarray],
@@ -271,13 +283,10 @@ class _Replicates:
     """The scores of sums; those of equal sums of a class can be kept."""
     total = dataclasses.replace(self._example, **sums)
     rows = [_values(scores(total))]
-    unknown = (np.nan,) * len(rows[0])
-    if not total.reference.sum():
-      rows[0] = unknown
     for index in self._classes:
       alone = of_class(total, index)
       if not alone.reference.sum():  # nothing to find, as in evaluations
-        rows.append(unknown)
+        rows.append((np.nan,) * len(rows[0]))
         continue
       if known is None:
         rows.append(_values(scores(alone)))

@@ -60,12 +60,16 @@ class AveragedPredictor(Predictor):
     self.average_symmetries: int = len(members[0][1])
     self.has_fixed_window: bool = bool(fixed)
     self._members = list(members)
-    self._longest = (fixed or predictors)[0].window_seconds
+    self._window = (
+      min(one.window_seconds for one in fixed)
+      if fixed
+      else first.window_seconds
+    )
 
   @property
   def window_seconds(self) -> float:
-    """Length in seconds of the window that is fixed, or of the first one."""
-    return self._longest
+    """Length in seconds of the shortest fixed window, or of the first one."""
+    return self._window
 
   @property
   def is_causal(self) -> bool:
@@ -92,11 +96,19 @@ class AveragedPredictor(Predictor):
     overlap: float = 0.0,
     batch_size: int = 1,
   ) -> AveragedStream:
-    """See `Predictor.stream`."""
+    """See `Predictor.stream`.
+
+    Without `window`, the windows that are fixed stay, and those of the other
+    networks are as long as the shortest of them.
+    """
     rate = sample_rate or self.spec.sample_rate
+    usual = self._window if window is None and self.has_fixed_window else window
     return self._averaged(
       lambda predictor, size: predictor.stream(
-        rate, window=window, overlap=overlap, batch_size=size
+        rate,
+        window=window if predictor.has_fixed_window else usual,
+        overlap=overlap,
+        batch_size=size,
       ),
       batch_size,
     )

@@ -6,8 +6,7 @@ python -m seld_jax.report --reference=DIR --predictions=DIR --out=FILE.html
 """
 
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -16,7 +15,6 @@ from seld_jax.errors import InputError
 from seld_jax.evaluate import (
   define_folder_flags,
   folder_options,
-  settings_of_run,
 )
 from seld_jax.report.folder_page import write_folder_report
 from seld_jax.report.progress_page import describe_progress, follow_run
@@ -58,13 +56,6 @@ def define_flags(values: flags.FlagValues) -> None:
     None,
     'Names of the recordings to show. Default: the median, the worst and '
     'the best.',
-  )
-  define.list(
-    'class_names',
-    None,
-    'Names of the classes in the order of their numbers, such as '
-    'speech,door,keys. Default: those of the run if --predictions is in a '
-    'run directory, otherwise those of the edition.',
   )
 
 
@@ -113,7 +104,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
       values.predictions,
       out=values.out,
       show=values.show or (),
-      **_with_class_names(values, vars(folder_options(values))),
+      **vars(folder_options(values)),
     )
   )
 
@@ -140,24 +131,6 @@ def _follow(workdir: str, every: float) -> None:
   for path, training in follow_run(workdir, every=every):
     progress = '' if training is None else f': {describe_progress(training)}'
     print(f'{path}{progress}', flush=True)
-
-
-def _with_class_names(
-  values: flags.FlagValues, options: Mapping[str, Any]
-) -> dict[str, Any]:
-  """Adds the class names to the options, and their number as `num_classes`."""
-  names = values.class_names
-  run = settings_of_run(values.predictions)
-  if run and not names and values.classes in (None, len(run.class_names)):
-    names = run.class_names
-  if not names:
-    return dict(options)
-  if values.classes not in (None, len(names)):
-    raise InputError(
-      f'--class_names has {len(names)} names, but --classes is '
-      f'{values.classes}: leave out --classes.'
-    )
-  return {**options, 'num_classes': len(names), 'class_names': tuple(names)}
 
 
 if __name__ == '__main__':

@@ -33,8 +33,9 @@ def write_folder_report(
       beside it, where NAME is its name without suffix.
     audio: Folder of the sound files. Without it the page has no spectrograms
       and no sound.
-    class_names: Names of the classes. None for those of the edition, or for
-      `class 0`, `class 1`, ... if the edition has another number of classes.
+    class_names: Names of the classes, also for files that have names. None for
+      those of the edition, or for `class 0`, `class 1`, ... if the edition has
+      another number of classes.
     show: Names of the recordings to show. Empty for the median, the worst and
       the best one.
     **options: Fields of `evaluate.FolderOptions`.
@@ -61,7 +62,9 @@ def write_folder_report(
   """
   out = pathlib.Path(out)
   found = evaluate.read_folders(
-    reference, predictions, evaluate.FolderOptions(audio=audio, **options)
+    reference,
+    predictions,
+    evaluate.FolderOptions(audio=audio, class_names=class_names, **options),
   )
   names = class_names or classes.names_of(found.edition, found.num_classes)
   if names is None:

@@ -150,8 +150,10 @@ def check_audio(
   last = -1 if events is None else int(np.max(events.frame, initial=-1))
   if last >= num_frames:
     seconds = measured.num_samples / sample_rate
+    # The file may have shorter frames, with other numbers.
+    place = f'in frame {last} ' if label_hop in (None, 0.1) else ''
     text = (
-      f'it lasts {seconds:.1f} s, but its last label is in frame {last} at '
+      f'it lasts {seconds:.1f} s, but its last label is {place}at '
       f'{last / labels.FRAMES_PER_SECOND:.1f} s: '
     )
     is_near = last < num_frames + labels.SURPLUS_FRAMES

@@ -215,8 +215,8 @@ def explain(decision: alignment.Decision, *, format: str) -> str:
       f'the labels are {seconds:.1f} s {"earlier" if late else "later"}'
     )
     steps.append(
-      f'{"subtract" if late else "add"} {abs(decision.lag)} '
-      f'{"from" if late else "to"} all frame numbers'
+      f'{"subtract" if late else "add"} {seconds:.1f} s ({abs(decision.lag)} '
+      f'frames of 0.1 s) {"from" if late else "to"} all times of the labels'
     )
   if decision.reading != readings.EXPECTED_READING:
     conditions.append(f'the channels are read as {decision.reading}')

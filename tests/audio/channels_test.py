@@ -419,6 +419,17 @@ def test_flags_that_contradict_the_header_are_refused(options):
     channels.for_file(selection, FUMA_FILE, name='x')
 
 
+@pytest.mark.parametrize(
+  'options', [{'order': 'fuma'}, {'order': 'foa', 'norm': 'n3d'}]
+)
+def test_a_fuma_file_for_a_stereo_network_needs_one_flag(options):
+  selection = channels.by_name(format='stereo', **options)
+  with pytest.raises(InputError, match='use --channels=foa alone to mix'):
+    channels.for_file(selection, FUMA_FILE, name='x')
+  mixed = channels.by_name(format='stereo', order='foa')
+  assert channels.for_file(mixed, FUMA_FILE, name='x').matrix is not None
+
+
 @pytest.mark.parametrize('count', [3, 5, 7])
 def test_horizontal_ambisonics_are_refused(count):
   header = dataclasses.replace(FUMA_FILE, num_channels=count)

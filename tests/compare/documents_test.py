@@ -1,6 +1,7 @@
 """A comparison as a page, as Markdown and on the terminal."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -202,6 +203,16 @@ def test_the_command_compares_folders_like_runs(made, tmp_path):
   ]
   assert len(rows[0]) > 20
   assert rows[0] == rows[1] == rows[2]
+
+
+def test_a_run_beside_a_folder_has_the_name_of_its_directory(made, tmp_path):
+  folder = tmp_path / 'system'
+  shutil.copytree(made / 'runs' / 'other' / 'predictions' / 'test', folder)
+  reference = f'--reference={made / "data" / "metadata_dev"}'
+  words = [reference, '--frames=120', made / 'runs' / 'tiny', folder]
+  status, out, err = run(*words, '--bootstrap=20')
+  assert (status, err) == (0, '')
+  assert 'system minus tiny' in ' '.join(out.split())
 
 
 def test_runs_of_other_classes_are_refused_as_folders_too(made, folder):

@@ -3,6 +3,7 @@
 import importlib
 import json
 
+import numpy as np
 import pytest
 from absl import flags
 from helpers.recordings_to_evaluate import (
@@ -142,3 +143,36 @@ def test_the_edition_and_the_classes_of_a_run_are_followed(folders, tmp_path):
   # Without scores.json, it is the config.json of another program.
   scores.unlink()
   assert json.loads(run(*words).stdout)['edition'] == '2020'
+
+
+def test_names_in_files_are_those_of_the_run_or_of_a_flag(tmp_path):
+  """Label files of 2019 have names of classes instead of numbers."""
+  names = tuple(labels.TAU2019_CLASSES[::-1])[:3] + ('dog',)
+  frame = np.arange(20)
+  events = labels.Events(
+    frame, frame // 5, 0 * frame, np.tile([0.0, 1.0, 0.0], (20, 1))
+  )
+  inside = tmp_path / 'run' / 'predictions' / 'test'
+  for folder in tmp_path / 'reference', tmp_path / 'system':
+    path = folder / 'mix001.csv'
+    labels.write_csv(path, events, edition='2019', class_names=names)
+  # The predictions of a run have numbers.
+  labels.write_csv(inside / 'mix001.csv', events)
+  config = {'data': {'classes': names}, 'eval': {'edition': '2020'}}
+  (tmp_path / 'run' / 'config.json').write_text(json.dumps(config))
+  (tmp_path / 'run' / 'scores.json').write_text('{}')
+  reference = f'--reference={tmp_path / "reference"}'
+  flag = f'--class_names={",".join(names)}'
+  for words in (
+    [f'--predictions={inside}'],
+    [f'--predictions={tmp_path / "system"}', flag],
+  ):
+    done = run(reference, *words, '--frames=20', '--json', '--per=class')
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found['F20'], found['LE_CD']) == pytest.approx((1, 0), abs=1e-6)
+    assert list(found['per_class']) == list(names)
+  done = run(reference, f'--predictions={tmp_path / "system"}', '--frames=20')
+  assert done.returncode == 1
+  assert "got 'dog' (state other names with " in done.stderr
+  assert '--class_names' in done.stderr

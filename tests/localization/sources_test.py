@@ -56,6 +56,15 @@ def test_two_sources_are_found(format, azimuth, elevation, distance):
 
 
 @pytest.mark.parametrize('format', FORMATS)
+def test_no_second_source_is_nearer_than_the_least_angle(format):
+  """No point of the grid need be so far from the first source."""
+  found = find(format, diffuse(format), num_sources=2, min_angle=180)
+  first, second = np.moveaxis(found.xyz, 1, 0)
+  near = geometry.angular_distance(first, second) < 170
+  assert near.any() and not found.strength[near, 1].any()
+
+
+@pytest.mark.parametrize('format', FORMATS)
 def test_one_source_at_a_time_is_the_first_of_two(format):
   audio, _ = plane_waves(format, [(30, 10, 1), (150, 0, 0.7)])
   one, two = (find(format, audio, num_sources=number) for number in (1, 2))

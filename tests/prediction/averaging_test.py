@@ -266,3 +266,28 @@ def test_a_mean_has_no_outputs_of_features():
   network = make_random(outputs.make('class_wise', num_classes=3))
   with pytest.raises(InputError, match='starts from audio, not from features'):
     ensemble(network, network).outputs(np.zeros((1, 10, 4, 7)))
+
+
+def test_networks_with_different_fixed_windows_keep_them():
+  """Another network beside them has the shorter one."""
+  format = outputs.make('class_wise', num_classes=3)
+  a, b, c = (
+    make_random(format, seed=seed, window=window)
+    for seed, window in enumerate((20, 40, 60))
+  )
+  a.has_fixed_window = b.has_fixed_window = True
+  together, audio = ensemble(b, a, c), recording('foa', 4.37)
+  assert together.has_fixed_window
+  assert together.window_seconds == a.window_seconds
+  stream = together.stream(overlap=0.2)
+  parts = [stream.push(audio), stream.flush()]
+  own = (None, None, a.window_seconds)
+  expected = format.average(
+    [
+      one(audio, 100, window=window, overlap=0.2, batch_size=1).outputs
+      for one, window in zip((b, a, c), own, strict=True)
+    ]
+  )
+  for name, array in expected.items():
+    joined = np.concatenate([part.outputs[name] for part in parts])
+    np.testing.assert_allclose(joined, array, atol=1e-5)

@@ -84,11 +84,11 @@ LABELS = {
   ),
   'late by 0.4 s': (
     lambda f, a, e: (f + 4, a, e),
-    r'0\.4 s earlier.*subtract 4 from all frame numbers',
+    r'0\.4 s earlier.*subtract 0\.4 s \(4 frames of 0\.1 s\) from all times',
   ),
   'early by 1 s': (
     lambda f, a, e: (f - 10, a, e),
-    r'1\.0 s later.*add 10 to all frame numbers',
+    r'1\.0 s later.*add 1\.0 s \(10 frames of 0\.1 s\) to all times',
   ),
   'turned by a quarter': (
     lambda f, a, e: (f, (a + 90 + 180) % 360 - 180, e),
@@ -266,7 +266,7 @@ def test_labels_are_compared_with_microphones_too(root):
   assert report.findings == []
   assert_matches('mic_dev, 144 frames.*agree', report.notes[0])
   change_labels(root, lambda f, a, e: (f + 5, a, e))
-  text = 'subtract 5 from all frame numbers'
+  text = r'subtract 0\.5 s \(5 frames of 0\.1 s\) from all times of the labels'
   assert_only_finding(root, 'directions', 'error', text, folder='mic_dev')
 
 
