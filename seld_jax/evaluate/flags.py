@@ -97,8 +97,8 @@ def define_folder_flags(
     None,
     'Names of the classes in the order of their numbers, such as '
     'speech,door,keys: for tables, and for CSV files that have names. Default: '
-    f'those of the run if {predictions} is in a run directory, otherwise those '
-    'of the edition.',
+    'those of the run that wrote the predictions, otherwise those of the '
+    'edition.',
   )
   choice(
     'missing',

@@ -87,7 +87,7 @@ def test_every_value_is_valid_or_refused_in_a_sentence(path):
       assert len(sentence) < 400
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.data())
 def test_several_such_values_together_are_valid_or_refused_in_a_sentence(data):
   config = config_lib.default()

@@ -27,7 +27,8 @@ CHANGED = 1_600_000_000 * 10**9
   ('source', 'suffix'), [('run', ''), ('run.seld', '_export')]
 )
 def test_a_run_and_an_export_predict_the_same(source, suffix):
-  expected = np.load(DATA / 'prediction.npz')
+  with np.load(DATA / 'prediction.npz') as file:
+    expected = dict(file)
   samples = audio.read(DATA / 'set' / 'foa_dev' / f'{NAME}.wav')
   found = seld_jax.load(DATA / source)(samples, 24000)
   for name in 'activity', 'doa':

@@ -130,8 +130,11 @@ def test_the_same_run_gives_the_same_file(export, path, tmp_path):
 def test_the_members_can_be_read_without_seld_jax(export, path):
   with zipfile.ZipFile(path) as archive:
     about = json.loads(archive.read('export.json'))
-    with archive.open('variables.npz') as file:
-      variables = dict(np.load(file, allow_pickle=False))
+    with (
+      archive.open('variables.npz') as file,
+      np.load(file, allow_pickle=False) as arrays,
+    ):
+      variables = dict(arrays)
   assert about['version'] == 3
   output = outputs.make('class_wise', num_classes=14)
   assert about['spec']['output'] == outputs.options(output)
