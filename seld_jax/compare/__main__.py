@@ -25,6 +25,7 @@ from seld_jax.errors import InputError
 from seld_jax.evaluate import (
   define_folder_flags,
   folder_options,
+  settings_of_run,
 )
 
 # Flags about folders of CSV files, which runs do not need.
@@ -130,17 +131,17 @@ def _of_folders(
   options = [folder_options(values, predictions=one) for one in folders]
   # A run has the name of its directory, like other folders.
   names = values.names or short_names(arguments)
-  known = {
-    name: one.class_names
-    for name, one in zip(names, options, strict=False)
-    if one.class_names is not None
+  of_runs = {
+    name: run.class_names
+    for name, folder in zip(names, folders, strict=False)
+    if (run := settings_of_run(folder))
   }
-  check_classes(known)
-  class_names = next(iter(known.values()), None)  # those of all runs
-  if values.classes is None:
-    options = [
-      dataclasses.replace(one, class_names=class_names) for one in options
-    ]
+  check_classes(of_runs)
+  # Those of all runs, or of --class_names. Folders without names get them, too.
+  class_names = next(filter(None, (one.class_names for one in options)), None)
+  options = [
+    dataclasses.replace(one, class_names=class_names) for one in options
+  ]
   systems = read_csv_folders(
     values.reference,
     folders,

@@ -226,6 +226,14 @@ def test_runs_of_other_classes_are_refused_as_folders_too(made, folder):
   )
   assert (status, out) == (1, '')
   assert 'tiny and other cannot be compared: class 3 is ' in err
+  # The number of classes does not make them the same.
+  status, out, err = run(
+    f'--reference={made / "data" / "metadata_dev"}',
+    *(folder / name for name in ('tiny', 'other')),
+    *('--frames=120', '--classes=14'),
+  )
+  assert (status, out) == (1, '')
+  assert 'tiny and other cannot be compared: class 3 is ' in err
 
 
 def test_names_reach_the_terminal_without_control_characters(tmp_path):

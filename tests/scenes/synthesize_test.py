@@ -217,6 +217,13 @@ def test_the_command_renders_a_shard(tmp_path):
   assert not list(tmp_path.glob('scenes_*'))
 
 
+def test_folds_without_evaluation_are_the_reason_why_there_is_none(tmp_path):
+  flags = ('--recordings=2', '--seconds=1', '--workers=1', '--evaluation')
+  done = run(f'--out={tmp_path}', '--folds=1,2', *flags)
+  assert done.returncode == 0, done.stderr
+  assert 'written because --folds leaves out folds 7 and 8.' in done.stdout
+
+
 def test_another_style_for_the_same_set_is_refused(tmp_path):
   synthesize(tmp_path, num_workers=0, **TINY)
   style = composer.Style(variation=sounds.Variation(stretch=0.0))
