@@ -201,7 +201,11 @@ def _part_sizes(
   url: str,
   asking: Mapping[str, Any],
 ) -> dict[str, int | None]:
-  """The sizes of all parts; None for those that the server does not report."""
+  """The sizes of all parts, to announce them; None where nobody knows it.
+
+  The server is not asked for a part that is there already: it is checked by
+  its checksum later.
+  """
   sizes: dict[str, int | None] = {}
   for archive in archives:
     for name in archive.checksums:
@@ -225,7 +229,10 @@ def _download(
   retries: int,
   pause: float,
 ) -> None:
-  """Downloads a part of an archive; `reported` is its size by the server."""
+  """Downloads a part of an archive; `reported` is from `_part_sizes`."""
+  path = out / ARCHIVES_FOLDER / name
+  if path.is_file():
+    reported = None  # the size of that file, which may be cut off
   checksum, size = archive.checksums[name], archive.sizes.get(name)
   if not checksum and size is None:
     size = reported
@@ -235,7 +242,7 @@ def _download(
     known.append(2 * archive.unpacked_bytes + 10**6)
   download.download(
     _address(url, archive, name),
-    out / ARCHIVES_FOLDER / name,
+    path,
     checksum=f'md5:{checksum}' if checksum else '',
     size=size,
     most=min(known, default=None),

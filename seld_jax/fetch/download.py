@@ -62,8 +62,9 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
   def ask() -> int | None:
     with _answer('HEAD', url, _HEADERS) as response:
       # Some servers do not support this request. If something else is wrong,
-      # the download itself will fail and report it.
-      return _length(response) if response.ok else None
+      # the download itself will fail and report it. Others answer with the
+      # length of their empty answer.
+      return (_length(response) or None) if response.ok else None
 
   return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
 
@@ -265,18 +266,40 @@ def _answer(
   for _ in range(_MOST_REDIRECTS + 1):
     with (
       _Session() as session,
-      session.request(
-        method, url, headers=dict(headers), timeout=TIMEOUT, stream=True
-      ) as response,
+      _request(session, method, url, headers) as response,
     ):
       if not response.is_redirect:
         yield response
         return
-      url = urllib.parse.urljoin(url, response.headers['Location'])
+      with _explained_address():
+        url = urllib.parse.urljoin(url, response.headers['Location'])
   raise InputError(
     f'{url} cannot be fetched: the server redirects more than '
     f'{_MOST_REDIRECTS} times.'
   )
+
+
+def _request(
+  session: requests.Session, method: str, url: str, headers: Mapping[str, str]
+) -> requests.Response:
+  with _explained_address():
+    return session.request(
+      method, url, headers=dict(headers), timeout=TIMEOUT, stream=True
+    )
+
+
+@contextlib.contextmanager
+def _explained_address() -> Iterator[None]:
+  """Raises InvalidURL for addresses in which only a part of them is wrong.
+
+  requests lets some errors of urllib3 and of urllib through.
+  """
+  try:
+    yield
+  except requests.RequestException:
+    raise
+  except ValueError as error:
+    raise requests.exceptions.InvalidURL(str(error)) from error
 
 
 def _resume(url: str, part: pathlib.Path, most: int | None) -> None:

@@ -16,6 +16,8 @@ from seld_jax.errors import InputError
 
 # Bytes that are read and yielded at a time.
 BLOCK = 1 << 20
+# Bytes of a directory, which is read to memory: those of a million files.
+_LARGEST_DIRECTORY = 1 << 27
 
 # The records of the format and their signatures, after PKWARE's APPNOTE 6.3.9:
 # local header (section 4.3.7), entry of the central directory (4.3.12), end of
@@ -106,13 +108,15 @@ def read(path: str | os.PathLike[str]) -> SplitZip:
   _, last, disk, _, count, size, offset, _ = end
   if last == _SHORT and locator:
     last = max(locator[3], 1) - 1
-  earlier = [path.with_suffix(f'.z{i:02d}') for i in range(1, last + 1)]
-  lost = [part for part in earlier if not part.is_file()]
-  if lost:
-    raise InputError(
-      f'{lost[0]} is missing: {path} is the last of {last + 1} parts; fetch '
-      'the missing part into the same folder.'
-    )
+  earlier: list[pathlib.Path] = []
+  for number in range(1, last + 1):
+    part = path.with_suffix(f'.z{number:02d}')
+    if not part.is_file():
+      raise InputError(
+        f'{part} is missing: {path} is the last of {last + 1} parts; fetch '
+        'the missing part into the same folder.'
+      )
+    earlier.append(part)
   parts = (*earlier, path)
   sizes = tuple(part.stat().st_size for part in parts)
   archive = SplitZip(path, parts, sizes, ())
@@ -124,6 +128,10 @@ def read(path: str | os.PathLike[str]) -> SplitZip:
   if start + size > sum(sizes):
     raise InputError(
       _damage(archive, 'its directory goes beyond the end of the archive')
+    )
+  if size > _LARGEST_DIRECTORY:
+    raise InputError(
+      _damage(archive, f'its directory has {size:,} bytes, which is too much')
     )
   directory = b''.join(_blocks(archive, start, size))
   members = tuple(_members(archive, directory, count))
@@ -180,7 +188,7 @@ def _find_end(path: pathlib.Path) -> tuple[tuple, tuple | None]:
     if at + _END.size + end[-1] != len(tail):
       continue  # Bytes of the comment that look like the signature.
     before = tail[max(0, at - _LOCATOR.size) : at]
-    if before[:4] != _SIGNATURES[_LOCATOR]:
+    if len(before) < _LOCATOR.size or before[:4] != _SIGNATURES[_LOCATOR]:
       return end, None
     return end, _LOCATOR.unpack(before)
   raise InputError(
@@ -253,7 +261,7 @@ def _wide(archive: SplitZip, extra: bytes, numbers: list[int]) -> list[int]:
 
 
 def _check_path(archive: SplitZip, name: str) -> None:
-  """Raises InputError for a path that leads out of the target folder."""
+  """Raises InputError for a path that is none within the target folder."""
   steps = name.split('/')
   if (
     not name
@@ -265,6 +273,11 @@ def _check_path(archive: SplitZip, name: str) -> None:
     raise InputError(
       f'{archive.path} contains a file with the path {name!r}, which leads out '
       'of the folder that it is unpacked to.'
+    )
+  if steps[-1] == '.':
+    raise InputError(
+      f'{archive.path} contains a file with the path {name!r}, which is a '
+      'folder.'
     )
 
 
@@ -322,4 +335,10 @@ def _inflate(
 
 
 def _damage(archive: SplitZip, text: str) -> str:
-  return f'{archive.path} is damaged: {text}; delete it and fetch it again.'
+  """The message about a damaged archive, of whose parts each may be it."""
+  what, again = 'it', 'it'
+  if len(archive.parts) > 1:
+    what, again = f'{archive.parts[0]} and all other parts', 'them'
+  return (
+    f'{archive.path} is damaged: {text}; delete {what} and fetch {again} again.'
+  )

@@ -131,6 +131,15 @@ def test_archives_are_kept_on_request(server, out, record):
   assert states(out) == before
 
 
+def test_an_archive_that_was_cut_off_is_fetched_again(server, out, record):
+  (out / 'archives').mkdir(parents=True)
+  cut = out / 'archives' / 'foa_dev.z01'
+  cut.write_bytes(server.files['foa_dev.z01'][:3000])
+  unknown = [dataclasses.replace(one, unpacked_bytes=0) for one in record]
+  assert fetch(server, out, unknown) == ['metadata_dev', 'foa_dev']
+  assert found(out) == EVERYTHING
+
+
 def test_a_broken_download_resumes_at_the_next_start(server, out, record):
   server.cuts = [None, None, 0]
   assert 'foa_dev.z02 cannot be fetched' in refused(server, out, record)

@@ -269,7 +269,13 @@ def test_a_missing_network_is_reported_in_one_sentence(tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('url', ['nowhere/a.zip', 'file:///a.zip', 'http://'])
+@pytest.mark.parametrize(
+  'url',
+  [
+    *('nowhere/a.zip', 'file:///a.zip', 'http://', 'http://mirror..example/a'),
+    *(f'http://{"a" * 64}.example/a', 'http://[x/a'),
+  ],
+)
 def test_an_invalid_address_is_refused_at_once(url, tmp_path):
   with pytest.raises(InputError, match='cannot be fetched'):
     download.download(url, tmp_path / 'a.zip', checksum=CHECKSUM, pause=1e9)
@@ -280,6 +286,8 @@ def test_the_size_is_none_if_the_server_does_not_report_it(server):
   assert download.file_size(f'{server.url}/b.zip') is None
   server.heads = False
   assert download.file_size(f'{server.url}/a.zip') is None
+  server.heads, server.files['c.zip'] = True, b''
+  assert download.file_size(f'{server.url}/c.zip') is None
   assert server.gets() == []
 
 
@@ -391,6 +399,9 @@ def test_endless_redirects_are_refused(server, path):
   assert 'redirects more than 10 times' in refused(server, path)
 
 
-def test_a_redirect_to_a_file_is_refused(server, path):
-  server.redirects = [('file:///etc/passwd', [])]
+@pytest.mark.parametrize(
+  'address', ['file:///etc/passwd', 'http://[x/y', 'http://a..example/b']
+)
+def test_a_redirect_to_no_address_of_the_web_is_refused(server, path, address):
+  server.redirects = [(address, [])]
   assert 'cannot be fetched' in refused(server, path)

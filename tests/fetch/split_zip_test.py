@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import tracemalloc
 import zipfile
 import zlib
 
@@ -223,6 +224,61 @@ def test_paths_that_lead_out_of_the_folder_are_refused(name, tmp_path):
   write_split_zip(path, [('good', b'', STORED), (name, b'bad', STORED)])
   with pytest.raises(InputError, match='leads out of the folder'):
     split_zip.read(path)
+
+
+@pytest.mark.parametrize('name', ['.', './.', 'a/.'])
+def test_a_folder_cannot_be_a_file(name, tmp_path):
+  path = tmp_path / 'some.zip'
+  write_split_zip(path, [(name, b'bad', STORED)])
+  with pytest.raises(InputError, match='which is a folder'):
+    split_zip.read(path)
+
+
+def test_all_parts_of_a_damaged_archive_are_named(tmp_path):
+  path = tmp_path / 'some.zip'
+  parts = write_split_zip(path, [('a', noise(300), STORED)], room=(200,))
+  raw = bytearray(parts[0].read_bytes())
+  raw[-1] ^= 1
+  parts[0].write_bytes(raw)
+  with pytest.raises(
+    InputError, match=r'delete .*some\.z01 and all other parts'
+  ):
+    contents(path)
+
+
+def end_record(*, disk=0, size=0):
+  return struct.pack('<4s4H2LH', b'PK\5\6', disk, 0, 1, 1, size, 0, 0)
+
+
+def test_an_end_without_room_for_a_locator_is_read(tmp_path):
+  path = tmp_path / 'some.zip'
+  path.write_bytes(b'PK\6\7' + end_record())
+  with pytest.raises(InputError, match='its directory is incomplete'):
+    split_zip.read(path)
+
+
+def test_parts_that_are_only_announced_take_no_memory(tmp_path):
+  path = tmp_path / 'some.zip'
+  locator = struct.pack('<4sLQL', b'PK\6\7', 0, 0, 2**32 - 1)
+  path.write_bytes(locator + end_record(disk=0xFFFF))
+  with pytest.raises(InputError, match=r'some\.z01 is missing'):
+    split_zip.read(path)
+
+
+def test_a_directory_of_any_size_is_not_read(tmp_path):
+  path = tmp_path / 'some.zip'
+  size = 2**29
+  with path.open('wb') as file:
+    file.truncate(size)  # takes no space on the disk
+    file.seek(size)
+    file.write(end_record(size=size))
+  tracemalloc.start()
+  try:
+    with pytest.raises(InputError, match='536,870,912 bytes, which is too'):
+      split_zip.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+  finally:
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
