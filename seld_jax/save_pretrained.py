@@ -41,6 +41,12 @@ def define_flags(values: flags.FlagValues) -> None:
     '',
     'Licence of the weights as hubs name it, e.g. cc-by-4.0 or cc-by-nc-4.0.',
   )
+  define.bool(
+    'replace_card',
+    False,
+    'Write a new model card even if the folder has a README.md. Otherwise that '
+    'one stays as it is, because somebody may have added to it.',
+  )
 
 
 def main(arguments: list[str], values: flags.FlagValues) -> None:
@@ -53,12 +59,14 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   run, folder = map(pathlib.Path, arguments)
   trained = snapshot.read(run)
-  card = model_card.make(
-    trained,
-    name=values.name or folder.resolve().name,
-    scores=runs.read_scores(run) if runs.is_complete(run) else None,
-    license=values.license,
-  )
+  path, card = folder / pretrained.CARD, None
+  if values.replace_card or not path.exists():
+    card = model_card.make(
+      trained,
+      name=values.name or folder.resolve().name,
+      scores=runs.read_scores(run) if runs.is_complete(run) else None,
+      license=values.license,
+    )
   pretrained.write(folder, trained, card=card, dtype=values.dtype)
   size = (folder / pretrained.WEIGHTS).stat().st_size
   count = model_lib.count_parameters(trained.variables['params'])
@@ -66,9 +74,15 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     f'{folder}: step {trained.step}, {count:,} parameters in {values.dtype}, '
     f'{size / 1e6:.2f} MB'
   )
+  if card is None:
+    print(
+      f'{path} was there already and is not changed: check whether it is about '
+      'this network, or have it written anew with --replace_card.'
+    )
+    return
   print(
-    f'{folder / pretrained.CARD}: say there what the network was trained on, '
-    'under which licence it may be used, and what has not been tested.'
+    f'{path}: say there what the network was trained on, under which licence '
+    'it may be used, and what has not been tested.'
   )
 
 

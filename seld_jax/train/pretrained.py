@@ -42,6 +42,8 @@ DTYPES = ('float32', 'float16')
 KIND = 'seld_jax network'
 # Version of the format; increase it when the format changes.
 VERSION = 1
+# What the file of the weights says about itself.
+_METADATA = {'format': 'seld_jax'}
 
 # Types of numbers as safetensors names them.
 _STORED = ('F32', 'F16')
@@ -73,15 +75,19 @@ def write(
   folder: str | os.PathLike[str],
   trained: snapshot.Trained,
   *,
-  card: str,
+  card: str | None,
   dtype: str = 'float32',
 ) -> pathlib.Path:
-  """Writes the folder of a network. Files that it has already are replaced.
+  """Writes the folder of a network, and replaces the network that it has.
+
+  The configuration is deleted first and written last, so that a folder whose
+  writing was interrupted cannot be loaded.
 
   Args:
     folder: The folder, which is made if it is missing.
     trained: The network.
-    card: The text of README.md, from `model_card.make`.
+    card: The text of README.md, from `model_card.make`; None leaves README.md
+      as it is.
     dtype: Type of the stored parameters, `'float32'` or `'float16'`. In memory
       they are float32 in both cases.
 
@@ -89,9 +95,9 @@ def write(
     The folder.
 
   Raises:
-    InputError: The type is unknown, the folder holds a run, a file cannot be
-      written, the positions of the microphones cannot be read, or a number is
-      too large for float16.
+    InputError: The type is unknown, the folder holds a run or files of another
+      program that would be replaced, a file cannot be written, the positions of
+      the microphones cannot be read, or a number is too large for float16.
   """
   folder = pathlib.Path(folder)
   if dtype not in DTYPES:
@@ -101,6 +107,7 @@ def write(
       f'{folder} holds a run, whose config.json would be lost; choose another '
       'folder.'
     )
+  _refuse_foreign_files(folder)
   arrays = {
     name: _stored(
       array, name, dtype if name.startswith('params/') else 'float32'
@@ -115,18 +122,43 @@ def write(
     'config': trained.config_values,
   }
   microphones = trained.microphones()
+  with files.explained(folder / CONFIG):
+    (folder / CONFIG).unlink(missing_ok=True)
   with files.atomic(folder / WEIGHTS) as temporary:
-    safetensors.numpy.save_file(
-      arrays, temporary, metadata={'format': 'seld_jax'}
-    )
+    safetensors.numpy.save_file(arrays, temporary, metadata=_METADATA)
   if microphones is not None:
     rows = [','.join(map(repr, row)) for row in microphones.tolist()]
     files.write_text(folder / MICROPHONES, '\n'.join(['x,y,z', *rows, '']))
   else:
     (folder / MICROPHONES).unlink(missing_ok=True)
-  files.write_text(folder / CARD, card)
+  if card is not None:
+    files.write_text(folder / CARD, card)
   files.write_text(folder / CONFIG, json.dumps(about, indent=2))
   return folder
+
+
+def _refuse_foreign_files(folder: pathlib.Path) -> None:
+  """Raises InputError if files would be replaced that are of no network."""
+  there = [
+    folder / name
+    for name in (CONFIG, WEIGHTS, MICROPHONES)
+    if (folder / name).exists()
+  ]
+  if not there:
+    return
+  try:
+    if (folder / CONFIG).exists():
+      is_network = json_files.read(folder / CONFIG).get('kind') == KIND
+    else:  # left by a writing that was interrupted
+      with safetensors.safe_open(folder / WEIGHTS, framework='numpy') as stored:
+        is_network = stored.metadata() == _METADATA
+  except (InputError, safetensors.SafetensorError, OSError):
+    is_network = False
+  if not is_network:
+    raise InputError(
+      f'{there[0]} is there already and is not that of a network of seld_jax; '
+      'choose another folder, or move the file away.'
+    )
 
 
 def _stored(array: np.ndarray, name: str, dtype: str) -> np.ndarray:

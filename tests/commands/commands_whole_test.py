@@ -125,7 +125,9 @@ HELP = {
   'predict': ['--[no]json', '--channels=acn|fuma|aformat|em32'],
   'report': ['--workdir=...', '--predictions=...', '--out=...'],
   'reproduce': ['--data=... (required)', '--scale=paper|small|quick'],
-  'save_pretrained': ['--dtype=float32|float16', '--name=...'],
+  'save_pretrained': [
+    *('--dtype=float32|float16', '--name=...', '--[no]replace_card'),
+  ],
   'synthesize': [
     *('--out=... (required)', '(default: 60)', '--format=foa|mic|both'),
     *('--gain_db=', '--equalizer_db=', '--stretch=', '--rt60=', '--snr_db='),

@@ -90,18 +90,31 @@ def test_the_audio_is_named(format):
   assert 'alarm' in card.text
 
 
-def test_the_command_writes_what_load_reads(tmp_path):
-  folder = tmp_path / 'shared'
+def save(folder, *options):
   done = subprocess.run(
-    [sys.executable, '-m', 'seld_jax.save_pretrained', '--dtype=float16']
-    + ['--license=cc-by-nc-4.0', str(RUN), str(folder)],
+    [sys.executable, '-m', 'seld_jax.save_pretrained', *options]
+    + [str(RUN), str(folder)],
     capture_output=True,
     text=True,
   )
   assert done.returncode == 0, done.stderr
+  return done
+
+
+def test_the_command_writes_what_load_reads(tmp_path):
+  folder = tmp_path / 'shared'
+  done = save(folder, '--dtype=float16', '--license=cc-by-nc-4.0')
   assert 'step 4, 1,524 parameters in float16' in done.stdout
   card = huggingface_hub.ModelCard.load(folder / 'README.md')
   assert metadata(card).model_name == 'shared'
   assert metadata(card).license == 'cc-by-nc-4.0'
   assert json.loads((folder / 'config.json').read_text())['step'] == 4
   assert len(seld_jax.load(folder).spec.classes) == 14
+  (folder / 'README.md').write_text('What I know about it.')
+  assert 'is not changed' in save(folder).stdout
+  assert (folder / 'README.md').read_text() == 'What I know about it.'
+  assert 'float32' in save(folder, '--replace_card').stdout
+  assert (
+    metadata(huggingface_hub.ModelCard.load(folder / 'README.md')).model_name
+    == 'shared'
+  )

@@ -241,6 +241,40 @@ def test_a_folder_without_a_configuration_says_so(copy):
     seld_jax.load(copy)
 
 
+@pytest.mark.parametrize(
+  ('name', 'content'),
+  [
+    (pretrained.CONFIG, '{"kind": "something else"}'),
+    (pretrained.CONFIG, 'no JSON'),
+    (pretrained.WEIGHTS, 'of another program'),
+    (pretrained.MICROPHONES, 'x,y,z\n'),
+  ],
+)
+def test_files_of_others_are_not_replaced(trained, tmp_path, name, content):
+  (tmp_path / name).write_text(content)
+  with pytest.raises(InputError, match=f'{name} is there already'):
+    pretrained.write(tmp_path, trained, card='')
+  assert [path.name for path in tmp_path.iterdir()] == [name]
+  assert (tmp_path / name).read_text() == content
+
+
+def test_a_folder_that_was_not_written_to_the_end_cannot_be_loaded(
+  trained, copy, monkeypatch
+):
+  def fail(*_):
+    raise InputError('full disk')
+
+  with monkeypatch.context() as patched:
+    patched.setattr(pretrained.files, 'write_text', fail)
+    with pytest.raises(InputError, match='full disk'):
+      pretrained.write(copy, trained, card='')
+  with pytest.raises(InputError, match=r'config\.json cannot be read'):
+    seld_jax.load(copy)
+  pretrained.write(copy, trained, card=None)
+  assert pretrained.read(copy).step == trained.step
+  assert (copy / pretrained.CARD).read_text() == '# A network\n'
+
+
 @pytest.mark.parametrize('arguments', [[], ['a'], ['a', 'b', 'c']])
 def test_the_command_needs_two_folders(arguments):
   with pytest.raises(InputError, match='RUN FOLDER, got'):
