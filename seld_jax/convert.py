@@ -142,9 +142,11 @@ def convert(
     The network with its configuration, as if it was read from a run directory.
 
   Raises:
-    InputError: A file or the dataset cannot be used, or the features have no
-      standardisation.
+    InputError: A file or the dataset cannot be used, the features have no
+      standardisation, or there are no classes.
   """
+  if not class_names:
+    raise InputError('--class_names must have a class at least; it is empty.')
   if scaler and statistics:
     raise InputError('Give --scaler or --statistics, not both.')
   if baseline in _STANDARDISED and not scaler and not statistics:

@@ -6,6 +6,7 @@ Also what the errors of the system mean, for all who report them.
 import errno
 import math
 import os
+import reprlib
 
 # errno values of paths that cannot be accessed or are not valid paths.
 BAD_PATHS = (
@@ -115,13 +116,30 @@ def shown(value: object) -> str:
     >>> errors.shown([0.5, 'piano']), len(errors.shown('x' * 10**6))
     ("[0.5, 'piano']", 82)
   """
-  if isinstance(value, int) and value.bit_length() > 200:
-    # Python refuses to write integers of more than 4300 digits.
-    return f'a number of {int(value.bit_length() * math.log10(2)) + 1} digits'
   if isinstance(value, str) and len(value) > _SHOWN:
     return repr(value[: _SHOWN - 3] + '...')
-  text = repr(value)
+  text = _Short().repr(value)
   return text if len(text) <= _SHOWN else f'{text[: _SHOWN - 3]}...'
+
+
+class _Short(reprlib.Repr):
+  """Makes a `repr` that is short, however large the value is.
+
+  The `repr` of a list can be much longer than the file that it is from: the
+  list may have the same other list in it many times.
+  """
+
+  def __init__(self) -> None:
+    super().__init__()
+    self.maxlevel = 4
+    self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
+    self.maxstring = self.maxother = _SHOWN
+
+  def repr_int(self, x: int, level: int) -> str:
+    """An integer, which Python refuses to write beyond 4300 digits."""
+    if x.bit_length() > 200:
+      return f'a number of {int(x.bit_length() * math.log10(2)) + 1} digits'
+    return repr(x)
 
 
 def _escaped(character: str) -> str:

@@ -201,6 +201,11 @@ def test_mistakes_are_named(files, options, match):
     converted(files, **options)
 
 
+def test_no_classes_are_refused(files):
+  with pytest.raises(InputError, match='--class_names must have a class'):
+    converted(files, class_names=())
+
+
 def test_a_scaler_of_other_features_is_refused(files, tmp_path):
   path = tmp_path / 'mic.npz'
   np.savez(path, mean=np.zeros(640), scale=np.ones(640))

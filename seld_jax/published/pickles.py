@@ -12,11 +12,16 @@ import warnings
 from collections.abc import Callable, Collection
 from typing import IO, Any, cast
 
+from seld_jax.errors import printable
+
 # Instructions of a pickle. A file with the states of an optimizer has some
 # thousands.
 _MOST_INSTRUCTIONS = 1_000_000
 # Bytes that an instruction may have: those of an array within a pickle.
 _MOST_BYTES = 64_000_000
+
+# Characters of a name that a message shows.
+_LONGEST_NAME = 80
 
 # Keys of dictionaries: integers of this size cannot be made to collide.
 _LARGEST_KEY = 2**31
@@ -27,7 +32,7 @@ _PUSHES = frozenset(
     *('INT', 'BININT', 'BININT1', 'BININT2', 'LONG', 'LONG1', 'LONG4'),
     *('FLOAT', 'BINFLOAT', 'STRING', 'BINSTRING', 'SHORT_BINSTRING'),
     *('UNICODE', 'BINUNICODE', 'SHORT_BINUNICODE', 'BINUNICODE8'),
-    *('BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8'),
+    *('BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8', 'BYTEARRAY8'),
   )
 )
 # Instructions that are methods of `_Machine`.
@@ -219,7 +224,7 @@ class _Machine:
       raise ValueError('its pickle is damaged (a name is no text)')
     found = Name(module, name)
     if str(found) not in self._known:
-      raise Refused(f'it names {found}')
+      raise Refused(f'it names {printable(str(found)[:_LONGEST_NAME])}')
     return found
 
   # Instructions by their name in `pickletools`, in lower case.
@@ -292,7 +297,10 @@ def _made(function: Any, arguments: Any) -> Any:
   if str(function) != 'collections.OrderedDict':
     return Made(function, arguments)
   pairs = arguments[0] if arguments else []
-  if not isinstance(pairs, list):
+  # Lists that are in it many times would make it larger than the file.
+  if not isinstance(pairs, list) or not all(
+    isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs
+  ):
     raise ValueError('its pickle is damaged (a dictionary of something else)')
   return _dictionary([value for pair in pairs for value in pair])
 

@@ -21,12 +21,17 @@ _MOST_BYTES = 16_000_000
 _SCALER = ('sklearn.preprocessing._data', 'sklearn.preprocessing.data')
 _ARRAYS = ('numpy.core.multiarray', 'numpy._core.multiarray')
 _RECONSTRUCT = frozenset(f'{module}._reconstruct' for module in _ARRAYS)
+# How pickles of protocol 5 describe an array.
+_FROM_BUFFER = tuple(
+  f'{module}.numeric._frombuffer' for module in ('numpy.core', 'numpy._core')
+)
 _WRAPPER = 'joblib.numpy_pickle.NumpyArrayWrapper'
 _KNOWN = frozenset(
   (
     *(f'{module}.StandardScaler' for module in _SCALER),
     *(f'{module}.scalar' for module in _ARRAYS),
     *_RECONSTRUCT,
+    *_FROM_BUFFER,
     *('numpy.ndarray', 'numpy.dtype', _WRAPPER, '_codecs.encode'),
   )
 )
@@ -62,7 +67,8 @@ def read_scaler(path: str | os.PathLike[str]) -> Scaler:
 
   Args:
     path: A file of `joblib.dump` (not compressed, or with zlib or gzip) or of
-      `pickle.dump`; or an .npz file with the arrays `mean` and `scale`.
+      `pickle.dump` (protocols 2 to 5); or an .npz file with the arrays `mean`
+      and `scale`.
 
   Returns:
     The scaler.
@@ -179,18 +185,21 @@ def _array(value: Any) -> np.ndarray:
   if isinstance(value.value, np.ndarray):
     return value.value
   state = value.state
-  if (
-    str(value.function) not in _RECONSTRUCT
-    or not isinstance(state, tuple)
-    or len(state) != 5
+  if str(value.function) in _FROM_BUFFER and len(value.arguments) == 4:
+    numbers, kind, shape, _ = value.arguments
+  elif (
+    str(value.function) in _RECONSTRUCT
+    and isinstance(state, tuple)
+    and len(state) == 5
   ):
+    _, shape, kind, _, numbers = state
+  else:
     raise ValueError('an array is described in an unknown way')
-  _, shape, kind, _, numbers = state
   if isinstance(numbers, pickles.Made) and numbers.arguments:
     numbers = numbers.arguments[0]  # of _codecs.encode, in old pickles
   if isinstance(numbers, str):
     numbers = numbers.encode('latin-1')
-  if not isinstance(numbers, bytes):
+  if not isinstance(numbers, bytes | bytearray):
     raise ValueError('an array has no numbers')
   found = np.frombuffer(numbers, _dtype(kind))
   if not isinstance(shape, tuple) or shape != (len(found),):

@@ -157,6 +157,30 @@ def test_a_pickle_takes_no_memory_for_what_it_only_announces():
   assert peak < 1_000_000
 
 
+def test_dictionaries_of_pairs_are_not_multiplied():
+  pairs = [('a', 1), ['b', 2]]
+  ordered = b'\x80\x02ccollections\nOrderedDict\n'
+  known = ['collections.OrderedDict']
+  tail = b'\x85R.'  # a tuple of it, the call, and the end
+
+  def call(value):
+    return read(ordered + pickle.dumps(value, 2)[2:-1] + tail, known)
+
+  assert call(pairs) == {'a': 1, 'b': 2}
+  tracemalloc.start()
+  with pytest.raises(ValueError, match='a dictionary of something else'):
+    call([[None] * 3000] * 3000)
+  _, peak = tracemalloc.get_traced_memory()
+  tracemalloc.stop()
+  assert peak < 1_000_000
+
+
+def test_a_long_name_is_shortened():
+  with pytest.raises(pickles.Refused) as error:
+    read(b'\x80\x02c' + b'os' * 10**6 + b'\nsystem\n.')
+  assert len(str(error.value)) < 120
+
+
 def test_deep_and_endless_values_end():
   deep = b'\x80\x02' + b'(' * 20_000 + b't' * 20_000 + b'.'
   assert isinstance(read(deep), tuple)

@@ -46,8 +46,9 @@ def read(tmp_path, content):
     pickle.dumps,
     lambda scaler: pickle.dumps(scaler, 2),
     lambda scaler: pickle.dumps(scaler, 3),
+    lambda scaler: pickle.dumps(scaler, 5),
   ],
-  ids=['joblib', 'zlib', 'gzip', 'pickle', 'pickle2', 'pickle3'],
+  ids=['joblib', 'zlib', 'gzip', 'pickle', 'pickle2', 'pickle3', 'pickle5'],
 )
 @pytest.mark.parametrize('dtype', [np.float64, np.float32])
 def test_mean_and_scale_are_those_of_scikit_learn(tmp_path, write, dtype):
