@@ -16,6 +16,9 @@ from seld_jax.errors import InputError
 
 # The name of the file in a folder of predictions.
 NAME = 'averaging.json'
+# Locked while the file is changed, and how many seconds a command waits for it.
+_LOCK = '.averaging.lock'
+_PATIENCE = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +88,7 @@ def read(folder: str | os.PathLike[str]) -> list[Record]:
   except InputError as error:
     raise InputError(
       f'{error} It is not a record of seld_jax.predict, or it is damaged: '
-      'delete it.'
+      'move it away, or delete it.'
     ) from error
   return [
     Record(tuple(one['models']), one['average_symmetries'], tuple(one['files']))
@@ -113,7 +116,8 @@ def add(
     average_symmetries: Number of symmetries, 1 or more.
 
   Raises:
-    InputError: A record in the folder is damaged, or cannot be written.
+    InputError: A record in the folder is damaged, or cannot be written, or
+      another command keeps it locked.
 
   Example:
     >>> from seld_jax import averaging_record
@@ -129,22 +133,25 @@ def add(
   if not is_averaged and not (folder / NAME).is_file():
     return
   key = tuple(models), average_symmetries
-  found = {
-    (tuple(one.models), one.average_symmetries): [
-      other for other in one.files if other != name
-    ]
-    for one in read(folder)
-  }
-  found.setdefault(key, []).append(name)
-  content: dict[str, Any] = {
-    'predictions': [
-      {
-        'models': list(models),
-        'average_symmetries': symmetries,
-        'files': sorted(names),
-      }
-      for (models, symmetries), names in found.items()
-      if names
-    ]
-  }
-  files.write_text(folder / NAME, json.dumps(content, indent=2) + '\n')
+  busy = f'{folder / NAME} has been locked by {{}} for {_PATIENCE:g} s.'.format
+  # Another command may predict other recordings into the same folder.
+  with files.lock(folder / _LOCK, busy=busy, remove=True, wait=_PATIENCE):
+    found = {
+      (tuple(one.models), one.average_symmetries): [
+        other for other in one.files if other != name
+      ]
+      for one in read(folder)
+    }
+    found.setdefault(key, []).append(name)
+    content: dict[str, Any] = {
+      'predictions': [
+        {
+          'models': list(models),
+          'average_symmetries': symmetries,
+          'files': sorted(names),
+        }
+        for (models, symmetries), names in found.items()
+        if names
+      ]
+    }
+    files.write_text(folder / NAME, json.dumps(content, indent=2) + '\n')

@@ -56,6 +56,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   out = pathlib.Path(str(values.out))
+  if out.is_dir():
+    raise InputError(
+      f'--out must be a file, such as {out / "network.seld"}, but {out} is a '
+      'folder.'
+    )
   card = _read_card(values.card) if values.card else ''
   export = predictor.export_run(
     str(values.workdir), window=values.window, platforms=values.platforms

@@ -33,6 +33,7 @@ _FIXABLE = (
   errno.ENOENT,
   errno.EISDIR,
   errno.EEXIST,
+  errno.EBUSY,  # such as the current folder
 )
 
 # What to do about a file that is too large, for messages.
@@ -314,6 +315,7 @@ def lock(
   *,
   busy: Callable[[str], str],
   remove: bool = False,
+  wait: float = 0.0,
 ) -> Iterator[None]:
   """Holds an exclusive lock while the block runs.
 
@@ -326,9 +328,10 @@ def lock(
     busy: Function from the name of the holder, such as `process 123 on host`,
       to the message of the error.
     remove: Whether to delete the file at the end of the block.
+    wait: Seconds to wait until another process releases the lock.
 
   Raises:
-    InputError: Another process holds the lock, or the file cannot be written.
+    InputError: Another process keeps the lock, or the file cannot be written.
 
   Example:
     >>> from seld_jax import files
@@ -352,7 +355,7 @@ def lock(
       os.write(descriptor, _HOLDER + name.encode())
 
   one = filelock.FileLock(
-    path, timeout=0, fallback_to_soft=False, on_acquired=sign
+    path, timeout=wait, fallback_to_soft=False, on_acquired=sign
   )
   with contextlib.ExitStack() as stack:
     with explained(path):

@@ -77,7 +77,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     window = _WINDOW
   if overlap is None:
     update = _CAUSAL_UPDATE if loaded.is_causal else _UPDATE
-    overlap = max(0.0, (window or loaded.window_seconds) - update)
+    overlap = live.overlap_for(
+      update, window=window or loaded.window_seconds, spec=loaded.spec
+    )
   if values.file:
     rate = audio.info(values.file).sample_rate
     blocks = live.play(values.file, selection=selection, speed=values.speed)

@@ -25,6 +25,7 @@ Examples:
 
 import contextlib
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -113,7 +114,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       out = stack.enter_context(piped_audio.temporary_folder())
     is_listed = values.list
     if is_listed is None:
-      is_listed = not any(pathlib.Path(one).is_dir() for one in inputs)
+      is_listed = not any(map(os.path.isdir, inputs))
     if values.out == _STDOUT or values.json:
       # Standard output is for the results alone.
       stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -186,7 +187,7 @@ def _check(arguments: Sequence[str], values: flags.FlagValues) -> None:
     raise InputError(
       f'{what} is for one sound file alone, got {len(arguments)} inputs.'
     )
-  if to_stdout and pathlib.Path(arguments[0]).is_dir():
+  if to_stdout and os.path.isdir(arguments[0]):
     raise InputError(
       f'--out=- is for one sound file, but {arguments[0]} is a folder; give '
       '--out a folder.'

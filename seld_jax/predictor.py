@@ -211,6 +211,9 @@ def _load_one(
   """A network, and a function that reads the positions of its microphones."""
   path = export_file.locate(source)
   if not path.is_file():
+    from seld_jax.train import sources
+
+    sources.check_exists(source)
     predictor, run = _of_run(source)
     return predictor, run.microphones
   export = export_file.read(path)

@@ -40,13 +40,15 @@ class Resampler:
       num_channels: Number of channels.
 
     Raises:
-      InputError: The source is not a plausible sample rate of audio.
+      InputError: The source is not a plausible sample rate of audio, or has a
+        fraction.
     """
-    if not LOWEST_RATE <= source <= HIGHEST_RATE:
+    if not LOWEST_RATE <= source <= HIGHEST_RATE or source != int(source):
       raise InputError(
         f'A sample rate between {LOWEST_RATE} and {HIGHEST_RATE} Hz is needed, '
-        f'got {source} Hz.'
+        f'without a fraction, got {source} Hz.'
       )
+    source = int(source)
     divisor = math.gcd(source, target)
     self._up, self._down = target // divisor, source // divisor
     larger = max(self._up, self._down)

@@ -101,7 +101,7 @@ class AveragedPredictor(Predictor):
     Without `window`, the windows that are fixed stay, and those of the other
     networks are as long as the shortest of them.
     """
-    rate = sample_rate or self.spec.sample_rate
+    rate = self.spec.sample_rate if sample_rate is None else sample_rate
     usual = self._window if window is None and self.has_fixed_window else window
     return self._averaged(
       lambda predictor, size: predictor.stream(
@@ -122,7 +122,7 @@ class AveragedPredictor(Predictor):
     batch_size: int = 1,
   ) -> AveragedStream:
     """See `Predictor._start`."""
-    rate = sample_rate or self.spec.sample_rate
+    rate = self.spec.sample_rate if sample_rate is None else sample_rate
     return self._averaged(
       lambda predictor, size: predictor._start(
         rate, window=window, overlap=overlap, batch_size=size

@@ -18,7 +18,7 @@ import numpy as np
 
 from seld_jax import json_files, labels, npy_files, outputs
 from seld_jax.audio import channels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.features import KINDS as FORMATS_OF_KINDS
 from seld_jax.prediction.stream import Spec
 
@@ -238,8 +238,7 @@ def make_spec(values: Mapping[str, Any], *, version: int) -> Spec:
       'class_thresholds': thresholds,
     }
   )
-  if len(set(spec.classes)) < len(spec.classes):
-    raise ValueError('spec.classes has a class twice')
+  _check_classes(spec)
   if spec.label_samples * labels.FRAMES_PER_SECOND != spec.sample_rate:
     raise ValueError(
       f'spec.hop_length = {spec.hop_length} times spec.pool = {spec.pool} must '
@@ -308,10 +307,23 @@ def check_sizes(spec: Spec, source: str | os.PathLike[str]) -> None:
   values['threshold'] = spec.threshold or 0.5
   json_files.check(values, _Spec, source)
   try:
+    _check_classes(spec)
     _check_format(spec)
     _check_window(spec)
   except ValueError as error:
     raise InputError(f'{source}: {error}.') from error
+
+
+def _check_classes(spec: Spec) -> None:
+  """Raises ValueError if a name cannot be printed, or is there twice."""
+  for index, name in enumerate(spec.classes):
+    if not name.strip() or not name.isprintable():
+      raise ValueError(
+        f'spec.classes[{index}] = {shown(name)} must be a name without control '
+        'characters'
+      )
+  if len(set(spec.classes)) < len(spec.classes):
+    raise ValueError('spec.classes has a class twice')
 
 
 def _check_format(spec: Spec) -> None:

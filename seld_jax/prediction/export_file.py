@@ -32,7 +32,7 @@ import jax
 import jax.export
 import numpy as np
 
-from seld_jax import files, json_files
+from seld_jax import features, files, json_files
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_checks
 from seld_jax.prediction.stream import Spec
@@ -120,11 +120,15 @@ def make(
   """
   check_spec(spec, 'The network')
   if not spec.is_framewise:
+    others = ' or '.join(
+      kind
+      for kind, formats in features.KINDS.items()
+      if spec.format in formats and features.is_framewise(kind=kind)
+    )
     raise InputError(
       f'A network with the features {spec.kind} cannot be exported, because '
       'they need the whole recording, and an export predicts windows: use the '
-      'run directory itself, or train with --config.features.kind=log_mel or '
-      'salsa_lite.'
+      f'run directory itself, or train with --config.features.kind={others}.'
     )
   if not spec.threshold > 0:
     raise InputError(

@@ -40,6 +40,23 @@ _CHECKED = 10.0
 _log = logging.getLogger(__name__)
 
 
+def overlap_for(update: float, *, window: float, spec: Spec) -> float:
+  """The overlap of windows with which there are results every `update` s.
+
+  Args:
+    update: Time between two results in seconds.
+    window: Length of a window in seconds. It is rounded to label frames, as
+      that of a stream.
+    spec: The label frames of the network.
+
+  Returns:
+    The overlap in seconds, less than the rounded window; 0 if the window is
+    shorter than the time between two results.
+  """
+  label = spec.label_samples / spec.sample_rate
+  return max(0.0, max(1, round(window / label)) * label - update)
+
+
 def watch(
   predictor: Predictor,
   blocks: Iterable[np.ndarray],

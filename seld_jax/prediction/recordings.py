@@ -108,8 +108,8 @@ def predict_files(
 
   Raises:
     InputError: An option is invalid, two recordings would have the same CSV
-      file, `out` cannot be written, or the form needs distances and the network
-      predicts none.
+      file, `out` cannot be written or has another `averaging.json`, or the form
+      needs distances and the network predicts none.
   """
   predictor.check(options)
   outcome = Outcome([], [])
@@ -129,6 +129,7 @@ def predict_files(
   folders = {target.parent for _, target, _ in todo} if out is None else {out}
   for folder in sorted(map(pathlib.Path, folders)):
     _check_writable(folder)
+    averaging_record.read(folder)  # refuses a file of another program
   if csv_edition == '2025':
     _check_stereo(predictor)
   if (

@@ -236,8 +236,8 @@ class Stream:
         is faster per window but increases the latency.
 
     Raises:
-      InputError: The overlap is not less than the window, or the sample rate is
-        out of range.
+      InputError: The overlap is negative or not less than the window, or the
+        sample rate is out of range.
     """
     self._program, self._spec, self._window = program, spec, window
     self._span = window // spec.pool
@@ -245,9 +245,11 @@ class Stream:
     # Label frames before the next window whose audio is kept.
     self._behind = self._step
     if not 0 <= overlap < self._span:
+      remedy = 'raise' if overlap < 0 else 'lower'
       raise InputError(
         f'The overlap must be less than the window of {self._span} label '
-        f'frames (0.1 s each), got {overlap} label frames; lower --overlap.'
+        f'frames (0.1 s each), and 0 or more, got {overlap} label frames; '
+        f'{remedy} --overlap.'
       )
     self._batch_size = batch_size
     self._resampler = resampler_to(spec, sample_rate)

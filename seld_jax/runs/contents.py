@@ -194,8 +194,13 @@ def read_config(workdir: str | os.PathLike[str]) -> config_lib.Config:
     raise InputError(f'{workdir} is a file, but a run directory is needed.')
   if not workdir.is_dir():
     raise InputError(
-      f'{workdir} does not exist, but a run directory or an export is needed; '
-      "'demo' is the network that comes with seld_jax."
+      f'{workdir} does not exist, but a run directory is needed: the --workdir '
+      'of a training.'
+    )
+  if (workdir / 'model.safetensors').is_file():
+    raise InputError(
+      f'{workdir} is a network to share, from seld_jax.save_pretrained, but a '
+      'run directory is needed: the --workdir of a training.'
     )
   if not path.is_file():
     raise InputError(

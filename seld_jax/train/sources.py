@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from seld_jax.errors import InputError
 from seld_jax.prediction import Spec, export_file
 from seld_jax.train import hub, pretrained, snapshot
 
@@ -30,6 +31,23 @@ def read(source: str | os.PathLike[str]) -> snapshot.Trained:
   return snapshot.read(source)
 
 
+def check_exists(source: str | os.PathLike[str]) -> None:
+  """Refuses a source that is nowhere, and says what it can be.
+
+  Args:
+    source: As for `load_variables`.
+
+  Raises:
+    InputError: There is no such file or folder, and it is no name on a hub.
+  """
+  is_known = source == 'demo' or hub.is_name(source)
+  if not is_known and not os.path.lexists(source):
+    raise InputError(
+      f'{source} does not exist, but a run directory or an export is needed; '
+      "'demo' is the network that comes with seld_jax."
+    )
+
+
 def load_variables(
   source: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], Spec, dict[str, Any]]:
@@ -45,6 +63,7 @@ def load_variables(
   Raises:
     InputError: The source is missing, damaged, or of another version.
   """
+  check_exists(source)
   path = export_file.locate(source)
   if path.is_file():
     export = export_file.read(path)

@@ -55,7 +55,13 @@ def test_output_does_not_depend_on_the_blocks(source, length, cuts):
   np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
-@pytest.mark.parametrize('rate', [0, 100, 10**9])
+def test_a_sample_rate_may_be_a_float(length=500):
+  signal = np.ones((4, length), np.float32)
+  whole, same = (resampled(signal, rate, 24000) for rate in (44100, 44100.0))
+  np.testing.assert_array_equal(same, whole)
+
+
+@pytest.mark.parametrize('rate', [0, 100, 10**9, 44100.5])
 def test_implausible_sample_rate_is_refused(rate):
   with pytest.raises(InputError, match=f'sample rate between.*got {rate} Hz'):
     Resampler(rate, 24000, num_channels=4)

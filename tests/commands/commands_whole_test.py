@@ -149,6 +149,7 @@ HELP = {
 
 # Arguments that the other commands refuse, and the expected message.
 _GONE = 'x does not exist, but a run directory or an export'
+_NO_RUN = 'does not exist, but a run directory is needed'
 REFUSED = {
   'predict --model=x --out=y': 'Sound files or folders of them are missing',
   'predict --model=x --workdir=z --out=y a.wav': 'two names .* x and z',
@@ -163,7 +164,9 @@ REFUSED = {
   'listen --model=x --file=a.wav': _GONE,
   'listen --model=x --file=a --device=b': '--file and --device exclude',
   'export --model=x --out=y': "flag 'model': did you mean --workdir",
-  'export --workdir=x --out=y': _GONE,
+  'export --workdir=x --out=y': f'x {_NO_RUN}',
+  'export --workdir=x --out=.': r'--out must be a file, .* \. is a folder',
+  'calibrate demo': f'demo {_NO_RUN}',
   'export --workdir=x --out=y --platforms=cpu,gpu': (
     "--platforms must be some of .* got 'cpu,gpu'"
   ),
@@ -305,6 +308,7 @@ def test_predict_writes_csv_files_and_warns_on_standard_error(
     '--threshold=0.3',
     sound_files,
     sound_files / 'gone.wav',
+    'a' * 300,
     folder=tmp_path,
   )
   assert status == 1
@@ -314,12 +318,14 @@ def test_predict_writes_csv_files_and_warns_on_standard_error(
   assert note == 'audio at 48000 Hz is resampled to the 24000 Hz of the network'
   assert summary.startswith('out: 2 recordings, 1.5 s of audio in ')
   assert classes.startswith('classes: 0 alarm, 1 crying_baby, ')
-  start, *_, warning, end, error = err.splitlines()
+  start, *_, warning, end, count, long, gone = err.splitlines()
   assert start == 'predictions: 1.5 seconds of audio to do'
   path = sound_files / 'wrong.wav'
   assert warning.startswith(f'warning: {path} may not have the channels that')
   assert end.startswith('predictions: 1.5 seconds of audio done in ')
-  assert error.startswith(f'error: {sound_files}/gone.wav does not exist')
+  assert count == 'error: 2 inputs failed:'
+  assert long.strip().endswith('a cannot be read: File name too long.')
+  assert gone.strip().startswith(f'{sound_files}/gone.wav does not exist')
 
 
 def test_listen_plays_a_file(tiny_run, sound_files):

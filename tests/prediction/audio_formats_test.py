@@ -1,6 +1,7 @@
 """Networks of stereo, of any array and of any features predict everywhere."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -98,8 +99,13 @@ def test_an_export_predicts_the_same_and_says_what_it_needs(case, tmp_path):
   config, run, network, sound, _ = case
   path = tmp_path / 'x.seld'
   if not network.spec.is_framewise:
-    with pytest.raises(InputError, match='salsa cannot be exported, because'):
+    with pytest.raises(
+      InputError, match='salsa cannot be exported, because'
+    ) as error:
       predictor.export_run(run, platforms=['cpu'])
+    (named,) = re.findall('features.kind=(.*)[.]$', str(error.value))
+    formats = [features.KINDS[kind] for kind in named.split(' or ')]
+    assert all(config.features.format in some for some in formats)
     return
   export_file.write(path, predictor.export_run(run, platforms=['cpu']))
   with zipfile.ZipFile(path) as archive:

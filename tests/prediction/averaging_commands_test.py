@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -155,6 +157,41 @@ def test_a_record_lists_each_file_once(tmp_path):
   add('room/b.csv', 'x', 'y', count=2)
   (only,) = averaging_record.read(tmp_path)
   assert only.files == ('a.csv', 'room/b.csv')
+
+
+_ADDS = """
+import sys
+from seld_jax import averaging_record
+
+folder, first = sys.argv[1:]
+for number in range(20):
+  averaging_record.add(
+    folder, f'{folder}/{first}{number}.csv', models=['x', 'y'],
+    average_symmetries=1,
+  )
+"""
+
+
+def test_commands_can_add_to_a_record_at_the_same_time(tmp_path):
+  adders = [
+    subprocess.Popen([sys.executable, '-c', _ADDS, str(tmp_path), name])
+    for name in 'ab'
+  ]
+  assert [adder.wait() for adder in adders] == [0, 0]
+  (only,) = averaging_record.read(tmp_path)
+  assert len(only.files) == 40
+  assert [path.name for path in tmp_path.iterdir()] == [averaging_record.NAME]
+
+
+def test_a_file_of_another_program_is_refused_before_the_work(
+  tiny_run, tiny_root, tmp_path
+):
+  (tmp_path / averaging_record.NAME).write_text('{"mine": 1}')
+  (sound, *_) = sorted((tiny_root / 'foa_dev').glob('*.wav'))
+  network = seld_jax.load(tiny_run)
+  with pytest.raises(InputError, match=r'averaging\.json.* move it away'):
+    recordings.predict_files(network, [sound], tmp_path)
+  assert [path.name for path in tmp_path.iterdir()] == [averaging_record.NAME]
 
 
 @pytest.mark.parametrize('text', ['[]', '{"predictions": [{}]}', '{'])

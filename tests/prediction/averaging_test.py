@@ -268,6 +268,12 @@ def test_a_mean_has_no_outputs_of_features():
     ensemble(network, network).outputs(np.zeros((1, 10, 4, 7)))
 
 
+def test_a_sample_rate_of_zero_is_refused():
+  network = make_random(outputs.make('class_wise', num_classes=3))
+  with pytest.raises(InputError, match='got 0 Hz'):
+    ensemble(network, network)(recording('foa'), 0)
+
+
 def test_networks_with_different_fixed_windows_keep_them():
   """Another network beside them has the shorter one."""
   format = outputs.make('class_wise', num_classes=3)

@@ -19,7 +19,7 @@ from jax.extend.mlir.dialects import stablehlo
 import seld_jax
 from seld_jax import outputs
 from seld_jax.errors import InputError
-from seld_jax.prediction import Predictor, Spec, export_file
+from seld_jax.prediction import Predictor, Spec, export_checks, export_file
 
 SPEC = Spec(
   classes=('dog', 'cat', 'door'),
@@ -124,6 +124,8 @@ def test_the_export_that_the_others_are_made_from_is_good(path):
     ('classes', [], r'classes: expected array of length >= 1'),
     ('classes', ['a', 1, 'c'], r'classes\[1\]: expected str, got int'),
     ('classes', ['a', 'a', 'c'], r'a class twice'),
+    ('classes', ['a', 'b\x1b[31m', 'c'], r'classes\[1\] = .* without control'),
+    ('classes', ['a', 'b', ' '], r'classes\[2\] = .* must be a name'),
     ('classes', list('abcdefghijklmn'), r'num_classes = 3, but .* 14 names'),
     ('surprise', 'x' * 10**5, 'unknown fields surprise'),
   ],
@@ -137,6 +139,13 @@ def test_every_field_of_the_spec_has_a_type_and_a_range(
     return json.dumps(about)
 
   refused(rewritten(path, tmp_path / 'x.seld', export=change), words)
+
+
+def test_a_run_has_names_that_can_be_printed():
+  export_checks.check_sizes(SPEC, 'run')
+  named = dataclasses.replace(SPEC, classes=('dog', 'cat\nfood', 'door'))
+  with pytest.raises(InputError, match=r'^run: spec\.classes\[1\] = '):
+    export_checks.check_sizes(named, 'run')
 
 
 @pytest.mark.parametrize(

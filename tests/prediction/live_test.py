@@ -14,6 +14,8 @@ import pytest
 import rich.console
 import soundfile
 from helpers import perfect_outputs
+from hypothesis import given
+from hypothesis import strategies as st
 
 import seld_jax
 from seld_jax import audio, labels, outputs
@@ -48,6 +50,19 @@ def frames():
   doa[:, 1] = (-0.5, 0.5, np.sqrt(0.5))
   doa[:, 2] = (0.2, -0.2, 0)
   return Frames(7, activity, doa, {'sed': activity, 'doa': doa})
+
+
+@given(
+  window=st.floats(0.01, 12),
+  update=st.sampled_from([0.1, 0.5]),
+)
+def test_every_window_has_an_overlap_that_is_shorter(window, update):
+  label = SPEC.label_samples / SPEC.sample_rate
+  overlap = live.overlap_for(update, window=window, spec=SPEC)
+  frames = max(1, round(window / label))
+  assert 0 <= round(overlap / label) < frames
+  if frames * label > update:
+    assert overlap == pytest.approx(frames * label - update)
 
 
 def test_active_classes_are_shown_with_their_directions():

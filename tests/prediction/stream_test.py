@@ -131,7 +131,10 @@ def test_reflection_pads_both_ends():
 
 @pytest.mark.parametrize('overlap', [6, 7, -1])
 def test_a_window_that_does_not_advance_is_refused(overlap):
-  with pytest.raises(InputError, match='overlap must be less than the window'):
+  remedy = 'raise' if overlap < 0 else 'lower'
+  with pytest.raises(
+    InputError, match=f'overlap must be less than the window.*; {remedy} --over'
+  ):
     Stream(program, SPEC, window=12, overlap=overlap)
 
 

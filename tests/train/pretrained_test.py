@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seld_jax
-from seld_jax import predictor, save_pretrained
+from seld_jax import predictor, runs, save_pretrained
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
 from seld_jax.train import pretrained, snapshot, sources
@@ -273,6 +273,11 @@ def test_a_folder_that_was_not_written_to_the_end_cannot_be_loaded(
   pretrained.write(copy, trained, card=None)
   assert pretrained.read(copy).step == trained.step
   assert (copy / pretrained.CARD).read_text() == '# A network\n'
+
+
+def test_a_folder_to_share_is_not_a_run(shared):
+  with pytest.raises(InputError, match='network to share.* run directory is'):
+    runs.read_config(shared)
 
 
 @pytest.mark.parametrize('arguments', [[], ['a'], ['a', 'b', 'c']])
