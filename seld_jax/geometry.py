@@ -76,7 +76,8 @@ def angular_distance(a: Array, b: Array) -> Array:
 
   Returns:
     The angle atan2(|a x b|, a . b) in [0, 180] degrees, with shape `[...]`. The
-    angle to the zero vector is 0.
+    angle to the zero vector is 0. Its gradient is NaN for parallel vectors: for
+    a loss, take `losses.doa_angular`.
 
   Example:
     >>> from seld_jax import geometry
@@ -157,7 +158,9 @@ def wrap_degrees(azimuth: Array) -> Array:
     [-170.0, 180.0]
   """
   xp = namespace(azimuth)
-  return 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
+  wrapped = 180.0 - xp.mod(180.0 - xp.asarray(azimuth), 360.0)
+  # Of a number just above 180, the remainder is rounded to 360.
+  return xp.where(wrapped <= -180, wrapped + 360, wrapped)
 
 
 def fold_to_front(azimuth: Array) -> Array:

@@ -165,6 +165,7 @@ def features_of(
   audio: jax.Array | np.ndarray, format: str, options: FeatureOptions
 ) -> jax.Array:
   """The features of `salsa_features`."""
+  audio = jnp.asarray(audio)
   spectrum = stft(
     audio + jnp.asarray(options.offset, audio.dtype),
     n_fft=options.n_fft,

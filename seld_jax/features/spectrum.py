@@ -279,7 +279,8 @@ def unit_scale(square: jax.Array, *, least: float = _TINY**2) -> jax.Array:
 
 
 def _to_decibels(values: jax.Array) -> jax.Array:
-  return 10 / np.log(10) * jnp.log(jnp.maximum(values, POWER_FLOOR))
+  # A factor of NumPy would turn float32 into float64 with jax_enable_x64.
+  return float(10 / np.log(10)) * jnp.log(jnp.maximum(values, POWER_FLOOR))
 
 
 def _pad(

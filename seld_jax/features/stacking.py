@@ -48,6 +48,7 @@ def framewise_channels(
   Returns:
     Two arrays with shape `[..., channels, frames, bands]`.
   """
+  audio = jnp.asarray(audio)
   return framewise(
     lambda part: channels(part, options),
     audio + jnp.asarray(options.offset, audio.dtype),

@@ -52,4 +52,4 @@ def wide(values: jax.Array, like: jax.Array) -> jax.Array:
   Returns:
     The values with the same shape.
   """
-  return values.astype(jnp.promote_types(jnp.float32, like.dtype))
+  return values.astype(jnp.result_type(jnp.float32, like))

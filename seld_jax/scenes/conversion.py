@@ -19,6 +19,8 @@ from seld_jax.scenes import finished, pool, stereo
 
 # The published set has no clip with a sample above this.
 _PEAK = 0.9999
+# Largest difference that writing 16 bits makes to a sample.
+_ROUNDING = 1.01 / 2**15
 # Clips that are drawn for each clip that is made; louder ones are left out.
 _DRAWS = 4
 _TOO_SHORT = f'Recordings shorter than {stereo.CLIP_SECONDS} s are left out'
@@ -190,19 +192,24 @@ def _convert(
   for kind, suffix in ('stereo_dev', 'wav'), ('metadata_dev', 'csv'):
     names = {f'{clip.name}.{suffix}' for clip in drawn}
     files.remove_fragments(out / kind / recording.folder, of=names)
-  made = 0
+  made, left_out = 0, []
   for clip in drawn:
     if made == count:
-      break
+      left_out.append(clip)
+      continue
     pair, seen = stereo.foa_to_stereo(
       stereo.cut_sound(sound, clip.start),
       stereo.cut_events(events, clip.start),
       heading=clip.heading,
     )
     if np.abs(pair).max() > _PEAK:
+      left_out.append(clip)
       continue
     _write(out, recording.folder, clip, pair, seen)
     made += 1
+  for clip in left_out:  # made when the recording was another one
+    for path_of in _paths(out, recording.folder, clip):
+      path_of.unlink(missing_ok=True)
   if made < count:
     return str(path), 'Fewer clips than requested: the others would clip'
   return str(path), ''
@@ -216,19 +223,37 @@ def _write(
   events: labels.Events,
 ) -> None:
   """Writes the labels of a clip, and its sound unless it is there already."""
-  path = out / 'stereo_dev' / folder / f'{clip.name}.wav'
-  table = out / 'metadata_dev' / folder / f'{clip.name}.csv'
+  path, table = _paths(out, folder, clip)
   is_new = not table.is_file()
   stereo.write_labels(table, events)
   try:
-    if not finished.has_sound(
-      path, seconds=stereo.CLIP_SECONDS, num_channels=2
-    ):
+    if not _has_sound(path, pair):
       audio.write(path, pair, sample_rate=stereo.SAMPLE_RATE)
   except BaseException:
     if is_new:
       table.unlink(missing_ok=True)
     raise
+
+
+def _paths(
+  out: pathlib.Path, folder: str, clip: stereo.Clip
+) -> tuple[pathlib.Path, pathlib.Path]:
+  """The files of a clip: its sound and its labels."""
+  return (
+    out / 'stereo_dev' / folder / f'{clip.name}.wav',
+    out / 'metadata_dev' / folder / f'{clip.name}.csv',
+  )
+
+
+def _has_sound(path: pathlib.Path, pair: np.ndarray) -> bool:
+  """Whether a file has this sound, up to the rounding to 16 bits.
+
+  It has another one if the recording was corrected since it was written.
+  """
+  if not finished.has_sound(path, seconds=stereo.CLIP_SECONDS, num_channels=2):
+    return False
+  found = audio.read(path, sample_rate=stereo.SAMPLE_RATE, num_channels=2)
+  return bool(np.abs(found - pair).max() <= _ROUNDING)
 
 
 def _claim(

@@ -393,22 +393,42 @@ def _scan_folder(
 def _distribute(found: Mapping[str, list[pathlib.Path]]) -> list[_Entry]:
   """Distributes the files of each class over the folds 1 to 6.
 
-  The stems of a class go to the folds in turn, in the order of their hash, so
-  that all folds get about as many. A stem that occurs in two classes stays in
+  The groups of a class go to the folds in turn, in the order of their hash, so
+  that all folds get about as many. A group that occurs in two classes stays in
   one fold.
   """
+  groups = _groups(file for name in sorted(found) for file in found[name])
   fold_of: dict[str, int] = {}
   entries = []
   for name in sorted(found):
-    stems = sorted({listing.name_of(file) for file in found[name]}, key=_hash)
-    for place, stem in enumerate(stems):
+    own = sorted({groups[file] for file in found[name]}, key=_hash)
+    for place, group in enumerate(own):
       fold_of.setdefault(
-        stem, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
+        group, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
       )
     for file in found[name]:
-      stem = listing.name_of(file)
-      entries.append((file, name, fold_of[stem], stem))
+      entries.append((file, name, fold_of[groups[file]], groups[file]))
   return entries
+
+
+def _groups(files: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
+  """The group of each file: its stem, which links to the same file share."""
+  stems: dict[pathlib.Path, str] = {}
+  stem_of: dict[
+    str, str
+  ] = {}  # a stem of the same group, of a real file a stem
+
+  def first(stem: str) -> str:
+    while stem_of.setdefault(stem, stem) != stem:
+      stem = stem_of[stem]
+    return stem
+
+  real: dict[str, str] = {}
+  for file in files:
+    stems[file] = listing.name_of(file)
+    other = real.setdefault(os.path.realpath(file), stems[file])
+    stem_of[first(stems[file])] = first(other)
+  return {file: first(stem) for file, stem in stems.items()}
 
 
 def _found(unknown: Sequence[str], known: Sequence[str]) -> str:

@@ -189,9 +189,9 @@ def read_response(response: Response) -> np.ndarray:
   Raises:
     InputError: The file cannot be read, or is silent.
   """
+  rate = audio.info(response.path).sample_rate
   found = sounds.resampled(
-    audio.read(response.path, num_channels=4),
-    audio.info(response.path).sample_rate,
+    audio.read(response.path, sample_rate=rate, num_channels=4), rate
   )
   pressure = np.abs(found[0])
   if not pressure.max() > 1e-6:

@@ -165,7 +165,10 @@ def read_clip(path: str) -> np.ndarray:
   # The first block has all that is needed.
   samples = next(audio.blocks(path, num_samples=size)).mean(axis=0)
   if not np.max(np.abs(samples)) > 1e-6:
-    raise InputError(f'{path} contains only silence: remove it.')
+    raise InputError(
+      f'{path} contains only silence in its first {_MAX_READ_SECONDS:g} s, '
+      'which are all that is read: remove it, or cut off the silence.'
+    )
   return _trim(resampled(samples, sample_rate))[0].astype(np.float32)
 
 

@@ -1,5 +1,6 @@
 """Features of arrays of any number of microphones, and of all formats."""
 
+import functools
 import itertools
 import math
 
@@ -35,6 +36,25 @@ def test_a_pair_of_microphones_has_the_features_of_the_pair_alone():
     alone = np.asarray(mic_features(audio[[first, second]]))
     wanted = [first, second, 5 + pairs.index((first, second))]
     np.testing.assert_allclose(alone, whole[..., wanted], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+  ('format', 'kind'),
+  [
+    (format, kind) for kind in features.KINDS for format in features.KINDS[kind]
+  ],
+)
+def test_features_have_the_type_of_the_sound(format, kind):
+  sound = np.random.default_rng(0).uniform(
+    -1, 1, (features.FORMATS[format], 960)
+  )
+  compute = functools.partial(features.compute, format=format, kind=kind)
+  if format == 'foa':
+    assert compute(sound).dtype == jnp.float32  # the widest type that JAX has
+  with jax.enable_x64(True):
+    narrow = jax.eval_shape(compute, sound.astype(np.float32))
+    assert narrow.dtype == jnp.float32
+    assert jax.eval_shape(compute, sound).dtype == jnp.float64
 
 
 @pytest.mark.parametrize('kind', features.KINDS)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from helpers.output_formats import distances_of
 from helpers.shared_files import shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from seld_jax import audio, geometry, labels, scenes
 from seld_jax.errors import InputError
@@ -111,6 +113,28 @@ def test_a_response_has_the_delay_and_the_level_of_its_distance(folder, name):
   np.testing.assert_allclose(
     gains, direct_gains(*DIRECTIONS[name][:2]), atol=1e-3
   )
+
+
+@pytest.mark.parametrize('rate', [44100, 48000])
+def test_a_response_may_have_any_sample_rate(folder, rate, tmp_path):
+  shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+  for name in DIRECTIONS:
+    at_24_khz = audio.read(folder / f'{name}.wav')
+    other = signal.resample_poly(at_24_khz, rate // 300, RATE // 300, axis=-1)
+    audio.write(tmp_path / f'{name}.wav', other, sample_rate=rate)
+    found, expected = (
+      measured.read_response(response_of(where, name))
+      for where in (tmp_path, folder)
+    )
+    peak = np.argmax(np.abs(expected[0]))
+    assert abs(np.argmax(np.abs(found[0])) - peak) <= 1
+    around = slice(peak - 20, peak + 20)
+    for sound in found, expected:
+      energy = sound[:, around] @ sound[0, around]
+      gains = energy / energy[0]
+      np.testing.assert_allclose(
+        gains, direct_gains(*DIRECTIONS[name][:2]), atol=0.02
+      )
 
 
 @given(st.lists(st.floats(-1, 1), min_size=4, max_size=4), st.floats(-720, 720))

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -171,6 +172,25 @@ def test_a_folder_may_have_both_spellings_and_is_split_into_folds(
   assert len(caplog.records) == 1
   assert 'piano' in caplog.text
   assert library.open_library(tmp_path) == source
+
+
+def test_links_to_a_sound_are_in_its_fold(tmp_path):
+  noise = np.random.default_rng(0).standard_normal(2400) * 0.1
+  events = tmp_path / 'events'
+  for k in range(12):
+    write_clip(tmp_path / f'{k}.wav', noise)
+    for name, stem in ('alarm', f'a{k}'), ('piano', f'p{k}'):
+      (events / name).mkdir(parents=True, exist_ok=True)
+      (events / name / f'{stem}.wav').symlink_to(tmp_path / f'{k}.wav')
+  clips = library.open_library(events).clips
+  assert clips is not None
+  folds: dict[str, set[int]] = {}
+  for (fold, _), some in clips.items():
+    for clip in some:
+      folds.setdefault(os.path.realpath(clip.path), set()).add(fold)
+  assert len(folds) == 12
+  assert all(len(one) == 1 for one in folds.values())
+  assert set().union(*folds.values()) == {1, 2, 3, 4, 5, 6}
 
 
 def test_a_manifest_assigns_folds_and_a_group_in_two_is_refused(tmp_path):

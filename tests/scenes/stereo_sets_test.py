@@ -288,6 +288,18 @@ def test_conversion_is_resumed_and_does_not_depend_on_workers(
   assert other.is_file()
 
 
+def test_a_corrected_recording_replaces_its_clips(recording, tmp_path):
+  one, out = one_of(recording), tmp_path / 'out'
+  loud = np.zeros((4, 8 * RATE))
+  loud[:2] = 0.7  # other clips clip than those of the corrected recording
+  audio.write(one.audio, loud)
+  scenes.convert_foa([one], out, clips=8, num_workers=0)
+  audio.write(one.audio, loud[[0, 1, 2, 1]] * 0.5)
+  scenes.convert_foa([one], out, clips=8, num_workers=0)
+  scenes.convert_foa([one], tmp_path / 'fresh', clips=8, num_workers=0)
+  assert tree(out) == tree(tmp_path / 'fresh')
+
+
 def test_clips_that_would_clip_are_replaced_by_others(
   recording, tmp_path, caplog
 ):
