@@ -24,11 +24,17 @@ from seld_jax.evaluate import tables
 
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
-  commands.Define(values).enum(
+  define = commands.Define(values)
+  define.enum(
     'edition',
     None,
     list(labels.EDITIONS),
     'Edition of the challenge whose F-score is used. Default: that of the run.',
+  )
+  define.string(
+    'data',
+    None,
+    'Folder of the dataset. Default: where it was when the run was trained.',
   )
 
 
@@ -40,7 +46,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       f'{len(arguments)} arguments.'
     )
   compilation.use_persistent_cache()
-  result = train.calibrate(arguments[0], edition=values.edition)
+  result = train.calibrate(
+    arguments[0], edition=values.edition, data=values.data
+  )
   score = metrics.f_score(result.before['edition'])
   table = rich.table.Table(
     'class', 'threshold', f'{score} before', f'{score} after'

@@ -119,9 +119,12 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       traces=traces,
     )
   except FloatingPointError as error:
+    saved = ''
+    if runs.has_run(workdir):
+      saved = f'; {workdir / "checkpoints"} has the last valid checkpoint'
     raise InputError(
-      f'{error} The run stopped; {workdir / "checkpoints"} has the last valid '
-      'checkpoint. Try a lower config.train.learning_rate in another --workdir.'
+      f'{error} The run stopped{saved}. Try a lower config.train.learning_rate '
+      'in another --workdir.'
     ) from error
   except Exception:
     processes.leave_at_exit()

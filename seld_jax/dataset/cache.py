@@ -114,13 +114,15 @@ def extract(
       )
     path = paths[entry.name]
     write(path, array)
-    if shared:
-      return
-    for old in target.iterdir():
-      if old != path and _STAMPED.sub('', old.name) == _stem(entry.name):
-        old.unlink(missing_ok=True)
+    for one in old.get(_stem(entry.name), ()):
+      if one != path:
+        one.unlink(missing_ok=True)
 
   files.remove_fragments(target, age=_ABANDONED)
+  # Features of former versions of the recordings, by what their names share.
+  old: dict[str, list[pathlib.Path]] = {}
+  for one in () if shared or not target.is_dir() else target.iterdir():
+    old.setdefault(_STAMPED.sub('', one.name), []).append(one)
   # Two threads, so that reading and writing overlap with computing; XLA itself
   # uses all cores.
   with (

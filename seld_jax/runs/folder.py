@@ -99,9 +99,10 @@ def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:
 def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
   """Prepares a run directory for a run, and writes its configuration.
 
-  Temporary files of killed processes are removed. The configuration is not
-  written when the run is complete, and not when there are checkpoints without a
-  configuration: call `write_config` after these have been restored.
+  Temporary files of killed processes are removed. Of a complete run, only the
+  folder of the dataset is written, if it was moved. The configuration is not
+  written when there are checkpoints without a configuration: call
+  `write_config` after these have been restored.
 
   Args:
     workdir: The run directory; it is created if it is missing.
@@ -123,6 +124,12 @@ def claim(workdir: str | os.PathLike[str], config: config_lib.Config) -> None:
     files.remove_fragments(folder, of=_FILES)
   if (is_known and not is_complete(workdir)) or not has_run(workdir):
     write_config(workdir, config)
+  elif is_known and pathlib.Path(config.data.root).is_dir():
+    for path in filter(pathlib.Path.exists, _places(workdir)):
+      values = json_files.read(path)
+      if values['data']['root'] != config.data.root:
+        values['data'].update(root=config.data.root, cache=config.data.cache)
+        files.write_text(path, json.dumps(values, indent=2))
 
 
 def has_run(workdir: str | os.PathLike[str]) -> bool:

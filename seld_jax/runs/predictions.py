@@ -122,7 +122,7 @@ def _listed_files(
   Empty if the dataset has been moved or deleted since the training.
   """
   try:
-    entries = dataset.find_recordings(
+    pairs = dataset.list_pairs(
       run.config['data']['root'],
       format=run.config['features']['format'],
       split=split,
@@ -130,9 +130,9 @@ def _listed_files(
   except InputError:
     return {}
   return {
-    entry.name: (entry.audio, entry.labels)
-    for entry in entries
-    if entry.labels is not None
+    pair.name: (pair.audio, pair.labels)
+    for pair in pairs
+    if pair.audio is not None and pair.labels is not None
   }
 
 

@@ -38,7 +38,10 @@ class Calibration:
 
 
 def calibrate(
-  workdir: str | os.PathLike[str], *, edition: str | None = None
+  workdir: str | os.PathLike[str],
+  *,
+  edition: str | None = None,
+  data: str | os.PathLike[str] | None = None,
 ) -> Calibration:
   """Finds the thresholds of a run, and writes them into its directory.
 
@@ -49,6 +52,7 @@ def calibrate(
     workdir: The run directory; its dataset is needed.
     edition: The edition of the challenge whose F-score is used; None for that
       of the run.
+    data: The folder of the dataset, if it was moved after the training.
 
   Returns:
     The thresholds, and the scores of the validation recordings.
@@ -67,6 +71,8 @@ def calibrate(
   trained = snapshot.read(workdir)
   config = trained.config
   config.eval.class_thresholds = ()
+  if data is not None:
+    config.data.root = os.fspath(data)
   fold = prepare.load_validation(config)
   drawn_rooms.check(workdir, config, fold.names)
   # One device suffices, and eval.batch_size need not be a multiple of more.

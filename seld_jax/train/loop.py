@@ -32,6 +32,7 @@ from seld_jax.train import (
   scoring,
   step_metrics,
   stepping,
+  training_recordings,
 )
 from seld_jax.train.optimizer import make_schedule
 from seld_jax.train.run import Run, prepare_run
@@ -96,11 +97,14 @@ def train_and_evaluate(
   with contextlib.ExitStack() as stack:
     if processes.first(lambda: _claim(stack, workdir, config)):
       _log.info('The run in %s is complete.', workdir)
-      return runs.read_scores(workdir)
+      scores = runs.read_scores(workdir)
+      processes.first(lambda: _warn_of_evaluation(workdir, config, scores))
+      return scores
     copies: list[trackers.Mirror] = []
     if set(config.log.to) != {trackers.JSONL}:
       processes.first(lambda: copies.append(_track(stack, workdir, config)))
     run = prepare_run(config, workdir, mesh, copies=next(iter(copies), None))
+    processes.first(lambda: _keep_recordings(run))
     processes.first(lambda: _keep_rooms(run))
     step, state, evaluators = _train(run, init_from=init_from, traces=traces)
     return _test(run, step, state, evaluators)
@@ -295,6 +299,37 @@ def _track(
       has_checkpoint=runs.has_run(workdir),
     )
   )
+
+
+def _warn_of_evaluation(
+  workdir: pathlib.Path, config: config_lib.Config, scores: Mapping[str, Any]
+) -> None:
+  """Says if a complete run was not tested on evaluation recordings."""
+  names = [one['name'] for one in scores['results']]
+  folder = pathlib.Path(config.data.root) / f'{config.features.format}_eval'
+  if (
+    config.data.evaluation
+    and folder.is_dir()
+    and not any(name.startswith('evaluation') for name in names)
+  ):
+    _log.warning(
+      'The run in %s was not tested on the evaluation recordings in %s: delete '
+      '%s and start again to repeat its test with them.',
+      workdir,
+      folder,
+      workdir / 'scores.json',
+    )
+
+
+def _keep_recordings(run: Run) -> None:
+  """Notes the training recordings; refuses to resume with other ones."""
+  names = run.data.train.names
+  is_noted = (run.workdir / training_recordings.NOTE).is_file()
+  if not is_noted or not runs.has_run(run.workdir):
+    training_recordings.write(run.workdir, names)
+    return
+  root = run.config.data.root
+  training_recordings.check(run.workdir, names, root=root)
 
 
 def _keep_rooms(run: Run) -> None:

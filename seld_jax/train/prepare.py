@@ -221,7 +221,10 @@ def load_validation(config: config_lib.Config) -> dataset.Fold:
       missing or broken.
   """
   if not pathlib.Path(config.data.root).is_dir():
-    raise InputError(*missing_dataset(config).split('\n  '))
+    raise InputError(
+      f'{config.data.root} is missing, in which the dataset of the run was; if '
+      'it was moved, name its folder with --data=FOLDER.'
+    )
   entries = _find_recordings(config).get('validation')
   if not entries:
     raise InputError(

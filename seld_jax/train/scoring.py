@@ -274,6 +274,11 @@ def final_results(
             edition=None,
             distance_scale=None,
           )
+        # A former test may have been one of other recordings.
+        written = {f'{recording}.csv' for recording in fold.names}
+        for path in (run.workdir / folder).glob('*.csv'):
+          if path.name not in written:
+            path.unlink(missing_ok=True)
       rooms = dataset.rooms_of(fold.names) if is_by_rooms else ()
       results.append(
         {

@@ -100,7 +100,7 @@ FILES = {
 
 # Texts that the help of each command must contain once.
 HELP = {
-  'calibrate': ['--edition=2019|2020|2021|2022|2023|2024|2025'],
+  'calibrate': ['--edition=2019|2020|2021|2022|2023|2024|2025', '--data=...'],
   'compare': [
     *('--reference=...', '--out=...', '--[no]common', '(default: 1000)'),
     'run if a folder of predictions is in a run directory',

@@ -103,6 +103,22 @@ def test_the_folders_of_the_data_may_change(begun):
   runs.claim(begun, config)
 
 
+def test_a_complete_run_follows_its_dataset(begun, tmp_path):
+  config = config_lib.default()
+  (begun / 'scores.json').write_text('{}')
+  config.data.root, config.train.memory_limit = 'gone', 3.0
+  runs.claim(begun, config)  # there is no such folder
+  path = begun / 'config.json'
+  assert json.loads(path.read_text()) == config_lib.to_dict(
+    config_lib.default()
+  )
+  config.data.root = str(tmp_path)
+  runs.claim(begun, config)
+  found = json.loads(path.read_text())
+  assert found['data']['root'] == str(tmp_path)
+  assert found['train'] == config_lib.to_dict(config_lib.default())['train']
+
+
 def test_a_directory_without_a_run_accepts_any_configuration(tmp_path):
   runs.claim(tmp_path, config_lib.default())
   config = config_lib.default()

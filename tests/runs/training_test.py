@@ -142,6 +142,19 @@ def test_predictions_have_the_scores_of_the_run(tmp_path, edition):
   assert [len(one.reference.frame) for one in again][0] == 0
 
 
+def test_labels_within_folders_are_found_beside_recordings_without(tmp_path):
+  workdir = make_run(tmp_path)
+  root = tmp_path / 'data'
+  for folder in 'foa_dev', 'metadata_dev':
+    (root / folder / 'site').mkdir()
+    for path in [*(root / folder).glob('*.*')]:
+      path.rename(path.parent / 'site' / path.name)
+  (root / 'foa_dev' / 'site' / 'fold5_room1_mix1.wav').write_bytes(b'')
+  run = runs.read_run(workdir)
+  found = runs.read_predictions(run, run.scores['results'][1])
+  assert [one.name for one in found] == list(NAMES)
+
+
 def test_lengths_are_between_those_of_the_scores(tmp_path):
   workdir = make_run(tmp_path)
   results = json_files.read(workdir / 'scores.json')['results']

@@ -19,10 +19,15 @@ AUDIO = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 36000))
 
 
 @pytest.fixture(scope='module')
-def calibrated(plain_run, tmp_path_factory):
+def calibrated(plain_run, tiny_root, tmp_path_factory):
+  """A run whose dataset was moved after the training."""
   run = tmp_path_factory.mktemp('calibrated') / 'run'
   shutil.copytree(plain_run, run)
-  return run, calibration.calibrate(run)
+  for path in run / 'config.json', run / 'checkpoints' / 'config.json':
+    path.write_text(path.read_text().replace(str(tiny_root), 'gone'))
+  with pytest.raises(InputError, match='gone is missing.* with --data=FOLDER'):
+    calibration.calibrate(run)
+  return run, calibration.calibrate(run, data=tiny_root)
 
 
 def test_the_thresholds_are_stored_and_do_not_lower_the_scores(calibrated):

@@ -174,11 +174,33 @@ def test_a_run_that_was_killed_resumes_to_the_same_bits(
   assert [path.name for path in tmp_path.rglob('.*')] == ['.lock']
 
 
+@pytest.mark.parametrize('change', ['lacks', 'also has'])
+def test_a_run_is_not_resumed_with_other_recordings(
+  copied_run, tiny_config, tiny_root, tmp_path, change
+):
+  (copied_run / 'scores.json').unlink()
+  root = tmp_path / 'data'
+  shutil.copytree(tiny_root, root)
+  name = 'fold3_room1_mix002_ov1'
+  for folder, suffix in ('foa_dev', 'wav'), ('metadata_dev', 'csv'):
+    path = root / folder / f'{name}.{suffix}'
+    shutil.copy(path, path.with_name(f'fold3_room1_mix009_ov1.{suffix}'))
+    if change == 'lacks':
+      path.unlink()
+  tiny_config.data.root = str(root)
+  with pytest.raises(
+    InputError, match=f'of 2 training recordings, but .* {change} fold3_room1'
+  ):
+    train.train_and_evaluate(tiny_config, copied_run)
+
+
 @pytest.mark.slow
 def test_a_run_resumes_before_a_damaged_checkpoint(
   plain_run, copied_run, tiny_config, caplog
 ):
   (copied_run / 'scores.json').unlink()
+  # The test that is repeated may have had other recordings.
+  (copied_run / 'predictions' / 'test' / 'fold9_mix1.csv').write_text('')
   for path in (copied_run / 'checkpoints/4').rglob('*'):
     if path.is_file() and 'metrics' not in path.parts:
       path.write_bytes(path.read_bytes()[:7])
@@ -187,6 +209,7 @@ def test_a_run_resumes_before_a_damaged_checkpoint(
   assert 'step 4 cannot be read' in caplog.text
   assert 'resuming after step 2' in caplog.messages
   assert_same_run(tiny_config, plain_run, copied_run)
+  assert not [*copied_run.rglob('fold9_mix1.csv')]
 
 
 def test_a_directory_with_another_config_is_refused(plain_run, tiny_config):

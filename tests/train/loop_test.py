@@ -55,6 +55,16 @@ def test_a_complete_run_is_not_trained_again(plain_run, tiny_config, caplog):
   assert (plain_run / runs.METRICS).stat().st_mtime_ns == before
 
 
+def test_a_complete_run_says_what_it_was_not_tested_on(
+  plain_run, tiny_config, caplog
+):
+  tiny_config.data.evaluation = True
+  train.train_and_evaluate(tiny_config, plain_run)
+  (message,) = caplog.messages
+  assert 'not tested on the evaluation recordings in' in message
+  assert f'delete {plain_run / "scores.json"}' in message
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('budget', ['device_budget', 'host_budget'])
 def test_a_run_that_streams_equals_one_with_all_data_on_the_device(
