@@ -112,17 +112,11 @@ def attend(
   if history is not None:
     apart = _distances(query.shape[1], key.shape[1])
     mask = (apart <= 0) & (apart >= -history)
-  table = None
-  if positions is not None:
-    most = len(positions) // 2
-    first = 1 - key.shape[1]
-    apart = np.arange(first, first + key.shape[1] + query.shape[1] - 1)
-    table = positions[np.clip(apart, -most, most) + most]
   # The heads become examples, [batch, heads, ...].
   parts = [jnp.swapaxes(part, 1, 2) for part in (query, key, value)]
   if exists is not None:
     parts.append(jnp.broadcast_to(exists[:, None], parts[1].shape[:3]))
-  once = functools.partial(_attend_once, table=table, mask=mask)
+  once = functools.partial(_attend_once, positions=positions, mask=mask)
   # An exported program is for any batch size and device, unknown here.
   is_known = all(isinstance(size, int) for size in query.shape)
   if jax.default_backend() == 'cpu' and is_known:
@@ -135,11 +129,12 @@ def attend(
   return jnp.swapaxes(means, 1, 2)
 
 
-def _attend_once(query, key, value, exists=None, *, table, mask):
+def _attend_once(query, key, value, exists=None, *, positions, mask):
   """The means for one example and head, from arrays [frames, width]."""
   scores = query @ key.T
-  if table is not None:
-    scores += _by_distance(query @ table.T, len(key))
+  if positions is not None:
+    products = _of_all_distances(query @ positions.T, len(key))
+    scores += _by_distance(products, len(key))
   wide = scores.astype(at_least_float32(scores.dtype))
   wide = wide / np.sqrt(query.shape[-1])
   for allowed in mask, exists:
@@ -152,6 +147,28 @@ def _attend_once(query, key, value, exists=None, *, table, mask):
 def _distances(frames: int, keys: int) -> np.ndarray:
   """Distances from queries to keys in frames, with shape [frames, keys]."""
   return np.arange(keys) - np.arange(keys - frames, keys)[:, None]
+
+
+def _of_all_distances(products: jax.Array, keys: int) -> jax.Array:
+  """Products for all distances that occur, from those that have a vector.
+
+  Beyond the largest distance, they are those of that distance: they are copied,
+  because a product with each copy of its vector would take most of the time.
+
+  Args:
+    products: Products for the distances `-most` to `most`, with shape
+      `[frames, 2 * most + 1]`.
+    keys: Number of keys.
+
+  Returns:
+    Products for the distances `1 - keys` to `frames - 1`, with shape
+    `[frames, keys + frames - 1]`.
+  """
+  frames, most = len(products), products.shape[1] // 2
+  first, last = 1 - keys, frames - 1
+  own = products[:, max(first, -most) + most : min(last, most) + most + 1]
+  before, after = max(0, -most - first), max(0, last - most)
+  return jnp.pad(own, ((0, 0), (before, after)), mode='edge')
 
 
 def _by_distance(products: jax.Array, keys: int) -> jax.Array:

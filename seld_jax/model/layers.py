@@ -5,6 +5,8 @@ give the same result under `pmap` as on one device, or to be fast on a CPU.
 """
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -216,10 +218,19 @@ class Dropout(nn.Module):
     shape = x.shape[1:]
     if self.whole_maps:
       shape = (*[1] * (x.ndim - 2), x.shape[-1])
-    keep = jax.vmap(
-      lambda key: jax.random.bernoulli(key, 1 - self.rate, shape)
-    )(keys)
+    # A share of 2^-16 is exact enough, and two values share a random number: on
+    # a CPU, these numbers take a tenth of the time of a conformer block.
+    kept = min(round((1 - self.rate) * 2**16), 2**16 - 1)
+    keep = jax.vmap(lambda key: _random_halves(key, shape) < kept)(keys)
     return jnp.where(keep, x / (1 - self.rate), 0)
+
+
+def _random_halves(key: jax.Array, shape: Sequence[int]) -> jax.Array:
+  """Random 16-bit integers, two of each 32-bit number."""
+  size = math.prod(shape)
+  numbers = jax.random.bits(key, (-(-size // 2),), jnp.uint32)
+  halves = lax.bitcast_convert_type(numbers, jnp.uint16)
+  return halves.reshape(-1)[:size].reshape(shape)
 
 
 class SelfAttention(nn.Module):
