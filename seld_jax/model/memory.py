@@ -29,7 +29,7 @@ _SCORES_KEPT, _SCORES_NEEDED = 3, 2
 _RELATIVE_NEEDED = 6
 # Sums and activations of a conformer block that are no layers of their own:
 # multiples of its output, beside those of the dense steps.
-_BLOCK_KEPT = 7
+_BLOCK_KEPT = 4
 
 
 class Memory(NamedTuple):
