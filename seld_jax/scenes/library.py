@@ -414,9 +414,8 @@ def _distribute(found: Mapping[str, list[pathlib.Path]]) -> list[_Entry]:
 def _groups(files: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
   """The group of each file: its stem, which links to the same file share."""
   stems: dict[pathlib.Path, str] = {}
-  stem_of: dict[
-    str, str
-  ] = {}  # a stem of the same group, of a real file a stem
+  # Another stem of the same group; the first one of a group is its own.
+  stem_of: dict[str, str] = {}
 
   def first(stem: str) -> str:
     while stem_of.setdefault(stem, stem) != stem:
