@@ -2,7 +2,7 @@
 
 `import seld_jax` imports nothing else. Each package is imported when it is
 first used, so that `seld_jax.metrics` and `seld_jax.labels` need no more than
-NumPy and SciPy. Only type checkers see the imports of these names.
+NumPy, SciPy and msgspec. Only type checkers see the imports of these names.
 """
 
 import os

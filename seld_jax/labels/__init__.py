@@ -1,4 +1,4 @@
-"""Events, classes, and the forms of DCASE CSV files. NumPy only."""
+"""Events, classes, and the forms of DCASE CSV files. NumPy and msgspec only."""
 
 from seld_jax.labels import classes
 from seld_jax.labels.class_maps import CLASS_MAPS, class_names

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.metrics import batches, dcase2024, matching, published
+from seld_jax.metrics import batches, dcase2024, matching, published, student
 from seld_jax.metrics.editions import CLASSLESS, WITH_DISTANCES, edition_of
 
 # Label frames of a recording, where all have the same length: one minute until
@@ -349,14 +349,11 @@ def jackknife_interval(
     >>> ends.round(2).tolist()
     [[-0.48], [4.48]]
   """
-  # Importing SciPy is slow; a training needs it only when it validates.
-  from scipy import special
-
   freedom = len(left_out) - 1
   if freedom < 1:
     return np.full((2, *np.shape(value)), np.nan)
   error = np.sqrt(freedom * left_out.var(axis=0))
-  reach = special.stdtrit(freedom, 0.5 + confidence / 2) * error
+  reach = student.reach(confidence, freedom) * error
   centre = _corrected(value, left_out)
   return np.stack([centre - reach, centre + reach])
 

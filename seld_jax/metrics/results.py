@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from seld_jax.errors import InputError
-from seld_jax.metrics import batches, counting, dcase2021, dcase2024, matching
+from seld_jax.metrics import (
+  batches,
+  counting,
+  dcase2021,
+  dcase2024,
+  matching,
+  student,
+)
 from seld_jax.metrics.dcase2020 import count as count_2020
 
 EDITIONS = ('2020', '2021', '2022', '2023', '2024', '2025')
@@ -252,8 +259,6 @@ def with_intervals(counts: Sequence[Any], options: Options) -> tuple[Any, ...]:
     array of classes has shape `[scores, classes, 2]`; that of an empty list is
     an empty list. The ends are NaN with fewer than two recordings.
   """
-  from scipy import special
-
   whole = counting.merge(counts)
   values = returned(whole, options)
   ends = np.full((len(_flat(values)), 2), np.nan)
@@ -264,7 +269,7 @@ def with_intervals(counts: Sequence[Any], options: Options) -> tuple[Any, ...]:
     freedom = len(counts) - 1
     bias = freedom * (left_out.mean(axis=0) - _flat(values))
     error = np.sqrt(freedom * left_out.var(axis=0))
-    reach = special.stdtrit(freedom, 0.975) * error
+    reach = student.reach(0.95, freedom) * error
     centre = _flat(values) - bias
     ends = np.stack([centre - reach, centre + reach], axis=-1)
   size = len(options.names)

@@ -129,3 +129,13 @@ def test_plain_numbers_take_the_fast_parser(tmp_path):
   for text in '0,1,0,10,20\n1,2,0,-3.5,1e1\n', '0;1;0;10;20', '0\t1\t0\n\n':
     (tmp_path / 'a.csv').write_text(text)
     assert rows._parse_fast(rows.read_rows(tmp_path / 'a.csv')) is not None
+
+
+@pytest.mark.parametrize('end', ['\t', '\n\t0.5', '\n0.5\t', '\n', '\n\n '])
+def test_fast_parser_sees_empty_cells_at_both_ends_of_decimals(end):
+  text = f'0.5\t1{end}'
+  found = rows.Rows(pathlib.Path('a.csv'), text, delimiter='\t')
+  fast, careful = rows._parse_fast(found), rows._parse_cells(found)
+  assert (fast is None) == (careful is None)
+  if fast is not None:
+    np.testing.assert_array_equal(fast, careful)
