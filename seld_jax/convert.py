@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from absl import flags
 
-from seld_jax import commands, dataset, labels, published
+from seld_jax import commands, dataset, files, labels, published
 from seld_jax import config as config_lib
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
@@ -85,6 +85,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   commands.refuse_arguments(arguments)
   compilation.use_persistent_cache()
   out = pathlib.Path(str(values.out))
+  if values.export:
+    inputs = {'weights': str(values.weights), 'scaler': values.scaler}
+    files.check_output(out, example='network.seld', inputs=inputs)
   trained = convert(
     str(values.weights),
     baseline=getattr(values, 'from'),
@@ -154,6 +157,11 @@ def convert(
       f'The network of {baseline} expects standardised features: give '
       '--scaler=FILE, or --statistics=FOLDER of a dataset if no scaler is '
       'published.'
+    )
+  if baseline not in _STANDARDISED and (scaler or statistics):
+    raise InputError(
+      f'The network of {baseline} was trained on features without a '
+      f'standardisation: leave out --{"scaler" if scaler else "statistics"}.'
     )
   network = published.read_network(
     published.read_tensors(weights),
@@ -241,6 +249,8 @@ def _fitted(config: config_lib.Config) -> dict[str, np.ndarray]:
     recordings,
     config.data.cache or root / 'features',
     options=config_lib.feature_options(config),
+    # A folder of the user may have features of other datasets.
+    shared=bool(config.data.cache),
   )
   return dataset.statistics(
     dataset.moments([paths[recording.name] for recording in recordings])

@@ -14,7 +14,7 @@ import pathlib
 
 from absl import flags
 
-from seld_jax import commands, predictor
+from seld_jax import commands, files, predictor
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.prediction import export_file
@@ -56,11 +56,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   out = pathlib.Path(str(values.out))
-  if out.is_dir():
-    raise InputError(
-      f'--out must be a file, such as {out / "network.seld"}, but {out} is a '
-      'folder.'
-    )
+  inputs = {'card': values.card, 'workdir': str(values.workdir)}
+  files.check_output(out, example='network.seld', inputs=inputs)
   card = _read_card(values.card) if values.card else ''
   export = predictor.export_run(
     str(values.workdir), window=values.window, platforms=values.platforms

@@ -11,7 +11,7 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from seld_jax.errors import BAD_PATHS, InputError
 
@@ -381,6 +381,36 @@ def lock(
       # file notices this after locking it, and opens a new one.
       stack.callback(path.unlink, missing_ok=True)
     yield
+
+
+def check_output(
+  out: str | os.PathLike[str],
+  *,
+  example: str,
+  inputs: Mapping[str, str | os.PathLike[str]],
+) -> None:
+  """Checks that `--out` can be a new file.
+
+  Args:
+    out: The file that will be written.
+    example: The name of such a file, for messages.
+    inputs: The files that are read, by their flag; empty paths are none.
+
+  Raises:
+    InputError: `out` is a folder, or one of the files that are read.
+  """
+  out = pathlib.Path(out)
+  if out.is_dir():
+    raise InputError(
+      f'--out must be a file, such as {out / example}, but {out} is a folder.'
+    )
+  for flag, path in inputs.items():
+    if path and out.exists() and os.path.exists(path):
+      if out.samefile(path):
+        raise InputError(
+          f'--out and --{flag} are the same file ({out}), which would be '
+          'lost: give --out another name.'
+        )
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

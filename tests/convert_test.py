@@ -1,6 +1,8 @@
 """Published networks become runs and exports that predict what they did."""
 
 import json
+import os
+import shutil
 
 import jax
 import numpy as np
@@ -185,6 +187,39 @@ def test_statistics_are_those_of_all_development_recordings(
   assert trained.config.data.root == str(tiny_root)
 
 
+def test_features_of_other_datasets_stay_in_a_shared_folder(
+  files, tiny_root, tmp_path
+):
+  """Datasets may have recordings of the same names."""
+  folders = [tmp_path / 'one', tmp_path / 'two']
+  for folder in folders:
+    shutil.copytree(tiny_root, folder)
+    for path in (folder / 'foa_dev').iterdir():
+      os.utime(path, (1, 1 + folders.index(folder)))
+  shared_folder = tmp_path / 'features'
+  found = []
+  for folder in folders:
+    converted(files, scaler='', statistics=folder, feature_cache=shared_folder)
+    found.append({path for path in shared_folder.rglob('*') if path.is_file()})
+  assert found[0] < found[1]
+
+
+@pytest.mark.parametrize('flag', ['weights', 'scaler'])
+def test_an_export_does_not_replace_what_it_is_made_of(files, tmp_path, flag):
+  """Not through a link, either."""
+  (tmp_path / 'link').symlink_to(files[['weights', 'scaler'].index(flag)])
+  done = outcome(
+    'seld_jax.convert',
+    '--from=dcase2024',
+    f'--weights={files[0]}',
+    f'--scaler={files[1]}',
+    '--export',
+    f'--out={tmp_path / "link"}',
+  )
+  assert done.returncode == 1
+  assert f'--out and --{flag} are the same file' in done.stderr
+
+
 @pytest.mark.parametrize(
   ('options', 'match'),
   [
@@ -193,7 +228,15 @@ def test_statistics_are_those_of_all_development_recordings(
     ({'scaler': '', 'statistics': 'missing'}, 'there is no folder missing'),
     ({'class_names': ('a', 'b', 'c')}, 'has 24 outputs.*36 .*class_names'),
     ({'class_names': ('a', 'a')}, 'no class twice'),
-    ({'baseline': 'dcase2025'}, 'looks like one of --from=dcase2024'),
+    (
+      {'baseline': 'dcase2025', 'scaler': ''},
+      'looks like one of --from=dcase2024',
+    ),
+    ({'baseline': 'dcase2025'}, 'dcase2025 .* leave out --scaler'),
+    (
+      {'baseline': 'dcase2025', 'scaler': '', 'statistics': 'data/x'},
+      'dcase2025 .* leave out --statistics',
+    ),
   ],
 )
 def test_mistakes_are_named(files, options, match):
