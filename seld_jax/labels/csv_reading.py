@@ -401,11 +401,7 @@ def _to_events(
       and options.form is None
       and looks_like_angles(vectors)
     ):
-      text = 'x, y, z are read as a vector, but they look like angles'
-      line = rows.lines[int(kept[0])]
-      notes.add(
-        'angles', path=rows.path, line=line, text=text, count=len(vectors)
-      )
+      _tell_angles(found, vectors, int(kept[0]), notes)
     any_norm = (
       options.edition is not None
       or options.form is not None
@@ -420,6 +416,27 @@ def _to_events(
       elevation = table[:, columns.index('elevation')]
     xyz = geometry.to_cartesian(azimuth, elevation)
   return Events(frame, class_index, track, xyz, distance, onscreen)
+
+
+def _tell_angles(
+  found: forms.Found, vectors: np.ndarray, first: int, notes: Notes
+) -> None:
+  """Refuses vectors that look like angles; a note if a header says x, y, z."""
+  if found.has_header:
+    text = 'x, y, z are read as a vector, but they look like angles'
+    line = found.rows.lines[first]
+    notes.add(
+      'angles', path=found.rows.path, line=line, text=text, count=len(vectors)
+    )
+    return
+  found.rows.refuse(
+    first,
+    f'7 columns ({found.rows.text(first)}) would be frame, class, track, x, y, '
+    'z, distance, but the numbers look like angles: delete the columns after '
+    'frame, class, track, azimuth, elevation, distance; or, if they are '
+    'vectors, state --predictions_form=cartesian_distance (form= of '
+    'labels.read_csv)',
+  )
 
 
 def _distance_scale(options: _Options, form: str) -> float:

@@ -388,6 +388,7 @@ def _six_columns(
 ) -> str:
   """Decides whether six columns are vectors, or angles and distance."""
   if edition is None:
+    _refuse_stereo(rows, table, predicted=predicted)
     return form_from_norms(rows, table, predicted=predicted)
   form = 'cartesian' if 'cartesian' in EDITIONS[edition] else 'polar_distance'
   values = table[:, 3:]
@@ -417,6 +418,31 @@ def _six_columns(
       'elevation, distance',
     )
   return form
+
+
+def _refuse_stereo(rows: Rows, table: np.ndarray, *, predicted: bool) -> None:
+  """Refuses rows that look like those of 2025, whose header is missing.
+
+  Their distances would be read as elevations.
+  """
+  distance, onscreen = table[:, 4:].T
+  if (
+    ((onscreen == 0) | (onscreen == 1)).all()
+    and (distance >= 0).all()
+    and (onscreen.any() or distance.max() > PREDICTED_RANGES['elevation'][1])
+    and distance.any()
+    and np.abs(table[:, 3:5]).max() > LARGEST_COMPONENT
+  ):
+    remedy = '--csv_edition=2023 (data.csv_edition in a config)'
+    if predicted:
+      remedy = '--predictions_form=polar_distance'
+    rows.refuse(
+      0,
+      f'6 columns ({rows.text(0)}) look like those of 2025, because the last '
+      f'number is 0 or 1 in all rows: write the header '
+      f'{",".join(FORMS["stereo"])} as first line; or, if they are azimuth, '
+      f'elevation and distance, state {remedy}',
+    )
 
 
 def form_from_norms(rows: Rows, table: np.ndarray, *, predicted: bool) -> str:

@@ -352,12 +352,37 @@ def test_linear_outputs_of_any_norm_are_directions(tmp_path, edition, role):
 )
 def test_any_vector_in_seven_columns_is_a_direction(tmp_path, vectors):
   text = ''.join(f'0,1,0,{x!r},{y!r},{z!r},1\n' for x, y, z in vectors)
-  events = read_text(tmp_path, text, edition='2023', role='prediction')
+  form = 'cartesian_distance'
+  events = read_text(tmp_path, text, form=form, role='prediction')
   np.testing.assert_allclose(np.linalg.norm(events.xyz, axis=-1), 1)
   largest = np.abs(vectors).max(axis=-1)
   scaled = np.array(vectors) / largest[:, None]
   cosine = np.sum(scaled * events.xyz, axis=-1)
   np.testing.assert_allclose(cosine, np.linalg.norm(scaled, axis=-1))
+
+
+@pytest.mark.parametrize('role', ['prediction', 'reference'])
+@pytest.mark.parametrize('edition', [None, '2023'])
+def test_angles_in_seven_columns_are_refused(tmp_path, role, edition):
+  text = '0,1,0,40,10,150,1\n'
+  with pytest.raises(InputError, match='line 1: 7 columns .* look like angles'):
+    read_text(tmp_path, text, role=role, edition=edition)
+
+
+@pytest.mark.parametrize('role', ['prediction', 'reference'])
+@pytest.mark.parametrize('distance', [60, 250])
+def test_rows_of_2025_without_their_header_are_refused(
+  tmp_path, role, distance
+):
+  text = f'0,1,0,40,{distance},1\n1,1,0,40,{distance},0\n'
+  header = 'frame,class,source,azimuth,distance,onscreen'
+  with pytest.raises(InputError, match=f'line 1: 6 columns .* {header} as'):
+    read_text(tmp_path, text, role=role)
+  events = read_text(tmp_path, f'{header}\n{text}', role=role)
+  np.testing.assert_allclose(events.distance, distance)
+  if distance == 60:
+    stated = read_text(tmp_path, text, role=role, form='polar_distance')
+    np.testing.assert_allclose(np.rad2deg(np.arcsin(stated.xyz[:, 2])), 60)
 
 
 def test_vectors_near_1_are_not_taken_for_angles(tmp_path):
