@@ -60,6 +60,30 @@ def check_metres(references: Sequence[labels.Events]) -> None:
     )
 
 
+def check_stereo(
+  paths: Sequence[str | os.PathLike[str] | None],
+  predictions: Sequence[labels.Events],
+) -> None:
+  """Refuses predictions of 2025 whose distances were read as elevations.
+
+  Without the header, six columns of 2025 that have 0 for what is on screen may
+  be azimuth, elevation and a distance of 0; but 2025 has no elevations.
+
+  Raises:
+    InputError: All distances are 0, and there are elevations.
+  """
+  some = [one.distance for one in predictions if one.distance is not None]
+  if not some or any(distance.any() for distance in some):
+    return
+  for path, one in zip(paths, predictions, strict=True):
+    if path and one.distance is not None and one.xyz[:, 2].any():
+      raise InputError(
+        f'{path} has elevations, and all distances of the predictions are 0, '
+        'but 2025 has no elevations; if its columns are '
+        f'{",".join(labels.FORMS["stereo"])}, write this header as first line.'
+      )
+
+
 def tell_onscreen(
   references: Sequence[labels.Events], predictions: Sequence[labels.Events]
 ) -> None:

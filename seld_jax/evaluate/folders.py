@@ -280,6 +280,8 @@ def read_folders(
     if scales[0] is None:
       contradictions.check_metres(references)
   if options.edition == '2025' and not options.classless:
+    if options.csv_edition is None and options.predictions_form is None:
+      contradictions.check_stereo([path for *_, path in files], predicted)
     contradictions.tell_onscreen(references, predicted)
   if frames_per_second != labels.FRAMES_PER_SECOND:
     references = [

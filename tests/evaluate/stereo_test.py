@@ -247,3 +247,17 @@ def test_recordings_without_predictions_are_left_out_as_published(
   (tmp_path / 'p' / 'z.csv').write_text('')
   with pytest.raises(InputError, match=r'has z\.csv'):
     evaluate.evaluate_folders(*folders, **options)
+
+
+def test_predictions_without_the_header_of_2025_are_refused(folders):
+  """In metres, and with 0 for on screen, distances could be elevations."""
+  reference, predictions = folders
+  for path in predictions.iterdir():
+    events = labels.read_csv(path)
+    near = dataclasses.replace(
+      events, onscreen=np.zeros(len(events.frame), bool)
+    )
+    labels.write_csv(path, near, edition='2025', distance_scale=0.01)
+    path.write_text(path.read_text().removeprefix(HEADER))
+  with pytest.raises(InputError, match='2025 has no elevations; .* header'):
+    evaluate.evaluate_folders(reference, predictions, edition='2025')
