@@ -222,6 +222,12 @@ def _check_distances(
   middle = labels.median_distance(references)
   closest, farthest = labels.POSSIBLE_METRES
   if middle is not None and not closest < middle < farthest:
+    if middle == 0:
+      raise InputError(
+        f'Half of the distances in labels such as {recordings[0].labels} are '
+        '0, which cannot be: write the true ones, or set '
+        '--config.output.distance=False.'
+      )
     unit = 'm' if middle < closest else 'cm'
     raise InputError(
       f'Half of the distances in labels such as {recordings[0].labels} are '

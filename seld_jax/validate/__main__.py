@@ -15,7 +15,7 @@ import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, config, labels
+from seld_jax import commands, config, evaluate, labels, metrics
 from seld_jax.errors import InputError, printable
 from seld_jax.validate.checks import CHECKS, Finding
 from seld_jax.validate.inspection import Report, validate
@@ -77,6 +77,13 @@ def define_flags(values: flags.FlagValues) -> None:
     'Seconds from one frame of the label files to the next, as '
     'config.data.label_hop. Default: 0.1.',
   )
+  define.enum(
+    'distance_unit',
+    '',
+    ['', *evaluate.UNITS],
+    'Unit of the distances in the label files, as config.data.distance_unit. '
+    'Default: that of the edition, or of the columns.',
+  )
 
 
 def main(argv: list[str], values: flags.FlagValues) -> None:
@@ -87,6 +94,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     sample_rate=values.sample_rate,
     label_hop=values.label_hop,
     num_channels=values.num_channels,
+    needs_distances=values.edition in metrics.WITH_DISTANCES,
     **_classes(values),
   )
   # A file or pipe has no width of its own.
@@ -142,6 +150,7 @@ def _classes(values: flags.FlagValues) -> dict[str, Any]:
   settings.data.edition = values.edition or ''
   settings.data.class_map = values.class_map
   settings.data.csv_edition = values.csv_edition or ''
+  settings.data.distance_unit = values.distance_unit
   data = config.resolve(settings).data
   names = data.classes if values.edition or values.class_map else None
   number = values.classes or len(data.classes)
@@ -155,6 +164,7 @@ def _classes(values: flags.FlagValues) -> dict[str, Any]:
     'num_classes': number,
     'class_names': names,
     'csv_edition': data.csv_edition or None,
+    'distance_scale': evaluate.UNITS.get(data.distance_unit),
   }
 
 

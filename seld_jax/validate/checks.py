@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from seld_jax.validate import measurement
 _SHORT_HOPS = (0.05, 0.02, 0.01)
 # A channel with a lower peak is silent: -100 dBFS, a third of a 16-bit step.
 _SILENCE = 1e-5
+# A channel is silent, too, if all that it has are an offset, hum, and noise of
+# a step of 16 bits: above 500 Hz, its power is below that of this noise, and
+# this much below the power of the loudest channel.
+_NOISE = 2 * 2.0**-30
+_FAR_BELOW = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +55,7 @@ CHECKS = {
   'audio': 'readable audio, channels, sample rate',
   'labels': 'readable labels, classes and angles in range',
   'duration': 'labels within the audio',
+  'distances': 'distances in metres or centimetres, as stated',
   'duplicates': 'no duplicate rows',
   'conflicts': 'each source in one place at a time',
   'silence': 'no silent channel',
@@ -67,6 +73,7 @@ def check_labels(
   class_names: Sequence[str] | None = None,
   edition: str | None = None,
   label_hop: float | None = None,
+  distance_scale: float | None = None,
 ) -> tuple[labels.Events | None, list[Finding]]:
   """Checks a label file.
 
@@ -76,6 +83,8 @@ def check_labels(
     class_names: Class names by index, for files that hold names.
     edition: Edition that defines the columns, as for `labels.read_csv`.
     label_hop: Seconds from one frame of the file to the next; None for 0.1.
+    distance_scale: Metres in a unit of the distances; None for that of the form
+      of the file.
 
   Returns:
     The events, or None if the file cannot be read, and the findings.
@@ -87,16 +96,14 @@ def check_labels(
       num_classes=num_classes,
       class_names=class_names,
       label_hop=label_hop,
+      distance_scale=distance_scale,
     )
   except InputError as error:
     return None, [_unreadable('labels', path, error)]
-  rows = np.concatenate(
-    [
-      np.stack([events.frame, events.class_index, events.track], axis=-1),
-      events.xyz.round(9),
-    ],
-    axis=-1,
-  )
+  columns = [events.frame, events.class_index, events.track, *events.xyz.T]
+  if events.distance is not None:
+    columns.append(events.distance)
+  rows = np.stack(columns, axis=-1).round(9)
   found = []
   double = len(rows) - len(np.unique(rows, axis=0))
   if double:
@@ -164,7 +171,10 @@ def check_audio(
     )
     level = 'warning' if is_near else 'error'
     found.append(Finding('duration', level, str(path), text))
-  is_silent = measured.peaks < _SILENCE
+  power = np.diag(measured.moments[2]) / max(measured.num_samples, 1)
+  is_silent = (measured.peaks < _SILENCE) | (
+    power < min(_NOISE, _FAR_BELOW * power.max())
+  )
   if is_silent.all():
     text = 'all its channels are silent'
     found.append(Finding('silence', 'error', str(path), text))
@@ -179,6 +189,46 @@ def check_audio(
       )
       found.append(Finding('clipping', 'warning', str(path), text))
   return None if is_silent.any() else measured, found
+
+
+def check_distances(
+  parts: Mapping[pathlib.Path, labels.Events], *, needed: bool
+) -> list[Finding]:
+  """Checks the distances of all label files together.
+
+  Args:
+    parts: The events of each label file, with distances in metres.
+    needed: Whether the networks of the edition predict distances, so that
+      training stops without them.
+
+  Returns:
+    A finding if they are missing, or cannot be metres.
+  """
+  parts = {path: part for path, part in parts.items() if len(part.frame)}
+  level = 'error' if needed else 'warning'
+  without = [path for path, part in parts.items() if part.distance is None]
+  if without and needed:
+    text = (
+      f'{len(without)} of {len(parts)} label files have no distances, which '
+      'the networks of this edition predict; set config.output.distance=False, '
+      'or add them'
+    )
+    return [Finding('distances', level, str(without[0]), text)]
+  middle = labels.median_distance(parts.values())
+  closest, farthest = labels.POSSIBLE_METRES
+  if middle is None or closest < middle < farthest:
+    return []
+  text = f'half of the distances are {middle:.3g} m or more, which cannot be'
+  if middle < closest:
+    text = f'half of the distances are {middle:.3g} m or less, which cannot be'
+  text += (
+    ': write the true ones, or set config.output.distance=False'
+    if middle == 0
+    else '; state their unit: --distance_unit='
+    f'{"m" if middle < closest else "cm"} (config.data.distance_unit)'
+  )
+  path = next(path for path, one in parts.items() if one.distance is not None)
+  return [Finding('distances', level, str(path), text)]
 
 
 def check_front(path: pathlib.Path, events: labels.Events) -> list[Finding]:

@@ -64,6 +64,8 @@ def validate(
   label_hop: float | None = None,
   num_workers: int | None = None,
   num_channels: int = 0,
+  distance_scale: float | None = None,
+  needs_distances: bool = False,
 ) -> Report:
   """Checks a dataset in any layout that `dataset.find_recordings` knows.
 
@@ -80,6 +82,10 @@ def validate(
     num_workers: Number of recordings checked at the same time; None for the
       number of CPU cores.
     num_channels: Number of microphones of the format `'mic'`; 0 for four.
+    distance_scale: Metres in a unit of the distances in the label files; None
+      for that of the form of each file.
+    needs_distances: Whether the networks predict distances, so that training
+      stops without them.
 
   Returns:
     All findings, and the numbers of files and readings.
@@ -129,8 +135,10 @@ def validate(
     csv_edition=csv_edition,
     label_hop=label_hop,
     num_channels=num_channels,
+    distance_scale=distance_scale,
   )
   sounds: list[whole_set.Sound] = []
+  labelled: dict[pathlib.Path, labels.Events] = {}
   with (
     progress.bar('recordings', len(jobs), unit='recordings') as advance,
     concurrent.futures.ThreadPoolExecutor(
@@ -140,16 +148,22 @@ def validate(
     futures = [
       pool.submit(check, path, files) for (_, path), files in jobs.items()
     ]
+    paths = dict(zip(futures, [path for _, path in jobs], strict=True))
     try:
       for future in concurrent.futures.as_completed(futures):
-        more, found = future.result()
+        more, found, events = future.result()
         sounds += more
+        if (path := paths[future]) is not None and events is not None:
+          labelled[path] = events
         findings += found
         advance()
     except BaseException:
       pool.shutdown(cancel_futures=True)
       raise
   sounds.sort(key=lambda one: one.path)
+  findings += checks.check_distances(
+    dict(sorted(labelled.items())), needed=needs_distances
+  )
   readings = collections.Counter(
     one.reading for one in sounds if one.format == 'foa'
   )
@@ -190,11 +204,13 @@ def _check_recording(
   csv_edition: str | None,
   label_hop: float | None,
   num_channels: int,
-) -> tuple[list[whole_set.Sound], list[checks.Finding]]:
+  distance_scale: float | None,
+) -> tuple[list[whole_set.Sound], list[checks.Finding], labels.Events | None]:
   """Checks a label file (or None) and the sound files that belong to it.
 
   Returns:
-    What the checks of the whole set need of each sound file, and the findings.
+    What the checks of the whole set need of each sound file, the findings, and
+    the events.
   """
   events, findings = None, []
   if path is not None:
@@ -204,6 +220,7 @@ def _check_recording(
       class_names=class_names,
       edition=csv_edition,
       label_hop=label_hop,
+      distance_scale=distance_scale,
     )
   checked = []
   for file, format in sounds.items():
@@ -219,7 +236,7 @@ def _check_recording(
     if format == 'stereo' and path is not None and events is not None:
       findings = findings + checks.check_front(path, events)
     checked.append(_sound(file, format, measured, events))
-  return checked, findings
+  return checked, findings, events
 
 
 def _sound(
@@ -253,6 +270,8 @@ def _list_files(
   jobs: _Jobs = {}
   formats: list[str] = []
   findings: list[checks.Finding] = []
+  # Audio that is listed for two formats is one finding.
+  unlabelled: dict[checks.Finding, None] = {}
   refused: dict[str, checks.Finding] = {}
   # Scenes with one folder each need only one of the formats.
   optional: dict[str, checks.Finding] = {}
@@ -285,11 +304,10 @@ def _list_files(
         if pair.labels is None and split == 'dev':
           text = f'its label file {pair.missing} is missing'
           found = checks.Finding('pairs', 'error', str(pair.audio), text)
-          if found not in findings:
-            findings.append(found)
+          unlabelled[found] = None
   if not formats:
     refused |= optional
-  return jobs, formats, [*findings, *refused.values()]
+  return jobs, formats, [*findings, *unlabelled, *refused.values()]
 
 
 def _has_folder(root: pathlib.Path, format: str) -> bool:

@@ -36,6 +36,13 @@ def silence(sound):
   return sound
 
 
+def disconnected(sound):
+  """An offset and noise of one step of 16 bits."""
+  step = np.random.default_rng(0).integers(-1, 2, sound.shape[1]) / 2**15
+  sound[2] = 0.01 + step
+  return sound
+
+
 def clip(sound):
   sound[1, 5000:5010] = 1
   return sound
@@ -112,6 +119,10 @@ DEFECTS = {
   ),
   'silent channel': (
     lambda root: change_audio(root, silence),
+    ('silence', 'error', FIRST, 'channel 3 is silent'),
+  ),
+  'a channel that is not connected': (
+    lambda root: change_audio(root, disconnected),
     ('silence', 'error', FIRST, 'channel 3 is silent'),
   ),
   'clipped channel': (
@@ -194,6 +205,58 @@ def test_one_defect_is_found_and_nothing_else(root, name):
   assert found[0].file == str(root / file)
   assert_matches(text, found[0].text)
   assert report.num_errors == sum(f.level == 'error' for f in report.findings)
+
+
+def add_distances(root, distance):
+  for path in (root / 'metadata_dev').iterdir():
+    rows = path.read_text().splitlines()
+    path.write_text(''.join(f'{row},{distance}\n' for row in rows))
+
+
+@pytest.mark.parametrize(
+  ('distance', 'flags', 'text'),
+  [
+    (None, ['--edition=2024'], '4 of 4 label files have no distances'),
+    (0, ['--edition=2024'], 'half of the distances are 0 m or less.*write the'),
+    (2.5, ['--edition=2024'], '0.025 m or less.*unit: --distance_unit=m '),
+    (
+      250,
+      ['--edition=2024', '--distance_unit=m'],
+      '250 m or more.*unit: --distance_unit=cm ',
+    ),
+    (250, ['--edition=2024'], ''),
+    (2.5, ['--edition=2024', '--distance_unit=m'], ''),
+    (None, ['--edition=2023'], ''),
+  ],
+)
+def test_distances_that_training_refuses_are_errors(
+  root, distance, flags, text
+):
+  if distance is not None:
+    add_distances(root, distance)
+  done = run(f'--root={root}', *flags)
+  assert re.search(text, done.stdout)
+  assert done.stdout.count('error: ') == bool(text)
+  assert done.returncode == bool(text), done.stdout
+
+
+@pytest.mark.parametrize(('distance', 'is_wrong'), [(2.5, True), (250, False)])
+def test_a_wrong_unit_is_a_warning_if_no_network_needs_it(
+  root, distance, is_wrong
+):
+  add_distances(root, distance)
+  found = validate.validate(root).findings
+  assert [one.check for one in found] == ['distances'] * is_wrong
+  assert all(one.level == 'warning' for one in found)
+
+
+def test_the_same_place_at_another_distance_is_no_duplicate(root):
+  add_distances(root, 250)
+  path = root / LABELS
+  first = path.read_text().splitlines()[0]
+  path.write_text(path.read_text() + first.replace(',250', ',150') + '\n')
+  found = validate.validate(root).findings
+  assert 'duplicates' not in {one.check for one in found}
 
 
 @pytest.mark.parametrize('room', ['1', 'bomb_shelter'], ids=['number', 'name'])
