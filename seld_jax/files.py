@@ -405,12 +405,12 @@ def check_output(
       f'--out must be a file, such as {out / example}, but {out} is a folder.'
     )
   for flag, path in inputs.items():
-    if path and out.exists() and os.path.exists(path):
-      if out.samefile(path):
-        raise InputError(
-          f'--out and --{flag} are the same file ({out}), which would be '
-          'lost: give --out another name.'
-        )
+    both_exist = path and out.exists() and os.path.exists(path)
+    if both_exist and out.samefile(path):
+      raise InputError(
+        f'--out and --{flag} are the same file ({out}), which would be lost: '
+        'give --out another name.'
+      )
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -1,6 +1,8 @@
 """Lists the recordings of a dataset folder in any of the known layouts."""
 
+import collections
 import dataclasses
+import glob
 import os
 import pathlib
 import re
@@ -121,7 +123,7 @@ def find_recordings(
     [('fold1_a', 1)]
   """
   root = pathlib.Path(root)
-  audio_folder, _ = _folders(root, format, split)
+  audio_folder, label_folder = _folders(root, format, split)
   pairs = [
     pair
     for pair in list_pairs(root, format=format, split=split)
@@ -130,7 +132,10 @@ def find_recordings(
   if not pairs and not audio_folder.is_dir():
     raise InputError(
       f'{audio_folder} is missing: a dataset has '
-      f'{LAYOUT.format(format=format)}{_other_formats(root, format, split)}'
+      f'{LAYOUT.format(format=format)}'
+      + (
+        _other_formats(root, format, split) or _packed(root, audio_folder.name)
+      )
     )
   recordings: list[Recording] = []
   for pair in pairs:
@@ -139,8 +144,8 @@ def find_recordings(
       continue  # labels may be missing in folds that are not listed
     if pair.labels is None and split == 'dev':
       raise InputError(
-        f'{pair.audio} has no labels: {pair.missing} is missing; a recording '
-        'without events needs an empty file.'
+        f'{pair.audio} has no labels: {pair.missing} is missing'
+        f'{_other_labels(root, label_folder, pair)}.'
       )
     if recordings and recordings[-1].name == pair.name:
       raise InputError(
@@ -188,10 +193,15 @@ def list_pairs(
     if found:
       return found
   tables = _by_place(label_folder)
+  below: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
+  for (_, name), csv in tables.items():
+    below[name].append(csv)
   pairs: list[Pair] = []
   for path in audio.list_files(audio_folder, suffixes=audio.LOSSLESS_SUFFIXES):
     name, within = listing.name_of(path), path.parent.relative_to(audio_folder)
     beside, above = tables.get((_form(within), name)), tables.get(('.', name))
+    if len(below[name]) == 1 and within == pathlib.Path('.'):
+      above = below[name][0]
     csv = beside or above
     if beside and above and beside != above:
       raise InputError(
@@ -207,6 +217,23 @@ def list_pairs(
       expected = audio_folder / within / f'{csv.stem}.wav'
       pairs.append(Pair(listing.name_of(csv), None, csv, expected))
   return sorted(pairs, key=_order)
+
+
+def _other_labels(root: pathlib.Path, folder: pathlib.Path, pair: Pair) -> str:
+  """Says what to do about a label file that is missing."""
+  tables = listing.list_files(root, suffixes=('.csv',))
+  for path in tables:
+    if listing.name_of(path) == pair.name:
+      return f', but {path} has its name: move it there'
+  if not any(path.is_relative_to(folder) for path in tables):
+    return f', as are all labels{_packed(root, folder.name)}'
+  return '; a recording without events needs an empty file'
+
+
+def _packed(root: pathlib.Path, name: str) -> str:
+  """Says which archive has to be unpacked to get a folder, if one is there."""
+  archives = sorted(root.glob(f'{glob.escape(name)}*.zip'))
+  return f'; unpack {archives[0]}' if archives else ''
 
 
 def _by_place(folder: pathlib.Path) -> dict[tuple[str, str], pathlib.Path]:

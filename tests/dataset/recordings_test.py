@@ -1,5 +1,8 @@
 """Recordings of the published layout are found; errors name missing files."""
 
+import re
+import shutil
+
 import pytest
 
 from seld_jax.dataset import find_recordings
@@ -98,4 +101,55 @@ def test_error_names_the_missing_file(published):
 def test_two_sound_files_of_the_same_name_are_refused(published):
   touch(published / 'foa_dev' / 'fold1_room1_mix001_ov1.flac')
   with pytest.raises(InputError, match=r'\.flac and .*\.wav have the same'):
+    find_recordings(published)
+
+
+def test_labels_in_folders_belong_to_audio_in_one_folder(published):
+  """Some move the audio of STARSS into one folder, and not the labels."""
+  before = {one.name for one in find_recordings(published)}
+  folder = published / 'metadata_dev'
+  for number, path in enumerate(sorted(folder.iterdir())):
+    inner = folder / f'dev-train-{number % 2}'
+    inner.mkdir(exist_ok=True)
+    path.rename(inner / path.name)
+  found = find_recordings(published)
+  assert {one.name for one in found} == before
+  assert all(one.labels.stem == one.name for one in found)
+
+
+def test_labels_in_another_folder_are_named(published):
+  """Unpacking can make a folder of the same name within."""
+  folder = published / 'metadata_dev'
+  (published / 'foa_dev' / 'a').mkdir()
+  name = 'fold1_room1_mix001_ov1'
+  (published / 'foa_dev' / f'{name}.wav').rename(
+    published / 'foa_dev' / 'a' / f'{name}.wav'
+  )
+  (folder / 'metadata_dev' / 'a').mkdir(parents=True)
+  moved = folder / 'metadata_dev' / 'a' / f'{name}.csv'
+  (folder / f'{name}.csv').rename(moved)
+  with pytest.raises(InputError, match=f'missing, but {moved} has its name'):
+    find_recordings(published)
+
+
+@pytest.mark.parametrize('is_packed', [True, False])
+def test_all_labels_missing_is_not_a_recording_without_events(
+  published, is_packed
+):
+  shutil.rmtree(published / 'metadata_dev')
+  archive = published / 'metadata_dev.zip'
+  if is_packed:
+    archive.touch()
+  text = f'; unpack {archive}.' if is_packed else 'as are all labels.'
+  with pytest.raises(InputError, match=re.escape(text) + '$'):
+    find_recordings(published)
+
+
+def test_audio_that_is_not_unpacked_is_named(published):
+  shutil.rmtree(published / 'foa_dev')
+  shutil.rmtree(published / 'mic_dev')
+  (published / 'foa_dev.z01').touch()
+  (published / 'foa_dev.zip').touch()
+  expected = f'unpack {published / "foa_dev.zip"}'
+  with pytest.raises(InputError, match=re.escape(expected)):
     find_recordings(published)
