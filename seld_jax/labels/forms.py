@@ -99,6 +99,9 @@ _LARGEST_METRES = 20.0
 # azimuth.
 _LARGEST_TRACK = 19
 
+# What messages call the last of six columns while their meaning is unknown.
+_SIX = ('x or azimuth', 'y or elevation', 'z or distance')
+
 # What `headers.columns_of` calls some columns.
 _USED = {
   'source': 'track',
@@ -244,7 +247,10 @@ def find_form(
       + (_STATE_FORM if predicted else _ADD_HEADER)
     )
   named = _with_numbers(rows, FORMS[first].index('class'), names)
-  table = parse_numbers(named, FORMS[first], hint=hint)
+  columns = FORMS[first]
+  if width == 6 and len(fitting) > 1:
+    columns = (*columns[:3], *_SIX)
+  table = parse_numbers(named, columns, hint=hint)
   doubt = None
   if form is None and width == 5 and len(fitting) > 1:
     first, doubt = _five_columns(named, table, predicted=predicted)

@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import functools
 import io
+import math
 import os
 import pathlib
 import re
@@ -444,12 +445,7 @@ def _refuse_cell(
       kind = 'an integer' if column in integers else 'a number'
       if column in ranges:
         kind += ' from {} to {}'.format(*ranges[column])
-      try:
-        value = np.array([[float(cell)]])
-        good = cell.isascii() and '_' not in cell
-      except ValueError:
-        value, good = np.empty((1, 0)), False
-      if not good or not _in_range(value, (column,), ranges, integers):
+      if not _is_allowed(cell, column, ranges, integers):
         remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
         got = shown(cell.strip())
         # All forms have frame and class: their columns need no hint.
@@ -465,6 +461,25 @@ def _refuse_cell(
             )
         rows.refuse(index, f'{column} must be {kind}, got {got}{remedy}{more}')
   raise AssertionError('every value is allowed')
+
+
+def _is_allowed(
+  cell: str,
+  column: str,
+  ranges: Mapping[str, tuple[float, float]],
+  integers: Sequence[str],
+) -> bool:
+  """Whether a cell is a finite number in the range of its column."""
+  if not cell.isascii() or '_' in cell:
+    return False
+  try:
+    value = float(cell)
+  except ValueError:
+    return False
+  low, high = ranges.get(column, (-math.inf, math.inf))
+  if not (math.isfinite(value) and low <= value <= high):
+    return False
+  return column not in integers or value.is_integer()
 
 
 def empty_end(row: Sequence[str]) -> str:

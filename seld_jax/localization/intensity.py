@@ -4,7 +4,6 @@ import functools
 
 import numpy as np
 
-from seld_jax.errors import InputError
 from seld_jax.localization import spectra, sphere
 from seld_jax.localization.directions import Directions, join, nothing
 
@@ -77,17 +76,15 @@ def intensity_directions(
   """
   audio, peak = spectra.checked(audio, num_channels=4, sample_rate=sample_rate)
   spectra.check_options(
-    num_sources=num_sources, low=low, high=high, sample_rate=sample_rate
+    num_sources=num_sources,
+    low=low,
+    high=high,
+    sample_rate=sample_rate,
+    min_angle=min_angle,
+    context=context,
   )
-  for name, value, (least, most) in (
-    ('energy_power', energy_power, (0, 1)),
-    ('width', width, (1, 180)),
-    ('min_angle', min_angle, (0, 180)),
-  ):
-    if not least <= value <= most:
-      raise InputError(
-        f'{name} must be a number from {least} to {most}, got {value}.'
-      )
+  spectra.check_range('energy_power', energy_power, (0, 1))
+  spectra.check_range('width', width, (1, 180))
   kernel = _kernel(width)
   found = [nothing(num_sources)]
   for spectrum, kept in spectra.pieces(

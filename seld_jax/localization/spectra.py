@@ -30,7 +30,7 @@ def checked(
 
   Raises:
     InputError: The shape is wrong, samples are NaN or infinite, or the sample
-      rate is not positive.
+      rate is no positive integer.
   """
   audio = np.asarray(audio)
   known = num_channels or 'channels'
@@ -40,14 +40,22 @@ def checked(
     )
   if not np.isfinite(audio).all():
     raise InputError('Audio must be finite, got NaN or infinite samples.')
-  if sample_rate <= 0:
-    raise InputError(f'sample_rate must be positive, got {sample_rate}.')
+  if sample_rate != int(sample_rate) or sample_rate <= 0:
+    raise InputError(
+      f'sample_rate must be a positive integer, got {sample_rate}.'
+    )
   peak = float(np.abs(audio).max(initial=0))
   return (audio / (peak or 1.0)).astype(np.float32), peak
 
 
 def check_options(
-  *, num_sources: int, low: float, high: float, sample_rate: int
+  *,
+  num_sources: int,
+  low: float,
+  high: float,
+  sample_rate: int,
+  min_angle: float,
+  context: int,
 ) -> None:
   """Checks the options that all methods have.
 
@@ -56,16 +64,31 @@ def check_options(
     low: Lowest frequency in Hz.
     high: Highest frequency in Hz.
     sample_rate: Sample rate in Hz.
+    min_angle: Least angle between two sources in degrees.
+    context: Label frames before and after a label frame.
 
   Raises:
-    InputError: There is no source, or no frequency between `low` and `high`.
+    InputError: There is no source, an option is out of its range, or there is
+      no frequency between `low` and `high`.
   """
   if num_sources not in (1, 2):
     raise InputError(f'num_sources must be 1 or 2, got {num_sources}.')
+  if not isinstance(context, int | np.integer) or context < 0:
+    raise InputError(f'context must be an integer of 0 or more, got {context}.')
+  check_range('min_angle', min_angle, (0, 180))
   if not len(frequencies(sample_rate, low=low, high=high)[1]):
     raise InputError(
       f'There are no frequencies from low={low:g} to high={high:g} Hz at a '
       f'sample rate of {sample_rate} Hz: state others.'
+    )
+
+
+def check_range(name: str, value: float, bounds: tuple[float, float]) -> None:
+  """Raises an InputError unless an option is within its bounds, and no NaN."""
+  least, most = bounds
+  if not least <= value <= most:
+    raise InputError(
+      f'{name} must be a number from {least} to {most}, got {value}.'
     )
 
 

@@ -87,7 +87,12 @@ def srp_directions(
     audio, num_channels=None, sample_rate=sample_rate
   )
   spectra.check_options(
-    num_sources=num_sources, low=low, high=high, sample_rate=sample_rate
+    num_sources=num_sources,
+    low=low,
+    high=high,
+    sample_rate=sample_rate,
+    min_angle=min_angle,
+    context=context,
   )
   if len(audio) < 2:
     raise InputError(
@@ -166,7 +171,17 @@ def _steered(
     `[points, points]`.
   """
   _, frequencies = spectra.frequencies(sample_rate, low=low, high=high)
-  gains = steering(sphere.points(_POINTS).astype(np.float64), frequencies)
+  points = sphere.points(_POINTS).astype(np.float64)
+  gains = np.asarray(steering(points, frequencies))
+  needed = len(points), len(frequencies)
+  if gains.ndim != 3 or gains.shape[1:] != needed:
+    raise InputError(
+      'steering must return gains with shape [microphones, '
+      f'{needed[0]}, {needed[1]}] for {needed[0]} directions and {needed[1]} '
+      f'frequencies, got shape {gains.shape}.'
+    )
+  if not np.isfinite(gains).all():
+    raise InputError('The gains of steering must be finite.')
   amplitude = np.abs(gains)
   gains = (gains / np.where(amplitude > 0, amplitude, 1)).astype(np.complex64)
   response = np.zeros((_POINTS, _POINTS), np.float32)

@@ -385,6 +385,23 @@ def test_rows_of_2025_without_their_header_are_refused(
     np.testing.assert_allclose(np.rad2deg(np.arcsin(stated.xyz[:, 2])), 60)
 
 
+@pytest.mark.parametrize(
+  ('cells', 'name'),
+  [
+    ('abc,20,150', 'x or azimuth'),
+    ('10,,150', 'y or elevation'),
+    ('10,20,nan', 'z or distance'),
+  ],
+)
+def test_six_columns_have_both_names_until_they_are_known(
+  tmp_path, cells, name
+):
+  with pytest.raises(InputError, match=f'line 1: {name} must be a number'):
+    read_text(tmp_path, f'0,1,0,{cells}\n')
+  with pytest.raises(InputError, match=f'line 1: {name.split()[-1]} must be'):
+    read_text(tmp_path, f'0,1,0,{cells}\n', edition='2024')
+
+
 def test_vectors_near_1_are_not_taken_for_angles(tmp_path):
   text = '0,1,0,1.034,0.42,0.156\n'  # 1.034 degrees, at a distance of 0.156?
   with pytest.raises(InputError, match='--csv_edition'):

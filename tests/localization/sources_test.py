@@ -161,7 +161,11 @@ def test_mistakes_are_refused_in_a_sentence():
   for options, message in (
     ({'num_sources': 3}, 'num_sources must be 1 or 2, got 3'),
     ({'low': 6000}, 'no frequencies from low=6000 to high=5000 Hz'),
-    ({'rate': 0}, 'sample_rate must be positive, got 0'),
+    ({'rate': 0}, 'sample_rate must be a positive integer, got 0'),
+    ({'rate': 22050.5}, 'sample_rate must be a positive integer, got 22050.5'),
+    ({'context': -1}, 'context must be an integer of 0 or more, got -1'),
+    ({'context': 1.5}, 'context must be an integer of 0 or more, got 1.5'),
+    ({'min_angle': 400}, 'min_angle must be a number from 0 to 180, got 400'),
   ):
     for format in FORMATS:
       with pytest.raises(InputError, match=message):
@@ -182,6 +186,25 @@ def test_mistakes_are_refused_in_a_sentence():
   ):
     with pytest.raises(InputError, match=message):
       localization.free_field(positions)
+
+
+@pytest.mark.parametrize(
+  ('gains', 'message'),
+  [
+    (lambda points, frequencies: np.ones((4, 3)), r'got shape \(4, 3\)'),
+    (
+      lambda points, frequencies: np.full(
+        (4, len(points), len(frequencies)), np.nan
+      ),
+      'gains of steering must be finite',
+    ),
+  ],
+)
+def test_steering_of_another_kind_is_refused(gains, message):
+  with pytest.raises(InputError, match=message):
+    localization.srp_directions(
+      np.ones((4, 4800)), sample_rate=24000, steering=gains
+    )
 
 
 def test_soft_passages_count_little_and_stay_finite():
