@@ -1,5 +1,7 @@
 """Augmentation of audio by deterministic functions of `[channels, samples]`."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,17 @@ from seld_jax.augment import matrices as matrices_lib
 
 # The dipoles of FOA are stored as Y, Z, X, after W.
 _ORDER = (1, 2, 0)
+
+
+def floating(samples: Any) -> jax.Array:
+  """Samples as floating-point numbers; integers become float32.
+
+  Gains and turns of integers would be rounded to integers.
+  """
+  samples = jnp.asarray(samples)
+  if jnp.issubdtype(samples.dtype, jnp.floating):
+    return samples
+  return samples.astype(jnp.float32)
 
 
 def turn_foa(
@@ -46,7 +59,7 @@ def turn_foa(
     >>> print(turned[:, 0].round(3) + 0.0)
     [1. 1. 0. 0.]
   """
-  audio = jnp.asarray(audio)
+  audio = floating(audio)
   if audio.ndim < 2 or audio.shape[-2] != 4:
     raise ValueError(
       'turn_foa needs the 4 channels W, Y, Z, X on axis -2, got shape '

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seld_jax.augment.audio import floating
+
 # Number of octaves below half the sample rate that have a gain of their own.
 NUM_OCTAVES = 8
 
@@ -70,7 +72,7 @@ def equalise(
     sample_rate: Sample rate in Hz.
 
   Returns:
-    The filtered audio, with the same shape and type.
+    The filtered audio, with the same shape and type; float32 for integers.
 
   See Also:
     `equaliser`, which draws the gains.
@@ -82,7 +84,7 @@ def equalise(
     >>> print(f'{louder.max():.1f}')
     10.0
   """
-  audio = jnp.asarray(audio)
+  audio = floating(audio)
   samples = audio.shape[-1]
   length = samples + int(_RINGING * sample_rate)
   frequencies = np.fft.rfftfreq(length, 1 / sample_rate)

@@ -149,7 +149,7 @@ def masks(
 
   Raises:
     ValueError: The domain is audio, a number is out of range, or `labels` is
-      True without `share_channels`.
+      True without `share_channels` or without time masks.
 
   See Also:
     `spec_augment`, which is the same without targets.
@@ -177,6 +177,12 @@ def masks(
     raise ValueError(
       'labels = True needs share_channels = True: masks that each channel has '
       'for itself hardly ever cover a frame in all channels.'
+    )
+  if labels and not num_time_masks * max_time_width:
+    raise ValueError(
+      'labels = True has no effect without time masks: num_time_masks and '
+      f'max_time_width must be above 0, got {num_time_masks} and '
+      f'{max_time_width}.'
     )
 
   def step(key, signal, targets):

@@ -15,6 +15,7 @@ from seld_jax.augment import (
   turns,
 )
 from seld_jax.augment import matrices as matrices_lib
+from seld_jax.augment.audio import floating
 from seld_jax.augment.composing import Step, Targets
 from seld_jax.augment.domains import Domain
 
@@ -176,7 +177,7 @@ def gain(domain: Domain, *, max_db: float = 6.0) -> Step:
 
   def step(key, signal, targets):
     decibels = jax.random.uniform(key, minval=-max_db, maxval=max_db)
-    signal = jnp.asarray(signal)
+    signal = floating(signal)
     if domain.features is None:
       return signal * (10 ** (decibels / 20)).astype(signal.dtype), targets
     return _louder(signal, decibels, domain), targets
@@ -292,7 +293,7 @@ def mixup(domain: Domain, *, probability: float = 0.5) -> Step:
       mixed = signal + other
     else:
       mixed = mixing.mix_features(signal, other, domain=domain)
-    is_mixed = jax.random.bernoulli(key, probability) & jnp.all(has_room)
+    is_mixed = jax.random.bernoulli(key, float(probability)) & jnp.all(has_room)
     # An example that is alone would be mixed with itself.
     is_mixed &= size > 1
     return jax.tree.map(
@@ -316,7 +317,7 @@ def _louder(
 
 def _arrays(signal: Any, targets: Targets) -> tuple[Any, Any]:
   """Signal and targets as JAX arrays."""
-  return jax.tree.map(jnp.asarray, (signal, dict(targets)))
+  return floating(signal), jax.tree.map(jnp.asarray, dict(targets))
 
 
 def _neighbour(tree: Any) -> tuple[Any, int]:

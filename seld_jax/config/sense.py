@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seld_jax import features
-from seld_jax.config.defaults import feature_options
+from seld_jax.config.defaults import default, feature_options
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
 
@@ -37,6 +37,16 @@ _LEAST_COVERED = 0.25
 _LEAST_RANGE = 1.0
 
 
+# Fields of `config.train` that only some schedules use, and a value that asks
+# for nothing beside the default.
+_OF_SCHEDULES = {
+  'decay_epochs': ('paper', ()),
+  'decay_factor': ('paper', 1.0),
+  'hold_share': ('tri_stage', 0.0),
+  'final_factor': ('tri_stage', 1.0),
+}
+
+
 def check_sense(config: Config) -> None:
   """Checks that training can lead to a useful network.
 
@@ -50,6 +60,7 @@ def check_sense(config: Config) -> None:
   _check_features(config)
   _check_classes(config)
   _check_training(config)
+  _check_schedule(config, default())
   for name, values in {
     'data.train_folds': config.data.train_folds,
     'data.validation_folds': config.data.validation_folds,
@@ -192,6 +203,19 @@ def _check_training(config: Config) -> None:
     f'train.decay_epochs = {epochs} must be in ascending order: set it to '
     f'{tuple(sorted(set(epochs)))}.',
   )
+
+
+def _check_schedule(config: Config, example: Config) -> None:
+  for name, (schedule, nothing) in _OF_SCHEDULES.items():
+    value, default_value = config.train[name], example.train[name]
+    _refuse_if(
+      config.train.schedule != schedule
+      and value not in (default_value, nothing),
+      f'train.{name} = {shown(value)} has no effect, because train.schedule = '
+      f'{config.train.schedule} does not use it; set '
+      f'--config.train.schedule={schedule}, or leave train.{name} at its '
+      f'default, {shown(default_value)}.',
+    )
 
 
 def _repeated(values: Sequence[Any]) -> str:

@@ -259,7 +259,10 @@ class Generations:
     """Begins to render a generation."""
     work = functools.partial(scenes.render_new_scene, self._plan.new, number)
     self._coming, self._num_joined = number, 0
-    self._jobs = collections.deque(self._submit(work, range(self._plan.count)))
+    with _explained():
+      self._jobs = collections.deque(
+        self._submit(work, range(self._plan.count))
+      )
     self._joined = self._joiner.submit(self._join, self._jobs)
 
   def _join(self, jobs: collections.deque[Any]) -> dataset.Fold:
@@ -293,11 +296,18 @@ class Generations:
 
   def _result(self) -> dataset.Fold:
     assert self._joined is not None
-    try:
+    with _explained():
       return self._joined.result()
-    except process.BrokenProcessPool as error:
-      message = scenes.worker_ended('config.data.synthesize_workers')
-      raise InputError(message) from error
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+  """Turns the error about a worker that ended into an InputError."""
+  try:
+    yield
+  except process.BrokenProcessPool as error:
+    message = scenes.worker_ended('config.data.synthesize_workers')
+    raise InputError(message) from error
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from helpers.output_formats import CLASSES, EACH, make_events, name_of
 from helpers.random_arrays import distinct_features
 from jax import jit
 
-from seld_jax import augment, features, geometry, outputs
+from seld_jax import augment, features, geometry, labels, outputs
 
 OUTPUT = outputs.make('accdoa', num_classes=CLASSES)
 SAMPLES = 4800
@@ -343,3 +343,29 @@ def test_the_horizon_is_not_turned_upwards():
   augment.symmetries(domain, count=16)
   with pytest.raises(ValueError, match='the horizon only'):
     augment.symmetries(domain, count=48)
+
+
+def test_samples_of_16_bits_are_changed_like_numbers():
+  """Gains and cosines must not be rounded to integers."""
+  samples = np.array([[1000], [0], [0], [1000]], np.int16) * np.ones(
+    2400, np.int16
+  )
+  expected = samples.astype(np.float32)
+  matrix = augment.vertical_rotation(45.0)
+  np.testing.assert_array_equal(
+    augment.turn_foa(samples, matrix), augment.turn_foa(expected, matrix)
+  )
+  gains = np.full(8, -6.0)
+  np.testing.assert_array_equal(
+    augment.equalise(samples, gains, sample_rate=24000),
+    augment.equalise(expected, gains, sample_rate=24000),
+  )
+  output = outputs.make('accdoa', num_classes=1)
+  domain = augment.audio_domain(format='foa', output=output)
+  empty = output.targets(labels.no_events(), num_frames=1)
+  step = augment.gain(domain)
+  (found, _), (same, _) = (
+    step(jax.random.key(1), one, empty) for one in (samples, expected)
+  )
+  np.testing.assert_array_equal(found, same)
+  assert found.dtype == np.float32

@@ -1,6 +1,7 @@
 """Steps that are written as text are calls of the functions of the package."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.random_arrays import distinct_features
@@ -59,6 +60,21 @@ def test_every_step_can_be_written_without_parameters():
   augment.make_steps(['rotation(max_angle=20)'], domain=of_audio)
 
 
+@pytest.mark.parametrize(
+  'call', ['gain(max_db={})', 'equaliser(max_db={})', 'mixup(probability={})']
+)
+def test_a_number_without_a_point_is_the_same_number(call):
+  keys = jax.random.split(KEY, 2)
+  cells = jnp.stack([distinct_features((5, 64, 7))] * 2)
+  batch = jax.tree.map(lambda leaf: jnp.stack([leaf] * 2), targets())
+  found = []
+  for number in '1', '1.0':
+    step, _, _ = augment.make_steps([call.format(number)], domain=DOMAIN)
+    batched = jax.vmap(step, axis_name=augment.EXAMPLES)
+    found.append(batched(keys, cells, batch))
+  jax.tree.map(np.testing.assert_array_equal, *found)
+
+
 def test_no_steps_change_nothing():
   before, after, names = augment.make_steps([], domain=DOMAIN)
   cells = distinct_features((5, 64, 7))
@@ -72,6 +88,12 @@ def test_no_steps_change_nothing():
   [
     (['gian()'], r"Step 1, 'gian\(\)': there is no step gian \(did you mean"),
     (['gain()', 'blur()'], r'Step 2, .* there is no step blur; the steps are'),
+    (['blur()'], 'the steps are symmetries, gain, equaliser, mixup, frequency'),
+    (['mixup()', 'gain()', 'mixup()'], 'Step 3, .* add the same example again'),
+    (
+      ['masks(labels=True, share_channels=True, num_time_masks=0)'],
+      'labels = True has no effect without time masks',
+    ),
     (['gain'], 'must be a call with named parameters'),
     (['gain('], 'must be a call with named parameters'),
     (['gain().real()'], 'must be a call with named parameters'),

@@ -56,6 +56,14 @@ NONSENSE = [
   ({'train.decay_epochs': (3, 2)}, ['train.decay_epochs', 'set it to (2, 3)']),
   ({'train.decay_epochs': (2, 2)}, ['train.decay_epochs', 'set it to (2,)']),
   (
+    {'train.schedule': 'cosine', 'train.decay_epochs': (1,)},
+    ['train.decay_epochs = (1,) has no effect', 'schedule=paper'],
+  ),
+  (
+    {'train.hold_share': 0.9},
+    ['train.hold_share = 0.9 has no effect', 'schedule=tri_stage'],
+  ),
+  (
     {'train.warmup_factor': 0.0, 'train.num_epochs': 5},
     ['train.warmup_factor', 'reduce train.warmup_epochs'],
   ),
@@ -100,6 +108,8 @@ def test_a_network_that_was_trained_with_them_can_still_be_used(fields):
     {'loss.doa_weight': 0.0},
     {'loss.weighting': 'uncertainty', 'loss.doa_weight': 0.5},
     {'train.decay_epochs': ()},
+    {'train.decay_epochs': (), 'train.schedule': 'cosine'},
+    {'train.schedule': 'tri_stage', 'train.hold_share': 0.9},
     {'train.warmup_factor': 0.0},
     {'data.classes': ('female speech, woman speaking', 'Tür')},
   ],

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import multiprocessing
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -117,6 +118,20 @@ def test_workers_render_the_same_scenes_until_one_is_killed(
   for first in 0, 2:
     with generations(config, first_step=first) as made:
       assert_same_fold(fold_of(made, first), there[first])
+
+
+def test_a_worker_that_ends_between_two_generations_is_an_input_error(config):
+  """Workers have nothing to do while the scenes of a generation are used."""
+  with generations(config) as made:
+    fold_of(made, 0)
+    while made._joined is not None and not made._joined.done():
+      time.sleep(0.05)
+    for worker in multiprocessing.active_children():
+      worker.kill()
+      worker.join()
+    with pytest.raises(InputError, match='data.synthesize_workers'):
+      for step in range(2, 8):
+        fold_of(made, step)
 
 
 def test_features_and_targets_are_those_of_recordings_on_disk(
