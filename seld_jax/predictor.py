@@ -139,6 +139,7 @@ def export_run(
     config=run.config_values,
     step=run.step,
     platforms=platforms,
+    microphones=run.microphones(),
   )
 
 
@@ -225,7 +226,7 @@ def _load_one(
     has_fixed_window=True,
     make_network=functools.partial(_network_of_export, export, str(source)),
   )
-  return predictor, lambda: None  # an export does not have them
+  return predictor, lambda: export.microphones
 
 
 def _network_of_export(export: export_file.Export, source: str) -> Any:

@@ -74,6 +74,9 @@ _Positive = Annotated[int, msgspec.Meta(ge=1, le=2**20)]
 _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 
 
+_Metres = Annotated[float, msgspec.Meta(ge=-1e3, le=1e3)]
+
+
 class _Output(TypedDict):
   """`outputs.options` of any format, with their ranges."""
 
@@ -146,6 +149,13 @@ class About(TypedDict):
         msgspec.Meta(max_length=16),
       ],
     ],
+  ]
+  # Positions in metres.
+  microphones: NotRequired[
+    Annotated[
+      list[tuple[_Metres, _Metres, _Metres]], msgspec.Meta(max_length=1024)
+    ]
+    | None
   ]
 
 

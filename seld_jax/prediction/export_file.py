@@ -80,6 +80,8 @@ class Export:
     program: Features and network as a program of `jax.export`. Its first
       argument is `variables`.
     card: A model card in Markdown; empty for none.
+    microphones: Positions x, y, z in metres of the microphones, with shape
+      `[microphones, 3]`, if the config of the run names them; else None.
   """
 
   spec: Spec
@@ -88,6 +90,7 @@ class Export:
   variables: dict[str, np.ndarray]
   program: jax.export.Exported
   card: str = ''
+  microphones: np.ndarray | None = None
 
 
 def make(
@@ -98,6 +101,7 @@ def make(
   config: dict[str, Any],
   step: int,
   platforms: Sequence[str] = PLATFORMS,
+  microphones: np.ndarray | None = None,
 ) -> Export:
   """Makes an export from a program and its variables.
 
@@ -110,6 +114,7 @@ def make(
     config: The config of the run.
     step: The training step of the checkpoint.
     platforms: Platforms that the exported program can run on.
+    microphones: Positions of the microphones, if the config names them.
 
   Returns:
     The export. Its program accepts batches of any size.
@@ -154,7 +159,7 @@ def make(
     exported = jax.export.export(jax.jit(on_names), platforms=tuple(platforms))(
       *arguments
     )
-  return Export(spec, config, step, flat, exported)
+  return Export(spec, config, step, flat, exported, microphones=microphones)
 
 
 def check_spec(spec: Spec, source: str | os.PathLike[str]) -> None:
@@ -203,7 +208,7 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
   Raises:
     InputError: The file cannot be written.
   """
-  about = {
+  about: dict[str, Any] = {
     'kind': KIND,
     'version': VERSION,
     'jax': jax.__version__,
@@ -216,6 +221,8 @@ def write(path: str | os.PathLike[str], export: Export) -> None:
       for name, value in export.variables.items()
     },
   }
+  if export.microphones is not None:
+    about['microphones'] = export.microphones.tolist()
   arrays = io.BytesIO()
   variables: dict[str, Any] = dict(export.variables)
   np.savez(arrays, **variables)
@@ -310,8 +317,15 @@ def read(path: str | os.PathLike[str]) -> Export:
       f'{path} is refused: {_first(error)}; load only exports of '
       '`python -m seld_jax.export`.'
     ) from error
+  positions = values.get('microphones')
   return Export(
-    spec, values['config'], values['step'], variables, exported, text
+    spec,
+    values['config'],
+    values['step'],
+    variables,
+    exported,
+    text,
+    None if positions is None else np.array(positions, np.float64),
   )
 
 

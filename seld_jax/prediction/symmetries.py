@@ -115,8 +115,8 @@ def _of_format(
   if microphones is None and num_channels != len(augment.TETRAHEDRON):
     raise InputError(
       f'--average_symmetries needs the positions of the {num_channels} '
-      'microphones, which only a run directory can know: train with '
-      '--config.features.microphones, and predict with the run directory.'
+      'microphones: train with --config.features.microphones, or set '
+      'features.microphones in the config.json of the run.'
     )
   if microphones is None:
     microphones = augment.TETRAHEDRON

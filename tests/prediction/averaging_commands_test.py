@@ -12,9 +12,14 @@ from helpers.command_outcomes import outcome
 from helpers.tiny import make_run
 
 import seld_jax
-from seld_jax import audio, averaging_record, files, labels
+from seld_jax import audio, averaging_record, files, labels, predictor
 from seld_jax.errors import InputError
-from seld_jax.prediction import PredictionOptions, Predictor, recordings
+from seld_jax.prediction import (
+  PredictionOptions,
+  Predictor,
+  export_file,
+  recordings,
+)
 
 
 @pytest.fixture(scope='module')
@@ -73,7 +78,12 @@ def test_the_positions_of_microphones_are_those_of_the_run(tmp_path):
   assert network.average_symmetries == 2
   with pytest.raises(InputError, match=r'0 \(off\) or 2 for audio of .* mic'):
     seld_jax.load(run, average_symmetries=8)
+  # Positions travel with an export.
+  export_file.write(tmp_path / 'a.seld', predictor.export_run(run))
   positions.unlink()
+  assert seld_jax.load(tmp_path / 'a.seld', average_symmetries=2)
+  with pytest.raises(InputError, match=r'0 \(off\) or 2 for audio of .* mic'):
+    seld_jax.load(tmp_path / 'a.seld', average_symmetries=8)
   seld_jax.load(run)
   with pytest.raises(InputError, match=r'pair\.csv \(No such file'):
     seld_jax.load(run, average_symmetries=2)
