@@ -398,6 +398,18 @@ def check_output(
 
   Raises:
     InputError: `out` is a folder, or one of the files that are read.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.write_text('card.md', 'A network.')
+    >>> files.check_output('card.md', example='a.seld', inputs={'card': ''})
+    >>> files.check_output(
+    ...   'card.md', example='a.seld', inputs={'card': 'card.md'}
+    ... )
+    Traceback (most recent call last):
+      ...
+    seld_jax.errors.InputError: --out and --card are the same file (card.md),
+    which would be lost: give --out another name.
   """
   out = pathlib.Path(out)
   if out.is_dir():

@@ -46,9 +46,9 @@ def define_flags(values: flags.FlagValues) -> None:
   define.string(
     'init_from',
     '',
-    "Run directory, shared folder, export or 'demo' to fine-tune. Layers of "
-    'the same shape are copied; the output layers are initialised again if the '
-    'classes differ.',
+    'Run directory, shared folder or its name on a hub (hf:OWNER/NAME), export '
+    "or 'demo' to fine-tune. Layers of the same shape are copied; the output "
+    'layers are initialised again if the classes differ.',
   )
   define.bool(
     'extract_only',

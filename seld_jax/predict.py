@@ -53,7 +53,10 @@ _STDOUT = '-'
 def define_flags(values: flags.FlagValues) -> None:
   """Defines the flags of this command."""
   define_prediction_flags(
-    values, window='the length that it was validated with', overlap='0'
+    values,
+    window='the length that it was validated with',
+    overlap='0',
+    has_methods=True,
   )
   define = commands.Define(values)
   define.string('workdir', None, 'Run directory; another name for --model.')

@@ -89,10 +89,7 @@ def make_steps(
     place = f'Step {number}, {shown(text)}'
     try:
       name, parameters = _parsed(text, known)
-      if name == 'mixup' and name in names:
-        raise ValueError(
-          'a second mixup would add the same example again: remove one.'
-        )
+      _check_once(name, names)
       step = STEPS[name](domain, **parameters)
     except ValueError as error:
       raise InputError(f'{place}: {error}') from error
@@ -153,6 +150,14 @@ def _parsed(text: str, suitable: Sequence[str]) -> tuple[str, dict[str, Any]]:
       raise ValueError(f'{field} is given twice: remove one.')
     parameters[field] = _value(field, keyword.value, known[field])
   return name, parameters
+
+
+def _check_once(name: str, before: Sequence[str]) -> None:
+  """Raises ValueError for a second mixup."""
+  if name == 'mixup' and name in before:
+    raise ValueError(
+      'a second mixup would add the same example again: remove one.'
+    )
 
 
 def _call_of(text: str) -> ast.Call | None:

@@ -114,7 +114,8 @@ def make(
     config: The config of the run.
     step: The training step of the checkpoint.
     platforms: Platforms that the exported program can run on.
-    microphones: Positions of the microphones, if the config names them.
+    microphones: Positions x, y, z in metres of the microphones, with shape
+      `[microphones, 3]`, if the config names them.
 
   Returns:
     The export. Its program accepts batches of any size.

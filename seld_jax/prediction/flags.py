@@ -7,7 +7,11 @@ from seld_jax.audio import channels
 
 
 def define_prediction_flags(
-  values: flags.FlagValues, *, window: str, overlap: str
+  values: flags.FlagValues,
+  *,
+  window: str,
+  overlap: str,
+  has_methods: bool = False,
 ) -> None:
   """Defines the flags that `predict` and `listen` share.
 
@@ -16,6 +20,7 @@ def define_prediction_flags(
     window: Default of `--window` in words, for the help. The flag is None when
       it is absent.
     overlap: Default of `--overlap` in words, as for `window`.
+    has_methods: Whether the command also finds directions without a network.
 
   Example:
     >>> from absl import flags
@@ -34,10 +39,13 @@ def define_prediction_flags(
     'seld_jax.save_pretrained` or its name on a model hub (hf:OWNER/NAME), an '
     "export of `python -m seld_jax.export`, or 'demo'. Several, separated by "
     'commas, are averaged before events are found; they need the same classes, '
-    'format of audio and output format. Without a network: intensity (FOA) or '
-    'srp (the four microphones of the tetrahedral array), which find the '
-    'directions of one or two sources in complete recordings, all of the class '
-    'sound.',
+    'format of audio and output format.'
+    + (
+      ' Without a network: intensity (FOA) or srp (the four microphones of the '
+      'tetrahedral array), which find the directions of one or two sources in '
+      'complete recordings, all of the class sound.'
+    )
+    * has_methods,
   )
   define.integer(
     'average_symmetries',
@@ -62,8 +70,12 @@ def define_prediction_flags(
     'threshold',
     None,
     'A class is active if its activity, from 0 to 1, is above this threshold. '
-    'Default: the threshold of the config. For intensity and srp: the share of '
-    'the sound that comes from a direction, by default 0.09 and 0.11.',
+    'Default: the threshold of the config.'
+    + (
+      ' For intensity and srp: the share of the sound that comes from a '
+      'direction, by default 0.09 and 0.11.'
+    )
+    * has_methods,
   )
   define.enum(
     'channels',
