@@ -12,11 +12,10 @@ Example:
 
 import pathlib
 
-import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, labels, metrics, runs, train
+from seld_jax import commands, labels, metrics, runs, text_tables, train
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
@@ -69,7 +68,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       tables.number(score, one[score]) for one in (result.before, result.after)
     ),
   )
-  rich.console.Console(markup=False).print(table)
+  text_tables.show(text_tables.console(), table)
   print(
     f'{pathlib.Path(arguments[0], runs.THRESHOLDS)}: thresholds of step '
     f'{result.step}, chosen on these validation recordings'

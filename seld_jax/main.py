@@ -18,12 +18,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ml_collections
-import rich.console
 import rich.table
 from absl import flags
 from ml_collections import config_flags
 
-from seld_jax import commands, evaluate, metrics, runs, shards, train
+from seld_jax import (
+  commands,
+  evaluate,
+  metrics,
+  runs,
+  shards,
+  text_tables,
+  train,
+)
 from seld_jax import config as config_lib
 from seld_jax.devices import compilation, processes, traced_steps
 from seld_jax.errors import InputError
@@ -232,7 +239,7 @@ def print_scores(scores: Mapping[str, Any]) -> None:
       values = dict.fromkeys(names)
     numbers = [evaluate.tables.number(name, values[name]) for name in names]
     table.add_row(about, *numbers)
-  rich.console.Console(width=100, markup=False).print(table)
+  text_tables.show(text_tables.console(), table)
 
 
 def _config_help() -> str:

@@ -6,13 +6,11 @@ python -m seld_jax.compare --reference=DIR DIR_A DIR_B --out=page.html
 
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Sequence
 
-import rich.console
 from absl import flags
 
-from seld_jax import commands, runs
+from seld_jax import commands, runs, text_tables
 from seld_jax.compare import documents
 from seld_jax.compare.comparison import System, compare_systems
 from seld_jax.compare.systems import (
@@ -108,9 +106,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     resamples=values.bootstrap,
     seed=values.seed,
   )
-  # A file or pipe has no width of its own.
-  width = None if sys.stdout.isatty() else 120
-  documents.show(found, rich.console.Console(width=width, markup=False))
+  documents.show(found, text_tables.console(file_width=120))
   if values.out:
     write = documents.write_page
     if suffix == '.md':

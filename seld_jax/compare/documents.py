@@ -10,7 +10,7 @@ import rich.console
 import rich.table
 import rich.text
 
-from seld_jax import figures, files, runs
+from seld_jax import figures, files, runs, text_tables
 from seld_jax.compare.comparison import Comparison
 from seld_jax.compare.tables import Table, make_tables
 from seld_jax.errors import printable
@@ -155,7 +155,7 @@ def show(found: Comparison, console: rich.console.Console) -> None:
           for cell in row
         )
       )
-    console.print(shown)
+    text_tables.show(console, shown)
   if found.differences:
     legend = map(printable, _legend(found, 'differences'))
     console.print(rich.text.Text('\n'.join(legend)))

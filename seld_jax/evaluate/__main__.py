@@ -4,12 +4,10 @@ python -m seld_jax.evaluate --reference=DIR --predictions=DIR
 """
 
 import json
-import sys
 
-import rich.console
 from absl import flags
 
-from seld_jax import commands
+from seld_jax import commands, text_tables
 from seld_jax.errors import InputError
 from seld_jax.evaluate import averages, tables
 from seld_jax.evaluate.flags import define_folder_flags, folder_options
@@ -62,15 +60,12 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     kept = {key: value for key, value in result.items() if key not in unwanted}
     print(json.dumps(kept, indent=2, allow_nan=False))
     return
-  # A file or pipe has no width of its own.
-  width = None if sys.stdout.isatty() else 100
-  # Names of classes and files may have brackets, which are no markup.
-  console = rich.console.Console(width=width, markup=False)
-  console.print(tables.table(result))
+  console = text_tables.console()
+  text_tables.show(console, tables.table(result))
   if values.as_published:
     console.print(tables.published_notes(result))
   if values.per:
-    console.print(tables.breakdown_table(result, values.per))
+    text_tables.show(console, tables.breakdown_table(result, values.per))
 
 
 if __name__ == '__main__':

@@ -6,11 +6,10 @@ python -m seld_jax.reproduce --data=DIR --workdir=DIR --scale=paper
 import pathlib
 from collections.abc import Sequence
 
-import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, runs
+from seld_jax import commands, runs, text_tables
 from seld_jax.config import systems
 from seld_jax.errors import InputError
 from seld_jax.reproduce import comparison, comparison_page, tables
@@ -134,7 +133,7 @@ def _print_table(rows: Sequence[comparison.Row]) -> None:
         str(cells['ER20'][2]),
         *(tables.format_cell(name, cells[name]) for name in METRICS),
       )
-  rich.console.Console(width=120, markup=False).print(table)
+  text_tables.show(text_tables.console(file_width=120), table)
 
 
 if __name__ == '__main__':

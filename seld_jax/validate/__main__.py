@@ -11,11 +11,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import rich.console
 import rich.table
 from absl import flags
 
-from seld_jax import commands, config, evaluate, labels, metrics
+from seld_jax import (
+  commands,
+  config,
+  evaluate,
+  labels,
+  metrics,
+  text_tables,
+)
 from seld_jax.errors import InputError, printable
 from seld_jax.validate.checks import CHECKS, Finding
 from seld_jax.validate.inspection import Report, validate
@@ -97,11 +103,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     needs_distances=values.edition in metrics.WITH_DISTANCES,
     **_classes(values),
   )
-  # A file or pipe has no width of its own.
-  width = None if sys.stdout.isatty() else 100
-  # Names of classes and files may have brackets, which are no markup.
-  console = rich.console.Console(width=width, markup=False)
-  console.print(table(report))
+  text_tables.show(text_tables.console(), table(report))
   for line in lines(report.findings, shown=None if values.all else _SHOWN):
     print(printable(line))
   for reading, number in sorted(

@@ -16,7 +16,7 @@ import seld_jax
 # within a package are free among themselves. A new room needs a place here.
 ORDER = """
   errors
-  geometry stopping streams
+  geometry stopping streams text_tables
   files csv_files json_files npy_files listing progress shards commands
   averaging_record trackers
   audio labels features localization metrics losses published
