@@ -264,7 +264,10 @@ def _parse(
     text = _one_line(error).rstrip(' ?').partition('. Did you mean')[0]
     # Commands name a trained network by either flag.
     other = {'model': 'workdir', 'workdir': 'model'}.get(error.flagname, '')
-    near = difflib.get_close_matches(error.flagname, list(values), n=1)
+    # A field of the config has the name of its flag before the first dot.
+    name, dot, field = error.flagname.partition('.')
+    near = difflib.get_close_matches(name, [*values, 'help'], n=1)
+    near = [one + dot + field for one in near]
     nearest = [other] if other in values else near
     meant = f'did you mean --{nearest[0]}? ' if nearest else ''
     raise InputError(f'{text}: {meant}--help lists all flags.') from error

@@ -115,6 +115,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     if out == _STDOUT or (is_piped and out is None):
       # The CSV file is printed, or not asked for.
       out = stack.enter_context(piped_audio.temporary_folder())
+    spare = None
+    if values.json and out is None:
+      spare = stack.enter_context(piped_audio.temporary_folder())
     is_listed = values.list
     if is_listed is None:
       is_listed = not any(map(os.path.isdir, inputs))
@@ -138,6 +141,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       csv_edition=values.csv_edition,
       plot=values.plot,
       find_intervals=is_listed or values.json,
+      spare=spare,
     )
     csv = [path.read_text(encoding='utf-8') for path in outcome.written[:1]]
   failures = outcome.failures
@@ -149,7 +153,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if values.out == _STDOUT:
     print(*csv, sep='', end='')
   elif values.json:
-    print(json.dumps(_values(outcome, loaded.spec), indent=2))
+    print(json.dumps(_values(outcome, loaded.spec, spare), indent=2))
   elif outcome.sources:
     if is_listed:
       _print_events(outcome, loaded.spec)
@@ -234,14 +238,26 @@ def _print_summary(
   if outcome.highest <= threshold:
     print(
       f'No class is active in these recordings: the highest activity is '
-      f'{outcome.highest:.2f}, and the threshold is {threshold:g}; a lower '
-      '--threshold reports less certain events.'
+      f'{_below(outcome.highest, threshold)}, and the threshold is '
+      f'{threshold:g}; a lower --threshold reports less certain events.'
     )
 
 
-def _values(outcome: recordings.Outcome, spec: Spec) -> dict[str, Any]:
-  """What `--json` prints."""
-  written = [*map(str, outcome.written)] or [None] * len(outcome.sources)
+def _below(value: float, limit: float) -> str:
+  """A number with two decimals, or as many as show that it is not above."""
+  digits = 2
+  while float(f'{value:.{digits}f}') > limit and digits < 17:
+    digits += 1
+  return f'{value:.{digits}f}'
+
+
+def _values(
+  outcome: recordings.Outcome, spec: Spec, spare: pathlib.Path | None
+) -> dict[str, Any]:
+  """What `--json` prints; label files in `spare` are not kept."""
+  written = [
+    None if path.parent == spare else str(path) for path in outcome.written
+  ] or [None] * len(outcome.sources)
   return {
     'recordings': [
       {

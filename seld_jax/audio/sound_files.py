@@ -379,7 +379,7 @@ def _check_kind(path: pathlib.Path, status: os.stat_result) -> None:
   if not stat.S_ISREG(status.st_mode):
     raise InputError(
       f'{path} is a pipe or a device, but a sound file is needed: write the '
-      'audio into a file first.'
+      'audio into a file first, or pipe it into `seld predict -`.'
     )
   if not status.st_size:
     raise InputError(f'{path} is empty, but a sound file is needed.')

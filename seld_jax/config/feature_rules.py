@@ -7,6 +7,7 @@ from seld_jax import augment
 from seld_jax import features as features_lib
 from seld_jax.config.defaults import feature_options
 from seld_jax.config.field_types import check as _check
+from seld_jax.config.field_types import one_of
 from seld_jax.config.microphones import microphone_positions
 from seld_jax.config.types import Config
 from seld_jax.errors import InputError, shown
@@ -71,11 +72,7 @@ def check_kind(config: Config, example: Config) -> None:
     f'features.kind = {feats.kind}, or 0 for four, got {feats.num_channels}.',
   )
   for index, name in enumerate(feats.stereo):
-    _check(
-      name in features_lib.STEREO_CHANNELS,
-      f'features.stereo[{index}] must be one of '
-      f'{", ".join(features_lib.STEREO_CHANNELS)}, got {shown(name)}.',
-    )
+    one_of(f'features.stereo[{index}]', name, features_lib.STEREO_CHANNELS)
     _check(
       name not in feats.stereo[:index],
       f'features.stereo contains {name!r} twice: remove one.',

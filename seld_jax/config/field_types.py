@@ -3,6 +3,8 @@
 This module loads neither JAX nor the networks, as the rules do.
 """
 
+import difflib
+from collections.abc import Collection
 from typing import Any
 
 import ml_collections
@@ -93,3 +95,13 @@ def check(condition: bool, message: str) -> None:
   """Raises InputError with a message unless a condition is true."""
   if not condition:
     raise InputError(message)
+
+
+def one_of(name: str, value: Any, known: Collection[str]) -> None:
+  """Raises an InputError that names the nearest value, unless one is known."""
+  if value not in known:
+    close = difflib.get_close_matches(str(value), list(known), n=1)
+    hint = f' (did you mean {close[0]!r}?)' if close else ''
+    raise InputError(
+      f'{name} must be one of {", ".join(known)}, got {shown(value)}{hint}.'
+    )

@@ -3,7 +3,7 @@
 import re
 
 from seld_jax import trackers
-from seld_jax.config.field_types import check
+from seld_jax.config.field_types import check, one_of
 from seld_jax.config.types import Config
 from seld_jax.errors import shown
 
@@ -20,11 +20,7 @@ def check_log(config: Config) -> None:
   """
   names, project = tuple(config.log.to), config.log.project
   for index, name in enumerate(names):
-    check(
-      name in trackers.NAMES,
-      f'log.to[{index}] must be one of {", ".join(trackers.NAMES)}, got '
-      f'{shown(name)}.',
-    )
+    one_of(f'log.to[{index}]', name, trackers.NAMES)
   check(
     trackers.JSONL in names,
     f'log.to must contain {trackers.JSONL!r}, got {shown(names)}: a run '

@@ -1,8 +1,5 @@
 """The rules for a configuration; each has an error message of one sentence."""
 
-import difflib
-from typing import Any
-
 from seld_jax import evaluate, labels, losses, metrics, outputs
 from seld_jax import features as features_lib
 from seld_jax import model as model_lib
@@ -16,7 +13,7 @@ from seld_jax.config import (
   sense,
 )
 from seld_jax.config.defaults import default, feature_options, label_pool
-from seld_jax.config.field_types import MOST, check_types
+from seld_jax.config.field_types import MOST, check_types, one_of
 from seld_jax.config.field_types import check as _check
 from seld_jax.config.formats import output_format
 from seld_jax.config.types import Config
@@ -122,32 +119,32 @@ _MOST_LAYERS = 100
 def check_names(config: Config) -> None:
   """Checks the fields that have a fixed set of values."""
   feats, model, loss = config.features, config.model, config.loss
-  _one_of('features.format', feats.format, features_lib.FORMATS)
-  _one_of('features.kind', feats.kind, features_lib.KINDS)
-  _one_of('features.intensity', feats.intensity, ('norm', 'energy'))
-  _one_of('features.layout', feats.layout, ('aligned', 'published'))
-  _one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
-  _one_of('model.name', model.name, model_lib.MODELS)
-  _one_of('model.trunk', model.trunk, model_lib.TRUNKS)
-  _one_of('model.sequence', model.sequence, model_lib.SEQUENCES)
-  _one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
-  _one_of('loss.sed', loss.sed, SED_TERMS)
-  _one_of('loss.doa', loss.doa, DOA_TERMS)
-  _one_of('loss.distance', loss.distance, DISTANCE_TERMS)
-  _one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
-  _one_of('output.format', config.output.format, outputs.FORMATS)
-  _one_of('output.activation', config.output.activation, outputs.ACTIVATIONS)
-  _one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
-  _one_of('train.schedule', config.train.schedule, SCHEDULES)
-  _one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
+  one_of('features.format', feats.format, features_lib.FORMATS)
+  one_of('features.kind', feats.kind, features_lib.KINDS)
+  one_of('features.intensity', feats.intensity, ('norm', 'energy'))
+  one_of('features.layout', feats.layout, ('aligned', 'published'))
+  one_of('features.pad_mode', feats.pad_mode, ('constant', 'reflect'))
+  one_of('model.name', model.name, model_lib.MODELS)
+  one_of('model.trunk', model.trunk, model_lib.TRUNKS)
+  one_of('model.sequence', model.sequence, model_lib.SEQUENCES)
+  one_of('model.dtype', model.dtype, ('float32', 'bfloat16'))
+  one_of('loss.sed', loss.sed, SED_TERMS)
+  one_of('loss.doa', loss.doa, DOA_TERMS)
+  one_of('loss.distance', loss.distance, DISTANCE_TERMS)
+  one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
+  one_of('output.format', config.output.format, outputs.FORMATS)
+  one_of('output.activation', config.output.activation, outputs.ACTIVATIONS)
+  one_of('eval.edition', config.eval.edition, metrics.EDITIONS)
+  one_of('train.schedule', config.train.schedule, SCHEDULES)
+  one_of('train.sampler', config.train.sampler, sampling.SAMPLERS)
   for index, name in enumerate(config.eval.watch):
-    _one_of(f'eval.watch[{index}]', name, ('train', 'test'))
+    one_of(f'eval.watch[{index}]', name, ('train', 'test'))
   if config.data.edition:
-    _one_of('data.edition', config.data.edition, editions.EDITIONS)
+    one_of('data.edition', config.data.edition, editions.EDITIONS)
   if config.data.distance_unit:
-    _one_of('data.distance_unit', config.data.distance_unit, evaluate.UNITS)
+    one_of('data.distance_unit', config.data.distance_unit, evaluate.UNITS)
   if config.data.csv_edition:
-    _one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
+    one_of('data.csv_edition', config.data.csv_edition, labels.EDITIONS)
 
 
 def check_ranges(config: Config) -> None:
@@ -502,12 +499,3 @@ def check_batches(
     f'segments of {train.crop_frames} frames that the training recordings '
     'have: reduce train.batch_size or train.crop_frames.',
   )
-
-
-def _one_of(name: str, value: Any, known: Any) -> None:
-  if value not in known:
-    close = difflib.get_close_matches(str(value), list(known), n=1)
-    hint = f' (did you mean {close[0]!r}?)' if close else ''
-    raise InputError(
-      f'{name} must be one of {", ".join(known)}, got {shown(value)}{hint}.'
-    )

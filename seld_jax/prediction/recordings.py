@@ -1,6 +1,7 @@
 """Predictions of sound files, as CSV files and pictures."""
 
 import dataclasses
+import errno
 import functools
 import logging
 import os
@@ -34,6 +35,10 @@ LONGEST_PLOT = 600.0
 _SHORTEST = 1 / labels.FRAMES_PER_SECOND
 
 _log = logging.getLogger(__name__)
+
+
+# errno values of a folder in which the user may not write.
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclasses.dataclass
@@ -79,6 +84,7 @@ def predict_files(
   csv_edition: str | None = None,
   plot: bool = False,
   find_intervals: bool = False,
+  spare: pathlib.Path | None = None,
 ) -> Outcome:
   """Predicts recordings and writes a DCASE CSV file for each.
 
@@ -92,8 +98,8 @@ def predict_files(
     inputs: Sound files and folders; folders are searched recursively.
     out: Folder for the CSV files. A CSV file has the name of its sound file,
       and the same subfolder that the sound file has in the searched folder.
-      None: each is written beside its sound file, and one that exists already
-      is a failure and stays as it is.
+      None: each is written beside its sound file. One that exists already
+      stays as it is; this is a failure without `spare`.
     selection: The channels of the sound files to use; None for those of the
       format of the network.
     options: Window, overlap and threshold.
@@ -102,6 +108,8 @@ def predict_files(
     plot: Whether to draw each recording, or its first ten minutes, beside its
       CSV file.
     find_intervals: Whether the result has the events with start and end.
+    spare: Folder for CSV files that are not kept, of recordings that have a CSV
+      file beside them already.
 
   Returns:
     The written files and the failures.
@@ -118,7 +126,13 @@ def predict_files(
     try:
       header = audio.info(path)
       _check_header(path, header, selection, predictor.spec)
-      if out is None:
+      if out is None and spare is not None and target.exists():
+        _log.warning(
+          '%s exists already and stays as it is; --out=FOLDER writes another.',
+          printable(target),
+        )
+        target = spare / f'{len(todo)}.csv'
+      elif out is None:
         _refuse_existing(target)
         if plot:
           _refuse_existing(target.with_suffix('.png'))
@@ -405,8 +419,17 @@ def _check_writable(out: pathlib.Path) -> None:
       f'{out} is a file, but a folder is needed; choose another --out.'
     )
   path = out / '.writable'
-  with files.atomic(path, durable=False):
-    pass
+  try:
+    with files.atomic(path, durable=False):
+      pass
+  except InputError as error:
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in _READ_ONLY:
+      raise
+    raise InputError(
+      f'Label files cannot be written into the folder {out}: {cause.strerror}; '
+      'name another folder with --out.'
+    ) from error
   # Another command may be doing the same.
   path.unlink(missing_ok=True)
 

@@ -40,6 +40,11 @@ FIELDS = {
     '--config.train.batch_size=abc',
     'flag --config.train.batch_size=abc: must be an integer',
   ),
+  'flag': (
+    '--conifg.train.batch_size=3',
+    "Unknown command line flag 'conifg.train.batch_size': did you mean "
+    '--config.train.batch_size?',
+  ),
   'whole': (
     '--config.train.batch_size=3.5',
     'flag --config.train.batch_size=3.5: must be an integer',

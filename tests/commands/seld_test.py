@@ -55,6 +55,7 @@ def test_the_status_of_a_command_is_that_of_seld(tmp_path):
   [
     (['predikt'], "no command 'predikt': did you mean predict? seld --help"),
     (['main'], "no command 'main': "),
+    (['--hepl'], "flag 'hepl': did you mean --help?"),
     (['--vershion'], "flag 'vershion': did you mean --version?"),
     (['xyzzy'], "no command 'xyzzy': seld --help lists all commands"),
     (['predct', '--help'], "no command 'predct': did you mean predict?"),

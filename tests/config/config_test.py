@@ -303,6 +303,7 @@ def test_a_value_of_another_type_is_refused():
     ({'log__to': ('tensorboard',)}, ['log.to', "'jsonl'", 'resumes']),
     ({'log__to': ()}, ['log.to', "'jsonl'", 'resumes']),
     ({'log__to': ('jsonl', 'mlflow')}, ['log.to[1]', 'tensorboard', 'wandb']),
+    ({'log__to': ('jsonl', 'tensorbord')}, ["did you mean 'tensorboard'"]),
     ({'log__to': ('jsonl', 'jsonl')}, ['log.to', 'once']),
     ({'log__project': ''}, ['log.project', '1 to 128']),
     ({'log__project': 'a/b'}, ['log.project', 'letters']),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import seld_jax
 from seld_jax import audio, geometry, labels
+from seld_jax import predict as seld_predict
 from seld_jax.prediction import event_list
 
 
@@ -139,6 +140,32 @@ def test_words_json_and_csv_tell_the_same(song, tmp_path):
     assert line.startswith(f'{one.start:.1f}-{one.end:.1f} s  sound  left ')
   piped = predict(flag, '--out=-', 'song.wav', folder=tmp_path)
   assert (piped.returncode, piped.stdout) == (0, csv)
+
+
+def test_json_is_printed_beside_a_label_file_that_stays(song, tmp_path):
+  """A program that asks twice gets the same answer twice."""
+  flags = '--model=intensity', '--json', 'song.wav'
+  first = predict(*flags, folder=tmp_path)
+  (tmp_path / 'song.csv').write_text('mine')
+  again = predict(*flags, folder=tmp_path)
+  assert (first.returncode, again.returncode) == (0, 0), again.stderr
+  (one,), (other,) = (
+    json.loads(done.stdout)['recordings'] for done in (first, again)
+  )
+  assert one == other | {'csv': 'song.csv'}
+  assert other['csv'] is None and other['events']
+  assert 'song.csv exists already and stays as it is' in again.stderr
+  assert (tmp_path / 'song.csv').read_text() == 'mine'
+
+
+@pytest.mark.parametrize(
+  ('value', 'limit', 'text'),
+  [(0.4567, 0.5, '0.46'), (0.9987, 0.999, '0.999'), (0.4996, 0.4999, '0.4996')],
+)
+def test_the_highest_activity_is_shown_below_its_threshold(value, limit, text):
+  found = seld_predict._below(value, limit)
+  assert found == text
+  assert float(found) <= limit
 
 
 def test_a_pipe_gives_the_same_as_a_file(song, tmp_path):

@@ -1,6 +1,7 @@
 """Sound files give CSV files; invalid files give an error message each."""
 
 import concurrent.futures
+import errno
 import logging
 import os
 
@@ -214,6 +215,20 @@ def test_a_folder_that_cannot_be_written_is_refused(predictor, foa, tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(InputError, match='could not be written'):
     predict(predictor, [tmp_path / 'x.wav'], tmp_path / 'file' / 'out')
+
+
+def test_a_read_only_folder_is_named_and_not_a_file_in_it(
+  tmp_path, monkeypatch
+):
+  """As root, permissions do not hold."""
+
+  def refuse(path, *arguments, **options):
+    raise PermissionError(errno.EACCES, 'Permission denied', path)
+
+  monkeypatch.setattr(os, 'open', refuse)
+  expected = f'into the folder {tmp_path}: Permission denied; name .* --out'
+  with pytest.raises(InputError, match=expected):
+    recordings._check_writable(tmp_path)
 
 
 def test_two_commands_can_write_to_one_folder(tmp_path):
