@@ -65,7 +65,7 @@ def script(shell: str) -> str:
   found = {name: flags_of(module) for name, module in COMMANDS.items()}
   if shell == 'fish':
     return _fish(found)
-  return _bash(found, is_zsh=shell == 'zsh')
+  return _zsh(found) if shell == 'zsh' else _bash(found)
 
 
 def flags_of(module: str) -> list[Flag]:
@@ -89,9 +89,9 @@ def flags_of(module: str) -> list[Flag]:
   ]
   for one in sorted(values):
     flag = values[one]
-    about = re.split(r'(?<=[.:;]) ', flag.help, maxsplit=1)[0]
     choices = tuple(getattr(flag.parser, 'enum_values', None) or ())
-    about = about.removeprefix(f'<{"|".join(choices)}>: ')
+    about = flag.help.removeprefix(f'<{"|".join(choices)}>: ')
+    about = re.split(r'(?<=[.;]) ', about, maxsplit=1)[0]
     if one == 'config':
       choices = tuple(config_lib.config_files())
     is_switch = isinstance(flag, flags.BooleanFlag)
@@ -102,26 +102,71 @@ def flags_of(module: str) -> list[Flag]:
   return known
 
 
-def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
-  """The script for bash, and for the emulation of it in zsh."""
+def _flag_cases(found: Mapping[str, Sequence[Flag]]) -> str:
+  """Cases of a shell that set `words` to the flags of each command."""
   cases = []
   for name, known in found.items():
     words = ' '.join(
       f'--{flag.name}{"" if flag.is_switch else "="}' for flag in known
     )
     cases.append(f'    {name}) words={shlex.quote(words)} ;;')
-  values = [
+  return '\n'.join(cases)
+
+
+def _value_cases(found: Mapping[str, Sequence[Flag]]) -> str:
+  """Cases that set `words` to the values of each flag that has some."""
+  return '\n'.join(
     f'    {name},{flag.name}) words={shlex.quote(" ".join(flag.values))} ;;'
     for name, known in found.items()
     for flag in known
     if flag.values
+  )
+
+
+def _zsh(found: Mapping[str, Sequence[Flag]]) -> str:
+  """The script for zsh."""
+  cases = [
+    one.replace(') words=', ') listed=')
+    for one in (_value_cases(found), _flag_cases(found))
   ]
+  return f"""_seld() {{
+  local word=${{words[CURRENT]}} command=${{words[2]}} flag listed= none=1
+  if (( CURRENT == 2 )); then
+    compadd -- {' '.join([*found, 'help'])}
+    return
+  fi
+  if [[ $word == --*=* ]]; then
+    flag=${{word%%=*}}
+    case "$command,${{flag#--}}" in
+{cases[0]}
+    esac
+    compset -P '*='
+    if [[ -n $listed ]]; then compadd -- ${{=listed}} && none=0; fi
+    # A config is a name or a file.
+    if [[ -z $listed || $flag == --config ]]; then _files && none=0; fi
+    return none
+  fi
+  if [[ $word == -* ]]; then
+    case $command in
+{cases[1]}
+    esac
+    compadd -S '' -- ${{(M)${{=listed}}:#*=}} && none=0
+    compadd -- ${{${{=listed}}:#*=}} && none=0
+    return none
+  fi
+  if [[ $command == help ]]; then
+    compadd -- {' '.join(found)}
+  else
+    _files
+  fi
+}}
+compdef _seld seld"""
+
+
+def _bash(found: Mapping[str, Sequence[Flag]]) -> str:
+  """The script for bash."""
   names = shlex.quote(' '.join([*found, 'help']))
-  head, options = '', ''
-  if is_zsh:  # it cannot say for one word that it is the name of a file
-    head = 'autoload -U +X bashcompinit && bashcompinit\n'
-    options = '-o filenames '
-  return f"""{head}_seld() {{
+  return f"""_seld() {{
   local line word command flag words=
   # Shells divide words at = or not, so the line is read here.
   line=${{COMP_LINE:0:$COMP_POINT}}
@@ -135,12 +180,14 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
   if [[ $word == --*=* ]]; then
     flag=${{word%%=*}}
     case "$command,${{flag#--}}" in
-{chr(10).join(values)}
+{_value_cases(found)}
     esac
     local value=${{word#*=}}
     if [[ -n $words ]]; then
       COMPREPLY=($(compgen -W "$words" -- "$value"))
-    else
+    fi
+    # A config is a name or a file.
+    if [[ -z $words || ($flag == --config && -z $COMPREPLY) ]]; then
       _seld_files "$value"
     fi
     # Where = does not divide words, the whole word is replaced.
@@ -151,7 +198,7 @@ def _bash(found: Mapping[str, Sequence[Flag]], *, is_zsh: bool) -> str:
   fi
   if [[ $word == -* ]]; then
     case $command in
-{chr(10).join(cases)}
+{_flag_cases(found)}
     esac
     COMPREPLY=($(compgen -W "$words" -- "$word"))
     if [[ ${{COMPREPLY[0]}} == *= ]]; then compopt -o nospace 2>/dev/null; fi
@@ -173,7 +220,7 @@ _seld_files() {{
   done <<< "$(compgen -f -- "$start")"
   compopt -o filenames 2>/dev/null
 }}
-complete {options}-F _seld seld"""
+complete -F _seld seld"""
 
 
 def _fish(found: Mapping[str, Sequence[Flag]]) -> str:
@@ -184,11 +231,17 @@ def _fish(found: Mapping[str, Sequence[Flag]]) -> str:
       f'complete -c seld -n __fish_use_subcommand -f -a {name} '
       f'-d {_quoted(summary(COMMANDS[name]))}'
     )
+  lines.append(
+    'complete -c seld -n "__fish_seen_subcommand_from help" -f -a '
+    + _quoted(' '.join(found))
+  )
   for name, known in found.items():
     start = f'complete -c seld -n "__fish_seen_subcommand_from {name}"'
     for flag in known:
       line = f'{start} -l {flag.name} -d {_quoted(flag.about)}'
-      if flag.values:
+      if flag.name == 'config':  # a name or a file
+        line += f' -r -a {_quoted(" ".join(flag.values))}'
+      elif flag.values:
         line += f' -x -a {_quoted(" ".join(flag.values))}'
       elif not flag.is_switch:
         line += ' -r'

@@ -89,6 +89,16 @@ def test_files(tmp_path, monkeypatch):
 
 
 @needs_bash
+def test_a_config_is_a_name_or_a_file(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'mine.py').touch()
+  for start, expected in ('./mi', './mine.py'), ('ce_mse_1_1_f', None):
+    words = ['seld', 'train', '--config', '=', start]
+    expected = expected or 'ce_mse_1_1_foa'
+    assert bash(f'seld train --config={start}', words) == [expected]
+
+
+@needs_bash
 def test_a_folder_does_not_change_a_command(tmp_path):
   """As an interactive shell shows it: with the name of a folder, no slash."""
   (tmp_path / 'report').mkdir()
@@ -106,6 +116,11 @@ needs_zsh = pytest.mark.skipif(not shutil.which('zsh'), reason='needs zsh')
     ('seld evaluate --missi\t', 'seld evaluate --missing='),
     ('seld predict so\t', 'seld predict song.wav'),
     ('seld predict my\t', r'seld predict my\ tune.wav'),
+    ('seld predict --out=so\t', 'seld predict --out=song.wav'),
+    ('seld evaluate --per=cl\t', 'seld evaluate --per=class'),
+    ('seld train --config=./so\t', 'seld train --config=./song.wav'),
+    ('seld train --config=ce_mse_1_1_f\t', '--config=ce_mse_1_1_foa'),
+    ('seld help vali\t', 'seld help validate'),
   ],
 )
 def test_zsh_completes(text, expected, tmp_path):
@@ -169,6 +184,7 @@ def test_zsh_reads_it():
     ('seld tr', ['train']),
     ('seld evaluate --edition=202', [f'--edition=202{n}' for n in range(6)]),
     ('seld train --config.train.batch', ['--config.train.batch_size']),
+    ('seld help vali', ['validate']),
   ],
 )
 def test_fish_completes(line, expected):
@@ -179,3 +195,22 @@ def test_fish_completes(line, expected):
   assert (done.returncode, done.stderr) == (0, '')
   found = [one.partition('\t')[0] for one in done.stdout.splitlines()]
   assert found == expected
+
+
+@pytest.mark.skipif(not shutil.which('fish'), reason='needs fish')
+def test_fish_completes_files_of_configs(tmp_path):
+  (tmp_path / 'mine.py').touch()
+  source = f'{script("fish")}\ncomplete -C "seld train --config=mi"'
+  done = subprocess.run(
+    ['fish', '--no-config', '-c', source],
+    capture_output=True,
+    text=True,
+    cwd=tmp_path,
+  )
+  assert '--config=mine.py' in done.stdout
+
+
+def test_what_a_shell_says_about_a_flag_is_its_first_sentence():
+  found = {flag.name: flag.about for flag in completion.flags_of('predict')}
+  assert found['norm'] and not found['norm'].startswith('<')
+  assert not any(about.endswith(':') for about in found.values())
