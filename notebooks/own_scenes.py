@@ -19,7 +19,7 @@ from seld_jax import audio, figures, labels, scenes, validate
 
 SAMPLE_RATE = 24000  # Hz
 rng = np.random.default_rng(0)
-os.chdir(tempfile.mkdtemp())
+os.chdir(tempfile.mkdtemp())  # for scenes to keep, another folder
 folder = pathlib.Path()
 
 
@@ -139,7 +139,8 @@ for note in report.notes:
   print(note)
 
 # %% [markdown]
-# A training needs some hundred such recordings. Then, on two CPU cores:
+# A training needs some hundred such recordings: change `os.chdir` above, so
+# that they are kept, and run the command in that folder. On two CPU cores:
 #
 # ```
 # python -m seld_jax.main --config=small --workdir=runs/own \
