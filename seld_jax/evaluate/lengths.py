@@ -352,7 +352,8 @@ def _check_after_reference(recordings: Recordings) -> None:
     factor = _factor(ratio, 1)
     most = np.mean(predicted[both] >= (1 - _SILENT_END) * 2 * reference[both])
     one = int(np.argmax(np.where(both, late, -1)))
-    if factor is not None and most > 0.5 and late[one] > allowed[one]:
+    is_clear = both.sum() >= _ENOUGH and most > 0.5
+    if factor is not None and is_clear and late[one] > allowed[one]:
       raise InputError(
         f'The predictions end about {ratio:.2g} times as late as the reference '
         f'(frame {predicted[one] - 1} against {reference[one] - 1} in '

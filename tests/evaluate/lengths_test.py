@@ -265,3 +265,19 @@ def test_endless_recordings_are_refused_before_they_take_memory(write):
   )
   assert status == 1
   assert error.startswith('error: --frames must be a number of up to 9 digits')
+
+
+@pytest.mark.parametrize('as_published', [False, True])
+def test_a_late_false_alarm_in_one_recording_is_no_other_clock(
+  write, caplog, as_published
+):
+  """The published code of 2022 ignores what comes after the reference."""
+  folders = write([99], [199])
+  result = evaluate.evaluate_folders(
+    *folders,
+    edition='2022',
+    num_frames=None if as_published else 'last_reference',
+    as_published=as_published,
+  )
+  assert result['recordings'] == 1
+  assert 'come more than a second after the last frame' in caplog.text
