@@ -275,8 +275,8 @@ def define_flags(values: flags.FlagValues) -> None:
   define.list(
     'only',
     [],
-    'Names of the systems to train in these studies, such as base. Default: '
-    'all. The tables have all that are finished.',
+    'Names of the systems to train, such as base. Default: all. The tables '
+    'have all that are finished.',
   )
   define.integer(
     'steps',
@@ -308,7 +308,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
       'ablation': ABLATIONS,
     }[values.study]
     configs = plan(changes, **options)
-  failed = studies.train(configs, values)
+  failed = studies.train(studies.choose(configs, values), values)
   workdir = pathlib.Path(values.workdir)
   results = [
     result

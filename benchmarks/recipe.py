@@ -18,7 +18,6 @@ from absl import flags
 from benchmarks import output_study, studies
 from seld_jax import figures, files, reproduce, runs
 from seld_jax.config import Config, default, systems
-from seld_jax.errors import InputError
 from seld_jax.report import page
 from seld_jax.reproduce import comparison, tables
 
@@ -449,17 +448,7 @@ def run(values: flags.FlagValues) -> None:
     events=values.events,
   )
   known = [name.partition(f'_{values.format}_seed')[0] for name in configs]
-  if unknown := sorted(set(values.only) - set(known)):
-    raise InputError(
-      f'--only: there is no system {unknown[0]} in the study {values.study}; '
-      f'it has {", ".join(dict.fromkeys(known))}.'
-    )
-  chosen = {
-    run: config
-    for (run, config), name in zip(configs.items(), known, strict=True)
-    if not values.only or name in values.only
-  }
-  failed = studies.train(chosen, values)
+  failed = studies.train(studies.choose(configs, values), values)
   workdir = pathlib.Path(values.workdir)
   results = []
   for name in dict.fromkeys(known):

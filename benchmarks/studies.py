@@ -63,6 +63,35 @@ def train(
   return many.train_many(configs, values.workdir, jobs=values.jobs)
 
 
+def choose(
+  configs: Mapping[str, Config], values: flags.FlagValues
+) -> dict[str, Config]:
+  """The runs of the systems that `--only` names.
+
+  Args:
+    configs: The configurations by the name of their run.
+    values: The flags of a study, with `--only` and `--study`.
+
+  Returns:
+    Those that are chosen; all without `--only`.
+
+  Raises:
+    InputError: `--only` has an unknown name.
+  """
+  systems = {run: run.partition(f'_{values.format}_seed')[0] for run in configs}
+  known = list(dict.fromkeys(systems.values()))
+  if unknown := sorted(set(values.only) - set(known)):
+    raise InputError(
+      f'--only: there is no system {unknown[0]} in the study {values.study}; '
+      f'it has {", ".join(known)}.'
+    )
+  return {
+    run: config
+    for run, config in configs.items()
+    if not values.only or systems[run] in values.only
+  }
+
+
 def report_failed(failed: Mapping[str, str]) -> None:
   """Ends a study whose tables are written.
 

@@ -1,11 +1,13 @@
 """Runs of the study of losses: valid, different, shared with Table 1."""
 
 import pytest
+from absl import flags
 
-from benchmarks import loss_study
+from benchmarks import loss_study, studies
 from seld_jax import config as config_lib
 from seld_jax import reproduce
 from seld_jax.config import systems
+from seld_jax.errors import InputError
 
 
 def test_weights_share_their_runs_with_the_table(tiny_root):
@@ -63,3 +65,17 @@ def test_systems_of_the_study_of_lengths_train_on_as_much_audio(tiny_root):
   assert len(losses) == len(configs)
   for config in configs.values():
     config_lib.validate(config, num_devices=1)
+
+
+def test_only_chooses_runs_and_refuses_unknown_names():
+  values = flags.FlagValues()
+  loss_study.define_flags(values)
+  values(['x', '--study=length', '--only=mse,ce_mse_1_1'])
+  configs = loss_study.plan_length(
+    data='data', scale='quick', format='foa', seed=0, steps=100
+  )
+  chosen = studies.choose(configs, values)
+  assert set(chosen) == {'mse_foa_seed0', 'ce_mse_1_1_foa_seed0'}
+  values(['x', '--only=msee'])
+  with pytest.raises(InputError, match='no system msee in the study length'):
+    studies.choose(configs, values)
