@@ -44,6 +44,8 @@ LARGER = (
 
 # The start of what is written into a lock file.
 _HOLDER = b'process '
+# Bytes of a lock file that are read.
+_LONGEST_HOLDER = 1000
 
 
 # Names of temporary files. The groups are the stem and the suffix of the file
@@ -381,6 +383,39 @@ def lock(
       # file notices this after locking it, and opens a new one.
       stack.callback(path.unlink, missing_ok=True)
     yield
+
+
+def holder_has_ended(path: str | os.PathLike[str]) -> bool:
+  """Whether the process that signed a lock file last has ended.
+
+  The lock itself is not touched, so that nobody is disturbed.
+
+  Args:
+    path: A lock file of `lock`.
+
+  Returns:
+    True if the file names a process of this machine that does not run. False
+    also if that is not known: without the file, or with a process of another
+    machine in it.
+
+  Example:
+    >>> from seld_jax import files
+    >>> with files.lock('run/.lock', busy='run is used by {}.'.format):
+    ...   print(files.holder_has_ended('run/.lock'))
+    False
+  """
+  # Here, so that reading and writing files needs no other package.
+  import psutil
+
+  try:
+    with open(path, 'rb') as file:
+      text = file.read(_LONGEST_HOLDER).decode()
+  except (OSError, UnicodeDecodeError):
+    return False
+  found = re.fullmatch(r'process (\d{1,9}) on (.+)', text)
+  if not found or found[2] != socket.gethostname():
+    return False
+  return not psutil.pid_exists(int(found[1]))
 
 
 def check_output(

@@ -423,3 +423,20 @@ def test_a_file_system_without_locks_is_not_guarded(
   with files.lock(tmp_path / '.lock', busy=str):
     entered.append(True)
   assert entered
+
+
+@pytest.mark.parametrize(
+  ('text', 'has_ended'),
+  [
+    (f'process {os.getpid()} on {socket.gethostname()}', False),
+    (f'process 999999999 on {socket.gethostname()}', True),
+    ('process 999999999 on elsewhere', False),
+    ('process -1 on ' + socket.gethostname(), False),
+    ('notes', False),
+    ('', False),
+  ],
+)
+def test_a_process_has_ended_only_if_that_is_known(tmp_path, text, has_ended):
+  (tmp_path / '.lock').write_text(text)
+  assert files.holder_has_ended(tmp_path / '.lock') == has_ended
+  assert not files.holder_has_ended(tmp_path / 'missing')

@@ -26,8 +26,8 @@ def follow_run(
 
   Until the run is finished, it is that of `write_progress_page`, and a browser
   loads it again by itself. When the run has its scores, it is that of
-  `write_report`, and the iteration ends. Where no training has begun yet, it
-  waits for one.
+  `write_report`, and the iteration ends. Where no training has begun yet, or
+  the training has stopped, it says so and waits.
 
   Args:
     workdir: The run directory.
@@ -59,7 +59,7 @@ def follow_run(
       f'--every must be above 0 and at most {_LONGEST_WAIT} seconds, got '
       f'{every:g}.'
     )
-  known, is_told = None, False
+  known, is_told, had_stopped = None, False, False
   while True:
     if not workdir.is_dir():
       raise InputError(
@@ -77,6 +77,13 @@ def follow_run(
       known = state
       training = runs.read_training(workdir)
       yield _write(training, reload=every), training
+    has_stopped = runs.has_stopped(workdir)
+    if has_stopped and not had_stopped:
+      _log.warning(
+        '%s: the training has stopped; the command that began it resumes it.',
+        workdir,
+      )
+    had_stopped = has_stopped
     time.sleep(every)
 
 

@@ -22,6 +22,9 @@ _MOVABLE = {
   *('data.synthesize_workers', 'train.memory_limit', 'log.to', 'log.project'),
 }
 
+# The file that a process locks while it trains.
+_LOCK = '.lock'
+
 # The files of a run, without checkpoints, predictions and report.
 _FILES = (
   *('config.json', 'scores.json'),
@@ -55,8 +58,27 @@ def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
     f'{workdir} is in use by {holder}; wait until it ends, or '
     'choose another --workdir.'
   )
-  with files.lock(pathlib.Path(workdir) / '.lock', busy=busy):
+  with files.lock(pathlib.Path(workdir) / _LOCK, busy=busy):
     yield
+
+
+def has_stopped(workdir: str | os.PathLike[str]) -> bool:
+  """Whether the process that trained last in a run directory has ended.
+
+  Args:
+    workdir: The run directory.
+
+  Returns:
+    True if it is known to have ended; False if it is training, or if it was a
+    process of another machine, or of no process.
+
+  Example:
+    >>> from seld_jax import runs
+    >>> with runs.lock('run'):
+    ...   print(runs.has_stopped('run'))
+    False
+  """
+  return files.holder_has_ended(pathlib.Path(workdir) / _LOCK)
 
 
 def check(workdir: str | os.PathLike[str], config: config_lib.Config) -> bool:

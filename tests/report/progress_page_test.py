@@ -2,6 +2,8 @@
 
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 import types
@@ -84,6 +86,33 @@ def test_a_folder_where_no_training_has_begun_is_waited_for(tmp_path, caplog):
   timer.join()
   waiting = [m for m in caplog.messages if 'no training has begun' in m]
   assert waiting == [f'{tmp_path}: no training has begun yet; waiting for one']
+
+
+def test_a_training_that_has_stopped_is_told_once(training, caplog):
+  """Not while it runs, and again after it was resumed."""
+  workdir, _ = training
+  followed = report.follow_run(workdir, every=0.05)
+  with runs.lock(workdir):
+    next(followed)
+    runs.append_record(workdir / runs.METRICS, record(400))
+    next(followed)
+    assert not caplog.messages
+  done = subprocess.run(
+    [
+      sys.executable,
+      '-c',
+      'import sys\n'
+      'from seld_jax import runs\n'
+      'with runs.lock(sys.argv[1]): pass\n',
+      str(workdir),
+    ]
+  )
+  assert done.returncode == 0
+  for step in 500, 600:
+    runs.append_record(workdir / runs.METRICS, record(step))
+    next(followed)
+  (told,) = caplog.messages
+  assert told.startswith(f'{workdir}: the training has stopped; the command')
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
