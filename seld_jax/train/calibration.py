@@ -9,7 +9,7 @@ import numpy as np
 
 from seld_jax import devices, evaluate, inference, runs
 from seld_jax.dataset import placement
-from seld_jax.train import drawn_rooms, prepare, scoring, snapshot
+from seld_jax.train import prepare, run_recordings, scoring, snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +59,7 @@ def calibrate(
 
   Raises:
     InputError: The run has no validation recordings with labels, its dataset is
-      missing, or `data.validation_share` now draws other rooms than in the
-      training.
+      missing, or a recording of the training is now one of the validation.
 
   Example:
     >>> from seld_jax import train
@@ -74,7 +73,7 @@ def calibrate(
   if data is not None:
     config.data.root = os.fspath(data)
   fold = prepare.load_validation(config)
-  drawn_rooms.check(workdir, config, fold.names)
+  run_recordings.check_unseen(workdir, fold.names, root=config.data.root)
   # One device suffices, and eval.batch_size need not be a multiple of more.
   mesh = devices.make_mesh(devices=jax.devices()[:1])
   outputs = inference.predict_fold(

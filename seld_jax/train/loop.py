@@ -25,14 +25,13 @@ from seld_jax import model as model_lib
 from seld_jax.devices import processes, traced_steps
 from seld_jax.train import (
   checkpoint,
-  drawn_rooms,
   fine_tuning,
   memory,
   rendering,
+  run_recordings,
   scoring,
   step_metrics,
   stepping,
-  training_recordings,
 )
 from seld_jax.train.optimizer import make_schedule
 from seld_jax.train.run import Run, prepare_run
@@ -105,7 +104,6 @@ def train_and_evaluate(
       processes.first(lambda: copies.append(_track(stack, workdir, config)))
     run = prepare_run(config, workdir, mesh, copies=next(iter(copies), None))
     processes.first(lambda: _keep_recordings(run))
-    processes.first(lambda: _keep_rooms(run))
     step, state, evaluators = _train(run, init_from=init_from, traces=traces)
     return _test(run, step, state, evaluators)
 
@@ -322,27 +320,17 @@ def _warn_of_evaluation(
 
 
 def _keep_recordings(run: Run) -> None:
-  """Notes the training recordings; refuses to resume with other ones."""
-  names = run.data.train.names
-  is_noted = (run.workdir / training_recordings.NOTE).is_file()
-  if not is_noted or not runs.has_run(run.workdir):
-    training_recordings.write(run.workdir, names)
-    return
-  root = run.config.data.root
-  training_recordings.check(run.workdir, names, root=root)
-
-
-def _keep_rooms(run: Run) -> None:
-  """Notes the rooms that were drawn; refuses to resume with other ones."""
-  if not run.config.data.validation_share or run.data.validation is None:
-    return
-  names = run.data.validation.names
-  is_noted = (run.workdir / drawn_rooms.NOTE).is_file()
-  if not is_noted or not runs.has_run(run.workdir):
-    drawn_rooms.write(run.workdir, names)
-    return
-  remedy = ', or choose another --workdir'
-  drawn_rooms.check(run.workdir, run.config, names, remedy=remedy)
+  """Notes the recordings of a run; refuses to resume with other ones."""
+  data = run.data
+  names = {
+    'training': data.train.names,
+    'validation': data.validation.names if data.validation else (),
+  }
+  is_noted = (run.workdir / run_recordings.NOTE).is_file()
+  if is_noted and runs.has_run(run.workdir):
+    run_recordings.check(run.workdir, **names, root=run.config.data.root)
+  else:
+    run_recordings.write(run.workdir, **names)
 
 
 def _train(

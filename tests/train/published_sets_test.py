@@ -15,10 +15,10 @@ from seld_jax.dataset import rooms_of
 from seld_jax.errors import InputError
 from seld_jax.report import run_page
 from seld_jax.train import (
-  drawn_rooms,
   loop,
   many,
   prepare,
+  run_recordings,
   scoring,
   snapshot,
 )
@@ -236,34 +236,36 @@ def test_a_run_is_not_resumed_with_other_rooms_for_validation(starss, tmp_path):
 
   def keep(*rooms):
     names = tuple(f'{room}_mix001' for room in rooms)
-    validation = types.SimpleNamespace(names=names)
-    data = types.SimpleNamespace(validation=validation)
+    data = types.SimpleNamespace(
+      train=types.SimpleNamespace(names=('fold3_room9_mix001',)),
+      validation=types.SimpleNamespace(names=names),
+    )
     run: Any = types.SimpleNamespace(config=config, workdir=tmp_path, data=data)
-    loop._keep_rooms(run)
+    loop._keep_recordings(run)
 
   keep('fold3_room4')
   keep('fold3_room6')  # no step was taken yet
   (tmp_path / 'checkpoints' / '2').mkdir(parents=True)
   keep('fold3_room6')
-  with pytest.raises(InputError, match='by the rooms fold3_room6, but .* now'):
+  with pytest.raises(InputError, match='of 1 validation recordings, but .* la'):
     keep('fold3_room7')
-  (tmp_path / drawn_rooms.NOTE).write_text('{')
-  with pytest.raises(InputError, match=r'rooms\.json.* Delete the file'):
+  with pytest.raises(InputError, match=r'but .* also has fold3_room7_mix001: '):
+    keep('fold3_room6', 'fold3_room7')
+  (tmp_path / run_recordings.NOTE).write_text('{')
+  with pytest.raises(InputError, match=r'recordings\.json.* Delete the file'):
     keep('fold3_room6')
-  config.data.validation_share = 0.0  # nothing is drawn
-  keep('fold3_room7')
 
 
-def test_thresholds_are_not_calibrated_on_other_rooms(
+def test_thresholds_are_not_calibrated_on_recordings_of_the_training(
   starss, tmp_path, monkeypatch
 ):
   config = config_of(starss, folds=((3,), (4,)), validation_share=0.4)
-  drawn_rooms.write(tmp_path, ['fold3_room6_mix001'])
+  run_recordings.write(tmp_path, training=['fold3_room7_mix001'])
   trained = types.SimpleNamespace(config=config)
   fold = types.SimpleNamespace(names=('fold3_room7_mix001',))
   monkeypatch.setattr(snapshot, 'read', lambda _: trained)
   monkeypatch.setattr(prepare, 'load_validation', lambda _: fold)
-  with pytest.raises(InputError, match='fold3_room6, but .* draws fold3_room7'):
+  with pytest.raises(InputError, match='was trained on fold3_room7_mix001, '):
     train.calibrate(tmp_path)
 
 
