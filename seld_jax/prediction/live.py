@@ -1,8 +1,10 @@
 """Live predictions in the terminal, from a microphone or a sound file."""
 
+import collections
 import contextlib
 import importlib
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,6 +36,10 @@ _FRAMES_PER_LINE = 5
 _ARROWS = '↑↖←↙↓↘→↗'
 # Characters of a full bar of activity.
 _BAR = 20
+# Seconds without audio after which the input may have ended.
+_LONGEST_SILENCE = 1.0
+# Seconds between two warnings about lost audio.
+_PAUSE_OF_WARNINGS = 10.0
 # Seconds of the input that are checked for wrong channels.
 _CHECKED = 10.0
 
@@ -122,10 +128,11 @@ def watch(
 def table(
   frames: Frames, spec: Spec, *, threshold: float | None = None
 ) -> rich.table.Table:
-  """Makes a table with a row for each active source.
+  """Makes a table with a row for each source that is active for half a second.
 
   Args:
-    frames: Consecutive label frames.
+    frames: Consecutive label frames. Of a source, the half second counts in
+      which it is most active.
     spec: The classes and the output format of the network.
     threshold: Mean activity in [0, 1] above which a source is active; None for
       the thresholds of the network.
@@ -142,7 +149,7 @@ def table(
   names += ['elevation'] * (spec.output.axes == 3)
   for name in names + ['distance'] * spec.output.distance:
     result.add_column(name)
-  for name, activity, arrow, *place in _active(frames, spec, threshold):
+  for name, activity, arrow, *place in _most_active(frames, spec, threshold):
     filled = round(activity * _BAR)
     bar = '█' * filled + '░' * (_BAR - filled)
     # A text, because brackets in a name are no markup.
@@ -255,8 +262,9 @@ def microphone(
     selection: The channels of the input to use.
 
   Returns:
-    The sample rate in Hz, and an endless iterator over blocks with shape
-    `[channels, samples]`.
+    The sample rate in Hz, and an iterator over blocks with shape
+    `[channels, samples]`. It raises InputError if the input cannot be opened,
+    or when it ends. It warns if audio is lost.
 
   Raises:
     InputError: The package sounddevice is not installed, or there is no such
@@ -278,43 +286,109 @@ def microphone(
       device=chosen, channels=needed, samplerate=rate
     )
   except (sounddevice.PortAudioError, ValueError) as error:
-    raise InputError(
-      f'--device: cannot record {needed} channels from '
-      f'{device or "the default input"}: {error}.'
-    ) from error
+    raise _cannot_record(needed, device, error) from error
   return rate, _record(sounddevice, chosen, rate, selection)
+
+
+def _cannot_record(
+  needed: int, device: str | int | None, error: Exception
+) -> InputError:
+  """The error about an input that cannot be opened."""
+  return InputError(
+    f'--device: cannot record {needed} channels from '
+    f'{"the default input" if device is None else device}: {error}.'
+  )
 
 
 def _record(
   sounddevice: Any,
-  device: Any,
+  device: str | int | None,
   rate: int,
   selection: channels.Selection,
 ) -> Iterator[np.ndarray]:
+  """Yields blocks of an input until it ends."""
   size = round(_BLOCK * rate)
   waiting: queue.Queue[np.ndarray] = queue.Queue(round(_LONGEST_QUEUE / _BLOCK))
+  # Blocks that were dropped here, and how often the computer lost samples.
+  lost: collections.Counter[str] = collections.Counter()
 
-  def receive(block, *_):
+  def receive(block, count, times, status):
+    del count, times
+    lost['overflows'] += bool(status and status.input_overflow)
     if waiting.full():  # The network is too slow: drop the oldest block.
       waiting.get_nowait()
+      lost['blocks'] += 1
     waiting.put_nowait(block.T.copy())
 
-  with sounddevice.InputStream(
-    device=device,
-    channels=selection.num_channels,
-    samplerate=rate,
-    blocksize=size,
-    dtype='float32',
-    callback=receive,
-  ):
+  with contextlib.ExitStack() as stack:
+    try:
+      stream = stack.enter_context(
+        sounddevice.InputStream(
+          device=device,
+          channels=selection.num_channels,
+          samplerate=rate,
+          blocksize=size,
+          dtype='float32',
+          callback=receive,
+        )
+      )
+    except (sounddevice.PortAudioError, ValueError) as error:
+      raise _cannot_record(selection.num_channels, device, error) from error
+    told = -math.inf
     while True:
-      yield channels.select(waiting.get(), selection)
+      try:
+        block = waiting.get(timeout=_LONGEST_SILENCE)
+      except queue.Empty:
+        if stream.active:
+          continue
+        raise InputError(
+          'The audio input has ended: check that it is connected, and start '
+          'again.'
+        ) from None
+      if lost.total() and time.monotonic() > told + _PAUSE_OF_WARNINGS:
+        _warn_of_losses(lost)
+        lost.clear()
+        told = time.monotonic()
+      yield channels.select(block, selection)
+
+
+def _warn_of_losses(lost: Mapping[str, int]) -> None:
+  """Says how much audio was lost since the last warning, and why."""
+  if lost['blocks']:
+    _log.warning(
+      '%.1f s of audio were lost, because the network is slower than sound; '
+      'the times that are shown leave them out. A smaller --overlap, no '
+      '--average_symmetries or a smaller network is faster.',
+      lost['blocks'] * _BLOCK,
+    )
+  if lost['overflows']:
+    _log.warning(
+      'The audio input lost samples %d times: the computer is busy with other '
+      'programs.',
+      lost['overflows'],
+    )
 
 
 def _pieces(frames: Frames) -> Iterator[Frames]:
   """Divides label frames into those of one line each."""
   for start in range(0, len(frames), _FRAMES_PER_LINE):
     yield frames.part(start, start + _FRAMES_PER_LINE)
+
+
+def _most_active(
+  frames: Frames, spec: Spec, threshold: float | None
+) -> list[tuple[str, float, *tuple[str, ...]]]:
+  """Each source of `_active` in any line, where it is most active."""
+  best: dict[tuple[str, int], tuple[str, float, *tuple[str, ...]]] = {}
+  for piece in _pieces(frames):
+    seen: collections.Counter[str] = collections.Counter()
+    for source in _active(piece, spec, threshold):
+      name, activity, *_ = source
+      key = name, seen[name]  # sources of a class by their order
+      seen[name] += 1
+      if key not in best or activity > best[key][1]:
+        best[key] = source
+  return list(best.values())
 
 
 def _active(

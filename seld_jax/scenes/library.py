@@ -52,6 +52,7 @@ class Library:
     fingerprint: A hash of the names, classes, folds and sizes of the clips.
     class_names: The names of all classes, by index.
     bank_folds: The folds of the procedural bank.
+    sound_folds: The folds of all sounds, also of those that no recording uses.
   """
 
   name: str
@@ -59,6 +60,7 @@ class Library:
   fingerprint: str
   class_names: tuple[str, ...] = labels.TAU2020_CLASSES
   bank_folds: tuple[int, ...] = DEVELOPMENT_FOLDS + EVALUATION_FOLDS
+  sound_folds: tuple[int, ...] = DEVELOPMENT_FOLDS + EVALUATION_FOLDS
 
   @property
   def folds(self) -> tuple[int, ...]:
@@ -129,7 +131,11 @@ def open_library(
     )
   clips, fingerprint = _collect(entries, path, sounds)
   library = Library(
-    str(path), clips, fingerprint, class_maps.CLASS_MAPS[class_map]
+    str(path),
+    clips,
+    fingerprint,
+    class_maps.CLASS_MAPS[class_map],
+    sound_folds=tuple(sorted({fold for *_, fold, _ in entries})),
   )
   missing = [
     f'fold {fold}: '
@@ -158,7 +164,8 @@ def open_others(
   """Finds other sounds, which scenes have without labels.
 
   Sounds of the labelled classes are left out, and so are the clips of the
-  labelled library.
+  labelled library. Clips of a folder without a manifest are distributed over
+  the folds of the labelled sounds.
 
   Args:
     others: A folder with one folder of wav, flac or ogg files per kind of
@@ -187,7 +194,8 @@ def open_others(
       and not folder.name.startswith('.')
       and class_maps.find_class(folder.name, labelled.class_names) is None
     }
-    entries = _distribute(files)
+    folds = labelled.sound_folds
+    entries = _distribute(files, folds=folds, is_one_pool=True)
   elif path.is_file():
     entries = _read_entries(
       path,
@@ -390,22 +398,32 @@ def _scan_folder(
   return _distribute(found)
 
 
-def _distribute(found: Mapping[str, list[pathlib.Path]]) -> list[_Entry]:
-  """Distributes the files of each class over the folds 1 to 6.
+def _distribute(
+  found: Mapping[str, list[pathlib.Path]],
+  *,
+  folds: Sequence[int] = DEVELOPMENT_FOLDS,
+  is_one_pool: bool = False,
+) -> list[_Entry]:
+  """Distributes the files of each class over folds.
 
   The groups of a class go to the folds in turn, in the order of their hash, so
   that all folds get about as many. A group that occurs in two classes stays in
   one fold.
+
+  Args:
+    found: The files of each class.
+    folds: The folds.
+    is_one_pool: Whether a class goes on with the fold after the last one of the
+      class before, instead of the first fold.
   """
   groups = _groups(file for name in sorted(found) for file in found[name])
   fold_of: dict[str, int] = {}
   entries = []
   for name in sorted(found):
     own = sorted({groups[file] for file in found[name]}, key=_hash)
-    for place, group in enumerate(own):
-      fold_of.setdefault(
-        group, DEVELOPMENT_FOLDS[place % len(DEVELOPMENT_FOLDS)]
-      )
+    first = len(fold_of) if is_one_pool else 0
+    for place, group in enumerate(own, start=first):
+      fold_of.setdefault(group, folds[place % len(folds)])
     for file in found[name]:
       entries.append((file, name, fold_of[groups[file]], groups[file]))
   return entries

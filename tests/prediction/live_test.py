@@ -218,13 +218,15 @@ def test_a_missing_sounddevice_package_is_explained(monkeypatch):
 
 
 class FakeInput:
-  """Replaces InputStream of sounddevice; calls back with three blocks."""
+  """Replaces InputStream of sounddevice; calls back with some blocks."""
+
+  count, status, active = 3, None, False
 
   def __init__(self, *, channels, blocksize, callback, **_):
-    for number in range(3):
+    for number in range(self.count):
       block = np.arange(channels) + 100.0 * number
       callback(
-        np.tile(np.float32(block), (blocksize, 1)), blocksize, None, None
+        np.tile(np.float32(block), (blocksize, 1)), blocksize, None, self.status
       )
 
   def __enter__(self):
@@ -259,6 +261,55 @@ def test_a_microphone_gives_the_selected_channels(monkeypatch):
   assert first.shape == (4, 4800)
   np.testing.assert_array_equal(first[:, 0], [5, 9, 25, 21])
   np.testing.assert_array_equal(second[:, 0], [105, 109, 125, 121])
+
+
+def test_an_input_that_ends_is_an_error(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(4))
+  monkeypatch.setattr(live, '_LONGEST_SILENCE', 0.05)
+  _, blocks = live.microphone(None)
+  assert len([*itertools.islice(blocks, 3)]) == 3
+  with pytest.raises(InputError, match='The audio input has ended'):
+    next(blocks)
+
+
+def test_lost_audio_is_told_once_in_a_while(monkeypatch, caplog):
+  """Twelve seconds wait for a network, but only ten are kept."""
+  monkeypatch.setitem(sys.modules, 'sounddevice', fake_sounddevice(4))
+  monkeypatch.setattr(FakeInput, 'count', 120)
+  overflow = types.SimpleNamespace(input_overflow=True)
+  monkeypatch.setattr(FakeInput, 'status', overflow)
+  _, blocks = live.microphone(None)
+  first, *_ = itertools.islice(blocks, 50)
+  assert first[0, 0] == 100 * 20
+  lost, overflows = caplog.messages
+  assert lost.startswith('2.0 s of audio were lost, because the network is')
+  assert 'lost samples 120 times' in overflows
+
+
+def test_an_input_that_another_program_has_is_an_error(monkeypatch):
+  fake = fake_sounddevice(4)
+
+  def refuse(**_):
+    raise fake.PortAudioError('Device unavailable')
+
+  fake.InputStream = refuse
+  monkeypatch.setitem(sys.modules, 'sounddevice', fake)
+  _, blocks = live.microphone('3')
+  with pytest.raises(InputError, match='cannot record 4 .* 3: Device unavail'):
+    next(blocks)
+
+
+def test_a_table_shows_what_sounds_anywhere_in_it():
+  """A sound of 3 s in 12 s that arrive at once."""
+  activity = np.zeros((120, 3), np.float32)
+  activity[30:60, 1] = 0.9
+  doa = np.tile(np.array([1, 0, 0], np.float32), (120, 3, 1))
+  many = Frames(0, activity, doa, {'sed': activity, 'doa': doa})
+  out = io.StringIO()
+  console = rich.console.Console(file=out, width=80)
+  console.print(live.table(many, SPEC, threshold=0.5))
+  assert out.getvalue().count('dog') == 1
+  assert 'alarm' not in out.getvalue()
 
 
 def test_a_microphone_with_too_few_channels_is_refused(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from seld_jax import audio, labels, scenes
 from seld_jax.errors import InputError
-from seld_jax.scenes import composer, library, renderer, rooms
+from seld_jax.scenes import composer, library, material, renderer, rooms
 
 RATE = 24000
 
@@ -58,7 +58,7 @@ def test_others_are_of_no_labelled_class(extra):
   names = names_of(found)
   assert {name.split('/')[0] for name in names} == {'bell', 'laughter'}
   assert len(names) == 12
-  assert found.folds == (1, 2, 3, 4, 5, 6)
+  assert found.folds == (1, 2, 3, 4, 5, 6, 7, 8)
   assert found.class_names == ('other',)
 
 
@@ -70,6 +70,24 @@ def test_others_are_no_clip_of_the_labelled_sounds(extra, tmp_path):
   found = library.open_others(extra, labelled=labelled)
   names = names_of(found)
   assert {name for name in names if 'bell' in name} == {'bell/bell5.wav'}
+
+
+def test_one_sound_of_each_kind_is_not_all_for_the_first_fold(tmp_path):
+  folder = write_sounds(tmp_path / 'many', [f'kind{k}' for k in range(9)])
+  for path in folder.rglob('*[1-5].wav'):
+    path.unlink()
+  found = open_others(folder)
+  assert found.folds == (1, 2, 3, 4, 5, 6, 7, 8)
+
+
+def test_folds_without_other_sounds_are_told(tmp_path, caplog):
+  folder = write_sounds(tmp_path / 'few', ['bell'])
+  sounds = {fold: (fold,) for fold in range(1, 9)}
+  material.open_material(
+    None, class_map='tau2020', sounds=sounds, others=folder
+  )
+  (text,) = caplog.messages
+  assert 'few (--others) has no sounds for the folds 7, 8, whose' in text
 
 
 def test_a_manifest_of_others_keeps_its_folds(extra, tmp_path):
