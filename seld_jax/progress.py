@@ -70,8 +70,8 @@ def bar(
     return
 
   meter = _Meter(total, initial)
-  before = f', {initial:g} done before' if initial else ''
-  _line(f'{description}: {total - initial:g} {unit} to do{before}')
+  before = f', {_number(initial)} done before' if initial else ''
+  _line(f'{description}: {_number(total - initial)} {unit} to do{before}')
 
   def advance(amount: float = 1, note: str = '') -> None:
     meter.add(amount, note)
@@ -80,7 +80,7 @@ def bar(
 
   yield advance
   _line(
-    f'{description}: {meter.done:g} {unit} done '
+    f'{description}: {_number(meter.done)} {unit} done '
     f'in {meter.elapsed():.1f} s ({meter.rate():.3g} {unit}/s)'
   )
 
@@ -118,8 +118,15 @@ class _Meter:
     if rate > 0:
       minutes, seconds = divmod(round((self.total - self.done) / rate), 60)
       left = f'{minutes}:{seconds:02d}'
-    return f'{self.done:g}/{self.total:g} ({rate:.3g}/s, {left} left)'
+    return (
+      f'{_number(self.done)}/{_number(self.total)} ({rate:.3g}/s, {left} left)'
+    )
 
 
 def _line(text: str) -> None:
   print(text, file=sys.stderr, flush=True)
+
+
+def _number(value: float) -> str:
+  """A number without an exponent, and with few decimals if it has some."""
+  return f'{value:.10g}' if value == round(value) else f'{value:g}'

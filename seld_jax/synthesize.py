@@ -68,7 +68,7 @@ def define_flags(values: flags.FlagValues) -> None:
     'evaluation',
     None,
     'Also render evaluation recordings. Default: as in the set that is already '
-    'in --out; true for a new set.',
+    'in --out; true for a new set, unless --folds leaves out folds 7 and 8.',
   )
   define.enum(
     'format',
@@ -261,7 +261,9 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     measured_rooms=values.measured_rooms,
     others=values.others_share,
     silent=values.silent,
-    peak_dbfs=values.peak_dbfs and _range('peak_dbfs', values.peak_dbfs),
+    peak_dbfs=_range('peak_dbfs', values.peak_dbfs)
+    if values.peak_dbfs
+    else None,
   )
   for name, needed in (
     ('others_share', 'others'),
@@ -275,7 +277,7 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   folds = _folds(values.folds)
   evaluation = values.evaluation
   if evaluation is None and not (out / 'synthesis.json').exists():
-    evaluation = folds is None
+    evaluation = folds is None or bool({*folds} & {*scenes.EVALUATION_FOLDS})
   scenes.synthesize(
     out,
     events=values.events,

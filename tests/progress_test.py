@@ -45,6 +45,11 @@ def test_a_log_has_description_rate_and_remaining_time(clock, capsys):
   assert line == 'features: 100 recordings done in 40.0 s (2.5 recordings/s)'
 
 
+def test_large_numbers_have_no_exponent():
+  assert progress._number(1_234_567) == '1234567'
+  assert progress._number(12.3456789) == '12.3457'
+
+
 def test_a_log_gets_a_line_every_20_seconds(clock, capsys):
   with progress.bar('training', 1000, unit='steps') as advance:
     for _ in range(1000):

@@ -435,7 +435,7 @@ def check_lengths(config: Config) -> None:
     _check(
       frames > 0 and frames % pool == 0,
       f'{name} = {frames} must be a positive multiple of the time pooling '
-      f'{pool}: the nearest is {max(pool, frames // pool * pool)}.',
+      f'{pool}: the nearest is {max(1, round(frames / pool)) * pool}.',
     )
   _check(
     len(config.eval.test_windows) > 0,

@@ -4,6 +4,7 @@ Without these rules, such a run would train for hours and end with meaningless
 scores, without any warning.
 """
 
+import decimal
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -117,6 +118,8 @@ def _check_features(config: Config) -> None:
   ):
     if augment.steps:  # these have masks of their own
       break
+    if not augment[f'num_{masks}_masks']:
+      continue
     for name, what in (
       (f'num_{masks}_masks', 'more masks leave'),
       (f'max_{masks}_width', 'a wider mask leaves'),
@@ -195,7 +198,7 @@ def _check_training(config: Config) -> None:
     f'{train.learning_rate} is the part of each kernel that a step removes; '
     f'more than {_LARGEST_SHRINKAGE} would leave nothing of what was learned: '
     'set train.weight_decay to '
-    f'{_LARGEST_SHRINKAGE / train.learning_rate:g} or less.',
+    f'{_rounded_down(_LARGEST_SHRINKAGE / train.learning_rate)} or less.',
   )
   epochs = tuple(train.decay_epochs)
   _refuse_if(
@@ -216,6 +219,12 @@ def _check_schedule(config: Config, example: Config) -> None:
       f'--config.train.schedule={schedule}, or leave train.{name} at its '
       f'default, {shown(default_value)}.',
     )
+
+
+def _rounded_down(value: float) -> str:
+  """A number with four digits that is not above the value."""
+  context = decimal.Context(prec=4, rounding=decimal.ROUND_FLOOR)
+  return f'{float(context.create_decimal(value)):g}'
 
 
 def _repeated(values: Sequence[Any]) -> str:

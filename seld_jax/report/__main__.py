@@ -20,15 +20,8 @@ from seld_jax.report.folder_page import write_folder_report
 from seld_jax.report.progress_page import describe_progress, follow_run
 from seld_jax.report.run_page import write_report
 
-# The flags of a page about two folders; the first three are required.
-_FOLDER_FLAGS = (
-  'reference',
-  'predictions',
-  'out',
-  'audio',
-  'show',
-  'class_names',
-)
+# The flags that a page about two folders needs.
+_NEEDED = ('reference', 'predictions', 'out')
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -62,19 +55,24 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: list[str], values: flags.FlagValues) -> None:
   """Writes the page about a run or about two folders, and prints its path."""
   workdir = _workdir(argv, values)
-  given = [name for name in _FOLDER_FLAGS if getattr(values, name)]
+  if values['every'].present and not values.follow:
+    raise InputError('--every means nothing without --follow: add it.')
   if workdir:
-    if given:
-      raise InputError(
-        f'--{given[0]} cannot be used with --workdir: a run directory already '
-        f'says where its data and its predictions are; leave out --{given[0]}.'
-      )
     if values.edition:
       raise InputError(
         '--edition cannot be used with --workdir: the page shows the scores '
         'that the run was trained with (eval.edition); for another edition, '
         'give --reference, --predictions and --out.'
       )
+    of_folders = flags.FlagValues()
+    define_folder_flags(of_folders)
+    for name in (*_NEEDED, *of_folders, 'show'):
+      if values[name].present:
+        raise InputError(
+          f'--{name} cannot be used with --workdir: a run directory already '
+          'says where its data and its predictions are, and how they are '
+          f'scored; leave out --{name}.'
+        )
     if values.follow:
       _follow(workdir, values.every)
       return
@@ -92,8 +90,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
     raise InputError(
       '--follow needs the directory of a run: --follow --workdir=DIR.'
     )
-  for name in _FOLDER_FLAGS[:3]:
-    if name not in given:
+  for name in _NEEDED:
+    if not getattr(values, name):
       raise InputError(
         'A report needs --workdir=DIR of a run, or --reference=DIR, '
         f'--predictions=DIR and --out=FILE.html; --{name} is missing.'

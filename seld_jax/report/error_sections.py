@@ -29,6 +29,10 @@ _UNKNOWN = (
   ' There is no scenes.csv beside the labels, so the errors are not shown by '
   'signal-to-noise ratio and speed.'
 )
+_ALIKE = (
+  ' All events have the same signal-to-noise ratio and speed, so the errors '
+  'are not shown by these.'
+)
 
 _MOST_SNR_BINS = 6
 
@@ -106,9 +110,12 @@ def directions_section(
     folder=folder,
     name='direction_errors',
   )
+  note = ''
+  if len(profiles) == 2 - frontal:
+    note = _ALIKE if evaluate.read_conditions(scenes) else _UNKNOWN
   return page.figure(
     *images,
-    caption=_DIRECTIONS + (_UNKNOWN if len(profiles) == 2 - frontal else ''),
+    caption=_DIRECTIONS + note,
     alt='Angles between reference and prediction, and shares of frames '
     f'detected, by {", ".join(profiles)}',
   )

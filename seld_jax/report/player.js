@@ -180,9 +180,12 @@ class Player {
 
   seek(time) {
     const inside = Math.max(0, Math.min(time, this.data.seconds));
-    if (this.audio) this.audio.currentTime = inside;
-    this.silent.time = inside;
-    if (this.playing) this.silent.since = performance.now();
+    if (this.audio) {
+      this.audio.currentTime = inside;
+    } else {
+      this.silent.time = inside;
+      if (this.playing) this.silent.since = performance.now();
+    }
     this.show(inside);
   }
 

@@ -1,5 +1,6 @@
 """What the pages about finished and about unfinished runs both show."""
 
+import inspect
 import json
 import os
 import pathlib
@@ -83,7 +84,11 @@ def _output(config: Mapping[str, Any], *, num_classes: int) -> str:
   """The output format of a run and those of its options that it uses."""
   # Runs of the first version are class-wise and have no such fields.
   fields = {'format': 'class_wise', **config.get('output', {})}
-  format = outputs.make(fields.pop('format'), num_classes=num_classes, **fields)
+  name = fields.pop('format')
+  # Runs of a later version may have more fields.
+  known = inspect.signature(outputs.make).parameters
+  fields = {key: one for key, one in fields.items() if key in known}
+  format = outputs.make(name, num_classes=num_classes, **fields)
   values = outputs.options(format)
   hidden = ('name', 'num_classes', 'weights')
   options = (f'{key} {one}' for key, one in values.items() if key not in hidden)

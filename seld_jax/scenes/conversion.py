@@ -15,7 +15,7 @@ import numpy as np
 
 from seld_jax import audio, files, json_files, labels, progress, shards
 from seld_jax.errors import InputError
-from seld_jax.scenes import finished, pool, stereo
+from seld_jax.scenes import finished, pool, settings, stereo
 
 # The published set has no clip with a sample above this.
 _PEAK = 0.9999
@@ -292,4 +292,5 @@ def _claim(
       'no conversion.json); choose another folder with --out.'
     )
   else:
+    settings.check_readme(out)
     files.write_text(path, json.dumps(wanted, indent=2) + '\n')

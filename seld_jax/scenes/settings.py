@@ -166,6 +166,8 @@ def claim(
       f'{out} contains a dataset that was not made by this command (it has no '
       'synthesis.json); choose another folder with --out.'
     )
+  else:
+    check_readme(out)
   union = [name for name in FORMATS if name in {*formats, *earlier}]
   kept = {
     name: value
@@ -174,8 +176,23 @@ def claim(
   }
   text = json.dumps(kept | {'formats': union}, indent=2) + '\n'
   if not path.is_file() or path.read_text(encoding='utf-8') != text:
+    # The README exists only in complete sets: a new format has yet to come.
+    (out / 'README.md').unlink(missing_ok=True)
     files.write_text(path, text)
   return tuple(union)
+
+
+def check_readme(out: pathlib.Path) -> None:
+  """Refuses a folder without a set that has a README.md.
+
+  Raises:
+    InputError: It would be replaced by that of the set.
+  """
+  if (out / 'README.md').exists():
+    raise InputError(
+      f'{out} has a README.md, which that of the scenes would replace; choose '
+      'another folder with --out.'
+    )
 
 
 def read(out: pathlib.Path) -> dict[str, Any]:

@@ -60,6 +60,10 @@ NONSENSE = [
     ['train.decay_epochs = (1,) has no effect', 'schedule=paper'],
   ),
   (
+    {'train.learning_rate': 6e-4, 'train.weight_decay': 20.0},
+    ['train.weight_decay', 'to 16.66 or less'],
+  ),
+  (
     {'train.hold_share': 0.9},
     ['train.hold_share = 0.9 has no effect', 'schedule=tri_stage'],
   ),
@@ -109,6 +113,12 @@ def test_a_network_that_was_trained_with_them_can_still_be_used(fields):
     {'loss.weighting': 'uncertainty', 'loss.doa_weight': 0.5},
     {'train.decay_epochs': ()},
     {'train.decay_epochs': (), 'train.schedule': 'cosine'},
+    {'train.learning_rate': 6e-4, 'train.weight_decay': 16.66},
+    {
+      'train.crop_frames': 5,
+      'augment.num_time_masks': 0,
+      'augment.num_band_masks': 0,
+    },
     {'train.schedule': 'tri_stage', 'train.hold_share': 0.9},
     {'train.warmup_factor': 0.0},
     {'data.classes': ('female speech, woman speaking', 'Tür')},

@@ -266,6 +266,14 @@ def test_command_writes_the_page_or_names_the_wrong_flag(folder, tmp_path):
       f'--workdir={tmp_path}',
       '--edition=2022',
     ],
+    '--folds cannot be used with --workdir': [
+      f'--workdir={tmp_path}',
+      '--folds=3',
+    ],
+    '--every means nothing without --follow': [
+      f'--workdir={tmp_path}',
+      '--every=3',
+    ],
     '--out cannot be used with --workdir': [
       f'--workdir={tmp_path}',
       '--out=x.html',

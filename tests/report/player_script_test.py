@@ -110,6 +110,19 @@ def test_cursor_moves_only_while_the_recording_plays(tab, page):
   assert tab.problems == []
 
 
+def test_seeking_does_not_start_the_clock_of_silent_recordings(tab, page):
+  """With that clock, a recording with sound would start again at its end."""
+  show(tab, page)
+  tab.run('players[0].tracks.focus()')
+  tab.press(' ')
+  tab.wait('players[0].time > 0.1')
+  tab.run('players[0].seek(1)')
+  assert tab.run('players[0].playing')
+  assert tab.run('players[0].silent.since === null')
+  tab.press(' ')
+  tab.wait('!players[0].playing')
+
+
 def test_keys_and_clicks_move_the_cursor_and_the_table_follows(tab, page):
   show(tab, page)
   tab.run('players[0].tracks.focus()')

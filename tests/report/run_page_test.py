@@ -28,7 +28,13 @@ from seld_jax import (
   report,
   runs,
 )
-from seld_jax.report import choice, run_contents, run_page, score_tables
+from seld_jax.report import (
+  choice,
+  run_contents,
+  run_page,
+  run_settings,
+  score_tables,
+)
 
 
 @pytest.fixture(scope='module')
@@ -228,3 +234,10 @@ def test_a_run_of_another_edition_has_its_scores(edition, tmp_path):
     for one in recordings
   }
   assert {one.name: one.score for one in recordings} == scores
+
+
+def test_an_option_of_a_later_version_stops_no_report(finished_run):
+  config = json.loads((finished_run / 'config.json').read_text())
+  before = run_settings.facts(finished_run, config)
+  config['output'] = config.get('output', {}) | {'later': 1}
+  assert run_settings.facts(finished_run, config) == before

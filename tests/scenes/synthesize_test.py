@@ -22,6 +22,7 @@ from seld_jax.scenes import (
   rooms,
   sounds,
   synthesize,
+  writer,
 )
 
 RATE = 24000
@@ -222,6 +223,34 @@ def test_folds_without_evaluation_are_the_reason_why_there_is_none(tmp_path):
   done = run(f'--out={tmp_path}', '--folds=1,2', *flags)
   assert done.returncode == 0, done.stderr
   assert 'written because --folds leaves out folds 7 and 8.' in done.stdout
+
+
+def test_folds_with_evaluation_have_evaluation_recordings(tmp_path):
+  flags = ('--recordings=2', '--seconds=1', '--workers=1', '--peak_dbfs=')
+  done = run(f'--out={tmp_path}', '--folds=1,7', *flags)
+  assert done.returncode == 0, done.stderr
+  assert list((tmp_path / 'foa_eval').iterdir())
+
+
+def test_a_readme_of_the_user_is_not_replaced(tmp_path):
+  (tmp_path / 'README.md').write_text('mine')
+  with pytest.raises(InputError, match=r'has a README\.md, which'):
+    synthesize(tmp_path, num_workers=0, **TINY)
+  assert [path.name for path in tmp_path.iterdir()] == ['README.md']
+  assert (tmp_path / 'README.md').read_text() == 'mine'
+
+
+def test_a_set_is_not_complete_before_its_new_format_is(tmp_path, monkeypatch):
+  synthesize(tmp_path, num_workers=0, **TINY)
+  assert is_complete(tmp_path)
+
+  def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(writer.finished, 'is_finished', interrupt)
+  with pytest.raises(KeyboardInterrupt):
+    synthesize(tmp_path, num_workers=0, formats=('foa', 'mic'), **TINY)
+  assert not is_complete(tmp_path)
 
 
 def test_another_style_for_the_same_set_is_refused(tmp_path):
