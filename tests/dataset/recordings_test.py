@@ -114,7 +114,7 @@ def test_labels_in_folders_belong_to_audio_in_one_folder(published):
     path.rename(inner / path.name)
   found = find_recordings(published)
   assert {one.name for one in found} == before
-  assert all(one.labels.stem == one.name for one in found)
+  assert all(one.labels and one.labels.stem == one.name for one in found)
 
 
 def test_labels_in_another_folder_are_named(published):

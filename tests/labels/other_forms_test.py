@@ -379,6 +379,7 @@ def test_rows_of_2025_without_their_header_are_refused(
   with pytest.raises(InputError, match=f'line 1: 6 columns .* {header} as'):
     read_text(tmp_path, text, role=role)
   events = read_text(tmp_path, f'{header}\n{text}', role=role)
+  assert events.distance is not None
   np.testing.assert_allclose(events.distance, distance)
   if distance == 60:
     stated = read_text(tmp_path, text, role=role, form='polar_distance')

@@ -1,5 +1,7 @@
 """Sounds from known directions are found there, by both methods."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from helpers.plane_waves import FORMATS, diffuse, find, plane_waves
@@ -158,7 +160,7 @@ def test_levels_are_those_of_the_band():
 
 def test_mistakes_are_refused_in_a_sentence():
   audio = np.zeros((4, 4800))
-  for options, message in (
+  mistakes: tuple[tuple[dict[str, Any], str], ...] = (
     ({'num_sources': 3}, 'num_sources must be 1 or 2, got 3'),
     ({'low': 6000}, 'no frequencies from low=6000 to high=5000 Hz'),
     ({'rate': 0}, 'sample_rate must be a positive integer, got 0'),
@@ -166,7 +168,8 @@ def test_mistakes_are_refused_in_a_sentence():
     ({'context': -1}, 'context must be an integer of 0 or more, got -1'),
     ({'context': 1.5}, 'context must be an integer of 0 or more, got 1.5'),
     ({'min_angle': 400}, 'min_angle must be a number from 0 to 180, got 400'),
-  ):
+  )
+  for options, message in mistakes:
     for format in FORMATS:
       with pytest.raises(InputError, match=message):
         find(format, audio, **options)
