@@ -5,6 +5,7 @@ Also the methods without a network that find directions.
 
 import dataclasses
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,6 +31,8 @@ __all__ = [
   'load',
   'load_variables',
 ]
+
+_log = logging.getLogger(__name__)
 
 # The export of the demo network, which is part of the package.
 DEMO = export_file.DEMO
@@ -139,8 +142,21 @@ def export_run(
     config=run.config_values,
     step=run.step,
     platforms=platforms,
-    microphones=run.microphones(),
+    microphones=_positions(run),
   )
+
+
+def _positions(run: Any) -> np.ndarray | None:
+  """The positions of the microphones of a run, if they can be read."""
+  try:
+    return run.microphones()
+  except InputError as error:
+    _log.warning(
+      'The export has no positions of microphones, so that '
+      '--average_symmetries takes four of them for the tetrahedral array: %s',
+      error,
+    )
+    return None
 
 
 def load_variables(

@@ -7,6 +7,7 @@ from .formats import output_format, trained_terms
 from .microphones import microphone_positions
 from .named import config_files, find_config
 from .rules import DISTANCE_TERMS, DOA_TERMS, SED_TERMS, model_fields, validate
+from .sense import unused_schedule_fields
 from .serialization import flatten, from_dict, refuse_unknown, to_dict
 from .types import Config
 
@@ -31,6 +32,7 @@ __all__ = [
   'model_fields',
   'output_format',
   'trained_terms',
+  'unused_schedule_fields',
   'validate',
   'Config',
   'systems',

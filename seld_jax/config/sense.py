@@ -48,6 +48,23 @@ _OF_SCHEDULES = {
 }
 
 
+def unused_schedule_fields(schedule: str) -> list[str]:
+  """The fields of `config.train` that a schedule does not use.
+
+  Args:
+    schedule: A value of `config.train.schedule`.
+
+  Returns:
+    Their names.
+
+  Example:
+    >>> from seld_jax import config
+    >>> config.unused_schedule_fields('cosine')[:2]
+    ['decay_epochs', 'decay_factor']
+  """
+  return [name for name, (one, _) in _OF_SCHEDULES.items() if one != schedule]
+
+
 def check_sense(config: Config) -> None:
   """Checks that training can lead to a useful network.
 
@@ -209,11 +226,11 @@ def _check_training(config: Config) -> None:
 
 
 def _check_schedule(config: Config, example: Config) -> None:
-  for name, (schedule, nothing) in _OF_SCHEDULES.items():
+  for name in unused_schedule_fields(config.train.schedule):
+    schedule, nothing = _OF_SCHEDULES[name]
     value, default_value = config.train[name], example.train[name]
     _refuse_if(
-      config.train.schedule != schedule
-      and value not in (default_value, nothing),
+      value not in (default_value, nothing),
       f'train.{name} = {shown(value)} has no effect, because train.schedule = '
       f'{config.train.schedule} does not use it; set '
       f'--config.train.schedule={schedule}, or leave train.{name} at its '

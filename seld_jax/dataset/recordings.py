@@ -221,11 +221,11 @@ def list_pairs(
 
 def _other_labels(root: pathlib.Path, folder: pathlib.Path, pair: Pair) -> str:
   """Says what to do about a label file that is missing."""
-  tables = listing.list_files(root, suffixes=('.csv',))
+  tables = listing.list_files(folder, suffixes=('.csv',))
   for path in tables:
     if listing.name_of(path) == pair.name:
-      return f', but {path} has its name: move it there'
-  if not any(path.is_relative_to(folder) for path in tables):
+      return f', but {path} has its name: move it there if it has these labels'
+  if not tables:
     return f', as are all labels{_packed(root, folder.name)}'
   return '; a recording without events needs an empty file'
 

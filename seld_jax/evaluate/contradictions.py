@@ -76,11 +76,16 @@ def check_stereo(
   if not some or any(distance.any() for distance in some):
     return
   for path, one in zip(paths, predictions, strict=True):
-    if path and one.distance is not None and one.xyz[:, 2].any():
+    if not path or one.distance is None or not one.xyz[:, 2].any():
+      continue
+    with open(path, encoding='utf-8-sig') as file:
+      first = next(filter(str.strip, file), '')
+    if first.lstrip(' "')[:1].isdigit():  # no header says what the columns are
       raise InputError(
         f'{path} has elevations, and all distances of the predictions are 0, '
         'but 2025 has no elevations; if its columns are '
-        f'{",".join(labels.FORMS["stereo"])}, write this header as first line.'
+        f'{",".join(labels.FORMS["stereo"])}, write this header as first line; '
+        'else state --predictions_form=polar_distance.'
       )
 
 

@@ -401,7 +401,9 @@ def _to_events(
       and options.form is None
       and looks_like_angles(vectors)
     ):
-      _tell_angles(found, vectors, int(kept[0]), notes)
+      _tell_angles(
+        found, vectors, int(kept[0]), notes, predicted=options.predicted
+      )
     any_norm = (
       options.edition is not None
       or options.form is not None
@@ -419,7 +421,12 @@ def _to_events(
 
 
 def _tell_angles(
-  found: forms.Found, vectors: np.ndarray, first: int, notes: Notes
+  found: forms.Found,
+  vectors: np.ndarray,
+  first: int,
+  notes: Notes,
+  *,
+  predicted: bool,
 ) -> None:
   """Refuses vectors that look like angles; a note if a header says x, y, z."""
   if found.has_header:
@@ -429,13 +436,15 @@ def _tell_angles(
       'angles', path=found.rows.path, line=line, text=text, count=len(vectors)
     )
     return
+  remedy = f'write the header {",".join(FORMS[found.form])} as first line'
+  if predicted:
+    remedy = f'state --predictions_form={found.form}'
   found.rows.refuse(
     first,
     f'7 columns ({found.rows.text(first)}) would be frame, class, track, x, y, '
     'z, distance, but the numbers look like angles: delete the columns after '
     'frame, class, track, azimuth, elevation, distance; or, if they are '
-    'vectors, state --predictions_form=cartesian_distance (form= of '
-    'labels.read_csv)',
+    f'vectors, {remedy}',
   )
 
 

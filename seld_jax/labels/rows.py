@@ -385,6 +385,8 @@ def _load_decimals(rows: Rows) -> np.ndarray | None:
   row = between.partition(b'\n')[0] + b'\n'
   if between + b'\n' != row * (between.count(b'\n') + 1):
     return None  # the rows differ in length
+  if set(row) - {ord(rows.delimiter), ord('\n')}:
+    return None  # tabs beside another delimiter
   body = body.replace(b'\n', b',').replace(rows.delimiter.encode(), b',')
   try:
     numbers = msgspec.json.decode(b'[%b]' % body, type=list[float])

@@ -126,6 +126,9 @@ def predict_files(
     try:
       header = audio.info(path)
       _check_header(path, header, selection, predictor.spec)
+      if out is None and plot:
+        _refuse_existing(target.with_suffix('.png'))
+      picture = target.with_suffix('.png')
       if out is None and spare is not None and target.exists():
         _log.warning(
           '%s exists already and stays as it is; --out=FOLDER writes another.',
@@ -134,13 +137,12 @@ def predict_files(
         target = spare / f'{len(todo)}.csv'
       elif out is None:
         _refuse_existing(target)
-        if plot:
-          _refuse_existing(target.with_suffix('.png'))
     except InputError as error:
       outcome.failures.append(str(error))
     else:
-      todo.append((path, pathlib.Path(out or '') / target, header))
-  folders = {target.parent for _, target, _ in todo} if out is None else {out}
+      folder = pathlib.Path(out or '')
+      todo.append((path, folder / target, folder / picture, header))
+  folders = {target.parent for _, target, *_ in todo} if out is None else {out}
   for folder in sorted(map(pathlib.Path, folders)):
     _check_writable(folder)
     averaging_record.read(folder)  # refuses a file of another program
@@ -168,7 +170,8 @@ def predict_files(
   with progress.bar(
     'predictions', round(sum(lengths), 1), unit='seconds of audio'
   ) as advance:
-    for (path, target, header), length in zip(todo, lengths, strict=True):
+    for entry, length in zip(todo, lengths, strict=True):
+      path, target, picture, header = entry
       finder = labels.IntervalFinder()
       found: list[labels.Interval] = []
 
@@ -200,7 +203,7 @@ def predict_files(
             doubt,
           )
         if plot:
-          _write_plot(predictor, path, target, events, header, selection)
+          _write_plot(predictor, path, picture, events, header, selection)
       except InputError as error:
         text = str(error)
         if not any(printable(one) in text for one in (path, target)):

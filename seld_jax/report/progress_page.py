@@ -77,7 +77,8 @@ def follow_run(
       known = state
       training = runs.read_training(workdir)
       yield _write(training, reload=every), training
-    has_stopped = runs.has_stopped(workdir)
+    # In this order: a process ends after it has written the scores.
+    has_stopped = runs.has_stopped(workdir) and not runs.is_complete(workdir)
     if has_stopped and not had_stopped:
       _log.warning(
         '%s: the training has stopped; the command that began it resumes it.',

@@ -233,6 +233,8 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
 def _differences(theirs: dict[str, Any], ours: dict[str, Any]):
   """Yields name, value in the directory and own value of fields that differ."""
   flat = config_lib.flatten(theirs)
+  unused = config_lib.unused_schedule_fields(ours['train']['schedule'])
+  free = _MOVABLE | {f'train.{name}' for name in unused}
   for name, value in config_lib.flatten(ours).items():
-    if name not in _MOVABLE and flat.get(name) != value:
+    if name not in free and flat.get(name) != value:
       yield name, flat.get(name), value

@@ -1,14 +1,11 @@
 """What scenes are made of: dry sounds, other sounds, and measured rooms."""
 
 import dataclasses
-import logging
 import os
 from collections.abc import Mapping, Sequence
 
 from seld_jax.scenes import library as library_lib
 from seld_jax.scenes import measured
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +66,6 @@ def open_material(
   extra = rooms = None
   if others is not None:
     extra = library_lib.open_others(others, labelled=library, sounds=sounds)
-    without = [str(one) for one in library.folds if not extra.classes(one)]
-    if without and not quiet:
-      _log.warning(
-        '%s (--others) has no sounds for the folds %s, whose recordings have '
-        'none.',
-        extra.name,
-        ', '.join(without),
-      )
   if rirs is not None:
     rooms = measured.open_rooms(rirs, names=rir_rooms, quiet=quiet)
   return Material(library, extra, rooms)

@@ -231,7 +231,8 @@ def _refuse(out: pathlib.Path, key: str, found: Any, wanted: Any) -> NoReturn:
   others = {
     'events': 'from other events than requested',
     'rirs': 'with other measured rooms (--rirs) than requested',
-    'others': 'with other unlabelled sounds (--others) than requested',
+    'others': 'with other unlabelled sounds (--others) than requested, or by '
+    'an earlier version, which gave the sounds of a folder to other folds',
     'version': 'by another version of seld_jax',
   }
   if key in others:

@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from seld_jax.scenes import material as material_lib
 from seld_jax.scenes import plan as plan_lib
 from seld_jax.scenes import settings as settings_lib
 from seld_jax.scenes.class_maps import CLASS_MAPS
+
+_log = logging.getLogger(__name__)
 
 # Must be increased when the same settings give other files than before.
 _VERSION = 3
@@ -198,6 +201,7 @@ def synthesize(
       f'{_listed(library.folds) or "that are not requested"}, which leaves '
       f'nothing to render; give sounds of the folds {_listed(wanted)}.'
     )
+  _tell_without_others(material.others, {one.fold for one in plan})
   sounds.check_clips(library, members)
   formats = settings_lib.claim(out, settings, formats)
   table = scenes_csv.table(out, shard)
@@ -482,6 +486,21 @@ def _remove_fragments(
         folders.setdefault(path.parent, set()).add(path.name)
   for folder, names in folders.items():
     files.remove_fragments(folder, of=names)
+
+
+def _tell_without_others(
+  others: library_lib.Library | None, folds: Collection[int]
+) -> None:
+  """Warns about folds of recordings for which there are no other sounds."""
+  if others is None:
+    return
+  without = sorted(fold for fold in folds if not others.classes(fold))
+  if without:
+    _log.warning(
+      '%s (--others) has no sounds for the recordings of the folds %s.',
+      others.name,
+      _listed(without),
+    )
 
 
 def _listed(numbers: Sequence[int]) -> str:

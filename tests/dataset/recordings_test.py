@@ -128,7 +128,15 @@ def test_labels_in_another_folder_are_named(published):
   (folder / 'metadata_dev' / 'a').mkdir(parents=True)
   moved = folder / 'metadata_dev' / 'a' / f'{name}.csv'
   (folder / f'{name}.csv').rename(moved)
-  with pytest.raises(InputError, match=f'missing, but {moved} has its name'):
+  with pytest.raises(InputError, match=f'missing, but {moved} has its name: '):
+    find_recordings(published)
+
+
+def test_predictions_beside_the_sound_are_not_proposed_as_labels(published):
+  name = 'fold1_room1_mix001_ov1'
+  labels = published / 'metadata_dev' / f'{name}.csv'
+  labels.rename(published / 'foa_dev' / f'{name}.csv')
+  with pytest.raises(InputError, match='a recording without events needs an'):
     find_recordings(published)
 
 

@@ -261,3 +261,6 @@ def test_predictions_without_the_header_of_2025_are_refused(folders):
     path.write_text(path.read_text().removeprefix(HEADER))
   with pytest.raises(InputError, match='2025 has no elevations; .* header'):
     evaluate.evaluate_folders(reference, predictions, edition='2025')
+  for path in predictions.iterdir():
+    path.write_text(','.join(labels.FORMS['polar_distance']) + '\n0,1,0,9,5,0')
+  evaluate.evaluate_folders(reference, predictions, edition='2025')

@@ -365,7 +365,10 @@ def test_any_vector_in_seven_columns_is_a_direction(tmp_path, vectors):
 @pytest.mark.parametrize('edition', [None, '2023'])
 def test_angles_in_seven_columns_are_refused(tmp_path, role, edition):
   text = '0,1,0,40,10,150,1\n'
-  with pytest.raises(InputError, match='line 1: 7 columns .* look like angles'):
+  remedy = 'state --predictions_form=cartesian_distance'
+  if role == 'reference':
+    remedy = 'write the header frame,class,track,x,y,z,distance'
+  with pytest.raises(InputError, match=f'line 1: .* like angles: .*{remedy}'):
     read_text(tmp_path, text, role=role, edition=edition)
 
 

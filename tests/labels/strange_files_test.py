@@ -131,6 +131,17 @@ def test_plain_numbers_take_the_fast_parser(tmp_path):
     assert rows._parse_fast(rows.read_rows(tmp_path / 'a.csv')) is not None
 
 
+@pytest.mark.parametrize('delimiter', [',', ';'])
+def test_tabs_beside_the_delimiter_are_spaces(tmp_path, delimiter):
+  rows_of_text = ['0,\t1,\t0,\t30.5,\t10.5', '1,1,0,30,-10.5\t', '2,1,0,1.5,2']
+  text = '\n'.join(rows_of_text).replace(',', delimiter)
+  (tmp_path / 'a.csv').write_text(text)
+  found = rows.read_rows(tmp_path / 'a.csv')
+  table = rows.parse_numbers(found, ['frame', 'class', 'track', 'a', 'e'])
+  expected = [[0, 1, 0, 30.5, 10.5], [1, 1, 0, 30, -10.5], [2, 1, 0, 1.5, 2]]
+  np.testing.assert_array_equal(table, expected)
+
+
 @pytest.mark.parametrize('end', ['\t', '\n\t0.5', '\n0.5\t', '\n', '\n\n '])
 def test_fast_parser_sees_empty_cells_at_both_ends_of_decimals(end):
   text = f'0.5\t1{end}'

@@ -14,10 +14,10 @@ from seld_jax.metrics import student
 
 
 @given(st.floats(0, 0.9999), st.integers(1, 3000))
-def test_reach_is_the_quantile_of_scipy(confidence, freedom):
-  expected = special.stdtrit(freedom, 0.5 + confidence / 2)
+def test_the_probability_within_reach_is_the_confidence(confidence, freedom):
+  reach = student.reach(confidence, freedom)
   np.testing.assert_allclose(
-    student.reach(confidence, freedom), expected, rtol=1e-8, atol=1e-12
+    special.stdtr(freedom, reach), 0.5 + confidence / 2, rtol=1e-9
   )
 
 

@@ -67,7 +67,7 @@ def test_a_run_turns_as_a_whole(tiny_run, sound):
 
 
 @pytest.mark.slow
-def test_the_positions_of_microphones_are_those_of_the_run(tmp_path):
+def test_the_positions_of_microphones_are_those_of_the_run(tmp_path, caplog):
   positions = tmp_path / 'pair.csv'
   positions.write_text('x,y,z\n0,0.1,0\n0,-0.1,0\n')
   config = audio_sets.make_config('five microphones', tmp_path)
@@ -81,6 +81,8 @@ def test_the_positions_of_microphones_are_those_of_the_run(tmp_path):
   # Positions travel with an export.
   export_file.write(tmp_path / 'a.seld', predictor.export_run(run))
   positions.unlink()
+  assert predictor.export_run(run).microphones is None
+  assert 'The export has no positions of microphones' in caplog.text
   assert seld_jax.load(tmp_path / 'a.seld', average_symmetries=2)
   with pytest.raises(InputError, match=r'0 \(off\) or 2 for audio of .* mic'):
     seld_jax.load(tmp_path / 'a.seld', average_symmetries=8)

@@ -158,6 +158,17 @@ def test_json_is_printed_beside_a_label_file_that_stays(song, tmp_path):
   assert (tmp_path / 'song.csv').read_text() == 'mine'
 
 
+def test_a_picture_is_kept_beside_a_label_file_that_stays(song, tmp_path):
+  flags = '--model=intensity', '--json', '--plot', 'song.wav'
+  (tmp_path / 'song.csv').write_text('mine')
+  done = predict(*flags, folder=tmp_path)
+  assert done.returncode == 0, done.stderr
+  assert (tmp_path / 'song.png').stat().st_size
+  again = predict(*flags, folder=tmp_path)
+  assert again.returncode == 1
+  assert 'song.png exists already and was not replaced' in again.stderr
+
+
 @pytest.mark.parametrize(
   ('value', 'limit', 'text'),
   [(0.4567, 0.5, '0.46'), (0.9987, 0.999, '0.999'), (0.4996, 0.4999, '0.4996')],

@@ -135,3 +135,16 @@ def test_the_error_for_a_damaged_configuration_names_the_file(begun):
     runs.claim(begun, config_lib.default())
   path.unlink()
   runs.claim(begun, config_lib.default())
+
+
+def test_a_field_that_the_schedule_does_not_use_may_differ(tmp_path):
+  """Such fields were accepted once, and are refused now."""
+  config = config_lib.default()
+  config.train.schedule, config.train.decay_factor = 'cosine', 0.5
+  runs.write_config(tmp_path, config)
+  (tmp_path / 'scores.json').write_text('{}')
+  config.train.decay_factor = config_lib.default().train.decay_factor
+  assert runs.check(tmp_path, config)
+  config.train.schedule = 'paper'  # which uses this field
+  with pytest.raises(InputError, match=r'train\.decay_factor = 0\.5, not 0\.8'):
+    runs.check(tmp_path, config)
