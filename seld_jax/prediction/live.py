@@ -286,15 +286,15 @@ def microphone(
       device=chosen, channels=needed, samplerate=rate
     )
   except (sounddevice.PortAudioError, ValueError) as error:
-    raise _cannot_record(needed, device, error) from error
+    raise InputError(_cannot_record(needed, device, error)) from error
   return rate, _record(sounddevice, chosen, rate, selection)
 
 
 def _cannot_record(
   needed: int, device: str | int | None, error: Exception
-) -> InputError:
-  """The error about an input that cannot be opened."""
-  return InputError(
+) -> str:
+  """The message about an input that cannot be opened."""
+  return (
     f'--device: cannot record {needed} channels from '
     f'{"the default input" if device is None else device}: {error}.'
   )
@@ -333,7 +333,8 @@ def _record(
         )
       )
     except (sounddevice.PortAudioError, ValueError) as error:
-      raise _cannot_record(selection.num_channels, device, error) from error
+      text = _cannot_record(selection.num_channels, device, error)
+      raise InputError(text) from error
     told = -math.inf
     while True:
       try:
