@@ -275,7 +275,7 @@ def microphone(
   except (ImportError, OSError) as error:
     raise InputError(
       'A microphone needs the package sounddevice and PortAudio (pip install '
-      f"'.[listen]'): {error}."
+      f'sounddevice): {error}.'
     ) from error
   chosen = int(device) if device and device.isdigit() else device
   needed = selection.num_channels

@@ -39,6 +39,5 @@ def check_installed(names: Sequence[str]) -> None:
     if package is not None and importlib.util.find_spec(package) is None:
       raise InputError(
         f'config.log.to contains {name!r}, which needs the package {package}: '
-        f"install it with `pip install '.[{name}]'` in a clone of seld_jax, or "
-        f'remove {name!r}.'
+        f'install it with `pip install {package}`, or remove {name!r}.'
       )

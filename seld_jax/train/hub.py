@@ -53,8 +53,8 @@ def download(source: str) -> pathlib.Path:
     from huggingface_hub import errors
   except ImportError as error:
     raise InputError(
-      f'{source} needs the package huggingface_hub: install it with '
-      "`pip install '.[hub]'` in a clone of seld_jax."
+      f'{source} needs the package huggingface_hub: install it with `pip '
+      'install huggingface_hub`.'
     ) from error
   name, revision = match.groups()
   try:
