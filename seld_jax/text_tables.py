@@ -69,8 +69,10 @@ def _parts(table: rich.table.Table, width: int) -> list[rich.table.Table]:
   natural = [max(pair) for pair in zip(needed, headers, strict=True)]
   if sum(natural) + _AROUND * len(natural) + _EDGE <= width:
     return [table]
+  # Longer texts, such as settings, are folded.
+  most = max(1, width - _EDGE - 2 * _AROUND - _HEADER)
   least = [
-    max(cell, min(header, _HEADER))
+    min(most, max(cell, min(header, _HEADER)))
     for cell, header in zip(needed, headers, strict=True)
   ]
   # The first column gives way to the widest number.

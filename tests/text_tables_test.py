@@ -56,6 +56,14 @@ def test_a_table_that_fits_is_printed_as_it_is():
   assert printed(table, 40) == file.getvalue()
 
 
+def test_long_texts_are_folded():
+  table = rich.table.Table('field', 'value', 'other')
+  table.add_row('data.root', 'x' * 100, 'y' * 30)
+  text = printed(table, 50)
+  assert all(len(line) <= 50 for line in text.splitlines())
+  assert (text.count('x'), text.count('y')) == (100, 30)
+
+
 def test_intervals_under_a_number_stay_whole():
   table = rich.table.Table('score', 'a', 'b', title='Two systems')
   table.add_row('seld_score', '+0.020\n0.010 to 0.030', '-0.001\n-0.01 to 0.01')
