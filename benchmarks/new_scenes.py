@@ -45,7 +45,7 @@ def make_config(root: str, *, scale: str, steps: int, reuse: int) -> Config:
   config.data.root = root
   config.data.test_folds = ()
   config.train.num_steps = steps
-  config.train.evaluate_every = steps // _EVALUATIONS
+  config.train.log_every = config.train.evaluate_every = steps // _EVALUATIONS
   config.train.crop_frames = round(
     _SECONDS * config.features.sample_rate / config.features.hop_length
   )
@@ -93,7 +93,8 @@ def main(argv: list[str], values: flags.FlagValues) -> None:
   found: dict[int, list[tuple[float, float]]] = {one: [] for one in choices}
   with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder, 'data')
-    scenes.synthesize(root, recordings=12)
+    # A crop of each training recording is in an epoch.
+    scenes.synthesize(root, recordings=60, seconds=2 * _SECONDS)
     for number in range(values.rounds):
       for reuse in choices:
         config = make_config(
