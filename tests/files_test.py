@@ -428,15 +428,16 @@ def test_a_file_system_without_locks_is_not_guarded(
 @pytest.mark.parametrize(
   ('text', 'has_ended'),
   [
-    (f'process {os.getpid()} on {socket.gethostname()}', False),
-    (f'process 999999999 on {socket.gethostname()}', True),
+    ('process OWN on HERE', False),
+    ('process 999999999 on HERE', True),
     ('process 999999999 on elsewhere', False),
-    ('process -1 on ' + socket.gethostname(), False),
+    ('process -1 on HERE', False),
     ('notes', False),
     ('', False),
   ],
 )
 def test_a_process_has_ended_only_if_that_is_known(tmp_path, text, has_ended):
-  (tmp_path / '.lock').write_text(text)
+  text = text.replace('OWN', str(os.getpid()))
+  (tmp_path / '.lock').write_text(text.replace('HERE', socket.gethostname()))
   assert files.holder_has_ended(tmp_path / '.lock') == has_ended
   assert not files.holder_has_ended(tmp_path / 'missing')
