@@ -9,7 +9,6 @@ Example:
   python -m benchmarks.new_scenes --reuse=8,32 --rounds=3
 """
 
-import json
 import pathlib
 import statistics
 import tempfile
@@ -68,8 +67,7 @@ def measure(config: Config, workdir: pathlib.Path) -> tuple[float, float]:
     scenes, both between the first and the last evaluation.
   """
   train.train_and_evaluate(config, workdir)
-  text = (workdir / runs.TIMINGS).read_text()
-  first, *_, last = map(json.loads, text.splitlines())
+  first, *_, last = runs.read_records(workdir / runs.TIMINGS)
   seconds = last['seconds'] - first['seconds']
   waited = last.get('waiting_seconds', 0.0) - first.get('waiting_seconds', 0.0)
   return (last['step'] - first['step']) / seconds, waited / seconds

@@ -447,7 +447,7 @@ def run(values: flags.FlagValues) -> None:
     steps=values.steps,
     events=values.events,
   )
-  known = [name.partition(f'_{values.format}_seed')[0] for name in configs]
+  known = studies.systems_of(configs, values.format).values()
   failed = studies.train(studies.choose(configs, values), values)
   workdir = pathlib.Path(values.workdir)
   results = []

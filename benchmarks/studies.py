@@ -1,7 +1,7 @@
 """What the studies have in common: flags, steps, training and tables."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
@@ -63,6 +63,11 @@ def train(
   return many.train_many(configs, values.workdir, jobs=values.jobs)
 
 
+def systems_of(runs: Iterable[str], format: str) -> dict[str, str]:
+  """The system of each run, from their names by `reproduce.run_name`."""
+  return {run: run.partition(f'_{format}_seed')[0] for run in runs}
+
+
 def choose(
   configs: Mapping[str, Config], values: flags.FlagValues
 ) -> dict[str, Config]:
@@ -78,7 +83,7 @@ def choose(
   Raises:
     InputError: `--only` has an unknown name.
   """
-  systems = {run: run.partition(f'_{values.format}_seed')[0] for run in configs}
+  systems = systems_of(configs, values.format)
   known = list(dict.fromkeys(systems.values()))
   if unknown := sorted(set(values.only) - set(known)):
     raise InputError(

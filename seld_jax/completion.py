@@ -103,20 +103,20 @@ def flags_of(module: str) -> list[Flag]:
 
 
 def _flag_cases(found: Mapping[str, Sequence[Flag]]) -> str:
-  """Cases of a shell that set `words` to the flags of each command."""
+  """Cases of a shell that set `listed` to the flags of each command."""
   cases = []
   for name, known in found.items():
     words = ' '.join(
       f'--{flag.name}{"" if flag.is_switch else "="}' for flag in known
     )
-    cases.append(f'    {name}) words={shlex.quote(words)} ;;')
+    cases.append(f'    {name}) listed={shlex.quote(words)} ;;')
   return '\n'.join(cases)
 
 
 def _value_cases(found: Mapping[str, Sequence[Flag]]) -> str:
-  """Cases that set `words` to the values of each flag that has some."""
+  """Cases that set `listed` to the values of each flag that has some."""
   return '\n'.join(
-    f'    {name},{flag.name}) words={shlex.quote(" ".join(flag.values))} ;;'
+    f'    {name},{flag.name}) listed={shlex.quote(" ".join(flag.values))} ;;'
     for name, known in found.items()
     for flag in known
     if flag.values
@@ -125,10 +125,6 @@ def _value_cases(found: Mapping[str, Sequence[Flag]]) -> str:
 
 def _zsh(found: Mapping[str, Sequence[Flag]]) -> str:
   """The script for zsh."""
-  cases = [
-    one.replace(') words=', ') listed=')
-    for one in (_value_cases(found), _flag_cases(found))
-  ]
   return f"""_seld() {{
   local word=${{words[CURRENT]}} command=${{words[2]}} flag listed= none=1
   if (( CURRENT == 2 )); then
@@ -138,7 +134,7 @@ def _zsh(found: Mapping[str, Sequence[Flag]]) -> str:
   if [[ $word == --*=* ]]; then
     flag=${{word%%=*}}
     case "$command,${{flag#--}}" in
-{cases[0]}
+{_value_cases(found)}
     esac
     compset -P '*='
     if [[ -n $listed ]]; then compadd -- ${{=listed}} && none=0; fi
@@ -148,7 +144,7 @@ def _zsh(found: Mapping[str, Sequence[Flag]]) -> str:
   fi
   if [[ $word == -* ]]; then
     case $command in
-{cases[1]}
+{_flag_cases(found)}
     esac
     compadd -S '' -- ${{(M)${{=listed}}:#*=}} && none=0
     compadd -- ${{${{=listed}}:#*=}} && none=0
@@ -167,7 +163,7 @@ def _bash(found: Mapping[str, Sequence[Flag]]) -> str:
   """The script for bash."""
   names = shlex.quote(' '.join([*found, 'help']))
   return f"""_seld() {{
-  local line word command flag words=
+  local line word command flag listed=
   # Shells divide words at = or not, so the line is read here.
   line=${{COMP_LINE:0:$COMP_POINT}}
   word=${{line##* }}
@@ -183,11 +179,11 @@ def _bash(found: Mapping[str, Sequence[Flag]]) -> str:
 {_value_cases(found)}
     esac
     local value=${{word#*=}}
-    if [[ -n $words ]]; then
-      COMPREPLY=($(compgen -W "$words" -- "$value"))
+    if [[ -n $listed ]]; then
+      COMPREPLY=($(compgen -W "$listed" -- "$value"))
     fi
     # A config is a name or a file.
-    if [[ -z $words || ($flag == --config && -z $COMPREPLY) ]]; then
+    if [[ -z $listed || ($flag == --config && -z $COMPREPLY) ]]; then
       _seld_files "$value"
     fi
     # Where = does not divide words, the whole word is replaced.
@@ -200,7 +196,7 @@ def _bash(found: Mapping[str, Sequence[Flag]]) -> str:
     case $command in
 {_flag_cases(found)}
     esac
-    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    COMPREPLY=($(compgen -W "$listed" -- "$word"))
     if [[ ${{COMPREPLY[0]}} == *= ]]; then compopt -o nospace 2>/dev/null; fi
     return
   fi
