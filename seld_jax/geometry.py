@@ -76,8 +76,8 @@ def angular_distance(a: Array, b: Array) -> Array:
 
   Returns:
     The angle atan2(|a x b|, a . b) in [0, 180] degrees, with shape `[...]`. The
-    angle to the zero vector is 0. Its gradient is NaN for parallel vectors: for
-    a loss, take `losses.doa_angular`.
+    zero vector has no direction; its angle to all vectors is 90. The gradient
+    is NaN for parallel vectors: for a loss, take `losses.doa_angular`.
 
   Example:
     >>> from seld_jax import geometry
@@ -92,7 +92,9 @@ def angular_distance(a: Array, b: Array) -> Array:
   # Written out, because `cross` takes several times as long on short arrays.
   crossed = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
   cross = xp.sqrt(sum(part * part for part in crossed))
-  return xp.rad2deg(xp.arctan2(cross, ax * bx + ay * by + az * bz))
+  dot = ax * bx + ay * by + az * bz
+  angle = xp.rad2deg(xp.arctan2(cross, dot))
+  return xp.where((cross == 0) & (dot == 0), 90.0, angle).astype(angle.dtype)
 
 
 def norm(vectors: Array) -> Array:

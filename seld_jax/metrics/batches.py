@@ -232,7 +232,12 @@ def _join(
     np.concatenate([np.asarray(getattr(one, name), np.int64) for one in events])
     for name in ('frame', 'class_index')
   )
-  xyz = np.concatenate([np.asarray(one.xyz, np.float64) for one in events])
+  edition = rules.angles_of or rules.edition
+  given = rules.as_published and _are_given(events, edition)
+  name = 'given' if given else 'xyz'
+  directions = np.concatenate(
+    [np.asarray(getattr(one, name), np.float64) for one in events]
+  )
   distance, onscreen = (
     np.concatenate(
       [
@@ -246,7 +251,8 @@ def _join(
   )
   late = frame >= ends[recording]
   rows = Rows(
-    recording, frame + starts[recording], class_index, xyz, distance, onscreen
+    *(recording, frame + starts[recording], class_index),
+    *(directions, distance, onscreen),
   )
   if late.any():
     rows = rows.chosen(~late)
@@ -258,13 +264,21 @@ def _join(
     track = np.concatenate([np.asarray(one, np.int64) for one in tracks])
     kept = published.tracks_kept(key, track[~late])
     rows, key = rows.chosen(kept), key[kept]
-  places, kept = published.places(
-    rules.angles_of or rules.edition, key, rows.places
-  )
-  rows = dataclasses.replace(
-    rows, places=places, distance=rows.distance.round(published.DECIMALS)
-  )
+  places, kept = published.places(edition, key, rows.places, given=given)
+  rows = dataclasses.replace(rows, places=places)
+  if not given:
+    distance = rows.distance.round(published.DECIMALS)
+    rows = dataclasses.replace(rows, distance=distance)
   return rows if kept is None else rows.chosen(kept)
+
+
+def _are_given(events: Sequence[Any], edition: str) -> bool:
+  """Whether all events have directions in the form of the published code."""
+  width = published.num_coordinates(edition)
+  return all(
+    getattr(one, 'given', None) is not None and one.given.shape[1] == width
+    for one in events
+  )
 
 
 def _from_right_to_left(rows: Rows, rules: Rules) -> Rows:
@@ -274,7 +288,9 @@ def _from_right_to_left(rows: Rows, rules: Rules) -> Rows:
   same sum of angles: 0 and 10 with 20 and 30 in either way. The order of rows
   decides. In the order of azimuths, the first source gets the first partner.
   """
-  directions = geometry.stereo_directions(rows.places)
+  # The zero vector, which has no direction, would become the front.
+  is_direction = rows.places.any(axis=1, keepdims=True)
+  directions = geometry.stereo_directions(rows.places) * is_direction
   azimuth, _ = geometry.to_polar(directions)
   order = np.lexsort(
     (

@@ -26,6 +26,9 @@ class Events:
     onscreen: Whether the source is on screen, float64 with shape `[n]`, or
       None.
     polar: Whether the vectors were azimuth and elevation.
+    given: The coordinates as they were given: azimuth and elevation in degrees
+      with shape `[n, 2]`, vectors with shape `[n, 3]`, or azimuths with shape
+      `[n, 1]`; None if there are no events.
   """
 
   frame: np.ndarray
@@ -35,6 +38,7 @@ class Events:
   distance: np.ndarray | None = None
   onscreen: np.ndarray | None = None
   polar: bool = True
+  given: np.ndarray | None = None
 
 
 def length_of(gt: Any, unit: str) -> int:
@@ -162,7 +166,7 @@ def of_stereo_frames(frames: Any, num_frames: int, num_classes: int) -> Events:
     )
   azimuth, distance, onscreen = table.T
   xyz = geometry.to_cartesian(azimuth, np.zeros(len(azimuth)))
-  return Events(*columns, xyz, distance, onscreen)
+  return Events(*columns, xyz, distance, onscreen, given=table[:, :1])
 
 
 def _walk(blocks: Any) -> Iterator[tuple[int, int, int, Any]]:
@@ -219,6 +223,8 @@ def _located(
 ) -> Events:
   """Events from azimuth and elevation, or x, y, z, and perhaps distances."""
   if places.shape[1] == 2:
-    return Events(*columns, geometry.to_cartesian(places[:, 0], places[:, 1]))
+    xyz = geometry.to_cartesian(places[:, 0], places[:, 1])
+    return Events(*columns, xyz, given=places)
   distance = places[:, 3] if places.shape[1] == 4 else None
-  return Events(*columns, places[:, :3], distance, polar=False)
+  xyz = places[:, :3]
+  return Events(*columns, xyz, distance, polar=False, given=xyz)

@@ -166,15 +166,23 @@ def published_num_frames(edition: str, reference: Any) -> int:
   return int(np.max(reference.frame, initial=0))
 
 
+def num_coordinates(edition: str) -> int:
+  """Numbers of a direction in the published code: angles, vector or azimuth."""
+  return {'2024': 3, '2025': 1}.get(edition, 2)
+
+
 def places(
-  edition: str, key: np.ndarray, xyz: np.ndarray
+  edition: str, key: np.ndarray, directions: np.ndarray, *, given: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
   """Directions as the published code stores them.
 
   Args:
     edition: The edition.
     key: A number that identifies recording, frame and class of each row.
-    xyz: Vectors of any length, with shape `[n, 3]`.
+    directions: Vectors of any length, with shape `[n, 3]`.
+    given: Whether the directions are instead what the published code was given,
+      with shape `[n, num_coordinates(edition)]`: azimuth and elevation in
+      degrees, vectors, or azimuths. Nothing is rounded then.
 
   Returns:
     First, azimuth and elevation in radians, with shape `[n, 2]`; in 2024
@@ -182,7 +190,11 @@ def places(
     front, with shape `[n, 1]`. Second, the rows to keep, or None for all: in
     2019, a class is in each cell of the grid at most once.
   """
-  degrees = np.stack(geometry.to_polar(xyz), axis=-1).round(DECIMALS)
+  if given and edition == '2024':
+    return directions, None
+  degrees = directions
+  if not given:
+    degrees = np.stack(geometry.to_polar(directions), -1).round(DECIMALS)
   kept = None
   if edition == '2019':
     degrees = np.clip(degrees, _LOW, _HIGH)

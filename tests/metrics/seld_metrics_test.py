@@ -127,6 +127,35 @@ def test_frames_of_2025(average, onscreen):
   assert_equal(found.compute_seld_scores(), expected)
 
 
+def test_azimuths_of_a_network_are_not_rounded():
+  """Sums of azimuths often tie, and rounding errors decide about the pairs."""
+  rng = np.random.default_rng(0)
+  pair = tuple(
+    [
+      # Frame, class, track, azimuth, elevation, distance, on screen.
+      (frame, 0, track, rng.uniform(-90, 90), 0, rng.integers(50, 500), 1)
+      for frame in range(200)
+      for track in range(3)
+    ]
+    for _ in range(2)
+  )
+  found = metrics.SELDMetrics2025(nb_classes=1, reldist_threshold=1)
+  gt, pred = (published.frame_dictionary('2025', rows, 199) for rows in pair)
+  found.update_seld_scores(pred, gt)
+  expected = published.returned('2025', [pair], 1, onscreen=True)
+  assert_equal(found.compute_seld_scores(), expected)
+
+
+def test_the_zero_vector_is_no_right_direction():
+  gt = {0: {0: {0: [1, 0, 0, 2.0]}}, 1: {}}
+  for vector, is_right in ([1, 0, 0], True), ([0, 0, 0], False):
+    found = metrics.SELDMetrics2024(nb_classes=1)
+    found.update_seld_scores({0: {0: {0: [*vector, 2.0]}}}, gt)
+    _, f_score, angle, *_ = found.compute_seld_scores()
+    assert f_score == pytest.approx(float(is_right))
+    assert angle == pytest.approx(90 * (not is_right), abs=1e-3)
+
+
 def test_before_any_recording_nothing_was_found():
   er, f, le, lr = metrics.SELDMetrics2021().compute_seld_scores()
   assert (er, f, le, lr) == (0, 0, 180, 0)
