@@ -264,6 +264,11 @@ def default() -> Config:
   # Loss of distances of the format 'class_wise': 'mse', 'mspe' (squared
   # relative error) or 'mape' (absolute relative error).
   loss.distance = 'mse'
+  # Loss of the format 'multi_accdoa' with distances: 'mse' (directions and
+  # distances together place the sources on tracks, and have one mean; as in
+  # DCASE 2024) or 'mse_by_doa' (directions place them, and the means of
+  # directions and distances are added; as in DCASE 2025).
+  loss.adpit = 'mse'
   # Weight of the SED loss ('class_wise' and 'tracks'). 0 or more; the weights
   # of SED and DOA must not both be 0.
   loss.sed_weight = 1.0

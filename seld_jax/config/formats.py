@@ -56,7 +56,7 @@ def trained_terms(config: Config) -> Mapping[str, float]:
   if format == 'accdoa':
     return {'accdoa_mse': 1.0}
   if format == 'multi_accdoa':
-    return {'adpit_mse': 1.0}
+    return {f'adpit_{loss.adpit}': 1.0}
   tasks = ['sed', 'doa', *(['distance'] if config.output.distance else [])]
   return {
     f'tracks_{task}' if format == 'tracks' else f'{task}_{loss[task]}': loss[

@@ -131,6 +131,7 @@ def check_names(config: Config) -> None:
   one_of('loss.sed', loss.sed, SED_TERMS)
   one_of('loss.doa', loss.doa, DOA_TERMS)
   one_of('loss.distance', loss.distance, DISTANCE_TERMS)
+  one_of('loss.adpit', loss.adpit, ('mse', 'mse_by_doa'))
   one_of('loss.weighting', loss.weighting, ('fixed', 'uncertainty', 'dynamic'))
   one_of('output.format', config.output.format, outputs.FORMATS)
   one_of('output.activation', config.output.activation, outputs.ACTIVATIONS)
@@ -293,6 +294,7 @@ _USED_BY = {
   'loss.sed': ('class_wise',),
   'loss.doa': ('class_wise',),
   'loss.distance': ('class_wise',),
+  'loss.adpit': ('multi_accdoa',),
   'loss.sed_weight': ('class_wise', 'tracks'),
   'loss.doa_weight': ('class_wise', 'tracks'),
   'loss.distance_weight': ('class_wise', 'tracks'),
@@ -312,7 +314,7 @@ def check_output(config: Config, example: Config) -> None:
       f'{format} does not use it; leave it at its default, '
       f'{shown(default_value)}.',
     )
-  for field in 'distance', 'distance_weight':
+  for field in 'distance', 'adpit', 'distance_weight':
     value, default_value = config.loss[field], example.loss[field]
     _check(
       config.output.distance or value == default_value,

@@ -99,6 +99,7 @@ def dcase2025(config: Config) -> Config:
   config.output.axes = 2
   config.output.distance = True
   config.output.activation = 'linear'
+  config.loss.adpit = 'mse_by_doa'
   _starss(config, edition='2025', root='data/dcase2025', num_epochs=200)
   config.train.batch_size = 256
   config.train.evaluate_every = 60  # an epoch of 15,000 clips has 50 steps

@@ -4,6 +4,7 @@ ACCDOA (activity-coupled Cartesian direction of arrival) is the product of the
 activity and a unit vector; the distance may follow as one more component.
 """
 
+import functools
 import itertools
 
 import jax
@@ -12,7 +13,7 @@ import optax
 from jax import lax
 
 from seld_jax.losses import matching
-from seld_jax.losses.masks import wide
+from seld_jax.losses.masks import check_shapes, wide
 
 _NUM_TRACKS = 3
 
@@ -42,6 +43,9 @@ def accdoa_mse(predictions: jax.Array, targets: jax.Array) -> jax.Array:
   Returns:
     Mean squared error over classes and components, with shape `[...]`.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Shimada et al., `ACCDOA: Activity-Coupled Cartesian Direction of Arrival
     Representation for Sound Event Localization and Detection
@@ -57,11 +61,16 @@ def accdoa_mse(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     >>> float(losses.accdoa_mse(predictions, targets))  # (2 + 0.25) / 6
     0.375
   """
+  check_shapes(predictions, targets)
   return jnp.mean(optax.squared_error(predictions, targets), axis=(-2, -1))
 
 
 def adpit_mse(
-  predictions: jax.Array, sources: jax.Array, count: jax.Array
+  predictions: jax.Array,
+  sources: jax.Array,
+  count: jax.Array,
+  *,
+  doa_axes: int | None = None,
 ) -> jax.Array:
   """Squared error of three tracks per class, for the best placement of sources.
 
@@ -87,13 +96,18 @@ def adpit_mse(
       zeros, whatever they hold, also NaN.
     count: Number of sources of each class, 0 to 3, with shape
       `[..., classes]`.
+    doa_axes: Components of the direction, if directions alone choose the
+      candidate and the loss is the mean over their components plus the mean
+      over the others, as in the DCASE 2025 baseline. None: all components
+      choose, and the loss is one mean over all, as in that of 2024.
 
   Returns:
-    The smallest mean squared error over tracks and components, averaged over
-    the classes, with shape `[...]`.
+    The mean squared error of the chosen candidate over tracks and components,
+    averaged over the classes, with shape `[...]`.
 
   Raises:
-    ValueError: There are not three tracks and three slots for sources.
+    ValueError: There are not three tracks and three slots for sources, shapes
+      do not fit together, or vectors have fewer than `doa_axes` components.
 
   References:
     Shimada et al., `Multi-ACCDOA: Localizing and Detecting Overlapping Sounds
@@ -122,17 +136,32 @@ def adpit_mse(
         f'adpit_mse needs {name} with the shape [..., 3, classes, vector], got '
         f'{list(array.shape)}.'
       )
+  check_shapes(predictions, sources, names=('predictions', 'sources'))
+  if count.shape != (*predictions.shape[:-3], predictions.shape[-2]):
+    raise ValueError(
+      f'predictions with the shape {list(predictions.shape)} need count with '
+      f'the shape [..., classes], got {list(count.shape)}.'
+    )
+  size = predictions.shape[-1]
+  if doa_axes is not None and not 1 <= doa_axes <= size:
+    raise ValueError(
+      f'doa_axes must be 1 to {size}, the number of components, got {doa_axes}.'
+    )
   slots = jnp.arange(_NUM_TRACKS)[:, None]
   is_source = slots < count[..., None, :]
   sources = jnp.where(is_source[..., None], sources, 0)
-  placed = _best_sources(lax.stop_gradient((predictions, sources)), count)
+  compared = (predictions[..., :doa_axes], sources[..., :doa_axes])
+  placed = _best_sources(lax.stop_gradient(compared), count)
   first, second, third = (
     sources[..., slot : slot + 1, :, :] for slot in range(_NUM_TRACKS)
   )
   others = jnp.where(placed == 1, second, third)
   targets = jnp.where(placed == 0, first, others)
   errors = optax.squared_error(predictions, targets)
-  return jnp.mean(errors, axis=(-3, -2, -1))
+  mean = functools.partial(jnp.mean, axis=(-3, -2, -1))
+  if doa_axes is None or doa_axes == size:
+    return mean(errors)
+  return mean(errors[..., :doa_axes]) + mean(errors[..., doa_axes:])
 
 
 def _best_sources(

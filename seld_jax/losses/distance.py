@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from seld_jax.losses.masks import kept, wide
+from seld_jax.losses.masks import check_shapes, kept, wide
 
 
 def distance_mse(
@@ -24,6 +24,9 @@ def distance_mse(
     Two scalars, float32 or wider: the sum of the squared errors of active
     classes, and the number of active (frame, class) pairs.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Krause et al., `Sound Event Detection and Localization with Distance
     Estimation <https://arxiv.org/abs/2403.11827>`_, 2024
@@ -39,6 +42,7 @@ def distance_mse(
     >>> float(total), float(count)
     (1.0, 1.0)
   """
+  check_shapes(predictions, targets, activity)
   mask = wide(activity, predictions)
   errors = _errors(predictions, targets, mask)
   return jnp.sum(errors * errors * mask), jnp.sum(mask)
@@ -63,6 +67,9 @@ def distance_mspe(
   Returns:
     Two scalars, float32 or wider: the sum of the squared relative errors of
     active classes, and the number of active (frame, class) pairs.
+
+  Raises:
+    ValueError: The shapes do not fit together.
 
   References:
     Krause et al., `Sound Event Detection and Localization with Distance
@@ -103,6 +110,9 @@ def distance_mape(
     Two scalars, float32 or wider: the sum of the relative errors of active
     classes, and the number of active (frame, class) pairs.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Krause et al., `Sound Event Detection and Localization with Distance
     Estimation <https://arxiv.org/abs/2403.11827>`_, 2024
@@ -134,6 +144,7 @@ def _relative_errors(
   predictions: jax.Array, targets: jax.Array, activity: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
   """Differences divided by the reference, and the mask of those that count."""
+  check_shapes(predictions, targets, activity)
   mask = wide(activity, predictions)
   mask = jnp.where(targets == 0, 0, mask)
   divisors = jnp.where(mask > 0, wide(targets, predictions), 1)

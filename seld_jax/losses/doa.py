@@ -10,7 +10,7 @@ import optax
 from jax import lax
 
 from seld_jax import geometry
-from seld_jax.losses.masks import kept, masked_mean, wide
+from seld_jax.losses.masks import check_shapes, kept, masked_mean, wide
 
 # Shorter predictions are not scaled to unit length: the gradient of such a
 # scaling is the inverse of their length, and one of them would rule a step.
@@ -41,6 +41,9 @@ def doa_mse(
     Mean squared error over classes and components, with shape `[...]`; 0 where
     everything is masked.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 3
@@ -55,6 +58,7 @@ def doa_mse(
     >>> float(losses.doa_mse(predictions, targets))  # (2 + 0.25) / 6
     0.375
   """
+  check_shapes(predictions, targets)
   predictions, targets = kept(where, predictions, targets)
   return masked_mean(optax.squared_error(predictions, targets), (-2, -1), where)
 
@@ -80,6 +84,9 @@ def doa_masked_mse(
     Two scalars, float32 or wider: the sum of squared errors of active classes,
     and the number of active (frame, class) pairs times that of the components.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020: equation 3 with the
@@ -99,6 +106,7 @@ def doa_masked_mse(
     (2.0, 3.0)
     >>> loss = total / jnp.maximum(count, 1)
   """
+  check_shapes(predictions, targets, activity, components=True)
   mask = wide(activity, predictions)
   targets = jnp.where(mask[..., None] > 0, targets, 0)
   errors = wide(optax.squared_error(predictions, targets), predictions)
@@ -133,6 +141,9 @@ def doa_masked_norm(
     A scalar, float32 or wider; 0 with a zero gradient when nothing is active.
     Under `pmap` it is the share of this device: the sum of the shares over the
     axis is the loss, and the sum of their gradients is its gradient.
+
+  Raises:
+    ValueError: The shapes do not fit together.
 
   References:
     `masked_mse` of the published DCASE 2020 baseline; Politis et al., `A
@@ -187,6 +198,9 @@ def doa_cosine(
     Two scalars, float32 or wider: the sum of the distances of active classes,
     and the number of active (frame, class) pairs.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   See Also:
     `doa_angular`, whose gradient does not decrease with the error.
 
@@ -231,6 +245,9 @@ def doa_angular(
     Two scalars, float32 or wider: the sum of the angles of active classes, and
     the number of active (frame, class) pairs.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Kahan, `How Futile are Mindless Assessments of Roundoff in Floating-Point
     Computation?
@@ -260,6 +277,7 @@ def _active_units(
   predictions: jax.Array, targets: jax.Array, activity: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """The mask, and vectors of unit length; zeros for inactive classes."""
+  check_shapes(predictions, targets, activity, components=True)
   mask = wide(activity, predictions)
   vectors = kept(mask[..., None] > 0, predictions, targets)
   predicted, reference = (_unit(wide(v, predictions)) for v in vectors)

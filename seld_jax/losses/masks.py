@@ -22,6 +22,40 @@ def kept(
   return jnp.where(where, predictions, 0), jnp.where(where, targets, 0)
 
 
+def check_shapes(
+  predictions: jax.Array,
+  targets: jax.Array,
+  activity: jax.Array | None = None,
+  *,
+  names: tuple[str, str] = ('predictions', 'targets'),
+  components: bool = False,
+) -> None:
+  """Refuses arrays that would only broadcast: their mean would be another one.
+
+  Args:
+    predictions: Predictions, with shape `[...]`.
+    targets: Targets, which need the same shape.
+    activity: Activity, which needs the same shape as well; None for none.
+    names: What the message calls predictions and targets.
+    components: Whether activity lacks the last axis, that of the components.
+
+  Raises:
+    ValueError: The shapes do not fit together.
+  """
+  shape, other = jnp.shape(predictions), jnp.shape(targets)
+  if shape != other:
+    raise ValueError(
+      f'{names[0]} and {names[1]} need the same shape, got {list(shape)} and '
+      f'{list(other)}.'
+    )
+  expected = shape[:-1] if components else shape
+  if activity is not None and jnp.shape(activity) != expected:
+    raise ValueError(
+      f'{names[0]} with the shape {list(shape)} need activity with the shape '
+      f'{list(expected)}, got {list(jnp.shape(activity))}.'
+    )
+
+
 def masked_mean(
   values: jax.Array, axes: tuple[int, ...], where: jax.Array | None
 ) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from seld_jax.losses.masks import kept, masked_mean, wide
+from seld_jax.losses.masks import check_shapes, kept, masked_mean, wide
 
 
 def sed_mse(
@@ -32,6 +32,9 @@ def sed_mse(
     Mean squared error over the classes, in [0, 1], with shape `[...]`; 0 where
     all classes are masked.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 2
@@ -51,6 +54,7 @@ def sed_mse(
     >>> float(loss), gradient.shape
     (0.3125, (2, 2))
   """
+  check_shapes(predictions, targets)
   predictions, targets = kept(where, predictions, targets)
   return masked_mean(optax.squared_error(predictions, targets), (-1,), where)
 
@@ -77,6 +81,9 @@ def sed_cross_entropy(
     Cross-entropy in nats, at least 0, with shape `[...]`; 0 where all classes
     are masked.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Phan et al., `On Multitask Loss Function for Audio Event Detection and
     Localization <https://arxiv.org/abs/2009.05527>`_, 2020, equation 1
@@ -92,6 +99,7 @@ def sed_cross_entropy(
     >>> round(float(losses.sed_cross_entropy(logits, targets)), 3)  # log(2)
     0.693
   """
+  check_shapes(logits, targets, names=('logits', 'targets'))
   logits, targets = kept(where, logits, targets)
   terms = optax.sigmoid_binary_cross_entropy(logits, targets)
   return jnp.sum(terms, axis=-1, where=where)
@@ -125,6 +133,9 @@ def sed_focal(
 
   Returns:
     The loss, at least 0, with shape `[...]`; 0 where all classes are masked.
+
+  Raises:
+    ValueError: The shapes do not fit together.
 
   References:
     Lin et al., `Focal Loss for Dense Object Detection
@@ -172,6 +183,9 @@ def sed_asymmetric_focal(
   Returns:
     The loss, at least 0, with shape `[...]`; 0 where all classes are masked.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Imoto et al., `Impact of Sound Duration and Inactive Frames on Sound Event
     Detection Performance <https://arxiv.org/abs/2102.01927>`_, 2021
@@ -216,6 +230,9 @@ def sed_soft_f1(
     all 0. Under `pmap` it is the share of this device: the sum of the shares
     over the axis is the loss, and the sum of their gradients is its gradient.
 
+  Raises:
+    ValueError: The shapes do not fit together.
+
   References:
     Bénédict et al., `sigmoidF1: A Smooth F1 Score Surrogate Loss for Multilabel
     Classification <https://arxiv.org/abs/2108.10566>`_, 2021; Milletari et al.,
@@ -228,6 +245,7 @@ def sed_soft_f1(
     >>> float(losses.sed_soft_f1(probabilities, targets))  # 1 - 3 / 4
     0.25
   """
+  check_shapes(probabilities, targets, names=('probabilities', 'targets'))
   activity = wide(probabilities, probabilities)
   reference = wide(targets, probabilities)
   size = jnp.sum(activity + reference)
@@ -252,6 +270,7 @@ def _focal(
   where: jax.Array | None,
 ) -> jax.Array:
   """Sum over classes; exponents and weights are of active, inactive ones."""
+  check_shapes(logits, targets, names=('logits', 'targets'))
   logits, targets = kept(where, logits, targets)
   log_active, log_inactive = (jax.nn.log_sigmoid(x) for x in (logits, -logits))
   # Powers of probabilities, without an infinite derivative at 0.

@@ -177,7 +177,8 @@ class MultiAccdoa(_Coupled):
   first three rows are used, and a warning says so once. The raw numbers have
   the order `[tracks, vector, classes]`, like those of published networks. The
   loss term is `adpit_mse`: auxiliary duplicating permutation invariant
-  training.
+  training. With distances there is also `adpit_mse_by_doa`, in which directions
+  alone decide.
 
   Tracks of a class are active where their norm exceeds the threshold. Active
   tracks that are closer than `unify` degrees to each other are one event. If
@@ -272,10 +273,12 @@ class MultiAccdoa(_Coupled):
     """See `OutputFormat.loss_terms`."""
     from seld_jax import losses  # only training needs Optax
 
-    values = losses.adpit_mse(
-      outputs['accdoa'], targets['sources'], targets['count']
-    )
-    return {'adpit_mse': mean_term(values)}
+    arrays = outputs['accdoa'], targets['sources'], targets['count']
+    terms = {'adpit_mse': mean_term(losses.adpit_mse(*arrays))}
+    if self.distance:
+      by_doa = losses.adpit_mse(*arrays, doa_axes=self.axes)
+      terms['adpit_mse_by_doa'] = mean_term(by_doa)
+    return terms
 
   def events(
     self,

@@ -215,3 +215,38 @@ def test_accdoa_is_zero_at_the_target_and_nowhere_else():
   np.testing.assert_allclose(
     losses.accdoa_mse(0.5 * target, target), 0.25 / 12, rtol=1e-6
   )
+
+
+def test_directions_alone_may_place_the_sources():
+  """A distance that was predicted for the other source costs something then."""
+  places = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+  far, near = jnp.array([[4.0], [1.0]])
+  predictions = jnp.stack(
+    [
+      jnp.array([0.9, 0.0, 1.0]),  # the first direction, the other distance
+      *[jnp.array([0.0, 0.9, 4.0])] * 2,
+    ]
+  )[:, None]
+  sources = jnp.stack(
+    [
+      jnp.concatenate([places[0], far]),
+      jnp.concatenate([places[1], near]),
+      jnp.zeros(3),
+    ]
+  )[:, None]
+  both = losses.adpit_mse(predictions, sources, jnp.array([2]))
+  # By the distances, the first track has the second source: with errors of 0.9
+  # and 1 in the components of the directions.
+  np.testing.assert_allclose(both, (3 * (0.9**2 + 1)) / 9, rtol=1e-6)
+  by_doa = losses.adpit_mse(predictions, sources, jnp.array([2]), doa_axes=2)
+  np.testing.assert_allclose(by_doa, 3 * 0.1**2 / 6 + 3**2, rtol=1e-5)
+
+
+def test_without_other_components_the_directions_are_all():
+  given = single(*example()[:2])
+  count = example()[2]
+  np.testing.assert_array_equal(
+    losses.adpit_mse(*given, count, doa_axes=3), compiled(*given, count)
+  )
+  with pytest.raises(ValueError, match='doa_axes must be 1 to 3'):
+    losses.adpit_mse(*given, count, doa_axes=4)

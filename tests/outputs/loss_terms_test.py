@@ -88,20 +88,25 @@ def expected_accdoa(format, predictions, targets):
 
 def expected_multi_accdoa(format, predictions, targets):
   """All placements of sources on tracks that use every source."""
-  del format
-  values = []
+  values, by_doa = [], []
   for at in np.ndindex(targets['count'].shape):
     place = (*at[:-1], slice(None), at[-1])
     tracks, sources = predictions['accdoa'][place], targets['sources'][place]
     count = max(int(targets['count'][at]), 1)
-    values.append(
-      min(
-        ((tracks - sources[list(placed)]) ** 2).mean()
-        for placed in itertools.product(range(count), repeat=3)
-        if len(set(placed)) == count
-      )
-    )
-  return {'adpit_mse': np.mean(values)}
+    errors = [
+      (tracks - sources[list(placed)]) ** 2
+      for placed in itertools.product(range(count), repeat=3)
+      if len(set(placed)) == count
+    ]
+    values.append(min(one.mean() for one in errors))
+    if format.distance:
+      split = [
+        (one[:, : format.axes].mean(), one[:, format.axes :].mean())
+        for one in errors
+      ]
+      by_doa.append(sum(min(split)))
+  terms = {'adpit_mse': values, 'adpit_mse_by_doa': by_doa}
+  return {name: np.mean(some) for name, some in terms.items() if some}
 
 
 def expected_tracks(format, predictions, targets):
