@@ -125,6 +125,8 @@ def load_fold(
     >>> fold.features.shape, float(fold.targets['activity'][2, 13])
     ((25, 64, 7), 1.0)
   """
+  if not recordings:
+    raise InputError('A fold needs at least one recording.')
   unlabelled = [entry.audio for entry in recordings if entry.labels is None]
   if unlabelled and len(unlabelled) < len(recordings):
     raise InputError(
@@ -241,11 +243,15 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
 
   Args:
     fold: The fold.
-    indices: Indices of recordings, in the order of the result.
+    indices: Indices of recordings, in the order of the result, at least one;
+      negative ones count from the end.
 
   Returns:
     The fold of these recordings. Its labels are copies, and so are its features
     if they are in memory.
+
+  Raises:
+    InputError: There are no indices, or no such recordings.
 
   Example:
     >>> from seld_jax import dataset, labels
@@ -262,7 +268,15 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     >>> only.names, only.features.shape
     (('b',), (40, 64, 7))
   """
-  sizes = np.diff(fold.offsets)[list(indices)]
+  count = len(fold.names)
+  wrong = [one for one in indices if not -count <= one < count]
+  if wrong or not len(indices):
+    raise InputError(
+      f'Expected indices of the {count} recordings of the fold, at least one, '
+      f'got {wrong[0] if wrong else "none"}.'
+    )
+  indices = np.arange(count)[list(indices)].tolist()
+  sizes = np.diff(fold.offsets)[indices]
   frames = np.concatenate(
     [np.arange(fold.offsets[i], fold.offsets[i + 1]) for i in indices]
   )
@@ -277,6 +291,6 @@ def take_recordings(fold: Fold, indices: Sequence[int]) -> Fold:
     features=features,
     targets={name: values[frames] for name, values in fold.targets.items()},
     offsets=np.concatenate([[0], np.cumsum(sizes)]),
-    num_label_frames=fold.num_label_frames[list(indices)],
+    num_label_frames=fold.num_label_frames[indices],
     references=tuple(fold.references[i] for i in indices),
   )

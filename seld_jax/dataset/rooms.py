@@ -39,8 +39,8 @@ def split_rooms(
 
   Raises:
     InputError: There is no such room, `room2` can be several rooms, nothing
-      would be left to train on, or rooms are to be drawn, but the name of a
-      recording has none.
+      would be left to train on, `share` is not between 0 and 1, or rooms are to
+      be drawn, but the name of a recording has none.
 
   Example:
     >>> import pathlib
@@ -53,6 +53,10 @@ def split_rooms(
     >>> [one.name for one in train], [one.name for one in validation]
     (['fold3_room4_mix001'], ['fold3_room6_mix001'])
   """
+  if isinstance(rooms, str):
+    rooms = [rooms]
+  if not 0 <= share <= 1:
+    raise InputError(f'share must be between 0 and 1, got {share}.')
   sizes: dict[str, int] = {}
   for one in recordings:
     if (room := labels.room_of(one.name)) is not None:

@@ -4,6 +4,8 @@ import jax
 import numpy as np
 from jax import lax
 
+from seld_jax.errors import InputError
+
 
 def crop_starts(
   seed: int,
@@ -31,6 +33,9 @@ def crop_starts(
     First label frames of the crops in the joined recordings, int32 with shape
     `[batch_size]`.
 
+  Raises:
+    InputError: There are fewer recordings, or one is shorter than a crop.
+
   See Also: `segment_starts`, which uses all parts of all recordings.
 
   Example:
@@ -43,6 +48,7 @@ def crop_starts(
     [0, 1]
   """
   num_recordings = len(offsets) - 1
+  _check_sizes(offsets, crop_label_frames, batch_size, num_recordings)
   epoch, position = divmod(step, num_recordings // batch_size)
   generator = np.random.default_rng((seed, epoch))
   order = generator.permutation(num_recordings)
@@ -78,6 +84,9 @@ def segment_starts(
     First label frames of the segments in the joined recordings, int32 with
     shape `[batch_size]`.
 
+  Raises:
+    InputError: There are fewer segments, or a recording is shorter than one.
+
   See Also: `crop_starts`, which uses one random crop of each recording.
 
   Example:
@@ -90,6 +99,7 @@ def segment_starts(
     [0, 20, 30, 50, 70]
   """
   starts = all_segments(offsets, crop_label_frames)
+  _check_sizes(offsets, crop_label_frames, batch_size, len(starts))
   epoch, position = divmod(step, len(starts) // batch_size)
   order = np.random.default_rng((seed, epoch)).permutation(len(starts))
   chosen = order[position * batch_size : (position + 1) * batch_size]
@@ -98,6 +108,23 @@ def segment_starts(
 
 # Functions for the values of `train.sampler` in a config.
 SAMPLERS = {'crops': crop_starts, 'segments': segment_starts}
+
+
+def _check_sizes(
+  offsets: np.ndarray, length: int, batch_size: int, most: int
+) -> None:
+  """Raises InputError for crops or batches that are too large."""
+  shortest = int(np.diff(offsets).min(initial=2**62))
+  if length > shortest:
+    raise InputError(
+      f'Crops of {length} label frames need recordings that are not shorter, '
+      f'but the shortest has {shortest}.'
+    )
+  if not 1 <= batch_size <= most:
+    raise InputError(
+      f'A batch needs 1 to {most} crops, as many as an epoch has, got '
+      f'{batch_size}.'
+    )
 
 
 def all_segments(

@@ -14,7 +14,7 @@ import requests
 
 import seld_jax
 from seld_jax import files, progress
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 
 # Bytes that are read and written at a time.
 BLOCK = 1 << 16
@@ -40,6 +40,9 @@ _LONGEST_LENGTH = 18
 # Addresses to which a server may redirect a request, one after the other.
 _MOST_REDIRECTS = 10
 
+# Status codes of answers that are a file, or a part of it.
+_FILES = (200, 203, 206)
+
 _T = TypeVar('_T')
 _log = logging.getLogger(__name__)
 
@@ -64,7 +67,8 @@ def file_size(url: str, *, retries: int = 5, pause: float = 2.0) -> int | None:
       # Some servers do not support this request. If something else is wrong,
       # the download itself will fail and report it. Others answer with the
       # length of their empty answer.
-      return (_length(response) or None) if response.ok else None
+      is_file = response.status_code in _FILES
+      return (_length(response) or None) if is_file else None
 
   return _persist(ask, url, lambda: 0, retries=retries, pause=pause)
 
@@ -89,7 +93,7 @@ def read(url: str, *, most: int, retries: int = 5, pause: float = 2.0) -> bytes:
   def ask() -> bytes:
     received = bytearray()
     with _answer('GET', url, _HEADERS) as response:
-      response.raise_for_status()
+      _check_answer(response)
       for block in response.iter_content(BLOCK):
         received += block
         if len(received) > most:
@@ -136,8 +140,10 @@ def download(
   Raises:
     InputError: The server cannot be reached or does not have the file, the
       file has another checksum or size or is larger than `most` (it is deleted
-      then), or it cannot be written, for instance because the disk is full.
+      then), it cannot be written, for instance because the disk is full, or
+      `checksum` has another form.
   """
+  _check_form(checksum)
   path = pathlib.Path(path)
   part = path.with_name(path.name + '.part')
   if size is not None:
@@ -147,7 +153,7 @@ def download(
     if path.is_file() and not _difference(path, checksum, size):
       part.unlink(missing_ok=True)
       return
-  if size is None or _size(part) != size:
+  if size is None or _size(part) != size or not part.exists():
     _persist(
       lambda: _resume(url, part, most),
       url,
@@ -163,6 +169,21 @@ def download(
         'download it again.'
       )
     os.replace(part, path)
+
+
+def _check_form(checksum: str) -> None:
+  """Raises InputError for a checksum that cannot be compared."""
+  algorithm, _, digest = checksum.lower().partition(':')
+  # The digests of shake have no length of their own.
+  known = sorted(
+    name for name in hashlib.algorithms_guaranteed if 'shake' not in name
+  )
+  if checksum and (algorithm not in known or not digest):
+    raise InputError(
+      'A checksum must be an algorithm and its digest, such as '
+      f'md5:6aad48e7..., got {shown(checksum)}; algorithms are '
+      f'{", ".join(known)}.'
+    )
 
 
 def _difference(path: pathlib.Path, checksum: str, size: int | None) -> str:
@@ -310,8 +331,12 @@ def _resume(url: str, part: pathlib.Path, most: int | None) -> None:
     headers['Range'] = f'bytes={have}-'
   with _answer('GET', url, headers) as response:
     if response.status_code == 416 and have:
+      whole = response.headers.get('Content-Range', '').rpartition('/')[2]
+      if whole.isdecimal() and int(whole) != have:
+        part.unlink()
+        raise requests.ConnectionError('the server has another file than before')
       return  # Nothing is missing; the checksum shows if there is too much.
-    response.raise_for_status()
+    _check_answer(response)
     if response.status_code != 206:
       have = 0  # The server sends the whole file again.
     elif not response.headers.get('Content-Range', '').startswith(
@@ -350,6 +375,13 @@ def _resume(url: str, part: pathlib.Path, most: int | None) -> None:
       hint = 'start again: the download will resume'
       with files.explained(part, needed=needed, hint=hint):
         raise
+
+
+def _check_answer(response: requests.Response) -> None:
+  """Raises HTTPError for an answer that is no file."""
+  response.raise_for_status()
+  if response.status_code not in _FILES:
+    raise requests.HTTPError(response=response)
 
 
 def _too_large(

@@ -84,9 +84,10 @@ def counts(
 
   Raises:
     InputError: The edition is unknown, it needs `num_frames` or distances that
-      are missing, a frame or class is out of range, a direction is not finite,
-      a frame has more directions than can be paired, or `CLASSLESS` is to be
-      counted as published.
+      are missing, an option is out of range, an array of events has another
+      shape or type, a frame or class is out of range, a direction is not
+      finite, a frame has more directions than can be paired, or `CLASSLESS` is
+      to be counted as published.
 
   References:
     Politis et al., `Overview and Evaluation of Sound Event Localization and
@@ -168,8 +169,13 @@ def counts_each(
     num_classes = 1
   if num_frames is None:
     lengths = _default_lengths(pairs, edition, as_published)
-  elif isinstance(num_frames, (Sequence, np.ndarray)):
-    lengths = [int(one) for one in num_frames]
+  elif np.ndim(num_frames):
+    lengths = [int(one) for one in np.asarray(num_frames)]
+    if len(lengths) != len(pairs):
+      raise InputError(
+        f'num_frames must be one number, or one for each of the {len(pairs)} '
+        f'recordings, got {len(lengths)}.'
+      )
   else:
     lengths = [num_frames] * len(pairs)
   if segment_frames is None:
@@ -184,6 +190,7 @@ def counts_each(
     segment_frames=segment_frames,
     as_published=as_published,
   )
+  _check_options(rules)
   for index, (pair, length) in enumerate(zip(pairs, lengths, strict=True)):
     try:
       check_recording(*pair, length, rules)
@@ -195,6 +202,20 @@ def counts_each(
   for batch in batches.batches(pairs, lengths, rules):
     found.extend(count(batch))
   return found
+
+
+def _check_options(rules: batches.Rules) -> None:
+  """Raises InputError for options that give no meaningful counts."""
+  for name, value in (
+    ('doa_threshold', rules.doa_threshold),
+    ('distance_threshold', rules.distance_threshold),
+  ):
+    if not value >= 0:
+      raise InputError(f'{name} must be 0 or more, got {value}.')
+  if rules.segment_frames < 1:
+    raise InputError(
+      f'segment_frames must be 1 or more, got {rules.segment_frames}.'
+    )
 
 
 def merge(counts: Iterable[Any]) -> Any:
@@ -250,6 +271,9 @@ def of_class(counts: Any, class_index: int) -> Any:
   Returns:
     Counts of the same type with one class.
 
+  Raises:
+    InputError: There is no such class.
+
   Example:
     >>> from seld_jax import labels, metrics
     >>> both = labels.from_dense(np.ones((10, 2)), np.full((10, 2, 3), 1.0))
@@ -257,6 +281,11 @@ def of_class(counts: Any, class_index: int) -> Any:
     >>> metrics.scores(metrics.of_class(found, 1)).ER20
     0.0
   """
+  num_classes = len(counts.reference)
+  if not 0 <= class_index < num_classes:
+    raise InputError(
+      f'class_index must be 0 to {num_classes - 1}, got {class_index}.'
+    )
   chosen = {
     name: value[class_index : class_index + 1]
     for name, value in _sums(counts).items()

@@ -60,8 +60,10 @@ def check_events(
     num_classes: Number of classes.
 
   Raises:
-    InputError: A frame or class is out of range, or a direction is not finite.
+    InputError: An array has another shape than the events need, a frame or
+      class is no integer or out of range, or a direction is not finite.
   """
+  _check_arrays(what, events)
   for name, names, values, size in (
     ('frame', 'frames', events.frame, num_frames),
     ('class', 'classes', events.class_index, num_classes),
@@ -79,6 +81,27 @@ def check_events(
       )
   if not np.isfinite(events.xyz).all():
     raise InputError(f'The {what} has a direction that is NaN or infinite.')
+
+
+def _check_arrays(what: str, events: Any) -> None:
+  """Raises InputError for arrays of other shapes or types than events have."""
+  count = len(events.frame)
+  shapes = {'frame': (count,), 'class_index': (count,), 'xyz': (count, 3)}
+  if getattr(events, 'distance', None) is not None:
+    shapes['distance'] = (count,)
+  for name, shape in shapes.items():
+    found = np.shape(getattr(events, name))
+    if found != shape:
+      raise InputError(
+        f'The {what} has {count} frames, so {name} must have the shape '
+        f'{list(shape)}, got {list(found)}.'
+      )
+  for name in 'frame', 'class_index':
+    kind = np.asarray(getattr(events, name)).dtype
+    if kind.kind not in 'iu':
+      raise InputError(
+        f'{name} of the {what} must be integers, got {kind} values.'
+      )
 
 
 def check_crowd(

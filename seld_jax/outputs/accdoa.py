@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import geometry, labels
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.outputs import slots, vectors
 from seld_jax.outputs.format import Array, Arrays, OutputFormat, mean_term
 
@@ -153,7 +153,7 @@ class Accdoa(_Coupled):
     threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
-    self.check_recording(outputs)
+    self.check_recording(outputs, threshold)
     coupled = np.asarray(outputs['accdoa'], np.float64)[:, 0]
     directions = coupled[..., : self.axes]
     frame, class_index = np.nonzero(geometry.norm(directions) > threshold)
@@ -222,9 +222,11 @@ class MultiAccdoa(_Coupled):
   def __post_init__(self) -> None:
     """See `OutputFormat.__post_init__`."""
     super().__post_init__()
-    if not 0 <= self.unify <= 180:
+    is_number = isinstance(self.unify, int | float | np.number)
+    if not is_number or not 0 <= self.unify <= 180:
       raise InputError(
-        f'unify must be an angle from 0 to 180 degrees, got {self.unify}.'
+        f'unify must be an angle from 0 to 180 degrees, got '
+        f'{shown(self.unify)}.'
       )
 
   @property
@@ -286,7 +288,7 @@ class MultiAccdoa(_Coupled):
     threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
-    self.check_recording(outputs)
+    self.check_recording(outputs, threshold)
     coupled = np.asarray(outputs['accdoa'], np.float64)
     # [frames, tracks, classes]
     is_active = geometry.norm(coupled[..., : self.axes]) > threshold

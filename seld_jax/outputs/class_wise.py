@@ -118,7 +118,7 @@ class ClassWise(SeparateFormat):
     threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
-    self.check_recording(outputs)
+    self.check_recording(outputs, threshold)
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
     frame, class_index = np.nonzero(sed > threshold)
     distance = None

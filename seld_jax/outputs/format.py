@@ -23,6 +23,11 @@ Arrays = Mapping[str, Array]
 ACTIVATIONS = ('tanh', 'linear')
 
 
+def is_integer(value: Any) -> bool:
+  """Whether an option is an integer; True and False are none."""
+  return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OutputFormat(abc.ABC):
   """The interface of an output format; `outputs.make` makes one.
@@ -61,7 +66,7 @@ class OutputFormat(abc.ABC):
     Raises:
       InputError: An option is out of range.
     """
-    if self.num_classes < 1:
+    if not is_integer(self.num_classes) or self.num_classes < 1:
       raise InputError(
         f'An output format needs at least 1 class, got num_classes='
         f'{shown(self.num_classes)}.'
@@ -360,15 +365,24 @@ class OutputFormat(abc.ABC):
     made = jax.eval_shape(self.activate, raw)
     return {name: made[name].shape for name in self.predicted}
 
-  def check_recording(self, outputs: Mapping[str, np.ndarray]) -> None:
-    """Checks the names and shapes of the outputs of one recording.
+  def check_recording(
+    self, outputs: Mapping[str, np.ndarray], threshold: float | np.ndarray
+  ) -> None:
+    """Checks names and shapes of the outputs of one recording, and thresholds.
 
     Without this check, the component z of a network without distances could be
     read as a distance.
 
     Raises:
-      ValueError: An output is missing, or has another shape, as in a batch.
+      ValueError: An output is missing, or has another shape, as in a batch; or
+        there is not one threshold, or one for each class.
     """
+    limits = np.asarray(threshold)
+    if limits.shape not in ((), (self.num_classes,)) or np.isnan(limits).any():
+      raise InputError(
+        f'threshold must be a number, or {self.num_classes} numbers, one for '
+        f'each class, got {shown(limits.tolist())}.'
+      )
     for name, shape in self.shapes.items():
       if name not in outputs or np.shape(outputs[name])[1:] != shape:
         expected = ', '.join(['frames', *map(str, shape)])

@@ -16,6 +16,7 @@ from seld_jax.outputs.format import (
   Arrays,
   SeparateFormat,
   expanded,
+  is_integer,
   mean_term,
 )
 
@@ -62,7 +63,7 @@ class Tracks(SeparateFormat):
   def __post_init__(self) -> None:
     """See `OutputFormat.__post_init__`."""
     super().__post_init__()
-    if self.num_tracks not in (2, 3):
+    if not is_integer(self.num_tracks) or self.num_tracks not in (2, 3):
       raise InputError(
         f'The format tracks has 2 or 3 tracks, got num_tracks='
         f'{shown(self.num_tracks)}.'
@@ -178,7 +179,7 @@ class Tracks(SeparateFormat):
     threshold: float | np.ndarray = 0.5,
   ) -> labels.Events:
     """See `OutputFormat.events`."""
-    self.check_recording(outputs)
+    self.check_recording(outputs, threshold)
     sed, doa = np.asarray(outputs['sed']), np.asarray(outputs['doa'])
     strongest = sed.argmax(axis=-1)
     limits = np.broadcast_to(threshold, sed.shape[-1:])

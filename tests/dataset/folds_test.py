@@ -225,3 +225,19 @@ def _fold_with_label(folder, text, **options):
     min_frames=5,
     **options,
   )
+
+
+def test_recordings_can_be_taken_from_the_end_and_none_is_invented(make):
+  fold = load(*make([40, 25, 15], {1: [(3, 2, 0, 10, 0)]}))
+  last = dataset.take_recordings(fold, [-1, 1])
+  assert last.names == (fold.names[2], fold.names[1])
+  np.testing.assert_array_equal(last.offsets, [0, 3, 8])
+  np.testing.assert_array_equal(last.features[:15], fold.features[65:])
+  np.testing.assert_array_equal(
+    last.targets['activity'][3:], fold.targets['activity'][8:13]
+  )
+  for wrong, message in ([3], 'got 3'), ([-4], 'got -4'), ([], 'got none'):
+    with pytest.raises(InputError, match=f'of the 3 recordings .* {message}'):
+      dataset.take_recordings(fold, wrong)
+  with pytest.raises(InputError, match='at least one recording'):
+    load([], {})

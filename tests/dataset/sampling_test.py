@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seld_jax.dataset import sampling
+from seld_jax.errors import InputError
 
 LENGTHS = (30, 20, 41, 20, 25, 33, 20)
 
@@ -153,3 +154,13 @@ def test_last_incomplete_batch_is_dropped(sampler):
   ]
   assert all(part.dtype == np.int32 and part.shape == (3,) for part in starts)
   assert len(set(np.concatenate(starts).tolist())) == 6
+
+
+@pytest.mark.parametrize('sampler', sampling.SAMPLERS.values())
+def test_crops_and_batches_that_are_too_large_are_refused(sampler):
+  offsets = np.array([0, 30, 40])
+  with pytest.raises(InputError, match='Crops of 20 .* the shortest has 10'):
+    sampler(0, 0, offsets=offsets, batch_size=1, crop_label_frames=20)
+  for size in (0, 9):
+    with pytest.raises(InputError, match=f'A batch needs 1 to .* got {size}'):
+      sampler(0, 0, offsets=offsets, batch_size=size, crop_label_frames=10)

@@ -405,3 +405,34 @@ def test_endless_redirects_are_refused(server, path):
 def test_a_redirect_to_no_address_of_the_web_is_refused(server, path, address):
   server.redirects = [(address, [])]
   assert 'cannot be fetched' in refused(server, path)
+
+
+def test_an_empty_file_can_be_downloaded(server, path):
+  server.files['a.zip'] = b''
+  get(server, path, checksum=f'md5:{md5(b"")}')
+  assert path.read_bytes() == b''
+  path.unlink()
+  download.download(f'{server.url}/a.zip', path, size=0)
+  assert path.read_bytes() == b''
+
+
+@pytest.mark.parametrize('status', [204, 300, 302, 304])
+def test_answers_that_are_no_file_are_refused(server, path, status):
+  """A redirect to nowhere, for example."""
+  server.answers = [(status, {})]
+  assert f'the server answers {status}' in refused(server, path, checksum='')
+  assert names_if_any(path) == []
+
+
+def test_a_part_that_is_longer_than_the_file_begins_again(server, path):
+  path.parent.mkdir()
+  path.with_name('a.zip.part').write_bytes(DATA + b'more')
+  get(server, path, checksum='')
+  assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize('checksum', ['1da708', 'crc32:1234', 'shake_128:12'])
+def test_checksums_of_another_form_are_refused_at_once(server, path, checksum):
+  text = refused(server, path, checksum=checksum)
+  assert 'must be an algorithm and its digest' in text
+  assert server.log == []

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from hypothesis import strategies as st
 
 from seld_jax import labels, metrics
 from seld_jax.errors import InputError
+
+FIELDS = ('frame', 'class_index', 'track', 'xyz')
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -323,3 +326,64 @@ def test_labels_and_metrics_need_few_other_packages(tmp_path):
   assert {'jax', 'flax', 'rich'} <= unwanted
   unwanted |= {'jaxlib', 'absl', 'orbax'}  # names differ from their packages
   assert not unwanted & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'doa_threshold': np.nan}, 'doa_threshold must be 0 or more, got nan'),
+    ({'distance_threshold': -1}, 'distance_threshold must be 0 or more'),
+    ({'segment_frames': 0}, 'segment_frames must be 1 or more, got 0'),
+    ({'num_frames': [10, 10]}, 'one for each of the 1 recordings, got 2'),
+  ],
+)
+def test_options_without_meaning_are_refused(options, message):
+  good = events((0, 0, 0))
+  with pytest.raises(InputError, match=message):
+    metrics.counts(good, good, **options)
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'class_index': np.zeros(2, int)}, r'class_index must .* \[1\], got \[2'),
+    ({'xyz': np.ones((1, 2))}, r'xyz must have the shape \[1, 3\], got \[1, 2'),
+    ({'distance': np.ones(2)}, r'distance must have the shape \[1\], got'),
+    ({'frame': np.array([0.5])}, 'frame of the prediction must be integers'),
+  ],
+)
+def test_arrays_that_are_no_events_are_refused(changes, message):
+  good = events((0, 0, 0))
+  fields = {name: getattr(good, name) for name in FIELDS} | changes
+  with pytest.raises(InputError, match=message):
+    metrics.counts(good, types.SimpleNamespace(**fields))
+
+
+def test_the_zero_vector_is_90_degrees_from_every_direction():
+  good = events((0, 0, 0))
+  fields = {name: getattr(good, name) for name in FIELDS}
+  fields |= {'xyz': np.zeros((1, 3)), 'distance': np.ones(1)}
+  nowhere = types.SimpleNamespace(**fields)
+  somewhere = types.SimpleNamespace(**fields | {'xyz': good.xyz})
+  for edition in ('2020', '2024', '2025', metrics.CLASSLESS):
+    scores = metrics.scores(
+      metrics.counts(
+        somewhere, nowhere, edition=edition, num_frames=10, num_classes=1
+      )
+    )
+    errors = [
+      value
+      for name, value in vars(scores).items()
+      if name in ('LE_CD', 'DOAE', 'LE')
+    ]
+    assert errors and set(errors) == {90.0}
+    f_scores = [v for name, v in vars(scores).items() if name.startswith('F')]
+    assert f_scores and max(f_scores) == 0
+
+
+def test_a_class_that_does_not_exist_has_no_counts():
+  good = events((0, 0, 0))
+  found = metrics.counts(good, good, num_classes=2)
+  for index in (-1, 2):
+    with pytest.raises(InputError, match=f'must be 0 to 1, got {index}'):
+      metrics.of_class(found, index)

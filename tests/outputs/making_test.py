@@ -183,3 +183,28 @@ def test_formats_are_static_arguments_and_fields_of_modules(format):
     np.ones((4, 2), np.float32),
   )
   assert predictions == expected
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'num_classes': '3'}, "at least 1 class, got num_classes='3'"),
+    ({'num_classes': 2.5}, 'at least 1 class, got num_classes=2.5'),
+    ({'name': 'multi_accdoa', 'unify': '15'}, "180 degrees, got '15'"),
+    ({'name': 'tracks', 'num_tracks': 2.0}, 'num_tracks=2.0'),
+  ],
+)
+def test_options_of_another_type_are_refused(options, message):
+  options = {'name': 'accdoa', 'num_classes': 3} | options
+  with pytest.raises(InputError, match=message):
+    outputs.make(options.pop('name'), **options)
+
+
+@pytest.mark.parametrize('kind', FORMATS, ids=name_of)
+def test_there_is_one_threshold_or_one_for_each_class(kind):
+  format = outputs.make(**outputs.options(kind))
+  found = jax.device_get(format.activate(jnp.zeros((4, format.size))))
+  for threshold in np.full(format.num_classes + 1, 0.5), np.nan:
+    with pytest.raises(InputError, match=f'{format.num_classes} numbers, one'):
+      format.events(found, threshold)
+  format.events(found, np.full(format.num_classes, 0.5))
