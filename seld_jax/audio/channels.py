@@ -105,11 +105,18 @@ def count(format: str, *, num_channels: int = 0) -> int:
   Returns:
     The number.
 
+  Raises:
+    InputError: There is no such format.
+
   Example:
     >>> from seld_jax.audio import channels
     >>> channels.count('stereo'), channels.count('mic', num_channels=5)
     (2, 5)
   """
+  if format not in NUM_CHANNELS:
+    raise InputError(
+      f'The format must be one of {", ".join(NUM_CHANNELS)}, got {format!r}.'
+    )
   return num_channels or NUM_CHANNELS[format]
 
 

@@ -34,7 +34,8 @@ def dataset_blocks(
 
   Raises:
     InputError: As for `blocks`, or the file has another sample rate or number
-      of channels.
+      of channels, or its header says that it has FuMa channels, which are no
+      microphones, or which lack the height.
 
   See Also: `blocks` for all channels of any file.
 
@@ -51,6 +52,7 @@ def dataset_blocks(
   needed = channels.count(format, num_channels=num_channels)
   higher = channels.by_name(format='foa').also
   if header.is_fuma:
+    _check_fuma(path, header, format)
     higher = sound_files.FUMA_WITH_HEIGHT
   known = (needed, *higher) if format == 'foa' else (needed,)
   if header.num_channels not in known:
@@ -58,6 +60,19 @@ def dataset_blocks(
   for block in sound_files.blocks(path, num_samples=num_samples, header=header):
     # A copy, so that the other channels can be freed.
     yield block if len(block) == needed else block[:needed].copy()
+
+
+def _check_fuma(
+  path: pathlib.Path, header: sound_files.AudioInfo, format: str
+) -> None:
+  """Refuses a file in FuMa order and level whose channels are not needed."""
+  if format != 'foa':
+    raise InputError(
+      f'{path} holds Ambisonics in FuMa order and level, as its header says, '
+      f'and no {"microphones" if format == "mic" else "left and right"}: train '
+      'on such files in the folder foa_dev with --config.features.format=foa.'
+    )
+  channels.for_file(channels.by_name(format='foa'), header, name=str(path))
 
 
 def _refusal(path: pathlib.Path, number: int, format: str, needed: int) -> str:

@@ -40,15 +40,16 @@ class Resampler:
       num_channels: Number of channels.
 
     Raises:
-      InputError: The source is not a plausible sample rate of audio, or has a
+      InputError: A rate is not a plausible sample rate of audio, or has a
         fraction.
     """
-    if not LOWEST_RATE <= source <= HIGHEST_RATE or source != int(source):
-      raise InputError(
-        f'A sample rate between {LOWEST_RATE} and {HIGHEST_RATE} Hz is needed, '
-        f'without a fraction, got {source} Hz.'
-      )
-    source = int(source)
+    for rate in source, target:
+      if not LOWEST_RATE <= rate <= HIGHEST_RATE or rate != int(rate):
+        raise InputError(
+          f'A sample rate between {LOWEST_RATE} and {HIGHEST_RATE} Hz is '
+          f'needed, without a fraction, got {rate} Hz.'
+        )
+    source, target = int(source), int(target)
     divisor = math.gcd(source, target)
     self._up, self._down = target // divisor, source // divisor
     larger = max(self._up, self._down)

@@ -125,8 +125,10 @@ def read(
 
   Returns:
     Samples, float32 with shape `[channels, samples]`; in [-1, 1] for integer
-    formats. Channels are W, Y, Z, X (ACN, SN3D) if the header says that they
-    are Ambisonics in FuMa order and level, and else as they are stored.
+    formats. The first four channels are W, Y, Z, X (ACN, SN3D) if the header
+    says that they are Ambisonics in FuMa order and level and there are 4, 6, 8,
+    9, 11 or 16; with other numbers, FuMa has no height. Else they are as they
+    are stored.
 
   Raises:
     InputError: The file is missing, unreadable or truncated, has another
@@ -174,12 +176,12 @@ def blocks(
 
   Args:
     path: A file in any format that libsndfile reads (WAV, FLAC, ...).
-    num_samples: Number of samples in a block.
+    num_samples: Number of samples in a block, 1 or more.
     header: The result of an earlier `info`; if the file has another header now,
       it is refused.
     raw: Whether to return the channels as they are stored. By default, the
       first four channels are converted to W, Y, Z, X (ACN, SN3D) if the header
-      says that they are in FuMa order and level.
+      says that they are in FuMa order and level, as in `read`.
 
   Yields:
     Blocks, float32 with shape `[channels, samples]`; the last may be shorter.
@@ -195,6 +197,8 @@ def blocks(
     [(4, 2000), (4, 400)]
   """
   path = pathlib.Path(path)
+  if num_samples < 1:
+    raise InputError(f'A block needs at least one sample, got {num_samples}.')
   done = 0
   with _opened(path) as (file, found):
     if header not in (None, found):
@@ -222,8 +226,8 @@ def write(
     sample_rate: Sample rate in Hz.
 
   Raises:
-    InputError: The samples have another shape, are not finite, or would clip;
-      or the file cannot be written.
+    InputError: The samples have another shape or type, are not finite, or would
+      clip; the sample rate is none of audio; or the file cannot be written.
 
   Example:
     >>> from seld_jax import audio
@@ -232,6 +236,8 @@ def write(
     48000
   """
   audio = np.asarray(audio)
+  if audio.dtype.kind not in 'iufb':
+    raise InputError(f'{path} needs real numbers, got {audio.dtype} samples.')
   # libsndfile ignores the byte order of NumPy arrays and treats integers as
   # PCM. Floats of native byte order avoid both problems.
   audio = audio.astype(np.result_type(audio.dtype, np.float32), copy=False)
@@ -239,6 +245,17 @@ def write(
     raise InputError(
       f'{path} needs audio of shape [channels, samples], got shape '
       f'{audio.shape}.'
+    )
+  # libsndfile writes 1024 channels at most.
+  if len(audio) > min(max(audio.shape[1], 64), 1024):
+    raise InputError(
+      f'{path} needs audio of shape [channels, samples], got shape '
+      f'{audio.shape}: transpose it.'
+    )
+  if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE or sample_rate % 1:
+    raise InputError(
+      f'{path} needs a sample rate between {_LOWEST_RATE} and {_HIGHEST_RATE} '
+      f'Hz, without a fraction, got {sample_rate}.'
     )
   if not np.isfinite(audio).all():
     raise InputError(f'{path} needs finite samples, got NaN or infinite ones.')
@@ -251,7 +268,9 @@ def write(
   # In memory first: libsndfile does not distinguish a full disk from other
   # errors.
   buffer = io.BytesIO()
-  soundfile.write(buffer, audio.T, sample_rate, format='WAV', subtype='PCM_16')
+  soundfile.write(
+    buffer, audio.T, int(sample_rate), format='WAV', subtype='PCM_16'
+  )
   with files.atomic(path) as temporary:
     # Not getbuffer(): it saves no memory, and with it in the traceback of a
     # full disk the garbage collector of Python 3.12.1 crashes.
@@ -319,10 +338,11 @@ def as_float(samples: np.ndarray) -> np.ndarray:
 def as_pcm(samples: np.ndarray) -> np.ndarray:
   """Converts floating-point samples to the 16-bit PCM that `write` stores.
 
-  Like libsndfile, it rounds to 32 bits and drops the lower 16.
+  Like libsndfile with float32, it rounds to 32 bits and drops the lower 16.
 
   Args:
-    samples: Samples in [-1, 1], of any shape.
+    samples: Samples in [-1, 1], of any shape. Others are clipped; float64 is
+      rounded to float32 first, which `write` does not do.
 
   Returns:
     The samples as int16, with the same shape.
@@ -335,7 +355,8 @@ def as_pcm(samples: np.ndarray) -> np.ndarray:
     [0, 16384, -16384, 32767]
   """
   wide = np.rint(np.asarray(samples, np.float32) * np.float32(2**31))
-  return np.minimum(wide.astype(np.int64) >> 16, 2**15 - 1).astype(np.int16)
+  short = wide.astype(np.int64) >> 16
+  return np.clip(short, -(2**15), 2**15 - 1).astype(np.int16)
 
 
 @contextlib.contextmanager

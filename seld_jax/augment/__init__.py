@@ -44,9 +44,6 @@ from seld_jax.augment.steps import (
   symmetries,
 )
 from seld_jax.augment.turns import (
-  NUM_MIC_SYMMETRIES,
-  NUM_SYMMETRIES,
-  TURNS,
   Turns,
   apply_mic_symmetry,
   apply_symmetry,
@@ -58,11 +55,8 @@ from seld_jax.augment.written import STEPS, make_steps
 
 __all__ = [
   'EXAMPLES',
-  'NUM_MIC_SYMMETRIES',
-  'NUM_SYMMETRIES',
   'STEPS',
   'TETRAHEDRON',
-  'TURNS',
   'Domain',
   'Step',
   'Turns',

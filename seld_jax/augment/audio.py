@@ -40,7 +40,7 @@ def turn_foa(
     The turned audio, with the same shape.
 
   Raises:
-    ValueError: The audio does not have 4 channels.
+    ValueError: The audio does not have 4 channels, or the matrix is not 3 x 3.
 
   References:
     Mazzon et al., `First order ambisonics domain spatial augmentation for
@@ -64,6 +64,11 @@ def turn_foa(
     raise ValueError(
       'turn_foa needs the 4 channels W, Y, Z, X on axis -2, got shape '
       f'{tuple(audio.shape)}.'
+    )
+  if jnp.shape(matrix) != (3, 3):
+    raise ValueError(
+      'turn_foa needs a matrix of directions with shape [3, 3], got '
+      f'{list(jnp.shape(matrix))}; mix_channels takes matrices of channels.'
     )
   order = np.array(_ORDER)
   of_dipoles = jnp.asarray(matrix, audio.dtype)[order][:, order]
@@ -144,7 +149,7 @@ def mix_channels(
 
   Returns:
     The new channels, with shape `[..., new_channels, samples]` and the type of
-    `audio`.
+    `audio`; float32 for integers.
 
   Example:
     >>> from seld_jax import augment
@@ -154,7 +159,7 @@ def mix_channels(
     [[0.  0.1]
      [0.5 0.5]]
   """
-  audio = jnp.asarray(audio)
+  audio = floating(audio)
   return _mixed(audio, jnp.asarray(matrix, audio.dtype))
 
 

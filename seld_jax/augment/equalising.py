@@ -84,11 +84,16 @@ def equalise(
     >>> print(f'{louder.max():.1f}')
     10.0
   """
+  from scipy import fft  # takes long to import
+
   audio = floating(audio)
   samples = audio.shape[-1]
-  length = samples + int(_RINGING * sample_rate)
+  needed = samples + int(_RINGING * sample_rate)
+  # Transforms of lengths with large prime factors take many times as long.
+  length = fft.next_fast_len(needed, real=True) or needed
   frequencies = np.fft.rfftfreq(length, 1 / sample_rate)
   curve = equaliser_curve(gains, frequencies, sample_rate=sample_rate)
+  wide = audio.astype(jnp.promote_types(audio.dtype, jnp.float32))
   factors = 10 ** (curve / 20)
-  spectrum = jnp.fft.rfft(audio, n=length) * factors.astype(audio.dtype)
+  spectrum = jnp.fft.rfft(wide, n=length) * factors.astype(wide.dtype)
   return jnp.fft.irfft(spectrum, n=length)[..., :samples].astype(audio.dtype)

@@ -145,7 +145,8 @@ def masks(
       whose frames are covered by time masks; needs `share_channels`.
 
   Returns:
-    The step. Targets stay unless `labels` is True.
+    The step. Targets stay unless `labels` is True; then it raises ValueError if
+    the number of their frames does not divide that of the features.
 
   Raises:
     ValueError: The domain is audio, a number is out of range, or `labels` is
@@ -196,7 +197,12 @@ def masks(
       share_channels=share_channels,
     )
     if labels:
-      num_labels = len(jax.tree.leaves(targets)[0])
+      num_labels = len(jax.tree.leaves(targets)[0]) if targets else 0
+      if not num_labels or len(is_gone) % num_labels:
+        raise ValueError(
+          f'labels = True needs targets whose frames divide the {len(is_gone)} '
+          f'frames of the features, got {num_labels}.'
+        )
       is_silent = is_gone.reshape(num_labels, -1).all(axis=-1)
       targets = domain.output.silence(targets, is_silent)
     return masked, targets

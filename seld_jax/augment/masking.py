@@ -33,6 +33,9 @@ def spec_augment(
   Returns:
     Masked features, with the same shape.
 
+  Raises:
+    ValueError: The features have another number of axes, as in a batch.
+
   References:
     Park et al., `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
     (without time warping)
@@ -85,6 +88,11 @@ def augment_and_mark(
     Masked features, with the same shape, and whether a time mask covers a frame
     in all channels, with shape `[frames]`.
   """
+  if features.ndim != 3:
+    raise ValueError(
+      'Masks need features with shape [frames, mels, channels], got '
+      f'{list(features.shape)}; use jax.vmap for a batch.'
+    )
   frames, mels, channels = features.shape
   fill = jnp.mean(features, axis=(0, 1))
   is_gone = jnp.zeros(frames, bool)

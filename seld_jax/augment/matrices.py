@@ -157,6 +157,11 @@ def array_symmetries(
     exchange = tuple(int(source) for source in nearest)
     if exchange not in found or np.trace(matrix) > np.trace(found[exchange]):
       found[exchange] = matrix
+  if not found:  # also the matrix that changes nothing does not fit
+    raise ValueError(
+      'The positions of microphones must be finite and different from each '
+      f'other, got {microphones.tolist()}.'
+    )
   return np.stack(list(found.values())), np.array(list(found))
 
 

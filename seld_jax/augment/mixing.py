@@ -31,7 +31,9 @@ def mix_features(
   - Intensity vectors become their mean, weighted with the energy
     `|W|^2 + (|Y|^2 + |Z|^2 + |X|^2) / 3` of each sound in the band, as if all
     bins of a band had the same energy. For two equally loud plane waves of
-    noise, the mean direction is right, and the mean norm within 15 %.
+    noise, the mean direction is right. The mean norm is within 15 % if they are
+    up to 90 degrees apart, and with `intensity='energy'` always; with `'norm'`,
+    it is half as large as it should be at 150 degrees.
   - GCC-PHAT gives every bin the same weight, and a bin has about the phase of
     the louder sound. Correlations become their mean; the weight of a sound is
     the mean over all bands of its share of the power, where a band counts as

@@ -229,7 +229,7 @@ def equaliser(domain: Domain, *, max_db: float = 6.0) -> Step:
       return equalising.equalise(signal, gains, sample_rate=rate), targets
     frequencies = features_lib.band_frequencies(**domain.options)
     curve = equalising.equaliser_curve(gains, frequencies, sample_rate=rate)
-    return _louder(jnp.asarray(signal), curve[:, None], domain), targets
+    return _louder(floating(signal), curve[:, None], domain), targets
 
   return step
 

@@ -59,7 +59,13 @@ class Turns:
 
     Returns:
       Features and directions of the turned scene, with the same shapes.
+
+    Raises:
+      ValueError: There is no such turn, or the features are of another kind.
     """
+    count = len(self.matrices)
+    if isinstance(index, int | np.integer) and not 0 <= index < count:
+      raise ValueError(f'The index of a turn is 0 to {count - 1}, got {index}.')
     turned = self.of_features(jnp.asarray(features), index)
     doa = jnp.asarray(doa)
     doa = jnp.matmul(
@@ -122,7 +128,8 @@ def make_turns(
     The turns.
 
   Raises:
-    ValueError: The features cannot be turned exactly: those of the published
+    ValueError: There are no such features, or they cannot be turned exactly:
+      those of the published
       layout, and SALSA of microphones, where the noise is judged from the first
       microphone, which another one replaces. Or the number of microphones and
       positions differs, or no turn maps the array to itself, or there is no
@@ -149,6 +156,7 @@ def make_turns(
       "Only features with layout = 'aligned' can be turned, got "
       f'{chosen.layout!r}.'
     )
+  features_lib.shape(format=format, **options)  # refuses unknown ones
   if format == 'foa':
     return _of_foa(16 if count is None else count)
   if format == 'stereo':
@@ -352,6 +360,7 @@ def _of_matrices(matrices: np.ndarray) -> Callable[..., jax.Array]:
   """Turns features by matrices of channels, `[turns, channels, channels]`."""
 
   def turn(features: jax.Array, index: jax.typing.ArrayLike) -> jax.Array:
+    _check_channels(features, matrices.shape[-1])
     return jnp.matmul(
       features,
       jnp.asarray(matrices, features.dtype)[index].T,
@@ -381,6 +390,7 @@ def _of_correlations(sources: np.ndarray) -> Callable[..., jax.Array]:
   is_reversed = np.array([[p[0] > p[1] for p in row] for row in old])
 
   def turn(features: jax.Array, index: jax.typing.ArrayLike) -> jax.Array:
+    _check_channels(features, count + len(numbers))
     channels, sources_of_pairs, reversed_pairs = map(
       jnp.asarray, (sources, pairs, is_reversed)
     )
@@ -416,6 +426,7 @@ def _of_differences(
   count = sources.shape[1]
 
   def turn(features: jax.Array, index: jax.typing.ArrayLike) -> jax.Array:
+    _check_channels(features, 2 * count - 1)
     channels = jnp.asarray(sources)[index]
     log_powers, others = features[..., :count], features[..., count:]
     # The first microphone differs by 0 from itself.
@@ -429,11 +440,14 @@ def _of_differences(
   return turn
 
 
+def _check_channels(features: jax.Array, count: int) -> None:
+  """Raises ValueError for other features: indices would be clipped."""
+  if features.shape[-1] != count:
+    raise ValueError(
+      f'These turns need features with {count} channels on the last axis, got '
+      f'shape {list(features.shape)}.'
+    )
+
+
 _FOA = _of_foa(16)
 _TETRAHEDRON = make_turns(format='mic')
-
-NUM_SYMMETRIES = len(_FOA.matrices)
-NUM_MIC_SYMMETRIES = len(_TETRAHEDRON.matrices)
-
-# The random rotation of a scene, by the format of log-mel features.
-TURNS = {'foa': rotate_foa, 'mic': swap_mic_channels}

@@ -220,6 +220,7 @@ def framewise_features(
     alias_frequency=alias_frequency,
   )
   channels = framewise_channels_of(format, options)
+  check_audio('framewise_features', audio, format, options)
   return stacking.framewise_channels(audio, channels, options)
 
 
@@ -244,6 +245,17 @@ def is_framewise(*, kind: str = DEFAULTS.kind) -> bool:
 def clips_jointly(format: str) -> bool:
   """Whether log-mel channels are clipped below the maximum of all of them."""
   return format == 'stereo'
+
+
+def check_audio(
+  caller: str,
+  audio: jax.Array | np.ndarray,
+  format: str,
+  options: FeatureOptions,
+) -> None:
+  """Raises ValueError for audio with another number of channels."""
+  count = num_audio_channels(format, num_channels=options.num_channels)
+  stacking.check_channels(caller, audio, axis=-2, count=count)
 
 
 def framewise_channels_of(

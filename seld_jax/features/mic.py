@@ -119,6 +119,9 @@ def gcc_phat(
     a positive lag when the sound reaches the second channel of the pair later
     than the first. Bins without power contribute 0.
 
+  Raises:
+    ValueError: There are fewer than two channels, or more lags than `n_fft`.
+
   References:
     Knapp and Carter, The generalized correlation method for estimation of time
     delay, IEEE TASSP 24 (4), 1976
@@ -138,6 +141,12 @@ def gcc_phat(
     >>> print(correlation[:, 20].argmax(axis=-1) - 32)  # frame 20
     [3 5 7 2 4 2]
   """
+  stacking.check_channels('gcc_phat', spectrum, axis=-3, count=None)
+  n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
+  if not 1 <= n_lags <= n_fft:
+    raise ValueError(
+      f'n_lags must be between 1 and n_fft = {n_fft}, got {n_lags}.'
+    )
   real, imaginary = spectrum.real, spectrum.imag
   scale = unit_scale(power(spectrum))
   real, imaginary = (
@@ -155,7 +164,6 @@ def gcc_phat(
   else:
     parts = cross(*np.array(pairs).T)
     in_phase, across = (jnp.moveaxis(part, 0, -3) for part in parts)
-  n_fft = n_fft or 2 * (spectrum.shape[-1] - 1)
   cosines, sines = _lag_tables(n_fft, n_lags // 2)
   multiply = lambda products, table: jnp.matmul(
     products,

@@ -141,6 +141,10 @@ def bins(options: FeatureOptions) -> tuple[int, int]:
 
 def phase_stop(options: FeatureOptions) -> int:
   """The first bin at or above the frequency from which on there is no phase."""
+  if options.alias_frequency < 0:
+    raise ValueError(
+      f'alias_frequency must be 0 or more, got {options.alias_frequency}.'
+    )
   frequency = options.alias_frequency or _ALIAS_FREQUENCY
   first, stop = bins(options)
   exact = frequency * options.n_fft / options.sample_rate

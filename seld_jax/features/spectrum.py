@@ -152,6 +152,9 @@ def mel_filter_bank(
     Weights with shape `[n_mels, n_fft // 2 + 1]`, float64 and read-only. They
     equal those of `librosa.filters.mel`.
 
+  Raises:
+    ValueError: An option is out of range.
+
   References:
     Slaney, Auditory Toolbox, Interval Research technical report 1998-010
 
@@ -163,7 +166,15 @@ def mel_filter_bank(
     >>> int(filters[-1].nonzero()[0].max() * 24000 / 1024)  # Hz
     7992
   """
+  if n_mels < 1 or sample_rate <= 0:
+    raise ValueError(
+      f'n_mels and sample_rate must be above 0, got {n_mels} and {sample_rate}.'
+    )
   f_max = sample_rate / 2 if f_max is None else f_max
+  if not 0 <= f_min < f_max:
+    raise ValueError(
+      f'f_min must be 0 or more and below f_max, got {f_min} and {f_max} Hz.'
+    )
   edges = _mel_edges(n_mels, f_min, f_max)
   bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
   lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -245,6 +256,8 @@ def clip_decibels(
   Returns:
     Clipped spectrograms, with the same shape.
   """
+  if top_db is not None and not top_db >= 0:
+    raise ValueError(f'top_db must be 0 or more, or None, got {top_db}.')
   if top_db is None:
     return decibels
   axes = (-3, -2, -1) if jointly else (-2, -1)
@@ -296,14 +309,23 @@ def _pad(
     raise ValueError(
       f'win_length must be between 1 and n_fft = {n_fft}, got {win_length}.'
     )
+  if hop_length < 1:
+    raise ValueError(f'hop_length must be 1 or more, got {hop_length}.')
   if pad_mode not in ('constant', 'reflect', 'given'):
     raise ValueError(
       f"pad_mode must be 'constant' or 'reflect', got {pad_mode!r}."
     )
   is_padded = pad_mode == 'given'
   samples = audio.shape[-1] - (2 * (n_fft // 2) if is_padded else 0)
-  if samples <= 0 or not jnp.issubdtype(audio.dtype, jnp.floating):
-    raise ValueError(f'stft needs float samples, got {jax.typeof(audio)}.')
+  if audio.dtype not in (jnp.float32, jnp.float64):
+    raise ValueError(
+      f'stft needs float32 or float64 samples, got {audio.dtype}.'
+    )
+  if samples <= 0:
+    least = 2 * (n_fft // 2) if is_padded else 0
+    raise ValueError(
+      f'stft needs more than {least} samples, got shape {list(audio.shape)}.'
+    )
   if not is_padded:
     audio = _pad_last(audio, (n_fft // 2, n_fft // 2), mode=pad_mode)
   return audio, -(-samples // hop_length)

@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax.features import stacking
-from seld_jax.features.formats import clips_jointly, framewise_channels_of
+from seld_jax.features.formats import (
+  check_audio,
+  clips_jointly,
+  framewise_channels_of,
+)
 from seld_jax.features.options import DEFAULTS, FeatureOptions
 
 
@@ -100,6 +104,7 @@ def window_features(
     alias_frequency=alias_frequency,
   )
   channels = framewise_channels_of(format, options)
+  check_audio('window_features', audio, format, options)
   parts = stacking.framewise_channels(audio, channels, options)
   frames = jnp.arange(parts[0].shape[-2])
   log_mels, spatial = (

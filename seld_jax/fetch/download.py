@@ -334,7 +334,7 @@ def _resume(url: str, part: pathlib.Path, most: int | None) -> None:
       whole = response.headers.get('Content-Range', '').rpartition('/')[2]
       if whole.isdecimal() and int(whole) != have:
         part.unlink()
-        raise requests.ConnectionError('the server has another file than before')
+        raise requests.ConnectionError('the server has another file now')
       return  # Nothing is missing; the checksum shows if there is too much.
     _check_answer(response)
     if response.status_code != 206:

@@ -169,15 +169,15 @@ def counts_each(
     num_classes = 1
   if num_frames is None:
     lengths = _default_lengths(pairs, edition, as_published)
-  elif np.ndim(num_frames):
-    lengths = [int(one) for one in np.asarray(num_frames)]
+  else:
+    lengths = np.asarray(num_frames).astype(np.int64).tolist()
+    if isinstance(lengths, int):
+      lengths = [lengths] * len(pairs)
     if len(lengths) != len(pairs):
       raise InputError(
         f'num_frames must be one number, or one for each of the {len(pairs)} '
         f'recordings, got {len(lengths)}.'
       )
-  else:
-    lengths = [num_frames] * len(pairs)
   if segment_frames is None:
     segment_frames = 10
     if as_published:

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.amb_files import write_amb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -435,3 +436,28 @@ def test_horizontal_ambisonics_are_refused(count):
   header = dataclasses.replace(FUMA_FILE, num_channels=count)
   with pytest.raises(InputError, match='no height'):
     channels.for_file(channels.by_name(format='foa'), header, name='x')
+
+
+def test_formats_that_do_not_exist_are_refused():
+  for call in (
+    lambda: channels.by_name(format='foo'),
+    lambda: next(audio.dataset_blocks('x.wav', format='foo')),
+  ):
+    with pytest.raises(InputError):
+      call()
+
+
+@pytest.mark.parametrize('format', ['mic', 'stereo'])
+def test_fuma_files_are_no_microphones(tmp_path, format):
+  count = {'mic': 4, 'stereo': 2}[format]
+  path = tmp_path / 'a.amb'
+  write_amb(path, np.zeros((count, 100)))
+  with pytest.raises(InputError, match='a.amb holds Ambisonics .* and no'):
+    next(audio.dataset_blocks(path, format=format))
+
+
+def test_fuma_without_height_is_no_training_data(tmp_path):
+  path = tmp_path / 'a.amb'
+  write_amb(path, np.zeros((5, 100)))
+  with pytest.raises(InputError, match='5 channels of FuMa, .* no height'):
+    next(audio.dataset_blocks(path, format='foa'))

@@ -65,3 +65,9 @@ def test_a_sample_rate_may_be_a_float(length=500):
 def test_implausible_sample_rate_is_refused(rate):
   with pytest.raises(InputError, match=f'sample rate between.*got {rate} Hz'):
     Resampler(rate, 24000, num_channels=4)
+
+
+@pytest.mark.parametrize('target', [0, 24000.5, float('nan')])
+def test_impossible_target_rates_are_refused(target):
+  with pytest.raises(InputError, match='sample rate between'):
+    Resampler(48000, target, num_channels=1)

@@ -318,3 +318,31 @@ def test_lists_the_visible_files_with_a_suffix_of_sound(
   top = audio.list_files(folder, recursive=False)
   assert top == expected(['wav', 'flac', 'ogg'], [''])
   assert audio.list_files(folder / 'gone') == []
+
+
+@pytest.mark.parametrize(
+  ('shape', 'kind', 'rate', 'message'),
+  [
+    ((24000, 4), np.float32, 24000, r'got shape \(24000, 4\): transpose it'),
+    ((1000, 2), np.float32, 24000, r'got shape \(1000, 2\): transpose it'),
+    ((2, 100), np.complex64, 24000, 'real numbers, got complex64'),
+    ((2, 100), np.float32, 0, 'sample rate between 1000 and 400000 Hz.* got 0'),
+    ((2, 100), np.float32, 44100.5, 'without a fraction, got 44100.5'),
+  ],
+)
+def test_what_is_no_sound_is_not_written(tmp_path, shape, kind, rate, message):
+  with pytest.raises(InputError, match=message):
+    audio.write(tmp_path / 'x.wav', np.zeros(shape, kind), sample_rate=rate)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_rates_may_be_floats_and_blocks_have_samples(tmp_path):
+  audio.write(tmp_path / 'x.wav', np.zeros((2, 100)), sample_rate=44100.0)
+  assert audio.info(tmp_path / 'x.wav').sample_rate == 44100
+  with pytest.raises(InputError, match='at least one sample, got 0'):
+    list(audio.blocks(tmp_path / 'x.wav', num_samples=0))
+
+
+def test_pcm_is_clipped_at_both_ends():
+  found = audio.as_pcm(np.array([1.5, -1.5, 1.0, -1.0]))
+  assert found.tolist() == [32767, -32768, 32767, -32768]

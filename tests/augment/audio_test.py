@@ -274,8 +274,53 @@ def test_turns_of_audio_work_under_transformations():
       lambda: augment.turn_foa(np.zeros((2, 9)), np.eye(3)),
       r'4 channels W, Y, Z, X on axis -2, got shape \(2, 9\)',
     ),
+    (
+      lambda: augment.turn_foa(np.zeros((4, 9)), np.eye(4)),
+      r'shape \[3, 3\], got \[4, 4\]; mix_channels',
+    ),
+    (
+      lambda: augment.array_symmetries(np.full((4, 3), np.nan)),
+      'must be finite and different',
+    ),
+    (lambda: augment.make_turns(format='foa', kind='salsa_lite'), 'salsa_lite'),
+    (lambda: augment.make_turns(format='stereo', stereo=('lvl',)), 'lvl'),
+    (
+      lambda: augment.apply_symmetry(np.zeros((5, 64, 7)), np.zeros(3), 16),
+      '0 to 15, got 16',
+    ),
+    (
+      lambda: augment.apply_symmetry(np.zeros((5, 64, 10)), np.zeros(3), 1),
+      r'7 channels on the last axis, got shape \[5, 64, 10\]',
+    ),
+    (
+      lambda: augment.apply_mic_symmetry(np.zeros((5, 64, 7)), np.zeros(3), 1),
+      '10 channels on the last axis',
+    ),
   ],
 )
 def test_what_does_not_exist_is_refused(call, message):
   with pytest.raises(ValueError, match=message):
     call()
+
+
+def test_integers_are_mixed_as_numbers():
+  half = [[0.5, 0.5], [0.5, -0.5]]
+  found = augment.mix_channels(np.array([[30000], [20000]], np.int16), half)
+  np.testing.assert_array_equal(found, [[25000.0], [5000.0]])
+
+
+@pytest.mark.parametrize('samples', [997, 1000])
+def test_the_length_of_the_transform_does_not_matter(samples):
+  """A prime number of samples is filtered as the same samples and silence."""
+  rng = np.random.default_rng(0)
+  sound = rng.standard_normal((2, samples)).astype(np.float32)
+  gains = rng.uniform(-6, 6, 8)
+  found = augment.equalise(sound, gains, sample_rate=24000)
+  longer = np.pad(sound, ((0, 0), (0, 5000)))
+  whole = augment.equalise(longer, gains, sample_rate=24000)
+  np.testing.assert_allclose(found, whole[:, :samples], atol=2e-3)
+  narrow = augment.equalise(
+    jnp.asarray(sound, jnp.bfloat16), gains, sample_rate=24000
+  )
+  assert narrow.dtype == jnp.bfloat16
+  np.testing.assert_allclose(np.asarray(narrow, np.float32), found, atol=0.1)

@@ -369,3 +369,15 @@ def test_samples_of_16_bits_are_changed_like_numbers():
   )
   np.testing.assert_array_equal(found, same)
   assert found.dtype == np.float32
+
+
+def test_masked_labels_need_frames_that_fit():
+  domain = augment.feature_domain(format='foa', output=OUTPUT)
+  step = augment.masks(domain, share_channels=True, labels=True)
+  features = np.zeros((52, 64, 7), np.float32)
+  labelled = {'accdoa': np.ones((10, 1, 1, 3), np.float32)}
+  for targets, number in (labelled, 10), ({}, 0):
+    with pytest.raises(ValueError, match=f'divide the 52 .* got {number}'):
+      step(KEY, features, targets)
+  with pytest.raises(ValueError, match='use jax.vmap for a batch'):
+    augment.masks(domain)(KEY, features[None], {})

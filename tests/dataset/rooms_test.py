@@ -130,9 +130,7 @@ def test_the_seed_draws_the_rooms():
 
 def test_one_room_needs_no_list_and_shares_are_between_0_and_1():
   two = recordings('fold1_room1_a', 'fold1_room2_a')
-  assert split_rooms(two, rooms='room2') == split_rooms(
-    two, rooms=['room2']
-  )
+  assert split_rooms(two, rooms='room2') == split_rooms(two, rooms=['room2'])
   for share in (-0.1, 1.5, float('nan')):
     with pytest.raises(InputError, match='share must be between 0 and 1'):
       split_rooms(two, share=share)

@@ -100,15 +100,3 @@ def test_unknown_options_are_refused(options, message):
   for array in features.foa_features, features.mic_features:
     with pytest.raises(ValueError, match=message):
       jax.eval_shape(functools.partial(array, **options), jnp.zeros((4, 480)))
-
-
-@pytest.mark.parametrize(
-  ('audio', 'got'),
-  [
-    (np.zeros((4, 0), np.float32), r'float32\[4,0\]'),
-    (np.ones((4, 480), np.int16), r'int16\[4,480\]'),
-  ],
-)
-def test_no_samples_and_pcm_are_refused(audio, got):
-  with pytest.raises(ValueError, match=f'needs float samples, got {got}'):
-    features.stft(audio)

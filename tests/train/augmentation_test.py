@@ -16,8 +16,8 @@ from seld_jax.train import step
 FRAMES = 3
 EXAMPLES = 24
 TURNS = {
-  'foa': (7, augment.apply_symmetry, augment.NUM_SYMMETRIES),
-  'mic': (10, augment.apply_mic_symmetry, augment.NUM_MIC_SYMMETRIES),
+  'foa': (7, augment.apply_symmetry, 16),
+  'mic': (10, augment.apply_mic_symmetry, 8),
 }
 
 
