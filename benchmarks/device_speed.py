@@ -169,7 +169,8 @@ def measure_scores(
   """Times an evaluation of all recordings (network and scores) in seconds."""
   mesh = sharding.make_mesh()
   state = sharding.put_replicated(mesh, train_step.create_state(config))
-  evaluator = scoring.Evaluator(config, mesh, fold)
+  programs = scoring.make_programs(config, mesh)
+  evaluator = scoring.Evaluator(config, mesh, fold, programs=programs)
   seconds = timed(
     lambda: evaluator(state, config.eval.window) and (), rounds=rounds
   )

@@ -32,6 +32,9 @@ HELP_LINES = textwrap.TextWrapper(
   break_on_hyphens=False,
 )
 
+# The flag of an entry of a tuple, such as --config.data.train_folds[0]=3.
+_ENTRY = re.compile(r'--?config\.[^=]*\[')
+
 
 def run(
   main: Callable[[list[str], flags.FlagValues], None],
@@ -271,6 +274,14 @@ def _parse(
     nearest = [other] if other in values else near
     meant = f'did you mean --{nearest[0]}? ' if nearest else ''
     raise InputError(f'{text}: {meant}--help lists all flags.') from error
+  except (IndexError, KeyError) as error:
+    entry = next((one for one in words if _ENTRY.match(one)), None)
+    if entry is None:
+      raise InputError(explain(error)) from error
+    raise InputError(
+      f'{entry}: only a number that is there can be set like this; set the '
+      f'whole tuple, such as {entry.partition("[")[0]}="(1, 2)".'
+    ) from error
   except Exception as error:
     # Besides flags.Error, a config file on the command line can raise anything,
     # and ml_collections raises KeyError, AttributeError, TypeError and OSError

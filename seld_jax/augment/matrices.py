@@ -130,6 +130,9 @@ def array_symmetries(
     signal each microphone receives from the turned scene, with shape
     `[symmetries, microphones]`. The first changes nothing.
 
+  Raises:
+    ValueError: Positions are not finite, or two microphones are in one place.
+
   Example:
     Four microphones in a square, in front, to the left, behind and to the
     right; a quarter turn to the left brings the sound of the first to the

@@ -210,6 +210,11 @@ def _check_training(config: Config) -> None:
     'would be learned: reduce train.warmup_epochs.',
   )
   _refuse_if(
+    train.decay_factor == 0 and bool(train.decay_epochs),
+    f'train.decay_factor is 0, so that nothing would be learned from epoch '
+    f'{min(train.decay_epochs, default=0)} on: set it above 0.',
+  )
+  _refuse_if(
     train.weight_decay * train.learning_rate > _LARGEST_SHRINKAGE,
     f'train.weight_decay = {train.weight_decay} times train.learning_rate = '
     f'{train.learning_rate} is the part of each kernel that a step removes; '

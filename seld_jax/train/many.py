@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.metadata
 import itertools
 import json
 import logging
@@ -173,6 +174,9 @@ def _gpus() -> list[str]:
   platforms = os.environ.get('JAX_PLATFORMS', '')
   if platforms and not {'cuda', 'gpu'} & {*platforms.split(',')}:
     return []
+  plugins = importlib.metadata.entry_points(group='jax_plugins')
+  if not any('cuda' in one.name for one in plugins):
+    return []  # JAX was installed for the CPU
   named = os.environ.get('CUDA_VISIBLE_DEVICES')
   if named is not None:
     # CUDA ignores what comes after a number that is no GPU, such as -1.

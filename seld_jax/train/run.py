@@ -1,6 +1,7 @@
 """The values of a run that do not change from its first step to its last."""
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any
 
@@ -10,8 +11,11 @@ from seld_jax import config as config_lib
 from seld_jax import runs, trackers
 from seld_jax.dataset import sampling
 from seld_jax.devices import processes
+from seld_jax.errors import InputError
 from seld_jax.train import prepare, rendering
 from seld_jax.train.optimizer import total_steps
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +84,8 @@ def prepare_run(
     The run.
 
   Raises:
-    InputError: The dataset is missing or broken, or is too small for a batch.
+    InputError: The dataset is missing or broken, or is too small for a batch,
+      or the learning rate would be 0 in all steps.
   """
   data = prepare.load_data(config)
   scenes = rendering.plan(config)
@@ -97,17 +102,45 @@ def prepare_run(
     num_segments=examples['segments'],
   )
   steps_per_epoch = examples[config.train.sampler] // config.train.batch_size
+  num_steps = total_steps(config, steps_per_epoch=steps_per_epoch)
+  _check_warmup(config, num_steps, steps_per_epoch=steps_per_epoch)
   kept = data
   if scenes is not None:
     kept = dataclasses.replace(data, train=scenes.empty_fold())
+  resident = prepare.resident(config, kept, num_devices=mesh.size)
+  if config.train.steps_per_dispatch > 1 and 'train' not in resident:
+    _log.warning(
+      'train.steps_per_dispatch = %d has no effect, because the training '
+      'recordings are not kept on the devices; larger data.device_budget and '
+      'data.host_budget may allow it.',
+      config.train.steps_per_dispatch,
+    )
   return Run(
     config,
     workdir,
     mesh,
     data,
-    resident=prepare.resident(config, kept, num_devices=mesh.size),
+    resident=resident,
     steps_per_epoch=steps_per_epoch,
-    num_steps=total_steps(config, steps_per_epoch=steps_per_epoch),
+    num_steps=num_steps,
     scenes=scenes,
     mirror=copies,
   )
+
+
+def _check_warmup(
+  config: config_lib.Config, num_steps: int, *, steps_per_epoch: int
+) -> None:
+  """Raises InputError if the learning rate would be 0 in all steps."""
+  train = config.train
+  warmup = train.warmup_epochs * steps_per_epoch
+  if (
+    train.schedule == 'paper'
+    and train.warmup_factor == 0
+    and warmup >= num_steps
+  ):
+    raise InputError(
+      f'train.warmup_factor is 0, and the warm-up of {train.warmup_epochs} '
+      f'epochs with {steps_per_epoch} steps takes all {num_steps} steps, so '
+      'that nothing would be learned: reduce train.warmup_epochs.'
+    )

@@ -4,7 +4,7 @@ import functools
 import logging
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -29,6 +29,28 @@ from seld_jax.train.step_metrics import loss_sums
 _log = logging.getLogger(__name__)
 
 
+class Programs(NamedTuple):
+  """What all evaluators of a run compile once.
+
+  Attributes:
+    predict: The network, for `inference.predict_fold`.
+    loss_sums: Maps outputs and targets to sums and counts of losses by name.
+  """
+
+  predict: Callable[..., dict[str, jax.Array]]
+  loss_sums: Callable[..., dict[str, tuple[jax.Array, jax.Array]]]
+
+
+def make_programs(
+  config: config_lib.Config, mesh: jax.sharding.Mesh
+) -> Programs:
+  """The programs of the evaluators of a config."""
+  return Programs(
+    make_predict_step(config, mesh),
+    jax.jit(functools.partial(loss_sums, config)),
+  )
+
+
 class Evaluator:
   """Scores states on one fold.
 
@@ -36,6 +58,7 @@ class Evaluator:
     config: The configuration.
     mesh: The devices.
     fold: The recordings.
+    programs: From `make_programs`.
     resident: Whether their features are kept on the devices; otherwise windows
       are read from memory or disk when they are needed.
   """
@@ -46,6 +69,7 @@ class Evaluator:
     mesh: jax.sharding.Mesh,
     fold: dataset.Fold,
     *,
+    programs: Programs,
     resident: bool = True,
   ):
     self.fold = fold
@@ -54,8 +78,7 @@ class Evaluator:
     self._mesh = mesh
     # Made at first use: the test folds need no device memory before the end.
     self._source: placement.Source | None = None
-    self._loss_sums = jax.jit(functools.partial(loss_sums, config))
-    self._predict_step = make_predict_step(config, mesh)
+    self._programs = programs
 
   def __call__(
     self, state: TrainState, window: int
@@ -78,7 +101,7 @@ class Evaluator:
         else placement.streamed(self._mesh, fold.features)
       )
     outputs = inference.predict_fold(
-      self._predict_step,
+      self._programs.predict,
       parameter_average.variables_of(state),
       state.statistics,
       fold,
@@ -105,7 +128,7 @@ class Evaluator:
     )
     targets = {name: values[keep] for name, values in fold.targets.items()}
     sums = jax.device_get(
-      self._loss_sums(inference.join_outputs(outputs), targets)
+      self._programs.loss_sums(inference.join_outputs(outputs), targets)
     )
     return {
       name: float(value) / max(float(count), 1)
@@ -173,9 +196,14 @@ def make_evaluators(run: Run) -> dict[str, Evaluator]:
   if data.watched is not None:
     folds['train_fold'] = data.watched
   purpose = {'train_fold': 'train'}
+  programs = make_programs(config, run.mesh)
   return {
     name: Evaluator(
-      config, run.mesh, fold, resident=purpose.get(name, name) in run.resident
+      config,
+      run.mesh,
+      fold,
+      programs=programs,
+      resident=purpose.get(name, name) in run.resident,
     )
     for name, fold in folds.items()
     if fold is not None

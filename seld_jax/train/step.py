@@ -165,7 +165,8 @@ def make_train_step(
   Under `jit`, the batch is the whole batch, on one device or sharded over
   several. Under `pmap(..., axis_name=axis_name)`, every device gets its part of
   the batch; batch statistics, losses and gradients are summed over the axis.
-  Both give the same result up to rounding.
+  Both give the same result up to rounding, but for `mixup`, which then mixes
+  examples of the same part.
 
   Args:
     config: The configuration.

@@ -57,6 +57,11 @@ FIELDS = {
     '--config.train.decay_epochs=abc',
     r"train\.decay_epochs\[0\] must be an integer, got 'abc'\.",
   ),
+  'entry': (
+    '--config.data.train_folds[9]=3',
+    r'--config\.data\.train_folds\[9\]=3: only a number that is there can be '
+    r'set like this; set the whole tuple, such as --config\.data\.train_folds=',
+  ),
   'whole section': ('--config.augment=3', 'config.augment=3: .*`3` is not a'),
   'value': (
     '--config.loss.sed=msee',

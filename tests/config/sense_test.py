@@ -72,6 +72,10 @@ NONSENSE = [
     ['train.warmup_factor', 'reduce train.warmup_epochs'],
   ),
   (
+    {'train.decay_factor': 0.0},
+    ['train.decay_factor is 0', 'from epoch 200 on'],
+  ),
+  (
     {'augment.num_time_masks': 10**9},
     ['augment.num_time_masks', 'at most train.crop_frames = 600'],
   ),

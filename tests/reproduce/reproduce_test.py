@@ -1,5 +1,6 @@
 """A small comparison: its plan, runs, failures and signals."""
 
+import importlib.metadata
 import json
 import logging
 import os
@@ -77,6 +78,14 @@ def test_a_folder_of_another_comparison_is_refused_before_training(
   assert not (tmp_path / 'mse_foa_seed0').exists()
 
 
+@pytest.fixture
+def has_cuda(monkeypatch):
+  """As if JAX were installed with its plugin for NVIDIA GPUs."""
+  found = importlib.metadata.EntryPoint('xla_cuda13', 'x', 'jax_plugins')
+  monkeypatch.setattr(importlib.metadata, 'entry_points', lambda group: [found])
+
+
+@pytest.mark.usefixtures('has_cuda')
 def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
   monkeypatch.delenv('JAX_PLATFORMS', raising=False)
   monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
@@ -98,12 +107,20 @@ def test_more_jobs_than_gpus_are_refused(tmp_path, tiny_root, monkeypatch):
     ('3,5', 'cpu', []),
   ],
 )
+@pytest.mark.usefixtures('has_cuda')
 def test_gpus_are_those_that_jax_would_use(
   visible, platforms, expected, monkeypatch
 ):
   monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
   monkeypatch.setenv('JAX_PLATFORMS', platforms)
   assert many._gpus() == expected
+
+
+def test_jax_for_the_cpu_uses_no_gpus(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+  monkeypatch.delenv('JAX_PLATFORMS', raising=False)
+  monkeypatch.setattr(importlib.metadata, 'entry_points', lambda group: [])
+  assert many._gpus() == []
 
 
 def test_features_of_all_runs_are_extracted_once(
