@@ -6,13 +6,15 @@ DIR is a set of scenes without overlap, and the folder of the predictions for
 it. An event counts by its own label frames: its class is the one that most of
 them are predicted to have, and is wrong if nothing is predicted. Its direction
 error is the median over the label frames with a prediction of any class. The
-command prints the shares of all events, and of those of each class, with 95%
-intervals (Wilson) over events.
+command prints the shares of all events, of those of each class, and of those at
+some distances if the set has a scenes.csv, with 95% intervals (Wilson) over
+events.
 """
 
 import collections
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from absl import flags
@@ -21,13 +23,31 @@ from scipy import stats
 from benchmarks import shared_flags, studies
 from seld_jax import commands, geometry, labels, scenes
 from seld_jax.errors import InputError
+from seld_jax.scenes import scenes_csv
 
 _NEAR = 10.0
+# The ends of the ranges of distances, in metres.
+_DISTANCES = (1.5, 2.5, 3.5)
+_HOP = 0.1  # seconds of a label frame
 
 
-def judge(
-  reference: labels.Events, predicted: labels.Events
-) -> list[tuple[int, bool, float]]:
+class Judged(NamedTuple):
+  """What was found of an event.
+
+  Attributes:
+    class_index: Its class.
+    right: Whether its class is right.
+    error: Its direction error in degrees, infinite if nothing is predicted.
+    frame: Its first label frame.
+  """
+
+  class_index: int
+  right: bool
+  error: float
+  frame: int
+
+
+def judge(reference: labels.Events, predicted: labels.Events) -> list[Judged]:
   """Compares the events of a recording with its predictions.
 
   Args:
@@ -36,8 +56,7 @@ def judge(
     predicted: The predictions.
 
   Returns:
-    For each event its class, whether its class is right, and its direction
-    error in degrees, infinite if nothing is predicted.
+    What was found of each event.
   """
   found = []
   breaks = (np.diff(reference.frame) > 1) | (
@@ -60,32 +79,78 @@ def judge(
         )
         errors.append(float(np.min(angles)))
     right = bool(votes) and votes.most_common(1)[0][0] == index
-    found.append((index, right, float(np.median(errors or [np.inf]))))
+    error = float(np.median(errors or [np.inf]))
+    found.append(Judged(index, right, error, int(reference.frame[rows[0]])))
   return found
 
 
-def table(
-  judged: Sequence[tuple[int, bool, float]], names: Sequence[str]
-) -> str:
-  """The shares as a table in Markdown, by class and in all."""
+def by_class(
+  judged: Sequence[Judged], names: Sequence[str]
+) -> dict[str, list[Judged]]:
+  """All events, and those of each class, by the name in the table."""
+  groups = {'all': [*judged]}
+  for index, name in enumerate(names):
+    groups[name] = [one for one in judged if one.class_index == index]
+  return groups
+
+
+def by_distance(
+  judged: Sequence[Judged], distances: Sequence[float]
+) -> dict[str, list[Judged]]:
+  """The events of each range of distances, by the name in the table."""
+  groups = {}
+  low = 0.0
+  for high in (*_DISTANCES, np.inf):
+    name = f'{low:g} to {high:g} m' if high < np.inf else f'above {low:g} m'
+    groups[name] = [
+      one
+      for one, distance in zip(judged, distances, strict=True)
+      if low < distance <= high
+    ]
+    low = high
+  return groups
+
+
+def distances_of(
+  judged: Sequence[Judged], rows: Sequence[Mapping[str, str]]
+) -> list[float]:
+  """The distance of each event in metres, from the rows of scenes.csv.
+
+  Args:
+    judged: The events of a recording.
+    rows: Its rows in scenes.csv.
+
+  Returns:
+    The distance of the last source that began before the end of the first label
+    frame of each event.
+  """
+  found = []
+  for one in judged:
+    end = (one.frame + 1) * _HOP
+    begun = [row for row in rows if float(row['onset']) < end]
+    row = max(begun, key=lambda row: float(row['onset']))
+    found.append(float(row['distance']))
+  return found
+
+
+def table(groups: Mapping[str, Sequence[Judged]], *, head: str) -> str:
+  """The shares of each group as a table in Markdown; none of empty ones."""
   lines = []
-  groups = [(name, {k}) for k, name in enumerate(names)]
-  for name, members in [('all', set(range(len(names)))), *groups]:
-    some = [one for one in judged if one[0] in members]
+  for name, some in groups.items():
     if not some:
       continue
     cells = [name, str(len(some))]
     for count in (
-      sum(right for _, right, _ in some),
-      sum(error <= _NEAR for _, _, error in some),
+      sum(one.right for one in some),
+      sum(one.error <= _NEAR for one in some),
     ):
       found = stats.binomtest(count, len(some)).proportion_ci(method='wilson')
       share = f'{count / len(some):.0%}'
       text = f'{share} ({found.low:.0%} to {found.high:.0%})'
       cells.append(text.replace('%', ' %'))
-    median = np.median([error for _, _, error in some])
+    median = np.median([one.error for one in some])
     lines.append([*cells, f'{median:.1f}°'])
-  heads = ['class', 'events', 'class right', 'within 10°', 'median error']
+  heads = [head, 'events', 'class right', 'within 10°', 'median error']
   return studies.markdown(heads, lines)
 
 
@@ -98,7 +163,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   """Prints the table."""
   commands.refuse_arguments(arguments)
   root = pathlib.Path(values.root)
-  judged = []
+  judged: list[Judged] = []
+  distances: list[float] = []
+  scene_rows = scenes_csv.read(root / 'scenes.csv')
   paths = sorted((root / 'metadata_dev').glob('*.csv'))
   if not paths:
     raise InputError(f'{root}/metadata_dev has no label files.')
@@ -111,8 +178,13 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     predicted = labels.read_csv(
       pathlib.Path(values.predictions, path.name), edition='2020'
     )
-    judged += judge(reference, predicted)
-  print(table(judged, scenes.classes_of(root)))
+    found = judge(reference, predicted)
+    judged += found
+    if scene_rows:
+      distances += distances_of(found, scene_rows[path.stem])
+  print(table(by_class(judged, scenes.classes_of(root)), head='class'))
+  if distances:
+    print(table(by_distance(judged, distances), head='distance'))
 
 
 if __name__ == '__main__':

@@ -30,28 +30,32 @@ def judge(rows):
 def test_the_reference_itself_is_right():
   found = judge(REFERENCE)
   assert [one[:2] for one in found] == [(0, True), (1, True), (1, True)]
-  assert all(one[2] < 1e-3 for one in found)
+  assert all(one.error < 1e-3 for one in found)
+  assert [one.frame for one in found] == [0, 5, 20]
 
 
 def test_silence_is_wrong():
   assert judge([]) == [
-    (0, False, np.inf),
-    (1, False, np.inf),
-    (1, False, np.inf),
+    (0, False, np.inf, 0),
+    (1, False, np.inf, 5),
+    (1, False, np.inf, 20),
   ]
 
 
 def test_most_frames_decide():
   rows = [(f, 0 if f < 3 else 1, 10.0 + 20 * (f == 4)) for f in range(5)]
-  (_, right, error), _, (_, last, angle) = judge(
+  first, _, last = judge(
     [*rows, (20, 0, -90.0), (21, 0, -90.0), (22, 1, -90.0), (22, 0, 0.0)]
   )
-  assert right and error == pytest.approx(0, abs=1e-3)
-  assert not last and angle == pytest.approx(0, abs=1e-3)
+  assert first.right and first.error == pytest.approx(0, abs=1e-3)
+  assert not last.right and last.error == pytest.approx(0, abs=1e-3)
 
 
 def test_the_table_counts_all_and_each_class():
-  text = single_events.table(judge(REFERENCE[:5]), ['alarm', 'crash', 'piano'])
+  groups = single_events.by_class(
+    judge(REFERENCE[:5]), ['alarm', 'crash', 'piano']
+  )
+  text = single_events.table(groups, head='class')
   lines = text.splitlines()
   assert [line.split(' | ')[0] for line in lines[2:]] == [
     '| all',
@@ -59,3 +63,24 @@ def test_the_table_counts_all_and_each_class():
     '| crash',
   ]
   assert '| all | 3 | 33 % (6 % to 79 %) | 33 %' in lines[2]
+
+
+def test_events_have_the_distance_of_their_source():
+  """A source may begin at any time within the first label frame."""
+  rows = [
+    {'onset': '0.04', 'distance': '1.5'},
+    {'onset': '0.58', 'distance': '4.0'},
+    {'onset': '2.0', 'distance': '2.0'},
+  ]
+  judged = judge(REFERENCE)
+  distances = single_events.distances_of(judged, rows)
+  assert distances == [1.5, 4.0, 2.0]
+  groups = single_events.by_distance(judged, distances)
+  assert {
+    name: [one.frame for one in some] for name, some in groups.items()
+  } == {
+    '0 to 1.5 m': [0],
+    '1.5 to 2.5 m': [20],
+    '2.5 to 3.5 m': [],
+    'above 3.5 m': [5],
+  }
