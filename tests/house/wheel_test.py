@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -57,6 +58,16 @@ def installed(tmp_path_factory):
     check=True,
   )
   return place
+
+
+@pytest.mark.slow
+def test_it_names_the_paper(installed):
+  (about,) = installed.glob('seld_jax-*.dist-info/METADATA')
+  cited = re.search(
+    r'\n  url: (.*)\n', (ROOT / 'CITATION.cff').read_text(encoding='utf-8')
+  )
+  assert cited
+  assert f'Project-URL: Paper, {cited[1]}' in about.read_text().splitlines()
 
 
 @pytest.mark.slow
