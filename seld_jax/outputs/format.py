@@ -220,7 +220,8 @@ class OutputFormat(abc.ABC):
       frame have the tracks 0, 1, ... Distances below 0 count as 0.
 
     Raises:
-      InputError: An active direction or distance is not finite.
+      InputError: An active direction or distance is not finite, or there is not
+        one threshold, or one for each class.
       ValueError: An output is missing, or has another shape.
     """
 
@@ -374,8 +375,8 @@ class OutputFormat(abc.ABC):
     read as a distance.
 
     Raises:
-      ValueError: An output is missing, or has another shape, as in a batch; or
-        there is not one threshold, or one for each class.
+      InputError: There is not one threshold, or one for each class.
+      ValueError: An output is missing, or has another shape, as in a batch.
     """
     limits = np.asarray(threshold)
     if limits.shape not in ((), (self.num_classes,)) or np.isnan(limits).any():
