@@ -23,6 +23,10 @@ CLASS_MAPS: Mapping[str, tuple[str, ...]] = {
 # More classes than this are rather the rows of another file.
 _MOST_CLASSES = 5000
 _NUMBERED = re.compile(r'"?([0-9]{1,9})"?\s*[,;\t]\s*(\S.*)')
+# The title of a column of names.
+_TITLES = ('name', 'class', 'class_name', 'classname', 'label', 'classes')
+_AUDIOSET = re.compile(r'"?index"?\s*,\s*"?mid"?\s*,', re.IGNORECASE)
+_REVERSED = re.compile(r'[^0-9].*[,;\t]\s*"?[0-9]{1,9}"?')
 _HEADER = re.compile(
   r'"?(index|idx|id|class|class[ _]?(index|idx|id|number))"?\s*[,;\t]',
   re.IGNORECASE,
@@ -93,6 +97,18 @@ def _by_index(
   path: pathlib.Path, lines: list[tuple[int, str]]
 ) -> tuple[str, ...]:
   """The names in the order of their indices, or in that of the lines."""
+  if len(lines) > 1 and _unquoted(lines[0][1]).lower() in _TITLES:
+    lines = lines[1:]
+  if _AUDIOSET.match(lines[0][1]):
+    raise InputError(
+      f'{path}, line {lines[0][0]}: three columns ({shown(lines[0][1])}), but '
+      'expected index,name or a name in each line; delete the second column.'
+    )
+  if len(lines) > 1 and all(_REVERSED.fullmatch(line) for _, line in lines):
+    raise InputError(
+      f'{path}, line {lines[0][0]}: expected index,name, got '
+      f'{shown(lines[0][1])}; write the index first.'
+    )
   found = [_NUMBERED.fullmatch(line) for _, line in lines]
   if len(lines) > 1 and _HEADER.match(lines[0][1]) and all(found[1:]):
     lines, found = lines[1:], found[1:]

@@ -298,7 +298,7 @@ def _read(
       form=found.form,
       class_names=names,
       num_classes=options.num_classes,
-      distance_scale=_distance_scale(options, found.form),
+      distance_scale=_distance_scale(options, found),
       frames_per_second=options.frames_per_second,
     )
     return events, found
@@ -385,7 +385,7 @@ def _to_events(
   if track is None:
     track = hops.number_sources(frame, class_index)
   distance = None
-  scale = _distance_scale(options, found.form)
+  scale = _distance_scale(options, found)
   if 'distance' in columns:
     distance = table[:, columns.index('distance')] * scale
   onscreen = None
@@ -448,10 +448,12 @@ def _tell_angles(
   )
 
 
-def _distance_scale(options: _Options, form: str) -> float:
+def _distance_scale(options: _Options, found: forms.Found) -> float:
   """The factor for the distances of a file."""
   if options.distance_scale is None:
-    return DISTANCE_UNITS.get(form, 1.0)
+    if found.unit:
+      return {'m': 1.0, 'cm': 0.01}[found.unit]
+    return DISTANCE_UNITS.get(found.form, 1.0)
   return options.distance_scale
 
 

@@ -157,6 +157,8 @@ class Found:
       the error that names both forms; else None.
     hint: Text for the message about a wrong value.
     has_header: Whether a header names the columns.
+    unit: Unit of the distances or vectors that a header states, `'m'`, `'cm'`,
+      or empty.
   """
 
   form: str
@@ -165,6 +167,7 @@ class Found:
   doubt: AmbiguousError | None = None
   hint: str = ''
   has_header: bool = False
+  unit: str = ''
 
 
 def check_edition(edition: str | None, form: str | None = None) -> None:
@@ -267,7 +270,7 @@ def _headed(
   names: tuple[str, ...],
 ) -> Found:
   """The form of a file with a header, whatever the order of its columns."""
-  columns = headers.columns_of(rows)
+  columns, unit = headers.columns_of(rows)
   form = _HEADED.get(frozenset(columns))
   # The file of a row of L3DAS22 is the same in all rows; some leave it out.
   if form is None and 'start' in columns:
@@ -284,12 +287,12 @@ def _headed(
   order = [columns.index(name) for name in _used(form) if name in columns]
   rest = dataclasses.replace(rows.without_first(), order=tuple(order))
   if form in ('seconds', 'l3das'):
-    return Found(form, rest, None, has_header=True)
+    return Found(form, rest, None, has_header=True, unit=unit)
   rest = _with_numbers(rest, columns.index('class'), names)
   if not rest.first:
     return Found(form, rest, np.zeros((0, len(order))), has_header=True)
   table = parse_numbers(rest, FORMS[form])
-  return Found(form, rest, table, has_header=True)
+  return Found(form, rest, table, has_header=True, unit=unit)
 
 
 def _refuse_headed(
@@ -344,6 +347,12 @@ def _five_columns(
   third, fourth, fifth = table[:, 2:].T
   # Labels with a distance and no track have a header, which names it.
   if not predicted:
+    if (third < 0).any() and (np.abs(fourth) <= 91).all():
+      rows.refuse(
+        int(np.argmax(third < 0)),
+        f'the track must not be negative, got {third.min():g}; if the columns '
+        f'are frame, class, azimuth, elevation, distance, {_ADD_HEADER}',
+      )
     return 'polar', None
   whole = bool((third == np.round(third)).all())
   polar = bool(
@@ -410,7 +419,12 @@ def _six_columns(
         '2023 and 2024 (--csv_edition=2023; data.edition in a config), but '
         f'edition {edition} has x, y, z{flag}',
       )
-  elif (values[:, 2] < 0).any() and np.abs(values[:, :2]).max() <= 2:
+    return form
+  is_vector, why = values[:, 2] < 0, 'a third number is negative'
+  if not is_vector.any() and (values != np.round(values)).any():
+    is_vector = np.abs(norm_of(values) - 1) <= NORM_TOLERANCE
+    is_vector, why = is_vector & is_vector.all(), 'they have the norm 1'
+  if is_vector.any() and np.abs(values[:, :2]).max() <= 2:
     remedy = '--csv_edition=2022'
     if predicted:
       # The reference may have the columns of the edition.
@@ -418,10 +432,9 @@ def _six_columns(
         '--predictions_form=cartesian without --csv_edition, or ' + remedy
       )
     rows.refuse(
-      int(np.argmax(values[:, 2] < 0)),
-      f'6 columns look like x, y, z of 2020 to 2022 ({remedy}), '
-      f'because a third number is negative, but edition {edition} has azimuth, '
-      'elevation, distance',
+      int(np.argmax(is_vector)),
+      f'6 columns look like x, y, z of 2020 to 2022 ({remedy}), because {why}, '
+      f'but edition {edition} has azimuth, elevation, distance',
     )
   return form
 

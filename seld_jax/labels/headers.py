@@ -36,11 +36,13 @@ _COLUMNS = {
   for column, spellings in _SPELLINGS.items()
   for spelling in spellings.split()
 }
-# Units that the numbers have in any case; other units, such as radians, make a
-# name unknown.
-_UNIT = re.compile(
-  r'(?:[ _]+|(?=[(\[]))[(\[]?(?:deg|degrees?|°|cm|m|metres?|meters?)[)\]]?$'
+# Units behind a name: of angles, which are always in degrees, and of lengths.
+# Other units, such as radians, make a name unknown.
+_DEGREES = re.compile(r'(?:[ _]+|(?=[(\[]))[(\[]?(?:deg|degrees?|°)[)\]]?$')
+_LENGTH = re.compile(
+  r'(?:[ _]+|(?=[(\[]))[(\[]?(?:(cm)|m|metres?|meters?)[)\]]?$'
 )
+_ANGLES, _LENGTHS = ('azimuth', 'elevation'), ('distance', 'x', 'y', 'z')
 # Another name that pandas gives to its index.
 _UNNAMED = re.compile(r'unnamed: 0$', re.IGNORECASE)
 
@@ -50,14 +52,15 @@ def is_header(first: list[str]) -> bool:
   return bool(first) and not any(map(_is_number, first))
 
 
-def columns_of(rows: Rows) -> list[str]:
+def columns_of(rows: Rows) -> tuple[list[str], str]:
   """The columns that a header names, in the order of the file.
 
   Args:
     rows: All rows of the file, header first.
 
   Returns:
-    The name of each column, as in `_SPELLINGS`.
+    The name of each column, as in `_SPELLINGS`; and the unit of distances or
+    vectors, `'m'` or `'cm'`, empty if the header has none.
 
   Raises:
     InputError: A name is not known or missing, two names mean the same column,
@@ -70,7 +73,8 @@ def columns_of(rows: Rows) -> list[str]:
       f'the line {shown(rows.delimiter.join(rows.first))} is meant for '
       'spreadsheet programs only; delete it',
     )
-  found = []
+  found: list[str] = []
+  units: set[str] = set()
   for place, cell in enumerate(rows.first):
     if not cell or _UNNAMED.match(cell):
       what = (
@@ -82,23 +86,36 @@ def columns_of(rows: Rows) -> list[str]:
       )
       rows.refuse(0, f'the header ({shown(",".join(rows.first))}) has {what}')
     name = cell.lower().strip().replace('-', '_')
-    column = _COLUMNS.get(re.sub(r'\s+', '_', name))
-    if column is None:
-      column = _COLUMNS.get(re.sub(r'\s+', '_', _UNIT.sub('', name)))
+    column = _column(name)
+    for pattern, measured in (_DEGREES, _ANGLES), (_LENGTH, _LENGTHS):
+      if column is None and (unit := pattern.search(name)):
+        known = _column(name[: unit.start()])
+        if known in measured:
+          column = known
+          units.update([unit[1] or 'm'] if measured == _LENGTHS else [])
     if column is None:
       rows.refuse(
         0,
         f'the header names a column {shown(cell)}, which is not known; known '
         'are frame, class, track, azimuth, elevation, distance, x, y, z (in '
-        'degrees, not in radians); a file without a header needs one of the '
-        'orders in docs/formats.md',
+        'degrees, not in radians, and in m or cm); a file without a header '
+        'needs one of the orders in docs/formats.md',
       )
     if column in found:
       rows.refuse(
         0, f'the header names {column} twice ({shown(",".join(rows.first))})'
       )
     found.append(column)
-  return found
+  if len(units) > 1:
+    rows.refuse(
+      0, f'the header ({shown(",".join(rows.first))}) has both m and cm'
+    )
+  return found, units.pop() if units else ''
+
+
+def _column(name: str) -> str | None:
+  """The column that a name in lower case means."""
+  return _COLUMNS.get(re.sub(r'\s+', '_', name))
 
 
 def refuse_numbered(rows: Rows) -> None:

@@ -64,6 +64,10 @@ _PLAIN_DECIMALS = b'.eE'
 # The characters within a cell.
 _CELLS = b'0123456789+-.eE '
 _BLANKS = ' \t\r\v\f'
+# Columns between tabs, whose numbers have decimal commas.
+_DECIMAL_COMMAS = re.compile(
+  r'[^\t,]+(?:,[0-9]+)?(?:\t[^\t,]+(?:,[0-9]+)?){2,}'
+)
 _NOT_BLANK = re.compile(rf'[^{_BLANKS}\n]')
 # Larger files are no label files: 40 million rows.
 _MAX_BYTES = 2**30
@@ -212,10 +216,11 @@ def read_rows(path: str | os.PathLike[str]) -> Rows:
     for delimiter in ';\t':
       if delimiter in first:
         return dataclasses.replace(rows, delimiter=delimiter)
-  elif first.count(';') > 1:
+  elif first.count(';') > 1 or _DECIMAL_COMMAS.fullmatch(first):
+    what = 'semicolons' if ';' in first else 'tabs'
     rows.refuse(
       0,
-      f'the row has both semicolons and commas ({shown(first)}); save the '
+      f'the row has both {what} and commas ({shown(first)}); save the '
       'file with decimal points and with commas between the columns',
     )
   return rows
@@ -449,7 +454,7 @@ def _refuse_cell(
         kind += ' from {} to {}'.format(*ranges[column])
       if not _is_allowed(cell, column, ranges, integers):
         remedy = f' ({_REMEDIES[column]})' if column in _REMEDIES else ''
-        got = shown(cell.strip())
+        got = shown(cell.strip(_BLANKS))
         # All forms have frame and class: their columns need no hint.
         more = '' if column in ('frame', 'class') else hint
         if not cell.strip():

@@ -60,7 +60,12 @@ def from_spatial_events(
     if (found := getattr(annotation, name)) != unit:
       raise InputError(f'{name} must be {unit!r}, got {found!r}: convert it.')
   count = len(annotation.labels)
-  numbers = getattr(annotation, 'clip_number_indices', None) or range(count)
+  # The docstring of soundata has another name than the attribute.
+  numbers = (
+    getattr(annotation, 'clip_number_index', None)
+    or getattr(annotation, 'clip_number_indices', None)
+    or range(count)
+  )
   parts = []
   for index, label in enumerate(annotation.labels):
     class_index = _class_of(label, class_names)

@@ -199,8 +199,11 @@ def test_elevation_beside_a_track_is_never_a_distance(
 
 @pytest.mark.parametrize('edition', [None, '2023'])
 def test_labels_without_a_header_have_a_track(tmp_path, edition):
-  text = '0,3,-120,10,240\n'
+  text = '0,3,120,10,240\n'
   with pytest.raises(InputError, match="elevation .*'240'.* add a header"):
+    read_text(tmp_path, text, edition=edition)
+  text = '0,3,-120,10,24\n'
+  with pytest.raises(InputError, match='track .* got -120; .* add a header'):
     read_text(tmp_path, text, edition=edition)
   # The error names no flag that the commands for labels lack.
   for text in '0,3,-120.5,10,80', '0,x,0,1,1', '-1,0,0,1,1':
@@ -226,8 +229,7 @@ def test_five_columns_that_may_be_both_are_refused(tmp_path, edition):
   np.testing.assert_array_equal(near.distance, [80])
   tracked = read_text(tmp_path, text, form='polar', **options)
   np.testing.assert_array_equal(tracked.track, [-120])
-  # Labels have a track; an edition without distances decides, too.
-  assert_same(read_text(tmp_path, text), tracked)
+  # An edition without distances decides, too.
   assert_same(
     read_text(tmp_path, text, edition='2021', role='prediction'), tracked
   )
