@@ -39,6 +39,8 @@ class _State(TypedDict):
   project: NotRequired[str]
   settings: str
   written: dict[str, Annotated[int, msgspec.Meta(ge=0, le=2**53)]]
+  # The names of the final results that each tracker has.
+  final: NotRequired[dict[str, list[str]]]
 
 
 class Tracker(Protocol):
@@ -120,15 +122,29 @@ class Mirror:
     """Copies the final scores, as `final/RESULT/SCORE`.
 
     Args:
-      results: The scores of each result by its name.
+      results: The scores of each result by its name. Trackers that have a
+        result from before do not get it again.
       step: The step that was tested.
     """
-    flat = {
-      f'{name}/{score}': value
-      for name, scores in results.items()
-      for score, value in scores.items()
-    }
-    self.write({'step': step, 'split': FINAL, **flat})
+    have = self._state.setdefault('final', {})
+    for name in list(self._opened):
+      index = max(self._state['written'].get(name, 0), self._position)
+      # Earlier versions did not write down which results they had sent.
+      sent = have.setdefault(name, [*results] if index > self._position else [])
+      new = [result for result in results if result not in sent]
+      if not new:
+        continue
+      flat = {
+        f'{result}/{score}': value
+        for result in new
+        for score, value in results[result].items()
+      }
+      record = {'step': step, 'split': FINAL, **flat}
+      with self._guarded(name):
+        self._opened[name].write(index, step, scalars(record))
+        self._state['written'][name] = index + 1
+        sent += new
+    self.save()
     self._is_complete = True
 
   def close(self) -> None:

@@ -139,6 +139,19 @@ def test_final_scores_are_sent_once_and_end_the_run(tmp_path, opened):
   assert opened['wandb'].ended is True
 
 
+def test_results_of_a_repeated_test_that_are_new_are_sent(tmp_path, opened):
+  scores = {'test': {'seld_score': 0.5}}
+  _, copies = follow(tmp_path, records=RECORDS)
+  copies.finish(scores, step=2)
+  _, copies = follow(tmp_path, records=RECORDS)
+  copies.finish(scores | {'evaluation': {'seld_score': 0.6}}, step=2)
+  assert opened['wandb'].kept == [
+    *expected(RECORDS),
+    (2, {'final/test/seld_score': 0.5}),
+    (2, {'final/evaluation/seld_score': 0.6}),
+  ]
+
+
 def test_an_interrupted_run_is_not_complete(tmp_path, opened):
   block, _ = follow(tmp_path, records=RECORDS)
   block.__exit__(None, None, None)
