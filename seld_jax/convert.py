@@ -88,6 +88,8 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if values.export:
     inputs = {'weights': str(values.weights), 'scaler': values.scaler}
     files.check_output(out, example='network.seld', inputs=inputs)
+  else:
+    snapshot.check_new_run(out)
   trained = convert(
     str(values.weights),
     baseline=getattr(values, 'from'),

@@ -128,6 +128,13 @@ def test_the_run_is_complete(run, predictor):
   assert 'converted' in page
 
 
+def test_only_a_folder_without_a_run_can_become_one(files, run, tmp_path):
+  snapshot.check_new_run(tmp_path / 'new')
+  for out, message in (run, 'holds a run already'), (files[0], 'is a file'):
+    with pytest.raises(InputError, match=message):
+      snapshot.check_new_run(out)
+
+
 def test_a_folder_with_a_run_is_not_overwritten(files, run):
   with pytest.raises(InputError, match='holds a run already'):
     snapshot.write_run(run, converted(files), origin='converted')

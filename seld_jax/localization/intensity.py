@@ -75,6 +75,7 @@ def intensity_directions(
     40 20
   """
   audio, peak = spectra.checked(audio, num_channels=4, sample_rate=sample_rate)
+  sample_rate = int(sample_rate)
   spectra.check_options(
     num_sources=num_sources,
     low=low,

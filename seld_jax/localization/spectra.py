@@ -40,7 +40,8 @@ def checked(
     )
   if not np.isfinite(audio).all():
     raise InputError('Audio must be finite, got NaN or infinite samples.')
-  if sample_rate != int(sample_rate) or sample_rate <= 0:
+  is_rate = isinstance(sample_rate, int | float | np.number)
+  if not is_rate or not 0 < sample_rate < np.inf or sample_rate % 1:
     raise InputError(
       f'sample_rate must be a positive integer, got {sample_rate}.'
     )
@@ -71,11 +72,14 @@ def check_options(
     InputError: There is no source, an option is out of its range, or there is
       no frequency between `low` and `high`.
   """
-  if num_sources not in (1, 2):
+  is_number = isinstance(num_sources, int | np.integer)
+  if not is_number or num_sources not in (1, 2):
     raise InputError(f'num_sources must be 1 or 2, got {num_sources}.')
   if not isinstance(context, int | np.integer) or context < 0:
     raise InputError(f'context must be an integer of 0 or more, got {context}.')
   check_range('min_angle', min_angle, (0, 180))
+  for name, value in ('low', low), ('high', high):
+    check_range(name, value, (0, np.inf))
   if not len(frequencies(sample_rate, low=low, high=high)[1]):
     raise InputError(
       f'There are no frequencies from low={low:g} to high={high:g} Hz at a '

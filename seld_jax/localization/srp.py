@@ -2,11 +2,11 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 import numpy as np
 
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, shown
 from seld_jax.localization import spectra, sphere
 from seld_jax.localization.directions import Directions, join, nothing
 
@@ -42,6 +42,10 @@ def srp_directions(
   source does not explain. The map around a peak gives the direction between the
   points of the grid.
 
+  Microphones in a plane cannot tell a direction from its mirror image at that
+  plane, such as up from down, and microphones on a line hear all directions of
+  a cone alike: which of these directions is returned is then left to chance.
+
   Args:
     audio: The microphones, with shape `[microphones, samples]`, at any level.
     sample_rate: Sample rate in Hz.
@@ -64,7 +68,8 @@ def srp_directions(
 
   Raises:
     InputError: There are less than two microphones or not as many as `steering`
-      has, the audio is not finite, or an option is out of range.
+      has, `steering` is no function, the audio is not finite, or an option is
+      out of range.
 
   References:
     DiBiase et al., `Robust Localization in Reverberant Rooms
@@ -86,6 +91,7 @@ def srp_directions(
   audio, peak = spectra.checked(
     audio, num_channels=None, sample_rate=sample_rate
   )
+  sample_rate = int(sample_rate)
   spectra.check_options(
     num_sources=num_sources,
     low=low,
@@ -98,7 +104,15 @@ def srp_directions(
     raise InputError(
       f'Two microphones at least are needed, got {len(audio)} channels.'
     )
-  gains, response = _steered(steering, sample_rate, low, high)
+  if not callable(steering):
+    raise InputError(
+      'steering must be a function, such as free_field(positions), got '
+      f'{shown(steering)}.'
+    )
+  steered = _steered
+  if not isinstance(steering, Hashable):
+    steered = _steered.__wrapped__  # without the cache
+  gains, response = steered(steering, sample_rate, low, high)
   if len(gains) != len(audio):
     raise InputError(
       f'The audio has {len(audio)} channels, but steering has {len(gains)} '
@@ -135,7 +149,8 @@ def free_field(
     The function that `srp_directions` takes as `steering`.
 
   Raises:
-    InputError: The positions have another shape or are not finite.
+    InputError: The positions have another shape or are not finite, or the speed
+      is not above 0.
 
   Example:
     >>> from seld_jax import localization
@@ -152,6 +167,8 @@ def free_field(
     )
   if not np.isfinite(positions).all():
     raise InputError('The positions of microphones must be finite.')
+  if not 0 < speed_of_sound < np.inf:
+    raise InputError(f'speed_of_sound must be above 0, got {speed_of_sound}.')
 
   def gains(directions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     earlier = positions @ directions.T / speed_of_sound

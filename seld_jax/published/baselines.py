@@ -170,6 +170,11 @@ class _Reader:
     edition: str,
     source: str | os.PathLike[str],
   ):
+    # So are the names of a network that torch.nn.DataParallel has wrapped.
+    if tensors and all(name.startswith('module.') for name in tensors):
+      tensors = {
+        name.removeprefix('module.'): tensor for name, tensor in tensors.items()
+      }
     self._tensors, self._edition, self._source = tensors, edition, source
     self._unused = set(tensors)
     total = 0

@@ -18,6 +18,14 @@ from seld_jax.published import pickles, regular
 # Bytes of a scaler when it is unpacked; one of 448 features has 11 kB.
 _MOST_BYTES = 16_000_000
 
+# How files begin that joblib has compressed in other ways than with zlib.
+_COMPRESSED = {
+  b'BZh': 'bz2',
+  b'\xfd7zXZ': 'xz',
+  b'\x5d\x00': 'lzma',
+  b'\x04"M\x18': 'lz4',
+}
+
 _SCALER = ('sklearn.preprocessing._data', 'sklearn.preprocessing.data')
 _ARRAYS = ('numpy.core.multiarray', 'numpy._core.multiarray')
 _RECONSTRUCT = frozenset(f'{module}._reconstruct' for module in _ARRAYS)
@@ -106,6 +114,9 @@ def _unpacked(content: bytes) -> bytes:
   """Undoes the compression of joblib, up to a limit."""
   if len(content) > _MOST_BYTES:
     raise ValueError(f'it has more than {_MOST_BYTES // 10**6} MB')
+  for start, name in _COMPRESSED.items():
+    if content.startswith(start):
+      raise ValueError(f'it is compressed with {name}; save it with compress=0')
   if content[:1] not in (b'\x78', b'\x1f'):  # neither zlib nor gzip
     return content
   unpack = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)

@@ -309,6 +309,25 @@ def network_of_export(
   return make_network(config, export_file.unflatten(export.variables))
 
 
+def check_new_run(workdir: str | os.PathLike[str]) -> None:
+  """Refuses a folder to which `write_run` could not write a run.
+
+  Args:
+    workdir: The run directory.
+
+  Raises:
+    InputError: The directory holds a run, or is a file.
+  """
+  workdir = pathlib.Path(workdir)
+  if workdir.is_file():
+    raise InputError(
+      f'{workdir} is a file, but a run directory is needed; choose another '
+      '--out.'
+    )
+  if runs.has_run(workdir):
+    raise InputError(f'{workdir} holds a run already; choose another --out.')
+
+
 def write_run(
   workdir: str | os.PathLike[str], trained: Trained, *, origin: str
 ) -> None:
@@ -343,8 +362,7 @@ def write_run(
     'results': [],
   }
   with runs.lock(workdir):
-    if runs.has_run(workdir):
-      raise InputError(f'{workdir} holds a run already; choose another --out.')
+    check_new_run(workdir)
     runs.claim(workdir, config)
     with checkpoint.open_manager(workdir / 'checkpoints') as manager:
       checkpoint.save(manager, trained.step, state)

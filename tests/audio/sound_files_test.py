@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -337,7 +338,8 @@ def test_what_is_no_sound_is_not_written(tmp_path, shape, kind, rate, message):
 
 
 def test_whole_rates_may_be_floats_and_blocks_have_samples(tmp_path):
-  audio.write(tmp_path / 'x.wav', np.zeros((2, 100)), sample_rate=44100.0)
+  rate: Any = 44100.0
+  audio.write(tmp_path / 'x.wav', np.zeros((2, 100)), sample_rate=rate)
   assert audio.info(tmp_path / 'x.wav').sample_rate == 44100
   with pytest.raises(InputError, match='at least one sample, got 0'):
     list(audio.blocks(tmp_path / 'x.wav', num_samples=0))

@@ -304,7 +304,7 @@ def test_what_does_not_exist_is_refused(call, message):
 
 
 def test_integers_are_mixed_as_numbers():
-  half = [[0.5, 0.5], [0.5, -0.5]]
+  half = np.array([[0.5, 0.5], [0.5, -0.5]])
   found = augment.mix_channels(np.array([[30000], [20000]], np.int16), half)
   np.testing.assert_array_equal(found, [[25000.0], [5000.0]])
 

@@ -168,6 +168,9 @@ def test_mistakes_are_refused_in_a_sentence():
     ({'context': -1}, 'context must be an integer of 0 or more, got -1'),
     ({'context': 1.5}, 'context must be an integer of 0 or more, got 1.5'),
     ({'min_angle': 400}, 'min_angle must be a number from 0 to 180, got 400'),
+    ({'rate': np.nan}, 'sample_rate must be a positive integer, got nan'),
+    ({'num_sources': 1.0}, 'num_sources must be 1 or 2, got 1.0'),
+    ({'high': np.nan}, 'high must be a number from 0 to inf, got nan'),
   )
   for options, message in mistakes:
     for format in FORMATS:
@@ -189,6 +192,8 @@ def test_mistakes_are_refused_in_a_sentence():
   ):
     with pytest.raises(InputError, match=message):
       localization.free_field(positions)
+  with pytest.raises(InputError, match='speed_of_sound must be above 0'):
+    localization.free_field(np.zeros((3, 3)), speed_of_sound=-343.0)
 
 
 @pytest.mark.parametrize(
@@ -226,3 +231,25 @@ def test_options_out_of_range_are_refused(option):
   (name,) = option
   with pytest.raises(InputError, match=f'{name} must be a number from'):
     find('foa', np.zeros((4, 2400)), **option)
+
+
+def test_whole_rates_may_be_floats_and_steering_need_not_be_hashable():
+  audio = np.random.default_rng(0).standard_normal((4, 4800))
+  field = localization.free_field(0.1 * np.eye(4, 3))
+
+  class Steering:
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __call__(self, points, frequencies):
+      return field(points, frequencies)
+
+  given: Any = ((24000.0, Steering()), (24000, field))
+  found, expected = (
+    localization.srp_directions(audio, sample_rate=rate, steering=steering)
+    for rate, steering in given
+  )
+  np.testing.assert_array_equal(found.xyz, expected.xyz)
+  others: Any = None, np.eye(4, 3)
+  for wrong in others:
+    with pytest.raises(InputError, match='steering must be a function'):
+      localization.srp_directions(audio, sample_rate=24000, steering=wrong)

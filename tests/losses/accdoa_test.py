@@ -243,10 +243,10 @@ def test_directions_alone_may_place_the_sources():
 
 
 def test_without_other_components_the_directions_are_all():
-  given = single(*example()[:2])
-  count = example()[2]
+  predictions, given, count = map(jnp.asarray, example())
   np.testing.assert_array_equal(
-    losses.adpit_mse(*given, count, doa_axes=3), compiled(*given, count)
+    losses.adpit_mse(predictions, given, count, doa_axes=3),
+    compiled(predictions, given, count),
   )
   with pytest.raises(ValueError, match='doa_axes must be 1 to 3'):
-    losses.adpit_mse(*given, count, doa_axes=4)
+    losses.adpit_mse(predictions, given, count, doa_axes=4)

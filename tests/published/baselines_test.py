@@ -116,3 +116,12 @@ def test_a_convolution_of_another_shape_is_refused():
   for shape in ((), (5,), (5, 7, 1, 1), (0, 7, 3, 3), (5, 0, 3, 3)):
     with pytest.raises(InputError):
       read({**random_tensors(), name: np.zeros(shape, np.float32)})
+
+
+def test_networks_that_were_trained_on_several_gpus_have_the_same_names():
+  tensors = random_tensors()
+  wrapped = {f'module.{name}': tensor for name, tensor in tensors.items()}
+  found, expected = read(wrapped), read(tensors)
+  assert found.variables.keys() == expected.variables.keys()
+  for name, variable in expected.variables.items():
+    np.testing.assert_array_equal(found.variables[name], variable)

@@ -1,6 +1,8 @@
 """StandardScalers are read without scikit-learn; all else is refused."""
 
+import bz2
 import io
+import lzma
 import os
 import pickle
 import tracemalloc
@@ -209,3 +211,16 @@ def test_weights_in_the_place_of_a_scaler_are_named(tmp_path):
     archive.writestr('archive/data.pkl', b'')
   with pytest.raises(InputError, match='a file of PyTorch, which --weights'):
     read(tmp_path, file.getvalue())
+
+
+@pytest.mark.parametrize('name', ['bz2', 'lzma', 'xz'])
+def test_other_compressions_are_named(tmp_path, name):
+  formats = {
+    'bz2': bz2.compress,
+    'lzma': lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    'xz': lzma.compress,
+  }
+  path = tmp_path / 'scaler.pkl'
+  path.write_bytes(formats[name](pickle.dumps({'mean_': 1})))
+  with pytest.raises(InputError, match=f'with {name}; save it with compress=0'):
+    published.read_scaler(path)
