@@ -64,7 +64,7 @@ def test_files_are_written_and_leave_no_fragment(name, shown, tmp_path):
 def test_fragments_are_removed_by_the_name_of_their_file(name, shown, tmp_path):
   with files.atomic(tmp_path / f'{name}.csv') as temporary:
     copy = temporary.name
-  left = tmp_path / copy.replace(copy[-13:-9], '0000')
+  left = tmp_path / f'{copy[:-13]}0000{copy[-9:]}'
   left.touch()
   files.remove_fragments(tmp_path, of=('other.csv', f'{name}.wav'))
   assert left.exists()
