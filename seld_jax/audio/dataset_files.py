@@ -50,12 +50,12 @@ def dataset_blocks(
   header = sound_files.info(path)
   sound_files.check_rate(path, header, sample_rate)
   needed = channels.count(format, num_channels=num_channels)
-  higher = channels.by_name(format='foa').also
+  known = (needed,)
+  if format == 'foa':
+    known += channels.by_name(format='foa').also
   if header.is_fuma:
     _check_fuma(path, header, format)
-    higher = sound_files.FUMA_WITH_HEIGHT
-  known = (needed, *higher) if format == 'foa' else (needed,)
-  if header.num_channels not in known:
+  elif header.num_channels not in known:
     raise InputError(_refusal(path, header.num_channels, format, needed))
   for block in sound_files.blocks(path, num_samples=num_samples, header=header):
     # A copy, so that the other channels can be freed.

@@ -129,11 +129,10 @@ def make_turns(
 
   Raises:
     ValueError: There are no such features, or they cannot be turned exactly:
-      those of the published
-      layout, and SALSA of microphones, where the noise is judged from the first
-      microphone, which another one replaces. Or the number of microphones and
-      positions differs, or no turn maps the array to itself, or there is no
-      such `count`.
+      those of the published layout, and SALSA of microphones, where the noise
+      is judged from the first microphone, which another one replaces. Or the
+      number of microphones and positions differs, or no turn maps the array to
+      itself, or there is no such `count`.
 
   Example:
     SALSA-Lite of two microphones, one on the left, one on the right, which can

@@ -256,10 +256,10 @@ def clip_decibels(
   Returns:
     Clipped spectrograms, with the same shape.
   """
-  if top_db is not None and not top_db >= 0:
-    raise ValueError(f'top_db must be 0 or more, or None, got {top_db}.')
   if top_db is None:
     return decibels
+  if not top_db >= 0:
+    raise ValueError(f'top_db must be 0 or more, or None, got {top_db}.')
   axes = (-3, -2, -1) if jointly else (-2, -1)
   loudest = jnp.max(decibels, axis=axes, keepdims=True)
   return jnp.maximum(decibels, loudest - top_db)

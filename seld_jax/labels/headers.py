@@ -92,7 +92,8 @@ def columns_of(rows: Rows) -> tuple[list[str], str]:
         known = _column(name[: unit.start()])
         if known in measured:
           column = known
-          units.update([unit[1] or 'm'] if measured == _LENGTHS else [])
+          if measured is _LENGTHS:
+            units.add(unit[1] or 'm')
     if column is None:
       rows.refuse(
         0,

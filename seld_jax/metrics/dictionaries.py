@@ -25,7 +25,6 @@ class Events:
     distance: Distances, float64 with shape `[n]`, or None.
     onscreen: Whether the source is on screen, float64 with shape `[n]`, or
       None.
-    polar: Whether the vectors were azimuth and elevation.
     given: The coordinates as they were given: azimuth and elevation in degrees
       with shape `[n, 2]`, vectors with shape `[n, 3]`, or azimuths with shape
       `[n, 1]`; None if there are no events.
@@ -37,8 +36,12 @@ class Events:
   xyz: np.ndarray
   distance: np.ndarray | None = None
   onscreen: np.ndarray | None = None
-  polar: bool = True
   given: np.ndarray | None = None
+
+  @property
+  def polar(self) -> bool:
+    """Whether the coordinates were angles, as they are without events."""
+    return self.given is None or self.given.shape[1] != 3
 
 
 def length_of(gt: Any, unit: str) -> int:
@@ -227,4 +230,4 @@ def _located(
     return Events(*columns, xyz, given=places)
   distance = places[:, 3] if places.shape[1] == 4 else None
   xyz = places[:, :3]
-  return Events(*columns, xyz, distance, polar=False, given=xyz)
+  return Events(*columns, xyz, distance, given=xyz)

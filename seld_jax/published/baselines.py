@@ -170,7 +170,7 @@ class _Reader:
     edition: str,
     source: str | os.PathLike[str],
   ):
-    # So are the names of a network that torch.nn.DataParallel has wrapped.
+    # torch.nn.DataParallel puts this before all names.
     if tensors and all(name.startswith('module.') for name in tensors):
       tensors = {
         name.removeprefix('module.'): tensor for name, tensor in tensors.items()
