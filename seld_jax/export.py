@@ -31,6 +31,13 @@ def define_flags(values: flags.FlagValues) -> None:
     'Length of the windows of the network in seconds; the export accepts no '
     'other length. Default: the length that it was validated with.',
   )
+  define.bool(
+    'refine_directions',
+    False,
+    'Predictions with the export refine directions, as with '
+    '--refine_directions of `python -m seld_jax.predict`, unless they have '
+    '--norefine_directions. Only for FOA.',
+  )
   define.list(
     'platforms',
     list(export_file.PLATFORMS),
@@ -60,7 +67,10 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   files.check_output(out, example='network.seld', inputs=inputs)
   card = _read_card(values.card) if values.card else ''
   export = predictor.export_run(
-    str(values.workdir), window=values.window, platforms=values.platforms
+    str(values.workdir),
+    window=values.window,
+    platforms=values.platforms,
+    refine_directions=values.refine_directions,
   )
   export = dataclasses.replace(export, card=card)
   export_file.write(out, export)

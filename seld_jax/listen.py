@@ -64,7 +64,9 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(
-    str(values.model), average_symmetries=values.average_symmetries
+    str(values.model),
+    average_symmetries=values.average_symmetries,
+    refine_directions=values.refine_directions,
   )
   loaded.stream()  # refuses a network that needs whole recordings
   selection = channel_selection(

@@ -105,7 +105,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   _check(arguments, values)
   compilation.use_persistent_cache()
   model = values.model or values.workdir or 'demo'
-  loaded = predictor.load(model, average_symmetries=values.average_symmetries)
+  loaded = predictor.load(
+    model,
+    average_symmetries=values.average_symmetries,
+    refine_directions=values.refine_directions,
+  )
   is_piped = arguments == [piped_audio.NAME]
   with contextlib.ExitStack() as stack:
     inputs, out = arguments, values.out

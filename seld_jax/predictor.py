@@ -19,6 +19,7 @@ from seld_jax.prediction import (
   DirectionFinder,
   Prediction,
   Predictor,
+  RefinedPredictor,
   export_file,
   symmetries,
 )
@@ -42,6 +43,7 @@ def load(
   source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
   *,
   average_symmetries: int = 0,
+  refine_directions: bool | None = None,
 ) -> Predictor:
   """Loads a trained network, or several, whose outputs are averaged.
 
@@ -59,14 +61,18 @@ def load(
     average_symmetries: Number of rotations and reflections of a recording over
       which outputs are averaged: up to 16 for FOA, 8 for the tetrahedral array,
       and 2 for stereo; 0 or 1 for the recording as it is.
+    refine_directions: Whether the directions of events are made more exact,
+      which is possible for FOA: see `prediction.RefinedPredictor`. None: only
+      if the export says so, as that of the demo network does.
 
   Returns:
     The predictor.
 
   Raises:
     InputError: A source is missing, damaged, or has another version; networks
-      cannot be averaged; there are no so many symmetries; or `'intensity'` or
-      `'srp'` is to be averaged.
+      cannot be averaged; there are no so many symmetries; `'intensity'` or
+      `'srp'` is to be averaged or refined; or directions of another format than
+      FOA are to be refined.
 
   Example:
     >>> import seld_jax
@@ -80,7 +86,24 @@ def load(
   for one in sources:
     if one in METHODS:
       _check_alone(str(one), len(sources), average_symmetries)
+      if refine_directions:
+        raise InputError(
+          f'{one} is no network whose directions can be refined: leave out '
+          '--refine_directions.'
+        )
       return DirectionFinder(str(one))
+  predictor = _load_all(source, sources, average_symmetries)
+  if refine_directions is None:
+    refine_directions = predictor.spec.refine_directions
+  return RefinedPredictor(predictor) if refine_directions else predictor
+
+
+def _load_all(
+  source: Any,
+  sources: Sequence[str | os.PathLike[str]],
+  average_symmetries: int,
+) -> Predictor:
+  """The network of `load`, or the mean of several."""
   members = []
   for one in sources:
     try:
@@ -109,6 +132,7 @@ def export_run(
   *,
   window: float | None = None,
   platforms: Sequence[str] = export_file.PLATFORMS,
+  refine_directions: bool = False,
 ) -> export_file.Export:
   """Exports the best checkpoint of a run.
 
@@ -118,12 +142,15 @@ def export_run(
       export; None for the length that it was validated with.
     platforms: Platforms that the export can run on: some of `'cpu'`, `'cuda'`,
       `'tpu'`, `'rocm'`.
+    refine_directions: Whether `load` makes the directions of the export more
+      exact, unless it is told otherwise.
 
   Returns:
     The export; `export_file.write` writes it to a file.
 
   Raises:
-    InputError: The run cannot be read, or the window is out of range.
+    InputError: The run cannot be read, the window is out of range, or the
+      directions of this format cannot be refined.
 
   Example:
     >>> from seld_jax import predictor
@@ -132,8 +159,12 @@ def export_run(
     >>> export_file.write('quick.seld', export)  # doctest: +SKIP
   """
   predictor, run = _of_run(workdir)
+  if refine_directions:
+    RefinedPredictor(predictor)  # refuses what cannot be refined
   spec = dataclasses.replace(
-    predictor.spec, window=predictor.window_frames(window)
+    predictor.spec,
+    window=predictor.window_frames(window),
+    refine_directions=refine_directions,
   )
   return export_file.make(
     predictor.program,

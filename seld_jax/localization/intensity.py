@@ -100,7 +100,7 @@ def intensity_directions(
     )
     # Smaller energies would overflow.
     weight = np.maximum(energy, _LEAST_ENERGY) ** (energy_power - 1)
-    vectors, shares = _histogram(intensity * weight)
+    vectors, shares = sphere.histograms(intensity * weight, _POINTS)
     total = (energy * weight).sum(axis=(-2, -1))
     vectors, shares, total = (
       spectra.with_context(one, context)[kept]
@@ -118,48 +118,6 @@ def _kernel(width: float) -> np.ndarray:
   directions = sphere.points(_POINTS)
   concentration = 1 / np.radians(width) ** 2
   return np.exp(concentration * (directions @ directions.T - 1))
-
-
-@functools.cache
-def _cells() -> np.ndarray:
-  """The nearest point for cells of a degree, with shape `[181, 361]`."""
-  from scipy import spatial  # slow to import
-
-  elevation, azimuth = np.meshgrid(
-    np.radians(np.arange(-90, 91)),
-    np.radians(np.arange(-180, 181)),
-    indexing='ij',
-  )
-  flat = np.cos(elevation)
-  xyz = np.stack(
-    [flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], -1
-  )
-  return np.asarray(spatial.KDTree(sphere.points(_POINTS)).query(xyz)[1])
-
-
-def _histogram(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Sums of vectors around each point, and of their lengths.
-
-  Args:
-    vectors: Vectors, with shape `[3, label_frames, times, bins]`.
-
-  Returns:
-    Sums of vectors, float32 with shape `[label_frames, points, 3]`, and sums of
-    lengths, float32 with shape `[label_frames, points]`.
-  """
-  x, y, z = vectors
-  azimuth = np.rint(np.degrees(np.arctan2(y, x))).astype(np.int64)
-  elevation = np.rint(np.degrees(np.arctan2(z, np.hypot(x, y))))
-  cell = _cells()[elevation.astype(np.int64) + 90, azimuth + 180]
-  frames = len(cell)
-  place = (cell + _POINTS * np.arange(frames)[:, None, None]).ravel()
-  length = np.sqrt((vectors**2).sum(axis=0))
-  sums = [
-    np.bincount(place, one.ravel(), frames * _POINTS).astype(np.float32)
-    for one in (x, y, z, length)
-  ]
-  shape = frames, _POINTS
-  return np.stack(sums[:3], -1).reshape(*shape, 3), sums[3].reshape(shape)
 
 
 def _sources(

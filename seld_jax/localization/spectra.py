@@ -29,8 +29,26 @@ def checked(
     The audio, float32 with the same shape, and the largest sample.
 
   Raises:
-    InputError: The shape is wrong, samples are NaN or infinite, or the sample
-      rate is no positive integer.
+    InputError: As for `check_audio` and `check_rate`.
+  """
+  audio = check_audio(audio, num_channels=num_channels)
+  check_rate(sample_rate)
+  peak = float(np.abs(audio).max(initial=0))
+  return (audio / (peak or 1.0)).astype(np.float32), peak
+
+
+def check_audio(audio: np.ndarray, *, num_channels: int | None) -> np.ndarray:
+  """Checks audio.
+
+  Args:
+    audio: Audio with shape `[channels, samples]`.
+    num_channels: Number of channels that it must have; None for any.
+
+  Returns:
+    The audio as an array.
+
+  Raises:
+    InputError: The shape is wrong, or samples are NaN or infinite.
   """
   audio = np.asarray(audio)
   known = num_channels or 'channels'
@@ -40,13 +58,16 @@ def checked(
     )
   if not np.isfinite(audio).all():
     raise InputError('Audio must be finite, got NaN or infinite samples.')
+  return audio
+
+
+def check_rate(sample_rate: int) -> None:
+  """Raises an InputError if the sample rate is no positive integer."""
   is_rate = isinstance(sample_rate, int | float | np.number)
   if not is_rate or not 0 < sample_rate < np.inf or sample_rate % 1:
     raise InputError(
       f'sample_rate must be a positive integer, got {sample_rate}.'
     )
-  peak = float(np.abs(audio).max(initial=0))
-  return (audio / (peak or 1.0)).astype(np.float32), peak
 
 
 def check_options(
@@ -78,6 +99,21 @@ def check_options(
   if not isinstance(context, int | np.integer) or context < 0:
     raise InputError(f'context must be an integer of 0 or more, got {context}.')
   check_range('min_angle', min_angle, (0, 180))
+  check_frequencies(sample_rate, low=low, high=high)
+
+
+def check_frequencies(sample_rate: int, *, low: float, high: float) -> None:
+  """Checks a range of frequencies.
+
+  Args:
+    sample_rate: Sample rate in Hz.
+    low: Lowest frequency in Hz.
+    high: Highest frequency in Hz.
+
+  Raises:
+    InputError: One of them is negative or NaN, or there is no frequency between
+      them.
+  """
   for name, value in ('low', low), ('high', high):
     check_range(name, value, (0, np.inf))
   if not len(frequencies(sample_rate, low=low, high=high)[1]):
@@ -109,7 +145,7 @@ def frequencies(
   Returns:
     The bins, and their frequencies in Hz with shape `[bins]`.
   """
-  every = fft.rfftfreq(_length(sample_rate), 1 / sample_rate)
+  every = fft.rfftfreq(window_length(sample_rate), 1 / sample_rate)
   used = slice(*np.searchsorted(every, [low, np.nextafter(high, np.inf)]))
   return used, every[used]
 
@@ -136,7 +172,9 @@ def pieces(
   for start in range(0, total, _PIECE):
     stop = min(start + _PIECE, total)
     first, last = max(0, start - context), min(total, stop + context)
-    spectrum = _spectrum(audio, sample_rate, first, last)[..., used]
+    spectrum = spectra_of(
+      audio, sample_rate=sample_rate, first=first, last=last
+    )[..., used]
     shape = len(audio), last - first, PER_FRAME, spectrum.shape[-1]
     yield spectrum.reshape(shape), slice(start - first, stop - first)
 
@@ -170,32 +208,73 @@ def levels(power: np.ndarray, *, sample_rate: int, peak: float) -> np.ndarray:
   Returns:
     Levels in dB, float64 with shape `[label_frames]`; -inf for a power of 0.
   """
-  length = _length(sample_rate)
+  length = window_length(sample_rate)
   # Parseval's theorem, with the mean square of a Hann window, 3/8.
   square = 2 * power.astype(np.float64) / (length**2 * 3 / 8)
   with np.errstate(divide='ignore'):
     return 10 * np.log10(square) + 20 * np.log10(peak)
 
 
-def _length(sample_rate: int) -> int:
-  """Samples of a window."""
-  return 2 * max(1, round(_HALF_WINDOW * sample_rate))
-
-
-def _spectrum(
-  audio: np.ndarray, sample_rate: int, first: int, last: int
+def spectra_of(
+  audio: np.ndarray,
+  *,
+  sample_rate: int,
+  first: int,
+  last: int,
+  per_frame: int = PER_FRAME,
+  begin: int = 0,
 ) -> np.ndarray:
-  """Spectra `[channels, times, bins]` of the label frames before `last`."""
-  length = _length(sample_rate)
-  time = np.arange(first * PER_FRAME, last * PER_FRAME) + 0.5
-  hop = sample_rate / (FRAMES_PER_SECOND * PER_FRAME)
-  starts = np.round(time * hop).astype(np.int64) - length // 2
-  begin, end = int(starts[0]), int(starts[-1]) + length
-  inside = audio[:, max(0, begin) : end]
-  before = max(0, -begin)
-  after = end - begin - before - inside.shape[-1]
+  """Spectra of some label frames.
+
+  Args:
+    audio: Samples of a recording, with shape `[channels, samples]`. Those that
+      a window needs and that are missing are 0.
+    sample_rate: Sample rate in Hz.
+    first: The first label frame.
+    last: The end of the label frames, above `first`.
+    per_frame: Number of spectra of each label frame, evenly spaced.
+    begin: Index in the recording of the first sample of `audio`.
+
+  Returns:
+    Spectra of windows of 40 ms, complex64 with shape `[channels, times, bins]`.
+  """
+  length = window_length(sample_rate)
+  starts = window_starts(
+    sample_rate, first=first, last=last, per_frame=per_frame
+  )
+  starts -= begin
+  low, high = int(starts[0]), int(starts[-1]) + length
+  inside = audio[:, max(0, low) : high]
+  before = max(0, -low)
+  after = high - low - before - inside.shape[-1]
   padded = np.pad(inside, ((0, 0), (before, max(0, after))))
   windows = np.lib.stride_tricks.sliding_window_view(padded, length, axis=-1)
   # Periodic, as it is usual for spectra.
   hann = np.hanning(length + 1)[:-1].astype(np.float32)
-  return np.asarray(fft.rfft(windows[:, starts - begin] * hann, axis=-1))
+  return np.asarray(fft.rfft(windows[:, starts - low] * hann, axis=-1))
+
+
+def window_starts(
+  sample_rate: int, *, first: int, last: int, per_frame: int = PER_FRAME
+) -> np.ndarray:
+  """The first sample of the window of each spectrum of some label frames.
+
+  Args:
+    sample_rate: Sample rate in Hz.
+    first: The first label frame.
+    last: The end of the label frames, above `first`.
+    per_frame: Number of spectra of each label frame.
+
+  Returns:
+    Indices in the recording, int64 with shape `[times]`; the first ones may be
+    negative.
+  """
+  time = np.arange(first * per_frame, last * per_frame) + 0.5
+  hop = sample_rate / (FRAMES_PER_SECOND * per_frame)
+  start = np.round(time * hop).astype(np.int64)
+  return start - window_length(sample_rate) // 2
+
+
+def window_length(sample_rate: int) -> int:
+  """Samples of a window."""
+  return 2 * max(1, round(_HALF_WINDOW * sample_rate))

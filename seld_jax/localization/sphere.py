@@ -28,6 +28,52 @@ def points(count: int) -> np.ndarray:
   return xyz.astype(np.float32)
 
 
+@functools.lru_cache(maxsize=8)
+def _cells(count: int) -> np.ndarray:
+  """The nearest point for cells of a degree, with shape `[181, 361]`."""
+  from scipy import spatial  # slow to import
+
+  elevation, azimuth = np.meshgrid(
+    np.radians(np.arange(-90, 91)),
+    np.radians(np.arange(-180, 181)),
+    indexing='ij',
+  )
+  flat = np.cos(elevation)
+  xyz = np.stack(
+    [flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], -1
+  )
+  return np.asarray(spatial.KDTree(points(count)).query(xyz)[1])
+
+
+def histograms(
+  vectors: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """Sums of the vectors that point to each point, and of their lengths.
+
+  Args:
+    vectors: Vectors, with shape `[3, frames, ...]`.
+    count: Number of points.
+
+  Returns:
+    Sums of vectors, float32 with shape `[frames, count, 3]`, and sums of
+    lengths, float32 with shape `[frames, count]`.
+  """
+  x, y, z = vectors
+  frames = len(x)
+  azimuth = np.rint(np.degrees(np.arctan2(y, x))).astype(np.int64)
+  elevation = np.rint(np.degrees(np.arctan2(z, np.hypot(x, y))))
+  cell = _cells(count)[elevation.astype(np.int64) + 90, azimuth + 180]
+  first = count * np.arange(frames).reshape(-1, *[1] * (x.ndim - 1))
+  place = (cell + first).ravel()
+  length = np.sqrt((vectors**2).sum(axis=0))
+  sums = [
+    np.bincount(place, one.ravel(), frames * count).astype(np.float32)
+    for one in (x, y, z, length)
+  ]
+  shape = frames, count
+  return np.stack(sums[:3], -1).reshape(*shape, 3), sums[3].reshape(shape)
+
+
 def cap(directions: np.ndarray, angle: float) -> np.ndarray:
   """Which points are near which.
 

@@ -5,6 +5,8 @@ from .causal_stream import Causal, CausalStream
 from .direction_finder import METHODS, DirectionFinder
 from .flags import channel_selection, define_prediction_flags
 from .predictor import Prediction, PredictionOptions, Predictor
+from .refined_predictor import RefinedPredictor
+from .refined_stream import RefinedStream
 from .stream import Frames, Spec, Stream
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
   'Prediction',
   'PredictionOptions',
   'Predictor',
+  'RefinedPredictor',
+  'RefinedStream',
   'Frames',
   'Spec',
   'Stream',

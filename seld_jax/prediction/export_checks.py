@@ -116,6 +116,7 @@ class _Spec(TypedDict):
   class_thresholds: NotRequired[
     list[Annotated[float, msgspec.Meta(gt=0, lt=1)]]
   ]
+  refine_directions: NotRequired[bool]
 
 
 class _Config(TypedDict, total=False):
@@ -297,8 +298,9 @@ def spec_values(spec: Spec) -> dict[str, Any]:
     'output': outputs.options(spec.output),
     'class_thresholds': list(spec.class_thresholds),
   }
-  if not spec.class_thresholds:  # earlier versions do not know the field
-    del values['class_thresholds']
+  for name in ('class_thresholds', 'refine_directions'):
+    if not values[name]:  # earlier versions do not know the field
+      del values[name]
   return values
 
 

@@ -55,6 +55,13 @@ def define_prediction_flags(
     'the tetrahedral array, 2 for stereo. It takes as many times longer. 0: '
     'none.',
   )
+  define.bool(
+    'refine_directions',
+    None,
+    'Make the directions of FOA more exact: those of the network are moved to '
+    'the mean intensity of the onsets around them. Default: what an export '
+    'says; that of the demo network says so, a run directory does not.',
+  )
   define.float(
     'window',
     None,

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 import importlib
 import logging
 import math
@@ -24,6 +25,7 @@ from seld_jax.prediction.predictor import (
   PredictionOptions,
   Predictor,
 )
+from seld_jax.prediction.refined_stream import refine
 from seld_jax.prediction.stream import Frames, Spec
 
 # Length of a block in seconds.
@@ -399,6 +401,10 @@ def _active(
   mean = _mean_frame(frames.outputs, spec)
   activity = np.clip(spec.output.activity(mean)[0], 0, 1)
   events = spec.events(mean, threshold=threshold)
+  if frames.onsets is not None:
+    onsets = frames.onsets.mean(axis=0, keepdims=True)
+    one = dataclasses.replace(frames.part(0, 1), first=0, onsets=onsets)
+    events = dataclasses.replace(events, xyz=refine(events, one))
   azimuth, elevation = geometry.to_polar(events.xyz)
   places = [
     (_ARROWS[round(a / 45) % 8], f'{a:.0f}°', f'{e:.0f}°')

@@ -16,6 +16,7 @@ from seld_jax.errors import InputError
 from seld_jax.prediction.averaged_stream import AveragedStream
 from seld_jax.prediction.causal_stream import Causal, CausalStream
 from seld_jax.prediction.direction_stream import DirectionStream
+from seld_jax.prediction.refined_stream import RefinedStream
 from seld_jax.prediction.stream import (
   Frames,
   Spec,
@@ -109,6 +110,8 @@ class Predictor:
     models: The names of the networks that are averaged; here, one.
     average_symmetries: Number of rotations and reflections of a recording over
       which predictions are averaged; here, 1.
+    refine_directions: Whether directions are made more exact; here, False (see
+      `RefinedPredictor`).
 
   Example:
     >>> import seld_jax
@@ -154,6 +157,7 @@ class Predictor:
     self.source: str = source
     self.models: tuple[str, ...] = (source,)
     self.average_symmetries: int = 1
+    self.refine_directions: bool = False
     self.has_fixed_window: bool = has_fixed_window
     self.program = program
     self._extract = None if extract is None else jax.jit(extract)
@@ -298,7 +302,7 @@ class Predictor:
     window: float | None = None,
     overlap: float = 0.0,
     batch_size: int = 1,
-  ) -> Stream | AveragedStream:
+  ) -> Stream | AveragedStream | RefinedStream:
     """Starts a recording that arrives block by block, e.g. from a microphone.
 
     Args:
@@ -338,7 +342,9 @@ class Predictor:
     window: float | None = None,
     overlap: float = 0.0,
     batch_size: int = 1,
-  ) -> Stream | WholeRecording | AveragedStream | DirectionStream:
+  ) -> (
+    Stream | WholeRecording | AveragedStream | DirectionStream | RefinedStream
+  ):
     """Starts a recording, which is predicted at its end if it must be whole."""
     options = self._stream_options(sample_rate, window, overlap, batch_size)
     if self._causal is not None:

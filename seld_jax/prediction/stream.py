@@ -43,6 +43,8 @@ class Spec:
     kind: Kind of features: `'log_mel'`, `'salsa'` or `'salsa_lite'`.
     class_thresholds: Thresholds of each class instead of `threshold`; () for
       none.
+    refine_directions: Whether `seld_jax.load` makes directions more exact
+      unless it is told otherwise; see `RefinedPredictor`.
 
   Example:
     >>> import seld_jax
@@ -67,6 +69,7 @@ class Spec:
   num_channels: int = 4
   kind: str = 'log_mel'
   class_thresholds: tuple[float, ...] = ()
+  refine_directions: bool = False
 
   @property
   def label_samples(self) -> int:
@@ -143,6 +146,8 @@ class Frames:
     outputs: The outputs of the network by name, float32 with shape
       `[label_frames, ...]`: those that `spec.output.predicted` names, with all
       tracks, and distances if the network predicts them.
+    onsets: Histograms of `localization.OnsetHistograms`, float32 with shape
+      `[label_frames, points, 3]`, if directions are refined; else None.
 
   Example:
     >>> import seld_jax
@@ -157,6 +162,7 @@ class Frames:
   activity: np.ndarray
   doa: np.ndarray
   outputs: Mapping[str, np.ndarray]
+  onsets: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.activity)
@@ -169,11 +175,13 @@ class Frames:
       self.activity[cut],
       self.doa[cut],
       {name: array[cut] for name, array in self.outputs.items()},
+      None if self.onsets is None else self.onsets[cut],
     )
 
 
 def join_frames(parts: Sequence[Frames]) -> Frames:
   """Joins consecutive label frames of a recording, one part at least."""
+  onsets = [part.onsets for part in parts if part.onsets is not None]
   return Frames(
     parts[0].first,
     np.concatenate([part.activity for part in parts]),
@@ -182,6 +190,7 @@ def join_frames(parts: Sequence[Frames]) -> Frames:
       name: np.concatenate([part.outputs[name] for part in parts])
       for name in parts[0].outputs
     },
+    np.concatenate(onsets) if len(onsets) == len(parts) else None,
   )
 
 

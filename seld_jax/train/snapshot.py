@@ -295,6 +295,7 @@ def network_of_export(
       spec,
       threshold=export.spec.threshold,
       class_thresholds=export.spec.class_thresholds,
+      refine_directions=export.spec.refine_directions,
     )
     if spec != export.spec:
       raise InputError('it does not fit the inputs and outputs of the file')
