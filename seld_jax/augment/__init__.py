@@ -49,6 +49,7 @@ from seld_jax.augment.turns import (
   apply_symmetry,
   make_turns,
   rotate_foa,
+  rotate_foa_features,
   swap_mic_channels,
 )
 from seld_jax.augment.written import STEPS, make_steps
@@ -82,6 +83,7 @@ __all__ = [
   'mix_features',
   'mixup',
   'rotate_foa',
+  'rotate_foa_features',
   'rotation',
   'shift_bands',
   'spec_augment',

@@ -33,7 +33,8 @@ def mix_features(
     bins of a band had the same energy. For two equally loud plane waves of
     noise, the mean direction is right. The mean norm is within 15 % if they are
     up to 90 degrees apart, and with `intensity='energy'` always; with `'norm'`,
-    it is half as large as it should be at 150 degrees.
+    it is half as large as it should be at 150 degrees. The correlation of X
+    and Y is that of the sum of both cross-spectra.
   - GCC-PHAT gives every bin the same weight, and a bin has about the phase of
     the louder sound. Correlations become their mean; the weight of a sound is
     the mean over all bands of its share of the power, where a band counts as
@@ -133,8 +134,18 @@ def _mean(values: Pair, weights: Pair) -> jax.Array:
 def _intensities(
   levels: Pair, others: Pair, mixed: jax.Array, domain: Domain
 ) -> jax.Array:
-  del mixed
-  return _mean(others, _energies(levels, domain))
+  vectors = _mean(
+    (others[0][..., :3], others[1][..., :3]), _energies(levels, domain)
+  )
+  if others[0].shape[-1] == 3:
+    return vectors
+  # The cross-spectrum is the correlation times both magnitudes.
+  first, second, total = (
+    jnp.exp(_PER_DECIBEL * (level[..., 3:4] + level[..., 1:2]) / 2)
+    for level in (*levels, mixed)
+  )
+  cross = first * others[0][..., 3:] + second * others[1][..., 3:]
+  return jnp.concatenate([vectors, cross / total], axis=-1)
 
 
 def _correlations(

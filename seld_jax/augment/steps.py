@@ -99,11 +99,12 @@ def symmetries(domain: Domain, *, count: int = 0) -> Step:
 def rotation(domain: Domain, *, max_angle: float = 180.0) -> Step:
   """A step that rotates Ambisonics about the vertical axis, by any angle.
 
-  Only audio can be rotated like this: features contain the powers of the
-  dipoles, but not those of their sums.
+  Features need the correlation of X and Y (`xy_correlation`): without it, they
+  contain the powers of the dipoles, but not those of their sums.
 
   Args:
-    domain: FOA audio, from `audio_domain`.
+    domain: FOA audio, from `audio_domain`, or log-mel features of FOA with
+      `xy_correlation`, from `feature_domain`.
     max_angle: Largest angle in degrees, to both sides, up to 180. All angles
       have the same probability.
 
@@ -111,7 +112,10 @@ def rotation(domain: Domain, *, max_angle: float = 180.0) -> Step:
     The step.
 
   Raises:
-    ValueError: The domain is not FOA audio, or the angle is out of range.
+    ValueError: The domain is another one, or the angle is out of range.
+
+  See Also:
+    `turn_foa` and `rotate_foa_features` for given angles.
 
   Example:
     >>> from seld_jax import augment, outputs
@@ -126,19 +130,28 @@ def rotation(domain: Domain, *, max_angle: float = 180.0) -> Step:
     >>> bool(np.allclose(audio[:, 0], [1, y, z, x], atol=1e-6))
     True
   """
-  if domain.format != 'foa' or domain.features is not None:
-    what = 'audio' if domain.features is None else 'features'
+  if domain.format != 'foa':
     raise ValueError(
-      'Only audio of the format foa can be rotated by any angle, not '
-      f'{what} of the format {domain.format}: use symmetries instead.'
+      'only the format foa can be rotated by any angle, not '
+      f'{domain.format}: use symmetries instead.'
     )
+  if domain.features is not None and not domain.features.xy_correlation:
+    raise ValueError(
+      'features can only be rotated by any angle if they have the correlation '
+      'of X and Y: set features.xy_correlation = True (log_mel), or use '
+      'symmetries instead.'
+    )
+  checks.check_layout(domain, 'rotation')
   checks.check_range('max_angle', max_angle, 180.0)
 
   def step(key, signal, targets):
     angle = jax.random.uniform(key, minval=-max_angle, maxval=max_angle)
     matrix = matrices_lib.vertical_rotation(angle)
     signal, targets = _arrays(signal, targets)
-    return audio.turn_foa(signal, matrix), domain.output.turn(targets, matrix)
+    targets = domain.output.turn(targets, matrix)
+    if domain.features is None:
+      return audio.turn_foa(signal, matrix), targets
+    return turns.rotate_foa_features(signal, angle), targets
 
   return step
 

@@ -13,6 +13,10 @@ import numpy as np
 from seld_jax import features as features_lib
 from seld_jax.augment import matrices as matrices_lib
 
+# Nepers of power in a decibel, and the power at the floor of log-mel features.
+_NEPERS = float(np.log(10) / 10)
+_LEAST_POWER = 1e-10
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Turns:
@@ -105,7 +109,9 @@ def make_turns(
   """The rotations and reflections under which features can be turned.
 
   - FOA, log-mel with intensity vectors or SALSA: the 16 symmetries of
-    `symmetry_matrices`, or 4, 8 or all 48 of them.
+    `symmetry_matrices`, or 4, 8 or all 48 of them. With the correlation of X
+    and Y (`xy_correlation`) there are no 48, because Z would have to be one of
+    them.
   - Microphones, log-mel with GCC-PHAT or SALSA-Lite: those of the 16 that map
     the array to itself (see `array_symmetries`), 8 for the tetrahedral array.
   - Stereo: left and right are exchanged, or not.
@@ -157,7 +163,9 @@ def make_turns(
     )
   features_lib.shape(format=format, **options)  # refuses unknown ones
   if format == 'foa':
-    return _of_foa(16 if count is None else count)
+    return _of_foa(
+      16 if count is None else count, has_correlation=chosen.xy_correlation
+    )
   if format == 'stereo':
     matrices_lib.check_count(format, 2, count)
     return _stereo(chosen)
@@ -172,6 +180,72 @@ def make_turns(
     periods = features_lib.path_periods(format=format, **options)
     return Turns(matrices, _of_differences(sources, periods))
   return Turns(matrices, _of_correlations(sources))
+
+
+def rotate_foa_features(
+  features: jax.Array | np.ndarray, angle: jax.typing.ArrayLike
+) -> jax.Array:
+  """Rotates features of FOA about the vertical axis, by any angle.
+
+  The result is the features of the rotated sound: with the correlation of X and
+  Y, the powers of the rotated dipoles are known. It is exact but for rounding,
+  for values near the floor of -100 dB, and for those that `top_db` has clipped.
+
+  Args:
+    features: Log-mel features of FOA with `xy_correlation`, before
+      standardisation, in the aligned layout, with shape `[..., bands, 8]`.
+    angle: Angle in degrees, counter-clockwise seen from above, a scalar.
+
+  Returns:
+    Features of the rotated sound, with the same shape.
+
+  Raises:
+    ValueError: The features have another number of channels.
+
+  See Also:
+    `rotation`, which draws the angle; `apply_symmetry`, for quarter turns of
+    features without the correlation.
+
+  Example:
+    A sound from the front, rotated by 30 degrees:
+
+    >>> from seld_jax import augment, features
+    >>> sound = np.random.default_rng(0).normal(size=24000)
+    >>> wave = jnp.array([[1.0], [0.0], [0.0], [1.0]]) * sound  # W, Y, Z, X
+    >>> front = features.foa_features(wave, xy_correlation=True)
+    >>> turned = augment.rotate_foa_features(front, 30.0)
+    >>> left = turned[25, 30, 1] - turned[25, 30, 0]  # Y against W, in dB
+    >>> round(float(left), 2)  # sin(30 degrees) = 1 / 2
+    -6.02
+  """
+  features = jnp.asarray(features)
+  _check_channels(features, 8)
+  radians = jnp.deg2rad(jnp.asarray(angle, features.dtype))
+  cos, sin = jnp.cos(radians), jnp.sin(radians)
+  w, y, z, x, *vector, correlation = jnp.moveaxis(features, -1, 0)
+  power_y, power_x = (jnp.exp(level * _NEPERS) for level in (y, x))
+  cross = correlation * jnp.exp((x + y) * (_NEPERS / 2))
+  both = 2 * cos * sin * cross
+  new_y = sin**2 * power_x + cos**2 * power_y + both
+  new_x = cos**2 * power_x + sin**2 * power_y - both
+  new_cross = cos * sin * (power_x - power_y) + (cos**2 - sin**2) * cross
+  new_y, new_x = (jnp.maximum(one, _LEAST_POWER) for one in (new_y, new_x))
+  has_power = (new_y > _LEAST_POWER) & (new_x > _LEAST_POWER)
+  scaled = new_cross / jnp.sqrt(new_y) / jnp.sqrt(new_x)
+  of_y, of_z, of_x = vector
+  return jnp.stack(
+    [
+      w,
+      jnp.log(new_y) / _NEPERS,
+      z,
+      jnp.log(new_x) / _NEPERS,
+      sin * of_x + cos * of_y,
+      of_z,
+      cos * of_x - sin * of_y,
+      jnp.where(has_power, jnp.clip(scaled, -1, 1), 0),
+    ],
+    axis=-1,
+  )
 
 
 def rotate_foa(
@@ -323,8 +397,16 @@ def apply_mic_symmetry(
 
 
 @functools.cache
-def _of_foa(count: int) -> Turns:
-  """The turns of 7 channels: W, Y, Z and X in dB, and vectors Y, Z, X."""
+def _of_foa(count: int, *, has_correlation: bool = False) -> Turns:
+  """The turns of 7 channels: W, Y, Z and X in dB, and vectors Y, Z, X.
+
+  The eighth, if there is one, is the correlation of X and Y.
+  """
+  if has_correlation and count == 48:
+    raise ValueError(
+      'count = 48 puts Z in the place of X or Y, whose correlation with the '
+      'other is no feature: use count = 16 or less, or no xy_correlation.'
+    )
   of_doa = matrices_lib.symmetry_matrices(count=count)
   # Vectors are stored as Y, Z, X, and so are the dipoles.
   order = [1, 2, 0]
@@ -333,6 +415,11 @@ def _of_foa(count: int) -> Turns:
   matrices[:, 0, 0] = 1  # W is omnidirectional
   matrices[:, 1:4, 1:4] = np.abs(of_vectors)  # power has no sign
   matrices[:, 4:, 4:] = of_vectors
+  if has_correlation:
+    # X and Y stay in the horizontal plane: the determinant without its sign.
+    sign = of_doa[:, 0, 0] * of_doa[:, 1, 1] + of_doa[:, 0, 1] * of_doa[:, 1, 0]
+    matrices = np.pad(matrices, ((0, 0), (0, 1), (0, 1)))
+    matrices[:, 7, 7] = sign
   return Turns(of_doa, _of_matrices(matrices))
 
 

@@ -23,9 +23,6 @@ STEPS: dict[str, Callable[..., Step]] = {
   'masks': feature_steps.masks,
 }
 
-# Steps that change audio only.
-_OF_AUDIO = ('rotation',)
-
 # Steps that change standardised features.
 _STANDARDISED = ('cutout', 'masks')
 
@@ -76,19 +73,16 @@ def make_steps(
     Traceback (most recent call last):
       ...
     seld_jax.errors.InputError: Step 1, 'gian()': there is no step gian (did
-    you mean gain?); the steps are symmetries, gain, equaliser, mixup,
-    frequency_shift, cutout, masks.
+    you mean gain?); the steps are symmetries, rotation, gain, equaliser,
+    mixup, frequency_shift, cutout, masks.
   """
   before: list[Step] = []
   after: list[Step] = []
   names: list[str] = []
-  known = [
-    name for name in STEPS if name not in _OF_AUDIO or domain.features is None
-  ]
   for number, text in enumerate(texts, start=1):
     place = f'Step {number}, {shown(text)}'
     try:
-      name, parameters = _parsed(text, known)
+      name, parameters = _parsed(text)
       _check_once(name, names)
       step = STEPS[name](domain, **parameters)
     except ValueError as error:
@@ -107,12 +101,8 @@ def make_steps(
   return compose(*before), compose(*after), tuple(names)
 
 
-def _parsed(text: str, suitable: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _parsed(text: str) -> tuple[str, dict[str, Any]]:
   """The name and the parameters of a step.
-
-  Args:
-    text: The text.
-    suitable: The steps that the message about an unknown one names.
 
   Raises:
     ValueError: The text is not a call of a step with its parameters.
@@ -126,8 +116,8 @@ def _parsed(text: str, suitable: Sequence[str]) -> tuple[str, dict[str, Any]]:
   name = call.func.id if isinstance(call.func, ast.Name) else ''
   if name not in STEPS:
     raise ValueError(
-      f'there is no step {name}{_hint(name, list(suitable))}; the steps are '
-      f'{", ".join(suitable)}.'
+      f'there is no step {name}{_hint(name, list(STEPS))}; the steps are '
+      f'{", ".join(STEPS)}.'
     )
   known = {
     parameter.name: parameter.default

@@ -139,6 +139,9 @@ def default() -> Config:
   # What the intensity vectors of 'foa' are divided by: 'norm' (DCASE 2020) or
   # 'energy' (DCASE 2021 and later; 'log_mel').
   features.intensity = 'norm'
+  # Whether features of 'foa' have one more channel, the correlation of X and Y;
+  # the step rotation() of augment.steps needs it ('log_mel').
+  features.xy_correlation = False
   # Further channels of stereo features: any of 'mid', 'side', 'level', 'phase'
   # and 'coherence'; (): the log-mel channels of left and right only.
   features.stereo = ()

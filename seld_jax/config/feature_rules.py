@@ -25,6 +25,7 @@ _OF_KIND = {
   'top_db': ('log_mel',),
   'layout': ('log_mel',),
   'intensity': ('log_mel',),
+  'xy_correlation': ('log_mel',),
   'stereo': ('log_mel',),
   'alias_frequency': ('salsa', 'salsa_lite'),
 }
@@ -34,6 +35,7 @@ _OF_FORMAT = {
   'num_channels': ('mic',),
   'microphones': ('mic',),
   'intensity': ('foa',),
+  'xy_correlation': ('foa',),
   'stereo': ('stereo',),
   'layout': ('foa', 'mic'),
 }

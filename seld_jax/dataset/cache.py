@@ -24,7 +24,14 @@ from seld_jax.errors import InputError
 _VERSION = 2
 
 # Options that came after the first features were stored, and their defaults.
-_LATER = ('kind', 'intensity', 'num_channels', 'stereo', 'alias_frequency')
+_LATER = (
+  'kind',
+  'intensity',
+  'xy_correlation',
+  'num_channels',
+  'stereo',
+  'alias_frequency',
+)
 _DEFAULTS = features.FeatureOptions()
 
 # Bytes of the checksum that follows the array in a file.

@@ -6,6 +6,7 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
+from seld_jax.features.spectrum import POWER_FLOOR, power, unit_scale
 
 # Keeps norm and energy away from 0; as in the DCASE baselines.
 _INTENSITY_EPS = 1e-8
@@ -24,6 +25,7 @@ def foa_features(
   pad_mode: str = DEFAULTS.pad_mode,
   layout: str = DEFAULTS.layout,
   intensity: str = DEFAULTS.intensity,
+  xy_correlation: bool = DEFAULTS.xy_correlation,
 ) -> jax.Array:
   """Log-mel spectrograms and intensity vectors of first-order Ambisonics.
 
@@ -47,12 +49,18 @@ def foa_features(
     intensity: What the intensity vector is divided by: `'norm'` as in 2020, or
       `'energy'` as in the DCASE baselines from 2021 on (see
       `intensity_vector`).
+    xy_correlation: Whether there is one more channel: the real part of the
+      cross-spectrum of X and Y, summed over the bins of a band with the weights
+      of its filter, divided by the square roots of both powers in the band. It
+      is in [-1, 1], and 0 where one of the powers is below 1e-10, the floor of
+      log-mel. With it, features can be rotated by any angle (see
+      `augment.rotation`).
 
   Returns:
-    Features with shape `[..., frames, n_mels, 7]` and the type of `audio`,
+    Features with shape `[..., frames, n_mels, 7 or 8]` and the type of `audio`,
     where frames is `ceil(samples / hop_length)`: four log-mel channels in dB
     (W, Y, Z, X), then three channels of the intensity vector (Y, Z, X), each
-    at most the sum of the band's mel weights.
+    at most the sum of the band's mel weights, then the correlation on demand.
 
   Raises:
     ValueError: The audio does not have 4 channels or is not of a float type,
@@ -84,6 +92,7 @@ def foa_features(
     pad_mode=pad_mode,
     layout=layout,
     intensity=intensity,
+    xy_correlation=xy_correlation,
   )
   return stacking.features_of(audio, channels, options)
 
@@ -91,10 +100,34 @@ def foa_features(
 def channels(
   spectrum: jax.Array, options: FeatureOptions
 ) -> tuple[jax.Array, jax.Array]:
-  """The log-mel channels and the intensity vectors, 4 and 3 channels."""
-  return stacking.log_mels(spectrum, options), intensity_vector(
-    spectrum, stacking.mel_filters(options), normalisation=options.intensity
+  """The log-mel channels, and intensity vectors with further channels."""
+  weights = stacking.mel_filters(options)
+  spatial = intensity_vector(spectrum, weights, normalisation=options.intensity)
+  if options.xy_correlation:
+    correlation = _correlation(
+      spectrum[..., 3, :, :], spectrum[..., 1, :, :], weights
+    )
+    spatial = jnp.concatenate([spatial, correlation[..., None, :, :]], axis=-3)
+  return stacking.log_mels(spectrum, options), spatial
+
+
+def _correlation(
+  first: jax.Array, second: jax.Array, weights: np.ndarray
+) -> jax.Array:
+  """The real part of the normalised cross-spectrum of each band."""
+  product = first.real * second.real + first.imag * second.imag
+  total, *powers = (
+    jnp.matmul(
+      values,
+      jnp.asarray(weights, values.dtype).T,
+      precision=jax.lax.Precision.HIGHEST,
+    )
+    for values in (product, power(first), power(second))
   )
+  # One factor after the other: their product could overflow.
+  for one in powers:
+    total *= unit_scale(one, least=POWER_FLOOR)
+  return jnp.clip(total, -1, 1)
 
 
 def intensity_vector(

@@ -101,7 +101,7 @@ def shape(*, format: str, **options: Any) -> tuple[int, int]:
     first, stop = salsa_lite.bins(chosen)
     return stop - first, 2 * count - 1
   spatial = {
-    'foa': 3,
+    'foa': 3 + chosen.xy_correlation,
     'mic': math.comb(count, 2),
     'stereo': sum(
       stereo.STEREO_CHANNELS[name] for name in stereo.further_channels(chosen)
@@ -160,6 +160,7 @@ def framewise_features(
   pad_mode: str = DEFAULTS.pad_mode,
   kind: str = DEFAULTS.kind,
   intensity: str = DEFAULTS.intensity,
+  xy_correlation: bool = DEFAULTS.xy_correlation,
   num_channels: int = DEFAULTS.num_channels,
   stereo: tuple[str, ...] = DEFAULTS.stereo,
   alias_frequency: float = DEFAULTS.alias_frequency,
@@ -182,6 +183,7 @@ def framewise_features(
       (see `stft`).
     kind: `'log_mel'` or `'salsa_lite'`; `'salsa'` needs the whole recording.
     intensity: What intensity vectors are divided by: `'norm'` or `'energy'`.
+    xy_correlation: Whether FOA has the correlation of X and Y, too.
     num_channels: Number of microphones of the format `'mic'`; 0 for four.
     stereo: Further channels of stereo features (see `stereo_features`).
     alias_frequency: Frequency in Hz from which on the spatial channels of
@@ -215,6 +217,7 @@ def framewise_features(
     pad_mode=pad_mode,
     kind=kind,
     intensity=intensity,
+    xy_correlation=xy_correlation,
     num_channels=num_channels,
     stereo=stereo,
     alias_frequency=alias_frequency,

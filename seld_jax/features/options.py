@@ -29,6 +29,8 @@ class FeatureOptions:
       `layout`.
     intensity: What the intensity vector of FOA is divided by: `'norm'` or
       `'energy'` (see `intensity_vector`).
+    xy_correlation: Whether log-mel features of FOA have one more channel, the
+      correlation of X and Y (see `foa_features`).
     num_channels: Number of microphones of the format `'mic'`; 0 for four.
     stereo: Further channels of stereo features (see `stereo_features`).
     alias_frequency: Frequency in Hz from which on the spatial channels of
@@ -52,6 +54,7 @@ class FeatureOptions:
   layout: str = 'aligned'
   kind: str = 'log_mel'
   intensity: str = 'norm'
+  xy_correlation: bool = False
   num_channels: int = 0
   stereo: tuple[str, ...] = ()
   alias_frequency: float = 0.0

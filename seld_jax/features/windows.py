@@ -28,6 +28,7 @@ def window_features(
   layout: str = DEFAULTS.layout,
   kind: str = DEFAULTS.kind,
   intensity: str = DEFAULTS.intensity,
+  xy_correlation: bool = DEFAULTS.xy_correlation,
   num_channels: int = DEFAULTS.num_channels,
   stereo: tuple[str, ...] = DEFAULTS.stereo,
   alias_frequency: float = DEFAULTS.alias_frequency,
@@ -58,6 +59,7 @@ def window_features(
     kind: `'log_mel'` or `'salsa_lite'`. `'salsa'` is refused: its noise floor
       depends on all frames before.
     intensity: What intensity vectors are divided by: `'norm'` or `'energy'`.
+    xy_correlation: Whether FOA has the correlation of X and Y, too.
     num_channels: Number of microphones of the format `'mic'`; 0 for four.
     stereo: Further channels of stereo features (see `stereo_features`).
     alias_frequency: Frequency in Hz from which on the spatial channels of
@@ -99,6 +101,7 @@ def window_features(
     layout=layout,
     kind=kind,
     intensity=intensity,
+    xy_correlation=xy_correlation,
     num_channels=num_channels,
     stereo=stereo,
     alias_frequency=alias_frequency,

@@ -20,6 +20,7 @@ SHORT = {'n_fft': 512, 'win_length': 512, 'hop_length': 300}
 CASES = {
   'foa': {'format': 'foa'},
   'foa, energy': {'format': 'foa', 'intensity': 'energy', 'top_db': None},
+  'foa, correlation': {'format': 'foa', 'xy_correlation': True},
   'mic': {'format': 'mic'},
   'mic, salsa_lite': {'format': 'mic', 'kind': 'salsa_lite'},
   'stereo': {'format': 'stereo', 'stereo': STEREO},
@@ -51,8 +52,16 @@ def differing_noise(case, seed=0, samples=SAMPLES):
   ).astype(np.float32)
 
 
-@pytest.mark.parametrize('case', [c for c in CASES if c != 'foa, salsa'])
-@pytest.mark.parametrize('name', ['symmetries', 'gain'])
+@pytest.mark.parametrize(
+  ('name', 'case'),
+  [
+    *(
+      (n, c) for n in ('symmetries', 'gain') for c in CASES if 'salsa' not in c
+    ),
+    *((n, 'mic, salsa_lite') for n in ('symmetries', 'gain')),
+    ('rotation', 'foa, correlation'),
+  ],
+)
 def test_features_of_changed_audio_are_changed_features(name, case):
   """With the same key, a step draws the same numbers for both."""
   of_audio, of_features, extract = domains(case)
@@ -301,7 +310,7 @@ def test_each_step_of_a_composition_has_a_key_of_its_own():
 @pytest.mark.parametrize(
   ('make', 'message'),
   [
-    (lambda a, f: augment.rotation(f), 'Only audio of the format foa'),
+    (lambda a, f: augment.rotation(f), 'set features.xy_correlation = True'),
     (lambda a, f: augment.rotation(a, max_angle=181), 'at most 180, got 181'),
     (lambda a, f: augment.gain(a, max_db=0), 'max_db must be above 0'),
     (lambda a, f: augment.gain(a, max_db=np.nan), 'max_db must be above 0'),
@@ -328,13 +337,29 @@ def test_what_makes_no_sense_is_refused(make, message):
 
 def test_the_published_layout_is_only_masked():
   domain = augment.feature_domain(
-    format='foa', output=OUTPUT, layout='published'
+    format='foa', output=OUTPUT, layout='published', xy_correlation=True
   )
   augment.masks(domain)
   for name in augment.STEPS:
-    if name not in ('masks', 'rotation'):
+    if name != 'masks':
       with pytest.raises(ValueError, match='aligned'):
         getattr(augment, name)(domain)
+
+
+def test_only_foa_is_rotated_by_any_angle():
+  for domain in (
+    augment.audio_domain(format='mic', output=OUTPUT),
+    augment.feature_domain(format='stereo', output=OUTPUT),
+  ):
+    with pytest.raises(ValueError, match=f'not {domain.format}: use symm'):
+      augment.rotation(domain)
+
+
+def test_the_correlation_has_no_symmetries_that_exchange_z():
+  _, domain, _ = domains('foa, correlation')
+  augment.symmetries(domain, count=16)
+  with pytest.raises(ValueError, match=r'count = 48 puts Z .* no xy_corr'):
+    augment.symmetries(domain, count=48)
 
 
 def test_the_horizon_is_not_turned_upwards():

@@ -209,3 +209,63 @@ def test_turns_by_format_are_drawn_from_all_symmetries(
   np.testing.assert_array_equal(drawn, np.arange(100 * count))
   np.testing.assert_array_equal(turned, np.asarray(every)[index])
   assert (abs(np.bincount(index, minlength=count) - 100) < 50).all()
+
+
+# Rotations by any angle.
+
+
+def correlated_features(seed=0, frames=3, bands=5):
+  """Any features that sound can have: levels, vectors, and the correlation."""
+  rng = np.random.default_rng(seed)
+  cells = rng.uniform(-40, 10, (frames, bands, 8))
+  cells[..., 4:] = rng.uniform(-1, 1, (frames, bands, 4))
+  return cells.astype(np.float32)
+
+
+@settings(deadline=None, max_examples=20)
+@given(first=st.floats(-180, 180), second=st.floats(-180, 180))
+def test_two_rotations_are_one_by_the_sum_of_their_angles(first, second):
+  cells = correlated_features()
+  twice = augment.rotate_foa_features(
+    augment.rotate_foa_features(cells, first), second
+  )
+  once = augment.rotate_foa_features(cells, first + second)
+  # Levels in dB lose digits where X or Y nearly vanishes.
+  for number in (1, 3):
+    np.testing.assert_allclose(
+      10 ** (twice[..., number] / 10),
+      10 ** (once[..., number] / 10),
+      atol=1e-4,
+    )
+  np.testing.assert_allclose(twice[..., 4:7], once[..., 4:7], atol=1e-5)
+  np.testing.assert_array_equal(twice[..., [0, 2, 5]], cells[..., [0, 2, 5]])
+  assert (np.abs(twice[..., 7]) <= 1).all()
+
+
+@pytest.mark.parametrize('quarters', range(4))
+def test_quarter_turns_are_symmetries(quarters):
+  cells = correlated_features()
+  turns = augment.make_turns(format='foa', xy_correlation=True)
+  expected = turns.of_features(cells, index_of(quarter_turn(quarters)))
+  found = augment.rotate_foa_features(cells, 90.0 * quarters)
+  np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def quarter_turn(quarters):
+  matrix = augment.vertical_rotation(90.0 * quarters)
+  return np.rint(np.asarray(matrix)).astype(int)
+
+
+def test_silence_stays_silence():
+  extract = functools.partial(features.foa_features, xy_correlation=True)
+  cells = extract(np.zeros((4, 2400), np.float32), offset=0.0)
+  np.testing.assert_allclose(cells[..., :4], -100, atol=1e-4)
+  assert not cells[..., 4:].any()
+  np.testing.assert_allclose(
+    augment.rotate_foa_features(cells, 30.0), cells, atol=1e-4
+  )
+
+
+def test_features_without_the_correlation_are_refused():
+  with pytest.raises(ValueError, match='with 8 channels'):
+    augment.rotate_foa_features(np.zeros((2, 3, 7)), 30.0)

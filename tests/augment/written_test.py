@@ -53,9 +53,11 @@ def test_written_steps_are_those_made_in_python():
 
 
 def test_every_step_can_be_written_without_parameters():
+  domain = augment.feature_domain(
+    format='foa', output=OUTPUT, xy_correlation=True
+  )
   for name in augment.STEPS:
-    if name != 'rotation':
-      augment.make_steps([f'{name}()'], domain=DOMAIN)
+    augment.make_steps([f'{name}()'], domain=domain)
   of_audio = augment.audio_domain(format='foa', output=OUTPUT)
   augment.make_steps(['rotation(max_angle=20)'], domain=of_audio)
 
@@ -88,7 +90,10 @@ def test_no_steps_change_nothing():
   [
     (['gian()'], r"Step 1, 'gian\(\)': there is no step gian \(did you mean"),
     (['gain()', 'blur()'], r'Step 2, .* there is no step blur; the steps are'),
-    (['blur()'], 'the steps are symmetries, gain, equaliser, mixup, frequency'),
+    (
+      ['blur()'],
+      'the steps are symmetries, rotation, gain, equaliser, mixup, frequency',
+    ),
     (['mixup()', 'gain()', 'mixup()'], 'Step 3, .* add the same example again'),
     (
       ['masks(labels=True, share_channels=True, num_time_masks=0)'],
@@ -116,7 +121,7 @@ def test_no_steps_change_nothing():
     (['masks(labels=1)'], 'labels must be True or False, got 1'),
     (['gain(max_db=-6)'], 'max_db must be above 0 and at most 60, got -6'),
     (['cutout(max_frames=51)'], 'max_frames must be from 1 to 50, got 51'),
-    (['rotation()'], 'not features of the format foa: use symmetries'),
+    (['rotation()'], 'set features.xy_correlation = True .* or use symmetries'),
     (['symmetries(count=5)'], '4, 8, 16 or 48, got 5'),
     (
       ['gain()', 'masks()', 'mixup()'],

@@ -103,7 +103,7 @@ def test_steps_suit_every_format(fields):
     ),
     (
       {'augment__steps': ('rotation()',)},
-      'not features of the format foa: use symmetries',
+      'set features.xy_correlation = True .* or use symmetries',
     ),
     (
       {

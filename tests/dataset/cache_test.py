@@ -148,6 +148,7 @@ def test_every_later_option_changes_the_entry():
     {'stereo': ('mid',)},
     {'stereo': ('mid', 'side')},
     {'intensity': 'energy'},
+    {'xy_correlation': True},
   ]
   assert {name for change in changes for name in change} == set(cache._LATER)
   names = {cache._folder('x', OPTIONS | change).name for change in changes}

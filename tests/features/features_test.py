@@ -251,3 +251,29 @@ def test_shared_mel_filters_cannot_be_overwritten():
   filters = features.mel_filter_bank()
   with pytest.raises(ValueError, match='read-only'):
     filters[0, 0] = 1
+
+
+@pytest.mark.parametrize('kind', ['noise', 'speech', 'events', 'room'])
+def test_the_correlation_of_x_and_y_is_that_of_numpy(kind):
+  audio = scene(kind, 'foa')
+  actual = features.foa_features(audio, xy_correlation=True, **PAPER)
+  spectrum = reference_spectrum(
+    audio,
+    pad_mode='constant',
+    **{name: size for name, size in PAPER.items() if name != 'n_mels'},
+  )
+  weights = reference_filters(n_fft=PAPER['n_fft'], n_mels=PAPER['n_mels'])
+  x, y = spectrum[3], spectrum[1]
+  cross, power_x, power_y = (
+    np.real(one) @ weights.T
+    for one in (x.conj() * y, x.conj() * x, y.conj() * y)
+  )
+  is_sound = (power_x > 1e-9) & (power_y > 1e-9)
+  expected = cross / np.sqrt(np.where(is_sound, power_x * power_y, 1))
+  np.testing.assert_allclose(
+    np.asarray(actual[..., 7])[is_sound], expected[is_sound], atol=1e-3
+  )
+  assert is_sound.mean() > 0.1
+  np.testing.assert_array_equal(
+    actual[..., :7], features.foa_features(audio, **PAPER)
+  )

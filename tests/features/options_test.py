@@ -18,10 +18,10 @@ OF_OTHERS = {'kind', 'num_channels', 'stereo', 'alias_frequency'}
   ('function', 'missing'),
   [
     (features.foa_features, OF_OTHERS),
-    (features.mic_features, OF_OTHERS | {'intensity'}),
+    (features.mic_features, OF_OTHERS | {'intensity', 'xy_correlation'}),
     (
       features.stereo_features,
-      OF_OTHERS - {'stereo'} | {'layout', 'intensity'},
+      OF_OTHERS - {'stereo'} | {'layout', 'intensity', 'xy_correlation'},
     ),
     (features.window_features, {'pad_mode'}),
     (features.framewise_features, {'top_db', 'layout'}),

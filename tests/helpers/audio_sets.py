@@ -32,6 +32,7 @@ CASES = {
     },
     {},
   ),
+  'foa with a correlation': ({'format': 'foa', 'xy_correlation': True}, {}),
   'salsa': (
     {'format': 'foa', 'kind': 'salsa', 'n_fft': 512, 'win_length': 480},
     {},

@@ -16,6 +16,7 @@ from seld_jax.prediction import export_file, recordings
 # Each takes as long to compile.
 CASES = [
   pytest.param('stereo', marks=pytest.mark.slow),
+  pytest.param('foa with a correlation', marks=pytest.mark.slow),
   pytest.param('salsa', marks=pytest.mark.slow),
   pytest.param('salsa_lite of five', marks=pytest.mark.slow),
 ]
@@ -30,6 +31,9 @@ def test_a_network_is_trained_scored_predicted_and_reported(case, tmp_path):
     format=feats.format,
     num_channels=feats.num_channels or 4,
   )
+  if feats.xy_correlation:
+    config.augment.rotate = False
+    config.augment.steps = ('rotation(max_angle=90)', 'symmetries()', 'masks()')
   config.eval.threshold = 0.01  # so that an untrained network finds events
   config.features.top_db = 0.0  # so that windows have the features of the whole
   if feats.kind != 'log_mel':
