@@ -233,6 +233,25 @@ RECIPE: Mapping[str, tuple[str, Change]] = {
 }
 
 
+def _rotated(*steps: str) -> Change:
+  """The correlation of X and Y as one more channel, and these steps alone."""
+
+  def change(config: Config) -> None:
+    config.features.xy_correlation = True
+    augment(config, ())
+    config.augment.steps = steps
+
+  return change
+
+
+# Runs with FOA alone: rotation by any angle needs one more channel.
+_ROTATIONS: Mapping[str, Change] = {
+  'correlation': _rotated(),
+  'only_rotation': _rotated('rotation()'),
+  'rotation_and_symmetries_16': _rotated('rotation()', 'symmetries(count=16)'),
+}
+
+
 def recipe_changes() -> dict[str, Change]:
   """The changes of the proposed system `mse` by name of a run."""
   changes: dict[str, Change] = {
@@ -272,13 +291,14 @@ def augmentation_changes(format: str) -> dict[str, Change]:
       for name in together
     },
   }
-  return {
-    name: _both(
-      _both(base, _conformer),
-      lambda config, names=names: augment(config, names),
-    )
+  changes: dict[str, Change] = {
+    name: lambda config, names=names: augment(config, names)
     for name, names in chosen.items()
   }
+  if format == 'foa':
+    changes |= _ROTATIONS
+  network = _both(base, _conformer)
+  return {name: _both(network, change) for name, change in changes.items()}
 
 
 def _both(first: Change, second: Change) -> Change:
