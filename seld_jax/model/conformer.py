@@ -1,15 +1,19 @@
 """The conformer block: attention and convolution between two dense layers."""
 
 import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 from seld_jax.model.attention import RelativeAttention
 from seld_jax.model.batch_norm import BatchNorm
-from seld_jax.model.layers import Dropout, dense
+from seld_jax.model.layers import dense, drop, random_mask
 from seld_jax.model.streaming import Past
 
 # Added to variances in batch and layer normalisation, as in PyTorch.
@@ -51,36 +55,47 @@ class ConformerBlock(nn.Module):
   axis_name: str | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    """Maps `[batch, frames, size]` to the same shape."""
-    drop = functools.partial(
-      Dropout,
-      self.dropout_rate,
-      axis_name=self.axis_name,
-      deterministic=not train,
-    )
+  def __call__(
+    self, x: jax.Array, *, train: bool, keep: jax.Array | None = None
+  ) -> jax.Array:
+    """Maps `[batch, frames, size]` to the same shape.
+
+    `keep` says which values dropout keeps, from `random_masks`; None: the block
+    draws them itself.
+    """
     norm = functools.partial(nn.LayerNorm, _EPSILON, dtype=self.dtype)
     size = x.shape[-1]
+    wide = self.feed_forward * size
+    if keep is None:
+      (keep,) = random_masks(
+        self.make_rng,
+        x,
+        layers=1,
+        feed_forward=self.feed_forward,
+        rate=self.dropout_rate if train else 0.0,
+        axis_name=self.axis_name,
+      )
+    dropped = _droppers(keep, _places(size, wide), rate=self.dropout_rate)
 
     def dense_step(x, name):
-      y = dense(self.feed_forward * size, self.dtype, name=f'{name}_in')(
-        norm()(x)
+      y = dense(wide, self.dtype, name=f'{name}_in')(norm()(x))
+      y = dense(size, self.dtype, name=f'{name}_out')(
+        next(dropped)(nn.swish(y))
       )
-      y = dense(size, self.dtype, name=f'{name}_out')(drop()(nn.swish(y)))
-      return x + 0.5 * drop()(y)
+      return x + 0.5 * next(dropped)(y)
 
     x = dense_step(x, 'first')
     attention = RelativeAttention(
       self.heads, self.distance, self.history, self.dtype, name='attention'
     )
-    x = x + drop()(attention(norm()(x)))
+    x = x + next(dropped)(attention(norm()(x)))
     y = dense(2 * size, self.dtype, name='gated')(norm()(x))
     y = self._convolve(nn.glu(y))
     y = BatchNorm(self.bn_momentum, axis_name=self.axis_name, epsilon=_EPSILON)(
       y, train=train
     )
     y = dense(size, self.dtype, name='mixed')(nn.swish(y))
-    x = dense_step(x + drop()(y), 'last')
+    x = dense_step(x + next(dropped)(y), 'last')
     return norm()(x)
 
   def _convolve(self, x: jax.Array) -> jax.Array:
@@ -100,6 +115,60 @@ class ConformerBlock(nn.Module):
     elif self.kernel > 1:
       x = Past(self.kernel - 1)(x)
     return depthwise(x, kernel.astype(self.dtype))
+
+
+def random_masks(
+  make_rng: Callable[[str], jax.Array],
+  x: jax.Array,
+  *,
+  layers: int,
+  feed_forward: int,
+  rate: float,
+  axis_name: str | None = None,
+) -> list[jax.Array | None]:
+  """Draws which values dropout keeps in some blocks.
+
+  One program draws those of each block in turn. With a draw for each place of a
+  block, the program of a CPU would have hundreds of small kernels more, which
+  take memory; with one draw for all, the random numbers would not stay in its
+  cache.
+
+  Args:
+    make_rng: That of the module, from within its `__call__`. It is called for
+      the rng `dropout`.
+    x: The input of the first block, with shape `[batch, frames, size]`.
+    layers: Number of blocks.
+    feed_forward: Their factor of the dense steps.
+    rate: Their dropout rate; 0 for no dropout.
+    axis_name: Name of the `pmap` axis; None under `jit`.
+
+  Returns:
+    The argument `keep` of each block.
+  """
+  if rate == 0 or layers == 0:
+    return [None] * layers
+  *outer, size = x.shape
+  count = sum(_places(size, feed_forward * size))
+  draw = functools.partial(
+    random_mask, shape=(*outer, count), rate=rate, axis_name=axis_name
+  )
+  keys = jax.random.split(make_rng('dropout'), layers)
+  return [*lax.map(draw, keys)]
+
+
+def _places(size: int, wide: int) -> tuple[int, ...]:
+  """The size of the arrays with dropout in a block, in their order."""
+  return wide, size, size, size, wide, size
+
+
+def _droppers(
+  keep: jax.Array | None, places: Sequence[int], *, rate: float
+) -> Iterator[Callable[[jax.Array], jax.Array]]:
+  """A function for each place that drops the values that are not kept."""
+  if keep is None:
+    return itertools.repeat(lambda x: x)
+  parts = jnp.split(keep, np.cumsum(places)[:-1], axis=-1)
+  return (functools.partial(drop, keep=part, rate=rate) for part in parts)
 
 
 def depthwise(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -209,20 +209,51 @@ class Dropout(nn.Module):
     """Drops values of an array with shape `[batch, ...]`."""
     if self.deterministic or self.rate == 0:
       return x
-    index = jnp.arange(x.shape[0])
-    if self.axis_name is not None:
-      index += lax.axis_index(self.axis_name) * x.shape[0]
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(
-      self.make_rng('dropout'), index
-    )
     shape = x.shape[1:]
     if self.whole_maps:
       shape = (*[1] * (x.ndim - 2), x.shape[-1])
-    # A share of 2^-16 is exact enough, and two values share a random number: on
-    # a CPU, these numbers take a tenth of the time of a conformer block.
-    kept = min(round((1 - self.rate) * 2**16), 2**16 - 1)
-    keep = jax.vmap(lambda key: _random_halves(key, shape) < kept)(keys)
-    return jnp.where(keep, x / (1 - self.rate), 0)
+    keep = random_mask(
+      self.make_rng('dropout'),
+      (x.shape[0], *shape),
+      rate=self.rate,
+      axis_name=self.axis_name,
+    )
+    return drop(x, keep, rate=self.rate)
+
+
+def random_mask(
+  key: jax.Array,
+  shape: Sequence[int],
+  *,
+  rate: float,
+  axis_name: str | None = None,
+) -> jax.Array:
+  """Draws which values are kept, for each example by itself.
+
+  Args:
+    key: PRNG key.
+    shape: Shape of the mask, `[batch, ...]`.
+    rate: Share of the values that are dropped, in [0, 1).
+    axis_name: Name of the `pmap` axis; None under `jit`. The masks do not
+      depend on how it divides the batch.
+
+  Returns:
+    Whether each value is kept, bool with this shape.
+  """
+  batch, *inner = shape
+  index = jnp.arange(batch)
+  if axis_name is not None:
+    index += lax.axis_index(axis_name) * batch
+  keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
+  # A share of 2^-16 is exact enough, and two values share a random number: on a
+  # CPU, these numbers take a tenth of the time of a conformer block.
+  kept = min(round((1 - rate) * 2**16), 2**16 - 1)
+  return jax.vmap(lambda one: _random_halves(one, inner) < kept)(keys)
+
+
+def drop(x: jax.Array, keep: jax.Array, *, rate: float) -> jax.Array:
+  """Sets values to 0 that are not kept, and scales the others."""
+  return jnp.where(keep, x / (1 - rate), 0)
 
 
 def _random_halves(key: jax.Array, shape: Sequence[int]) -> jax.Array:

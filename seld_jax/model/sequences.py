@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from seld_jax.model.attention import RelativeAttention
-from seld_jax.model.conformer import ConformerBlock
+from seld_jax.model.conformer import ConformerBlock, random_masks
 from seld_jax.model.gru import BiGru, Gru
 from seld_jax.model.layers import Dropout
 
@@ -40,6 +40,10 @@ class Sequential(Protocol):
   causal: bool
   dtype: Any
   axis_name: str | None
+
+  def make_rng(self, name: str) -> jax.Array:
+    """A new key of the rng of this name."""
+    ...
 
 
 def gru(network: Sequential, x: jax.Array, *, train: bool) -> jax.Array:
@@ -96,7 +100,15 @@ def conformer(network: Sequential, x: jax.Array, *, train: bool) -> jax.Array:
   Returns:
     Outputs, with the shape of the inputs.
   """
-  for _ in range(network.sequence_layers):
+  masks = random_masks(
+    network.make_rng,
+    x,
+    layers=network.sequence_layers,
+    feed_forward=network.feed_forward,
+    rate=network.sequence_dropout if train else 0.0,
+    axis_name=network.axis_name,
+  )
+  for keep in masks:
     x = ConformerBlock(
       heads=network.attention_heads,
       distance=network.attention_distance,
@@ -107,7 +119,7 @@ def conformer(network: Sequential, x: jax.Array, *, train: bool) -> jax.Array:
       bn_momentum=network.bn_momentum,
       dtype=network.dtype,
       axis_name=network.axis_name,
-    )(x, train=train)
+    )(x, train=train, keep=keep)
   return x
 
 

@@ -271,6 +271,4 @@ def test_the_correlation_of_x_and_y_is_that_of_numpy(kind):
     np.asarray(actual[..., 7])[is_sound], expected[is_sound], atol=1e-3
   )
   assert is_sound.mean() > 0.1
-  np.testing.assert_array_equal(
-    actual[..., :7], features.foa_features(audio)
-  )
+  np.testing.assert_array_equal(actual[..., :7], features.foa_features(audio))

@@ -1,5 +1,6 @@
 """Attention, convolution and blocks of the conformer against NumPy."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -13,7 +14,7 @@ from jax import jit, lax
 
 from seld_jax import model
 from seld_jax.model import attention
-from seld_jax.model.conformer import ConformerBlock, depthwise
+from seld_jax.model.conformer import ConformerBlock, depthwise, random_masks
 from seld_jax.model.gru import BiGru, Gru
 
 HEADS, WIDTH = 2, 3
@@ -209,3 +210,63 @@ def test_a_block_has_the_parameters_that_its_layers_add_up_to():
   heads = 4 * size**2 + size + (2 * distance + 1) * size // HEADS
   convolution = 3 * size**2 + 3 * size + kernel * size + 2 * size
   assert model.count_parameters(params) == norms + steps + heads + convolution
+
+
+def test_a_block_whose_values_are_all_dropped_only_normalises():
+  size = 6
+  x = numbers(2, 9, size)
+  layer = block(dropout_rate=0.3)
+  variables = initialized_block(layer, x)
+  keep = jnp.zeros((2, 9, 4 * size + 2 * 2 * size), bool)
+  apply = lambda keep: layer.apply(
+    variables, x, train=True, keep=keep, mutable=['batch_stats']
+  )[0]
+  own = variables['params']['LayerNorm_4']
+  centred = x - x.mean(-1, keepdims=True)
+  scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+  np.testing.assert_allclose(
+    apply(keep), scaled * own['scale'] + own['bias'], atol=1e-5
+  )
+  # Each place has its own part of the mask.
+  results = [apply(keep.at[..., cut].set(True)) for cut in range(8 * size)]
+  changed = [not np.allclose(one, apply(keep), atol=1e-6) for one in results]
+  # The hidden values of dense steps have no effect without those after them.
+  expected = np.repeat(
+    [False, True, True, True, False, True], [12, 6, 6, 6, 12, 6]
+  )
+  np.testing.assert_array_equal(changed, expected)
+
+
+def test_each_block_and_example_has_its_own_mask():
+  x = jnp.zeros((3, 50, 8))
+  make_rng = lambda name: jax.random.key(3 + len(name))
+  draw = functools.partial(
+    random_masks, make_rng, layers=4, feed_forward=2, rate=0.2
+  )
+  masks = np.stack(draw(x))
+  assert masks.shape == (4, 3, 50, 8 * 8)
+  flat = masks.reshape(12, -1)
+  assert len({one.tobytes() for one in flat}) == 12
+  np.testing.assert_allclose(flat.mean(axis=1), 0.8, atol=0.05)
+  # That of an example does not depend on the others.
+  np.testing.assert_array_equal(np.stack(draw(x[:2])), masks[:, :2])
+  assert random_masks(make_rng, x, layers=2, feed_forward=2, rate=0.0) == [
+    None,
+    None,
+  ]
+
+
+def test_a_block_alone_drops_values_only_in_training():
+  x = numbers(2, 9, 6)
+  layer = block(dropout_rate=0.5)
+  variables = initialized_block(layer, x)
+  run = lambda seed: layer.apply(
+    variables,
+    x,
+    train=True,
+    mutable=['batch_stats'],
+    rngs={'dropout': jax.random.key(seed)},
+  )[0]
+  assert np.abs(run(0) - run(1)).max() > 0.01
+  np.testing.assert_array_equal(run(0), run(0))
+  layer.apply(variables, x, train=False)  # needs no rng
