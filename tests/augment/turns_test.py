@@ -246,7 +246,9 @@ def test_two_rotations_are_one_by_the_sum_of_their_angles(first, second):
 def test_quarter_turns_are_symmetries(quarters):
   cells = correlated_features()
   turns = augment.make_turns(format='foa', xy_correlation=True)
-  expected = turns.of_features(cells, index_of(quarter_turn(quarters)))
+  expected = turns.of_features(
+    jnp.asarray(cells), index_of(quarter_turn(quarters))
+  )
   found = augment.rotate_foa_features(cells, 90.0 * quarters)
   np.testing.assert_allclose(found, expected, atol=2e-4)
 

@@ -243,13 +243,18 @@ def test_each_block_and_example_has_its_own_mask():
   draw = functools.partial(
     random_masks, make_rng, layers=4, feed_forward=2, rate=0.2
   )
-  masks = np.stack(draw(x))
+
+  def stacked(x):
+    drawn: Any = draw(x)
+    return np.stack(drawn)
+
+  masks = stacked(x)
   assert masks.shape == (4, 3, 50, 8 * 8)
   flat = masks.reshape(12, -1)
   assert len({one.tobytes() for one in flat}) == 12
   np.testing.assert_allclose(flat.mean(axis=1), 0.8, atol=0.05)
   # That of an example does not depend on the others.
-  np.testing.assert_array_equal(np.stack(draw(x[:2])), masks[:, :2])
+  np.testing.assert_array_equal(stacked(x[:2]), masks[:, :2])
   assert random_masks(make_rng, x, layers=2, feed_forward=2, rate=0.0) == [
     None,
     None,
