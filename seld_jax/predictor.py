@@ -63,7 +63,7 @@ def load(
       and 2 for stereo; 0 or 1 for the recording as it is.
     refine_directions: Whether the directions of events are made more exact,
       which is possible for FOA: see `prediction.RefinedPredictor`. None: only
-      if the export says so, as that of the demo network does.
+      if an export among the sources says so, as that of the demo network does.
 
   Returns:
     The predictor.

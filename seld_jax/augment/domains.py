@@ -83,6 +83,16 @@ class Domain:
     return 2 + sum(name in self.features.stereo for name in ('mid', 'side'))
 
   @property
+  def has_xy_correlation(self) -> bool:
+    """Whether the features have the correlation of X and Y."""
+    return (
+      self.features is not None
+      and self.features.kind == 'log_mel'
+      and self.format == 'foa'
+      and self.features.xy_correlation
+    )
+
+  @property
   def has_lags(self) -> bool:
     """Whether the other channels have lags of correlations, not bands."""
     return (

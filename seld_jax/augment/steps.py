@@ -135,7 +135,7 @@ def rotation(domain: Domain, *, max_angle: float = 180.0) -> Step:
       'only the format foa can be rotated by any angle, not '
       f'{domain.format}: use symmetries instead.'
     )
-  if domain.features is not None and not domain.features.xy_correlation:
+  if domain.features is not None and not domain.has_xy_correlation:
     raise ValueError(
       'features can only be rotated by any angle if they have the correlation '
       'of X and Y: set features.xy_correlation = True (log_mel), or use '

@@ -164,7 +164,8 @@ def make_turns(
   features_lib.shape(format=format, **options)  # refuses unknown ones
   if format == 'foa':
     return _of_foa(
-      16 if count is None else count, has_correlation=chosen.xy_correlation
+      16 if count is None else count,
+      has_correlation=chosen.xy_correlation and chosen.kind == 'log_mel',
     )
   if format == 'stereo':
     matrices_lib.check_count(format, 2, count)

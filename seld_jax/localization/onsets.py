@@ -25,6 +25,8 @@ _DECAY = 60.0
 _MOST = 3.0
 # Energies below are silence; full scale is 1.
 _LEAST_ENERGY = 1e-30
+# Largest sample: energies of larger ones would overflow.
+_LARGEST = 1e9
 # Label frames that are computed together, so that memory is limited.
 _PIECE = 50
 
@@ -107,7 +109,7 @@ class OnsetHistograms:
 
     Args:
       block: FOA in ACN order (W, Y, Z, X) with SN3D normalisation, with shape
-        `[4, samples]`, at any level.
+        `[4, samples]`, at any level up to 1e9 times full scale.
 
     Returns:
       The histograms of the label frames that later audio cannot change: sums of
@@ -116,9 +118,17 @@ class OnsetHistograms:
       its histogram that of the 4 label frames before and after it, too.
 
     Raises:
-      InputError: The block has another shape, or samples are NaN or infinite.
+      InputError: The block has another shape, or samples are NaN, infinite or
+        larger than 1e9.
     """
-    block = spectra.check_audio(block, num_channels=4).astype(np.float32)
+    block = spectra.check_audio(block, num_channels=4)
+    largest = float(np.abs(block).max(initial=0))
+    if largest > _LARGEST:
+      raise InputError(
+        f'Samples must not be larger than {_LARGEST:g}, where 1 is full scale, '
+        f'got {largest:g}: scale the audio.'
+      )
+    block = block.astype(np.float32)
     self._audio = np.concatenate([self._audio, block], axis=-1)
     return self._advance(is_end=False)
 
@@ -219,8 +229,8 @@ def refine_directions(
     around it stays.
 
   Raises:
-    InputError: Shapes differ, a frame is none of the histograms, or an option
-      is out of range.
+    InputError: Shapes differ, a frame is none of the histograms or no integer,
+      a direction is NaN or infinite, or an option is out of range.
 
   Example:
     >>> from seld_jax import localization
@@ -231,12 +241,21 @@ def refine_directions(
     array([[0., 1., 0.]], dtype=float32)
   """
   histograms, frame, xyz = map(np.asarray, (histograms, frame, xyz))
-  if histograms.shape[1:] != (_POINTS, 3) or xyz.shape != (len(frame), 3):
+  if (
+    histograms.shape[1:] != (_POINTS, 3)
+    or frame.ndim != 1
+    or xyz.shape != (len(frame), 3)
+  ):
     raise InputError(
       f'Histograms must have shape [label_frames, {_POINTS}, 3], frame [n] and '
       f'xyz [n, 3], got {list(histograms.shape)}, {list(frame.shape)} and '
       f'{list(xyz.shape)}.'
     )
+  if frame.size and frame.dtype.kind not in 'iu':
+    raise InputError(f'Frames must be integers, got {frame.dtype}.')
+  frame = frame.astype(np.int64)
+  if not np.isfinite(xyz).all():
+    raise InputError('Directions must be finite, got NaN or infinity.')
   if len(frame) and not 0 <= frame.min() <= frame.max() < len(histograms):
     raise InputError(
       f'Frames must be those of the {len(histograms)} histograms, got '

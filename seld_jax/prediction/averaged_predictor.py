@@ -1,5 +1,6 @@
 """Means of several predictions: of networks, and of turned recordings."""
 
+import dataclasses
 import fractions
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +25,8 @@ class AveragedPredictor(Predictor):
   `seld_jax.load` returns it for several networks, or with
   `average_symmetries`. It has the methods of `Predictor`, except for `outputs`.
   Windows and overlaps in seconds are those of each network. The inputs and
-  outputs in `spec` are those of the first network.
+  outputs in `spec` are those of the first network; `refine_directions` is True
+  if it is for any of them.
 
   Example:
     >>> import seld_jax
@@ -52,7 +54,10 @@ class AveragedPredictor(Predictor):
     for other in predictors[1:]:
       _check_alike(first, other)
     fixed = [one for one in predictors if one.has_fixed_window]
-    self.spec: Spec = first.spec
+    self.spec: Spec = dataclasses.replace(
+      first.spec,
+      refine_directions=any(one.spec.refine_directions for one in predictors),
+    )
     self.models: tuple[str, ...] = tuple(
       model for one in predictors for model in one.models
     )

@@ -59,8 +59,9 @@ def define_prediction_flags(
     'refine_directions',
     None,
     'Make the directions of FOA more exact: those of the network are moved to '
-    'the mean intensity of the onsets around them. Default: what an export '
-    'says; that of the demo network says so, a run directory does not.',
+    'the mean intensity of the onsets around them. Default: if an export '
+    'among the networks says so, as that of the demo network does; a run '
+    'directory does not.',
   )
   define.float(
     'window',

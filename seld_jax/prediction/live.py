@@ -361,7 +361,8 @@ def _warn_of_losses(lost: Mapping[str, int]) -> None:
     _log.warning(
       '%.1f s of audio were lost, because the network is slower than sound; '
       'the times that are shown leave them out. A smaller --overlap, no '
-      '--average_symmetries or a smaller network is faster.',
+      '--average_symmetries, --norefine_directions or a smaller network is '
+      'faster.',
       lost['blocks'] * _BLOCK,
     )
   if lost['overflows']:

@@ -213,18 +213,22 @@ class Predictor:
     """
     audio = checked(audio, num_channels=self.spec.num_channels)
     starts = range(0, audio.shape[-1], _BLOCK)
-    parts = list(
-      self.frames(
-        (audio[:, start : start + _BLOCK] for start in starts),
-        sample_rate,
-        window=window,
-        overlap=overlap,
-        batch_size=batch_size,
-      )
-    )
+    self._check_threshold(threshold)
+    parts, events = [], []
+    for frames in self.frames(
+      (audio[:, start : start + _BLOCK] for start in starts),
+      sample_rate,
+      window=window,
+      overlap=overlap,
+      batch_size=batch_size,
+    ):
+      events.append(self.events(frames, threshold=threshold))
+      # Histograms of onsets would take far more memory than the audio.
+      parts.append(dataclasses.replace(frames, onsets=None))
     whole = join_frames(parts)
-    events = self.events(whole, threshold=threshold)
-    return Prediction(whole.activity, whole.doa, events, whole.outputs)
+    return Prediction(
+      whole.activity, whole.doa, labels.join_events(events), whole.outputs
+    )
 
   def outputs(self, features: np.ndarray | jax.Array) -> dict[str, np.ndarray]:
     """Computes the outputs of the network for features instead of audio.
@@ -248,9 +252,9 @@ class Predictor:
     Example:
       >>> import seld_jax
       >>> predictor = seld_jax.load('demo')
-      >>> outputs = predictor.outputs(np.zeros((2, 50, 32, 7), np.float32))
-      >>> {name: array.shape for name, array in outputs.items()}
-      {'doa': (2, 25, 14, 3), 'sed': (2, 25, 14), 'sed_logits': (2, 25, 14)}
+      >>> outputs = predictor.outputs(np.zeros((2, 50, 64, 7), np.float32))
+      >>> outputs['doa'].shape, outputs['sed'].shape  # of three tracks
+      ((2, 25, 3, 3), (2, 25, 3, 14))
     """
     if self._network is None:
       if self._make_network is None:

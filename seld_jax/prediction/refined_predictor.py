@@ -56,6 +56,8 @@ class RefinedPredictor(Predictor):
     self.average_symmetries: int = inner.average_symmetries
     self.refine_directions: bool = True
     self.has_fixed_window: bool = inner.has_fixed_window
+    if hasattr(inner, 'program'):
+      self.program = inner.program
     self._inner = inner
 
   @property

@@ -1,5 +1,6 @@
 """Label frames with the onsets that make their directions more exact."""
 
+import collections
 import dataclasses
 
 import numpy as np
@@ -17,7 +18,8 @@ _HIGHEST, _SHARE = 5000.0, 0.45
 class RefinedStream:
   """Adds histograms of onsets to the label frames of another stream.
 
-  It has the methods of `Stream`.
+  It has the methods of `Stream`. Label frames come together as those of the
+  other stream do, half a second later.
 
   Example:
     >>> import seld_jax
@@ -43,14 +45,21 @@ class RefinedStream:
     self._onsets = localization.OnsetHistograms(
       sample_rate=sample_rate, high=min(_HIGHEST, _SHARE * sample_rate)
     )
-    self._histograms = self._onsets.push(np.zeros((4, 0)))
-    self._frames: Frames | None = None
+    # Label frames as they came, and their histograms.
+    self._waiting: collections.deque[Frames] = collections.deque()
+    self._histograms = [self._onsets.push(np.zeros((4, 0)))]
+    self._num_histograms = 0
+    nothing = stream.push(np.zeros((4, 0), np.float32))
+    self._nothing = dataclasses.replace(nothing, onsets=self._histograms[0])
+    self._emitted = 0
 
   @property
   def latency(self) -> float:
     """Largest delay in seconds between a sound and its label frame."""
     assert not isinstance(self._stream, WholeRecording)
-    return max(self._stream.latency, localization.OnsetHistograms.latency)
+    label_frame = 1 / labels.FRAMES_PER_SECOND
+    ahead = localization.OnsetHistograms.latency - label_frame
+    return self._stream.latency + ahead
 
   def push(self, block: np.ndarray) -> Frames:
     """Adds the next samples of the recording.
@@ -65,8 +74,8 @@ class RefinedStream:
       InputError: As for `Stream.push`.
     """
     block = checked(block)
-    frames = self._stream.push(block)
-    return self._take(frames, self._onsets.push(block), is_end=False)
+    self._add(self._stream.push(block), self._onsets.push(block))
+    return self._take(is_end=False)
 
   def flush(self) -> Frames:
     """Ends the recording.
@@ -77,23 +86,32 @@ class RefinedStream:
     Raises:
       InputError: As for `Stream.flush`.
     """
-    frames = self._stream.flush()
-    return self._take(frames, self._onsets.flush(), is_end=True)
+    self._add(self._stream.flush(), self._onsets.flush())
+    return self._take(is_end=True)
 
-  def _take(
-    self, frames: Frames, histograms: np.ndarray, *, is_end: bool
-  ) -> Frames:
-    """The label frames whose histograms are known."""
-    if self._frames is not None:
-      frames = join_frames([self._frames, frames])
-    known = np.concatenate([self._histograms, histograms])
+  def _add(self, frames: Frames, histograms: np.ndarray) -> None:
+    self._waiting.append(frames)
+    self._histograms.append(histograms)
+    self._num_histograms += len(histograms)
+
+  def _take(self, *, is_end: bool) -> Frames:
+    """The label frames whose histograms are all known."""
+    count, parts = 0, [dataclasses.replace(self._nothing, first=self._emitted)]
+    while self._waiting:
+      after = count + len(self._waiting[0])
+      if after > self._num_histograms and not is_end:
+        break
+      parts.append(self._waiting.popleft())
+      count = after
+    if not count:
+      return parts[0]
+    known = np.concatenate(self._histograms)
     # A resampled recording may have a label frame more.
-    lacking = len(frames) - len(known) if is_end else 0
-    known = np.pad(known, ((0, max(0, lacking)), (0, 0), (0, 0)))
-    count = min(len(frames), len(known))
-    self._frames = frames.part(count, len(frames))
-    self._histograms = known[count:]
-    return dataclasses.replace(frames.part(0, count), onsets=known[:count])
+    known = np.pad(known, ((0, max(0, count - len(known))), (0, 0), (0, 0)))
+    self._histograms = [known[count:].copy()]
+    self._num_histograms = len(known) - count
+    self._emitted += count
+    return dataclasses.replace(join_frames(parts), onsets=known[:count])
 
 
 def refine(events: labels.Events, frames: Frames) -> np.ndarray:

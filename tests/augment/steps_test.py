@@ -353,6 +353,14 @@ def test_only_foa_is_rotated_by_any_angle():
   ):
     with pytest.raises(ValueError, match=f'not {domain.format}: use symm'):
       augment.rotation(domain)
+  # SALSA has no such channel, even if it is asked for.
+  salsa = augment.feature_domain(
+    format='foa', output=OUTPUT, kind='salsa', xy_correlation=True
+  )
+  with pytest.raises(ValueError, match='set features.xy_correlation'):
+    augment.rotation(salsa)
+  cells = distinct_features((3, 400, 7))
+  augment.symmetries(salsa)(KEY, cells, nothing())
 
 
 def test_the_correlation_has_no_symmetries_that_exchange_z():

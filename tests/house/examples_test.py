@@ -15,9 +15,10 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 @pytest.mark.parametrize('room', rooms())
 def test_examples_run(room, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  finder = doctest.DocTestFinder(recurse=False)
   failed = {}
   for name, value in offered(room).items():
+    # Also the methods of a class, but no modules within a package.
+    finder = doctest.DocTestFinder(recurse=inspect.isclass(value))
     for test in finder.find(value, name, globs={}):
       test.globs = {'jax': jax, 'jnp': jnp, 'np': np}
       output = []

@@ -170,6 +170,11 @@ def test_a_steady_sound_does_not_count_and_a_new_one_does():
     ({'xyz': np.zeros((2, 3))}, r'\[2, 3\]'),
     ({'frame': np.array([3])}, '3 histograms, got 3 to 3'),
     ({'frame': np.array([-1])}, 'got -1 to -1'),
+    ({'frame': np.array([1.0])}, 'must be integers, got float64'),
+    ({'frame': np.array([True])}, 'must be integers, got bool'),
+    ({'frame': np.array([[0]])}, r'\[1, 1\]'),
+    ({'frame': np.array(0)}, r'got .*, \[\] and'),
+    ({'xyz': np.array([[0, np.nan, 1]])}, 'Directions must be finite'),
     ({'cone': 0.5}, 'cone must be a number from 1 to 90, got 0.5'),
     ({'iterations': -1}, 'iterations must be an integer of 0 or more, got -1'),
   ],
@@ -195,3 +200,15 @@ def test_what_is_no_recording_is_refused():
     onsets.push(np.zeros((2, 10)))
   with pytest.raises(InputError, match='must be finite'):
     onsets.push(np.full((4, 10), np.nan))
+  with pytest.raises(InputError, match=r'larger than 1e\+09, .* got 1e\+19'):
+    onsets.push(np.full((4, 10), 1e19))
+
+
+def test_frames_may_be_of_any_integer_type():
+  audio, _ = plane_waves('foa', [(0, 0, 1), (90, 0, 1)], width=400)
+  found, xyz = histograms(audio), np.eye(3)
+  results = [
+    localization.refine_directions(found, frame=frame, xyz=xyz)
+    for frame in (np.array([0, 4, 0]), np.array([0, 4, 0], np.uint8))
+  ]
+  np.testing.assert_array_equal(*results)

@@ -104,9 +104,8 @@ def test_a_stream_gives_what_the_whole_recording_gives(sound):
   recording, _ = sound
   network = RefinedPredictor(make_network(window=3))
   stream = network.stream(RATE)
-  # The window is shorter than the onsets that count.
-  assert stream.latency == pytest.approx(0.6)
-  assert RefinedPredictor(make_network()).stream().latency > 1.9
+  plain = make_network(window=3).stream(RATE)
+  assert stream.latency == pytest.approx(plain.latency + 0.5)
   parts, count = [], 0
   for start in range(0, recording.shape[-1], 1700):
     frames = stream.push(recording[:, start : start + 1700])
@@ -118,6 +117,37 @@ def test_a_stream_gives_what_the_whole_recording_gives(sound):
   found, expected = labels.join_events(parts), network(recording, RATE).events
   np.testing.assert_array_equal(found.frame, expected.frame)
   np.testing.assert_allclose(found.xyz, expected.xyz, atol=1e-4)
+
+
+@pytest.mark.parametrize(('window', 'overlap'), [(20, 0), (20, 5), (3, 0)])
+def test_label_frames_come_together_as_those_of_the_network(
+  sound, window, overlap
+):
+  groups = []
+  for network in (
+    make_network(window=window),
+    RefinedPredictor(make_network(window=window)),
+  ):
+    stream = network.stream(RATE, overlap=overlap / 10)
+    sizes, first = [], 0
+    for block in np.split(sound[0][:, :72000], 30, axis=-1):
+      frames = stream.push(block)
+      assert frames.first == first
+      sizes.append(len(frames))
+      first += len(frames)
+    groups.append([size for size in sizes if size])
+  plain, refined = groups
+  assert refined and plain[: len(refined)] == refined
+
+
+def test_a_mean_is_refined_if_one_of_its_networks_says_so():
+  chosen = symmetries.choose(1, format='foa', num_channels=4)
+  silent, says_so = make_network(), make_network(refine_directions=True)
+  for networks in (silent, says_so), (says_so, silent):
+    averaged = AveragedPredictor([(one, chosen) for one in networks])
+    assert averaged.spec.refine_directions
+  averaged = AveragedPredictor([(silent, chosen)] * 2)
+  assert not averaged.spec.refine_directions
 
 
 def test_means_are_refined_too(sound):
