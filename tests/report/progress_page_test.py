@@ -182,10 +182,15 @@ def test_the_command_follows_a_run(training):
 def test_ctrl_c_ends_the_command(tmp_path, monkeypatch, capsys):
   """While it waits for a training."""
   press = lambda seconds: signal.raise_signal(signal.SIGINT)
+  # A process that a shell has put into the background ignores Ctrl-C.
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
   monkeypatch.setattr(progress_page, 'time', types.SimpleNamespace(sleep=press))
   monkeypatch.setattr('sys.argv', ['report', '--follow', str(tmp_path)])
-  with pytest.raises(SystemExit) as stop:
-    commands.run(command.main, define_flags=command.define_flags)
+  try:
+    with pytest.raises(SystemExit) as stop:
+      commands.run(command.main, define_flags=command.define_flags)
+  finally:
+    signal.signal(signal.SIGINT, before)
   out, err = capsys.readouterr()
   assert (stop.value.code, err) == (130, 'Ctrl-C: stopped.\n')
   assert out == f'{tmp_path}: no training has begun yet; waiting for one\n'
