@@ -114,8 +114,8 @@ class OnsetHistograms:
     Returns:
       The histograms of the label frames that later audio cannot change: sums of
       weighted vectors x, y, z near each of 1000 directions, float32 with shape
-      `[label_frames, 1000, 3]`. Each label frame has a tenth of a second, and
-      its histogram that of the 4 label frames before and after it, too.
+      `[label_frames, 1000, 3]`. A label frame is a tenth of a second; its
+      histogram also contains the 4 label frames before it and the 4 after it.
 
     Raises:
       InputError: The block has another shape, or samples are NaN, infinite or
