@@ -1,6 +1,7 @@
 """Predictions whose directions are moved to the onsets around them."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -57,7 +58,7 @@ class RefinedPredictor(Predictor):
     self.refine_directions: bool = True
     self.has_fixed_window: bool = inner.has_fixed_window
     if hasattr(inner, 'program'):
-      self.program = inner.program
+      self.program: Callable[..., Any] = inner.program
     self._inner = inner
 
   @property
