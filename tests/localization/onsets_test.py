@@ -207,8 +207,8 @@ def test_what_is_no_recording_is_refused():
 def test_frames_may_be_of_any_integer_type():
   audio, _ = plane_waves('foa', [(0, 0, 1), (90, 0, 1)], width=400)
   found, xyz = histograms(audio), np.eye(3)
-  results = [
+  first, second = (
     localization.refine_directions(found, frame=frame, xyz=xyz)
     for frame in (np.array([0, 4, 0]), np.array([0, 4, 0], np.uint8))
-  ]
-  np.testing.assert_array_equal(*results)
+  )
+  np.testing.assert_array_equal(first, second)
