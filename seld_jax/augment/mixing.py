@@ -7,14 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import features as features_lib
+from seld_jax.augment import decibels
 from seld_jax.augment.domains import Domain
 
 # SALSA keeps the direction of a source that is louder than the next by this
 # factor.
 _DOMINANCE = 5.0
-
-# Nepers of power in a decibel.
-_PER_DECIBEL = np.log(10) / 10
 
 
 def mix_features(
@@ -84,8 +82,8 @@ def mix_features(
   count = domain.num_levels
   levels = first[..., :count], second[..., :count]
   others = first[..., count:], second[..., count:]
-  mixed = jnp.logaddexp(*(_PER_DECIBEL * level for level in levels))
-  mixed = (mixed / _PER_DECIBEL).astype(first.dtype)
+  mixed = jnp.logaddexp(*(decibels.PER_DECIBEL * level for level in levels))
+  mixed = (mixed / decibels.PER_DECIBEL).astype(first.dtype)
   spatial = _mixer(domain)(levels, others, mixed, domain)
   return jnp.concatenate([mixed, spatial.astype(first.dtype)], axis=-1)
 
@@ -113,7 +111,7 @@ def _energies(levels: Pair, domain: Domain) -> tuple[jax.Array, jax.Array]:
   weights = [1, 1 / 3, 1 / 3, 1 / 3] if domain.format == 'foa' else [1] * count
   first, second = (
     jnp.sum(
-      jnp.exp(_PER_DECIBEL * level) * jnp.asarray(weights, level.dtype),
+      decibels.to_power(level) * jnp.asarray(weights, level.dtype),
       axis=-1,
       keepdims=True,
     )
@@ -137,11 +135,10 @@ def _intensities(
   vectors = _mean(
     (others[0][..., :3], others[1][..., :3]), _energies(levels, domain)
   )
-  if others[0].shape[-1] == 3:
+  if not domain.has_xy_correlation:
     return vectors
-  # The cross-spectrum is the correlation times both magnitudes.
   first, second, total = (
-    jnp.exp(_PER_DECIBEL * (level[..., 3:4] + level[..., 1:2]) / 2)
+    decibels.geometric_mean(level[..., 3:4], level[..., 1:2])
     for level in (*levels, mixed)
   )
   cross = first * others[0][..., 3:] + second * others[1][..., 3:]
@@ -182,9 +179,9 @@ def _stereo(
 ) -> jax.Array:
   assert domain.features is not None
   # Magnitudes of the cross-spectra of left and right, if both are coherent.
-  first, second = (
-    jnp.exp(_PER_DECIBEL * (level[..., :1] + level[..., 1:2]) / 2)
-    for level in levels
+  first, second, total = (
+    decibels.geometric_mean(level[..., :1], level[..., 1:2])
+    for level in (*levels, mixed)
   )
   channel, parts = 0, []
   for name, count in features_lib.STEREO_CHANNELS.items():
@@ -198,6 +195,5 @@ def _stereo(
     elif name == 'phase':
       parts.append(_mean((own, other), (first, second)))
     else:
-      total = jnp.exp(_PER_DECIBEL * (mixed[..., :1] + mixed[..., 1:2]) / 2)
       parts.append((own * first + other * second) / total)
   return jnp.concatenate(parts, axis=-1) if parts else others[0]

@@ -17,6 +17,7 @@ from seld_jax.augment import (
 from seld_jax.augment import matrices as matrices_lib
 from seld_jax.augment.audio import floating
 from seld_jax.augment.composing import Step, Targets
+from seld_jax.augment.decibels import FLOOR
 from seld_jax.augment.domains import Domain
 
 # Name of the axis of `jax.vmap` along which `mixup` finds other examples.
@@ -24,8 +25,6 @@ EXAMPLES = 'examples'
 
 # Largest gain in dB: more than any recording needs.
 _MOST_DECIBELS = 60.0
-# Lowest value of log-mel and log powers in dB.
-_FLOOR = -100.0
 
 
 def symmetries(domain: Domain, *, count: int = 0) -> Step:
@@ -324,7 +323,7 @@ def _louder(
   """Adds decibels to the channels that have some."""
   count = domain.num_levels
   levels = features[..., :count] + decibels.astype(features.dtype)
-  levels = jnp.maximum(levels, _FLOOR)
+  levels = jnp.maximum(levels, FLOOR)
   return jnp.concatenate([levels, features[..., count:]], axis=-1)
 
 

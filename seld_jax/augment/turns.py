@@ -11,11 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from seld_jax import features as features_lib
+from seld_jax.augment import decibels
 from seld_jax.augment import matrices as matrices_lib
-
-# Nepers of power in a decibel, and the power at the floor of log-mel features.
-_NEPERS = float(np.log(10) / 10)
-_LEAST_POWER = 1e-10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -224,22 +221,22 @@ def rotate_foa_features(
   radians = jnp.deg2rad(jnp.asarray(angle, features.dtype))
   cos, sin = jnp.cos(radians), jnp.sin(radians)
   w, y, z, x, *vector, correlation = jnp.moveaxis(features, -1, 0)
-  power_y, power_x = (jnp.exp(level * _NEPERS) for level in (y, x))
-  cross = correlation * jnp.exp((x + y) * (_NEPERS / 2))
+  power_y, power_x, least = map(decibels.to_power, (y, x, decibels.FLOOR))
+  cross = correlation * decibels.geometric_mean(x, y)
   both = 2 * cos * sin * cross
   new_y = sin**2 * power_x + cos**2 * power_y + both
   new_x = cos**2 * power_x + sin**2 * power_y - both
   new_cross = cos * sin * (power_x - power_y) + (cos**2 - sin**2) * cross
-  new_y, new_x = (jnp.maximum(one, _LEAST_POWER) for one in (new_y, new_x))
-  has_power = (new_y > _LEAST_POWER) & (new_x > _LEAST_POWER)
+  has_power = (new_y > least) & (new_x > least)
+  new_y, new_x = (jnp.maximum(one, least) for one in (new_y, new_x))
   scaled = new_cross / jnp.sqrt(new_y) / jnp.sqrt(new_x)
   of_y, of_z, of_x = vector
   return jnp.stack(
     [
       w,
-      jnp.log(new_y) / _NEPERS,
+      jnp.log(new_y) / decibels.PER_DECIBEL,
       z,
-      jnp.log(new_x) / _NEPERS,
+      jnp.log(new_x) / decibels.PER_DECIBEL,
       sin * of_x + cos * of_y,
       of_z,
       cos * of_x - sin * of_y,

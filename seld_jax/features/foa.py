@@ -6,7 +6,7 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
-from seld_jax.features.spectrum import POWER_FLOOR, power, unit_scale
+from seld_jax.features.spectrum import correlation, sum_bands
 
 # Keeps norm and energy away from 0; as in the DCASE baselines.
 _INTENSITY_EPS = 1e-8
@@ -104,30 +104,11 @@ def channels(
   weights = stacking.mel_filters(options)
   spatial = intensity_vector(spectrum, weights, normalisation=options.intensity)
   if options.xy_correlation:
-    correlation = _correlation(
-      spectrum[..., 3, :, :], spectrum[..., 1, :, :], weights
-    )
-    spatial = jnp.concatenate([spatial, correlation[..., None, :, :]], axis=-3)
+    x, y = spectrum[..., 3, :, :], spectrum[..., 1, :, :]
+    real, _ = correlation(x, y, weights)
+    real = jnp.clip(real, -1, 1)[..., None, :, :]
+    spatial = jnp.concatenate([spatial, real], axis=-3)
   return stacking.log_mels(spectrum, options), spatial
-
-
-def _correlation(
-  first: jax.Array, second: jax.Array, weights: np.ndarray
-) -> jax.Array:
-  """The real part of the normalised cross-spectrum of each band."""
-  product = first.real * second.real + first.imag * second.imag
-  total, *powers = (
-    jnp.matmul(
-      values,
-      jnp.asarray(weights, values.dtype).T,
-      precision=jax.lax.Precision.HIGHEST,
-    )
-    for values in (product, power(first), power(second))
-  )
-  # One factor after the other: their product could overflow.
-  for one in powers:
-    total *= unit_scale(one, least=POWER_FLOOR)
-  return jnp.clip(total, -1, 1)
 
 
 def intensity_vector(
@@ -206,8 +187,5 @@ def intensity_vector(
       f"normalisation must be 'norm' or 'energy', got {normalisation!r}."
     )
   scale = 1 / (size + _INTENSITY_EPS)
-  return jnp.matmul(
-    jnp.stack([part * scale for part in intensity], axis=-3),
-    jnp.asarray(mel_filters, size.dtype).T,
-    precision=jax.lax.Precision.HIGHEST,
-  )
+  vectors = jnp.stack([part * scale for part in intensity], axis=-3)
+  return sum_bands(vectors, mel_filters)

@@ -222,11 +222,7 @@ def log_mel(
     >>> print(f'{(loud - soft).mean():.2f} dB')
     20.00 dB
   """
-  bin_power = power(spectrum)
-  filters = jnp.asarray(mel_filters, bin_power.dtype)
-  mel_power = jnp.matmul(
-    bin_power, filters.T, precision=jax.lax.Precision.HIGHEST
-  )
+  mel_power = sum_bands(power(spectrum), mel_filters)
   return clip_decibels(_to_decibels(mel_power), top_db)
 
 
@@ -275,6 +271,59 @@ def power(spectrum: jax.Array) -> jax.Array:
     Power, with the same shape.
   """
   return spectrum.real**2 + spectrum.imag**2
+
+
+def sum_bands(values: jax.Array, weights: jax.typing.ArrayLike) -> jax.Array:
+  """Sums over the bins of each band.
+
+  Args:
+    values: A number for each bin, with shape `[..., frames, bins]`.
+    weights: The weight of each bin in each band, with shape `[bands, bins]`.
+
+  Returns:
+    Sums, with shape `[..., frames, bands]`.
+  """
+  return jnp.matmul(
+    values,
+    jnp.asarray(weights, values.dtype).T,
+    precision=lax.Precision.HIGHEST,
+  )
+
+
+def cross_spectrum(
+  first: jax.Array, second: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Real and imaginary part of `conj(first) second`, with the same shape."""
+  return (
+    first.real * second.real + first.imag * second.imag,
+    first.real * second.imag - first.imag * second.real,
+  )
+
+
+def correlation(
+  first: jax.Array, second: jax.Array, weights: jax.typing.ArrayLike
+) -> tuple[jax.Array, jax.Array]:
+  """The cross-spectrum of each band, divided by the roots of both powers.
+
+  Args:
+    first: Complex spectrum, with shape `[..., frames, bins]`.
+    second: That of another channel, with the same shape.
+    weights: As for `sum_bands`.
+
+  Returns:
+    Real and imaginary part, with shape `[..., frames, bands]`; 0 where one of
+    the powers is not above the floor of log-mel.
+  """
+  scale = [
+    unit_scale(sum_bands(power(one), weights), least=POWER_FLOOR)
+    for one in (first, second)
+  ]
+  real, imaginary = (
+    # One factor after the other: their product could overflow.
+    sum_bands(part, weights) * scale[0] * scale[1]
+    for part in cross_spectrum(first, second)
+  )
+  return real, imaginary
 
 
 def unit_scale(square: jax.Array, *, least: float = _TINY**2) -> jax.Array:

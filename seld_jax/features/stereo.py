@@ -6,7 +6,13 @@ import numpy as np
 
 from seld_jax.features import stacking
 from seld_jax.features.options import DEFAULTS, FeatureOptions
-from seld_jax.features.spectrum import POWER_FLOOR, power, unit_scale
+from seld_jax.features.spectrum import (
+  correlation,
+  cross_spectrum,
+  power,
+  sum_bands,
+  unit_scale,
+)
 
 # The further channels by name, in their order, and how many each name has.
 STEREO_CHANNELS = {'mid': 1, 'side': 1, 'level': 1, 'phase': 2, 'coherence': 1}
@@ -147,42 +153,18 @@ def _phase(
     weights, total, out=np.zeros_like(weights), where=total > 0
   )
   scale = unit_scale(power(left)) * unit_scale(power(right))
-  real, imaginary = _cross(left, right)
-  return [_sum(part * scale, shares) for part in (real, imaginary)]
+  return [
+    sum_bands(part * scale, shares) for part in cross_spectrum(left, right)
+  ]
 
 
 def _coherence(
   left: jax.Array, right: jax.Array, weights: np.ndarray
 ) -> jax.Array:
   """The absolute value of the normalised cross-spectrum of each band."""
-  scale = [
-    unit_scale(_sum(power(side), weights), least=POWER_FLOOR)
-    for side in (left, right)
-  ]
-  real, imaginary = (
-    # One factor after the other: their product could overflow.
-    _sum(part, weights) * scale[0] * scale[1]
-    for part in _cross(left, right)
-  )
+  real, imaginary = correlation(left, right, weights)
   square = real**2 + imaginary**2
   # The inner where keeps the gradient of the root finite in silence.
   return jnp.where(
     square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0
-  )
-
-
-def _cross(left: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """Real and imaginary part of conj(left) right."""
-  return (
-    left.real * right.real + left.imag * right.imag,
-    left.real * right.imag - left.imag * right.real,
-  )
-
-
-def _sum(values: jax.Array, weights: np.ndarray) -> jax.Array:
-  """Sums over the bins of each band, with the weights `[bands, bins]`."""
-  return jnp.matmul(
-    values,
-    jnp.asarray(weights, values.dtype).T,
-    precision=jax.lax.Precision.HIGHEST,
   )
