@@ -63,7 +63,6 @@ class AveragedPredictor(Predictor):
     )
     self.source: str = ','.join(self.models)
     self.average_symmetries: int = len(members[0][1])
-    self.refine_directions: bool = False
     self.has_fixed_window: bool = bool(fixed)
     self._members = list(members)
     self._window = (

@@ -78,7 +78,6 @@ class DirectionFinder(Predictor):
     self.source: str = method
     self.models: tuple[str, ...] = (method,)
     self.average_symmetries: int = 1
-    self.refine_directions: bool = False
     self.has_fixed_window: bool = True
     self.spec: Spec = Spec(
       classes=('sound',),

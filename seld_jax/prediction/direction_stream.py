@@ -45,7 +45,7 @@ class DirectionStream:
       InputError: The sample rate is out of range.
     """
     self._finder, self._spec = finder, spec
-    self._high = min(_HIGHEST, _SHARE * (sample_rate or spec.sample_rate))
+    self._high = highest_frequency(sample_rate or spec.sample_rate)
     self._resampler = resampler_to(spec, sample_rate)
     self._audio = [np.zeros((spec.num_channels, 0), np.float32)]
     self._waiting = 0  # samples in self._audio
@@ -105,3 +105,8 @@ class DirectionStream:
     }
     output = self._spec.output
     return Frames(0, output.activity(outputs), output.doa(outputs), outputs)
+
+
+def highest_frequency(sample_rate: int) -> float:
+  """The highest frequency in Hz at which a recording has directions."""
+  return min(_HIGHEST, _SHARE * sample_rate)

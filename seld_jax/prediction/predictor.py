@@ -123,6 +123,8 @@ class Predictor:
     (10, 14)
   """
 
+  refine_directions: bool = False
+
   def __init__(
     self,
     program: Callable[..., Any],
@@ -157,7 +159,6 @@ class Predictor:
     self.source: str = source
     self.models: tuple[str, ...] = (source,)
     self.average_symmetries: int = 1
-    self.refine_directions: bool = False
     self.has_fixed_window: bool = has_fixed_window
     self.program = program
     self._extract = None if extract is None else jax.jit(extract)

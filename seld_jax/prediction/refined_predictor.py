@@ -33,6 +33,8 @@ class RefinedPredictor(Predictor):
     (10, 14)
   """
 
+  refine_directions: bool = True
+
   def __init__(self, inner: Predictor):
     """Wraps a predictor.
 
@@ -55,7 +57,6 @@ class RefinedPredictor(Predictor):
     self.source: str = inner.source
     self.models: tuple[str, ...] = inner.models
     self.average_symmetries: int = inner.average_symmetries
-    self.refine_directions: bool = True
     self.has_fixed_window: bool = inner.has_fixed_window
     if hasattr(inner, 'program'):
       self.program: Callable[..., Any] = inner.program

@@ -7,12 +7,9 @@ import numpy as np
 
 from seld_jax import labels, localization
 from seld_jax.prediction.averaged_stream import AveragedStream
+from seld_jax.prediction.direction_stream import highest_frequency
 from seld_jax.prediction.stream import Frames, Stream, checked, join_frames
 from seld_jax.prediction.whole_recording import WholeRecording
-
-# The highest frequency in Hz that counts, and as a share of the sample rate:
-# above half of it, resampling before may have left only traces.
-_HIGHEST, _SHARE = 5000.0, 0.45
 
 
 class RefinedStream:
@@ -43,7 +40,7 @@ class RefinedStream:
     """
     self._stream = stream
     self._onsets = localization.OnsetHistograms(
-      sample_rate=sample_rate, high=min(_HIGHEST, _SHARE * sample_rate)
+      sample_rate=sample_rate, high=highest_frequency(sample_rate)
     )
     # Label frames as they came, and their histograms.
     self._waiting: collections.deque[Frames] = collections.deque()
