@@ -108,15 +108,18 @@ def _code() -> str:
 
   These are the files of this package, and of all imported modules that are not
   installed packages, such as the config file. Installed packages are
-  represented by their version and the time of their installation.
+  represented by their version and the time of their installation; this package
+  is not, because a build of its wheel changes that time, but no code.
 
   Raises:
     OSError: A file cannot be read.
   """
+  own = f'{_PACKAGE.name}.', f'{_PACKAGE.name}-'
   installed = [
     (path.name, path.stat().st_mtime_ns)
     for folder in sys.path
     for path in sorted(pathlib.Path(folder).glob('*-info'))
+    if not path.name.startswith(own)
   ]
   digest = hashlib.sha256(repr([sys.version, installed]).encode())
   for path in _sources():

@@ -163,6 +163,19 @@ def test_a_trace_is_not_reused_with_other_installed_packages(
   assert traced() == 4
 
 
+@pytest.mark.parametrize('name', ['seld_jax.egg-info', 'seld_jax-9.dist-info'])
+def test_a_trace_is_reused_after_a_build_of_the_wheel(
+  traced, tmp_path, monkeypatch, name
+):
+  """It changes files of setuptools beside the source, but no code."""
+  monkeypatch.syspath_prepend(tmp_path)
+  assert traced() == 1
+  (tmp_path / name).mkdir()
+  assert traced() == 1
+  os.utime(tmp_path / name, (1e9, 1e9))
+  assert traced() == 1
+
+
 def pretend_loaded(path, monkeypatch):
   """Adds a file to the modules of this process."""
   spec = importlib.util.spec_from_file_location(path.stem, path)

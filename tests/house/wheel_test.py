@@ -4,6 +4,7 @@ import fnmatch
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -42,9 +43,15 @@ def test_every_config_has_a_name():
 def installed(tmp_path_factory):
   """A folder with the package alone, installed from its wheel."""
   folder = tmp_path_factory.mktemp('wheel')
+  # A copy, because the build writes into the folder of the source.
+  source = folder / 'source'
+  for name in 'seld_jax', 'configs':
+    shutil.copytree(ROOT / name, source / name)
+  for name in 'pyproject.toml', 'README.md', 'LICENSE':
+    shutil.copy(ROOT / name, source)
   pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
   made = subprocess.run(
-    [*pip, 'wheel', '--no-deps', '-w', str(folder / 'made'), str(ROOT)],
+    [*pip, 'wheel', '--no-deps', '-w', str(folder / 'made'), str(source)],
     capture_output=True,
     text=True,
   )
