@@ -187,7 +187,7 @@ def define_flags(values: flags.FlagValues) -> None:
     'stretch',
     _VARIATION.stretch,
     'Largest random change of pitch and tempo of an event, up or down, as a '
-    'fraction; 0 for none.',
+    'fraction of at least 0.01, in steps of 0.01; 0 for none.',
   )
   define.string(
     'others',

@@ -7,13 +7,22 @@ import json
 import logging
 import os
 import pathlib
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from seld_jax import audio, files, json_files, labels, progress, shards
+from seld_jax import (
+  audio,
+  files,
+  json_files,
+  labels,
+  listing,
+  progress,
+  shards,
+)
 from seld_jax.errors import InputError
 from seld_jax.scenes import finished, pool, settings, stereo
 
@@ -23,6 +32,8 @@ _PEAK = 0.9999
 _ROUNDING = 1.01 / 2**15
 # Clips that are drawn for each clip that is made; louder ones are left out.
 _DRAWS = 4
+# How the name of a clip ends, see `stereo.draw_clips`.
+_CLIP = re.compile(r'_deg-?[0-9]+_start[0-9]+$')
 _TOO_SHORT = f'Recordings shorter than {stereo.CLIP_SECONDS} s are left out'
 _README = """# Stereo clips of Ambisonic recordings
 
@@ -124,21 +135,24 @@ def convert_foa(
     )
   if not recordings:
     raise InputError('There is no recording to make stereo clips of.')
+  _check_names(recordings)
   _claim(out, recordings, clips=clips, seed=seed)
   share = shards.take(list(recordings), shard)
   make = functools.partial(
     _convert, out=out, clips=clips, seed=seed, csv_edition=csv_edition
   )
   notes: dict[str, list[str]] = {}
+  made: set[str] = set()
   with (
     progress.bar('clips', len(share), unit='recordings') as advance,
     contextlib.closing(
       pool.run_in_processes(make, share, num_workers=num_workers)
     ) as results,
   ):
-    for name, note in results:
+    for name, note, clips_of_it in results:
       if note:
         notes.setdefault(note, []).append(name)
+      made.update(clips_of_it)
       advance()
   if share and len(notes.get(_TOO_SHORT, ())) == len(share):
     raise InputError(
@@ -150,9 +164,12 @@ def convert_foa(
       '%s (%d recordings, such as %s).', note, len(names), min(names)
     )
   if shard is None:
-    made = len(audio.list_files(out / 'stereo_dev'))
+    _remove_others(out, made)
     text = _README.format(
-      clips=made, recordings=len(recordings), number=f'{clips:g}', seed=seed
+      clips=len(made),
+      recordings=len(recordings),
+      number=f'{clips:g}',
+      seed=seed,
     )
     files.write_text(out / 'README.md', text)
 
@@ -164,8 +181,12 @@ def _convert(
   clips: float,
   seed: int,
   csv_edition: str,
-) -> tuple[str, str]:
-  """Makes the clips of a recording; returns its path and a note, if any."""
+) -> tuple[str, str, list[str]]:
+  """Makes the clips of a recording.
+
+  Returns:
+    Path of the recording; a note, if any; folder and name of each clip.
+  """
   path = pathlib.Path(recording.audio)
   sound = audio.read(path, sample_rate=stereo.SAMPLE_RATE, num_channels=4)
   events = labels.read_csv(
@@ -179,7 +200,7 @@ def _convert(
   seconds = sound.shape[-1] / stereo.SAMPLE_RATE
   frames = stereo.num_frames(seconds)
   if frames < stereo.CLIP_FRAMES:
-    return str(path), _TOO_SHORT
+    return str(path), _TOO_SHORT, []
   count = max(1, round(clips * seconds / stereo.CLIP_SECONDS))
   name = unicodedata.normalize('NFC', path.stem)
   key = hashlib.sha256(name.encode(errors='surrogateescape')).digest()[:8]
@@ -192,27 +213,47 @@ def _convert(
   for kind, suffix in ('stereo_dev', 'wav'), ('metadata_dev', 'csv'):
     names = {f'{clip.name}.{suffix}' for clip in drawn}
     files.remove_fragments(out / kind / recording.folder, of=names)
-  made, left_out = 0, []
+  made: list[str] = []
   for clip in drawn:
-    if made == count:
-      left_out.append(clip)
-      continue
+    if len(made) == count:
+      break
     pair, seen = stereo.foa_to_stereo(
       stereo.cut_sound(sound, clip.start),
       stereo.cut_events(events, clip.start),
       heading=clip.heading,
     )
     if np.abs(pair).max() > _PEAK:
-      left_out.append(clip)
       continue
     _write(out, recording.folder, clip, pair, seen)
-    made += 1
-  for clip in left_out:  # made when the recording was another one
-    for path_of in _paths(out, recording.folder, clip):
-      path_of.unlink(missing_ok=True)
-  if made < count:
-    return str(path), 'Fewer clips than requested: the others would clip'
-  return str(path), ''
+    made.append(f'{recording.folder}/{clip.name}'.lstrip('/'))
+  if len(made) < count:
+    return str(path), 'Fewer clips than requested: the others would clip', made
+  return str(path), '', made
+
+
+def _check_names(recordings: Sequence[FoaRecording]) -> None:
+  """Raises InputError if two recordings would have clips of the same names."""
+  found: dict[tuple[str, str], pathlib.Path] = {}
+  for one in recordings:
+    path = pathlib.Path(one.audio)
+    name = unicodedata.normalize('NFC', path.stem)
+    other = found.setdefault((one.folder, name), path)
+    if other != path:
+      raise InputError(
+        f'{other} and {path} have the same name, so that their clips would '
+        'have, too: delete or rename one of them.'
+      )
+
+
+def _remove_others(out: pathlib.Path, made: set[str]) -> None:
+  """Deletes clips that were made when a recording was another one."""
+  wanted = {unicodedata.normalize('NFC', name) for name in made}
+  for kind, suffix in ('stereo_dev', '.wav'), ('metadata_dev', '.csv'):
+    for path in listing.list_files(out / kind, suffixes=(suffix,)):
+      name = path.relative_to(out / kind).with_suffix('').as_posix()
+      name = unicodedata.normalize('NFC', name)
+      if _CLIP.search(name) and name not in wanted:
+        path.unlink(missing_ok=True)
 
 
 def _write(
@@ -280,6 +321,11 @@ def _claim(
   if path.is_file():
     found = json_files.read(path)
     for key, value in wanted.items():
+      if key == 'names' and found.get(key) != value:
+        raise InputError(
+          f'{out} contains stereo clips of other recordings than requested; '
+          'choose another folder (--out) or remove it.'
+        )
       if found.get(key) != value:
         raise InputError(
           f'{out} contains stereo clips made with {key} {found.get(key)}, but '

@@ -53,6 +53,7 @@ class Library:
     class_names: The names of all classes, by index.
     bank_folds: The folds of the procedural bank.
     sound_folds: The folds of all sounds, also of those that no recording uses.
+    sound_paths: Real paths of all sounds on disk, of these folds.
   """
 
   name: str
@@ -61,6 +62,7 @@ class Library:
   class_names: tuple[str, ...] = labels.TAU2020_CLASSES
   bank_folds: tuple[int, ...] = DEVELOPMENT_FOLDS + EVALUATION_FOLDS
   sound_folds: tuple[int, ...] = DEVELOPMENT_FOLDS + EVALUATION_FOLDS
+  sound_paths: frozenset[str] = frozenset()
 
   @property
   def folds(self) -> tuple[int, ...]:
@@ -136,6 +138,7 @@ def open_library(
     fingerprint,
     class_maps.CLASS_MAPS[class_map],
     sound_folds=tuple(sorted({fold for *_, fold, _ in entries})),
+    sound_paths=frozenset(os.path.realpath(file) for file, *_ in entries),
   )
   missing = [
     f'fold {fold}: '
@@ -181,11 +184,6 @@ def open_others(
     InputError: There is no usable sound, or a group is in two folds.
   """
   path = _manifest_or_folder(others)
-  used = {
-    os.path.realpath(clip.path)
-    for some in (labelled.clips or {}).values()
-    for clip in some
-  }
   if path.is_dir():
     files = {
       folder.name: audio.list_files(folder)
@@ -212,8 +210,14 @@ def open_others(
   kept = [
     (file, OTHER, fold, group)
     for file, _, fold, group in entries
-    if os.path.realpath(file) not in used
+    if os.path.realpath(file) not in labelled.sound_paths
   ]
+  if not entries and path.is_dir():
+    raise InputError(
+      f'{path} must have folders of wav, flac or ogg files of other sounds '
+      '(--others), one for each kind, besides folders of the labelled classes '
+      f'({", ".join(labelled.class_names)}).'
+    )
   if not kept:
     raise InputError(
       f'{path} has no other sounds (--others): all of its sounds are of the '

@@ -155,6 +155,8 @@ def open_new_scenes(
     )
   used = sorted({recording.fold for recording in planned})
   sounds.check_clips(library, used)
+  if material.others is not None:
+    sounds.check_clips(material.others, used)
   return NewScenes(
     material=material,
     style=style,

@@ -39,9 +39,9 @@ _TEXT = """# Synthetic sound scenes
 
 {classes}
 
-A frame is labelled while the dry sound is active: while its energy in 10 ms is
-within 35 dB of its maximum, and in pauses of less than 0.3 s. The reverberant
-tail is not labelled.
+A frame is labelled while the dry sound is active: while its energy in 10 ms,
+above 40 Hz, is within 35 dB of its maximum, and in pauses of less than 0.3 s.
+The reverberant tail is not labelled.
 
 ## Physics
 
@@ -64,7 +64,8 @@ _MEASURED = """{share} of the rooms are measured: {names}, whose responses are
 in {folder}. A response is turned about the vertical to the azimuth of the
 event; elevation and distance are those of the loudspeaker. The first 20 ms
 after the direct sound turn with a source that moves. In scenes.csv, these rooms
-have their name as `room_size`. All folds have the same measured rooms."""
+have their name as `room_size`. They are drawn for each room number of a fold,
+so that numbers and folds share them."""
 _OTHERS = """
 
 {share} of the recordings have other sounds from {folder} besides. They have
@@ -103,15 +104,20 @@ the camera looks (90 is left), in integer degrees. Azimuths behind the camera
 are folded to the front, so that all are in [-90, 90]: 120 becomes 60.
 Elevations are left out."""
 _NAMES = """Development recordings are named `fold_room_mix_overlap`. Rooms are
-numbered from 1 in every fold, so that a room is identified by fold and room,
-and recordings are numbered from 1 in every room. Folds share {shared}."""
-_NAMES_IN_FOLDERS = """Development recordings are named `fold_room_mix` and lie
-in {folders}. A room is identified by fold and room, and recordings are numbered
+numbered from 1 in every fold. {rooms_by_number}, and recordings are numbered
 from 1 in every room. Folds share {shared}."""
+_NAMES_IN_FOLDERS = """Development recordings are named `fold_room_mix` and lie
+in {folders}. {rooms_by_number}, and recordings are numbered from 1
+in every room. Folds share {shared}."""
 _NAMES_OF_CLIPS = """Development clips are named `fold_room_mix_deg_start` and
 lie in {folders}: fold, room and mix are those of the scene, `deg` is the
 heading in degrees, and `start` the first label frame of the clip in the scene.
-A room is identified by fold and room. Folds share {shared}."""
+{rooms_by_number}. Folds share {shared}."""
+_ROOM_BY_NUMBER = 'A room is identified by fold and room'
+_MEASURED_BY_NUMBER = (
+  'Simulated rooms are identified by fold and room, measured ones by their '
+  'name in scenes.csv: they may have several numbers'
+)
 _OVERLAP = {
   1: '`ov1`: events are never simultaneous.',
   2: '`ov1` and `ov2`: at most one or two simultaneous events.',
@@ -211,7 +217,10 @@ def text(
       names=_names(plan, layout, is_stereo=is_stereo).format(
         shared='neither rooms nor sounds'
         if _is_simulated(style, material)
-        else 'no sounds'
+        else 'no sounds',
+        rooms_by_number=_ROOM_BY_NUMBER
+        if _is_simulated(style, material)
+        else _MEASURED_BY_NUMBER,
       ),
       overlap=(_OVERLAP if layout.has_overlap else _OVERLAP_OF_SETS)[
         style.max_overlap

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import signal
 
 from seld_jax import labels
-from seld_jax.scenes import fourier, measured, responses, rooms
+from seld_jax.scenes import fourier, measured, responses, rooms, sounds
 from seld_jax.scenes.arrays import ARRAYS, MicArray
 from seld_jax.scenes.composer import (
   ARC_STEP,
@@ -20,9 +20,6 @@ from seld_jax.scenes.composer import (
 # sample would exceed PEAK.
 PEAK = 0.89
 RMS = 0.05
-# In an ideal shoebox room, the reflections of the lowest frequencies are all in
-# phase and would be unrealistically loud.
-_HIGH_PASS = signal.butter(2, 40, 'highpass', fs=SAMPLE_RATE, output='sos')
 # Keys of the random generators for different purposes.
 _TAIL_CHOICE, _AMBIENCE, _TAILS, _TAILS_OF_OTHERS = range(4)
 
@@ -135,7 +132,7 @@ def render_event(
   """
   # Compensates the attenuation by distance: levels are those at the array.
   gain = event.distance * 10 ** (event.level_db / 20)
-  dry = np.asarray(signal.sosfilt(_HIGH_PASS, event.sound.samples))
+  dry = np.asarray(signal.sosfilt(sounds.HIGH_PASS, event.sound.samples))
   dry = (dry * gain).astype(np.float32)
   if event.speed:
     hop = round(ARC_STEP / abs(event.speed) * SAMPLE_RATE)

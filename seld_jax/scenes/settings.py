@@ -158,6 +158,7 @@ def claim(
   path = out / 'synthesis.json'
   earlier = []
   if path.is_file():
+    _check_readable(path)
     found = read(out)
     _compare(out, found, json.loads(json.dumps(settings)))
     earlier = found['formats']
@@ -177,9 +178,22 @@ def claim(
   text = json.dumps(kept | {'formats': union}, indent=2) + '\n'
   if not path.is_file() or path.read_text(encoding='utf-8') != text:
     # The README exists only in complete sets: a new format has yet to come.
-    (out / 'README.md').unlink(missing_ok=True)
+    with files.explained(out / 'README.md'):
+      (out / 'README.md').unlink(missing_ok=True)
     files.write_text(path, text)
   return tuple(union)
+
+
+def _check_readable(path: pathlib.Path) -> None:
+  """Raises InputError if a synthesis.json has no settings to compare."""
+  try:
+    json_files.read(path)
+  except InputError as error:
+    raise InputError(
+      f'{str(error).rstrip(".")}, so that nobody knows how the scenes beside '
+      'it were made; choose another folder (--out, config.data.root) or remove '
+      'it.'
+    ) from error
 
 
 def check_readme(out: pathlib.Path) -> None:
@@ -204,8 +218,7 @@ def read(out: pathlib.Path) -> dict[str, Any]:
     found = json_files.read(out / 'synthesis.json')
   except InputError:
     # A damaged file must not stop a command that only asks whether scenes are
-    # there. Before anything is rendered, `claim` refuses the folder, because no
-    # settings are equal to unknown ones.
+    # there. Before anything is rendered, `claim` refuses it.
     return {}
   if not found:
     return {}

@@ -21,6 +21,13 @@ _MAX_WHOLE_SECONDS = 8.0
 _MAX_READ_SECONDS = 120.0
 # Length of the frames that energy is measured in, in samples.
 _FRAME = SAMPLE_RATE // 100
+# Scenes have no sound below 40 Hz. In an ideal shoebox room, the reflections of
+# the lowest frequencies are all in phase and would be unrealistically loud.
+HIGH_PASS = signal.butter(2, 40, 'highpass', fs=SAMPLE_RATE, output='sos')
+# How far the ends of a cut move to a quiet moment, in seconds.
+_NEAR = 0.4
+# A cut of a long clip has at least this much of an active interval, in seconds.
+_LEAST_ACTIVE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +37,8 @@ class Variation:
   Attributes:
     gain_db: Largest change of the level in dB, 0 to 30.
     equalizer_db: Largest change of the level of an octave in dB, 0 to 30.
-    stretch: Largest change of pitch and tempo together, as a fraction of 0 to
-      0.3.
+    stretch: Largest change of pitch and tempo together, as a fraction: 0, or
+      0.01 to 0.3. Changes are whole percents.
 
   Example:
     >>> from seld_jax import scenes
@@ -55,6 +62,11 @@ class Variation:
           f'{name} is an amount of variation from 0 (none) to {most:g}, got '
           f'{value:g}.'
         )
+    if 0 < self.stretch < 0.01:
+      raise InputError(
+        'stretch changes pitch and tempo by whole percents, so that it is 0 '
+        f'(none) or at least 0.01, got {self.stretch:g}.'
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +75,7 @@ class Sound:
 
   Attributes:
     samples: The samples with shape `[samples]`, float32. Their mean square over
-      the active intervals is 1.
+      the active intervals is 1, for clips without frequencies below 40 Hz.
     intervals: Start and end of the active intervals in seconds, with shape
       `[n, 2]`.
     origin: The name of the clip, or procedural:a:b for the sound that
@@ -111,11 +123,14 @@ def draw(
     samples = _cut(rng, read_clip(clip.path))
     origin = clip.name
   samples = _vary(rng, samples, variation)
-  samples, intervals = _trim(samples)
+  heard = samples
+  if library.clips is not None:  # the bank has no offsets and no rumble
+    heard = _high_passed(samples)
+  samples, heard, intervals = _trim(samples, heard)
   mask = np.zeros(samples.size, bool)
   for start, stop in intervals:
     mask[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)] = True
-  samples = samples / np.sqrt(np.mean(np.square(samples[mask])))
+  samples = samples / np.sqrt(np.mean(np.square(heard[mask])))
   return Sound(samples.astype(np.float32), intervals, origin)
 
 
@@ -164,12 +179,15 @@ def read_clip(path: str) -> np.ndarray:
   size = int(_MAX_READ_SECONDS * sample_rate)
   # The first block has all that is needed.
   samples = next(audio.blocks(path, num_samples=size)).mean(axis=0)
-  if not np.max(np.abs(samples)) > 1e-6:
+  samples = resampled(samples, sample_rate)
+  heard = _high_passed(samples)
+  if not np.max(np.abs(heard)) > 1e-6:
     raise InputError(
-      f'{path} contains only silence in its first {_MAX_READ_SECONDS:g} s, '
-      'which are all that is read: remove it, or cut off the silence.'
+      f'{path} contains only silence, or only frequencies below 40 Hz, in its '
+      f'first {_MAX_READ_SECONDS:g} s, which are all that is read: remove it, '
+      'or cut off the silence.'
     )
-  return _trim(resampled(samples, sample_rate))[0].astype(np.float32)
+  return _trim(samples, heard)[0].astype(np.float32)
 
 
 def resampled(samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -182,6 +200,14 @@ def resampled(samples: np.ndarray, sample_rate: int) -> np.ndarray:
       samples, SAMPLE_RATE // divisor, sample_rate // divisor, axis=-1
     )
   )
+
+
+def _high_passed(samples: np.ndarray) -> np.ndarray:
+  """What scenes have of a sound; offsets and rumble must not count as sound."""
+  # As if the first sample had been there before, so that an offset does not
+  # begin with a step.
+  before = signal.sosfilt_zi(HIGH_PASS) * samples[0]
+  return np.asarray(signal.sosfilt(HIGH_PASS, samples, zi=before)[0])
 
 
 def active_intervals(
@@ -213,12 +239,22 @@ def active_intervals(
   return np.minimum(intervals, samples.size / SAMPLE_RATE)
 
 
-def _trim(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Cuts leading and trailing silence; returns samples and intervals."""
-  intervals = active_intervals(samples)
+def _trim(
+  samples: np.ndarray, heard: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Cuts leading and trailing silence.
+
+  Args:
+    samples: The sound.
+    heard: What is heard of it, of the same size.
+
+  Returns:
+    Parts of both, and the active intervals.
+  """
+  intervals = active_intervals(heard)
   start = round(intervals[0, 0] * SAMPLE_RATE)
   stop = round(intervals[-1, 1] * SAMPLE_RATE)
-  return samples[start:stop], intervals - intervals[0, 0]
+  return samples[start:stop], heard[start:stop], intervals - intervals[0, 0]
 
 
 def _cut(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
@@ -227,24 +263,30 @@ def _cut(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
   if samples.size <= limit:
     return samples
   length = int(rng.uniform(0.5, 0.9) * limit)
-  # Start in an active interval, not in a pause.
-  intervals = active_intervals(samples)
+  # Start in an active interval, not in a pause, and before it ends.
+  heard = _high_passed(samples)
+  intervals = active_intervals(heard)
   start, stop = intervals[rng.integers(len(intervals))] * SAMPLE_RATE
-  start = int(min(rng.uniform(start, stop), samples.size - length))
-  first = _quietest(samples, start)
-  part = samples[first : _quietest(samples, start + length)].copy()
+  latest = max(start, stop - _LEAST_ACTIVE * SAMPLE_RATE)
+  start = int(min(rng.uniform(start, latest), samples.size - length))
+  first = _quietest(heard, start, after=0.0)
+  last = _quietest(heard, start + length, after=_NEAR)
+  part = samples[first:last].copy()
   fade = np.linspace(0, 1, int(0.02 * SAMPLE_RATE), dtype=np.float32)
   part[: fade.size] *= fade
   part[-fade.size :] *= fade[::-1]
   return part
 
 
-def _quietest(samples: np.ndarray, around: int) -> int:
-  """Returns the start of the quietest 20 ms within 0.4 s of a sample."""
-  low = max(around - int(0.4 * SAMPLE_RATE), 0)
-  high = min(around + int(0.4 * SAMPLE_RATE), samples.size)
-  power = np.cumsum(np.square(samples[low:high], dtype=np.float64))
+def _quietest(samples: np.ndarray, around: int, *, after: float) -> int:
+  """Returns the start of the quietest 20 ms near a sample.
+
+  It is at most 0.4 s before the sample, and at most `after` seconds after it.
+  """
   width = 2 * _FRAME
+  low = max(around - int(_NEAR * SAMPLE_RATE), 0)
+  high = min(around + int(after * SAMPLE_RATE) + width + 1, samples.size)
+  power = np.cumsum(np.square(samples[low:high], dtype=np.float64))
   return low + int(np.argmin(power[width:] - power[:-width]))
 
 

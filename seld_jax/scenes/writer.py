@@ -32,8 +32,9 @@ from seld_jax.scenes.class_maps import CLASS_MAPS
 
 _log = logging.getLogger(__name__)
 
-# Must be increased when the same settings give other files than before.
-_VERSION = 3
+# Must be increased when the same settings give other files than before, of
+# sounds on disk or of the bank.
+_VERSION, _VERSION_OF_BANK = 4, 3
 # Editions whose label files can be written. That of 2019 has other classes, and
 # that of 2025 is for stereo only.
 CSV_EDITIONS = ('2020', '2021', '2022', '2023', '2024', '2025')
@@ -174,7 +175,7 @@ def synthesize(
   if is_stereo:
     plan = plan_lib.add_clips(plan, seed=seed, seconds=seconds, clips=clips)
   settings = {
-    'version': _VERSION,
+    'version': _VERSION_OF_BANK if library.clips is None else _VERSION,
     **material.fingerprints,
     'rir_rooms': material.rooms and [one.name for one in material.rooms.rooms],
     'layout': layout,
@@ -189,6 +190,12 @@ def synthesize(
     'csv_edition': csv_edition,
   }
   if not plan:
+    if library.clips is None:
+      raise InputError(
+        f'The folds {_listed(folds or ())} are for evaluation recordings, '
+        'which are not requested; this leaves nothing to render: choose other '
+        '--folds, or add --evaluation.'
+      )
     sounds_of = layouts.sounds_of(form, folds)
     wanted = (
       sorted(
@@ -203,6 +210,8 @@ def synthesize(
     )
   _tell_without_others(material.others, {one.fold for one in plan})
   sounds.check_clips(library, members)
+  if material.others is not None:
+    sounds.check_clips(material.others, members)
   formats = settings_lib.claim(out, settings, formats)
   table = scenes_csv.table(out, shard)
   parts = scenes_csv.shard_tables(out)
@@ -238,7 +247,8 @@ def synthesize(
   )
   if todo:
     # The README exists only in complete sets.
-    (out / 'README.md').unlink(missing_ok=True)
+    with files.explained(out / 'README.md'):
+      (out / 'README.md').unlink(missing_ok=True)
     last_save = time.monotonic()
     try:
       with (
@@ -337,7 +347,7 @@ def write_recording(
     for name, path in paths.items()
     if not finished.has_sound(path, seconds=seconds)
   ]
-  sound = renderer.render(scene, missing)
+  sound = renderer.render(scene, missing) if missing else {}
   with _without_new([table, *paths.values()]):
     write_labels(table, scene, csv_edition=csv_edition)
     for name in missing:
@@ -383,7 +393,7 @@ def _write_clips(
 @contextlib.contextmanager
 def _without_new(paths: Sequence[pathlib.Path]) -> Iterator[None]:
   """Deletes those of some files that are new if they cannot all be written."""
-  new = [path for path in paths if not path.is_file()]
+  new = [path for path in paths if not path.exists()]
   try:
     yield
   except BaseException:

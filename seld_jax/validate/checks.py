@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seld_jax import csv_files, labels
+from seld_jax import csv_files, json_files, labels
 from seld_jax.errors import InputError, printable
 from seld_jax.validate import measurement
 
@@ -271,11 +271,13 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
   Args:
     path: A scenes.csv: a row for each event, with the column `fold` and at
       least one of `sound`, `room_size` and `room`. Room numbers are ignored,
-      because they begin anew in every fold; names of rooms are compared.
+      because they begin anew in every fold; names of rooms are compared. The
+      synthesis.json beside it, if any, tells whether the rooms are measured.
 
   Returns:
     One finding for each set of folds that share rooms or sources, or one that
-    says why the file tells nothing about them.
+    says why the file tells nothing about them. Measured rooms are a warning:
+    all folds of scenes that `scenes.synthesize` renders may have them.
   """
   unreadable = ''
   rows: list[dict[str, str]] = []
@@ -291,8 +293,8 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
     return [Finding('folds', 'warning', str(path), text)]
   folds: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
   for row in rows:
-    room = row.get('room_size') or row.get('room') or ''
-    if room and not room.isdecimal():
+    number = row.get('room') or ''
+    if room := row.get('room_size') or ('' if number.isdecimal() else number):
       folds['room', room].add(row.get('fold') or '')
     if row.get('sound'):
       folds['source', row['sound']].add(row.get('fold') or '')
@@ -300,16 +302,26 @@ def check_folds(path: str | os.PathLike[str]) -> list[Finding]:
   for (kind, name), where in folds.items():
     if len(where) > 1:
       shared[kind, ', '.join(sorted(where))].append(name)
+  measured = _has_measured_rooms(pathlib.Path(path).parent)
   return [
     Finding(
       'folds',
-      'error',
+      'warning' if measured and kind == 'room' else 'error',
       str(path),
       f'folds {_cut(where)} share {len(names)} {kind}'
       f'{"s" * (len(names) > 1)}, such as {_cut(names[0])}',
     )
     for (kind, where), names in sorted(shared.items())
   ]
+
+
+def _has_measured_rooms(root: pathlib.Path) -> bool:
+  """Whether a folder has scenes that were rendered with --rirs."""
+  try:
+    settings = json_files.read(root / 'synthesis.json')
+  except InputError:
+    return False
+  return bool(settings and settings.get('rirs'))
 
 
 def _cut(text: str) -> str:

@@ -72,6 +72,40 @@ def test_others_are_no_clip_of_the_labelled_sounds(extra, tmp_path):
   assert {name for name in names if 'bell' in name} == {'bell/bell5.wav'}
 
 
+def test_labelled_sounds_of_unused_folds_are_no_others_either(extra, tmp_path):
+  rows = ['file,class,fold']
+  rows += [f'{extra}/bell/bell{k}.wav,alarm,{k + 1}' for k in range(6)]
+  (tmp_path / 'manifest.csv').write_text('\n'.join(rows))
+  some = [None, {1: (1,)}]
+  both = [
+    library.open_others(
+      extra,
+      labelled=library.open_library(
+        tmp_path / 'manifest.csv', sounds=folds, quiet=True
+      ),
+    )
+    for folds in some
+  ]
+  assert both[0].fingerprint == both[1].fingerprint
+  for found in both:
+    assert not [name for name in names_of(found) if 'bell' in name]
+
+
+def test_damaged_others_are_found_before_anything_is_rendered(tmp_path):
+  folder = write_sounds(tmp_path / 'sounds', ['wind'])
+  for path in (folder / 'wind').iterdir():
+    path.write_bytes(b'no sound')
+  with pytest.raises(InputError, match='wind.* cannot be read as a sound'):
+    scenes.synthesize(
+      tmp_path / 'out', recordings=2, seconds=1.0, others=folder, num_workers=0
+    )
+  assert not (tmp_path / 'out').exists()
+  for path in (folder / 'wind').iterdir():
+    path.rename(folder / path.name)
+  with pytest.raises(InputError, match='must have folders of wav, flac or ogg'):
+    open_others(folder)
+
+
 def test_one_sound_of_each_kind_is_not_all_for_the_first_fold(tmp_path):
   folder = write_sounds(tmp_path / 'many', [f'kind{k}' for k in range(9)])
   for path in folder.rglob('*[1-5].wav'):

@@ -229,6 +229,21 @@ def test_other_sounds_and_rooms_than_those_of_the_set_are_refused(tmp_path):
   check_settings(out, events=None, **options, **mine)
 
 
+def test_folders_in_the_place_of_files_are_refused(tmp_path):
+  options = {'recordings': 1, 'seconds': 1.0, 'num_workers': 0}
+  synthesize(tmp_path, **options)
+  (path,) = tmp_path.rglob('*.wav')
+  for place in path, tmp_path / 'README.md':
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    with pytest.raises(
+      InputError, match=f'{place.name} .*([Dd]irectory|folder)'
+    ):
+      synthesize(tmp_path, **options)
+    place.rmdir()
+  synthesize(tmp_path, **options)
+
+
 @pytest.mark.parametrize('text', ['', '{', '[]', 'null'])
 def test_a_damaged_settings_file_is_unknown_until_something_is_rendered(
   text, tmp_path
@@ -238,5 +253,7 @@ def test_a_damaged_settings_file_is_unknown_until_something_is_rendered(
   check_settings(tmp_path, recordings=60, seed=0)
   assert is_complete(tmp_path)
   assert not is_complete(tmp_path, formats=('foa',))
-  with pytest.raises(InputError, match='by another version'):
+  with pytest.raises(
+    InputError, match=r'synthesis\.json .*nobody knows how .* choose another'
+  ):
     synthesize(tmp_path, recordings=1, seconds=1.0, num_workers=0)

@@ -115,6 +115,52 @@ def test_without_variation_the_clip_is_unchanged(tmp_path):
   assert varied.samples.tobytes() != other.samples.tobytes()
 
 
+def noise_and_pause(pause, *, floor=0.0):
+  """Two seconds of noise, a pause, and another second; zero-mean."""
+  noise = np.random.default_rng(0).uniform(-1, 1, int((3 + pause) * RATE))
+  noise[2 * RATE : -RATE] *= floor
+  return 0.3 * noise
+
+
+@pytest.mark.parametrize('floor', [0.0, 1e-3])
+def test_a_part_of_a_long_clip_is_never_its_pause(tmp_path, floor):
+  write_clip(tmp_path / 'dog' / 'a.wav', noise_and_pause(9.0, floor=floor))
+  source = library.open_library(tmp_path)
+  fold, none = source.folds[0], sounds.Variation(0.0, 0.0, 0.0)
+  for seed in range(100):
+    rng = np.random.default_rng(seed)
+    sound = sounds.draw(rng, source, fold, 'barking_dog', variation=none)
+    # Noise has a flat envelope; the sound before the pause is at most 2 s.
+    lengths = np.diff(sound.intervals)
+    assert np.isfinite(sound.samples).all() and lengths.max() < 2.05
+
+
+def test_offsets_and_rumble_are_not_active(tmp_path):
+  sound = noise_and_pause(4.0)
+  times = np.arange(sound.size) / RATE
+  write_clip(tmp_path / 'dog' / 'clean.wav', sound)
+  rumble = 0.05 * np.sin(2 * np.pi * 6 * times)
+  write_clip(tmp_path / 'dog' / 'rumble.wav', sound + rumble)
+  write_clip(tmp_path / 'dog' / 'offset.wav', sound + 0.05)
+  source = library.open_library(tmp_path)
+  assert source.clips is not None
+  none = sounds.Variation(0.0, 0.0, 0.0)
+  drawn = {}
+  for (fold, name), clips in source.clips.items():
+    (clip,) = clips
+    rng = np.random.default_rng(0)
+    drawn[clip.name] = sounds.draw(rng, source, fold, name, variation=none)
+  for name in 'dog/rumble.wav', 'dog/offset.wav':
+    np.testing.assert_allclose(
+      drawn[name].intervals, drawn['dog/clean.wav'].intervals, atol=0.021
+    )
+    heard, clean = (
+      signal.sosfilt(sounds.HIGH_PASS, drawn[one].samples)[RATE : 2 * RATE]
+      for one in (name, 'dog/clean.wav')
+    )
+    assert np.std(heard) == pytest.approx(np.std(clean), rel=0.01)
+
+
 def test_long_clips_are_cut_and_short_ones_are_not_repeated(tmp_path):
   noise = np.random.default_rng(0).standard_normal(30 * RATE) * 0.1
   write_clip(tmp_path / 'fire' / 'long.wav', noise)
@@ -214,8 +260,9 @@ def test_a_manifest_assigns_folds_and_a_group_in_two_is_refused(tmp_path):
 
 
 def test_an_unreadable_clip_is_found_before_anything_is_rendered(tmp_path):
+  noise = 0.1 * np.random.default_rng(0).uniform(-1, 1, 2400)
   for fold in 1, 2:
-    write_clip(tmp_path / f'{fold}.ogg', 0.1 * np.ones(2400))
+    write_clip(tmp_path / f'{fold}.ogg', noise)
   (tmp_path / '2.wav').write_bytes(b'no sound at all')
   rows = '1.ogg,piano,1\n2.ogg,piano,2\n2.wav,piano,2\n'
   (tmp_path / 'manifest.csv').write_text('file,class,fold\n' + rows)
@@ -226,7 +273,7 @@ def test_an_unreadable_clip_is_found_before_anything_is_rendered(tmp_path):
   with pytest.raises(InputError, match=r'2\.wav cannot be read as a sound'):
     make()
   assert not out.exists()
-  write_clip(tmp_path / '2.wav', 0.1 * np.ones(2400))
+  write_clip(tmp_path / '2.wav', noise)
   make()
   assert len(list((out / 'foa_dev').iterdir())) == 2
 

@@ -300,6 +300,32 @@ def test_a_corrected_recording_replaces_its_clips(recording, tmp_path):
   assert tree(out) == tree(tmp_path / 'fresh')
 
 
+def test_a_corrected_recording_may_have_another_length(recording, tmp_path):
+  one, out = one_of(recording), tmp_path / 'out'
+  whole = audio.read(one.audio)
+  scenes.convert_foa([one], out, clips=4, num_workers=0)
+  other = out / 'stereo_dev' / one.folder / 'notes_of_mine.wav'
+  other.write_bytes(b'')
+  audio.write(one.audio, whole[:, : 7 * RATE])
+  one.labels.write_text('9,2,0,30,0,100\n')
+  for name in 'out', 'fresh':
+    scenes.convert_foa([one], tmp_path / name, clips=4, num_workers=0)
+  other.unlink()  # it is no clip
+  assert tree(out) == tree(tmp_path / 'fresh')
+
+
+def test_recordings_of_one_name_are_refused(recording, tmp_path):
+  """Their clips would have one name as well."""
+  one = one_of(recording)
+  other = one._replace(audio=one.audio.with_suffix('.flac'))
+  with pytest.raises(InputError, match=r'wav and .*flac have the same name'):
+    scenes.convert_foa([one, other], tmp_path / 'out', num_workers=0)
+  scenes.convert_foa([one], tmp_path / 'out', num_workers=0)
+  moved = one._replace(folder='elsewhere')
+  with pytest.raises(InputError, match='of other recordings than requested'):
+    scenes.convert_foa([moved], tmp_path / 'out', num_workers=0)
+
+
 def test_clips_that_would_clip_are_replaced_by_others(
   recording, tmp_path, caplog
 ):

@@ -1,6 +1,7 @@
 """Each problem of a dataset is found, and nothing else is reported."""
 
 import dataclasses
+import json
 import re
 
 import numpy as np
@@ -205,6 +206,18 @@ def test_one_defect_is_found_and_nothing_else(root, name):
   assert found[0].file == str(root / file)
   assert_matches(text, found[0].text)
   assert report.num_errors == sum(f.level == 'error' for f in report.findings)
+
+
+def test_measured_rooms_in_several_folds_are_a_warning(root):
+  """Scenes in measured rooms have the same rooms in all folds."""
+  share(root, 5, '101')
+  for rirs, level in (None, 'error'), ('abc', 'warning'):
+    (root / 'synthesis.json').write_text(json.dumps({'rirs': rirs}))
+    (found,) = validate.check_folds(root / 'scenes.csv')
+    assert (found.level, found.text[-3:]) == (level, '101')
+  (root / 'synthesis.json').write_text('{')
+  (found,) = validate.check_folds(root / 'scenes.csv')
+  assert found.level == 'error'
 
 
 def add_distances(root, distance):
