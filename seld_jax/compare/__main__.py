@@ -29,7 +29,8 @@ from seld_jax.evaluate import (
 # Flags about folders of CSV files, which runs do not need.
 _FOLDER_FLAGS = (
   *('frames', 'audio', 'csv_edition', 'predictions_form', 'label_hop'),
-  *('classes', 'missing', 'folds', 'reference_unit', 'predictions_unit'),
+  *('classes', 'class_names', 'missing', 'folds'),
+  *('reference_unit', 'predictions_unit'),
 )
 
 

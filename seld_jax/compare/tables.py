@@ -106,7 +106,7 @@ def _differences(found: Comparison, other: str) -> Table:
   rows = [
     [
       (name, ''),
-      *_compared(name, found.results, found.baseline, other, whole[name]),
+      *_compared(name, found, found.results, other, whole[name]),
     ]
     for name in metrics.main_scores(found.edition or '')
   ]
@@ -134,7 +134,7 @@ def _by_class(found: Comparison, other: str) -> list[Table]:
       rows.append(
         [
           (group, ''),
-          *_compared(name, scores, found.baseline, other, difference),
+          *_compared(name, found, scores, other, difference),
           (f'{segments:,}', ''),
         ]
       )
@@ -160,15 +160,20 @@ def _columns(found: Comparison, other: str) -> tuple[str, ...]:
 
 def _compared(
   name: str,
+  found: Comparison,
   scores: Mapping[str, Mapping[str, Any]],
-  first: str | None,
   other: str,
   difference: metrics.Difference,
 ) -> list[Cell]:
   """Both scores, their difference, and its intervals."""
-  mark = ' *' if difference.excludes_zero else ''
+  # The bootstrap has no interval for a class that few recordings have.
+  is_known = not (found.resamples and np.isnan(difference.bootstrap).any())
+  mark = ' *' if difference.excludes_zero and is_known else ''
   texts = (
-    *(tables.number(name, scores[one][name]) for one in (first or '', other)),
+    *(
+      tables.number(name, scores[one][name])
+      for one in (found.baseline or '', other)
+    ),
     f'{signed(name, difference.value)}{mark}',
     interval(name, difference.jackknife, sign=True),
     interval(name, difference.bootstrap, sign=True),

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from seld_jax import averaging_record
+from seld_jax import averaging_record, listing
 
 
 def of_recordings(
@@ -27,7 +27,7 @@ def of_recordings(
   """
   found = []
   for record in averaging_record.read(folder):
-    stems = {pathlib.PurePosixPath(file).stem for file in record.files}
+    stems = {listing.name_of(pathlib.Path(file)) for file in record.files}
     if count := len(stems.intersection(names)):
       found.append(
         {

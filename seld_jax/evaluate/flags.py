@@ -12,6 +12,7 @@ from seld_jax import commands, labels, metrics
 from seld_jax.errors import InputError
 from seld_jax.evaluate import pairs, run_settings
 from seld_jax.evaluate.folders import UNITS, FolderOptions
+from seld_jax.evaluate.predictions import check_class_names
 
 # Digits of --frames; Python converts only a limited number.
 _MOST_DIGITS = 9
@@ -216,6 +217,7 @@ def _class_names(
 ) -> tuple[str, ...] | None:
   """The names of --class_names, or else those of a run."""
   names = values.class_names
+  check_class_names(names or ())
   if names and values.classes not in (None, len(names)):
     raise InputError(
       f'--class_names has {len(names)} names, but --classes is '
@@ -248,8 +250,10 @@ def _fold_numbers(texts: Sequence[str] | None) -> list[int] | None:
   """The numbers of --folds."""
   if texts is None:
     return None
-  if not texts or not all(text.strip().isdecimal() for text in texts):
+  if not texts or not all(
+    text.strip().isdecimal() and len(text) <= _MOST_DIGITS for text in texts
+  ):
     raise InputError(
-      f'--folds needs numbers such as 1 or 1,2, got {",".join(texts)!r}.'
+      f'--folds needs numbers such as 1 or 1,2, got {",".join(texts)[:40]!r}.'
     )
   return [int(text) for text in texts]

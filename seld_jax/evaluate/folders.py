@@ -315,7 +315,9 @@ def read_folders(
   )
   unit = 1.0
   if options.units is None:
-    forms = [form for form in reference_forms if form]
+    has_distances = any(one.distance is not None for one in references)
+    forms = reference_forms if has_distances else predicted_forms
+    forms = [form for form in forms if form]
     unit = labels.DISTANCE_UNITS.get(forms[0], 1.0) if forms else 1.0
   return Folders(
     options.edition,

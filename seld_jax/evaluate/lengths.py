@@ -243,9 +243,10 @@ def _with_reference(
   """
   ends, _ = recordings.ends
   late = ends - lengths
-  worst = int(np.argmax(late))
-  end, length = int(ends[worst]), lengths[worst]
-  if late[worst] > _most_frames_after([length], recordings.frame)[0]:
+  allowed = _most_frames_after(lengths, recordings.frame)
+  if (late > allowed).any():
+    worst = int(np.argmax(late - allowed))
+    end, length = int(ends[worst]), lengths[worst]
     factor = _factor(end, length)
     guess = 'check that the sound file belongs to it and is complete'
     if factor is not None:
@@ -254,6 +255,7 @@ def _with_reference(
       f'{recordings.names[worst]}: the reference has frame {end - 1}, but its '
       f'sound file has {length} frames of {recordings.frame:g} s; {guess}.'
     )
+  worst = int(np.argmax(late))
   if late[worst] > 0:
     _log.warning(
       '%d of %d references end after their sound files, by at most %d frame%s '
@@ -307,7 +309,7 @@ def _check_predictions(
   late = ends - lengths
   allowed = _most_frames_after(lengths, recordings.frame)
   too_late = int(np.sum(late > allowed))
-  worst = int(np.argmax(late))
+  worst = int(np.argmax(late - allowed if too_late else late))
   name, end, length = recordings.names[worst], ends[worst], lengths[worst]
   if too_late:
     factor = _factor(end, length)
@@ -351,7 +353,7 @@ def _check_after_reference(recordings: Recordings) -> None:
     ratio = float(np.median(predicted[both] / reference[both]))
     factor = _factor(ratio, 1)
     most = np.mean(predicted[both] >= (1 - _SILENT_END) * 2 * reference[both])
-    one = int(np.argmax(np.where(both, late, -1)))
+    one = int(np.argmax(np.where(both, late - allowed, -np.inf)))
     is_clear = both.sum() >= _ENOUGH and most > 0.5
     if factor is not None and is_clear and late[one] > allowed[one]:
       raise InputError(

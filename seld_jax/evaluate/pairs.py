@@ -122,7 +122,7 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     Paths of all lossless sound files, by name without suffix.
 
   Raises:
-    InputError: Two files have the same name.
+    InputError: There is no such folder, or two files have the same name.
 
   Example:
     >>> from seld_jax import audio, evaluate
@@ -130,6 +130,11 @@ def audio_files(folder: str | os.PathLike[str]) -> dict[str, pathlib.Path]:
     >>> list(evaluate.audio_files('foa_dev'))
     ['mix1']
   """
+  if not pathlib.Path(folder).is_dir():
+    raise InputError(
+      f'{folder} must be a folder of sound files (--audio), but it is '
+      f'{"a file" if pathlib.Path(folder).exists() else "missing"}.'
+    )
   return _by_name(audio.list_files(folder, suffixes=audio.LOSSLESS_SUFFIXES))
 
 

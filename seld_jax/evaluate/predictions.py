@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seld_jax import labels, metrics
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 from seld_jax.evaluate.lengths import length_of
 
 # The kinds of groups for which a result has scores, and their keys in it.
@@ -85,11 +85,13 @@ def evaluate_predictions(
     num_classes = default_num_classes(
       edition, [one for _, one, _ in recordings]
     )
-  if class_names is not None and len(class_names) != num_classes:
-    raise InputError(
-      f'class_names needs {num_classes} names, one for each class, got '
-      f'{len(class_names)}.'
-    )
+  if class_names is not None:
+    check_class_names(class_names)
+    if len(class_names) != num_classes:
+      raise InputError(
+        f'class_names needs {num_classes} names, one for each class, got '
+        f'{len(class_names)}.'
+      )
   names = [name for name, _, _ in recordings]
   lengths = None
   if num_frames is not None:
@@ -148,6 +150,16 @@ def evaluate_predictions(
   for kind in ('overlap', 'room', 'fold'):
     result[BREAKDOWNS[kind]] = _groups(names, counts, kind)
   return result
+
+
+def check_class_names(names: Sequence[str]) -> None:
+  """Raises InputError if classes have no name, or one of another class."""
+  for name in names:
+    if not name.strip() or names.count(name) > 1:
+      raise InputError(
+        'The names of the classes (--class_names) must differ, and none may be '
+        f'empty, got {", ".join(map(printable, names))}.'
+      )
 
 
 def default_num_classes(

@@ -80,8 +80,8 @@ def plot_runs(
     panel.set_xlim(left=0)
     panel.set_xlabel('step')
   handles = [
-    lines.Line2D([], [], label=style.short_name(name), **look)
-    for name, look in zip(runs, looks, strict=True)
+    lines.Line2D([], [], label=name, **look)
+    for name, look in zip(style.short_names(runs), looks, strict=True)
   ]
   if 'test' in found:
     handles += [

@@ -7,7 +7,7 @@ Ito. In grey, markers and line styles show the same as the colours.
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from matplotlib import axes, lines
 from matplotlib.backends import backend_agg
@@ -105,6 +105,17 @@ def short_name(name: str) -> str:
   if len(name) <= _LONGEST_NAME:
     return name
   return f'{name[: _LONGEST_NAME - 1]}…'
+
+
+def short_names(names: Iterable[str]) -> list[str]:
+  """Shortens names for a legend, in the middle where the ends differ."""
+  names = list(names)
+  short = [short_name(name) for name in names]
+  half = (_LONGEST_NAME - 1) // 2
+  return [
+    f'{name[:half]}…{name[-half:]}' if short.count(one) > 1 else one
+    for name, one in zip(names, short, strict=True)
+  ]
 
 
 def to_png(figure: Figure, *, dpi: int = 120) -> bytes:

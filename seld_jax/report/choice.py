@@ -46,7 +46,8 @@ def make_recording(
     name: Its name.
     reference: Events of the reference.
     prediction: Events that the system predicted.
-    num_frames: Its length in label frames.
+    num_frames: The label frames that are scored. The recording lasts up to the
+      last event, if that is later.
     num_classes: Number of classes.
     edition: The edition of the challenge whose seld_score is computed.
     audio: Path of its sound file, if known.
@@ -69,7 +70,9 @@ def make_recording(
   score = metrics.scores(counts).seld_score
   if edition == '2025':
     reference, prediction = map(_as_stereo, (reference, prediction))
-  return Recording(name, reference, prediction, num_frames, score, audio)
+  last = max(one.frame.max(initial=0) for one in (reference, prediction))
+  length = max(num_frames, int(last) + 1)
+  return Recording(name, reference, prediction, length, score, audio)
 
 
 def _as_stereo(events: labels.Events) -> labels.Events:

@@ -1,6 +1,7 @@
 """Sections of a page about errors: confused classes and wrong directions."""
 
 import os
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,10 @@ _UNKNOWN = (
 _ALIKE = (
   ' All events have the same signal-to-noise ratio and speed, so the errors '
   'are not shown by these.'
+)
+_UNRELATED = (
+  ' The scenes.csv beside the labels describes none of these events, so the '
+  'errors are not shown by signal-to-noise ratio and speed.'
 )
 
 _MOST_SNR_BINS = 6
@@ -112,13 +117,32 @@ def directions_section(
   )
   note = ''
   if len(profiles) == 2 - frontal:
-    note = _ALIKE if evaluate.read_conditions(scenes) else _UNKNOWN
+    note = _note(recordings, classes=classes, scenes=pathlib.Path(scenes))
   return page.figure(
     *images,
     caption=_DIRECTIONS + note,
     alt='Angles between reference and prediction, and shares of frames '
     f'detected, by {", ".join(profiles)}',
   )
+
+
+def _note(
+  recordings: Sequence[Recording],
+  *,
+  classes: Sequence[str],
+  scenes: pathlib.Path,
+) -> str:
+  """Why errors are not shown by signal-to-noise ratio and speed."""
+  if not scenes.is_file():
+    return _UNKNOWN
+  conditions = evaluate.read_conditions(scenes)
+  for one in recordings:
+    both = evaluate.snr_and_speed(
+      one.reference, conditions.get(one.name, ()), classes=classes
+    )
+    if np.isfinite(both).any():
+      return _ALIKE
+  return _UNRELATED
 
 
 def make_profiles(

@@ -121,10 +121,7 @@ def write_folder_report(
 def _recordings(
   found: evaluate.Folders, audio: str | os.PathLike[str] | None
 ) -> list[choice.Recording]:
-  """The recordings with their scores.
-
-  The length is the scored one, or up to the last event if that is longer.
-  """
+  """The recordings with their scores."""
   sounds = {} if audio is None else evaluate.audio_files(audio)
   made = []
   for name, reference, prediction in zip(
@@ -135,16 +132,18 @@ def _recordings(
       length = metrics.DEFAULT_NUM_FRAMES[found.edition]
     elif not isinstance(length, int):
       length = length[name]
-    last = max(one.frame.max(initial=0) for one in (reference, prediction))
+    sound = None
+    if audio is not None:  # the page says so if there is no such file
+      sound = sounds.get(name, pathlib.Path(audio) / f'{name}.wav')
     made.append(
       choice.make_recording(
         name,
         _in_metres(reference, found.distance_unit),
         _in_metres(prediction, found.distance_unit),
-        num_frames=max(length, int(last) + 1),
+        num_frames=length,
         num_classes=found.num_classes,
         edition=found.edition,
-        audio=sounds.get(name),
+        audio=sound,
       )
     )
   return made

@@ -161,7 +161,7 @@ def legend(edition: str) -> str:
     Sentences.
   """
   return (
-    f'{_MEANINGS[edition]} Below each score is its 95% confidence interval '
+    f'{_MEANINGS[edition]} With each score is its 95% confidence interval '
     '(jackknife over the recordings).'
   )
 

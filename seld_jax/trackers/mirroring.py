@@ -244,11 +244,10 @@ def mirror(
     state = _State(name=name, settings=digest, written={})
   if state.get('project', project) != project:
     # Another project has none of the records; the event files have no project.
-    state['written'] = {
-      name: count
-      for name, count in state['written'].items()
-      if name == 'tensorboard'
-    }
+    for copied in state['written'], state.get('final', {}):
+      for name in [*copied]:
+        if name != 'tensorboard':
+          del copied[name]
   state['project'] = project
   opened: dict[str, Tracker] = {}
   with contextlib.ExitStack() as stack:

@@ -213,10 +213,10 @@ def test_measured_rooms_in_several_folds_are_a_warning(root):
   share(root, 5, '101')
   for rirs, level in (None, 'error'), ('abc', 'warning'):
     (root / 'synthesis.json').write_text(json.dumps({'rirs': rirs}))
-    (found,) = validate.check_folds(root / 'scenes.csv')
+    (found,) = checks.check_folds(root / 'scenes.csv')
     assert (found.level, found.text[-3:]) == (level, '101')
   (root / 'synthesis.json').write_text('{')
-  (found,) = validate.check_folds(root / 'scenes.csv')
+  (found,) = checks.check_folds(root / 'scenes.csv')
   assert found.level == 'error'
 
 
