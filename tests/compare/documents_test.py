@@ -1,5 +1,6 @@
 """A comparison as a page, as Markdown and on the terminal."""
 
+import dataclasses
 import re
 import shutil
 
@@ -10,6 +11,7 @@ from helpers.finished_run import HOSTILE, NAMES, change
 from helpers.pages import Page, pixels
 
 from seld_jax import compare, figures, json_files, metrics, runs
+from seld_jax.compare import tables as tables_lib
 from seld_jax.errors import InputError
 from seld_jax.evaluate import tables
 
@@ -292,3 +294,23 @@ def test_the_command_refuses_mistakes(words, message, tmp_path):
   assert (status, out) == (1, '')
   assert re.search(message, err) and 'Traceback' not in err
   assert list(tmp_path.iterdir()) == []
+
+
+def test_a_star_needs_both_intervals(found):
+  """The bootstrap has none for a class that few recordings have."""
+  whole = {
+    name: metrics.Difference(0.2, (0.1, 0.3), (np.nan, np.nan))
+    for name in metrics.main_scores('2020')
+  }
+  before = found.differences['other']
+  differences = {**found.differences, 'other': [whole, *before[1:]]}
+  for resamples, star in (50, False), (0, True):
+    one = dataclasses.replace(
+      found, differences=differences, resamples=resamples
+    )
+    (table,) = [
+      table
+      for table in tables_lib.make_tables(one)
+      if table.kind == 'differences' and 'other' in table.columns
+    ]
+    assert [row[3][0].endswith('*') for row in table.rows] == [star] * 5

@@ -281,3 +281,30 @@ def test_a_late_false_alarm_in_one_recording_is_no_other_clock(
   )
   assert result['recordings'] == 1
   assert 'come more than a second after the last frame' in caplog.text
+
+
+def test_a_late_long_recording_does_not_hide_a_short_one(write, sounds):
+  """Each has its own limit: a second, or 1 % of its length."""
+  options = {'num_frames': 'audio', 'audio': sounds([3000, 600])}
+  folders = write([3024, 619], [2999, 599])
+  with pytest.raises(InputError, match='mix2: the reference has frame 619'):
+    evaluate.evaluate_folders(*folders, **options)
+  folders = write([2999, 599], [3024, 619])
+  with pytest.raises(InputError, match='mix2: the prediction has frame 619'):
+    evaluate.evaluate_folders(*folders, **options)
+
+
+def test_names_of_classes_differ_and_are_not_empty(write):
+  folders = write([599], [599])
+  for names in 'abcdefghijklma', ['a', ' ', *'cdefghijklmn']:
+    with pytest.raises(InputError, match='must differ, and none may be empty'):
+      evaluate.evaluate_folders(*folders, class_names=list(names))
+  evaluate.evaluate_folders(*folders, class_names=list('abcdefghijklmn'))
+
+
+def test_a_folder_of_sound_files_must_exist(write, tmp_path):
+  folders = write([599], [599])
+  with pytest.raises(InputError, match='nowhere must be a folder of sound'):
+    evaluate.evaluate_folders(
+      *folders, num_frames='audio', audio=tmp_path / 'nowhere'
+    )

@@ -17,7 +17,7 @@ from helpers.pages import pixels
 
 from seld_jax import audio, figures, geometry, labels, report
 from seld_jax.errors import InputError
-from seld_jax.figures import recording
+from seld_jax.figures import recording, style
 
 
 def line(axes, gid: str) -> Any:
@@ -344,3 +344,15 @@ def test_directions_in_front_have_the_front_half_alone():
     if len(names) == 3:
       drawn = line(figure.axes[2], 'prediction 0').get_ydata()
       np.testing.assert_allclose(drawn[:20], 2)
+
+
+def test_names_that_differ_at_their_end_stay_different():
+  names = [f'together_conformer_64_foa_seed{k}' for k in range(3)] + ['short']
+  short = style.short_names(names)
+  assert len({*short}) == 4 and short[3] == 'short'
+  assert all(len(one) <= 24 for one in short)
+  (legend,) = figures.plot_runs(
+    {name: make_records() for name in names[:2]}
+  ).legends
+  shown = [text.get_text() for text in legend.get_texts()]
+  assert shown[:2] == short[:2]

@@ -116,3 +116,21 @@ def test_named_recordings_come_in_the_order_asked_for():
   assert [one for one, _ in chosen] == [made[2], made[0]]
   with pytest.raises(InputError, match="no recording 'other' to show"):
     choice.named_recordings(made, ['other'])
+
+
+def test_predictions_after_the_scored_length_do_not_count():
+  frame = np.arange(60)
+  zeros = np.zeros(60, np.int64)
+  azimuths = np.zeros(60), np.where(frame < 40, 0.0, 90.0)
+  one, other = (
+    labels.Events(
+      frame, zeros, zeros, geometry.to_cartesian(azimuth, np.zeros(60))
+    )
+    for azimuth in azimuths
+  )
+  reference = labels.choose_rows(one, np.arange(40))
+  found = choice.make_recording(
+    'a', reference, other, num_frames=40, num_classes=1
+  )
+  assert found.score == 0
+  assert found.num_frames == 60, 'they are shown'

@@ -172,6 +172,34 @@ def test_page_without_sound_says_so(folder, tmp_path):
   assert 'no scenes.csv' in text
 
 
+def test_a_wrong_folder_of_sound_is_noticed(folder, tmp_path, without_figures):
+  out = tmp_path / 'page.html'
+  options = {'num_frames': FRAMES, 'audio': tmp_path / 'sound'}
+  with pytest.raises(InputError, match='sound must be a folder of sound files'):
+    write(folder, out, **options)
+  options['audio'].mkdir()
+  text = write(folder, out, **options)
+  assert len(re.findall(r'There is no sound: \S+ov1\.wav', text)) == 3
+  assert 'no folder of sound files was given' not in text
+
+
+def test_distances_of_predictions_are_metres_without_those_of_references(
+  tmp_path, without_figures
+):
+  for kind, columns, row in (
+    ('metadata_dev', 'frame,class,track,azimuth,elevation', '3,1,0,30,0'),
+    (
+      'system',
+      'frame,class,track,azimuth,elevation,distance',
+      '3,1,0,30,0,150',
+    ),
+  ):
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / 'mix1.csv').write_text(f'{columns}\n{row}\n')
+  text = write(tmp_path, tmp_path / 'page.html', num_frames=50)
+  assert '"farthest":1.5' in text
+
+
 def test_page_with_sound_and_chosen_recordings(
   folder, tmp_path, without_figures
 ):
@@ -227,8 +255,14 @@ def test_errors_are_shown_by_noise_and_speed_if_scenes_have_them(tmp_path):
   assert speed.value[speed.rows > 0].tolist() == [0, 20]
   snr = profiles['SNR (dB)']
   assert snr.value[snr.rows > 0].tolist() == [6, 16]
+  options['classes'] = list('xyz')
+  assert len(error_sections.make_profiles(made, **options)) == 2
+  section = error_sections.directions_section(made, **options, folder=tmp_path)
+  assert 'describes none of these events' in section
   scenes.unlink()
   assert len(error_sections.make_profiles(made, **options)) == 2
+  section = error_sections.directions_section(made, **options, folder=tmp_path)
+  assert 'There is no scenes.csv' in section
 
 
 def test_folders_without_any_event_make_a_page(tmp_path):

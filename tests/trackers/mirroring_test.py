@@ -106,6 +106,17 @@ def test_another_project_gets_all_records(tmp_path, opened):
   assert opened['wandb'].kept == expected(RECORDS[:4])
 
 
+def test_another_project_gets_the_final_scores_too(tmp_path, opened):
+  results = {'test': {'seld_score': 0.5}}
+  kept = []
+  for project in 'pqq':
+    block, copies = follow(tmp_path, project=project, has_checkpoint=True)
+    copies.finish(results, step=7)
+    block.__exit__(None, None, None)
+    kept.append([*opened['wandb'].kept])
+  assert kept[0] == kept[1] == kept[2] != []
+
+
 def test_a_tracker_that_fails_is_left_out_with_one_warning(
   tmp_path, opened, caplog
 ):
