@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, TypedDict
 
 from seld_jax import files, json_files
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 
 # The name of the file in a folder of predictions.
 NAME = 'averaging.json'
@@ -128,11 +128,11 @@ def add(
     ('a.csv',)
   """
   folder = pathlib.Path(folder)
-  name = pathlib.Path(file).relative_to(folder).as_posix()
+  name = printable(pathlib.Path(file).relative_to(folder).as_posix())
   is_averaged = len(models) > 1 or average_symmetries > 1
   if not is_averaged and not (folder / NAME).is_file():
     return
-  key = tuple(models), average_symmetries
+  key = tuple(map(printable, models)), average_symmetries
   busy = f'{folder / NAME} has been locked by {{}} for {_PATIENCE:g} s.'.format
   # Another command may predict other recordings into the same folder.
   with files.lock(folder / _LOCK, busy=busy, remove=True, wait=_PATIENCE):

@@ -85,8 +85,9 @@ def define_flags(values: flags.FlagValues) -> None:
     'Edition of the challenge whose columns the CSV files have. 2020 to 2022: '
     'frame, class, track, azimuth, elevation; distances are left out. 2023 and '
     '2024: also the distance in centimetres, if the network predicts '
-    'distances. 2019: name, start and end of each event, elevation, azimuth, '
-    'and the distance in metres, 0 if the network predicts none. 2025: frame, '
+    'distances. 2019: name, start and end of each frame, or of several with '
+    'the same direction, elevation, azimuth, and the distance in metres, 0 if '
+    'the network predicts none. 2025: frame, '
     'class, source, azimuth folded to the front, distance in centimetres, and '
     'onscreen, which is 0 in all rows, because no network here predicts it; '
     'elevations are left out. Default: 2023 if the network predicts '
@@ -177,6 +178,11 @@ def _check(arguments: Sequence[str], values: flags.FlagValues) -> None:
   if not arguments:
     raise InputError(
       'Sound files or folders of them are missing: seld predict FILE ...'
+    )
+  if '' in arguments:
+    raise InputError(
+      'An input is empty, such as "$FILE" without a value: name a sound file '
+      'or a folder.'
     )
   if values.model and values.workdir and values.model != values.workdir:
     raise InputError(

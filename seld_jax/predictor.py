@@ -196,7 +196,8 @@ def load_variables(
   """Loads the variables of a trained network, e.g. for fine-tuning.
 
   Args:
-    source: As for `load`.
+    source: A run directory, a shared folder or `'hf:OWNER/NAME'`, an export, or
+      `'demo'`.
 
   Returns:
     The variables by name, such as `params/Conv_0/kernel`, as arrays of any

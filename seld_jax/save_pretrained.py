@@ -17,7 +17,7 @@ from absl import flags
 
 from seld_jax import commands, runs
 from seld_jax import model as model_lib
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, printable
 from seld_jax.train import model_card, pretrained, snapshot
 
 
@@ -63,7 +63,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   if values.replace_card or not path.exists():
     card = model_card.make(
       trained,
-      name=values.name or folder.resolve().name,
+      name=printable(values.name or folder.resolve().name),
       scores=runs.read_scores(run) if runs.is_complete(run) else None,
       license=values.license,
     )

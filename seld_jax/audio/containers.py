@@ -97,14 +97,26 @@ class Samples(NamedTuple):
 
 
 class Overlay(io.RawIOBase):
-  """A file for reading in which some bytes are replaced.
+  """A file for reading in which some bytes are replaced or left out.
 
   The file stays open when this object is closed.
   """
 
-  def __init__(self, file: BinaryIO, patches: Mapping[int, bytes]):
-    """Replaces the bytes at the positions `patches` of an open file."""
-    self._file, self._patches = file, patches
+  def __init__(
+    self,
+    file: BinaryIO,
+    patches: Mapping[int, bytes],
+    *,
+    size: int | None = None,
+  ):
+    """Replaces the bytes at the positions `patches` of an open file.
+
+    Args:
+      file: The file.
+      patches: Other bytes by their position.
+      size: Number of bytes of the file that count; None for all.
+    """
+    self._file, self._patches, self._size = file, patches, size
 
   def readable(self) -> bool:
     """Returns True."""
@@ -116,6 +128,8 @@ class Overlay(io.RawIOBase):
 
   def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
     """Moves to a position, as `io.IOBase.seek`."""
+    if whence == os.SEEK_END and self._size is not None:
+      return self._file.seek(self._size + offset)
     return self._file.seek(offset, whence)
 
   def tell(self) -> int:
@@ -125,7 +139,10 @@ class Overlay(io.RawIOBase):
   def readinto(self, buffer: Any) -> int:
     """Reads into a buffer, as `io.RawIOBase.readinto`."""
     start = self._file.tell()
-    data = bytearray(self._file.read(len(buffer)))
+    most = len(buffer)
+    if self._size is not None:
+      most = min(most, max(0, self._size - start))
+    data = bytearray(self._file.read(most))
     for position, patch in self._patches.items():
       for place, value in enumerate(patch, position - start):
         if 0 <= place < len(data):

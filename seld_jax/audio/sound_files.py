@@ -382,6 +382,10 @@ def _opened(
       source: Any = file.fileno()
       if samples is not None and samples.patches:
         source = containers.Overlay(file, samples.patches)
+      elif samples is not None and samples.fault == 'longer':
+        # libsndfile reads more of a W64 file than its header declares.
+        end = samples.first + samples.size
+        source = containers.Overlay(file, {}, size=end)
       with soundfile.SoundFile(source, closefd=False) as sound:
         yield sound, _header(path, sound, samples, before.st_size)
       after = os.fstat(file.fileno())

@@ -11,6 +11,8 @@ from seld_jax.errors import InputError, shown
 # Hardly any array is larger; positions beyond are probably in another unit,
 # with 5 for 5 cm.
 _LARGEST = 2.0
+# Size of a file in bytes; more than enough for thousands of microphones.
+_LARGEST_FILE = 10**6
 
 
 def microphone_positions(config: Config) -> np.ndarray | None:
@@ -40,6 +42,11 @@ def microphone_positions(config: Config) -> np.ndarray | None:
     return None
   path = pathlib.Path(config.features.microphones)
   try:
+    # A configuration that was made by others may name any file.
+    if path.exists() and not path.is_file():
+      raise OSError('it is no regular file')
+    if path.stat().st_size > _LARGEST_FILE:
+      raise OSError(f'it has more than {_LARGEST_FILE:,} bytes')
     lines = path.read_text(encoding='utf-8-sig').splitlines()
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from seld_jax import averaging_record, listing
+from seld_jax.errors import printable
 
 
 def of_recordings(
@@ -28,7 +29,7 @@ def of_recordings(
   found = []
   for record in averaging_record.read(folder):
     stems = {listing.name_of(pathlib.Path(file)) for file in record.files}
-    if count := len(stems.intersection(names)):
+    if count := len(stems.intersection(map(printable, names))):
       found.append(
         {
           'models': list(record.models),

@@ -20,6 +20,7 @@ _POINTS = 1500
 _CONE = 15.0
 # Steps towards the middle of a peak.
 _STEPS = 3
+_TINY = np.finfo(np.float32).tiny
 
 
 def srp_directions(
@@ -128,7 +129,8 @@ def srp_directions(
       sample_rate=sample_rate,
       peak=peak,
     )
-    phases = spectrum / np.where(amplitude > 0, amplitude, 1)
+    # Smaller amplitudes have no phase: they are rounding errors.
+    phases = spectrum / np.where(amplitude > _TINY, amplitude, 1)
     power = _power(phases, gains, context)[kept]
     xyz, strength = _sources(power, response, num_sources, min_angle)
     found.append(Directions(xyz, strength, level[kept]))

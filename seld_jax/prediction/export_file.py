@@ -303,9 +303,7 @@ def read(path: str | os.PathLike[str]) -> Export:
       f'{jax.__version__} cannot read ({type(error).__name__}); export the run '
       'again.'
     ) from error
-  platform = jax.default_backend()
-  if platform == 'gpu':
-    platform = 'cuda'
+  platform = jax.export.default_export_platform()
   if platform not in exported.platforms:
     raise InputError(
       f'{path} was exported for {", ".join(exported.platforms)}, but JAX uses '

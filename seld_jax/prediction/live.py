@@ -93,8 +93,9 @@ def watch(
     InputError: The audio or an option is invalid.
   """
   console = console or rich.console.Console(highlight=False)
-  predictor.check(options)
   threshold = options.threshold
+  # A stream has other defaults than a prediction, and checks the rest.
+  predictor.check(PredictionOptions(threshold=threshold))
   stream = predictor.stream(
     sample_rate, window=options.window, overlap=options.overlap
   )
@@ -408,7 +409,7 @@ def _active(
     events = dataclasses.replace(events, xyz=refine(events, one))
   azimuth, elevation = geometry.to_polar(events.xyz)
   places = [
-    (_ARROWS[round(a / 45) % 8], f'{a:.0f}°', f'{e:.0f}°')
+    (_ARROWS[round(a / 45) % 8], *(f'{round(x) + 0:.0f}°' for x in (a, e)))
     for a, e in zip(azimuth, elevation, strict=True)
   ]
   if spec.output.axes == 2:

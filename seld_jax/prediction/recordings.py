@@ -405,7 +405,7 @@ def _check_header(
   seconds = header.num_samples / header.sample_rate
   if seconds < _SHORTEST:
     raise InputError(
-      f'{path} lasts {seconds * 1000:.3g} ms, but at least '
+      f'{path} lasts {seconds * 1000:.6g} ms, but at least '
       f'{_SHORTEST * 1000:g} ms are needed.'
     )
   if selection is None or selection == channels.STANDARD:

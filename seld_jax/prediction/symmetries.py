@@ -116,7 +116,8 @@ def _of_format(
     raise InputError(
       f'--average_symmetries needs the positions of the {num_channels} '
       'microphones: train with --config.features.microphones, or set '
-      'features.microphones in the config.json of the run.'
+      'features.microphones in the config.json of the run; in a shared folder, '
+      'they are the file microphones.csv. Then export again what was exported.'
     )
   if microphones is None:
     microphones = augment.TETRAHEDRON

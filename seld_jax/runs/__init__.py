@@ -28,6 +28,7 @@ from seld_jax.runs.records import (
 )
 from seld_jax.runs.settings import differing_fields
 from seld_jax.runs.thresholds import (
+  THRESHOLD_RANGE,
   THRESHOLDS,
   read_thresholds,
   write_thresholds,
@@ -60,6 +61,7 @@ __all__ = [
   'read_records',
   'rewind_records',
   'THRESHOLDS',
+  'THRESHOLD_RANGE',
   'read_thresholds',
   'write_thresholds',
 ]

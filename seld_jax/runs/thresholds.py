@@ -15,13 +15,18 @@ from seld_jax.errors import InputError, shown
 _log = logging.getLogger(__name__)
 # The file in a run directory.
 THRESHOLDS = 'thresholds.json'
+# Lowest and highest threshold of a class.
+THRESHOLD_RANGE = 0.01, 0.999
+
+
+_LIMITS = msgspec.Meta(ge=THRESHOLD_RANGE[0], le=THRESHOLD_RANGE[1])
 
 
 class _Contents(TypedDict):
   """thresholds.json."""
 
   step: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-  class_thresholds: dict[str, Annotated[float, msgspec.Meta(ge=0.01, le=0.999)]]
+  class_thresholds: dict[str, Annotated[float, _LIMITS]]
 
 
 def write_thresholds(
@@ -35,7 +40,7 @@ def write_thresholds(
     step: The step of the checkpoint that they are for.
 
   Raises:
-    InputError: The file cannot be written.
+    InputError: A threshold is out of this range, or the file cannot be written.
 
   Example:
     >>> from seld_jax import config, runs
@@ -44,6 +49,13 @@ def write_thresholds(
     >>> runs.read_thresholds('run', step=100, classes=['alarm'])
     (0.4,)
   """
+  lowest, highest = THRESHOLD_RANGE
+  for name, value in thresholds.items():
+    if not lowest <= value <= highest:
+      raise InputError(
+        f'The threshold of a class must be {lowest:g} to {highest:g}, got '
+        f'{value:g} for {shown(name)}.'
+      )
   values = {'step': step, 'class_thresholds': dict(thresholds)}
   text = json.dumps(values, indent=2, ensure_ascii=False) + '\n'
   files.write_text(pathlib.Path(workdir, THRESHOLDS), text)

@@ -100,7 +100,8 @@ def calibrate(
     num_frames=fold.num_label_frames.tolist(),
     class_names=tuple(config.data.classes),
     edition=edition or config.eval.edition,
-    default=config.eval.threshold,
+    # Runs of earlier versions may have any.
+    default=float(np.clip(config.eval.threshold, *runs.THRESHOLD_RANGE)),
   )
   before, after = (
     scoring.score_events(config, fold, find(threshold), edition=edition)

@@ -114,7 +114,7 @@ def open_manager(folder: str | os.PathLike[str]) -> Iterator[Manager]:
   )
   with _quiet():
     manager = Manager(
-      pathlib.Path(folder).resolve(),
+      _resolved(folder),
       # With a handler, the shapes in a checkpoint are known before it is read.
       item_handlers=ocp.StandardCheckpointHandler(),
       options=ocp.CheckpointManagerOptions(
@@ -292,7 +292,7 @@ def read_best(
     InputError: There is no checkpoint, it cannot be read, or it has arrays of
       other shapes. The shapes are compared before memory is taken.
   """
-  folder = pathlib.Path(folder).resolve()
+  folder = _resolved(folder)
   options = ocp.CheckpointManagerOptions(
     read_only=True,
     create=False,  # Orbax warns about its own defaults for this and the next.
@@ -321,6 +321,19 @@ def read_best(
       lambda leaf: np.empty(leaf.shape, leaf.dtype), template
     )
     return step, _restore_step(manager, step, arrays)
+
+
+def _resolved(folder: str | os.PathLike[str]) -> pathlib.Path:
+  """The absolute path of a folder; refuses names that Orbax cannot read."""
+  path = pathlib.Path(folder).resolve()
+  try:
+    str(path).encode()
+  except UnicodeEncodeError as error:
+    raise InputError(
+      f'{path} has a name that is no UTF-8, below which checkpoints cannot be '
+      'read or written: move or rename the folder.'
+    ) from error
+  return path
 
 
 def _name_damaged(folder: pathlib.Path) -> None:

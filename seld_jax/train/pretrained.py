@@ -97,7 +97,8 @@ def write(
   Raises:
     InputError: The type is unknown, the folder holds a run or files of another
       program that would be replaced, a file cannot be written, the positions of
-      the microphones cannot be read, or a number is too large for float16.
+      the microphones cannot be read, the card is no UTF-8, or a number is too
+      large for float16.
   """
   folder = pathlib.Path(folder)
   if dtype not in DTYPES:
@@ -122,6 +123,10 @@ def write(
     'config': trained.config_values,
   }
   microphones = trained.microphones()
+  if card is not None and not _is_utf8(card):
+    raise InputError(
+      f'The text of {CARD} has characters that cannot be written as UTF-8.'
+    )
   with files.explained(folder / CONFIG):
     (folder / CONFIG).unlink(missing_ok=True)
   with files.atomic(folder / WEIGHTS) as temporary:
@@ -135,6 +140,15 @@ def write(
     files.write_text(folder / CARD, card)
   files.write_text(folder / CONFIG, json.dumps(about, indent=2))
   return folder
+
+
+def _is_utf8(text: str) -> bool:
+  """Whether a text has no halves of characters."""
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    return False
+  return True
 
 
 def _refuse_foreign_files(folder: pathlib.Path) -> None:

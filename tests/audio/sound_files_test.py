@@ -92,6 +92,16 @@ def test_truncated_wav_is_refused(path, lost):
 
 
 @pytest.mark.parametrize('kind', ['AIFF', 'AU', 'CAF', 'W64', 'WAVEX'])
+def test_bytes_behind_the_samples_are_not_read(tmp_path, noise, kind, caplog):
+  path = tmp_path / f'noise.{kind.lower()}'
+  soundfile.write(path, noise.T, 24000, format=kind, subtype='PCM_16')
+  path.write_bytes(path.read_bytes() + bytes(range(1, 251)) * 4)
+  assert audio.info(path).num_samples == noise.shape[1]
+  np.testing.assert_allclose(audio.read(path), noise, atol=1.01 / 32768)
+  assert 'has 1000 bytes after the samples' in caplog.text
+
+
+@pytest.mark.parametrize('kind', ['AIFF', 'AU', 'CAF', 'W64', 'WAVEX'])
 @pytest.mark.parametrize('lost', [1, 2000])
 def test_truncated_files_of_other_formats_are_refused(
   tmp_path, noise, kind, lost

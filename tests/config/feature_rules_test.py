@@ -144,6 +144,15 @@ def square(tmp_path):
   return path
 
 
+def test_files_of_positions_are_small_and_regular(tmp_path):
+  large = tmp_path / 'large.csv'
+  large.write_bytes(b'0,0,0\n' * 200_000)
+  for path, words in ('/dev/zero', 'no regular file'), (large, 'more than'):
+    config = changed(format='mic', microphones=str(path))
+    with pytest.raises(InputError, match=words):
+      config_lib.microphone_positions(config)
+
+
 def test_positions_allow_turns(square):
   config = changed(
     format='mic',

@@ -124,6 +124,16 @@ def test_the_level_does_not_matter(format, factor):
 
 
 @pytest.mark.parametrize('format', FORMATS)
+def test_one_sample_may_be_huge(format):
+  """What remains of the others is rounded to nothing."""
+  audio, _ = plane_waves(format, [(30, 10, 1)], seconds=1)
+  audio[0, 100] = 1e38
+  with np.errstate(all='raise', under='ignore'):
+    found = find(format, audio)
+  assert np.isfinite(found.xyz).all() and np.isfinite(found.level[0])
+
+
+@pytest.mark.parametrize('format', FORMATS)
 def test_pieces_of_a_recording_give_the_whole(format, monkeypatch):
   audio, _ = plane_waves(format, [(30, 10, 1), (150, 0, 0.7)], seconds=1.73)
   audio[:, 10000:20000] *= 0.1

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from helpers.tiny import make_run
 import seld_jax
 from seld_jax import audio, averaging_record, files, labels, predictor
 from seld_jax.errors import InputError
+from seld_jax.evaluate import averages as evaluate_averages
 from seld_jax.prediction import (
   PredictionOptions,
   Predictor,
@@ -169,6 +171,31 @@ def test_a_record_lists_each_file_once(tmp_path):
   add('room/b.csv', 'x', 'y', count=2)
   (only,) = averaging_record.read(tmp_path)
   assert only.files == ('a.csv', 'room/b.csv')
+
+
+def test_names_that_are_no_utf_8_are_noted(tmp_path):
+  for _ in range(2):
+    averaging_record.add(
+      tmp_path,
+      tmp_path / 'b\udce9.csv',
+      models=['run\udce9'],
+      average_symmetries=2,
+    )
+  (found,) = averaging_record.read(tmp_path)
+  assert len(found.files) == 1 and found.files[0].isprintable()
+  for name, count in ('b\udce9', 1), ('c', 0):
+    assert len(evaluate_averages.of_recordings(tmp_path, [name])) == count
+
+
+def test_names_with_accents_are_found_in_both_forms(tmp_path):
+  averaging_record.add(
+    tmp_path,
+    tmp_path / unicodedata.normalize('NFD', 'caf\xe9.csv'),
+    models=['demo'],
+    average_symmetries=16,
+  )
+  (found,) = evaluate_averages.of_recordings(tmp_path, ['caf\xe9'])
+  assert found['recordings'] == 1
 
 
 _ADDS = """

@@ -80,6 +80,14 @@ def test_active_classes_are_shown_with_their_directions():
   assert live.line(frames(), SPEC, threshold=0.95).endswith('-')
 
 
+def test_angles_have_no_negative_zero():
+  one = frames()
+  doa = np.where(one.doa == 0, np.float32(-1e-9), one.doa)
+  one = dataclasses.replace(one, doa=doa, outputs={**one.outputs, 'doa': doa})
+  text = live.line(one, SPEC, threshold=0.5)
+  assert '-45° 0°' in text and '-0°' not in text
+
+
 def test_brackets_in_names_of_classes_are_shown():
   classes = 'alarm', 'door [front]', 'door [/back]'
   spec = dataclasses.replace(SPEC, classes=classes)

@@ -106,6 +106,25 @@ def test_damaged_thresholds_are_named(plain_run, tmp_path, text):
     seld_jax.load(run)
 
 
+def test_thresholds_that_cannot_be_read_are_not_written(
+  plain_run, tiny_root, tmp_path
+):
+  run = tmp_path / 'run'
+  shutil.copytree(plain_run, run)
+  with pytest.raises(
+    InputError, match=r"0\.01 to 0\.999, got 0\.005 for 'dog'"
+  ):
+    runs.write_thresholds(run, {'dog': 0.005}, step=4)
+  assert not (run / runs.THRESHOLDS).exists()
+  # Runs of earlier versions may have such a threshold for all classes.
+  values = json.loads((run / 'config.json').read_text())
+  values['eval']['threshold'] = 0.005
+  for path in run / 'config.json', run / 'checkpoints' / 'config.json':
+    path.write_text(json.dumps(values))
+  calibration.calibrate(run, data=tiny_root)
+  assert min(seld_jax.load(run).spec.class_thresholds) >= 0.01
+
+
 def test_thresholds_of_other_classes_are_refused(plain_run, tmp_path):
   run = tmp_path / 'run'
   shutil.copytree(plain_run, run)

@@ -78,6 +78,15 @@ def test_a_restored_state_is_the_saved_one_to_the_bit(tmp_path):
   assert_same_bits(state, make_state(1))
 
 
+def test_a_folder_whose_name_is_no_utf_8_is_refused(tmp_path):
+  """Otherwise, all checkpoints would seem to be damaged."""
+  folder = tmp_path / 'x\udce9'
+  with pytest.raises(InputError, match='no UTF-8.*move or rename'):
+    restored(folder, checkpoint.restore_latest)
+  with pytest.raises(InputError, match='no UTF-8.*move or rename'):
+    checkpoint.read_best(folder, make_state(0), made_from='config.json')
+
+
 def test_an_empty_folder_has_nothing_to_restore(tmp_path):
   folder = tmp_path / 'new' / 'checkpoints'
   assert restored(folder, checkpoint.restore_latest) is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from helpers import audio_sets
+from helpers.command_outcomes import outcome
 from helpers.tiny import make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -273,6 +274,23 @@ def test_a_folder_that_was_not_written_to_the_end_cannot_be_loaded(
   pretrained.write(copy, trained, card=None)
   assert pretrained.read(copy).step == trained.step
   assert (copy / pretrained.CARD).read_text() == '# A network\n'
+
+
+def test_a_card_that_is_no_utf_8_does_not_destroy_a_folder(trained, copy):
+  with pytest.raises(InputError, match=r'README\.md has characters'):
+    pretrained.write(copy, trained, card='x\udce9')
+  assert pretrained.read(copy).step == trained.step
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(tiny_run, tmp_path):
+  folder = tmp_path / 'x\udce9'
+  try:
+    folder.mkdir()
+  except (OSError, UnicodeError):
+    pytest.skip('such names are impossible in this file system')
+  done = outcome('seld_jax.save_pretrained', tiny_run, folder)
+  assert done.returncode == 0, done.stderr
+  assert '\\xe9' in (folder / pretrained.CARD).read_text(encoding='utf-8')
 
 
 def test_a_folder_to_share_is_not_a_run(shared):
