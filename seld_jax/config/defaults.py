@@ -70,11 +70,11 @@ def default() -> Config:
   # Several datasets can share it, so that old features are not deleted there.
   data.cache = ''
   # Memory for features on each device, in GB; the rest is read from main memory
-  # or disk during training. 0: no limit.
-  data.device_budget = 0.0
+  # or disk during training. -1: what is free; 0: no limit.
+  data.device_budget = -1.0
   # Memory for features in main memory, in GB; the rest is read from disk during
-  # training. 0: no limit.
-  data.host_budget = 0.0
+  # training. -1: 40 % of what is free at the start; 0: no limit.
+  data.host_budget = -1.0
   # Number of one-minute recordings to render into data.root if that folder does
   # not exist, divided over six folds; 0: nothing is rendered.
   data.synthesize = 0

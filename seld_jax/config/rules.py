@@ -188,8 +188,6 @@ def check_ranges(config: Config) -> None:
   for name, value in {
     'seed': config.seed,
     'features.top_db': config.features.top_db,
-    'data.device_budget': data.device_budget,
-    'data.host_budget': data.host_budget,
     'data.synthesize': data.synthesize,
     'data.synthesize_seed': data.synthesize_seed,
     'data.synthesize_every_epoch': data.synthesize_every_epoch,
@@ -219,11 +217,16 @@ def check_ranges(config: Config) -> None:
   }.items():
     if not value >= 0:
       raise InputError(f'{name} must not be negative, got {value}.')
-  _check(
-    train.memory_limit == -1 or train.memory_limit >= 0,
-    'train.memory_limit must be -1 (the available memory), 0 (no limit) or a '
-    f'size in GB, got {train.memory_limit}.',
-  )
+  for name, value in {
+    'train.memory_limit': train.memory_limit,
+    'data.device_budget': data.device_budget,
+    'data.host_budget': data.host_budget,
+  }.items():
+    _check(
+      value == -1 or value >= 0,
+      f'{name} must be -1 (the available memory), 0 (no limit) or a size in '
+      f'GB, got {value}.',
+    )
   _check(
     0 <= config.eval.threshold < 1,
     f'eval.threshold must be from 0.01 to 0.999, got {config.eval.threshold}.',

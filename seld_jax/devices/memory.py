@@ -43,6 +43,20 @@ def machine_bytes() -> int:
   return min(limits)
 
 
+def free_bytes() -> int:
+  """Main memory that is free, also that which the system uses for files.
+
+  Returns:
+    Bytes, at most `machine_bytes`.
+
+  Example:
+    >>> from seld_jax.devices import memory
+    >>> 0 < memory.free_bytes() <= memory.machine_bytes()
+    True
+  """
+  return min(psutil.virtual_memory().available, machine_bytes())
+
+
 def device_bytes(device: Any) -> int | None:
   """Memory of an accelerator that JAX may use, in bytes.
 

@@ -28,6 +28,10 @@ _SHARE = 0.9
 # Value of train.memory_limit for the memory of the machine or device.
 AUTOMATIC = -1.0
 
+# Share of the free main memory that features may fill by default. On a CPU, the
+# copies for the device may fill as much.
+_SHARE_OF_FEATURES = 0.4
+
 # Batches that exist at the same time when crops are read ahead: the one of the
 # present step, and two that wait.
 _BATCHES = 3
@@ -124,6 +128,39 @@ def check_extraction(config: config_lib.Config) -> None:
     return
   machine = _SHARE * memory.machine_bytes()
   _compare(config, [_extraction(config)], limit, machine, 'this machine')
+
+
+def host_budget(config: config_lib.Config) -> float:
+  """The main memory that features may fill, in GB; 0 for no limit."""
+  budget = config.data.host_budget
+  if budget != AUTOMATIC:
+    return budget
+  return _SHARE_OF_FEATURES * memory.free_bytes() / 1e9
+
+
+def device_budget(config: config_lib.Config, mesh: jax.sharding.Mesh) -> float:
+  """The memory of each device that features may fill, in GB.
+
+  Args:
+    config: A valid configuration.
+    mesh: The devices.
+
+  Returns:
+    By default, a share of the free main memory for CPUs, or what the estimate
+    of the run leaves of an accelerator. 0 means no limit, as for an accelerator
+    that does not report its memory.
+  """
+  budget = config.data.device_budget
+  if budget != AUTOMATIC:
+    return budget
+  own = mesh.local_devices
+  if own[0].platform == 'cpu':
+    return _SHARE_OF_FEATURES * memory.free_bytes() / len(own) / 1e9
+  known = [size for d in own if (size := memory.device_bytes(d)) is not None]
+  if not known:
+    return 0.0
+  needed = _total(estimate(config, num_devices=mesh.size).device)
+  return max(1.0, _SHARE * min(known) - needed) / 1e9
 
 
 def estimate(config: config_lib.Config, *, num_devices: int) -> Needed:
@@ -235,7 +272,7 @@ def _recordings(config: config_lib.Config, frame: int, labels: int) -> Part:
     *config.eval.test_windows,
   )
   kept = purposes * longest * frame
-  if data.host_budget:  # the rest stays on disk
+  if data.host_budget > 0:  # the rest stays on disk
     kept = min(kept, int(1e9 * data.host_budget))
   return Part(
     f'{purposes} recordings of the length of a crop or window',

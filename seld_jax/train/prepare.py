@@ -14,7 +14,7 @@ from seld_jax import dataset, evaluate, features, labels, shards
 from seld_jax.dataset import cache, placement
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
-from seld_jax.train import snapshot
+from seld_jax.train import memory, snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def load_data(config: config_lib.Config) -> Data:
   # Recordings are padded to what their use needs: a crop, or a window.
   longest = max(config.eval.window, *config.eval.test_windows)
   folds: dict[str, dataset.Fold] = {}
-  left = 1e9 * config.data.host_budget or float('inf')
+  left = 1e9 * memory.host_budget(config) or float('inf')
   if processes.count() > 1:
     left = 0  # every process reads only the recordings of its own devices
   for purpose, entries in found.items():
@@ -289,19 +289,17 @@ def _check_front(
       )
 
 
-def resident(
-  config: config_lib.Config, data: Data, *, num_devices: int
-) -> frozenset[str]:
+def resident(data: Data, *, num_devices: int, budget: float) -> frozenset[str]:
   """Selects the folds that are kept on the devices.
 
   Training recordings come first, then validation, test and evaluation. A fold
-  is kept when the share of one device fits into what is left of
-  `data.device_budget`, and when its features are not on disk.
+  is kept when the share of one device fits into what is left of the budget, and
+  when its features are not on disk.
 
   Args:
-    config: The configuration.
     data: The folds.
     num_devices: Number of devices.
+    budget: Memory of each device that they may fill, in GB; 0 for no limit.
 
   Returns:
     Their purposes, such as `train`.
@@ -317,7 +315,7 @@ def resident(
     else None
     for fold in folds.values()
   ]
-  kept = dataset.fits(sizes, config.data.device_budget)
+  kept = dataset.fits(sizes, budget)
   return frozenset(
     purpose for purpose, is_kept in zip(folds, kept, strict=True) if is_kept
   )

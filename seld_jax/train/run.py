@@ -12,7 +12,7 @@ from seld_jax import runs, trackers
 from seld_jax.dataset import sampling
 from seld_jax.devices import processes
 from seld_jax.errors import InputError
-from seld_jax.train import prepare, rendering
+from seld_jax.train import memory, prepare, rendering
 from seld_jax.train.optimizer import total_steps
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,11 @@ def prepare_run(
   kept = data
   if scenes is not None:
     kept = dataclasses.replace(data, train=scenes.empty_fold())
-  resident = prepare.resident(config, kept, num_devices=mesh.size)
+  resident = prepare.resident(
+    kept,
+    num_devices=mesh.size,
+    budget=memory.device_budget(config, mesh),
+  )
   if config.train.steps_per_dispatch > 1 and 'train' not in resident:
     _log.warning(
       'train.steps_per_dispatch = %d has no effect, because the training '

@@ -1,6 +1,7 @@
 """A run that cannot fit in memory is refused before anything is read."""
 
 import pathlib
+import types
 
 import jax
 import pytest
@@ -135,6 +136,55 @@ def test_the_limit_may_differ_when_a_run_is_resumed(tiny_config, tmp_path):
   (tmp_path / 'scores.json').write_text('{}')
   tiny_config.train.memory_limit = 0.0
   assert runs.check(tmp_path, tiny_config)
+
+
+def test_features_fill_a_share_of_the_free_memory(mesh, monkeypatch):
+  config = config_lib.default()
+  monkeypatch.setattr(devices.memory, 'free_bytes', lambda: 10 * GB)
+  assert memory.host_budget(config) == pytest.approx(4)
+  assert memory.device_budget(config, mesh) == pytest.approx(4)
+  config.data.host_budget, config.data.device_budget = 3.0, 0.0
+  assert memory.host_budget(config) == 3
+  assert memory.device_budget(config, mesh) == 0, 'no limit'
+
+
+class Accelerator:
+  platform = 'gpu'
+
+  def __init__(self, limit):
+    self.memory_stats = lambda: {'bytes_limit': limit} if limit else None
+
+
+@pytest.mark.parametrize('limits', [(24, 24), (24, 16), (1e-3, 24), (0, 0)])
+def test_features_on_an_accelerator_leave_what_the_run_needs(limits):
+  config = config_lib.default()
+  own = [Accelerator(int(limit * GB)) for limit in limits]
+  mesh = types.SimpleNamespace(local_devices=own, size=2)
+  needed = memory.estimate(config, num_devices=2).device
+  total = sum(part.size for part in needed) / GB
+  found = memory.device_budget(config, mesh)  # type: ignore[arg-type]
+  if not any(limits):
+    assert found == 0, 'no limit'
+  else:
+    assert found == pytest.approx(max(1e-9, 0.9 * min(limits) - total))
+
+
+def test_more_features_than_memory_stay_on_disk(
+  tiny_config, monkeypatch, caplog
+):
+  caplog.set_level('INFO', 'seld_jax')
+  monkeypatch.setattr(devices.memory, 'free_bytes', lambda: 1000)
+  data = train.prepare.load_data(tiny_config)
+  assert 'train recordings (on disk)' in caplog.text
+  budget = memory.device_budget(tiny_config, devices.make_mesh())
+  assert not train.prepare.resident(data, num_devices=1, budget=budget)
+
+
+@pytest.mark.parametrize('name', ['device_budget', 'host_budget'])
+@pytest.mark.parametrize('value', [-2.0, -0.5])
+def test_other_negative_budgets_are_refused(name, value):
+  with pytest.raises(InputError, match=rf'data\.{name} must be -1 '):
+    config_lib.validate(changed({f'data.{name}': value}), num_devices=1)
 
 
 @pytest.mark.slow

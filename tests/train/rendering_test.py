@@ -215,7 +215,7 @@ def test_a_run_that_is_stopped_while_it_waits_resumes_to_the_same_bits(
   train.train_and_evaluate(config, stopped)
   assert 'resuming after step' in caplog.text
   assert '4 new scenes of 1.5 s every epoch, 8 steps' in caplog.text
-  config.data.device_budget = 0.0
+  config.data.device_budget = -1.0
   assert_same_run(config, whole, stopped)
   times = runs.read_records(whole / runs.TIMINGS)
   assert times[-1]['waiting_seconds'] >= 0
