@@ -4,6 +4,7 @@ import importlib
 import pathlib
 import re
 import runpy
+import shlex
 import sys
 import warnings
 
@@ -164,6 +165,7 @@ REFUSED = {
   'predict --model=x --out=y': 'Sound files or folders of them are missing',
   'predict --model=x --workdir=z --out=y a.wav': 'two names .* x and z',
   'predict --out= a.wav': '--out must name a folder',
+  "predict ''": 'An input is empty',
   'predict --out=- a.wav b.wav': '--out=- is for one sound file .* 2 inputs',
   'predict --out=- .': r'--out=- is for one sound file, but \. is a folder',
   'predict --out=- --json a.wav': 'nothing else: leave out --json',
@@ -291,7 +293,7 @@ def test_main_explains_how_to_get_a_dataset(tmp_path):
 
 @pytest.mark.parametrize('words', REFUSED)
 def test_commands_refuse_invalid_arguments(words, tmp_path):
-  command, *arguments = words.split()
+  command, *arguments = shlex.split(words)
   text = message(outcome(f'seld_jax.{command}', *arguments, folder=tmp_path))
   assert re.search(REFUSED[words], text), text
   assert list(tmp_path.iterdir()) == []

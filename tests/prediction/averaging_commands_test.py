@@ -1,5 +1,6 @@
 """Networks loaded together, and the commands that use and show them."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import rich.console
 from helpers import audio_sets
 from helpers.command_outcomes import outcome
 from helpers.tiny import make_run
@@ -20,6 +22,7 @@ from seld_jax.prediction import (
   PredictionOptions,
   Predictor,
   export_file,
+  live,
   recordings,
 )
 
@@ -139,6 +142,29 @@ def test_commands_predict_averages_and_evaluate_says_so(
   shown = ' '.join(evaluate().split())
   assert 'predictions (1 of 2 recordings): mean of 2 networks (' in shown
   assert 'predictions (1 of 2 recordings): ' + str(tiny_run)[:20] in shown
+
+
+def test_listen_plays_into_a_mean_with_the_window_of_an_export(
+  tiny_run, tmp_path, sound
+):
+  """The window of the run alone would be another one."""
+  export_file.write(
+    tmp_path / 'long.seld',
+    predictor.export_run(tiny_run, window=8.0, platforms=['cpu']),
+  )
+  both = seld_jax.load([tmp_path / 'long.seld', tiny_run])
+  console = rich.console.Console(file=io.StringIO())
+  options = PredictionOptions(overlap=3.0)
+  count = live.watch(both, [sound], 24000, options=options, console=console)
+  assert count == 10
+  with pytest.raises(InputError, match='The threshold must be between'):
+    live.watch(
+      both,
+      [sound],
+      24000,
+      options=PredictionOptions(threshold=2),
+      console=console,
+    )
 
 
 def test_listen_averages_too(tiny_run, tiny_root):
