@@ -283,6 +283,12 @@ def _parse(
       f'whole tuple, such as {entry.partition("[")[0]}="(1, 2)".'
     ) from error
   except Exception as error:
+    # A field of the config before the config itself.
+    field = next((one for one in words if one.startswith('--config.')), None)
+    if field is not None and 'before a value for --config' in str(error):
+      raise InputError(
+        f'--config=NAME must stand before its fields, such as {field}.'
+      ) from error
     # Besides flags.Error, a config file on the command line can raise anything,
     # and ml_collections raises KeyError, AttributeError, TypeError and OSError
     # for unknown fields, wrong types and missing files.

@@ -181,7 +181,7 @@ def make_causal_program(
     outputs, changed = model.apply(
       {
         'params': variables['params'],
-        'batch_stats': variables['batch_stats'],
+        'batch_stats': variables.get('batch_stats', {}),
         STATE: state,
       },
       jnp.where(is_kept[..., None, None], part, 0),
@@ -239,7 +239,7 @@ def _network(model: nn.Module) -> Callable[..., tuple[Any, ...]]:
 
   def apply(variables, features):
     outputs: Any = model.apply(
-      {name: variables[name] for name in ('params', 'batch_stats')},
+      {name: variables.get(name, {}) for name in ('params', 'batch_stats')},
       dataset.standardise(features, variables['statistics']),
     )
     return tuple(outputs[name] for name in predicted)

@@ -64,7 +64,7 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
     )
   compilation.use_persistent_cache()
   loaded = predictor.load(
-    str(values.model),
+    values.model or 'demo',
     average_symmetries=values.average_symmetries,
     refine_directions=values.refine_directions,
   )
@@ -98,4 +98,4 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
 
 
 if __name__ == '__main__':
-  commands.run(main, define_flags=define_flags, required=('model',))
+  commands.run(main, define_flags=define_flags)

@@ -67,7 +67,7 @@ def cutout(
 ) -> Step:
   """A step that sets a random rectangle of time and bands to the mean.
 
-  All channels have the same rectangle, but for correlations of microphones,
+  All channels have the same rectangle, except correlations of microphones,
   which have lags, not bands, and stay. The sizes are uniform in 1 to the
   maximum, and the position is uniform among those where the rectangle fits.
 

@@ -186,7 +186,7 @@ def rotate_foa_features(
   """Rotates features of FOA about the vertical axis, by any angle.
 
   The result is the features of the rotated sound: with the correlation of X and
-  Y, the powers of the rotated dipoles are known. It is exact but for rounding,
+  Y, the powers of the rotated dipoles are known. It is exact up to rounding,
   for values near the floor of -100 dB, and for those that `top_db` has clipped.
 
   Args:

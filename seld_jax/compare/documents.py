@@ -132,7 +132,7 @@ def write_markdown(
 
 
 def show(found: Comparison, console: rich.console.Console) -> None:
-  """Prints a comparison on a terminal, but for tables of single scores."""
+  """Prints a comparison on a terminal, except tables of single scores."""
   for note in _notes(found):
     console.print(rich.text.Text(printable(note)))
   for table in make_tables(found):

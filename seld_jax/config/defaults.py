@@ -291,9 +291,10 @@ def default() -> Config:
   config.augment = augment = ml_collections.ConfigDict()
   # Steps of augmentation in their order, each a call with named parameters:
   # ('symmetries(count=48)', 'gain(max_db=10)', 'mixup()', 'masks()'). They are
-  # the functions of seld_jax.augment: symmetries, gain, equaliser, mixup,
-  # frequency_shift, cutout and masks (docs/augmentation.md). They replace all
-  # other fields of this section; rotate must be False then. (): as these say.
+  # the functions of seld_jax.augment: symmetries, rotation, gain, equaliser,
+  # mixup, frequency_shift, cutout and masks (docs/augmentation.md). They
+  # replace all other fields of this section; rotate must be False then. (): as
+  # these say.
   augment.steps = ()
   # Whether training examples are rotated at random: 16 rotations and
   # reflections for FOA, 8 for the tetrahedral array, for another array those

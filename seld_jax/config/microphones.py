@@ -42,12 +42,7 @@ def microphone_positions(config: Config) -> np.ndarray | None:
     return None
   path = pathlib.Path(config.features.microphones)
   try:
-    # A configuration that was made by others may name any file.
-    if path.exists() and not path.is_file():
-      raise OSError('it is no regular file')
-    if path.stat().st_size > _LARGEST_FILE:
-      raise OSError(f'it has more than {_LARGEST_FILE:,} bytes')
-    lines = path.read_text(encoding='utf-8-sig').splitlines()
+    lines = _read(path).splitlines()
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(
       f'The positions of the microphones cannot be read from {path} '
@@ -82,6 +77,15 @@ def microphone_positions(config: Config) -> np.ndarray | None:
       'microphone.'
     )
   return np.array(rows)
+
+
+def _read(path: pathlib.Path) -> str:
+  """Reads a small file: configurations that others made may name any file."""
+  if path.exists() and not path.is_file():
+    raise OSError('it is no regular file')
+  if path.stat().st_size > _LARGEST_FILE:
+    raise OSError(f'it has more than {_LARGEST_FILE:,} bytes')
+  return path.read_text(encoding='utf-8-sig')
 
 
 def _reason(error: Exception) -> str:

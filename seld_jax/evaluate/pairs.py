@@ -72,8 +72,8 @@ def pair(
       )
     if missing == 'error':
       raise InputError(
-        f'{predictions} lacks {lost[0]}.csv{_others(lost)}, but {reference} '
-        'has it; --missing=empty scores a missing file as an empty prediction'
+        f'{predictions} lacks {lost[0]}.csv{_others(lost)}, which {reference} '
+        'has; --missing=empty scores a missing file as an empty prediction'
         f'{_folds_hint(lost, found)}.'
       )
     if missing == 'leave_out':

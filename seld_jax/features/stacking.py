@@ -70,7 +70,7 @@ def finish(
 
   Args:
     log_powers: Channels in decibels, `[..., channels, frames, bands]`.
-    spatial: Spatial channels, with the same shape but for their number.
+    spatial: Spatial channels, with the same shape except for their number.
     options: Options of the features.
     jointly: Whether channels are clipped below the maximum of all of them
       instead of below their own.

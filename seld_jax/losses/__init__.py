@@ -20,7 +20,7 @@ finite gradients when no event is active.
 Networks with one activity and one direction for each class train with a `sed_`
 and a `doa_` loss; the paper proposes `sed_mse` and `doa_masked_mse`.
 `accdoa_mse`, `adpit_mse` and `tracks_pit` belong to other output formats.
-`TERMS` lists all terms that a config can select.
+`TERMS` lists all terms of class-wise outputs that a config can select.
 """
 
 from seld_jax.losses.accdoa import accdoa_mse, adpit_mse

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from seld_jax import outputs
+from seld_jax.errors import InputError
 from seld_jax.model import blocks
 from seld_jax.model.composed import ComposedNet
 from seld_jax.model.cross_stitch import CrossStitch
@@ -308,8 +309,8 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     none: a key of `params`.
 
   Raises:
-    ValueError: The network has a trunk for each task (`soft_sharing`), so that
-      the branches share no layer.
+    InputError: The network has a trunk for each task (`soft_sharing`), so that
+      the branches share no layer, or no layer of a known kind.
 
   Example:
     >>> from seld_jax import model
@@ -321,7 +322,7 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     'BiGru_1'
   """
   if 'CrossStitch_0' in params:
-    raise ValueError(
+    raise InputError(
       'With soft_sharing, the branches stand on different trunks and share no '
       'layer.'
     )
@@ -329,7 +330,13 @@ def last_shared_layer(params: Mapping[str, Any]) -> str:
     kind: [name for name in params if re.fullmatch(rf'{kind}_\d+', name)]
     for kind in _SHARED
   }
-  last = next(names for names in layers.values() if names)
+  last = next((names for names in layers.values() if names), None)
+  if last is None:
+    raise InputError(
+      'The last layer that activity and directions share is not known for a '
+      f'network without layers such as {", ".join(_SHARED[:4])}: set '
+      '--config.train.log_gradient_norms=False.'
+    )
   return max(last, key=lambda name: int(name.rpartition('_')[2]))
 
 

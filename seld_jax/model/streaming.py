@@ -102,7 +102,7 @@ def initial_state(
     )
   _, changed = jax.eval_shape(
     lambda variables, part: network.apply(variables, part, mutable=[STATE]),
-    {name: variables[name] for name in ('params', 'batch_stats')},
+    {name: variables.get(name, {}) for name in ('params', 'batch_stats')},
     jax.ShapeDtypeStruct(tuple(shape), jnp.float32),
   )
   return jax.tree.map(

@@ -276,8 +276,8 @@ class OutputFormat(abc.ABC):
     vectors, distances. In formats whose tracks can exchange places, the tracks
     of each frame are first put into the order that is closest to those of one
     of the parts: the part to which all others are closest. So the mean does not
-    depend on the order of the parts, but for the order of its tracks, which is
-    the one that is closest to the first part.
+    depend on the order of the parts, except for the order of its tracks, which
+    is the one that is closest to the first part.
 
     Args:
       parts: For each prediction, the outputs of `predicted`, NumPy arrays with

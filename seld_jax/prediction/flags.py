@@ -39,7 +39,7 @@ def define_prediction_flags(
     'seld_jax.save_pretrained` or its name on a model hub (hf:OWNER/NAME), an '
     "export of `python -m seld_jax.export`, or 'demo'. Several, separated by "
     'commas, are averaged before events are found; they need the same classes, '
-    'format of audio and output format.'
+    'format of audio and output format. Default: demo.'
     + (
       ' Without a network: intensity (FOA) or srp (the four microphones of the '
       'tetrahedral array), which find the directions of one or two sources in '

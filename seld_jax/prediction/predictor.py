@@ -13,6 +13,7 @@ import numpy as np
 from seld_jax import labels
 from seld_jax.devices import compilation
 from seld_jax.errors import InputError
+from seld_jax.prediction import event_list
 from seld_jax.prediction.averaged_stream import AveragedStream
 from seld_jax.prediction.causal_stream import Causal, CausalStream
 from seld_jax.prediction.direction_stream import DirectionStream
@@ -401,6 +402,26 @@ class Predictor:
     self._check_threshold(threshold)
     found = self.spec.events(frames.outputs, threshold=threshold)
     return dataclasses.replace(found, frame=found.frame + frames.first)
+
+  def lines(self, events: labels.Events) -> list[str]:
+    """Describes events in words, as the command `predict` prints them.
+
+    Args:
+      events: The events of a recording, from a prediction or from `events`.
+
+    Returns:
+      A line for each sound, from its start to its end, such as
+      ` 12.3-14.1 s  barking dog  left 40 deg, up 5 deg`.
+
+    Example:
+      >>> import seld_jax
+      >>> from seld_jax import labels
+      >>> frame, left = np.arange(3), np.tile([0.0, 1.0, 0.0], (3, 1))
+      >>> dog = labels.Events(frame, np.full(3, 3), 0 * frame, left)
+      >>> seld_jax.load('demo').lines(dog)
+      ['0.0-0.3 s  barking dog  left 90 deg']
+    """
+    return [*event_list.lines(labels.find_intervals(events), self.spec)]
 
   def _log_resampling(self, sample_rate: int | None) -> None:
     """Reports each sample rate that is not that of the network once."""

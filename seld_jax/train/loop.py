@@ -343,6 +343,8 @@ def _train(
   """
   create, arguments = state_maker(run.config, statistics=run.data.statistics)
   template = create.eval_shape(*arguments)
+  if run.config.train.log_gradient_norms:
+    model_lib.last_shared_layer(template.params)  # refuses before it is traced
   _log.info(_describe(run, template))
   with (
     checkpoint.open_manager(run.workdir / 'checkpoints') as manager,

@@ -36,7 +36,7 @@ def advance(config: Config, state: Any, *, step: jax.Array) -> Any:
 
   Args:
     config: The configuration.
-    state: The `TrainState` after the step, but for its averages.
+    state: The `TrainState` after the step, except for its averages.
     step: Number of steps done before this one.
 
   Returns:

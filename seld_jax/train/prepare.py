@@ -486,6 +486,12 @@ def missing_dataset(config: config_lib.Config) -> str:
       f'{root}/metadata_dev,\n'
       '  or point to a folder that has them: --config.data.root=FOLDER'
     )
+  if tuple(config.data.classes) not in labels.CLASS_MAPS.values():
+    return (
+      f'{root} is missing. Put your recordings in {root}/{audio}_dev and their '
+      f'labels in {root}/metadata_dev,\n'
+      '  or point to a folder that has them: --config.data.root=FOLDER'
+    )
   return (
     f'{root} is missing. Get {title}, which comes to {root}/{audio}_dev and '
     f'{root}/metadata_dev: python -m seld_jax.fetch {name} --out={root} '

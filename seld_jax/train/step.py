@@ -115,7 +115,7 @@ def state_maker(
     state = TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
-      batch_stats=variables['batch_stats'],
+      batch_stats=variables.get('batch_stats', {}),
       opt_state=make_optimizer(config).init(params),
       key=run_key,
       statistics=jax.tree.map(jnp.asarray, dict(statistics)),
@@ -165,7 +165,7 @@ def make_train_step(
   Under `jit`, the batch is the whole batch, on one device or sharded over
   several. Under `pmap(..., axis_name=axis_name)`, every device gets its part of
   the batch; batch statistics, losses and gradients are summed over the axis.
-  Both give the same result up to rounding, but for `mixup`, which then mixes
+  Both give the same result up to rounding, except for `mixup`, which then mixes
   examples of the same part.
 
   Args:
@@ -243,7 +243,8 @@ def make_train_step(
       )
       # The first term is that of activity if there is one.
       parts = weigh(trained), weigh({names[0]: trained[names[0]]})
-      return parts, (terms, trained, updates['batch_stats'])
+      # Empty for a network without batch normalisation.
+      return parts, (terms, trained, updates.get('batch_stats', {}))
 
     (loss, _), pull_back, (terms, trained, batch_stats) = jax.vjp(
       loss_function, state.params, has_aux=True

@@ -131,7 +131,7 @@ HELP = {
     *('--out=... (required)', '--formats=foa|mic|both|stereo'),
     *('  starss23: STARSS23: Sony-TAu', '      stereo; licence MIT'),
   ],
-  'listen': ['--model=... (required)', '--speed=... (default: 1.0)'],
+  'listen': ['--model=...', 'Default: demo.', '--speed=... (default: 1.0)'],
   'main': ['--config=... (required)', '--config.train.batch_size='],
   'predict': ['--[no]json', '--channels=acn|fuma|aformat|em32'],
   'report': ['--workdir=...', '--predictions=...', '--out=...'],
@@ -208,6 +208,13 @@ def message(outcome):
   assert len(err.splitlines()) == 1, err
   assert len(err) < 300, 'one sentence, not a list'
   return err.removeprefix('error: ').rstrip('\n')
+
+
+def test_main_tells_the_order_of_config_and_its_fields(tmp_path):
+  text = message(call_main(tmp_path, '--config.data.root=x', FOA))
+  assert text == (
+    '--config=NAME must stand before its fields, such as --config.data.root=x.'
+  )
 
 
 @pytest.mark.parametrize('name', FIELDS)

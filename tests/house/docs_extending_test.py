@@ -1,4 +1,4 @@
-"""The five lines of docs/extending.md add a loss that can be trained."""
+"""The loss and the network of docs/extending.md can be trained."""
 
 import os
 import pathlib
@@ -6,10 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
+import numpy as np
 import pytest
+from helpers.tiny import make_tiny
 
 import seld_jax
+from seld_jax import config as config_lib
+from seld_jax import model, predictor, train
+from seld_jax.errors import InputError
+from seld_jax.prediction import export_file
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -85,3 +92,33 @@ def test_the_loss_can_be_trained_on(tmp_path):
     text=True,
   )
   assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_network_is_trained_exported_and_used(
+  tiny_root, tmp_path, monkeypatch
+):
+  """It has no batch normalisation, which all networks of the package have."""
+  text = (ROOT / 'docs' / 'extending.md').read_text(encoding='utf-8')
+  (code,) = re.findall(r'```python\n([^`]*class Linear.*?)```', text, re.DOTALL)
+  found: dict[str, Any] = {}
+  exec(code, found)
+  monkeypatch.setitem(model.MODELS, 'linear', found['Linear'])
+  config = make_tiny(config_lib.default(), tiny_root)
+  config.model = config_lib.default().model  # it has none of its other fields
+  config.model.name = 'linear'
+  config.features.n_mels = 64
+  config.train.log_gradient_norms = True
+  with pytest.raises(InputError, match=r'log_gradient_norms=False\.$'):
+    train.train_and_evaluate(config, tmp_path / 'norms')
+  config.train.log_gradient_norms = False
+  train.train_and_evaluate(config, tmp_path / 'run')
+  file = tmp_path / 'linear.seld'
+  export_file.write(
+    file, predictor.export_run(tmp_path / 'run', platforms=['cpu'])
+  )
+  audio = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 36000))
+  first, second = (
+    seld_jax.load(source)(audio, 24000) for source in (tmp_path / 'run', file)
+  )
+  np.testing.assert_allclose(first.activity, second.activity, atol=1e-5)

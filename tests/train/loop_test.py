@@ -119,6 +119,13 @@ def test_the_error_for_a_missing_dataset_tells_how_to_get_one(
     assert word in str(error.value)
 
 
+def test_no_dataset_is_advised_for_classes_of_ones_own():
+  config = config_lib.default()
+  config.data.classes = ('violin', 'flute')
+  text = prepare.missing_dataset(config)
+  assert 'Put your recordings in' in text and 'TAU' not in text
+
+
 @pytest.mark.parametrize(
   ('edition', 'format', 'name', 'flags'),
   [
