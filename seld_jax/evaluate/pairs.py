@@ -72,9 +72,9 @@ def pair(
       )
     if missing == 'error':
       raise InputError(
-        f'{predictions} lacks {lost[0]}.csv{_others(lost)}, which {reference} '
-        'has; --missing=empty scores a missing file as an empty prediction'
-        f'{_folds_hint(lost, found)}.'
+        f'{predictions} lacks {lost[0]}.csv{_others(lost)}, but {reference} '
+        f'has {"it" if len(lost) == 1 else "them"}; --missing=empty scores a '
+        f'missing file as an empty prediction{_folds_hint(lost, found)}.'
       )
     if missing == 'leave_out':
       _log.warning(
