@@ -79,6 +79,30 @@ def lacks_memory(error: BaseException) -> bool:
   )
 
 
+def is_utf8(text: str) -> bool:
+  r"""Whether a text can be written as UTF-8.
+
+  Names of files can hold bytes that are not UTF-8, for which Python has lone
+  surrogates.
+
+  Args:
+    text: The text.
+
+  Returns:
+    True or False.
+
+  Example:
+    >>> from seld_jax import errors
+    >>> errors.is_utf8('caf\xe9'), errors.is_utf8('caf\udce9')
+    (True, False)
+  """
+  try:
+    text.encode()
+  except UnicodeEncodeError:
+    return False
+  return True
+
+
 def printable(text: object) -> str:
   r"""Escapes what a terminal must not get: control characters and broken UTF-8.
 

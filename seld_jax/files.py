@@ -481,6 +481,25 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     temporary.write_text(text, encoding='utf-8')
 
 
+def remove(path: str | os.PathLike[str]) -> None:
+  """Deletes a file if there is one.
+
+  Args:
+    path: The file.
+
+  Raises:
+    InputError: It cannot be deleted, or is a folder.
+
+  Example:
+    >>> from seld_jax import files
+    >>> files.write_text('notes.txt', 'reverberant')
+    >>> files.remove('notes.txt')
+    >>> files.remove('notes.txt')  # does nothing
+  """
+  with explained(path):
+    pathlib.Path(path).unlink(missing_ok=True)
+
+
 def remove_fragments(
   folder: str | os.PathLike[str],
   *,

@@ -86,6 +86,8 @@ class Samples(NamedTuple):
       that libsndfile reads `size` bytes.
     is_fuma: Whether the header says that the channels are Ambisonics in FuMa
       order and level.
+    end: Where the file must end for libsndfile, which would read more of a W64
+      file than its header declares; None for the whole file.
   """
 
   first: int
@@ -94,6 +96,7 @@ class Samples(NamedTuple):
   fault: str = ''
   patches: Mapping[int, bytes] = {}
   is_fuma: bool = False
+  end: int | None = None
 
 
 class Overlay(io.RawIOBase):
@@ -260,7 +263,11 @@ def _judge(
     if there and kind is _WAV and declared - there in likely:
       return Samples(first, declared, there, 'unfinished', patches)
     return Samples(first, declared, there, 'truncated')
-  return Samples(first, declared, declared, '' if follows else 'longer')
+  if follows:
+    return Samples(first, declared, declared)
+  is_w64 = kind is not None and kind.whole
+  end = first + declared if is_w64 else None
+  return Samples(first, declared, declared, 'longer', end=end)
 
 
 def _is_stream(

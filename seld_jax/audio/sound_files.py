@@ -379,15 +379,9 @@ def _opened(
       before = os.fstat(file.fileno())
       samples = _find_samples(path, file, before.st_size)
       file.seek(0)
-      is_w64 = file.read(4) == b'riff'
-      file.seek(0)
       source: Any = file.fileno()
-      if samples is not None and samples.patches:
-        source = containers.Overlay(file, samples.patches)
-      elif is_w64 and samples is not None and samples.fault == 'longer':
-        # libsndfile would read more than the header declares.
-        end = samples.first + samples.size
-        source = containers.Overlay(file, {}, size=end)
+      if samples is not None and (samples.patches or samples.end is not None):
+        source = containers.Overlay(file, samples.patches, size=samples.end)
       with soundfile.SoundFile(source, closefd=False) as sound:
         yield sound, _header(path, sound, samples, before.st_size)
       after = os.fstat(file.fileno())

@@ -154,12 +154,11 @@ def evaluate_predictions(
 
 def check_class_names(names: Sequence[str]) -> None:
   """Raises InputError if classes have no name, or one of another class."""
-  for name in names:
-    if not name.strip() or names.count(name) > 1:
-      raise InputError(
-        'The names of the classes (--class_names) must differ, and none may be '
-        f'empty, got {", ".join(map(printable, names))}.'
-      )
+  if len({*names}) < len(names) or not all(name.strip() for name in names):
+    raise InputError(
+      'The names of the classes (--class_names) must differ, and none may be '
+      f'empty, got {", ".join(map(printable, names))}.'
+    )
 
 
 def default_num_classes(

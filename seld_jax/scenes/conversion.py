@@ -202,7 +202,7 @@ def _convert(
   if frames < stereo.CLIP_FRAMES:
     return str(path), _TOO_SHORT, []
   count = max(1, round(clips * seconds / stereo.CLIP_SECONDS))
-  name = unicodedata.normalize('NFC', path.stem)
+  name = listing.name_of(path)
   key = hashlib.sha256(name.encode(errors='surrogateescape')).digest()[:8]
   drawn = stereo.draw_clips(
     np.random.default_rng((seed, int.from_bytes(key))),
@@ -236,7 +236,7 @@ def _check_names(recordings: Sequence[FoaRecording]) -> None:
   found: dict[tuple[str, str], pathlib.Path] = {}
   for one in recordings:
     path = pathlib.Path(one.audio)
-    name = unicodedata.normalize('NFC', path.stem)
+    name = listing.name_of(path)
     other = found.setdefault((one.folder, name), path)
     if other != path:
       raise InputError(
@@ -321,17 +321,15 @@ def _claim(
   if path.is_file():
     found = json_files.read(path)
     for key, value in wanted.items():
-      if key == 'names' and found.get(key) != value:
-        raise InputError(
-          f'{out} contains stereo clips of other recordings than requested; '
-          'choose another folder (--out) or remove it.'
-        )
-      if found.get(key) != value:
-        raise InputError(
-          f'{out} contains stereo clips made with {key} {found.get(key)}, but '
-          f'{key} {value} was requested; choose another folder (--out) or '
-          'remove it.'
-        )
+      if found.get(key) == value:
+        continue
+      difference = f'made with {key} {found.get(key)}, but {key} {value} was '
+      if key == 'names':
+        difference = 'of other recordings than '
+      raise InputError(
+        f'{out} contains stereo clips {difference}requested; choose another '
+        'folder (--out) or remove it.'
+      )
   elif any(out.glob('*_dev')):
     raise InputError(
       f'{out} contains a dataset that was not made by this conversion (it has '

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from seld_jax.scenes import library as library_lib
 from seld_jax.scenes import measured
+from seld_jax.scenes import sounds as sounds_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,21 @@ class Material:
       'others': self.others and self.others.fingerprint,
       'rirs': self.rooms and self.rooms.fingerprint,
     }
+
+
+def check_clips(material: Material, folds: Sequence[int]) -> None:
+  """Opens every clip, so that a bad one is found before scenes are rendered.
+
+  Args:
+    material: The sounds.
+    folds: The folds that will be used.
+
+  Raises:
+    InputError: A clip is not a sound file, or is empty.
+  """
+  for library in (material.library, material.others):
+    if library is not None:
+      sounds_lib.check_clips(library, folds)
 
 
 def open_material(

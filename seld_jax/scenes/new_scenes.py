@@ -154,9 +154,7 @@ def open_new_scenes(
       'scenes of them: choose other config.data.train_folds.'
     )
   used = sorted({recording.fold for recording in planned})
-  sounds.check_clips(library, used)
-  if material.others is not None:
-    sounds.check_clips(material.others, used)
+  material_lib.check_clips(material, used)
   return NewScenes(
     material=material,
     style=style,

@@ -178,8 +178,7 @@ def claim(
   text = json.dumps(kept | {'formats': union}, indent=2) + '\n'
   if not path.is_file() or path.read_text(encoding='utf-8') != text:
     # The README exists only in complete sets: a new format has yet to come.
-    with files.explained(out / 'README.md'):
-      (out / 'README.md').unlink(missing_ok=True)
+    files.remove(out / 'README.md')
     files.write_text(path, text)
   return tuple(union)
 

@@ -148,7 +148,7 @@ def shorten(sound: Sound, seconds: float) -> Sound:
 
 
 def check_clips(library: Library, folds: Sequence[int]) -> None:
-  """Opens every clip, so that a bad one is found before scenes are rendered.
+  """Opens every clip of a library, so that a bad one is found.
 
   Args:
     library: The library of dry sounds.

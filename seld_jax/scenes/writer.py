@@ -21,7 +21,6 @@ from seld_jax.scenes import (
   readme,
   renderer,
   scenes_csv,
-  sounds,
   stereo,
 )
 from seld_jax.scenes import library as library_lib
@@ -209,9 +208,7 @@ def synthesize(
       f'nothing to render; give sounds of the folds {_listed(wanted)}.'
     )
   _tell_without_others(material.others, {one.fold for one in plan})
-  sounds.check_clips(library, members)
-  if material.others is not None:
-    sounds.check_clips(material.others, members)
+  material_lib.check_clips(material, members)
   formats = settings_lib.claim(out, settings, formats)
   table = scenes_csv.table(out, shard)
   parts = scenes_csv.shard_tables(out)
@@ -247,8 +244,7 @@ def synthesize(
   )
   if todo:
     # The README exists only in complete sets.
-    with files.explained(out / 'README.md'):
-      (out / 'README.md').unlink(missing_ok=True)
+    files.remove(out / 'README.md')
     last_save = time.monotonic()
     try:
       with (

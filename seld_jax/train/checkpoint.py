@@ -24,7 +24,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from seld_jax import files, json_files
-from seld_jax.errors import InputError
+from seld_jax.errors import InputError, is_utf8
 from seld_jax.train import checkpoint_files
 
 # Seconds to wait for a thread of Orbax after an error.
@@ -326,13 +326,11 @@ def read_best(
 def _resolved(folder: str | os.PathLike[str]) -> pathlib.Path:
   """The absolute path of a folder; refuses names that Orbax cannot read."""
   path = pathlib.Path(folder).resolve()
-  try:
-    str(path).encode()
-  except UnicodeEncodeError as error:
+  if not is_utf8(str(path)):
     raise InputError(
       f'{path} has a name that is no UTF-8, below which checkpoints cannot be '
       'read or written: move or rename the folder.'
-    ) from error
+    )
   return path
 
 

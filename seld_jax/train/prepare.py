@@ -479,17 +479,15 @@ def missing_dataset(config: config_lib.Config) -> str:
   if edition != '2020':
     scenes += f' --layout={layout} --csv_edition={edition}'
   count = config.features.num_channels
+  own = ''
   if count not in (0, features.num_audio_channels(audio)):
+    own = f'Record with your array, and put the recordings of {count} channels'
+  elif tuple(config.data.classes) not in labels.CLASS_MAPS.values():
+    own = 'Put your recordings'
+  if own:
     return (
-      f'{root} is missing. Record with your array, and put the recordings of '
-      f'{count} channels in {root}/{audio}_dev and their labels in '
+      f'{root} is missing. {own} in {root}/{audio}_dev and their labels in '
       f'{root}/metadata_dev,\n'
-      '  or point to a folder that has them: --config.data.root=FOLDER'
-    )
-  if tuple(config.data.classes) not in labels.CLASS_MAPS.values():
-    return (
-      f'{root} is missing. Put your recordings in {root}/{audio}_dev and their '
-      f'labels in {root}/metadata_dev,\n'
       '  or point to a folder that has them: --config.data.root=FOLDER'
     )
   return (

@@ -26,7 +26,7 @@ import safetensors.numpy
 
 from seld_jax import config as config_lib
 from seld_jax import files, json_files
-from seld_jax.errors import InputError, shown
+from seld_jax.errors import InputError, is_utf8, shown
 from seld_jax.prediction import export_file
 from seld_jax.train import snapshot
 
@@ -123,12 +123,11 @@ def write(
     'config': trained.config_values,
   }
   microphones = trained.microphones()
-  if card is not None and not _is_utf8(card):
+  if card is not None and not is_utf8(card):
     raise InputError(
       f'The text of {CARD} has characters that cannot be written as UTF-8.'
     )
-  with files.explained(folder / CONFIG):
-    (folder / CONFIG).unlink(missing_ok=True)
+  files.remove(folder / CONFIG)
   with files.atomic(folder / WEIGHTS) as temporary:
     safetensors.numpy.save_file(arrays, temporary, metadata=_METADATA)
   if microphones is not None:
@@ -140,15 +139,6 @@ def write(
     files.write_text(folder / CARD, card)
   files.write_text(folder / CONFIG, json.dumps(about, indent=2))
   return folder
-
-
-def _is_utf8(text: str) -> bool:
-  """Whether a text has no halves of characters."""
-  try:
-    text.encode()
-  except UnicodeEncodeError:
-    return False
-  return True
 
 
 def _refuse_foreign_files(folder: pathlib.Path) -> None:
