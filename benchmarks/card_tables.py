@@ -10,14 +10,14 @@ in steps of 10 dB; and the classes that are most often taken for another one.
 
 import collections
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import flags
 
 from benchmarks import shared_flags, studies
-from seld_jax import commands, evaluate, scenes
+from seld_jax import commands, evaluate, labels, metrics, scenes
 
 _SCORES = ('ER20', 'F20', 'LE_CD', 'LR_CD', 'seld_score')
 _MOST = 8
@@ -25,17 +25,62 @@ _STEP = 10
 
 
 def row(
-  name: str, scores: Mapping[str, Any], *, with_intervals: bool
+  name: str,
+  scores: Mapping[str, Any],
+  intervals: Mapping[str, tuple[float, float] | None],
 ) -> list[str]:
-  """The cells of a line: its name, and each score."""
+  """The cells of a line: its name, and each score with its interval."""
   cells = [name]
   for metric in _SCORES:
     text = evaluate.tables.number(metric, scores[metric])
-    if with_intervals and (ends := scores['intervals'][metric]):
+    ends = intervals[metric]
+    if ends is not None and not np.isnan(ends).any():
       low, high = (evaluate.tables.number(metric, end) for end in ends)
       text += f' ({low} to {high})'
     cells.append(text)
   return cells
+
+
+def by_class(
+  found: evaluate.Folders, per_class: Mapping[str, Mapping[str, Any]]
+) -> list[list[str]]:
+  """A line for each class that the reference has.
+
+  Args:
+    found: From `evaluate.read_folders`.
+    per_class: The scores of each class, in their order.
+
+  Returns:
+    The lines.
+  """
+  lengths = found.num_frames
+  if isinstance(lengths, Mapping):
+    lengths = [lengths[name] for name in found.names]
+  counts = metrics.counts_each(
+    zip(found.references, found.predictions, strict=True),
+    edition=found.edition,
+    num_frames=lengths,
+    num_classes=found.num_classes,
+  )
+  return [
+    row(
+      name,
+      scores,
+      metrics.jackknife([metrics.of_class(one, index) for one in counts]),
+    )
+    for index, (name, scores) in enumerate(per_class.items())
+    if scores['reference_segments']
+  ]
+
+
+def by_overlap(found: evaluate.Folders) -> list[list[str]]:
+  """A line for each largest number of simultaneous events."""
+
+  def group_of(name):
+    parts = labels.parse_name(name)
+    return (parts and parts.overlap) or 'other'
+
+  return _by_group(found, group_of, lambda group, _: group)
 
 
 def by_noise(
@@ -50,18 +95,35 @@ def by_noise(
   Returns:
     The lines. Recordings without events have no SNR, and are left out.
   """
-  groups: dict[int, list[tuple[Any, ...]]] = collections.defaultdict(list)
+
+  def group_of(name):
+    rows = conditions.get(name)
+    return int(float(rows[0]['snr_db']) // _STEP) if rows else None
+
+  return _by_group(
+    found,
+    group_of,
+    lambda step, count: f'{_STEP * step} to {_STEP * (step + 1)} dB ({count})',
+  )
+
+
+def _by_group(
+  found: evaluate.Folders,
+  group_of: Callable[[str], Any],
+  title: Callable[[Any, int], str],
+) -> list[list[str]]:
+  """A line for each group of recordings; those of the group None have none."""
+  groups: dict[Any, list[tuple[Any, ...]]] = collections.defaultdict(list)
   for one in zip(found.names, found.references, found.predictions, strict=True):
-    rows = conditions.get(one[0])
-    if rows:
-      groups[int(float(rows[0]['snr_db']) // _STEP)].append(one)
+    group = group_of(one[0])
+    if group is not None:
+      groups[group].append(one)
   lines = []
-  for step, some in sorted(groups.items()):
+  for group, some in sorted(groups.items()):
     scores = evaluate.evaluate_predictions(
       some, num_frames=found.num_frames, num_classes=found.num_classes
     )
-    name = f'{_STEP * step} to {_STEP * (step + 1)} dB ({len(some)})'
-    lines.append(row(name, scores, with_intervals=True))
+    lines.append(row(title(group, len(some)), scores, scores['intervals']))
   return lines
 
 
@@ -101,21 +163,11 @@ def main(arguments: list[str], values: flags.FlagValues) -> None:
   scores = evaluate.score_folders(found, class_names=names)
   heads = ['recordings', *_SCORES]
   print(
-    studies.markdown(heads, [row('all', scores, with_intervals=True)]),
-    studies.markdown(
-      ['class', *_SCORES],
-      [
-        row(name, some, with_intervals=False)
-        for name, some in scores['per_class'].items()
-        if some['reference_segments']
-      ],
-    ),
+    studies.markdown(heads, [row('all', scores, scores['intervals'])]),
+    studies.markdown(['class', *_SCORES], by_class(found, scores['per_class'])),
     studies.markdown(
       ['simultaneous events', *_SCORES],
-      [
-        row(name, some, with_intervals=False)
-        for name, some in scores['per_overlap'].items()
-      ],
+      by_overlap(found) if scores['per_overlap'] else [],
     ),
     studies.markdown(
       ['SNR (recordings)', *_SCORES],

@@ -24,6 +24,13 @@ def test_the_tables_of_perfect_and_of_confused_predictions(tmp_path, capsys):
   text = capsys.readouterr().out
   assert '| all | 0.000' in text and text.count('SNR (recordings)') == 1
   assert '| ov1 |' in text and '| ov2 |' in text
+  rows = [
+    [cell.strip() for cell in line.split('|')] for line in text.split('\n')
+  ]
+  names = scenes.classes_of(root)
+  shown = [one for one in rows if len(one) == 8 and one[1] in names]
+  assert len(shown) > 3 and all(one[2].startswith('0.000') for one in shown)
+  assert any('(0.000 to 0.000)' in one[2] for one in shown)
   groups = [line for line in text.splitlines() if ' dB (' in line]
   counted = sum(
     int(line.partition('(')[2].partition(')')[0]) for line in groups
@@ -36,7 +43,6 @@ def test_the_tables_of_perfect_and_of_confused_predictions(tmp_path, capsys):
   )
   for one in found.predictions:
     one.class_index[:] = (one.class_index + 1) % 14
-  names = scenes.classes_of(root)
   for truth, other, share in card_tables.confusions(found, names):
     expected = (names.index(truth) + 1) % 14
     assert names.index(other) == expected or share == '0 %'
